@@ -33,13 +33,13 @@ _GROUPS = 50  # in the menu of a page
 
 @dataclass(frozen=True, slots=True)
 class ViewQuery:
-    """One request for a view, as of `now`."""
+    """One request for a view, or of an action on a page, as of `now`."""
 
     services: Services
     wings: Mapping[str, Any]
     """Objects that the wings share, by the wings' names."""
     parameters: Mapping[str, str]
-    """Those of the query."""
+    """Those of the query; of an action that is to be done, the fields of its form."""
     path_parameters: Mapping[str, str]
     """Those in the path."""
     group: str
@@ -53,6 +53,10 @@ class ViewQuery:
         services, wings = services_of(request), request.app.state.wings
         own = request.query_params if parameters is None else parameters
         return cls(services, wings, own, request.path_params, group, services.now())
+
+    def text(self, name: str) -> str:
+        """Return a parameter; empty if it is left out."""
+        return self.parameters.get(name, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,8 +202,8 @@ class PageAction:
     """
 
     path: str
-    ask: Callable[[Request, Fields], Confirmation]
-    act: Callable[[Request, Fields], Done]
+    ask: Callable[[ViewQuery], Confirmation]
+    act: Callable[[ViewQuery], Done]
 
     def routes(self) -> list[BaseRoute]:
         """Return both routes."""
@@ -209,7 +213,7 @@ class PageAction:
         ]
 
     def _confirmation(self, request: Request, caller: Caller) -> Response:
-        wanted = self.ask(request, dict(request.query_params))
+        wanted = self.ask(ViewQuery.of(request, DATASET_GROUP))
         return shown(request, caller, "console/confirmation.html", wanted=wanted, path=self.path)
 
     async def _done(self, request: Request) -> Response:
@@ -217,8 +221,8 @@ class PageAction:
         try:
             caller = await caller_of(request, OPERATOR)
             check_reach(caller.dataset_group, None)
-            fields = await fields_of(request)
-            result = await run_in_threadpool(self.act, request, fields)
+            query = ViewQuery.of(request, DATASET_GROUP, await fields_of(request))
+            result = await run_in_threadpool(self.act, query)
         except PawsonalizeError as error:
             if caller is not None:
                 await note_action(request, caller, None, error.code)

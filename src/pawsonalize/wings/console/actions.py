@@ -2,10 +2,7 @@
 
 from urllib.parse import quote
 
-from starlette.requests import Request
-
 from pawsonalize.access.limits import check_rate
-from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.training.retrained import Part
@@ -13,7 +10,7 @@ from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.kinds.access_keys import AccessKey, Scope
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction
+from pawsonalize.pages.views import Confirmation, Done, PageAction, ViewQuery
 from pawsonalize.ui.words import moment
 from pawsonalize.wings.console.console import Console
 from pawsonalize.wings.console.models import SolutionReport, VersionReport
@@ -25,11 +22,10 @@ _NDCG_AT_5 = "normalized_discounted_cumulative_gain_at_5"
 _MOST_DIGITS = 5
 
 
-def _ask_promote(request: Request, fields: Fields) -> Confirmation:
-    services, console = services_of(request), Console.of(request.app.state.wings)
-    campaign = services.registry.get(Campaign, fields.get("campaign", ""))
-    solution = console.models.solution(campaign.solution, services.now())
-    wanted = _find_version(solution, fields.get("version", ""))
+def _ask_promote(query: ViewQuery) -> Confirmation:
+    campaign = query.services.registry.get(Campaign, query.text("campaign"))
+    solution = Console.of(query.wings).models.solution(campaign.solution, query.now)
+    wanted = _find_version(solution, query.text("version"))
     live = campaign.solution_version
     if wanted.name == campaign.target_version:
         raise Conflict(f"campaign {campaign.name} serves {wanted.name} already")
@@ -46,17 +42,16 @@ def _ask_promote(request: Request, fields: Fields) -> Confirmation:
     return Confirmation(f"Promote {wanted.name}", effects, "Promote", back, sent)
 
 
-def _promote(request: Request, fields: Fields) -> Done:
-    services = services_of(request)
-    name, version = fields.get("campaign", ""), fields.get("version", "")
-    revision = _revision(fields)
-    campaign = services.campaigns.update(name, version, services.now(), expected_revision=revision)
+def _promote(query: ViewQuery) -> Done:
+    name, version = query.text("campaign"), query.text("version")
+    campaign = query.services.campaigns.update(
+        name, version, query.now, expected_revision=_revision(query)
+    )
     return Done(_solution_page(campaign.solution), f"{name} is about to serve {version}.", name)
 
 
-def _ask_roll_back(request: Request, fields: Fields) -> Confirmation:
-    services = services_of(request)
-    campaign = services.registry.get(Campaign, fields.get("campaign", ""))
+def _ask_roll_back(query: ViewQuery) -> Confirmation:
+    campaign = query.services.registry.get(Campaign, query.text("campaign"))
     pending, live = campaign.pending, campaign.solution_version
     if pending is not None and live is not None:
         effects: tuple[str, ...] = (
@@ -76,12 +71,11 @@ def _ask_roll_back(request: Request, fields: Fields) -> Confirmation:
     return Confirmation(f"Roll {campaign.name} back", effects, "Roll back", back, sent)
 
 
-def _roll_back(request: Request, fields: Fields) -> Done:
-    services = services_of(request)
-    name = fields.get("campaign", "")
-    if services.campaigns.get(name).revision != _revision(fields):
+def _roll_back(query: ViewQuery) -> Done:
+    name = query.text("campaign")
+    if query.services.campaigns.get(name).revision != _revision(query):
         raise Conflict(f"campaign {name} was updated by somebody else meanwhile: look again")
-    campaign = services.campaigns.rollback(name, services.now())
+    campaign = query.services.campaigns.rollback(name, query.now)
     page = _solution_page(campaign.solution)
     return Done(page, f"{name} serves {campaign.solution_version}.", name)
 
@@ -117,9 +111,9 @@ def _judged(wanted: VersionReport) -> str:
     return "The gate did not let it go live. You do what it would not."
 
 
-def _revision(fields: Fields) -> int:
+def _revision(query: ViewQuery) -> int:
     try:
-        return int(fields.get("revision", ""))
+        return int(query.text("revision"))
     except ValueError as error:
         raise InvalidInput("the revision is missing: ask again from the solution's page") from error
 
@@ -128,17 +122,15 @@ def _solution_page(solution: str) -> str:
     return f"/console/models/solutions/{quote(solution, safe='')}"
 
 
-def _ask_retrain(request: Request, fields: Fields) -> Confirmation:
-    services, console = services_of(request), Console.of(request.app.state.wings)
-    now = services.now()
-    if (running := console.models.models(None, now).running) is not None:
+def _ask_retrain(query: ViewQuery) -> Confirmation:
+    if (running := Console.of(query.wings).models.models(None, query.now).running) is not None:
         raise Conflict(
             f"{running.run_id} is not finished, and one retraining runs at a time: follow it, or"
             " cancel it first"
         )
-    solution = fields.get("solution") or None
+    solution = query.text("solution") or None
     if solution is not None:
-        services.registry.get(Solution, solution)
+        query.services.registry.get(Solution, solution)
     about = "everything that asks for it" if solution is None else f"solution {solution}"
     effects = (
         "New solution versions are trained on all events that are there by now.",
@@ -151,16 +143,14 @@ def _ask_retrain(request: Request, fields: Fields) -> Confirmation:
     return Confirmation(f"Retrain {about}", effects, "Retrain", _MODELS, sent)
 
 
-def _retrain(request: Request, fields: Fields) -> Done:
-    services = services_of(request)
-    part = Part(None, fields.get("solution") or None)
-    record = services.runs.begin(Trigger.SITE, services.now(), part=part)
+def _retrain(query: ViewQuery) -> Done:
+    part = Part(None, query.text("solution") or None)
+    record = query.services.runs.begin(Trigger.SITE, query.now, part=part)
     return Done(_run_page(record.run_id), "The retraining has begun.", record.run_id)
 
 
-def _ask_cancel(request: Request, fields: Fields) -> Confirmation:
-    services = services_of(request)
-    run = run_report(services.runs.get(fields.get("run", "")), services.now())
+def _ask_cancel(query: ViewQuery) -> Confirmation:
+    run = run_report(query.services.runs.get(query.text("run")), query.now)
     if not run.is_running:
         raise Conflict(f"{run.run_id} has ended already: it is {run.status}")
     promoted = [one.campaign for one in run.campaigns if one.fate == "promoted"]
@@ -175,9 +165,8 @@ def _ask_cancel(request: Request, fields: Fields) -> Confirmation:
     return Confirmation(f"Cancel {run.run_id}", effects, "Cancel the retraining", back, sent)
 
 
-def _cancel(request: Request, fields: Fields) -> Done:
-    services = services_of(request)
-    record = services.runs.cancel(fields.get("run", ""))
+def _cancel(query: ViewQuery) -> Done:
+    record = query.services.runs.cancel(query.text("run"))
     return Done(_run_page(record.run_id), "It is being stopped.", record.run_id)
 
 
@@ -185,48 +174,46 @@ def _run_page(run_id: str) -> str:
     return f"{_MODELS}/runs/{quote(run_id, safe='')}"
 
 
-def _scopes(fields: Fields) -> list[Scope]:
-    scopes = list(filter(fields.get, Scope))
+def _scopes(query: ViewQuery) -> list[Scope]:
+    scopes = list(filter(query.text, Scope))
     if not scopes:
         raise InvalidInput(f"give the key a scope: {', '.join(Scope)}", field="scopes")
     return scopes
 
 
-def _end(fields: Fields, now: int) -> int | None:
-    days = fields.get("days", "")
+def _end(query: ViewQuery) -> int | None:
+    days = query.text("days")
     if days and not (days.isdecimal() and len(days) <= _MOST_DIGITS and int(days)):
         raise InvalidInput(
             f"a key ends in {days[:40]} days: write a whole number, 1 to 99,999", field="days"
         )
-    return now + int(days) * DAY if days else None
+    return query.now + int(days) * DAY if days else None
 
 
-def _ask_create_key(request: Request, fields: Fields) -> Confirmation:
-    services = services_of(request)
-    end, group = _end(fields, services.now()), fields.get("datasetGroup")
-    pages = ", ".join(fields.get("origins", "").split()) or "no site but this one"
+def _ask_create_key(query: ViewQuery) -> Confirmation:
+    end, group = _end(query), query.text("datasetGroup")
+    pages = ", ".join(query.text("origins").split()) or "no site but this one"
     effects = (
         f"It reaches dataset group {group} alone." if group else "It reaches everything.",
         f"A browser may use it on pages of {pages}.",
         f"It ends {moment(iso(end))}." if end else "It never ends by itself.",
         "Its secret is shown once, on the next page.",
     )
-    title = f"Make a key with {', '.join(_scopes(fields))}"
-    return Confirmation(title, effects, "Make it", KEYS, fields)
+    title = f"Make a key with {', '.join(_scopes(query))}"
+    return Confirmation(title, effects, "Make it", KEYS, query.parameters)
 
 
-def _create_key(request: Request, fields: Fields) -> Done:
-    services, console = services_of(request), Console.of(request.app.state.wings)
-    rate, now = fields.get("rate", ""), services.now()
+def _create_key(query: ViewQuery) -> Done:
+    rate = query.text("rate")
     check_rate(rate, "the rate")
-    key, secret = console.keys.create(
-        _scopes(fields),
-        fields.get("note", ""),
-        now,
-        dataset_group=fields.get("datasetGroup") or None,
-        origins=fields.get("origins", "").split(),
+    key, secret = Console.of(query.wings).keys.create(
+        _scopes(query),
+        query.text("note"),
+        query.now,
+        dataset_group=query.text("datasetGroup") or None,
+        origins=query.text("origins").split(),
         rate=rate,
-        expires_at=_end(fields, now),
+        expires_at=_end(query),
     )
     once = {
         "PAWSONALIZE_KEY": f"{key.name}.{secret}",
@@ -236,9 +223,8 @@ def _create_key(request: Request, fields: Fields) -> Done:
     return Done(KEYS, f"Key {key.name} is made.", key.name, once)
 
 
-def _ask_remove_key(request: Request, fields: Fields) -> Confirmation:
-    services = services_of(request)
-    key = services.registry.get(AccessKey, fields.get("key", ""))
+def _ask_remove_key(query: ViewQuery) -> Confirmation:
+    key = query.services.registry.get(AccessKey, query.text("key"))
     effects = (
         f"It is for: {key.note or 'nobody wrote down whom'}. It may: {', '.join(key.scopes)}.",
         "Every server refuses it within a second, and sessions that began with it end.",
@@ -247,9 +233,9 @@ def _ask_remove_key(request: Request, fields: Fields) -> Confirmation:
     return Confirmation(f"Remove key {key.name}", effects, "Remove", KEYS, {"key": key.name})
 
 
-def _remove_key(request: Request, fields: Fields) -> Done:
-    name = fields.get("key", "")
-    Console.of(request.app.state.wings).keys.delete(name)
+def _remove_key(query: ViewQuery) -> Done:
+    name = query.text("key")
+    Console.of(query.wings).keys.delete(name)
     return Done(KEYS, f"Key {name} is removed.", name)
 
 

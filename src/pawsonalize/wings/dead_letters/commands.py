@@ -1,7 +1,7 @@
 """`pawsonalize dead-letters`: what could not be taken; to be mended, replayed or removed."""
 
+import base64
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,20 +9,19 @@ import msgspec
 import typer
 
 from pawsonalize.cli.events import printable
-from pawsonalize.cli.opening import opened
+from pawsonalize.cli.opening import add_command, opened
 from pawsonalize.cli.options import Command, DataDir, Json, command_group, read_pairs
 from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
     from pawsonalize.wings.dead_letters.letter_replay import LetterReceipt, LetterReplay
-    from pawsonalize.wings.dead_letters.letters import DeadLetter
+    from pawsonalize.wings.dead_letters.letters import Letter
 
 app = command_group("Dead letters: what came in and could not be taken.")
 
@@ -39,12 +38,10 @@ _HEX_BYTES = 16
 _AT_ONCE = 500
 
 
-@contextmanager
-def _opened(data_dir: Path | None) -> "Iterator[LetterReplay]":
+def _replay_of(adapters: "Adapters") -> "LetterReplay":
     from pawsonalize.wings.dead_letters.composition import letter_replay
 
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
-        yield letter_replay(adapters)
+    return letter_replay(adapters)
 
 
 @app.command("ls")
@@ -66,45 +63,57 @@ def ls(
     Example: pawsonalize dead-letters ls --code invalid_json
     """
     from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
+    from pawsonalize.wings.dead_letters.letters import letter_answer
 
     begin = None if since is None else parse_moment(since, "--since")
     end = None if until is None else parse_moment(until, "--until")
     query = LetterQuery(code, source, begin, end)
-    with _opened(data_dir) as replay:
-        found = replay.letters.page(limit, query).letters
-        reasons = replay.letters.reasons(query)
+    with opened(data_dir) as adapters:
+        letters = _replay_of(adapters).letters
+        found, reasons = letters.page(limit, query).letters, letters.reasons(query)
     if json:
-        _print_json(found)
+        print(msgspec.json.encode(list(map(letter_answer, found))).decode())
         return
-    for one in found:
-        mended = "  (mended)" if one.mended is not None else ""
-        print(f"{one.letter_id}  {iso(one.at)}  {_place(one)}  {_safe(one.message)}{mended}")
+    for one in map(letter_answer, found):
+        mended = "" if one.mended is None and one.mended_base64 is None else "  (mended)"
+        print(f"{one.letter_id}  {one.at}  {_place(one)}  {_safe(one.message)}{mended}")
     for reason in reasons:
         what = reason.code if reason.field is None else f"{reason.code} of {reason.field}"
         print(f"{reason.count:,} from {reason.source}: {what}")
     print(f"{sum(reason.count for reason in reasons):,} dead letters")
 
 
-@app.command("show")
-def show(letter_id: LetterId, data_dir: DataDir = None, json: Json = False) -> None:
+def _place(one: "Letter") -> str:
+    return one.source if one.position is None else f"{one.source} {one.position}"
+
+
+def _print_letter(one: "Letter") -> None:
+    print(f"{one.letter_id}: from {_place(one)} at {one.at}, for {one.dataset_group}")
+    print(f"{one.code}: {_safe(one.message)}")
+    print(_text(one.raw, one.raw_base64))
+    if one.mended is not None or one.mended_base64 is not None:
+        print(f"mended:\n{_text(one.mended, one.mended_base64)}")
+
+
+@add_command(app, "show", _print_letter)
+def show(adapters: "Adapters", letter_id: LetterId) -> "Letter":
     """Show a letter: why it was refused, what came in, and what it was mended to.
 
     Example: pawsonalize dead-letters show 019362f1c0de4a7b12cd
     """
-    with _opened(data_dir) as replay:
-        one = replay.letters.get(letter_id)
-    if json:
-        _print_json(one)
-        return
-    print(f"{one.letter_id}: from {_place(one)} at {iso(one.at)}, for {one.dataset_group}")
-    print(f"{one.code}: {_safe(one.message)}")
-    print(_text(one.raw))
-    if one.mended is not None:
-        print(f"mended:\n{_text(one.mended)}")
+    from pawsonalize.wings.dead_letters.letters import letter_answer
+
+    return letter_answer(_replay_of(adapters).letters.get(letter_id))
 
 
-@app.command("mend")
+def _print_mended(one: "Letter") -> None:
+    move = f"take it in with `pawsonalize dead-letters replay {one.letter_id}`"
+    print(f"{one.letter_id} is mended: {move}")
+
+
+@add_command(app, "mend", _print_mended)
 def mend(
+    adapters: "Adapters",
     letter_id: LetterId,
     values: Annotated[
         list[str] | None,
@@ -117,9 +126,7 @@ def mend(
     force: Annotated[
         bool, typer.Option("--force", help="Store it even if it cannot be taken.")
     ] = False,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+) -> "Letter":
     """Change what is to be taken in a letter's place; what came in stays beside it.
 
     It is refused, with the reason, if it could not be taken either.
@@ -127,31 +134,34 @@ def mend(
     Example: pawsonalize dead-letters mend 019362f1c0de4a7b12cd --set sessionId=s1
     """
     from pawsonalize.wings.dead_letters.letter_replay import with_values
+    from pawsonalize.wings.dead_letters.letters import letter_answer
 
     if (file is None) is not bool(values or unset):
         raise InvalidInput("say what to change: --set and --unset, or --file")
-    with _opened(data_dir) as replay:
-        if file is None:
-            before = replay.letters.get(letter_id).newest
-            mended = with_values(before, read_pairs(values), unset or ())
-        else:
-            mended = _read(file)
-        letter = replay.mend(letter_id, mended, force=force)
-    if json:
-        _print_json(letter)
-        return
-    print(f"{letter_id} is mended: take it in with `pawsonalize dead-letters replay {letter_id}`")
+    replay = _replay_of(adapters)
+    if file is None:
+        before = replay.letters.get(letter_id).newest
+        mended = with_values(before, read_pairs(values), unset or ())
+    else:
+        mended = _read(file)
+    return letter_answer(replay.mend(letter_id, mended, force=force))
 
 
-@app.command("replay")
+def _print_replayed(found: "LetterReceipt") -> None:
+    for letter in found.left:
+        print(f"{letter.letter_id}: {_safe(letter.message)}")
+    counts = f"{found.accepted:,} events taken, {found.duplicates:,} were there"
+    print(f"{counts}, {len(found.left):,} letters left")
+
+
+@add_command(app, "replay", _print_replayed, failed=lambda found: bool(found.left))
 def replay(
+    adapters: "Adapters",
     letter_ids: LetterIds = None,
     everything: All = False,
     code: Code = None,
     source: Source = None,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+) -> "LetterReceipt":
     """Take letters in again, oldest first; what is taken is a letter no more.
 
     Exit code 1 if something is left.
@@ -160,47 +170,38 @@ def replay(
     """
     from pawsonalize.wings.dead_letters.letter_replay import LetterReceipt
 
-    query = _which(letter_ids, code, source, everything=everything)
-    with _opened(data_dir) as replay, progress("replaying") as bar:
+    query, replay = _which(letter_ids, code, source, everything=everything), _replay_of(adapters)
+    with progress("replaying") as bar:
         receipts = []
         total = len(letter_ids) if letter_ids else replay.letters.waiting()
         for done, one in enumerate(_replayed(replay, letter_ids, query), start=1):
             receipts.append(one)
             bar(done, max(done, total))
-    found = LetterReceipt.sum(receipts)
-    accepted, duplicates, left = found.accepted, found.duplicates, found.left
-    if json:
-        _print_json(left, accepted=accepted, duplicates=duplicates)
-    else:
-        for letter in left:
-            print(f"{letter.letter_id}: {_safe(letter.message)}")
-        print(f"{accepted:,} events taken, {duplicates:,} were there, {len(left):,} letters left")
-    if left:
-        raise typer.Exit(1)
+    return LetterReceipt.sum(receipts)
 
 
-@app.command("rm")
+@add_command(app, "rm")
 def rm(
+    adapters: "Adapters",
     letter_ids: LetterIds = None,
     everything: All = False,
     code: Code = None,
     source: Source = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    data_dir: DataDir = None,
 ) -> None:
     """Remove letters; the archive keeps its copies for dead_letter_days.
 
     Example: pawsonalize dead-letters rm --code invalid_json --yes
     """
     query = _which(letter_ids, code, source, everything=everything)
-    with _opened(data_dir) as replay:
-        if letter_ids:
-            removed = replay.letters.remove(letter_ids)
-        else:
-            count = sum(reason.count for reason in replay.letters.reasons(query))
-            if count and not yes:
-                typer.confirm(f"Remove {count:,} dead letters?", abort=True)
-            removed = replay.letters.remove_matching(query)
+    letters = _replay_of(adapters).letters
+    if letter_ids:
+        removed = letters.remove(letter_ids)
+    else:
+        count = sum(reason.count for reason in letters.reasons(query))
+        if count and not yes:
+            typer.confirm(f"Remove {count:,} dead letters?", abort=True)
+        removed = letters.remove_matching(query)
     print(f"{removed:,} dead letters removed")
 
 
@@ -235,16 +236,12 @@ def _read(file: Path) -> bytes:
         raise InvalidInput(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _place(one: "DeadLetter") -> str:
-    return one.source if one.position is None else f"{one.source} {one.position}"
-
-
-def _text(data: bytes) -> str:
-    try:
-        return _safe(data.decode())
-    except UnicodeDecodeError:
-        parts = (data[n : n + _HEX_BYTES] for n in range(0, len(data), _HEX_BYTES))
-        return "\n".join(part.hex(" ") for part in parts)
+def _text(text: str | None, in_base64: str | None) -> str:
+    if text is not None:
+        return _safe(text)
+    data = base64.b64decode(in_base64 or "")
+    parts = (data[n : n + _HEX_BYTES] for n in range(0, len(data), _HEX_BYTES))
+    return "\n".join(part.hex(" ") for part in parts)
 
 
 def _safe(text: str) -> str:
@@ -253,16 +250,6 @@ def _safe(text: str) -> str:
         one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
         for one in text
     )
-
-
-def _print_json(shown: "DeadLetter | Iterable[DeadLetter]", **more: int) -> None:
-    from pawsonalize.wings.dead_letters.letters import DeadLetter, letter_answer
-
-    if isinstance(shown, DeadLetter):
-        print(msgspec.json.encode(letter_answer(shown)).decode())
-        return
-    letters = [letter_answer(one) for one in shown]
-    print(msgspec.json.encode(more | {"left": letters} if more else letters).decode())
 
 
 class RefusedTail:

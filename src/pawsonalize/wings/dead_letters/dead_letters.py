@@ -5,7 +5,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Delete, delete, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    RowMapping,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
+)
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import visitor_digest
@@ -13,6 +23,7 @@ from pawsonalize.domain.limits import check_between
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.statements import in_parts, insert_new
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import erased_visitors
 from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions, names_in, visitors_in
 from pawsonalize.wings.dead_letters.tables import dead_letters
@@ -75,44 +86,44 @@ class LetterPage:
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetters:
-    """The dead letters of every source."""
+class DeadLetters(TableAccess):
+    """The dead letters of every source.
 
-    database: Database
-    tell: Callable[[str, int], object] = lambda _kind, _count: None
-    """Called with the kind of source, `http`, `kinesis` …, and the number of new letters."""
+    `tell` is called with the kind of source, `http`, `kinesis` …, and the number of new letters.
+    """
+
+    def __init__(
+        self, database: Database, tell: Callable[[str, int], object] = lambda _kind, _count: None
+    ) -> None:
+        super().__init__(database)
+        self._tell = tell
 
     def keep(self, letters: Sequence[DeadLetter]) -> int:
         """Keep letters of one source durably; return how many are new."""
         if not letters:
             return 0
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             kept = insert_new(connection, dead_letters, [_row(one) for one in letters])
         if kept:
-            self.tell(letters[0].source.partition("://")[0], kept)
+            self._tell(letters[0].source.partition("://")[0], kept)
         return kept
 
     def waiting(self) -> int:
         """Count the letters."""
-        with self.database.reading() as connection:
-            return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
+        return self._scalar(select(func.count()).select_from(dead_letters)) or 0
 
     def size(self) -> tuple[int, int]:
         """Return the number of letters and their bytes. Reads each of them."""
         bytes_held = func.coalesce(func.sum(func.length(_COLUMNS.raw)), 0)
-        with self.database.reading() as connection:
-            row = connection.execute(select(func.count(), bytes_held)).one()
-        return int(row[0]), int(row[1])
+        [(count, size)] = self._rows(select(func.count(), bytes_held))
+        return int(count), int(size)
 
     def reasons(self, query: LetterQuery = ALL) -> list[Waiting]:
         """Count waiting letters by reason, most frequent first."""
         columns = (_COLUMNS.source, _COLUMNS.code, _COLUMNS.field)
         many = func.count()
         wanted = select(*columns, many).where(*query.conditions()).group_by(*columns)
-        with self.database.reading() as connection:
-            found = connection.execute(wanted.order_by(many.desc(), *columns)).all()
-        return [Waiting(*row) for row in found]
+        return [Waiting(*row) for row in self._rows(wanted.order_by(many.desc(), *columns))]
 
     def page(self, limit: int, query: LetterQuery = ALL, cursor: str | None = None) -> LetterPage:
         """One page; InvalidInput if the cursor is none of ours."""
@@ -138,18 +149,15 @@ class DeadLetters:
 
     def _select(self, query: LetterQuery, *more: Any, order: Any, limit: int) -> list[DeadLetter]:
         wanted = select(*OF_A_LETTER).where(*query.conditions(), *more)
-        with self.database.reading() as connection:
-            found = connection.execute(wanted.order_by(*order).limit(limit))
-            return [letter_of(row) for row in found.mappings()]
+        return [letter_of(row) for row in self._mappings(wanted.order_by(*order).limit(limit))]
 
     def get(self, letter_id: str) -> DeadLetter:
         """Return one letter; NotFound."""
-        with self.database.reading() as connection:
-            return _one(connection, letter_id)
+        return self._with(_one, letter_id)
 
     def mend(self, letter_id: str, mended: bytes | None) -> DeadLetter:
         """Store the text to take in a letter's place; None: what came in after all. NotFound."""
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             letter = replace(_one(connection, letter_id), mended=mended)
             changed = update(dead_letters).where(_COLUMNS.letter_id == letter_id)
             connection.execute(changed.values(mended=mended, visitors=_packed(letter)))
@@ -160,7 +168,7 @@ class DeadLetters:
 
         Of a letter that is gone meanwhile, nothing comes back.
         """
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             for letter, left in zip(of, fates, strict=True):
                 this = _COLUMNS.letter_id == letter.letter_id
                 found = connection.execute(select(*_ARCHIVED).where(this)).mappings().first()
@@ -172,7 +180,7 @@ class DeadLetters:
 
     def remove(self, letter_ids: Collection[str]) -> int:
         """Delete letters by their ids; returns how many those were."""
-        with self.database.writing() as connection:
+        with self._database.writing() as connection:
             deleted = 0
             for part in in_parts(list(letter_ids)):
                 these = delete(dead_letters).where(_COLUMNS.letter_id.in_(part))
@@ -183,13 +191,9 @@ class DeadLetters:
         """Delete all that match, a few at a time so that others may write; returns how many."""
         removed = 0
         found = select(_COLUMNS.letter_id).where(*query.conditions()).limit(_REMOVED_AT_ONCE)
-        these = delete(dead_letters).where(_COLUMNS.letter_id.in_(found))
-        while True:
-            with self.database.writing() as connection:
-                deleted = connection.execute(these).rowcount
-            if not deleted:
-                return removed
+        while deleted := self._execute(delete(dead_letters).where(_COLUMNS.letter_id.in_(found))):
             removed += deleted
+        return removed
 
 
 def _row(letter: DeadLetter) -> dict[str, Any]:
@@ -229,11 +233,8 @@ def read_cursor(cursor: str | None) -> tuple[int, str] | None:
     return int(match[1]), match[2]
 
 
-class VisitorLetters:
+class VisitorLetters(TableAccess):
     """The letters in the table that are about visitors."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def deletions(
         self, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
@@ -241,10 +242,9 @@ class VisitorLetters:
         """See `RowsOfWing.deletions`: letters about the visitors, or with one's name as a word."""
         who = erased_visitors.c
         mine = select(who.visitor).where(who.erasure_id == erasure.erasure_id)
-        with self._database.reading() as connection:
-            wanted = {bytes.fromhex(one) for one in connection.scalars(mine)}
+        wanted = {bytes.fromhex(one) for one in self._scalars(mine)}
         mentions = Mentions(names.all)
-        for rows in _pages(self._database, groups):
+        for rows in self._pages(groups):
             found = [
                 row["letter_id"]
                 for row in rows
@@ -262,32 +262,25 @@ class VisitorLetters:
         wanted = {bytes.fromhex(one) for one in visitors}
         named = {
             (kind, name, visitor_digest(kind, name))
-            for rows in _pages(self._database, groups)
+            for rows in self._pages(groups)
             for row in rows
             if not wanted.isdisjoint(hashes_of(row["visitors"]))
             for kind, name in names_in(row["raw"], row["mended"])
         }
         return {one for one in named if one[2] in visitors}
 
+    def _pages(self, groups: Sequence[str]) -> Iterator[Sequence[RowMapping]]:
+        columns = [_COLUMNS[name] for name in ("letter_id", "at", "visitors", "raw", "mended")]
+        letters = select(*columns).where(_COLUMNS.dataset_group.in_(groups))
+        letters, after = letters.order_by(_COLUMNS.letter_id).limit(_AT_ONCE), ""
+        while rows := self._mappings(letters.where(_COLUMNS.letter_id > after)):
+            yield rows
+            after = rows[-1]["letter_id"]
+
 
 def hashes_of(packed: bytes) -> list[bytes]:
     """The hashes that a letter was stored with."""
     return [bytes(packed[n : n + HASH_BYTES]) for n in range(0, len(packed), HASH_BYTES)]
-
-
-def _pages(database: Database, groups: Sequence[str]) -> Iterator[list[Mapping[Any, Any]]]:
-    columns = [_COLUMNS[name] for name in ("letter_id", "at", "visitors", "raw", "mended")]
-    letters = select(*columns).where(_COLUMNS.dataset_group.in_(groups))
-    letters = letters.order_by(_COLUMNS.letter_id).limit(_AT_ONCE)
-    after = ""
-    while True:
-        with database.reading() as connection:
-            page = letters.where(_COLUMNS.letter_id > after)
-            rows: list[Mapping[Any, Any]] = list(connection.execute(page).mappings())
-        if not rows:
-            return
-        yield rows
-        after = rows[-1]["letter_id"]
 
 
 VISITOR_ROWS = (VisitorLetters,)

@@ -8,13 +8,12 @@ from functools import partial
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
 
-from pawsonalize.access.services import Services
+from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoder import Form
-from pawsonalize.http.json import json_response, read_form, read_limit
+from pawsonalize.http.json import read_form, read_limit, report_of
 from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.wings.dead_letters.dead_letters import (
@@ -57,19 +56,16 @@ class LetterReplayRequest(Form, frozen=True, rename="camel"):
     cursor: str | None = None
 
 
-class ReplayedLetters(msgspec.Struct, frozen=True, rename="camel"):
+class ReplayedLetters(LetterReceipt, frozen=True, rename="camel"):
     """Numbers of events that are stored now, or were before, and the letters that are left.
 
     At most 1,000 letters at a time, oldest first: go on with `nextCursor`, until it is null.
     """
 
-    accepted: int
-    duplicates: int
-    left: list[Letter]
     next_cursor: str | None
 
 
-OPERATIONS = Operations()
+OPERATIONS = Operations(OPERATOR)
 _LETTER = RequestParameter("letterId", "The letter.", where="path", required=True)
 _MEND = msgspec.json.Decoder(MendRequest)
 _WHICH = msgspec.json.Decoder(LetterReplayRequest)
@@ -78,8 +74,6 @@ _WHICH = msgspec.json.Decoder(LetterReplayRequest)
 @OPERATIONS.add(
     "GET",
     "/v1/dead-letters",
-    OPERATOR,
-    answer=LetterList,
     parameters=(
         RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
         RequestParameter("cursor", "The `nextCursor` of the page before."),
@@ -89,75 +83,65 @@ _WHICH = msgspec.json.Decoder(LetterReplayRequest)
         RequestParameter("until", "Only what came in before this moment."),
     ),
 )
-async def get_dead_letters(request: Request) -> Response:
+async def get_dead_letters(request: Request) -> LetterList:
     """Refused events and records, newest first, with their reasons."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     given = request.query_params
     limit = read_limit(given.get("limit"), _DEFAULT_LIMIT)
     since = parse_moment(given["since"], "since") if "since" in given else None
     until = parse_moment(given["until"], "until") if "until" in given else None
     query = LetterQuery(given.get("code"), given.get("source"), since, until)
     page = await services.read(_replay(request).letters.page, limit, query, given.get("cursor"))
-    return json_response(LetterList(list(map(letter_answer, page.letters)), page.next_cursor))
+    return LetterList(list(map(letter_answer, page.letters)), page.next_cursor)
 
 
 @OPERATIONS.add(
     "POST",
     "/v1/dead-letters/replay",
-    OPERATOR,
     request=LetterReplayRequest,
-    answer=ReplayedLetters,
     examples={"all": {"all": True}, "of a reason": {"code": "invalid_input", "source": "http"}},
 )
-async def post_replay(request: Request) -> Response:
+async def post_replay(request: Request) -> ReplayedLetters:
     """Take letters in again, as they are mended; what is taken is a letter no more."""
-    services: Services = request.app.state.services
     replay, form = _replay(request), await read_form(request, _WHICH)
     if form.letter_ids is not None:
-        letters = await services.read(_named, replay.letters, form)
+        letters = await services_of(request).read(_named, replay.letters, form)
         receipts = await run_in_threadpool(lambda: list(replay.replay(letters)))
-        return json_response(_receipt(receipts, None))
+        return _receipt(receipts, None)
     if form.code is None and form.source is None and not form.all:
         raise InvalidInput("say which letters: letterIds, code, source, or all", field="letterIds")
     query, after = LetterQuery(form.code, form.source), read_cursor(form.cursor)
     receipts, last = await run_in_threadpool(replay.replay_matching, query, after)
-    return json_response(_receipt(receipts, cursor_of(last)))
+    return _receipt(receipts, cursor_of(last))
 
 
-@OPERATIONS.add(
-    "GET", "/v1/dead-letters/{letter_id}", OPERATOR, answer=Letter, parameters=(_LETTER,)
-)
-async def get_dead_letter(request: Request) -> Response:
+@OPERATIONS.add("GET", "/v1/dead-letters/{letter_id}", parameters=(_LETTER,))
+async def get_dead_letter(request: Request) -> Letter:
     """One letter."""
-    return json_response(letter_answer(await _letter_of(request)))
+    return letter_answer(await _letter_of(request))
 
 
 @OPERATIONS.add(
     "PUT",
     "/v1/dead-letters/{letter_id}",
-    OPERATOR,
     request=MendRequest,
-    answer=Letter,
     parameters=(_LETTER,),
     examples={"an event": {"raw": '{"sessionId": "s1", "eventType": "view", "animal_id": "a-7"}'}},
 )
-async def put_dead_letter(request: Request) -> Response:
+async def put_dead_letter(request: Request) -> Letter:
     """Mend a letter: what came in stays beside it. 400 if that cannot be taken either."""
     form = await read_form(request, _MEND)
-    mend = partial(
-        _replay(request).mend, request.path_params["letter_id"], _bytes_of(form), force=form.force
-    )
-    return json_response(letter_answer(await run_in_threadpool(mend)))
+    mend = partial(_replay(request).mend, force=form.force)
+    letter_id = request.path_params["letter_id"]
+    return letter_answer(await run_in_threadpool(mend, letter_id, _bytes_of(form)))
 
 
-@OPERATIONS.add(
-    "DELETE", "/v1/dead-letters/{letter_id}", OPERATOR, answer=Letter, parameters=(_LETTER,)
-)
-async def delete_dead_letter(request: Request) -> Response:
+@OPERATIONS.add("DELETE", "/v1/dead-letters/{letter_id}", parameters=(_LETTER,))
+async def delete_dead_letter(request: Request) -> Letter:
     """Remove a letter; the archive keeps its copy for `dead_letter_days`."""
     letter = await _letter_of(request)
     await run_in_threadpool(_replay(request).letters.remove, [letter.letter_id])
-    return json_response(letter_answer(letter))
+    return letter_answer(letter)
 
 
 def _named(letters: DeadLetters, form: LetterReplayRequest) -> list[DeadLetter]:
@@ -171,8 +155,8 @@ def _named(letters: DeadLetters, form: LetterReplayRequest) -> list[DeadLetter]:
 
 
 async def _letter_of(request: Request) -> DeadLetter:
-    services: Services = request.app.state.services
-    return await services.read(_replay(request).letters.get, request.path_params["letter_id"])
+    find = _replay(request).letters.get
+    return await services_of(request).read(find, request.path_params["letter_id"])
 
 
 def _replay(request: Request) -> LetterReplay:
@@ -192,6 +176,4 @@ def _bytes_of(form: MendRequest) -> bytes:
 
 
 def _receipt(receipts: Sequence[LetterReceipt], next_cursor: str | None) -> ReplayedLetters:
-    found = LetterReceipt.sum(receipts)
-    left = list(map(letter_answer, found.left))
-    return ReplayedLetters(found.accepted, found.duplicates, left, next_cursor)
+    return report_of(ReplayedLetters, LetterReceipt.sum(receipts), next_cursor=next_cursor)

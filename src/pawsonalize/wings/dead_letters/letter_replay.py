@@ -13,7 +13,7 @@ from pawsonalize.engine.ingest.decoder import read_json
 from pawsonalize.engine.ingest.event_form import GroupOfAnimal, read_event
 from pawsonalize.engine.ingest.payloads import Origin, Part, Unreadable, unpack
 from pawsonalize.wings.dead_letters.dead_letters import ALL, DeadLetters, LetterQuery, place_of
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, Letter, letter_answer
 
 _PATH = re.compile(r"(?:[^.\[\]]+|\[\d+\])(?:\.[^.\[\]]+|\[\d+\])*")
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
@@ -68,23 +68,23 @@ def _value(text: str) -> Any:
         return text
 
 
-@dataclass(frozen=True, slots=True)
-class LetterReceipt:
+class LetterReceipt(msgspec.Struct, frozen=True):
     """Result for a letter, or for several: events that are stored now, and what is left."""
 
     accepted: int
     duplicates: int
-    left: tuple[DeadLetter, ...]
+    left: tuple[Letter, ...]
     """Itself with its new reason, or a letter for each part that was refused; empty: all taken."""
 
     @classmethod
     def sum(cls, receipts: Iterable["LetterReceipt"]) -> "LetterReceipt":
         """Return the receipt of several letters."""
-        accepted, duplicates, left = 0, 0, list[DeadLetter]()
-        for one in receipts:
-            accepted, duplicates = accepted + one.accepted, duplicates + one.duplicates
-            left += one.left
-        return cls(accepted, duplicates, tuple(left))
+        each = list(receipts)
+        accepted, duplicates = (
+            sum(one.accepted for one in each),
+            sum(one.duplicates for one in each),
+        )
+        return cls(accepted, duplicates, tuple(left for one in each for left in one.left))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,8 @@ class LetterReplay:
             flags = [[next(stored) for _ in one.events] for one in read]
             self.letters.settle([one.left for one in read], [one.letter for one in read])
             for one, new in zip(read, flags, strict=True):
-                yield LetterReceipt(sum(new), len(new) - sum(new), tuple(one.left))
+                left = tuple(map(letter_answer, one.left))
+                yield LetterReceipt(sum(new), len(new) - sum(new), left)
 
     def replay_matching(
         self, query: LetterQuery = ALL, after: tuple[int, str] | None = None

@@ -14,7 +14,7 @@ from pawsonalize.access.limits import check_reach
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.times import iso
-from pawsonalize.http.json import filled, read_text
+from pawsonalize.http.json import filled, read_text, report_of
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.pages import views
 from pawsonalize.pages.reports import LetterReason, RefusedEvent
@@ -29,7 +29,6 @@ DATA = "/console/data"
 HERE = f"{DATA}/letters"
 _REPLAY, _REMOVE, _MEND = f"{HERE}/replay", f"{HERE}/remove", f"{HERE}/mend"
 _AT_ONCE = 25
-_CHOSEN = ("letterId", "code", "source", "all")
 _LOOKED_AT, _READ_AT_ONCE, _NAMED = 2_000, 500, 20
 _MOST_SHOWN = 16_000  # characters of a letter: what is longer is no event that one mends by hand
 _MOST_FORM_BYTES = 6 * _MOST_SHOWN
@@ -40,15 +39,13 @@ def _replay(request: Request) -> LetterReplay:
     return replay
 
 
+def _letters(query: views.ViewQuery) -> DeadLetters:
+    replay: LetterReplay = query.wings["dead_letters"]
+    return replay.letters
+
+
 def _read_letters(query: views.ViewQuery) -> LetterPage:
-    replay: LetterReplay = query.wings["dead_letters"]
-    given = query.parameters
-    return replay.letters.page(_AT_ONCE, _query(given), given.get("cursor"))
-
-
-def _reasons(query: views.ViewQuery, _page: LetterPage) -> dict[str, object]:
-    replay: LetterReplay = query.wings["dead_letters"]
-    return {"reasons": replay.letters.reasons(LetterQuery())}
+    return _letters(query).page(_AT_ONCE, _chosen(query), query.parameters.get("cursor"))
 
 
 def get_letter_page(request: Request, caller: Caller) -> Response:
@@ -109,79 +106,75 @@ def _letter_page(
     )
 
 
-def ask_replay(request: Request, fields: views.Fields) -> views.Confirmation:
+def ask_replay(query: views.ViewQuery) -> views.Confirmation:
     """Show which letters will be taken in."""
-    which, count = _which(_replay(request).letters, fields)
+    which, count = _which(query)
     title = "Take dead letters in again" if count != 1 else "Take this dead letter in again"
     effects = (
         f"{which}: {count:,} as of now, at most 1,000 at a time, oldest first.",
         "Events that can be taken now are stored, and count in the very next answer.",
         "What still cannot be taken stays here, with its new reason.",
     )
-    return views.Confirmation(
-        title, effects, "Take in", HERE, {name: fields[name] for name in _CHOSEN if name in fields}
-    )
+    return views.Confirmation(title, effects, "Take in", HERE, query.parameters)
 
 
-def do_replay(request: Request, fields: views.Fields) -> views.Done:
+def do_replay(query: views.ViewQuery) -> views.Done:
     """Take them in."""
-    replay, target = _replay(request), None
-    if letter_id := fields.get("letterId"):
-        receipts, target = list(replay.replay([replay.letters.get(letter_id)])), letter_id
-        more = ""
+    replay: LetterReplay = query.wings["dead_letters"]
+    letter_id, more = query.text("letterId"), ""
+    if letter_id:
+        receipts = list(replay.replay([replay.letters.get(letter_id)]))
     else:
-        receipts, last = replay.replay_matching(_selected(fields))
+        receipts, last = replay.replay_matching(_selected(query))
         more = " There are more: take them in as well." if last is not None else ""
     found = LetterReceipt.sum(receipts)
     known = f" Stored before: {found.duplicates:,}." if found.duplicates else ""
     left = f"Letters left: {len(found.left):,}.{more}"
-    return views.Done(HERE, f"Events stored: {found.accepted:,}.{known} {left}", target)
+    return views.Done(HERE, f"Events stored: {found.accepted:,}.{known} {left}", letter_id or None)
 
 
-def ask_remove(request: Request, fields: views.Fields) -> views.Confirmation:
+def ask_remove(query: views.ViewQuery) -> views.Confirmation:
     """Show which letters will be removed."""
-    which, count = _which(_replay(request).letters, fields)
+    which, count = _which(query)
     title = "Remove dead letters" if count != 1 else "Remove this dead letter"
     effects = (
         f"{which}: {count:,} as of now.",
         "Their events are not stored, and nobody can take them in here any more.",
         "The archive keeps its copy for as long as the setting dead_letter_days says.",
     )
-    return views.Confirmation(
-        title, effects, "Remove", HERE, {name: fields[name] for name in _CHOSEN if name in fields}
-    )
+    return views.Confirmation(title, effects, "Remove", HERE, query.parameters)
 
 
-def do_remove(request: Request, fields: views.Fields) -> views.Done:
+def do_remove(query: views.ViewQuery) -> views.Done:
     """Remove them."""
-    letters = _replay(request).letters
-    if letter_id := fields.get("letterId"):
+    letters = _letters(query)
+    if letter_id := query.text("letterId"):
         letters.get(letter_id)
         letters.remove([letter_id])
         return views.Done(HERE, "Letters removed: 1.", letter_id)
-    removed = letters.remove_matching(_selected(fields))
+    removed = letters.remove_matching(_selected(query))
     return views.Done(HERE, f"Letters removed: {removed:,}.")
 
 
-def _which(letters: DeadLetters, fields: views.Fields) -> tuple[str, int]:
-    if letter_id := fields.get("letterId"):
-        letter = letters.get(letter_id)
+def _which(query: views.ViewQuery) -> tuple[str, int]:
+    if letter_id := query.text("letterId"):
+        letter = _letters(query).get(letter_id)
         return f"The letter of {letter.source}, refused as {letter.code}", 1
-    query = _selected(fields)
-    count = sum(one.count for one in letters.reasons(query))
-    of_code = "All letters" if query.code is None else f"All letters refused as {query.code}"
-    return of_code if query.source is None else f"{of_code} from {query.source}", count
+    chosen = _selected(query)
+    count = sum(one.count for one in _letters(query).reasons(chosen))
+    of_code = "All letters" if chosen.code is None else f"All letters refused as {chosen.code}"
+    return of_code if chosen.source is None else f"{of_code} from {chosen.source}", count
 
 
-def _selected(fields: views.Fields) -> LetterQuery:
-    query = _query(fields)
-    if query.code is None and query.source is None and fields.get("all") != "yes":
+def _selected(query: views.ViewQuery) -> LetterQuery:
+    chosen = _chosen(query)
+    if chosen.code is None and chosen.source is None and query.text("all") != "yes":
         raise InvalidInput("say which letters: go back, and choose a reason")
-    return query
+    return chosen
 
 
-def _query(given: views.Fields) -> LetterQuery:
-    values = filled(given)
+def _chosen(query: views.ViewQuery) -> LetterQuery:
+    values = filled(query.parameters)
     return LetterQuery(code=read_text(values, "code"), source=read_text(values, "source"))
 
 
@@ -205,9 +198,7 @@ class NamedLetters:
         while seen < _LOOKED_AT and len(found) < _NAMED:
             page = self._letters.page(_READ_AT_ONCE, query, cursor)
             found += (
-                RefusedEvent(
-                    one.letter_id, iso(one.at), one.source, one.code, one.message, one.field
-                )
+                report_of(RefusedEvent, one, at=iso(one.at))
                 for one in page.letters
                 if mentions.among(one.raw, one.mended)
             )
@@ -218,16 +209,17 @@ class NamedLetters:
 
     def reasons(self, group: str) -> list[LetterReason]:
         """Count them by source and reason."""
-        return [
-            LetterReason(one.source, one.code, one.field, one.count)
-            for one in self._letters.reasons(LetterQuery(dataset_group=group))
-        ]
+        found = self._letters.reasons(LetterQuery(dataset_group=group))
+        return [report_of(LetterReason, one, letters=one.count) for one in found]
 
 
 PAGES = (
     Link("Dead letters", HERE, tab_of=DATA, place=3),
     views.View(
-        page=HERE, template="dead_letters/letters.html", read=_read_letters, content=_reasons
+        page=HERE,
+        template="dead_letters/letters.html",
+        read=_read_letters,
+        content=lambda query, _page: {"reasons": _letters(query).reasons()},
     ),
     views.PageAction(_REPLAY, ask_replay, do_replay),
     views.PageAction(_REMOVE, ask_remove, do_remove),

@@ -12,13 +12,13 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.fetch import safe_address as shown_address
-from pawsonalize.http.json import read_form
+from pawsonalize.http.json import read_form, report_of
 from pawsonalize.http.operation import About, Operations
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.pages.shell import Link
-from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction, View, ViewQuery
-from pawsonalize.wings.feeds.importing import COUNTS, FILES, NewestImport, find_newest_import
+from pawsonalize.pages.views import Confirmation, Done, PageAction, View, ViewQuery
+from pawsonalize.wings.feeds.importing import FILES, NewestImport, find_newest_import
 from pawsonalize.wings.feeds.mapping import MEANINGS, Meanings, ValueMapping, most_frequent
 from pawsonalize.wings.feeds.polling import FeedState, Fetching
 from pawsonalize.wings.feeds.sources import ListedFeed
@@ -67,7 +67,7 @@ class FeedNews(msgspec.Struct, frozen=True, rename="camel"):
     kept: int
     rejected: int
     first_rejected: list[LeftOutRow]
-    notes: list[str]
+    notes: tuple[str, ...]
 
 
 class ConsoleFeed(msgspec.Struct, frozen=True, rename="camel"):
@@ -130,9 +130,8 @@ def _files(newest: NewestImport, registry: Registry) -> ConsoleFeed:
 
 
 def _news(newest: NewestImport) -> FeedNews:
-    rejected = [LeftOutRow(one.place, one.animal_id, one.reason) for one in newest.first_rejected]
-    counts = {name: getattr(newest, name) for name in (*COUNTS, "rejected")}
-    return FeedNews(at=iso(newest.at), first_rejected=rejected, notes=list(newest.notes), **counts)
+    rejected = [report_of(LeftOutRow, one) for one in newest.first_rejected]
+    return report_of(FeedNews, newest, at=iso(newest.at), first_rejected=rejected)
 
 
 def _unrecognised(newest: NewestImport, mapping: ValueMapping) -> Iterator[UnrecognisedValue]:
@@ -150,9 +149,9 @@ def feeds_content(_query: ViewQuery, found: FeedList) -> dict[str, object]:
     }
 
 
-def ask_meaning(_request: Request, fields: Fields) -> Confirmation:
+def ask_meaning(query: ViewQuery) -> Confirmation:
     """Say what a meaning changes."""
-    source, field, value, meaning = _meaning_of(fields)
+    source, field, value, meaning = _meaning_of(query)
     owner = f"source {source}" if source else "the animals without a source"
     if meaning:
         ValueMapping.of({field: {value: meaning}})
@@ -165,20 +164,19 @@ def ask_meaning(_request: Request, fields: Fields) -> Confirmation:
     return Confirmation(title, effects, "Say so" if meaning else "Forget it", _FEEDS, values)
 
 
-def say_meaning(request: Request, fields: Fields) -> Done:
+def say_meaning(query: ViewQuery) -> Done:
     """Store it."""
-    source, field, value, meaning = _meaning_of(fields)
-    services = services_of(request)
-    Meanings(services.registry).say(source, field, value, meaning, services.now())
+    source, field, value, meaning = _meaning_of(query)
+    Meanings(query.services.registry).say(source, field, value, meaning, query.now)
     done = f"counts as {meaning} from the next import on" if meaning else "has no meaning any more"
     return Done(_FEEDS, f"The {field} “{value[:80]}” {done}.", target=field)
 
 
-def _meaning_of(fields: Fields) -> tuple[str, str, str, str]:
-    if not fields.get("field") or not fields.get("value"):
+def _meaning_of(query: ViewQuery) -> tuple[str, str, str, str]:
+    field, value = query.text("field"), query.text("value")
+    if not field or not value:
         raise InvalidInput("say which value of which field: go back, and choose one")
-    meaning = fields.get("meaning", "").strip()
-    return fields.get("source", ""), fields["field"], fields["value"], meaning
+    return query.text("source"), field, value, query.text("meaning").strip()
 
 
 class MeaningRequest(Form, frozen=True):
@@ -195,14 +193,12 @@ class MeaningRequest(Form, frozen=True):
 
 
 _MEANING = msgspec.json.Decoder(MeaningRequest)
-OPERATIONS = Operations()
+OPERATIONS = Operations(OPERATOR, About.INVENTORY)
 
 
 @OPERATIONS.add(
     "PUT",
     "/v1/console/meanings",
-    OPERATOR,
-    about=About.INVENTORY,
     request=MeaningRequest,
     status=204,
     examples={

@@ -6,6 +6,6 @@ WING = Wing(
     "fleet",
     commands="commands:COMMANDS",
     checks="checks:CHECKS",
-    operations="operations:SERVER_OPERATIONS",
+    operations="operations:OPERATIONS",
     ports={"artefacts": "bucket:open_artefacts"},
 )

@@ -2,11 +2,9 @@
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
 
-from pawsonalize.access.services import Services
-from pawsonalize.http.json import json_response
-from pawsonalize.http.operation import Operation
+from pawsonalize.access.services import services_of
+from pawsonalize.http.operation import Operations
 from pawsonalize.http.reports import ServerAnswer, server_answer
 from pawsonalize.kinds.access_keys import MONITOR
 
@@ -17,19 +15,14 @@ class ServerList(msgspec.Struct, frozen=True):
     servers: list[ServerAnswer]
 
 
-async def get_servers(request: Request) -> Response:
-    """List the processes, as this one sees them."""
-    services: Services = request.app.state.services
-    return json_response(ServerList([server_answer(one) for one in services.servers.states()]))
+OPERATIONS = Operations(MONITOR)
 
 
-SERVER_OPERATIONS = (
-    Operation(
-        "GET",
-        "/v1/servers",
-        get_servers,
-        "Who serves, works and consumes, with which version of the program.",
-        MONITOR,
-        answer=ServerList,
-    ),
+@OPERATIONS.add(
+    "GET",
+    "/v1/servers",
+    summary="Who serves, works and consumes, with which version of the program.",
 )
+async def get_servers(request: Request) -> ServerList:
+    """List the processes, as this one sees them."""
+    return ServerList([server_answer(one) for one in services_of(request).servers.states()])

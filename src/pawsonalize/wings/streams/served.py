@@ -11,14 +11,13 @@ import msgspec
 from prometheus_client import Counter
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from starlette.requests import Request
-from starlette.responses import Response
 
-from pawsonalize.access.services import Services
+from pawsonalize.access.services import Services, services_of
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task
 from pawsonalize.domain.roles import CONSUME
-from pawsonalize.domain.times import SECOND, iso
-from pawsonalize.http.json import json_response
+from pawsonalize.domain.times import SECOND
+from pawsonalize.http.json import report_of
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.operation import Operations
 from pawsonalize.kinds.access_keys import MONITOR
@@ -93,14 +92,14 @@ def gauges(streams: ServedStreams, now: int) -> list[Metric]:
     return list(families)
 
 
-OPERATIONS = Operations()
+OPERATIONS = Operations(MONITOR)
 
 
 class ShardAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """A shard, and how far its reader is; `lag…` is null where the stream does not tell."""
 
     shard: str
-    consumer: str | None
+    holder: str | None = msgspec.field(name="consumer")
     position: str | None
     is_ended: bool
     lag_seconds: float | None
@@ -121,17 +120,11 @@ class StreamList(msgspec.Struct, frozen=True):
     streams: list[StreamAnswer]
 
 
-@OPERATIONS.add("GET", "/v1/streams", MONITOR, answer=StreamList)
-async def get_streams(request: Request) -> Response:
+@OPERATIONS.add("GET", "/v1/streams")
+async def get_streams(request: Request) -> StreamList:
     """The streams that events are read from: who reads which shard, and how far behind."""
-    services: Services = request.app.state.services
     served: ServedStreams = request.app.state.wings["streams"]
-    streams = groupby(await services.read(served.shards), lambda one: one.stream)
-    answers = [StreamAnswer(name, list(map(_answer, shards))) for name, shards in streams]
-    return json_response(StreamList(answers))
-
-
-def _answer(one: Shard) -> ShardAnswer:
-    looked_at = None if one.looked_at is None else iso(one.looked_at)
-    lag = (one.lag_seconds, one.lag_messages, looked_at)
-    return ShardAnswer(one.shard, one.holder, one.position, one.is_ended, *lag)
+    found = groupby(await services_of(request).read(served.shards), lambda one: one.stream)
+    return StreamList(
+        [StreamAnswer(name, [report_of(ShardAnswer, one) for one in some]) for name, some in found]
+    )

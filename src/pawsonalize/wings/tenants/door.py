@@ -14,7 +14,7 @@ from pawsonalize.access.services import services_of
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.http.callers import enter_owner
-from pawsonalize.http.json import json_response, read_limit
+from pawsonalize.http.json import read_limit
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.resources import DEFAULT_LIMIT, PAGE_PARAMETERS
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
@@ -28,7 +28,7 @@ from pawsonalize.wings.tenants.reports import (
     UsageDay,
 )
 
-OPERATIONS = Operations()
+OPERATIONS = Operations(CONTROL_PLANE)
 _GROUP = RequestParameter("name", "The dataset group.", where="path", required=True)
 
 _USAGE_DAYS = 30
@@ -60,16 +60,14 @@ class UsageAnswer(msgspec.Struct, frozen=True, rename="camel"):
 @OPERATIONS.add(
     "GET",
     "/v1/dataset-groups/{name}/usage",
-    CONTROL_PLANE,
     about=About.GROUP,
-    answer=UsageAnswer,
     parameters=(
         _GROUP,
         RequestParameter("days", "How many days, 1 to 400, today's included; 30.", int),
     ),
     summary="What a dataset group used on the last days.",
 )
-async def get_usage(request: Request) -> Response:
+async def get_usage(request: Request) -> UsageAnswer:
     """Show the use of a dataset group by days."""
     name: str = request.path_params["name"]
     await enter_owner(request, DatasetGroup, name)
@@ -77,39 +75,35 @@ async def get_usage(request: Request) -> Response:
     check_between("days", days, 1, _MOST_USAGE_DAYS)
     now = services_of(request).now()
     used = await run_in_threadpool(reports_of(request).usage, name, days, now)
-    return json_response(UsageAnswer(name, used))
+    return UsageAnswer(name, used)
 
 
 @OPERATIONS.add(
     "GET",
     "/v1/tenants",
-    CONTROL_PLANE,
-    answer=TenantPage,
     parameters=PAGE_PARAMETERS,
     summary="How every dataset group is, and what it used today.",
 )
-async def get_tenants(request: Request) -> Response:
+async def get_tenants(request: Request) -> TenantPage:
     """List tenants, with their use of today."""
     given, now = request.query_params, services_of(request).now()
     limit = read_limit(given.get("limit"), DEFAULT_LIMIT)
     page = reports_of(request).page
-    return json_response(await run_in_threadpool(page, limit, given.get("cursor"), now))
+    return await run_in_threadpool(page, limit, given.get("cursor"), now)
 
 
 @OPERATIONS.add(
     "GET",
     "/v1/tenants/{name}",
-    CONTROL_PLANE,
     about=About.GROUP,
-    answer=TenantReport,
     parameters=(_GROUP,),
     summary="How one dataset group is: its limits, models, keys and days.",
 )
-async def get_tenant(request: Request) -> Response:
+async def get_tenant(request: Request) -> TenantReport:
     """Report on one tenant."""
     name, now = request.path_params["name"], services_of(request).now()
     await enter_owner(request, DatasetGroup, name)
-    return json_response(await run_in_threadpool(reports_of(request).report, name, now))
+    return await run_in_threadpool(reports_of(request).report, name, now)
 
 
 def _get_tenants_page(request: Request, caller: Caller) -> Response:
