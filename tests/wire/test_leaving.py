@@ -40,6 +40,13 @@ def test_a_dataset_group_is_copied_and_answers_alike(
         group, _ = create_quiet_shop(there)
         serve(there, group, "aws-popularity-count")
         serve(there, group, "aws-similar-items")
+        serve(there, group, "aws-personalized-ranking")
+        solution = there.personalize.list_solutions(datasetGroupArn=group)["solutions"][0]
+        there.personalize.create_campaign(
+            name="follows",
+            solutionVersionArn=f"{solution['solutionArn']}/$LATEST",
+            campaignConfig={"syncWithLatestSolutionVersion": True},
+        )
         there.personalize.create_filter(
             name="green",
             datasetGroupArn=group,
@@ -48,17 +55,17 @@ def test_a_dataset_group_is_copied_and_answers_alike(
         with served(tmp_path_factory.mktemp("here")) as here:
             lines = leave(group, there, here)
             listed = here.personalize.list_campaigns()["campaigns"]
-            names = ["aws-popularity-count", "aws-similar-items"]
+            names = ["aws-personalized-ranking", "aws-popularity-count", "aws-similar-items"]
+            names.append("follows")
             assert sorted(one["name"] for one in listed) == names
+            copied = next(one["campaignArn"] for one in listed if one["name"] == "follows")
+            found = here.personalize.describe_campaign(campaignArn=copied)["campaign"]
+            assert found["campaignConfig"]["syncWithLatestSolutionVersion"] is True
             assert "copied filter green" in lines
             assert any("tracking id of quiet: it is now" in line for line in lines)
             assert any(line.startswith("not copied: trained models") for line in lines)
-            popular, similar = sorted(lines[-2:])
-            assert popular == (
-                "campaign aws-popularity-count: 8 questions, mean overlap@25 1.000, identical"
-                " lists 100.0%"
-            )
-            assert similar.startswith("campaign aws-similar-items: not compared: ")
+            alike = "8 questions, mean overlap@25 1.000, identical lists 100.0%"
+            assert sorted(lines[-4:]) == [f"campaign {name}: {alike}" for name in names]
             assert leave(group, there, here)[0] == "copied dataset group quiet", (
                 "it may be run anew"
             )

@@ -107,23 +107,24 @@ class Copy:
         """Ask both sides of each campaign the same questions, and say how alike the lists are."""
         from botocore.exceptions import ClientError
 
-        users = self._users()
+        questions = self._questions()
         for campaign, copied in self.campaigns:
             name = copied.rpartition("/")[2]
             try:
-                yield f"campaign {name}: {self._overlap(campaign, copied, users)}"
-            except ClientError as error:  # a recipe that ranks, or needs an item
+                yield f"campaign {name}: {self._overlap(campaign, copied, questions)}"
+            except ClientError as error:
                 yield f"campaign {name}: not compared: {error.response['Error']['Message']}"
 
-    def _overlap(self, campaign: str, copied: str, users: list[str]) -> str:
-        shared, same, count = 0.0, 0, max(len(users), 1)
-        for user in users:
-            one = self._answer(self.source, campaign, user)
-            other = self._answer(self.target, copied, user)
+    def _overlap(self, campaign: str, copied: str, questions: dict[str, str]) -> str:
+        shared, same, count = 0.0, 0, max(len(questions), 1)
+        ranked = list(dict.fromkeys(questions.values()))[:_PLACES]
+        for user, item in questions.items():
+            one = _answer(self.source, campaign, user, item, ranked)
+            other = _answer(self.target, copied, user, item, ranked)
             shared += len({*one} & {*other}) / max(len(one), len(other), 1)
             same += one == other
         return (
-            f"{len(users)} questions, mean overlap@{_PLACES} {shared / count:.3f},"
+            f"{len(questions)} questions, mean overlap@{_PLACES} {shared / count:.3f},"
             f" identical lists {same / count:.1%}"
         )
 
@@ -164,15 +165,11 @@ class Copy:
             return
         for listed in _listed(self.source, "campaign", solutionArn=solution["solutionArn"]):
             campaign = self._described("campaign", listed["campaignArn"])
-            config = {
-                name: value
-                for name, value in (campaign.get("campaignConfig") or {}).items()
-                if name != "syncWithLatestSolutionVersion"  # it asks for $LATEST in the ARN
-            }
-            more = {"campaignConfig": config} if config else {}
-            arn = self._tried(
-                "campaign", campaign, "minProvisionedTPS", solutionVersionArn=version, **more
-            )
+            config = campaign.get("campaignConfig") or {}
+            follows = config.get("syncWithLatestSolutionVersion")
+            served = f"{copied}/$LATEST" if follows else version
+            kept = ("minProvisionedTPS", "campaignConfig")
+            arn = self._tried("campaign", campaign, *kept, solutionVersionArn=served)
             if arn is not None:
                 _wait(self.target, "campaign", arn)
                 self.campaigns.append((campaign["campaignArn"], arn))
@@ -207,28 +204,42 @@ class Copy:
         for one in _listed(self.source, kind, datasetGroupArn=group):
             yield self._described(kind, one[f"{camel(kind)}Arn"])
 
-    def _users(self) -> list[str]:
-        """The first users of the exported interactions."""
+    def _questions(self) -> dict[str, str]:
+        """The first users of the exported interactions, each with an item."""
         import boto3
 
         s3, (bucket, _, folder) = boto3.client("s3"), self.through[5:].partition("/")
-        users: dict[str, None] = {}
+        questions: dict[str, str] = {}
         pages = s3.get_paginator("list_objects_v2").paginate(
             Bucket=bucket, Prefix=f"{folder}/INTERACTIONS/".lstrip("/")
         )
         for key in [one["Key"] for page in pages for one in page.get("Contents", ())]:
             lines = s3.get_object(Bucket=bucket, Key=key)["Body"].iter_lines()
             for row in csv.DictReader(line.decode() for line in lines):
-                users.setdefault(row["USER_ID"])
-                if len(users) == _QUESTIONS:
-                    return list(users)
-        return list(users)
+                questions.setdefault(row["USER_ID"], row["ITEM_ID"])
+                if len(questions) == _QUESTIONS:
+                    return questions
+        return questions
 
-    def _answer(self, side: dict[str, Any], campaign: str, user: str) -> list[str]:
-        answer = side["personalize-runtime"].get_recommendations(
-            campaignArn=campaign, userId=user, numResults=_PLACES
-        )
-        return [item["itemId"] for item in answer["itemList"]]
+
+def _answer(
+    side: dict[str, Any], campaign: str, user: str, item: str, ranked: list[str]
+) -> list[str]:
+    """The ids of an answer: for the user, or like the item, or the ranked list, by its recipe."""
+    runtime = side["personalize-runtime"]
+    recommending, ranking = runtime.get_recommendations, runtime.get_personalized_ranking
+    forms: tuple[tuple[Any, str, dict[str, Any]], ...] = (
+        (recommending, "itemList", {"userId": user, "numResults": _PLACES}),
+        (recommending, "itemList", {"itemId": item, "numResults": _PLACES}),
+        (ranking, "personalizedRanking", {"userId": user, "inputList": ranked}),
+    )
+    for call, member, question in forms:
+        try:
+            return [one["itemId"] for one in call(campaignArn=campaign, **question)[member]]
+        except runtime.exceptions.InvalidInputException:
+            if call is ranking:  # the last form
+                raise
+    raise AssertionError("the last form answers or raises")
 
 
 def _described(side: dict[str, Any], kind: str, arn: str) -> dict[str, Any]:
