@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
+from benchmarks.demo_oracle import next_view
 from benchmarks.demo_visits import KINDS, Moment, cut_of, sample_moments, training_data
 from pawsonalize.engine.training.solutions import read_settings
 from pawsonalize.evaluation.intervals import intervals, resampled_means
@@ -86,7 +87,7 @@ def make(world: World, models: Sequence[Model]) -> tuple[Ranker, ...]:
             moment: Moment, groups: NDArray[np.int64], animals: NDArray[np.int64]
         ) -> NDArray[np.floating]:
             who = moment.visitor if known else None
-            chance = world.oracle.next_view(who, animals, moment.previous)
+            chance = next_view(world.oracle, who, animals, moment.previous)
             chances = np.bincount(world.oracle.group[animals], chance, len(world.groups))
             return chances.astype(np.float64)[groups]
 

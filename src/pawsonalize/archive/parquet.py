@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pawsonalize.archive.base import sync, whole_file
-from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
+from pawsonalize.domain.errors import StorageUnavailable, needing
 from pawsonalize.domain.events import LoggedEvent
 
 _GROUP_BYTES = 32_000_000  # of Arrow memory, which become one row group of the file
@@ -98,11 +98,7 @@ def _schema(arrow: Any) -> Any:
 
 
 def _pyarrow() -> Any:
-    try:
+    with needing("parquet", "Parquet needs pyarrow", "parquet"):
         import pyarrow  # noqa: PLC0415 - an extra
         import pyarrow.parquet  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise InvalidInput(
-            "Parquet needs pyarrow: install pawsonalize[parquet]", field="parquet"
-        ) from error
     return pyarrow

@@ -8,6 +8,9 @@ PawsonalizeError
 └── StorageUnavailable ── NoSuchBucket · StreamUnavailable · EngineUnavailable
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class PawsonalizeError(Exception):
     """Base of every error raised on purpose.
@@ -34,6 +37,16 @@ class PawsonalizeError(Exception):
 
 class InvalidInput(PawsonalizeError, code="invalid_input"):
     """The request is wrong or breaks a documented limit; the message names the next move."""
+
+
+@contextmanager
+def needing(extra: str, message: str, field: str | None = None) -> Iterator[None]:
+    """Import the libraries of an extra; InvalidInput says how to install what is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        text = f"{message}: pip install 'pawsonalize[{extra}]'"
+        raise InvalidInput(text, field=field) from error
 
 
 class InputTooLarge(InvalidInput, code="too_large"):

@@ -1,6 +1,10 @@
-"""The adopters of a world, and their true affinities, which no recommender gets to see."""
+"""The adopters of a world, and their true affinities, which no recommender gets to see.
 
-from collections.abc import Mapping
+`archetypes.csv` has what adopters of one sort have in common: their share of all, the mean shares
+of their visits to each species, the chances of who lives at home, and what a size, an age or a
+family of breeds adds to the log odds of a choice.
+"""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,101 +24,19 @@ _KM_PER_DEGREE = 111.2
 _HOUSEHOLD_LOG_ODDS = np.array([-2.5, -0.3, 0.3])
 
 
-@dataclass(frozen=True, slots=True)
-class Archetype:
-    """Preferences that adopters of one sort have in common."""
-
-    share: float
-    species: tuple[float, float, float]  # the mean share of their visits to cats, dogs and rabbits
-    home: tuple[float, float, float]  # the chances that kids, dogs and cats live there
-    sizes: tuple[float, float, float, float]
-    """Added to the log odds of a choice by each size, as `ages` and `families`."""
-    ages: tuple[float, float, float, float]
-    families: Mapping[str, float]
+_ARCHETYPES = traits.read_table("archetypes.csv")
 
 
-ARCHETYPES = (
-    Archetype(  # wants a kitten, or two
-        17,
-        (0.93, 0.06, 0.01),
-        (0.45, 0.15, 0.40),
-        (0.5, 0.0, -0.4, -0.6),
-        (1.6, 0.4, -0.9, -1.8),
-        {"dlh": 0.4, "dmh": 0.3},
-    ),
-    Archetype(  # wants calm company
-        13,
-        (0.72, 0.26, 0.02),
-        (0.08, 0.15, 0.30),
-        (0.5, 0.3, -0.4, -1.0),
-        (-1.6, -0.3, 0.9, 1.2),
-        {"toy_companion": 0.7, "dsh": 0.4, "hound": 0.3},
-    ),
-    Archetype(  # wants a dog for the lap
-        16,
-        (0.07, 0.92, 0.01),
-        (0.25, 0.40, 0.15),
-        (1.4, -0.3, -2.0, -2.6),
-        (0.5, 0.4, 0.0, -0.4),
-        {"toy_companion": 1.4, "chihuahua": 1.0, "terrier": 0.6},
-    ),
-    Archetype(  # runs, hikes, herds
-        14,
-        (0.02, 0.98, 0.0),
-        (0.20, 0.40, 0.12),
-        (-1.2, 0.6, 0.7, -0.6),
-        (0.2, 1.0, 0.1, -1.6),
-        {"herding": 1.4, "husky_spitz": 1.0, "retriever_sporting": 0.7, "hound": 0.4},
-    ),
-    Archetype(  # wants a dog for the children
-        16,
-        (0.20, 0.76, 0.04),
-        (0.90, 0.25, 0.25),
-        (-0.2, 0.6, 0.3, -0.8),
-        (1.0, 0.6, -0.2, -1.4),
-        {"retriever_sporting": 1.5, "hound": 0.7, "other_dog": 0.4},
-    ),
-    Archetype(  # speaks up for the bully breeds
-        7,
-        (0.02, 0.98, 0.0),
-        (0.20, 0.45, 0.12),
-        (-1.0, 0.6, 0.6, 0.2),
-        (-0.2, 0.4, 0.6, 0.1),
-        {"bully": 2.2, "shepherd_guard": 0.5},
-    ),
-    Archetype(  # loves a pedigree cat
-        6,
-        (0.96, 0.04, 0.0),
-        (0.15, 0.10, 0.50),
-        (0.0, 0.3, 0.6, 0.8),
-        (0.4, 0.6, 0.2, -0.6),
-        {"siamese": 2.0, "other_cat": 2.2, "dlh": 1.0, "dmh": 0.5},
-    ),
-    Archetype(  # the bigger the better
-        6,
-        (0.02, 0.98, 0.0),
-        (0.30, 0.40, 0.15),
-        (-2.0, -0.8, 0.8, 2.0),
-        (0.2, 0.6, 0.2, -0.5),
-        {"shepherd_guard": 1.5, "retriever_sporting": 0.4, "husky_spitz": 0.4},
-    ),
-    Archetype(  # looks for who has waited longest
-        3,
-        (0.40, 0.55, 0.05),
-        (0.05, 0.30, 0.30),
-        (0.0, 0.1, 0.2, 0.1),
-        (-2.0, -0.6, 1.0, 2.2),
-        {"bully": 0.6, "dsh": 0.2},
-    ),
-    Archetype(  # small and furry
-        2,
-        (0.28, 0.04, 0.68),
-        (0.50, 0.05, 0.10),
-        (0.7, 0.2, -0.5, -0.2),
-        (0.6, 0.4, 0.0, -0.6),
-        {},
-    ),
-)
+def _columns(*names: str) -> traits.Floats:
+    return np.array([[float(row[name] or 0) for name in names] for row in _ARCHETYPES])
+
+
+_SHARE = _columns("share")[:, 0]
+_SPECIES = _columns("to_cats", "to_dogs", "to_rabbits")
+_HOME = _columns("kids_at_home", "dogs_at_home", "cats_at_home")
+_SIZES = _columns("small", "medium", "large", "extra_large")
+_AGES = _columns("baby", "young", "adult", "senior")
+_FAMILIES = _columns(*traits.FAMILIES).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,21 +58,15 @@ def draw_affinities(
     rng: np.random.Generator, size: int, shelters: int, strength: float
 ) -> Affinities:
     """Independent visitors; `strength` scales every taste (not homes, species or distances)."""
-    share = np.array([kind.share for kind in ARCHETYPES])
-    kind = rng.choice(len(share), size, p=share / share.sum())
-    liked = np.array(
-        [[row.families.get(name, 0.0) for name in traits.FAMILIES] for row in ARCHETYPES],
-        np.float32,
-    )
-    family = _around(rng, liked, kind)
-    means = np.array([row.species for row in ARCHETYPES])[kind]
-    parts = rng.standard_gamma(_SPECIES_FIRMNESS * means)
+    kind = rng.choice(len(_SHARE), size, p=_SHARE / _SHARE.sum())
+    family = _around(rng, _FAMILIES, kind)
+    parts = rng.standard_gamma(_SPECIES_FIRMNESS * _SPECIES[kind])
     species = np.asarray(parts / parts.sum(axis=1, keepdims=True), np.float32)
     favourite = _favourite_breeds(rng, species, family)
     boost = _FAVOURITE_BOOST * rng.lognormal(0, 0.4, (size, FAVOURITES))
-    lives_with = np.array([row.home for row in ARCHETYPES])[kind]
-    size_affinity = strength * _around(rng, np.array([row.sizes for row in ARCHETYPES]), kind)
-    age_affinity = strength * _around(rng, np.array([row.ages for row in ARCHETYPES]), kind)
+    lives_with = _HOME[kind]
+    size_affinity = strength * _around(rng, _SIZES, kind)
+    age_affinity = strength * _around(rng, _AGES, kind)
     place, nearness = _places(rng, size, shelters)
     boosts = (strength * boost).astype(np.float32)
     home = ((rng.random(lives_with.shape) < lives_with) @ np.array([1, 2, 4])).astype(np.int8)

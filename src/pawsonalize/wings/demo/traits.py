@@ -5,11 +5,12 @@ hyphen: readers of item ids must cope with it.
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,21 +41,16 @@ class Breed:
     coat: str  # the one that it always, or nearly always, has; empty: any
 
 
-def _read_breeds() -> Iterator[Breed]:
-    with Path(__file__).with_name("breeds.csv").open(encoding="utf-8", newline="") as rows:
-        for row in csv.DictReader(rows):
-            yield Breed(
-                species=row["species"],
-                name=row["name"],
-                family=row["family"],
-                share=float(row["share"]),
-                sizes=tuple(int(row[size]) for size in _SIZES),
-                appeal=float(row["appeal"]),
-                coat=row["coat"],
-            )
+def read_table(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table in this folder."""
+    with Path(__file__).with_name(name).open(encoding="utf-8", newline="") as rows:
+        return list(csv.DictReader(rows))
 
 
-BREEDS = tuple(_read_breeds())
+BREEDS = tuple(
+    msgspec.convert({**row, "sizes": [row[size] for size in _SIZES]}, Breed, strict=False)
+    for row in read_table("breeds.csv")
+)
 BREED_NAMES = tuple(breed.name for breed in BREEDS)
 BREED_SPECIES = np.array([calibration.SPECIES.index(breed.species) for breed in BREEDS])
 BREED_FAMILY = np.array([FAMILIES.index(breed.family) for breed in BREEDS])

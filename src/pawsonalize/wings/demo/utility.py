@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.wings.demo import calibration as measured
 from pawsonalize.wings.demo.adopters import FAVOURITES, Affinities, flag_code, household_log_odds
 from pawsonalize.wings.demo.settings import WorldSettings
 from pawsonalize.wings.demo.stock import AnimalColumns
-from pawsonalize.wings.demo.traits import Floats, Ints, Singles
+from pawsonalize.wings.demo.traits import Ints, Singles
 
 Codes = NDArray[np.signedinteger]
 LogOdds = Singles
@@ -25,7 +24,6 @@ LogOdds = Singles
 # What likeness in breed, family, size and age adds to the log odds of the next choice.
 _LIKENESS = (1.2, 0.6, 0.5, 0.5)
 _HOUSEHOLD = household_log_odds()
-_CROWD = 500  # visitors that stand for everybody; affinities are drawn independently
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ def notice_weights(size: int, bias: float) -> Singles:
 
 @dataclass(frozen=True, slots=True)
 class Oracle:
-    """True choice probabilities: all is known but the next page and chance. IDs are positions."""
+    """The truth behind a world's choices. Ids are positions."""
 
     settings: WorldSettings
     utility: Utility
@@ -105,43 +103,3 @@ class Oracle:
     def available(self, at: int) -> Ints:
         """Positions of the animals that are listed and not adopted at the moment."""
         return np.flatnonzero((self.stock.listed <= at) & (at < self.stock.adopted))
-
-    def next_view(
-        self, visitor: int | None, available: Ints, previous: int | None = None
-    ) -> Floats:
-        """Probability of each available animal to be viewed next; visitor None is the mean one."""
-        crowd = np.arange(min(_CROWD, self.settings.adopters))
-        who = crowd if visitor is None else np.array([visitor])
-        odds = self.utility.of_animals(who[:, None], available).astype(float)
-        share = self.utility.affinities.species[who].astype(float)
-        again = np.zeros(len(available), bool)
-        if previous is not None:
-            again = available == previous
-            odds += self.utility.intent(np.array(previous), available)
-            looked_for = self.stock.traits.species[previous]
-            share = np.eye(len(measured.SPECIES))[[looked_for]]
-        fresh = np.where(again, 0.0, self._picked(np.exp(odds), share, available))
-        fresh = fresh.mean(axis=0)
-        stays = self.settings.revisit_rate * again
-        return np.asarray(stays + (1 - stays.sum()) * fresh / max(fresh.sum(), 1e-300))
-
-    def _picked(self, weight: Floats, share: Floats, available: Ints) -> Floats:
-        """Chance of each pick, shape (visitors, animals); rivals on a page count by their mean."""
-        # That costs nothing in the order (simulated: hit rates within 0.003 of the best possible),
-        # and overstates probabilities above 0.1 by about a tenth.
-        picked = np.zeros_like(weight)
-        kinds = self.stock.traits.species[available]
-        for species in range(len(measured.SPECIES)):
-            same = np.flatnonzero(kinds == species)
-            if not len(same):
-                continue
-            size = min(self.settings.page_size, len(same))
-            notice = np.exp(notice_weights(size, self.settings.position_bias))
-            own = weight[:, same]
-            rivals = (own.sum(axis=1, keepdims=True) - own) / max(len(same) - 1, 1)
-            chance = np.zeros_like(own)
-            for here in notice:
-                chance += here * own / (here * own + (notice.sum() - here) * rivals)
-            chance /= chance.sum(axis=1, keepdims=True)
-            picked[:, same] = share[:, [species]] * chance
-        return picked

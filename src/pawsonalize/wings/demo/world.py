@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
@@ -199,7 +198,7 @@ def _after_adoption(visits: Visits, events: EventColumns, rng: np.random.Generat
 class World:
     """A made-up adoption site. Its users are adopters, then bots; guests are positions only.
 
-    A visitor is a user id or a position (`events.columns.visitor`), an animal one in `animals`.
+    A visitor is a position (`events.columns.visitor`), an animal one in `animals`.
     """
 
     settings: WorldSettings
@@ -214,21 +213,6 @@ class World:
     bot_ids: tuple[str, ...]
     events: WorldEvents
     oracle: Oracle
-
-    def propensity(self, visitor: str | int | None, at: int, previous: int | None = None) -> Floats:
-        """Chance that the next view is of each group; sums to 1, all 0 if nothing is available."""
-        who = None if visitor is None else self._visitor(visitor)
-        available = self.oracle.available(at)
-        chance = self.oracle.next_view(who, available, previous)
-        return np.asarray(np.bincount(self.oracle.group[available], chance, len(self.groups)))
-
-    def _visitor(self, visitor: str | int) -> int:
-        if not isinstance(visitor, str):
-            return int(visitor)
-        position = int(visitor[1:]) if visitor[1:].isdecimal() else -1
-        if self.events.user_ids[position : position + 1] != (visitor,):
-            raise NotFound(f"this world has no user {visitor}; see adopter_ids")
-        return position
 
 
 def generate(settings: WorldSettings, seed: int, end: int) -> World:

@@ -154,18 +154,16 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
     Example: pawsonalize animals feeds
     """
     from pawsonalize.fetch import safe_address
-    from pawsonalize.wings.feeds.polling import listed_feeds, polling
+    from pawsonalize.wings.feeds.polling import polling
 
-    settings = load_settings({"data_dir": data_dir})
-    listed, now = listed_feeds(settings), clock.now()
-    with opened(settings) as adapters:
-        poll = polling(settings, adapters)
-        states = [poll.state(name, now) for name in listed]
+    with opened(data_dir) as adapters:
+        poll = polling(adapters.settings, adapters)
+        states = [poll.state(name, clock.now()) for name in poll.feeds]
     if json:
         print(msgspec.json.encode(states).decode())
         return
     rows = []
-    for state, feed in zip(states, listed.values(), strict=True):
+    for state, feed in zip(states, poll.feeds.values(), strict=True):
         looked = iso(state.looked_at) if state.looked_at else "never"
         result = f"failed: {state.result}" if state.failed else state.result
         rows.append((state.name, safe_address(feed.source.url), feed.schedule, looked, result))

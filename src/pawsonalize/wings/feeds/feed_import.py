@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import msgspec
 import typer
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.cli.terminal import print_listing, say
+from pawsonalize.cli.terminal import print_listing, print_result, say
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StorageUnavailable
 from pawsonalize.storage.data_folder import needed_by_others
 from pawsonalize.wings.feeds import importing
@@ -146,10 +145,7 @@ def watch(
 
 def finish(report: importing.FeedReport, json: bool) -> None:
     """Print the report and end the command; exit code 1 if not one row was good."""
-    if json:
-        print(msgspec.json.encode(report).decode())
-    else:
-        _print(report)
+    print_result(report, json, _print)
     if report.is_refused:
         raise typer.Exit(1)
 

@@ -99,7 +99,7 @@ def feed_list(query: ViewQuery) -> FeedList:
     """Report on the feeds, and on what came of each last."""
     fetching: Fetching = query.wings["feeds"]
     registry = query.services.registry
-    listed = [_feed(name, feed, registry) for name, feed in fetching.feeds.items()]
+    listed = [_feed(name, feed, registry) for name, feed in fetching.polling.feeds.items()]
     files = (one for one in registry.all(NewestImport) if one.origin == FILES)
     return FeedList(listed + [_files(one, registry) for one in files])
 

@@ -107,10 +107,6 @@ class Polling:
         is_new = state.fingerprint != mark and mark not in self._begun
         return is_new or (tick > state.tick and now >= state.not_before)
 
-    def due(self, name: str, now: int) -> int | None:
-        """When a listed feed was due last; None: never yet."""
-        return self.feeds[name].latest(now)
-
     def take(
         self, name: str, source: FeedSource, now: int, *, allow_shrink: bool = False
     ) -> FeedReport | None:
@@ -198,9 +194,8 @@ def polling(
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """The feeds of a running server, their polling, and its thread."""
+    """The polling of the feeds in a running server, and its thread."""
 
-    feeds: Mapping[str, ListedFeed]
     polling: Polling
     threads: ThreadPoolExecutor
 
@@ -211,8 +206,7 @@ def started(settings: Settings, adapters: Adapters, _services: "Services") -> It
     stopping = threading.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="feeds") as threads:
         try:
-            poll = polling(settings, adapters, stopping.is_set)
-            yield Fetching(listed_feeds(settings), poll, threads)
+            yield Fetching(polling(settings, adapters, stopping.is_set), threads)
         finally:
             stopping.set()
 
@@ -234,15 +228,14 @@ USABLE = (listed_feeds,)
 def feeds(service: CheckedService) -> Iterator[Diagnosis]:
     """Find feeds that are late or could not be read."""
     try:
-        listed = listed_feeds(service.settings)
-        states = polling(service.settings, service.adapters)
+        poll = polling(service.settings, service.adapters)
     except PawsonalizeError as error:
         yield attention(str(error))
         return
-    if not listed:
+    if not poll.feeds:
         yield fine("none is listed (feeds_file)")
-    for name, feed in listed.items():
-        state, due = states.state(name, service.now), states.due(name, service.now)
+    for name, feed in poll.feeds.items():
+        state, due = poll.state(name, service.now), feed.latest(service.now)
         again = f"mend it, then run `pawsonalize animals fetch {name}`"
         if state.failed:
             text = f"failed {iso(state.looked_at)}: {state.result}"

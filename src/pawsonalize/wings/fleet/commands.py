@@ -8,7 +8,6 @@ from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import Command, DataDir, Json
 from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.times import iso
-from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.storage.servers import ServerState
@@ -26,7 +25,7 @@ def servers(data_dir: DataDir = None, json: Json = False) -> None:
     """
     from pawsonalize.app.fleet import servers_of
 
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
+    with opened(data_dir) as adapters:
         states = servers_of(adapters).watch()
     if json:
         listed = [{**msgspec.to_builtins(one.server), "lives": one.lives} for one in states]

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import Command, DataDir, Json, command_group
+from pawsonalize.cli.opening import add_command
+from pawsonalize.cli.options import Command, Json, command_group
 from pawsonalize.cli.terminal import print_result
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
@@ -14,23 +14,10 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.storage.work import Delivery
 
 app = command_group("What people are told, and how it reached them.")
-
-
-@app.command("ls")
-def ls(
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
-    """List notifications, the newest first, with each notifier's delivery.
-
-    Example: pawsonalize notifications ls --limit 10
-    """
-    with opened(data_dir) as adapters:
-        print_result(adapters.deliveries.newest(limit), json, _print_deliveries)
 
 
 def _print_deliveries(deliveries: "Sequence[Delivery]") -> None:
@@ -38,6 +25,18 @@ def _print_deliveries(deliveries: "Sequence[Delivery]") -> None:
         news = delivery.notification
         print(f"{iso(news.happened_at)}  {news.kind:<16}  {news.subject}")
         print(f"    {delivery.notifier}: {_state(delivery)}")
+
+
+@add_command(app, "ls", _print_deliveries)
+def ls(
+    adapters: "Adapters",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+) -> "Sequence[Delivery]":
+    """List notifications, the newest first, with each notifier's delivery.
+
+    Example: pawsonalize notifications ls --limit 10
+    """
+    return adapters.deliveries.newest(limit)
 
 
 @app.command("test")
@@ -63,13 +62,13 @@ def _print_failures(failures: dict[str, str | None]) -> None:
         print(f"{name}: {failure or 'taken'}")
 
 
-@app.command("retry")
+@add_command(app, "retry", failed=bool)
 def retry(
+    adapters: "Adapters",
     notification_id: Annotated[
         str | None, typer.Option("--id", help="Only this notification.", show_default="all")
     ] = None,
-    data_dir: DataDir = None,
-) -> None:
+) -> int:
     """Try again now what was not delivered, the given up too; exit code 1 if something is left.
 
     Example: pawsonalize notifications retry
@@ -77,18 +76,16 @@ def retry(
     from pawsonalize.logs import configure_logs
     from pawsonalize.wings.notifications.delivery import deliveries
 
-    settings = load_settings({"data_dir": data_dir})
+    settings = adapters.settings
     configure_logs(settings.log_format, settings.log_level)
-    with opened(settings) as adapters:
-        before = adapters.deliveries.count_undelivered(notification_id)
-        adapters.deliveries.retry(clock.now(), notification_id)
-        for _, deliver in deliveries(settings, adapters):
-            while deliver(clock.now()):
-                pass
-        left = adapters.deliveries.count_undelivered(notification_id)
+    before = adapters.deliveries.count_undelivered(notification_id)
+    adapters.deliveries.retry(clock.now(), notification_id)
+    for _, deliver in deliveries(settings, adapters):
+        while deliver(clock.now()):
+            pass
+    left = adapters.deliveries.count_undelivered(notification_id)
     print(f"{before - left:,} of {before:,} delivered")
-    if left:
-        raise typer.Exit(1)
+    return left
 
 
 def _state(delivery: "Delivery") -> str:

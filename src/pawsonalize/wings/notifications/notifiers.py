@@ -18,7 +18,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import msgspec
 import structlog
 
-from pawsonalize.domain.errors import InvalidInput, NotDelivered
+from pawsonalize.domain.errors import InvalidInput, NotDelivered, needing
 from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.times import SECOND, iso
 from pawsonalize.kinds.problems import log_notification
@@ -306,14 +306,10 @@ class SnsNotifier:
 
 
 def _connect_sns(region: str) -> tuple[Any, tuple[type[Exception], ...]]:
-    try:
+    with needing("aws", "notify_sns_topic needs the AWS SDK", "notify_sns_topic"):
         import boto3  # noqa: PLC0415 - an extra, and slow to import
         from botocore.config import Config  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise InvalidInput(
-            "notify_sns_topic needs the AWS SDK: install pawsonalize[aws]", field="notify_sns_topic"
-        ) from error
     once = Config(  # the outbox tries again, and knows when
         connect_timeout=_TIMEOUT_SECONDS,
         read_timeout=_TIMEOUT_SECONDS,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
+from pawsonalize.domain.errors import CorruptArtefact, needing
 
 FOLDER, SCRATCH = "training", "training-scratch"
 """Folders in the archive's store: the files, and an engine's scratch files."""
@@ -122,14 +122,9 @@ def _schema(arrow: Any) -> Any:
 
 def pyarrow() -> Any:
     """The library; InvalidInput if it is not installed."""
-    try:
+    with needing("out-of-core", "counting out of core needs pyarrow", "training_engine"):
         import pyarrow  # noqa: PLC0415 - an extra
         import pyarrow.parquet  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise InvalidInput(
-            "counting out of core needs pyarrow: install pawsonalize[out-of-core]",
-            field="training_engine",
-        ) from error
     return pyarrow
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StreamUnavailable
+from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StreamUnavailable, needing
 from pawsonalize.domain.times import SECOND
 from pawsonalize.wings.streams.stream import Record, StreamAddress
 from pawsonalize.wings.streams.stream_shards import ShardLag, ShardTable
@@ -44,12 +44,8 @@ class _Kafka:
     """The client library, and the errors that it reports by the way."""
 
     def __init__(self, address: StreamAddress) -> None:
-        try:
+        with needing("kafka", f"{address.shown} needs confluent-kafka"):
             import confluent_kafka  # noqa: PLC0415 - an extra
-        except ModuleNotFoundError as error:
-            raise InvalidInput(
-                f"{address.shown} needs confluent-kafka: pip install 'pawsonalize[kafka]'"
-            ) from error
         self.library = confluent_kafka
         self._shown = address.shown
         self.trouble: PawsonalizeError | None = None

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
+from pawsonalize.domain.errors import InvalidInput, StreamUnavailable, needing
 from pawsonalize.wings.streams.stream import StreamAddress
 
 _CONNECT_SECONDS = 2
@@ -130,15 +130,11 @@ class KinesisClient:
         """`patience` is how many seconds an answer may take."""
         self._name = address.name
         self._shown = address.shown
-        try:
+        with needing("aws", f"{self._shown} needs the AWS SDK"):
             import boto3  # noqa: PLC0415 - an extra, and slow to import
             from botocore import exceptions  # noqa: PLC0415
             from botocore.config import Config  # noqa: PLC0415
             from botocore.parsers import ResponseParserError  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise InvalidInput(
-                f"{self._shown} needs the AWS SDK: pip install 'pawsonalize[aws]'"
-            ) from error
         self._answered = exceptions.ClientError
         self._broken = (exceptions.BotoCoreError, ResponseParserError, ValueError)
         config = Config(

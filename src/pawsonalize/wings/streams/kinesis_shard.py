@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import needing
 from pawsonalize.wings.streams.kinesis_client import FailureKind, KinesisClient, KinesisFailure
 from pawsonalize.wings.streams.stream import Record
 from pawsonalize.wings.streams.stream_shards import ShardLag
@@ -38,13 +38,8 @@ def parts_of(data: bytes) -> Sequence[bytes] | None:
 
 @cache
 def _reader() -> Callable[[bytes], Sequence[bytes] | None]:
-    try:
+    with needing("aws", "this stream's records of the Kinesis Producer Library need protobuf"):
         from google.protobuf.message import DecodeError  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise InvalidInput(
-            "this stream has records of the Kinesis Producer Library: to read them,"
-            " pip install 'pawsonalize[aws]'"
-        ) from error
     packed = _message_class()
 
     def read(message: bytes) -> Sequence[bytes] | None:

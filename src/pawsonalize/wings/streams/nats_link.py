@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zlib import crc32
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StreamUnavailable
+from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StreamUnavailable, needing
 from pawsonalize.wings.streams.stream import StreamAddress
 
 if TYPE_CHECKING:
@@ -43,13 +43,9 @@ class NatsLink:
     """One connection, made again when it is lost, and the thread that serves it."""
 
     def __init__(self, address: StreamAddress) -> None:
-        try:
+        with needing("nats", f"{address.shown} needs nats-py"):
             import nats.errors  # noqa: PLC0415 - an extra
             from nats.aio.client import Client  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            raise InvalidInput(
-                f"{address.shown} needs nats-py: pip install 'pawsonalize[nats]'"
-            ) from error
         self._make = Client
         self.failures: tuple[type[Exception], ...] = (nats.errors.Error, OSError, TimeoutError)
         self._address = address

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.statements import insert_new, upsert
+from pawsonalize.storage.statements import insert_new
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.wings.streams.tables import stream_shards
 
 _PARENTS = msgspec.json.Decoder(tuple[str, ...])
@@ -65,11 +66,11 @@ class ShardLag:
         return bool(known) and not any(known)
 
 
-class ShardTable:
+class ShardTable(TableAccess):
     """The shards of one stream, for all its consumers."""
 
     def __init__(self, database: Database, stream: str) -> None:
-        self._database = database
+        super().__init__(database)
         self._stream = stream
 
     def all(self) -> list[Shard]:
@@ -122,35 +123,28 @@ class ShardTable:
 
     def forget(self, shard: str) -> None:
         """Forget a shard that was over: one of its name is another one."""
-        this = (_COLUMNS.stream == self._stream, _COLUMNS.shard == shard, _COLUMNS.is_ended)
-        with self._database.writing() as connection:
-            connection.execute(delete(stream_shards).where(*this))
+        self._execute(delete(stream_shards).where(*self._this(shard), _COLUMNS.is_ended))
 
     def report(self, holder: str, lags: Iterable[ShardLag], now: int) -> None:
         """Show who reads what, for a stream that assigns its shards itself."""
         rows = [self._row(one.shard) | {"holder": holder} | _lag_columns(one, now) for one in lags]
-        with self._database.writing() as connection:
-            upsert(connection, stream_shards, rows)
+        self._put(stream_shards, rows)
 
     def _row(self, shard: str, parents: Sequence[str] = ()) -> dict[str, object]:
         known = {"stream": self._stream, "shard": shard, "parents": _ENCODE(parents).decode()}
         return dict.fromkeys(_COLUMNS.keys()) | known | {"beats": 0, "is_ended": False}
 
     def _change(self, seen: Shard, values: Mapping[str, object]) -> bool:
-        same = (
-            _COLUMNS.stream == self._stream,
-            _COLUMNS.shard == seen.shard,
-            _COLUMNS.holder.is_not_distinct_from(seen.holder),
-            _COLUMNS.beats == seen.beats,
-        )
-        with self._database.writing() as connection:
-            changed = connection.execute(update(stream_shards).where(*same).values(**values))
-            return changed.rowcount == 1
+        same = (_COLUMNS.holder.is_not_distinct_from(seen.holder), _COLUMNS.beats == seen.beats)
+        changed = update(stream_shards).where(*self._this(seen.shard), *same)
+        return self._execute(changed.values(**values)) == 1
 
     def _hold(self, shard: str, holder: str, values: Mapping[str, object]) -> None:
-        mine = (_COLUMNS.stream == self._stream, _COLUMNS.shard == shard, _COLUMNS.holder == holder)
-        with self._database.writing() as connection:
-            connection.execute(update(stream_shards).where(*mine).values(**values))
+        held = update(stream_shards).where(*self._this(shard), _COLUMNS.holder == holder)
+        self._execute(held.values(**values))
+
+    def _this(self, shard: str) -> tuple[ColumnElement[bool], ...]:
+        return _COLUMNS.stream == self._stream, _COLUMNS.shard == shard
 
 
 def _lag_columns(lag: ShardLag, now: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawsonalize import __version__
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import needing
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.settings import Settings
@@ -36,12 +36,9 @@ _PROPAGATED = (b"traceparent", b"tracestate")
 def check_tracing(settings: Settings) -> None:
     """InvalidInput if traces are wanted and the extra is missing."""
     if settings.part(TracingSettings).traces_url:
-        try:
+        with needing("otel", "traces_url needs OpenTelemetry", "traces_url"):
             import opentelemetry.exporter.otlp.proto.http.trace_exporter  # noqa: PLC0415
             import opentelemetry.instrumentation.utils  # noqa: F401, PLC0415
-        except ModuleNotFoundError as error:
-            text = "traces_url needs OpenTelemetry: pip install 'pawsonalize[otel]'"
-            raise InvalidInput(text, field="traces_url") from error
 
 
 @contextmanager
