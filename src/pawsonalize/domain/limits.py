@@ -1,5 +1,7 @@
 """Limits of what callers send; a refusal names the field, what is allowed and what was sent."""
 
+import re
+
 from pawsonalize.domain.errors import InvalidInput
 
 MAX_ID_LENGTH = 256
@@ -30,6 +32,13 @@ def _digits(value: int, field: str) -> str:
     if abs(value) >= 10**MAX_ID_LENGTH:  # str() of a longer number is refused by Python itself
         raise InvalidInput(f"{field} must have 1 to {MAX_ID_LENGTH} digits", field=field)
     return str(value)
+
+
+def match_cursor(form: re.Pattern[str], cursor: str) -> re.Match[str]:
+    """Return the parts of a cursor of that form; InvalidInput if it is none of ours."""
+    if (match := form.fullmatch(cursor)) is None:
+        raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
+    return match
 
 
 def check_between(field: str, value: float, low: float, high: float) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 
 from pawsonalize.access.services import services_of
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.limits import match_cursor
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order
 from pawsonalize.engine.reporting.report import OutcomesReport
@@ -59,9 +59,8 @@ def audit_page(audit: AuditLog, given: Mapping[str, str]) -> AuditPage:
     """Return what operators did, as the parameters ask."""
     limit = read_count(given, "limit", 50, 1, 500)
     cursor = given.get("cursor")
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
-        raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
-    found = audit.newest(limit, None if cursor is None else int(cursor))
+    before = None if cursor is None else int(match_cursor(_CURSOR, cursor)[0])
+    found = audit.newest(limit, before)
     actions = [report_of(AuditedAction, one, at=iso(one.at)) for _, one in found]
     return AuditPage(actions, str(found[-1][0]) if len(found) == limit else None)
 

@@ -21,7 +21,7 @@ from pawsonalize.domain.errors import (
     LimitExceeded,
     NotFound,
 )
-from pawsonalize.domain.limits import check_between
+from pawsonalize.domain.limits import check_between, match_cursor
 from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DATASET_GROUPS, DatasetGroup
@@ -296,8 +296,7 @@ def resource_page(
     check_between("limit", limit, 1, MAX_PAGE)
     before = None
     if cursor is not None:
-        if (match := _CURSOR.fullmatch(cursor)) is None:
-            raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
+        match = match_cursor(_CURSOR, cursor)
         before = int(match[1]), match[2]
     # One more than asked for tells whether there is a next page.
     if without is None:

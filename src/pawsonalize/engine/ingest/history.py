@@ -6,9 +6,8 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
-from pawsonalize.domain.limits import check_between
+from pawsonalize.domain.limits import check_between, match_cursor
 from pawsonalize.domain.times import iso
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import HistoryQuery, Position
@@ -64,9 +63,7 @@ class History(msgspec.Struct, frozen=True, rename="camel"):
 
 def read_cursor(cursor: str) -> Position:
     """The position a cursor stands for; InvalidInput if it is not one of ours."""
-    match = _CURSOR.fullmatch(cursor)
-    if match is None:
-        raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
+    match = match_cursor(_CURSOR, cursor)
     return Position(int(match[1]), int(match[2]))
 
 

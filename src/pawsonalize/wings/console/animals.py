@@ -10,7 +10,7 @@ import msgspec
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, species_id
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.limits import parse_id
+from pawsonalize.domain.limits import match_cursor, parse_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.listings import read_status
@@ -140,9 +140,7 @@ def _order(text: str) -> animal_list.AnimalOrder:
 def _place(cursor: str | None) -> tuple[int, str] | None:
     if cursor is None:
         return None
-    match = _CURSOR.fullmatch(cursor)
-    if match is None:
-        raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
+    match = match_cursor(_CURSOR, cursor)
     return int(match[1]), parse_id(match[2], "cursor")
 
 

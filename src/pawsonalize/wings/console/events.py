@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import EventTypes, LoggedEvent, Visitor
+from pawsonalize.domain.limits import match_cursor
 from pawsonalize.domain.times import iso
 from pawsonalize.http.json import read_count, read_text, report_of
 from pawsonalize.pages.reports import RefusalReports, RefusedEvent
@@ -76,11 +76,9 @@ def read_tail(given: Mapping[str, str]) -> TailLookup:
     """Return the lookup that parameters ask for; InvalidInput for a bad one."""
     user, session = read_text(given, "userId"), read_text(given, "sessionId")
     cursor = given.get("cursor")
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
-        raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
     query = TailQuery(
         read_count(given, "limit", 25, 1, 500),
-        before=None if cursor is None else int(cursor),
+        before=None if cursor is None else int(match_cursor(_CURSOR, cursor)[0]),
         event_type=read_text(given, "eventType"),
     )
     visitor = None if user is None and session is None else Visitor(user, session)

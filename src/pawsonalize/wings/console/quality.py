@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -103,22 +104,18 @@ class DataReport(msgspec.Struct, frozen=True, rename="camel"):
     letters: list[LetterReason]
 
 
+@dataclass(frozen=True, slots=True)
 class QualityViews:
     """Judges the events of a dataset group."""
 
-    def __init__(
-        self, settings: Settings, reads: Database, log: EventLog, refusals: RefusalReports | None
-    ) -> None:
-        self._settings = settings
-        self._log = log
-        self._refusals = refusals
-        self._tail = EventTail(reads)
-        self._animals = Animals(reads)
-        self._catalogue = Catalogue(reads)
+    _settings: Settings
+    _reads: Database
+    _log: EventLog
+    _refusals: RefusalReports | None
 
     def report(self, group: str) -> DataReport:
         """Return faults, types and suspected bots of the newest events."""
-        found = self._tail.of(group).newest(TailQuery(_LOOKED_AT))
+        found = EventTail(self._reads, group).newest(TailQuery(_LOOKED_AT))
         events = [one.event for one in found]
         types = self._log.of(group).event_types
         counts = Counter(one.event_type for one in events)
@@ -144,14 +141,14 @@ class QualityViews:
             )
         if group == DEFAULT_DATASET_GROUP:
             named = {one.animal_id for one in events if one.animal_id is not None}
-            known = self._animals.get_many(sorted(named))
+            known = Animals(self._reads).get_many(sorted(named))
             yield (
                 "unknown_animals",
                 "name an animal that is not in the inventory",
                 "send the inventory before its events, and use the same ids in both",
                 [i for one in events if (i := one.animal_id) and i not in known],
             )
-        items = self._catalogue.of(group)
+        items = Catalogue(self._reads, group)
         odd = {one.item_id for one in events if AnimalGroup.parse(one.item_id) is None}
         bare = {item for item in odd if items.item(item) is None}
         yield (

@@ -151,15 +151,12 @@ def read_lookup(given: Mapping[str, str]) -> VisitorLookup:
     return VisitorLookup(Visitor(user, session), limit, cursor, version, against)
 
 
+@dataclass(frozen=True, slots=True)
 class VisitorViews:
     """Looks at visitors of any dataset group."""
 
-    def __init__(self, adapters: Adapters, services: Services) -> None:
-        self._adapters = adapters
-        self._registry = adapters.registry
-        self._services = services
-        self._runtime = services.runtime
-        self._loader = Loader(adapters.registry, adapters.artefacts)
+    _adapters: Adapters
+    _services: Services
 
     def report(self, lookup: VisitorLookup, group: str, now: int) -> VisitorReport:
         """Return all of the visitor; NotFound for a version of no solution of the group."""
@@ -215,23 +212,25 @@ class VisitorViews:
         live = self._live_name(group)
         found = [
             version
-            for solution in self._registry.all(Solution, parent=group)
+            for solution in self._adapters.registry.all(Solution, parent=group)
             if _recommends(solution.recipe)
-            for version in self._registry.page(SolutionVersion, _VERSIONS, parent=solution.name)
+            for version in self._adapters.registry.page(
+                SolutionVersion, _VERSIONS, parent=solution.name
+            )
             if version.artefact is not None
         ]
         for one in sorted(found, key=lambda one: -one.created_at)[:_VERSIONS]:
             yield ComparableVersion(one.name, one.recipe, iso(one.created_at), one.name == live)
 
     def _live_name(self, group: str) -> str | None:
-        if group == DEFAULT_DATASET_GROUP and self._runtime.can_recommend:
-            return self._runtime.served.version.name
+        if group == DEFAULT_DATASET_GROUP and self._services.runtime.can_recommend:
+            return self._services.runtime.served.version.name
         campaign = self._campaign(group)
         return None if campaign is None else campaign.solution_version
 
     def _campaign(self, group: str) -> Campaign | None:
         name = self._services.directory.serving(group, Purpose.RECOMMENDING)
-        return None if name is None else self._registry.find(Campaign, name)
+        return None if name is None else self._adapters.registry.find(Campaign, name)
 
     def _expected(
         self, lookup: VisitorLookup, group: str, now: int
@@ -247,24 +246,24 @@ class VisitorViews:
         return _compared(one, places[1]), _compared(two, places[0])
 
     def _served(self, name: str | None, group: str, now: int) -> Served:
+        loader = Loader(self._adapters.registry, self._adapters.artefacts)
         if name is None or name == self._live_name(group):
-            if group == DEFAULT_DATASET_GROUP and self._runtime.can_answer:
-                return self._runtime.served
+            if group == DEFAULT_DATASET_GROUP and self._services.runtime.can_answer:
+                return self._services.runtime.served
             campaign = self._campaign(group)
             if campaign is None or campaign.solution_version is None:
                 raise NotReady("no model is live yet: train one, then look again")
-            return self._loader.newest(
-                campaign.solution_version, ServingSettings().of(campaign), now
-            )
-        version = self._registry.find(SolutionVersion, name)
-        if version is None or self._registry.group_of(version) != group:
+            settings = ServingSettings().of(campaign)
+            return loader.newest(campaign.solution_version, settings, now)
+        version = self._adapters.registry.find(SolutionVersion, name)
+        if version is None or self._adapters.registry.group_of(version) != group:
             raise NotFound(f"there is no solution version {name} in dataset group {group}")
         if not _recommends(version.recipe):
             raise InvalidInput(
                 f"{version.recipe} answers another question: choose another version",
                 field="version",
             )
-        return self._loader.newest(name, ServingSettings(), now)
+        return loader.newest(name, ServingSettings(), now)
 
     def _ask(self, served: Served, visitor: Visitor, group: str, now: int) -> ExpectedAnswer:
         log, catalogue = self._adapters.log.of(group), self._adapters.catalogue.of(group)

@@ -17,9 +17,9 @@ from sqlalchemy import (
     update,
 )
 
-from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.events import visitor_digest
-from pawsonalize.domain.limits import check_between
+from pawsonalize.domain.limits import check_between, match_cursor
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.statements import in_parts, insert_new
@@ -227,9 +227,7 @@ def read_cursor(cursor: str | None) -> tuple[int, str] | None:
     """The place that a cursor stands for; InvalidInput if it is none of ours."""
     if cursor is None:
         return None
-    match = _CURSOR.fullmatch(cursor)
-    if match is None:
-        raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
+    match = match_cursor(_CURSOR, cursor)
     return int(match[1]), match[2]
 
 

@@ -44,12 +44,6 @@ _ADOPTION = "1"
 _MOST_PICTURES = 10
 
 
-def is_asm3_csv(content: bytes) -> bool:
-    """True if a file's first line names this format's columns."""
-    header = content[:20_000].partition(b"\n")[0].upper()
-    return all(name in header for name in (b"SHELTERCODE", b"SPECIESNAME", b"ANIMALNAME"))
-
-
 def image_service(address: str) -> str:
     """Return the address of the pictures for a feed of ASM3's service; "" for other addresses."""
     parts = urlsplit(address)

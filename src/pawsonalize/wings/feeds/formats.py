@@ -12,12 +12,8 @@ from pawsonalize.domain.errors import InputTooLarge, InvalidInput
 from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
 from pawsonalize.engine.ingest.csv_files import UTF8, as_text, read_text_form
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode, likely_name
-from pawsonalize.wings.feeds.asm3 import image_service, is_asm3_csv, read_asm3_csv, read_asm3_json
-from pawsonalize.wings.feeds.petfinder import (
-    is_petfinder_csv,
-    read_petfinder_csv,
-    read_petfinder_json,
-)
+from pawsonalize.wings.feeds.asm3 import image_service, read_asm3_csv, read_asm3_json
+from pawsonalize.wings.feeds.petfinder import read_petfinder_csv, read_petfinder_json
 from pawsonalize.wings.feeds.rescuegroups import read_rescuegroups
 from pawsonalize.wings.feeds.rows import (
     AS_USUAL,
@@ -120,6 +116,13 @@ FORMATS: Mapping[str, Callable[..., Iterator[FeedRow]]] = {
 }
 
 
+# Columns by which a file's first line shows its format.
+_OF_CSV = {
+    "petfinder-csv": (b"ANIMALNAME", b"PRIMARYBREED", b"NOKIDS"),
+    "asm3-csv": (b"SHELTERCODE", b"SPECIESNAME", b"ANIMALNAME"),
+}
+
+
 def feed_of(
     content: bytes, name: str | None, form: TableForm = AS_USUAL, address: str = ""
 ) -> "partial[Iterator[FeedRow]]":
@@ -150,9 +153,9 @@ def _detected(content: bytes) -> str:
         if b'"data"' in start and b'"attributes"' in start:
             return "rescuegroups"
         return "petfinder-json" if b'"animals"' in first or first == b"{" else "jsonl"
-    if is_petfinder_csv(content):
-        return "petfinder-csv"
-    return "asm3-csv" if is_asm3_csv(content) else "csv"
+    header = start.partition(b"\n")[0].upper()
+    fits = (name for name, columns in _OF_CSV.items() if all(one in header for one in columns))
+    return next(fits, "csv")
 
 
 MAX_FEED_BYTES = 512 << 20  # also of what a small gzip file may unpack to

@@ -34,12 +34,6 @@ _CSV_STATUSES = {"": "available", "A": "available", "H": "hold", "F": "hold"}
 _CSV_STATUSES |= {"P": "pending", "X": "adopted"}
 
 
-def is_petfinder_csv(content: bytes) -> bool:
-    """True if a file's first line names this format's columns."""
-    header = content[:2_000].partition(b"\n")[0].upper()
-    return all(name.encode() in header for name in ("ANIMALNAME", "PRIMARYBREED", "NOKIDS"))
-
-
 def read_petfinder_csv(
     content: bytes, form: rows.TableForm = rows.AS_USUAL
 ) -> Iterator[rows.FeedRow]:

@@ -8,6 +8,7 @@ sees half of one, and objects are never changed.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -38,6 +39,7 @@ _DIGITS = 16  # of the digest in a folder's name; the whole of it is compared
 log = structlog.get_logger()
 
 
+@dataclass(slots=True)
 class BucketArtefacts:
     """`ArtefactStore` on an object store that several machines share.
 
@@ -45,22 +47,13 @@ class BucketArtefacts:
     anyway; `patient` outlasts a short outage at the end of a long training.
     """
 
-    def __init__(
-        self,
-        index: ArtefactIndex,
-        patient: ObjectStore,
-        hurried: ObjectStore,
-        cache: ArtefactCache,
-        now: Callable[[], int],
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._index = index
-        self._patient = patient
-        self._hurried = hurried
-        self._cache = cache
-        self._now = now
-        self._monotonic = monotonic
-        self._seen: dict[str, float] = {}
+    _index: ArtefactIndex
+    _patient: ObjectStore
+    _hurried: ObjectStore
+    _cache: ArtefactCache
+    _now: Callable[[], int]
+    _monotonic: Callable[[], float] = time.monotonic
+    _seen: dict[str, float] = field(default_factory=dict)
 
     def save(self, name: str, card: ModelCard, arrays: Arrays) -> str:
         """See `ArtefactStore.save`. What is saved is in this machine's cache as well."""

@@ -80,6 +80,7 @@ def send_test(notifiers: Mapping[str, Notifier], now: int) -> dict[str, str | No
     return {name: send(notifier, news) for name, notifier in notifiers.items()}
 
 
+@dataclass(slots=True)
 class Courier:
     """Delivers to one notifier; several processes may each have a courier for it.
 
@@ -88,13 +89,10 @@ class Courier:
     and seldom twice.
     """
 
-    def __init__(
-        self, deliveries: Deliveries, leases: Leases, name: str, notifier: Notifier
-    ) -> None:
-        self.name = name
-        self._deliveries = deliveries
-        self._leases = leases
-        self._notifier = notifier
+    _deliveries: Deliveries
+    _leases: Leases
+    name: str
+    _notifier: Notifier
 
     def deliver_due(self, now: int) -> int:
         """Send what is due, a few at a time; return the number of those delivered.

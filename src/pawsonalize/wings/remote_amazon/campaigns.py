@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -50,14 +50,14 @@ class AmazonServing:
         return {"itemExplorationConfig": exploration}
 
 
+@dataclass(slots=True)
 class AmazonCampaigns:
     """Brings campaigns there to where ours are."""
 
-    def __init__(self, calls: Calls, names: AmazonNames, versions: AmazonVersions) -> None:
-        self._calls = calls
-        self._names = names
-        self._versions = versions
-        self._arns: dict[str, str] = {}
+    _calls: Calls
+    _names: AmazonNames
+    _versions: AmazonVersions
+    _arns: dict[str, str] = field(default_factory=dict)
 
     def find(self, ours: str, solution: str) -> str | None:
         """Return the ARN of the campaign, or None if there is none yet."""
@@ -166,20 +166,18 @@ def _has_failed(state: Mapping[str, Any], wanted: AmazonServing) -> bool:
     return at is None or at.timestamp() * SECOND >= wanted.requested_at
 
 
+@dataclass(slots=True)
 class AmazonQueries:
     """Asks one campaign. After a failure it is not asked for a moment, so that nobody waits."""
 
-    def __init__(
-        self, calls: Calls, campaigns: AmazonCampaigns, campaign: str, solution: str
-    ) -> None:
-        """`campaign` and `solution` are the names of ours."""
-        self._calls = calls
-        self._campaigns = campaigns
-        self._campaign = campaign
-        self._solution = solution
-        self._changing = threading.Lock()
-        self._rest_until = 0.0
-        self._reason: str | None = None
+    _calls: Calls
+    _campaigns: AmazonCampaigns
+    _campaign: str
+    """Name of ours, as is that of the solution."""
+    _solution: str
+    _changing: threading.Lock = field(default_factory=threading.Lock)
+    _rest_until: float = 0.0
+    _reason: str | None = None
 
     @property
     def why_away(self) -> str | None:

@@ -14,7 +14,7 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.options import Command
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import InvalidInput, needing
 from pawsonalize.wings.remote_amazon.calls import camel
 
 _POLL_SECONDS = 0.5
@@ -64,10 +64,8 @@ def leave(
 
 
 def _clients(url: str | None) -> dict[str, Any]:
-    try:
+    with needing("aws", "leave needs boto3"):
         import boto3
-    except ImportError as error:
-        raise InvalidInput("leave needs boto3: pip install 'pawsonalize[aws]'") from error
     names = ("personalize", "personalize-runtime")
     return {name: boto3.client(name, endpoint_url=url) for name in names}
 

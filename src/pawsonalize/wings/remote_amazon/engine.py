@@ -7,7 +7,7 @@ that every item has its place. While it is away, a stand-in answers.
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -196,16 +196,16 @@ def _weights(
     return np.asarray(weights / weights.sum(), np.float64)
 
 
+@dataclass(slots=True)
 class AmazonCampaign:
     """See `RemoteCampaign`. Moves the campaign there, a look at a time."""
 
-    def __init__(self, personalize: AmazonPersonalize, campaign: str) -> None:
-        """`campaign` is the name of ours."""
-        self._personalize = personalize
-        self._campaign = campaign
-        self._queries: dict[str, AmazonQueries] = {}
-        self._looked: tuple[AmazonServing, int] | None = None
-        self._look_again_at = 0.0
+    _personalize: AmazonPersonalize
+    _campaign: str
+    """Name of ours."""
+    _queries: dict[str, AmazonQueries] = field(default_factory=dict)
+    _looked: tuple[AmazonServing, int] | None = None
+    _look_again_at: float = 0.0
 
     def model(self, version: SolutionVersion, stand_in: Model) -> AmazonModel:
         """See `RemoteCampaign.model`."""

@@ -75,14 +75,14 @@ class AmazonDataset:
     fields: frozenset[str]
 
 
+@dataclass
 class AmazonGroup:
     """Finds what the names say, and makes what is missing. What is found is remembered."""
 
-    def __init__(self, calls: Calls, names: AmazonNames, check_seconds: float) -> None:
-        self._calls = calls
-        self._names = names
-        self._check_seconds = check_seconds
-        self._datasets: dict[str, AmazonDataset] = {}
+    _calls: Calls
+    _names: AmazonNames
+    _check_seconds: float
+    _datasets: dict[str, AmazonDataset] = field(default_factory=dict)
 
     @cached_property
     def arn(self) -> str:

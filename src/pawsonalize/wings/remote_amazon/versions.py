@@ -1,6 +1,7 @@
 """Solutions and solution versions at Amazon Personalize."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 from pawsonalize.domain.errors import Conflict, NotFound
@@ -18,14 +19,14 @@ FAILED = ("FAILED", "STOPPED")
 """Ends of a status after which nothing becomes ready."""
 
 
+@dataclass(slots=True)
 class AmazonVersions:
     """Trains versions there. A version there has the name of ours, so none is trained twice."""
 
-    def __init__(self, calls: Calls, names: AmazonNames, group: AmazonGroup) -> None:
-        self._calls = calls
-        self._names = names
-        self._group = group
-        self._solutions: dict[str, str] = {}
+    _calls: Calls
+    _names: AmazonNames
+    _group: AmazonGroup
+    _solutions: dict[str, str] = field(default_factory=dict)
 
     def solution(self, ours: str, recipe: str) -> str:
         """Return the ARN of the solution; make a missing one. Conflict if its recipe differs."""

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -117,14 +118,14 @@ def _open_stream(address: StreamAddress, shards: stream_shards.ShardTable) -> St
     return KafkaStream(address, shards, holder, clock.now)
 
 
+@dataclass(slots=True)
 class StreamReading:
     """Reads the stream of the settings beside a server's answers, in one thread."""
 
-    def __init__(self, open_consumer: Callable[[], Consumer]) -> None:
-        self._open = open_consumer
-        self._consumer: Consumer | None = None
-        self._stopping = threading.Event()
-        self._pause = 0.0
+    _open: Callable[[], Consumer]
+    _consumer: Consumer | None = None
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _pause: float = 0.0
 
     def work(self) -> None:
         """Read for some seconds. After an error the next call pauses first."""
@@ -147,13 +148,13 @@ class StreamReading:
             self._consumer.stream.close()
 
 
+@dataclass(slots=True)
 class CatchingUp:
     """Tells when a stream is read through, by this consumer and by all others."""
 
-    def __init__(self, consumer: Consumer, shards: stream_shards.ShardTable) -> None:
-        self._consumer = consumer
-        self._shards = shards
-        self._looked: dict[str, int | None] = {}
+    _consumer: Consumer
+    _shards: stream_shards.ShardTable
+    _looked: dict[str, int | None] = field(default_factory=dict)
 
     def is_over(self, counts: BatchCounts) -> bool:
         """True if the stream has nothing more after this batch.
