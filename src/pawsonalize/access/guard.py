@@ -42,7 +42,7 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": f"Authorization, Content-Type, {VISITOR_HEADER}",
     "Access-Control-Max-Age": "600",
 }
-_EXPOSED = "X-Recommendation-Id, Pawsonalize-Unknown-Fields, Retry-After"
+_EXPOSED = "X-Recommendation-Id, Pawsonalize-Ask, Pawsonalize-Unknown-Fields, Retry-After"
 _YEAR_SECONDS = 365 * 24 * 3600
 _DATA = {  # pages say for themselves what they may load
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",

@@ -17,7 +17,7 @@ from pawsonalize.engine.serving.animals.answer import OpenPages
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.eligibility import Postcodes, read_postcodes
-from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.ranking import Individuals, never
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.filtering import Filterings
@@ -34,6 +34,7 @@ from pawsonalize.kinds.solutions import Solution
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 from pawsonalize.storage.contexts import in_time
+from pawsonalize.wing import offered
 
 _FOLLOW_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _CHOICES_SECONDS = 3.0
@@ -225,8 +226,9 @@ def individuals(
         available,
         adapters.animals,
         impressions,
-        PageReader(adapters.impressions, adapters.log),
+        PageReader(adapters.impressions, adapters.log, adapters.animals),
         AnimalEffects(adapters.impressions, adapters.log, adapters.erased),
         adapters.settings.animals,
         OpenPages(adapters.impressions, adapters.log, impressions),
+        offered("asks", adapters.settings) or never,
     )

@@ -14,7 +14,7 @@ import msgspec
 from pawsonalize.aws.protocol import INVALID_INPUT, LIMIT_EXCEEDED, AwsError
 from pawsonalize.aws.recipes import AWS_RECIPES, SEGMENTATION, recipe_arn
 from pawsonalize.aws.services import AwsServices, Members
-from pawsonalize.domain.events import Event
+from pawsonalize.domain.events import NOTHING, Event
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.schemas import DatasetSchema, new_schema
@@ -97,6 +97,8 @@ def check_properties(
         properties = msgspec.json.decode(event.properties or "{}")
         sent = {**given, **one, **properties}
         there = {_plain(name) for name, value in sent.items() if value is not None}
+        if event.item_id == NOTHING:  # whoever picks none of a board names no item
+            there.add("ITEMID")
         for column in required.keys() - there - _ALWAYS_THERE:
             yield (
                 f"{name}.{place}.member.properties: {required[column]} is missing, which the"

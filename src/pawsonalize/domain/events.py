@@ -24,6 +24,11 @@ USER: Final = "user"
 SESSION: Final = "session"
 FAVORITE, INQUIRY, APPLICATION, ADOPTION = "favorite", "inquiry", "application", "adoption"
 DISLIKE = "dislike"
+PICK, NO_PICK = "pick", "no-pick"
+PICKS = (PICK, NO_PICK)
+"""Answers to a board: an animal of it, or "none of these". They count for their visitor alone."""
+NOTHING = ""
+"""Item and animal of a `no-pick`. No id that anybody sends is empty."""
 SEPARATORS = " _-./:"
 _NO_SEPARATORS = str.maketrans("", "", SEPARATORS)
 _MOST_KEPT = 10_000  # spellings that are looked up once; visitors may send any text
@@ -150,6 +155,8 @@ SYNONYMS: Mapping[str, str] = {
     " removefavourite removefromfavorites removefromfavourites removefromwishlist unsave"
     " unsaved unlike unliked unlove hide hidden hid notinterested nothanks thumbsdown downvote"
     " downvoted swipeleft dismiss dismissed reject rejected block blocked",
+    PICK: "pick picks picked",
+    NO_PICK: "nopick noneofthese",
 }
 """Synonyms of each meaning, as `plain_spelling` has it; `dislike` and `return` speak against."""
 # An event keeps the type that it was sent with; models, answers and reports see its meaning. A type
@@ -177,10 +184,10 @@ class EventTypes:
         meanings = dict(_MEANINGS)
         for event_type, meaning in added.items():
             known = _MEANINGS.get(plain_spelling(meaning))
-            if known is None:
+            if known is None or known in PICKS:  # an answer to a board names it, as no other does
                 raise InvalidInput(
                     f"event_types says that {event_type} means {meaning!r}: it can mean"
-                    f" {', '.join(SYNONYMS)}",
+                    f" {', '.join(one for one in SYNONYMS if one not in PICKS)}",
                     field="event_types",
                 )
             meanings[plain_spelling(event_type)] = known

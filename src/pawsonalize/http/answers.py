@@ -132,6 +132,8 @@ def _word(value: str, names: Mapping[str, str]) -> str:
 
 RECOMMENDATION_HEADER = "X-Recommendation-Id"
 RECOMMENDATION_ID = {RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to."}
+ASK_HEADER = "Pawsonalize-Ask"
+ASK = {ASK_HEADER: "Of animals: `true` if a board is worth its place on this page."}
 DETAILED = (
     "With `?detail=full` the answer is that of the same path with `/detailed` at its end: scores,"
     " propensities and reasons."
@@ -204,6 +206,8 @@ class DetailedRecommendations(msgspec.Struct, frozen=True, rename="camel"):
     """The model; `untrained` before the first training."""
     recommendations: list[DetailedRecommendation]
     """Best first, except for places that were explored or promoted."""
+    ask: bool | UnsetType = UNSET
+    """Of animals: true if a board is worth its place on this page, as `POST /v1/boards` gives."""
 
 
 class RankedGroup(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

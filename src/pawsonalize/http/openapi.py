@@ -166,7 +166,10 @@ TAGS = (
     Tag(
         "Answers",
         "What a page asks while a visitor waits: which animals, and in which order.",
-        ("/v1/recommendations", "/v1/rerankings", "/v1/animals/{animalId}/similar"),
+        (
+            *("/v1/recommendations", "/v1/rerankings", "/v1/animals/{animalId}/similar"),
+            "/v1/boards",
+        ),
     ),
     Tag("Events", "What visitors did. The very next answer follows them.", ("/v1/events",)),
     Tag("Animals", "The inventory: who waits, who was adopted, who is seen.", ("/v1/animals",)),

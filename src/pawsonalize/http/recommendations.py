@@ -91,7 +91,7 @@ def _with_details(
                 about=About.ANSWER,
                 answer=answer,
                 parameters=parameters if end else (*parameters, answers.HIDDEN_DETAIL),
-                answer_headers=answers.RECOMMENDATION_ID,
+                answer_headers=answers.RECOMMENDATION_ID | answers.ASK,
                 summary=f"{question}{why}?",
                 **differing,
                 **more,
@@ -202,6 +202,8 @@ def recommendations_response(
 
 def _respond(answer: Answer | AnimalsAnswer, body: object) -> Response:
     headers = {answers.RECOMMENDATION_HEADER: answer.recommendation_id}
+    if isinstance(answer, AnimalsAnswer):
+        headers[answers.ASK_HEADER] = str(answer.asks).lower()
     return json_response(body, headers=headers)
 
 
@@ -273,7 +275,7 @@ def animals_response(found: AnimalsFound, is_full: bool) -> Response:
         for place in answer.places
     ]
     name, version = answer.recommendation_id, answer.solution_version
-    return _respond(answer, answers.DetailedRecommendations(name, version, detailed))
+    return _respond(answer, answers.DetailedRecommendations(name, version, detailed, answer.asks))
 
 
 def shown(place: AnimalPlace, included: answers.Included) -> dict[str, Any]:

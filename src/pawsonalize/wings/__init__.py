@@ -12,5 +12,6 @@ WINGS = (
     "notifications",
     "backup",
     "tracing",
+    "boards",
     "demo",
 )

@@ -61,6 +61,26 @@ def test_an_id_of_no_animal_stays_an_item(client: TestClient) -> None:
     assert not any("animal_id" in one for one in history(client, "cid"))
 
 
+def test_a_board_is_answered_on_the_wire_too(client: TestClient) -> None:
+    """The first visitor picks a dog, the second none of the animals."""
+    liked = {}
+    for user, sent in (
+        ("eve", {"eventType": "pick", "itemId": "rex-7", "eventValue": 1}),
+        ("fay", {"eventType": "no-pick"}),
+    ):
+        board = client.post("/v1/boards", json={"userId": user}).json()
+        shown = {"recommendationId": board["boardId"], "sentAt": T0 // 1000}
+        shown["impression"] = [one["id"] for one in board["animals"]]
+        body = {"trackingId": "pawsonalize", "userId": user, "sessionId": user}
+        answer = client.post("/aws/events", json={**body, "eventList": [{**sent, **shown}]})
+        assert answer.status_code == 200, answer.text
+        query = {"userId": user, "of": "animals"}
+        page = client.post("/v1/recommendations/detailed", json=query).json()["recommendations"]
+        liked[user] = {one["id"]: one["factors"]["visitor"] for one in page}
+    assert liked["eve"]["rex-7"] > 0 > max(liked["fay"].values())
+    assert history(client, "fay")[0]["itemId"] == ""
+
+
 def test_animals_that_an_event_says_were_shown_are_counted(client: TestClient) -> None:
     def shown() -> int:
         shares = client.get("/v1/animals/exposure").json()["shares"]

@@ -81,6 +81,8 @@ class EventForm(Form, frozen=True, rename="camel"):
     """The amount, such as seconds or a rating."""
     recommendation_id: Id | None = None
     """The answer that led to it."""
+    board_id: Id | None = None
+    """Of a `pick` or a `no-pick`: the board that it answers. `eventValue` is its rank, from 1."""
     impression: (
         Annotated[list[Id], Meta(extra_json_schema={"maxItems": events.MAX_IMPRESSION_ITEMS})]
         | None
@@ -111,17 +113,20 @@ def read_event(
     origin = payload.origin
     animal_id = _optional_id(form.animal_id, "animal_id")
     sent_at = read_sent_at(origin.sent_at if form.sent_at is None else form.sent_at, received_at)
+    is_nothing = _pick_of(form.event_type, dataset_group) == events.NO_PICK
     return read_interaction(
         dataset_group,
         received_at,
         user_id=form.user_id,
         session_id=form.session_id,
         event_type=form.event_type,
-        item_id=_item(form, animal_id, sent_at, group_of, dataset_group),
+        item_id=events.NOTHING
+        if is_nothing
+        else _item(form, animal_id, sent_at, group_of, dataset_group),
         sent_at=sent_at,
         event_id=short_id(origin.event_id) if form.event_id is None else form.event_id,
         event_value=form.event_value,
-        recommendation_id=form.recommendation_id,
+        recommendation_id=_answer_of(form),
         impression=form.impression,
         properties=form.properties,
         animal_id=animal_id,
@@ -146,6 +151,24 @@ def read_raw(raw: bytes | Raw) -> str | None:
 
 def _optional_id(value: object, field: str) -> str | None:
     return None if value is None else parse_id(value, field)
+
+
+def _answer_of(form: EventForm) -> Id | None:
+    if form.board_id is None or form.recommendation_id in {None, form.board_id}:
+        return form.recommendation_id if form.board_id is None else form.board_id
+    raise InvalidInput(
+        f"boardId is {form.board_id} and recommendationId is {form.recommendation_id}: a board's"
+        " id is both, send it once",
+        field="boardId",
+    )
+
+
+def _pick_of(event_type: object, dataset_group: str) -> str | None:
+    """The type of an answer to a board; None for any other event."""
+    if dataset_group != events.DEFAULT_DATASET_GROUP or not isinstance(event_type, str):
+        return None  # boards are of animals
+    meaning = events.STANDARD.meaning(event_type)
+    return meaning if meaning in events.PICKS else None
 
 
 def _item(
@@ -231,15 +254,21 @@ def read_interaction(
     """The event; InvalidInput names the value that is wrong. Without an id it gets a new one."""
     if event_value is not None and not math.isfinite(event_value):
         raise InvalidInput("eventValue must be a finite number", field="eventValue")
+    picked = _pick_of(event_type, dataset_group)
+    if picked is not None and recommendation_id is None:
+        raise InvalidInput(
+            f"a {picked} answers a board: send the boardId that POST /v1/boards gave",
+            field="boardId",
+        )
     return events.Event(
         event_id=_optional_id(event_id, "eventId") or new_event_id(received_at),
         user_id=_optional_id(user_id, "userId"),
         session_id=_optional_id(session_id, "sessionId"),
-        event_type=parse_id(event_type, "eventType"),
-        item_id=parse_id(item_id, "itemId"),
+        event_type=picked or parse_id(event_type, "eventType"),
+        item_id=events.NOTHING if picked == events.NO_PICK else parse_id(item_id, "itemId"),
         sent_at=read_sent_at(sent_at, received_at),
         received_at=received_at,
-        animal_id=animal_id,
+        animal_id=events.NOTHING if picked == events.NO_PICK else animal_id,
         event_value=event_value,
         recommendation_id=_optional_id(recommendation_id, "recommendationId"),
         impression=read_impression(impression),

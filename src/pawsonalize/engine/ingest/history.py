@@ -33,7 +33,7 @@ class PastEvent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     event_type: str
     """Type of the event."""
     item_id: str
-    """The group, or the item."""
+    """The group, or the item; empty for a `no-pick`."""
     sent_at: str
     """When it happened."""
     received_at: str
@@ -85,4 +85,5 @@ def past_event(event: Event) -> PastEvent:
     shown |= {"sent_at": iso(event.sent_at), "received_at": iso(event.received_at)}
     if event.properties is not None:
         shown["properties"] = msgspec.json.decode(event.properties)
-    return PastEvent(**shown | {"impression": list(event.impression)})
+    shown |= {"impression": list(event.impression), "animal_id": event.animal_id or None}
+    return PastEvent(**shown)

@@ -24,7 +24,15 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.breeds import Trait, traits_of
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import DISLIKE, RETURN, STANDARD, VIEW, EventTypes, Visitor
+from pawsonalize.domain.events import (
+    DISLIKE,
+    NOTHING,
+    RETURN,
+    STANDARD,
+    VIEW,
+    EventTypes,
+    Visitor,
+)
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.preferences import PREFERRED, PREFERRED_AT, USER_FACET, Preferences, Wish
@@ -195,6 +203,8 @@ def build_context(
     for item_id, event_type, sent_at, value in newest_first:
         if len(kept) == MAX_CONTEXT_EVENTS:
             break
+        if item_id == NOTHING:
+            continue
         seen = ContextEvent(item_id, event_types.meaning(event_type), sent_at, value)
         if seen.event_type in _AGAINST:
             if seen.event_type == DISLIKE and item_id not in liked | against:

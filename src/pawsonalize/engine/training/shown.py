@@ -19,6 +19,7 @@ from pawsonalize.engine.serving.animals.pages import (
     visitor_of,
     was_shown,
 )
+from pawsonalize.engine.training.picks import learn_picks
 from pawsonalize.recipes.choices.effects import TRAITS, ShownPlaces
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel, CodedNames, fit_choices
 from pawsonalize.recipes.choices.own_effects import home_rate, together
@@ -42,6 +43,14 @@ def learn_choices(
     impressions: Impressions, log: EventLog, animals: Animals, through: int
 ) -> ChoiceModel:
     """The model of choices, from the newest pages and the events up to that offset."""
+    found = _learn_from_pages(impressions, log, animals, through)
+    picks = learn_picks(impressions, log, animals, found, through)
+    return found if picks == found.picks else msgspec.structs.replace(found, picks=picks)
+
+
+def _learn_from_pages(
+    impressions: Impressions, log: EventLog, animals: Animals, through: int
+) -> ChoiceModel:
     stored = impressions.newest_pages(MAX_PAGES)
     joined = _Joined(stored)
     for deed in _deeds(log, through):

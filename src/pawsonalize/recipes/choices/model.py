@@ -29,6 +29,7 @@ from pawsonalize.recipes.choices.own_effects import (
     kinds_of,
     moment_variances,
 )
+from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, PickScale
 from pawsonalize.recipes.data import Arrays, Bools, Floats
 
 MIN_OPENED = 50  # with fewer animals opened on pages than this, nothing is learned
@@ -64,6 +65,7 @@ class ChoiceModel(msgspec.Struct, frozen=True):
     inquiry_levels: dict[str, dict[str, float]] = field(name="asking_levels", default_factory=dict)
     visitor_variances: dict[str, float] = field(default_factory=lambda: dict(VISITOR_VARIANCES))
     own: float = VARIANCES[ANIMAL]  # variance among animals beyond their attributes
+    picks: PickScale = DEFAULT_PICKS
     home_rate: float = 0.0  # at which an animal of appeal 0 finds a home, a day: see `bid_prices`
     attention: tuple[float, ...] = tuple(usual_attention().round(6).tolist())
     attention_learned: bool = False
@@ -97,8 +99,8 @@ class ChoiceModel(msgspec.Struct, frozen=True):
         return total + float(animal_effects(opened, looked, expected, self.own)[0])
 
     def arrays(self) -> Arrays:
-        """As an array, to be stored beside those of a recipe's model; none if it was not fitted."""
-        if not self.is_fitted:
+        """As an array, to be stored beside those of a recipe's model; none if it is the default."""
+        if not self.is_fitted and self.picks == DEFAULT_PICKS:
             return {}
         return {_ARRAY: np.frombuffer(msgspec.json.encode(self), np.uint8)}
 

@@ -9,6 +9,7 @@ from scipy.linalg.lapack import dposv
 from scipy.special import expit, logit
 
 from pawsonalize.recipes.choices.effects import VISITOR_TRAITS, gradient
+from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, AnsweredBoard, PickScale, PickStages
 from pawsonalize.recipes.data import Bools, Floats, Ints, Singles
 
 _STEPS = 6
@@ -97,6 +98,8 @@ class VisitorEffects:
     """By the order of `VISITOR_TRAITS`: the codes of the values that were shown, ascending."""
     effects: tuple[Floats, ...]
     distance: float
+    variances: tuple[Floats, ...]
+    """About those of the effects: as if all others were known."""
 
     def of(self, trait: int, size: int) -> Floats:
         """The effects of a trait by code, shape (size,)."""
@@ -104,10 +107,101 @@ class VisitorEffects:
         found[self.codes[trait]] = self.effects[trait]
         return found
 
+    def variance(self, trait: int, codes: Ints, prior: float) -> Floats:
+        """About the variance of the effect of each of these codes of a trait."""
+        found = np.full(int(max(codes.max(initial=0), self.codes[trait].max(initial=0))) + 1, prior)
+        found[self.codes[trait]] = self.variances[trait]
+        return found[codes]
 
-def visitor_effects(watched: Watched, variances: Mapping[str, float]) -> VisitorEffects:
-    """The likeliest effects, given what was opened and how much visitors differ (Newton)."""
-    codes, matrix, priors = _design(watched, variances)
+
+def visitor_effects(
+    watched: Watched,
+    variances: Mapping[str, float],
+    boards: Sequence[AnsweredBoard] = (),
+    learned: PickScale = DEFAULT_PICKS,
+) -> VisitorEffects:
+    """The likeliest effects, given what was opened and picked, and how much visitors differ."""
+    codes, effects, firmness = _solve(watched, variances, boards, learned)
+    ends = np.cumsum([1, *(len(one) for one in codes)]).tolist()
+    left = 1 / firmness.diagonal()
+    parts, variance = (
+        tuple(values[start:end] for start, end in pairwise(ends)) for values in (effects, left)
+    )
+    return VisitorEffects(tuple(codes), parts, float(effects[-1]), variance)
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorPosterior:
+    """The visitor's log-odds of some animals beyond everybody's, and how sure they are.
+
+    The effect to open anything at all is left out: it is the same for all animals.
+    """
+
+    traits: Ints  # codes, shape (traits, animals)
+    distance: Floats
+    mean: Floats
+    columns: Ints
+    """The place of each effect in `covariance`, its last one if nothing was ever shown of it."""
+    covariance: Floats
+    """Of the effects that something was shown of, then of distance, then 0."""
+    variances: Floats  # of the effects of each trait that nothing was shown of
+
+    def variance(self) -> Floats:
+        """Of each animal's log-odds; shape (animals,)."""
+        both = self.covariance[self.columns[:, None], self.columns[None]].sum(axis=(0, 1))
+        own = self.covariance[-2]
+        both += 2 * self.distance * own[self.columns].sum(axis=0) + self.distance**2 * own[-2]
+        return np.asarray(both + self.variances @ self._is_new)
+
+    def covariance_with(self, animal: int) -> Floats:
+        """Of each animal's log-odds with those of one; shape (animals,)."""
+        own = self.covariance[self.columns[:, animal]].sum(axis=0)
+        own = own + self.distance[animal] * self.covariance[-2]
+        both = own[self.columns].sum(axis=0) + self.distance * own[-2]
+        same = self._is_new & (self.traits == self.traits[:, [animal]])
+        return np.asarray(both + self.variances @ same)
+
+    @property
+    def _is_new(self) -> Bools:
+        return np.asarray(self.columns == len(self.covariance) - 1)
+
+
+def visitor_posterior(
+    watched: Watched,
+    variances: Mapping[str, float],
+    boards: Sequence[AnsweredBoard],
+    learned: PickScale,
+    animals: tuple[Ints, Floats],
+) -> VisitorPosterior:
+    """The posterior of `animals`: their traits and the factor `distance`, as in `Watched`."""
+    codes, effects, firmness = _solve(watched, variances, boards, learned)
+    traits, distance = animals
+    columns, start = np.full_like(traits, len(effects)), 1
+    for known, own, column in zip(codes, traits, columns, strict=True):
+        place_of = np.full(max(own.max(initial=0), known.max(initial=0)) + 1, len(effects))
+        place_of[known] = np.arange(start, start + len(known))
+        column[:] = place_of[own]
+        start += len(known)
+    covariance = np.zeros((len(effects) + 1, len(effects) + 1))
+    covariance[:-1, :-1] = np.linalg.inv(firmness)
+    mean = np.append(effects, 0.0)[columns].sum(axis=0) + effects[-1] * distance
+    others = np.array([variances[name] for name in VISITOR_TRAITS])
+    return VisitorPosterior(traits, distance, mean, columns, covariance, others)
+
+
+def _solve(
+    watched: Watched,
+    variances: Mapping[str, float],
+    boards: Sequence[AnsweredBoard],
+    learned: PickScale,
+) -> tuple[list[Ints], Floats, Floats]:
+    """Codes of each trait, effects, and their precision (Newton)."""
+    traits = (watched.traits, *(board.traits for board in boards))
+    distance = (watched.distance, *(board.distance for board in boards))
+    codes, matrix, priors = _design(np.hstack(traits), np.concatenate(distance), variances)
+    matrix, on_boards = np.split(matrix, [len(watched.opened)])
+    stages = PickStages(boards, learned)
+    offset = np.concatenate([np.empty(0), *(board.offset for board in boards)])
     effects = np.zeros(len(priors))
     odds = watched.offset
     for step in range(_VISITOR_STEPS):
@@ -115,30 +209,34 @@ def visitor_effects(watched: Watched, variances: Mapping[str, float]) -> Visitor
         firmness = ((matrix.T * firm.astype(np.float32)) @ matrix).astype(np.float64)
         firmness.flat[:: len(priors) + 1] += 1 / priors
         slope = matrix.T @ pull.astype(np.float32) - effects / priors
+        if boards:
+            pull, curvature = stages.gradient(offset + on_boards @ effects)
+            firmness += on_boards.T @ curvature @ on_boards
+            slope += on_boards.T @ pull
         effects += np.clip(dposv(firmness, slope)[1], -_LONGEST_STEP, _LONGEST_STEP)
         if step + 1 < _VISITOR_STEPS:
             odds = watched.offset + matrix @ effects.astype(np.float32)
-    ends = np.cumsum([1, *(len(one) for one in codes)]).tolist()
-    parts = tuple(effects[start:end] for start, end in pairwise(ends))
-    return VisitorEffects(tuple(codes), parts, float(effects[-1]))
+    return codes, effects, firmness
 
 
-def _design(watched: Watched, variances: Mapping[str, float]) -> tuple[list[Ints], Singles, Floats]:
+def _design(
+    traits: Ints, distance: Floats, variances: Mapping[str, float]
+) -> tuple[list[Ints], Singles, Floats]:
     """Codes of each trait, columns (rows, effects) and the variance of each effect."""
     found: list[Ints] = []
-    columns = np.empty_like(watched.traits)
+    columns = np.empty_like(traits)
     start = 1
-    for trait, codes in enumerate(watched.traits):
+    for trait, codes in enumerate(traits):
         column_of = np.bincount(codes)
         known = np.flatnonzero(column_of)
         column_of[known] = np.arange(start, start + len(known))
         columns[trait] = column_of[codes]
         found.append(known)
         start += len(known)
-    matrix = np.zeros((len(watched.opened), start + 1), np.float32)
+    matrix = np.zeros((len(distance), start + 1), np.float32)
     matrix[:, 0] = 1.0
     matrix[np.arange(len(matrix)), columns] = 1.0
-    matrix[:, -1] = watched.distance
+    matrix[:, -1] = distance
     each = np.array([variances[kind] for kind in KINDS])
     return found, matrix, np.repeat(each, [1, *(len(one) for one in found), 1])
 

@@ -20,7 +20,12 @@ from pawsonalize.domain.events import (
 from pawsonalize.storage.animals.exposures import add_shown, add_shown_animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events import log_start
-from pawsonalize.storage.events.event_reads import as_row, read_event_row, reporting_lists
+from pawsonalize.storage.events.event_reads import (
+    NO_ANSWER_TO_A_BOARD,
+    as_row,
+    read_event_row,
+    reporting_lists,
+)
 from pawsonalize.storage.events.group_usage import DailyLimits, apply_limits, count_events
 from pawsonalize.storage.events.histories import DEED, OF_AN_ANIMAL, Deed, Histories
 from pawsonalize.storage.events.raw_events import add_raws, take_out_raws
@@ -160,8 +165,15 @@ class EventLog(Histories):
         return {(row[0], row[1]): row[2] for row in self._rows(counted)}
 
     def deeds(self, after: int, limit: int) -> list[Deed]:
-        """Events with animals and `after < offset`, in the order of offsets."""
-        found = select(*DEED).where(OF_AN_ANIMAL, events.c.offset > after, self._mine(events))
+        """Events with animals and `after < offset`, in the order of offsets; no picks."""
+        return self._deeds(OF_AN_ANIMAL & NO_ANSWER_TO_A_BOARD, after, limit)
+
+    def picks(self, after: int, limit: int) -> list[Deed]:
+        """The answers to boards with `after < offset`, in the order of offsets."""
+        return self._deeds(~NO_ANSWER_TO_A_BOARD, after, limit)
+
+    def _deeds(self, those: ColumnElement[bool], after: int, limit: int) -> list[Deed]:
+        found = select(*DEED).where(those, events.c.offset > after, self._mine(events))
         return [Deed(*row) for row in self._rows(found.order_by(events.c.offset).limit(limit))]
 
     def read(self, after: int, through: int, limit: int) -> list[LoggedEvent]:
@@ -225,7 +237,8 @@ class EventLog(Histories):
     def touched(self, after: int, through: int) -> dict[str, Touched]:
         """Return each item's events in `after < offset <= through`; none for an item without."""
         counted = select(events.c.item_id, func.count(), func.min(events.c.sent_at))
-        counted = counted.where(*self._between(after, through)).group_by(events.c.item_id)
+        those = (*self._between(after, through), NO_ANSWER_TO_A_BOARD)
+        counted = counted.where(*those).group_by(events.c.item_id)
         return {row[0]: Touched(row[1], row[2]) for row in self._rows(counted)}
 
     def _between(self, after: int, through: int) -> tuple[ColumnElement[bool], ...]:

@@ -43,6 +43,7 @@ class Deed:
     sent_at: int
     recommendation_id: str | None  # the answer that it names
     impression: str | None  # the list of ids that it reports, as JSON
+    event_value: float | None = None
 
 
 RecentEvent = tuple[str, str, int, float | None]

@@ -98,6 +98,8 @@ ANIMALS: Final = "animals"
 ANIMAL_RANKING: Final = "animal-ranking"
 SIMILAR_ANIMALS: Final = "similar-animals"
 """Beside an animal's own page: who looks past them says nothing of what is wanted."""
+BOARD: Final = "board"
+"""Animals to choose among. It is no page: of what was not picked nobody knows if it was seen."""
 
 PAGES: Final = (ANIMALS, ANIMAL_RANKING)
 """The answers of animals that choices are learned from."""
@@ -130,7 +132,7 @@ class Impression:
     @property
     def is_seen(self) -> bool:
         """True if somebody sees its items: not in a replay, nor in a caller's ranked list."""
-        shown = {RECOMMENDATION, ANIMALS, SIMILAR_ANIMALS}
+        shown = {RECOMMENDATION, ANIMALS, SIMILAR_ANIMALS, BOARD}
         return self.question in shown and self.as_of == self.answered_at
 
 
@@ -160,7 +162,9 @@ class Impressions(GroupTables):
 
     def get(self, recommendation_id: str) -> Impression | None:
         """One answer, or None."""
-        return self.get_many([recommendation_id]).get(recommendation_id)
+        name = {"name": packed_id(recommendation_id), "group": self._dataset_group}
+        rows = self._database.rows(_BY_ID, name)
+        return _impression(dict(zip(_NAMES, rows[0], strict=True))) if rows else None
 
     def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
         """Answers given from `since` to before `until`, by id, beyond the id `after`."""
@@ -203,7 +207,7 @@ class Impressions(GroupTables):
         return {one.recommendation_id: one for part in found for one in part}
 
     def pages_of(self, visitor: Visitor, at: int, limit: int) -> list[Impression]:
-        """The newest answers of animals before `at`: `limit` of user and session each."""
+        """The newest pages and boards before `at`: `limit` of user and session each."""
         arguments = {"group": self._dataset_group, "at": at, "limit": limit}
         found: dict[bytes, Sequence[Any]] = {}
         for column, name in (("user_id", visitor.user_id), ("session_id", visitor.session_id)):
@@ -214,7 +218,8 @@ class Impressions(GroupTables):
         return sorted(pages, key=lambda page: page.as_of, reverse=True)
 
     def _pages(self) -> Select[Any]:
-        return select(*_BARE).where(*_OF_PAGES, self._mine(impressions))
+        no_board = impressions.c.question != BOARD
+        return select(*_BARE).where(*_OF_PAGES, no_board, self._mine(impressions))
 
     def _read(self, wanted: Select[Any], *, is_bare: bool = False) -> list[Impression]:
         return [_impression(row, is_bare=is_bare) for row in self._mappings(wanted)]
@@ -244,6 +249,11 @@ _OF_PAGES = (impressions.c.animal_ids.is_not(None), impressions.c.question != SI
 _BARE = [column for column in impressions.columns if column.key != "places"]
 _NAMES = [column.key for column in impressions.columns]
 _ID = _NAMES.index("recommendation_id")
+_BY_ID = PreparedSelect(
+    select(impressions).where(
+        _key == bindparam("name"), impressions.c.dataset_group == bindparam("group")
+    )
+)
 _PAGES_BY = {
     name: PreparedSelect(
         select(impressions)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from pawsonalize.domain.events import SESSION_KEY, USER_KEY, owning_group
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.events.event_reads import NO_ANSWER_TO_A_BOARD
 from pawsonalize.storage.events.log_start import forgotten_through, left_early
 from pawsonalize.storage.statements import in_parts, upsert
 from pawsonalize.storage.table_access import GroupTables
@@ -25,6 +26,7 @@ _SPAN = (
     events.c.offset > sa.bindparam("after"),
     events.c.offset <= sa.bindparam("through"),
     events.c.dataset_group == sa.bindparam("group"),
+    NO_ANSWER_TO_A_BOARD,  # or a booster's picks would lift animals for everybody
 )
 TRAINING_ROWS = (
     sa.select(events.c.offset, _VISITOR_KEY, *_CONTENT)

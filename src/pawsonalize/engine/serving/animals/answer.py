@@ -64,6 +64,7 @@ class AnimalsAnswer:
     recommendation_id: str
     solution_version: str
     places: tuple[AnimalPlace, ...]
+    asks: bool = False  # True if a board is worth its place now
 
 
 def places_in_order(

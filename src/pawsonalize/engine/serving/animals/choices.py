@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,17 @@ from pawsonalize.engine.serving.animals.available import (
     Codes,
     Slots,
 )
+from pawsonalize.engine.serving.animals.boards import NO_BOARDS, BoardHistory, BoardReader
 from pawsonalize.engine.serving.animals.factors import OF_GROUPS, group_values, logged_factors
 from pawsonalize.engine.serving.animals.pages import ShownPages, opens, places_seen
 from pawsonalize.engine.serving.animals.settings import COMMON, PARTS, Weights
 from pawsonalize.recipes.choices import own_effects
+from pawsonalize.recipes.choices.effects import VISITOR_TRAITS
 from pawsonalize.recipes.choices.model import ChoiceModel
+from pawsonalize.recipes.choices.picks import AnsweredBoard
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import PAGES, Impression, Impressions
+from pawsonalize.storage.events.impressions import BOARD, PAGES, Impression, Impressions
 
 Floats = NDArray[np.float64]
 PAGES_READ = 12  # of a visitor's newest pages; older ones tell little of what is wanted now
@@ -69,6 +74,7 @@ class Pages:
     place: NDArray[np.int64]
     opened: NDArray[np.bool_]
     lately: NDArray[np.bool_]
+    boards: BoardHistory = NO_BOARDS
 
     @classmethod
     def of(cls, pages: Sequence[Impression], opened: Mapping[str, set[int]], since: int) -> "Pages":
@@ -102,25 +108,30 @@ class PageReader:
 
     table: Impressions
     log: EventLog
+    animals: Animals
 
     def of(
         self, visitor: Visitor, at: int, waiting: Sequence[Impression], kinds: frozenset[str]
     ) -> Pages:
         """The newest places before `at`, newest page first, with those `waiting` to be written."""
-        stored = self.table.pages_of(visitor, at, PAGES_READ)
-        new = [page for page in waiting if page.as_of < at and page.question in PAGES]
-        pages = {page.recommendation_id: page for page in (*stored, *new)}
-        if not pages:
+        if visitor == Visitor():
             return NO_PAGES
-        newest = sorted(pages.values(), key=lambda page: page.as_of)[-PAGES_READ:]
+        stored = self.table.pages_of(visitor, at, PAGES_READ)
+        new = [page for page in waiting if page.as_of < at and page.question in (*PAGES, BOARD)]
+        pages = {page.recommendation_id: page for page in (*stored, *new)}
+        in_time = sorted(pages.values(), key=lambda page: page.as_of)
+        deeds = self.log.deeds_of(visitor, at, _DEEDS_READ)
+        given = [page for page in in_time[::-1] if page.question == BOARD]
+        boards = BoardReader(self.table, self.animals).of(deeds, given)
+        newest = [page for page in in_time if page.question != BOARD][-PAGES_READ:]
         shown, opened = ShownPages(kinds), dict[str, set[int]]()
         for page in newest:
             shown.add(page)
-        for deed in self.log.deeds_of(visitor, at, _DEEDS_READ):
+        for deed in deeds:
             if opens(deed, self.log.event_types) and (found := shown.find(deed)) is not None:
                 opened.setdefault(found[0].recommendation_id, set()).add(found[1])
         seen = [page for page in reversed(newest) if shown.is_seen(page)]
-        return Pages.of(seen, opened, at - _VISIT)
+        return replace(Pages.of(seen, opened, at - _VISIT), boards=boards)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +157,23 @@ class Personal:
     """The animals that the visitor was shown in this visit, ascending."""
     seen_by: Floats = field(default_factory=lambda: np.empty(0))
     """The log of 1 + the attention that the visitor paid to each of them."""
+    boards: BoardHistory = NO_BOARDS
+    effects: own_effects.VisitorEffects | None = None
 
     @property
     def bound(self) -> float:
         """No animal could gain more."""
         own = sum(float(one.max(initial=0.0)) for one in (self.visitor, self.visitor_in_colours))
         return own + max(0.0, -self.distance)
+
+
+class _Shown(NamedTuple):
+    """Animals that were shown: slots, codes of traits, and log-odds of their groups and own."""
+
+    there: Slots
+    traits: Slots
+    of_group: Floats
+    of_animal: Floats
 
 
 class ChoiceTables:
@@ -205,15 +227,21 @@ class ChoiceTables:
         appeal = appeal + self._colours[:, available.column("colour", slots)]
         return np.asarray(appeal + self._shelters[:, available.column("shelter", slots)])
 
-    def of(self, available: AvailableAnimals, pages: Pages, liked: Floats) -> Personal:
-        """For the visitor of these pages; `liked` is the affinity for groups, by code."""
+    def of(
+        self, available: AvailableAnimals, pages: Pages, liked: Floats, near: Floats
+    ) -> Personal:
+        """For the visitor of these pages.
+
+        `liked` is the affinity for groups, by code; `near` is `factors.near` of the places.
+        """
         self._grow(available)
         groups, colours = self._groups.shape[1], self._colours.shape[1]
-        if not pages.groups or not available.ids:
-            return Personal(np.zeros(groups), np.zeros(colours))
-        slot_of = available.codes["animal"].get
-        there = np.array([slot_of(one, _GONE) for one in pages.animals], np.int64)
-        own = self._visitor_effects(available, pages, there, liked)
+        if not (pages.groups or pages.boards.picked) or not available.ids:
+            return Personal(np.zeros(groups), np.zeros(colours), boards=pages.boards)
+        watched, there = self._watched(available, pages, liked)
+        boards = self._answered(available, pages.boards, liked, near)
+        variances, learned = self.model.visitor_variances, self.model.picks
+        own = own_effects.visitor_effects(watched, variances, boards, learned)
         wholly = np.zeros(groups)
         for row, values in enumerate(self._values.values()):
             wholly += own.of(row, len(values))[self._of_group[row]]
@@ -221,7 +249,40 @@ class ChoiceTables:
         here = (there != _GONE) & pages.lately
         shown, which = np.unique(there[here], return_inverse=True)
         paid = np.bincount(which, self._attention[pages.place[here]], len(shown))
-        return Personal(wholly, in_colours, own.distance, shown, np.log1p(paid))
+        seen_by = np.log1p(paid)
+        return Personal(wholly, in_colours, own.distance, shown, seen_by, pages.boards, own)
+
+    def posterior(
+        self,
+        available: AvailableAnimals,
+        pages: Pages,
+        liked: Floats,
+        near: Floats,
+        slots: Slots,
+    ) -> own_effects.VisitorPosterior:
+        """The visitor's effects with their covariance, as they bear on these animals."""
+        watched, _ = self._watched(available, pages, liked)
+        boards = self._answered(available, pages.boards, liked, near)
+        group, colour, place = (
+            available.column(name, slots) for name in ("group", "colour", "place")
+        )
+        traits = np.vstack([self._of_group[:, group], colour])
+        variances, learned = self.model.visitor_variances, self.model.picks
+        return own_effects.visitor_posterior(
+            watched, variances, boards, learned, (traits, near[place])
+        )
+
+    def variance_left(
+        self, available: AvailableAnimals, own: own_effects.VisitorEffects | None, slots: Slots
+    ) -> Floats:
+        """About the variance of the visitor's log-odds of each animal, by traits alone."""
+        of_group = self._of_group[:, available.column("group", slots)]
+        codes = (*of_group, available.column("colour", slots))
+        left = np.zeros(len(slots))
+        for trait, (name, column) in enumerate(zip(VISITOR_TRAITS, codes, strict=True)):
+            prior = self.model.visitor_variances[name]
+            left += prior if own is None else own.variance(trait, column, prior)
+        return left
 
     def log_odds(
         self, available: AvailableAnimals, animals: Sequence[str], columns: Mapping[str, Floats]
@@ -236,29 +297,65 @@ class ChoiceTables:
         own = sum(weight * columns[name] for name, weight in self.model.weights.items())
         return np.asarray(self.model.intercept + appeal + own)
 
-    def _visitor_effects(
-        self, available: AvailableAnimals, pages: Pages, there: Slots, liked: Floats
-    ) -> own_effects.VisitorEffects:
-        group = available.codes["group"]
-        known = np.array([group.get(item, _GONE) for item in pages.groups])
-        codes = self._of_group[:, known]
-        for place in np.flatnonzero(known == _GONE).tolist():
-            coded = zip(self._values.values(), group_values(pages.groups[place]), strict=True)
-            codes[:, place] = [values[one] for values, one in coded]
-        here, distance = there != _GONE, pages.factors[:, _DISTANCE]
-        slots, weights = np.where(here, there, 0), self.model.weights
-        colour, shelter = (available.column(name, slots) for name in ("colour", "shelter"))
+    def _watched(
+        self, available: AvailableAnimals, pages: Pages, liked: Floats
+    ) -> tuple[own_effects.Watched, Slots]:
+        """The places of the pages, and the slot of the animal at each."""
+        shown = self._shown(available, pages.groups, pages.animals, liked)
+        distance, weights = pages.factors[:, _DISTANCE], self.model.weights
         # The log-odds to open each place. What makes visitors ask has no part in it: a place that
         # was not opened says nothing of that.
-        common = np.append(self._groups[0] + weights["group"] * liked, 0.0)  # last: of no group
+        logged = pages.factors @ self._logged + weights["far"] * factors.far(distance)
+        to_open = self.model.intercept + shown.of_group + logged + shown.of_animal
+        attention = self._attention[pages.place]
+        watched = own_effects.Watched(
+            shown.traits, distance, np.asarray(to_open), attention, pages.opened
+        )
+        return watched, shown.there
+
+    def _answered(
+        self, available: AvailableAnimals, boards: BoardHistory, liked: Floats, near: Floats
+    ) -> list[AnsweredBoard]:
+        if not boards.picked:
+            return []
+        groups = [group for board in boards.picked for group in board.groups]
+        animals = [animal for board in boards.picked for animal in board.animals]
+        shown = self._shown(available, groups, animals, liked)
+        here = shown.there != _GONE
+        place = available.column("place", np.where(here, shown.there, 0))
+        distance = np.where(here, near[place], 0.0)
+        odds = shown.of_group + shown.of_animal + self.model.weights["distance"] * distance
+        odds += self.model.weights["far"] * factors.far(distance)
+        ends = np.cumsum([len(board.groups) for board in boards.picked])[:-1]
+        columns = (np.split(one, ends, axis=-1) for one in (shown.traits, distance, odds))
+        return [
+            AnsweredBoard(traits, away, own, board.picks)
+            for board, traits, away, own in zip(boards.picked, *columns, strict=True)
+        ]
+
+    def _shown(
+        self,
+        available: AvailableAnimals,
+        groups: Sequence[str],
+        animals: Sequence[str],
+        liked: Floats,
+    ) -> _Shown:
+        group, slot_of = available.codes["group"], available.codes["animal"].get
+        there = np.array([slot_of(one, _GONE) for one in animals], np.int64)
+        known = np.array([group.get(item, _GONE) for item in groups], np.int64)
+        codes = self._of_group[:, known]
+        for place in np.flatnonzero(known == _GONE).tolist():
+            coded = zip(self._values.values(), group_values(groups[place]), strict=True)
+            codes[:, place] = [values[one] for values, one in coded]
+        here = there != _GONE
+        slots = np.where(here, there, 0)
+        colour, shelter = (available.column(name, slots) for name in ("colour", "shelter"))
+        # Last: of no group.
+        common = np.append(self._groups[0] + self.model.weights["group"] * liked, 0.0)
         of_animal = self._colours[0][colour] + self._shelters[0][shelter]
         of_animal += available.column("animal_effect", slots)
-        logged = pages.factors @ self._logged + weights["far"] * factors.far(distance)
-        to_open = self.model.intercept + common[known] + logged + np.where(here, of_animal, 0.0)
         codes = np.vstack([codes, np.where(here, colour, available.codes["colour"][""])])
-        attention = self._attention[pages.place]
-        watched = own_effects.Watched(codes, distance, np.asarray(to_open), attention, pages.opened)
-        return own_effects.visitor_effects(watched, self.model.visitor_variances)
+        return _Shown(there, codes, common[known], np.where(here, of_animal, 0.0))
 
     def _grow(self, available: AvailableAnimals) -> None:
         known = self._groups.shape[1]

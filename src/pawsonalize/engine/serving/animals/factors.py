@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.breeds import traits_of
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.serving.animals.eligibility import EligibilityVerdict
+from pawsonalize.engine.serving.animals.eligibility import EligibilityVerdict, Place, Places
 from pawsonalize.engine.serving.animals.pages import EXPLORED
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.recipes.choices.effects import FACTORS, VISITOR_TRAITS
@@ -76,6 +76,11 @@ def far(distance: Floats) -> Floats:
 def photos(count: Numbers) -> Floats:
     """0 without photos, up to 1 for three."""
     return np.asarray(np.minimum(count, _ENOUGH_PHOTOS) / _ENOUGH_PHOTOS)
+
+
+def near(places: Places, here: Place | None) -> Floats:
+    """The factor `distance` of each place, by its code; 0 for a visitor without a place."""
+    return distance(places.kilometres(here)) if here else np.zeros(len(places))
 
 
 def compatibility(verdict: EligibilityVerdict) -> Floats:

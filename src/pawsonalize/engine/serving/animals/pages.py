@@ -16,7 +16,7 @@ INQUIRIES = frozenset({events.INQUIRY, events.APPLICATION, events.ADOPTION})
 EXPLORED = 0.5  # A place of a lower propensity was filled by chance alone
 _AGAIN = 10  # openings of one animal that a person in love may come to
 _CURIOUS, _SHARE = 20, 0.5  # so many animals anybody may open, and beyond that half of those shown
-_AGAINST = frozenset({events.RETURN, events.DISLIKE})
+_OTHERWISE = frozenset({events.RETURN, events.DISLIKE, *events.PICKS})  # a pick is of a board
 _WITHIN = 60 * MINUTE  # later a visitor comes by a link, not by the page
 _PAGES_KEPT, _VISITORS_KEPT, _OF_A_VISITOR = 20_000, 20_000, 12
 _DECODE = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -127,7 +127,7 @@ def places_seen(page: Impression, opened: Iterable[int]) -> int:
 
 def opens(deed: Deed, event_types: events.EventTypes) -> bool:
     """True if the visitor opened the animal."""
-    return event_types.meaning(deed.event_type) not in _AGAINST
+    return event_types.meaning(deed.event_type) not in _OTHERWISE
 
 
 def asks(deed: Deed, event_types: events.EventTypes) -> bool:

@@ -1,6 +1,6 @@
 """Answers of individual animals: groups from the model, then animals, their order and reasons."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
+from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.answer import (
     AnimalPlace,
@@ -25,6 +26,7 @@ from pawsonalize.engine.serving.animals.answer import (
     standings_of,
     with_logged_ids,
 )
+from pawsonalize.engine.serving.animals.available import Slots
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, PageReader
 from pawsonalize.engine.serving.animals.choosing import CachedTables, Derived, choose
@@ -43,6 +45,11 @@ from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.impressions import ANIMAL_RANKING, ANIMALS, SIMILAR_ANIMALS
 
 
+def never(_weighing: Weighing, _slots: Slots, _query: Query) -> bool:
+    """The rule of a service without boards."""
+    return False
+
+
 @dataclass(eq=False)
 class Individuals:
     """Recommends, orders and compares animals that are available."""
@@ -55,6 +62,8 @@ class Individuals:
     effects: AnimalEffects
     settings: AnimalSettings
     open_pages: OpenPages
+    asks: Callable[[Weighing, Slots, Query], bool] = never
+    """True if a board is worth its place beside a page of these animals."""
 
     def __post_init__(self) -> None:
         self._derived = CachedTables()
@@ -132,7 +141,7 @@ class Individuals:
         groups = self.runtime.score_groups(query, ranking=True)
         query = self.open_pages.read(query, ANIMAL_RANKING, groups.served.version.name)
         place_in_page = {ids[0]: place for place, (ids, *_) in enumerate(places_of(query.page))}
-        with self._weighing(query, groups, self.settings.group_affinity) as weighing:
+        with self.weighing(query, groups, self.settings.group_affinity) as weighing:
             available, end = weighing.available, len(place_in_page)
             slots = weighing.fitting(available.slots(found))
             utilities = weighing.utilities(slots)
@@ -147,7 +156,7 @@ class Individuals:
             standings = standings_of(weighing, weighed) if query.explain else []
         if end in before[order]:  # somebody new makes it another page
             query = replace(query, page=())
-        return self._answer(ANIMAL_RANKING, query, groups, places, standings), len(slots)
+        return self.answer(ANIMAL_RANKING, query, groups, places, standings), len(slots)
 
     def fitting(self, query: Query) -> list[str]:
         """The animals that may be shown, longest listed first: one for each place."""
@@ -163,7 +172,7 @@ class Individuals:
         query = replace(self.runtime.with_user(query), recommendation_id=name)
         groups, settings = self.runtime.score_groups(query, about), self.settings
         share = settings.group_affinity if about is None else settings.similar_affinity
-        with self._weighing(query, groups, share) as weighing:
+        with self.weighing(query, groups, share) as weighing:
             available = weighing.available
             if query.page and not query.continues:
                 chosen = places_left(weighing, query)
@@ -175,8 +184,9 @@ class Individuals:
             shares = np.exp(weighed.utilities - weighing.bound)
             places = places_in_order(weighing, weighed, ids, shares, chosen)
             standings = standings_of(weighing, weighed) if query.explain else []
+            asks = about is None and not query.continues and self.asks(weighing, slots, query)
         kind = ANIMALS if about is None else SIMILAR_ANIMALS
-        return self._answer(kind, query, groups, places, standings)
+        return self.answer(kind, query, groups, places, standings, asks=asks)
 
     def _explored(self, weighing: Weighing, query: Query, served: Served, seed: str) -> Explored:
         """The places with exploration, as positions in the order of the available animals."""
@@ -188,7 +198,7 @@ class Individuals:
         return explore(best.astype(np.intp), due, weight, seed)
 
     @contextmanager
-    def _weighing(self, query: Query, groups: GroupScores, share: float) -> Iterator[Weighing]:
+    def weighing(self, query: Query, groups: GroupScores, share: float) -> Iterator[Weighing]:
         """Hold the available animals' lock, with the inputs of the weighing.
 
         `share` weighs the model's part in the affinity. Groups that do not pass the query's filter
@@ -225,17 +235,21 @@ class Individuals:
             if passed is not None:
                 lost[[name not in passed for name in codes.names]] = np.inf
             tables = self._tables(derived, groups.served)
+            near = factors.near(available.places, query.eligibility.place)
             yield Weighing(
                 available,
                 affinity,
                 lost,
                 tables.common(available, query.at),
-                tables.of(available, pages, affinity),
+                tables.of(available, pages, affinity, near),
                 tables.weights,
                 query.eligibility,
                 self.settings,
                 query.at,
+                near,
                 available.slots(disliked),
+                tables,
+                pages,
             )
 
     def _tables(self, derived: Derived, served: Served) -> ChoiceTables:
@@ -246,20 +260,24 @@ class Individuals:
             derived.choices[served.version.name] = tables
         return tables
 
-    def _answer(
+    def answer(
         self,
         kind: str,
         query: Query,
         groups: GroupScores,
         places: list[AnimalPlace],
         standings: list[Standing],
+        *,
+        asks: bool = False,
     ) -> AnimalsAnswer:
+        """Explain the answer if that is wanted, and log it."""
         if query.explain:
             places = self._explained(query, groups, list(zip(places, standings, strict=True)))
         answer = AnimalsAnswer(
             query.recommendation_id or new_recommendation_id(query.now),
             groups.served.answered_by(groups.context),
             tuple(places),
+            asks,
         )
         if query.page and not query.continues:  # it is logged already
             return with_logged_ids(answer, query.page)

@@ -21,6 +21,7 @@ _DEEDS = {
     "application": "applied for",
     "inquiry": "asked about",
     "favorite": "saved",
+    "pick": "picked",
     "view": "looked at",
 }
 _WORTH_SAYING_DAYS = 30

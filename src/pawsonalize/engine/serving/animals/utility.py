@@ -1,7 +1,7 @@
 """The utility of animals for a visitor, part by part."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals, Slots
-from pawsonalize.engine.serving.animals.choices import ChoiceWeights, CommonParts, Personal
+from pawsonalize.engine.serving.animals.choices import (
+    ChoiceTables,
+    ChoiceWeights,
+    CommonParts,
+    Pages,
+    Personal,
+)
 from pawsonalize.engine.serving.animals.eligibility import (
     ANYBODY,
     NOBODY,
@@ -19,6 +25,7 @@ from pawsonalize.engine.serving.animals.eligibility import (
 )
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.serving.context import THE_ANIMAL
+from pawsonalize.recipes.choices.own_effects import VisitorPosterior
 
 Floats = NDArray[np.float64]
 _PRECISION = 2.0**-20
@@ -48,18 +55,16 @@ class Weighing:
     eligibility: Eligibility
     settings: AnimalSettings
     at: int
-    disliked: Slots = field(default_factory=lambda: np.empty(0, np.int64))
+    near: Floats
+    """The factor `distance` of each place, by its code; 0 for a visitor without a place."""
+    disliked: Slots
+    tables: ChoiceTables
+    pages: Pages
 
     @cached_property
     def affinity(self) -> Floats:
         """The part of the group, by its code."""
         return self.weights.group * self.liked - self.lost
-
-    @cached_property
-    def near(self) -> Floats:
-        """The factor `distance` of each place, by its code; 0 for a visitor without a place."""
-        here, places = self.eligibility.place, self.available.places
-        return factors.distance(places.kilometres(here)) if here else np.zeros(len(places))
 
     @cached_property
     def nearness(self) -> Floats:
@@ -73,6 +78,14 @@ class Weighing:
         there = self.affinity[self.available.present]
         own = float(there.max(initial=-np.inf)) + self.weights.visitor * self.personal.bound
         return self.common.highest + own + max(0.0, self.weights.seen)
+
+    def posterior(self, slots: Slots) -> VisitorPosterior:
+        """See `ChoiceTables.posterior`."""
+        return self.tables.posterior(self.available, self.pages, self.liked, self.near, slots)
+
+    def variance_left(self, slots: Slots) -> Floats:
+        """See `ChoiceTables.variance_left`."""
+        return self.tables.variance_left(self.available, self.personal.effects, slots)
 
     def fitting(self, slots: Slots) -> Slots:
         """The animals among these that may be shown."""

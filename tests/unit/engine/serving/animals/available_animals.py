@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.choices import NO_PAGES, ChoiceTables, ChoiceWeights, Pages
 from pawsonalize.engine.serving.animals.choosing import choose
@@ -102,9 +103,22 @@ def question_of(
     lost = np.where(np.isneginf(each), np.inf, 0.0)
     each[np.isneginf(each)] = 0.0
     tables = ChoiceTables(model, ChoiceWeights.of(model, settings.weights))
-    personal = tables.of(available, pages, each)
-    common = tables.common(available, at)
-    return Weighing(available, each, lost, common, personal, tables.weights, asked, settings, at)
+    near = factors.near(available.places, asked.place)
+    return Weighing(
+        available,
+        each,
+        lost,
+        tables.common(available, at),
+        tables.of(available, pages, each, near),
+        tables.weights,
+        asked,
+        settings,
+        at,
+        near,
+        np.empty(0, np.int64),
+        tables,
+        pages,
+    )
 
 
 def best_of(question: Weighing, limit: int) -> Slots:

@@ -14,6 +14,7 @@ from tests.unit.engine.serving.animals.available_animals import available_from
 GROUPS = ("2-Beagle-2-3", "2-Beagle-3-3")
 AVAILABLE = available_from([animal(f"a{n}", group) for n, group in enumerate(GROUPS)])
 OPENED = np.array([True, False])
+NOWHERE = np.zeros(2)  # of places: the visitor has none
 
 
 def _page(**factors: float) -> Pages:
@@ -27,7 +28,7 @@ def _page(**factors: float) -> Pages:
 def _gained(model: ChoiceModel, pages: Pages) -> float:
     """What the visitor is believed to make of the group that was opened, beside the other."""
     tables = ChoiceTables(model, ChoiceWeights.of(model, Weights()))
-    found = tables.of(AVAILABLE, pages, np.array([1.0, 0.0])).visitor
+    found = tables.of(AVAILABLE, pages, np.array([1.0, 0.0]), NOWHERE).visitor
     return float(found[0] - found[1])
 
 
@@ -64,6 +65,6 @@ def test_a_colour_or_shelter_that_everybody_likes_tells_less_of_the_visitor(trai
     for loved in (0.0, 2.0):
         model = ChoiceModel(pages=100, levels={trait: {value: loved}})
         tables = ChoiceTables(model, ChoiceWeights.of(model, Weights()))
-        visitor = tables.of(available, _page(), np.zeros(2)).visitor
+        visitor = tables.of(available, _page(), np.zeros(2), NOWHERE).visitor
         found.append(float(visitor[0] - visitor[1]))
     assert found[1] < found[0]

@@ -97,7 +97,10 @@ def individuals(
     if isinstance(runtime, Watched):
         runtime.available_of = watch
     table, log = Impressions(database), EventLog(database)
-    pages, effects = PageReader(table, log), AnimalEffects(table, log, ErasedLookup(database))
+    pages, effects = (
+        PageReader(table, log, animals),
+        AnimalEffects(table, log, ErasedLookup(database)),
+    )
     opened = OpenPages(table, log, impressions)
     return Individuals(
         runtime, watch, animals, impressions, pages, effects, AnimalSettings(), opened

@@ -5,6 +5,8 @@ import pytest
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals.choices import PAGES_READ, PageReader, Pages
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import ANIMAL_RANKING, Impression, Impressions
 from tests.event_data import T0, event
@@ -15,8 +17,8 @@ NONE: frozenset[str] = frozenset()
 
 
 @pytest.fixture
-def reader(shown: Impressions, log: EventLog) -> PageReader:
-    return PageReader(shown, log)
+def reader(shown: Impressions, log: EventLog, database: Database) -> PageReader:
+    return PageReader(shown, log, Animals(database))
 
 
 def read(reader: PageReader, *waiting: Impression, at: int = NOW) -> Pages:

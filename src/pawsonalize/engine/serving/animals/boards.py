@@ -1,0 +1,110 @@
+"""Boards that a visitor was given, and what they picked of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import msgspec
+
+from pawsonalize.domain.events import NO_PICK, PICKS, Visitor
+from pawsonalize.engine.serving.animals.pages import place_of
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.events.histories import Deed
+from pawsonalize.storage.events.impressions import BOARD, Impression, Impressions
+
+MOST_PICKS = 3
+BOARDS_READ = 6  # of a visitor's newest: as many as an answer has time for
+_DECODE = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class PickedBoard:
+    """A board that was answered: the group and the animal of each place, and the picked places."""
+
+    groups: tuple[str, ...]
+    animals: tuple[str, ...]
+    picks: tuple[int, ...]
+    """Best first; empty for "none of these"."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardHistory:
+    """The boards of one visitor."""
+
+    picked: tuple[PickedBoard, ...] = ()
+    """Those that were answered, newest answer first."""
+    left: tuple[Impression, ...] = ()
+    """Those among the newest answers that were left alone, newest first."""
+
+
+NO_BOARDS = BoardHistory()
+
+
+@dataclass(frozen=True, slots=True)
+class BoardReader:
+    """Finds the boards that events answer."""
+
+    table: Impressions
+    animals: Animals
+
+    def of(self, deeds: Iterable[Deed], given: Sequence[Impression]) -> BoardHistory:
+        """The boards of a visitor with these deeds, both newest first; `given` were read already.
+
+        A board that is in no table, after a replay or on another server, is as the event lists it.
+        """
+        answers: dict[str, list[Deed]] = {}
+        for deed in deeds:
+            if deed.event_type in PICKS and deed.recommendation_id is not None:
+                answers.setdefault(deed.recommendation_id, []).append(deed)
+        left = tuple(board for board in given if board.recommendation_id not in answers)
+        newest = dict(islice(answers.items(), BOARDS_READ))
+        known = {board.recommendation_id: board for board in given}
+        missing = (self.table.get(name) for name in newest if name not in known)
+        known |= {board.recommendation_id: board for board in missing if board is not None}
+        boards = ((known.get(name) or self._listed(those)) for name, those in newest.items())
+        answered = zip(boards, newest.values(), strict=True)
+        picked = (picked_board(board, those) for board, those in answered if board is not None)
+        return BoardHistory(tuple(one for one in picked if one is not None), left)
+
+    def _listed(self, deeds: Sequence[Deed]) -> Impression | None:
+        """The board as the events list it, without animals that nobody knows; None without list."""
+        deed = next((one for one in deeds if one.impression is not None), None)
+        if deed is None or deed.impression is None:
+            return None
+        ids = _DECODE(deed.impression)
+        known = self.animals.get_many(ids)
+        here = [one for one in ids if one in known]
+        return Impression(
+            recommendation_id=deed.recommendation_id or "",
+            question=BOARD,
+            user_id=deed.user_id,
+            session_id=deed.session_id,
+            answered_at=deed.sent_at,
+            as_of=deed.sent_at,
+            solution_version="",
+            item_ids=tuple(known[one].group_at(deed.sent_at).id for one in here),
+            animal_ids=tuple((one,) for one in here),
+        )
+
+
+def picked_board(board: Impression, deeds: Sequence[Deed]) -> PickedBoard | None:
+    """The board with the answer of these deeds; None if it is another visitor's, or none fits.
+
+    An animal counts once, at the rank that the event names, or else in the order of events. Whoever
+    picked an animal did not mean "none".
+    """
+    own = [one for one in deeds if belongs(board, Visitor(one.user_id, one.session_id))]
+    if board.question != BOARD or not own or not board.animal_ids:
+        return None
+    ranked = sorted(own, key=lambda one: (one.event_value or MOST_PICKS, one.sent_at, one.offset))
+    found = (place_of(board, one.animal_id) for one in ranked if one.event_type != NO_PICK)
+    picks = tuple(dict.fromkeys(place for place in found if place is not None))[:MOST_PICKS]
+    if not picks and not any(one.event_type == NO_PICK for one in own):
+        return None
+    return PickedBoard(board.item_ids, tuple(ids[0] for ids in board.animal_ids), picks)
+
+
+def belongs(board: Impression, visitor: Visitor) -> bool:
+    """True if the board was given to this user, or in this session."""
+    same_user = board.user_id is not None and board.user_id == visitor.user_id
+    return same_user or (board.session_id is not None and board.session_id == visitor.session_id)

@@ -1,0 +1,131 @@
+"""Picks from boards: a Plackett-Luce term with an outside option, beside the term of pages.
+
+A board shows a visitor some animals, of which they pick up to three, best first, or none. Each pick
+is a choice among the animals that are left; the first one is a choice among "none" as well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+from scipy.special import logsumexp
+
+from pawsonalize.recipes.data import Floats, Ints
+
+
+class PickScale(msgspec.Struct, frozen=True):
+    """Dependence of picks on log-odds: utility = scale * (log-odds beyond an average animal)."""
+
+    scale: float = 1.0
+    """1: a pick is as noisy as an opening; less: noisier."""
+    outside: float = -0.5
+    """The log-odds of "none of these". An average visitor turns down one board of six in eleven."""
+
+
+DEFAULT_PICKS = PickScale()
+MIN_BOARDS = 100  # answered; with fewer, nothing is learned
+_PARTS = 5
+_DRAWS = 64  # of a visitor's effects: twice as many move no scale by a step
+_SCALES = np.array([0.1, 0.15, 0.2, 0.3, 0.4, 0.55, 0.75, 1.0, 1.4, 2.0, 2.8, 4.0])
+_OUTSIDES = np.arange(-4.0, 3.5, 0.5)
+_DEFAULT_PLACE = (
+    int(np.flatnonzero(DEFAULT_PICKS.scale == _SCALES)[0]),
+    int(np.flatnonzero(DEFAULT_PICKS.outside == _OUTSIDES)[0]),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredBoard:
+    """A board and what was picked of it; columns (animals,)."""
+
+    traits: Ints
+    """The codes of each animal's values by the order of `VISITOR_TRAITS`, (traits, animals)."""
+    distance: Floats  # the factor `distance`
+    offset: Floats
+    """Log-odds to open each animal beyond those of an average one, but for the visitor's own."""
+    picks: tuple[int, ...]
+    """The places that were picked, best first; empty for "none of these"."""
+
+
+class PickStages:
+    """All choices on some boards; `gradient` is about their animals, one board after the other."""
+
+    def __init__(self, boards: Sequence[AnsweredBoard], learned: PickScale) -> None:
+        self._learned = learned
+        size = sum(len(board.offset) for board in boards)
+        left, chosen, start = [], np.zeros(size + 1), 0
+        for board in boards:
+            end = start + len(board.offset)
+            here = np.zeros(size + 1, np.bool_)
+            here[[*range(start, end), size]] = True  # the last column is "none of these"
+            for place in board.picks:
+                left.append(here.copy())
+                chosen[start + place] += 1
+                # Who has picked one said no more to "none"; to stop says nothing of the rest.
+                here[[start + place, size]] = False
+            if not board.picks:
+                left.append(here)
+                chosen[size] += 1
+            start = end
+        self._left, self._chosen = np.array(left), chosen
+
+    def gradient(self, odds: Floats) -> tuple[Floats, Floats]:
+        """Gradient (animals,) and negative Hessian (animals, animals) by the log-odds."""
+        scale = self._learned.scale
+        utilities = scale * np.append(odds, self._learned.outside)
+        of_left = np.where(self._left, utilities, -np.inf)
+        shares = np.exp(of_left - of_left.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        total = shares.sum(axis=0)
+        pull = scale * (self._chosen - total)
+        shares = shares[:, :-1]
+        return pull[:-1], scale**2 * (np.diag(total[:-1]) - shares.T @ shares)
+
+
+# Visitors differ, and a board was mostly given to one of whom little was known. So the chance of an
+# answer is its mean over effects that are drawn as visitors differ, and the scale is that which
+# makes all answers likeliest: a visitor's own taste is no noise.
+def fit_picks(boards: Sequence[AnsweredBoard], variances: Sequence[float]) -> PickScale:
+    """Learn the scale from boards; `variances` are in the order of `KINDS`.
+
+    The default if there are too few, or if each fifth is not predicted better by what the others
+    say.
+    """
+    if len(boards) < MIN_BOARDS:
+        return DEFAULT_PICKS
+    spread, dice = np.sqrt(variances), np.random.default_rng(len(boards))
+    table = np.array([_log_likelihoods(board, spread, dice) for board in boards])
+    part = np.arange(len(boards)) % _PARTS
+    held_out = sum(
+        table[part == one, *_likeliest(table[part != one])].sum() for one in range(_PARTS)
+    )
+    if held_out <= table[:, *_DEFAULT_PLACE].sum():
+        return DEFAULT_PICKS
+    scale, outside = _likeliest(table)
+    return PickScale(float(_SCALES[scale]), float(_OUTSIDES[outside]))
+
+
+def _likeliest(table: Floats) -> tuple[int, int]:
+    place = np.unravel_index(int(table.sum(axis=0).argmax()), table.shape[1:])
+    return int(place[0]), int(place[1])
+
+
+def _log_likelihoods(board: AnsweredBoard, spread: Floats, dice: np.random.Generator) -> Floats:
+    """The log of the chance of a board's answer, by scale and by outside option."""
+    odds = np.tile(board.offset, (_DRAWS, 1)) + spread[0] * dice.standard_normal((_DRAWS, 1))
+    for codes, own in zip(board.traits, spread[1:], strict=False):
+        values, which = np.unique(codes, return_inverse=True)
+        odds += own * dice.standard_normal((_DRAWS, len(values)))[:, which]
+    odds += spread[-1] * dice.standard_normal((_DRAWS, 1)) * board.distance
+    utilities = _SCALES[:, None, None] * odds  # (scales, draws, animals)
+    outside = (_SCALES[:, None] * _OUTSIDES)[:, :, None]  # (scales, outsides, 1)
+    everybody = np.logaddexp(outside, logsumexp(utilities, axis=2)[:, None])
+    first = utilities[:, None, :, board.picks[0]] if board.picks else outside
+    found = first - everybody
+    left = np.ones(len(board.offset), np.bool_)
+    for before, place in pairwise(board.picks):
+        left[before] = False
+        found += (utilities[:, :, place] - logsumexp(utilities[:, :, left], axis=2))[:, None]
+    return np.asarray(logsumexp(found, axis=2) - np.log(_DRAWS))

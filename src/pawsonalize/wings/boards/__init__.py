@@ -1,0 +1,28 @@
+"""Boards: some animals to choose among, so that the very next page is the visitor's own."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pawsonalize.wing import Wing
+
+LEAST, MOST = 4, 12
+
+
+class BoardSettings(msgspec.Struct, frozen=True):
+    """Settings of boards."""
+
+    board_size: Annotated[int, Meta(ge=LEAST, le=MOST)] = 6
+    """Animals of a board where the request says nothing, 4 to 12."""
+    boards_per_visitor: Annotated[int, Meta(ge=0)] = 3
+    """With so many answered boards of a visitor, no answer asks for another; 0: none ever does."""
+
+
+WING = Wing(
+    "boards",
+    settings=":BoardSettings",
+    operations="endpoints:OPERATIONS",
+    started="worth:started",
+    ports={"asks": "worth:rule"},
+)

@@ -1,0 +1,166 @@
+"""POST /v1/boards and POST /v1/boards/{boardId}/picks."""
+
+import asyncio
+from functools import partial
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+
+from pawsonalize.access.services import Services, services_of
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.limits import parse_id
+from pawsonalize.domain.times import parse_moment
+from pawsonalize.engine.ingest.decoder import Form
+from pawsonalize.engine.ingest.event_form import Id, Moment
+from pawsonalize.engine.serving.animals.answer import seconds_until_written
+from pawsonalize.engine.serving.animals.boards import MOST_PICKS
+from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.directory import Purpose
+from pawsonalize.http import answers
+from pawsonalize.http.addressing import enter_group, individuals_for, query_address, read_visitor
+from pawsonalize.http.callers import check_visitor, leave
+from pawsonalize.http.json import read_form
+from pawsonalize.http.metrics import EVENTS
+from pawsonalize.http.operation import About, Operations, RequestParameter
+from pawsonalize.http.queries import (
+    QueryFields,
+    answer_in_lane,
+    prepare,
+    read_query,
+    refuse_of_animals,
+)
+from pawsonalize.http.recommendations import AnimalsFound, find, shown
+from pawsonalize.kinds import access_keys
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.wings.boards import LEAST, MOST, BoardSettings
+from pawsonalize.wings.boards.giving import give_board
+from pawsonalize.wings.boards.picking import PickDoor, Picks
+
+OPERATIONS = Operations(about=About.ANSWER)
+_BOARD = RequestParameter("boardId", "The board.", where="path", required=True)
+_VISITOR = {"sessionId": "s-1"}
+
+
+class BoardRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
+    """A visitor who is to be given some animals to choose among."""
+
+    size: Annotated[int, Meta(ge=LEAST, le=MOST)] | None = None
+    """Number of animals, 4 to 12; the setting `board_size` if left out."""
+
+
+class Board(msgspec.Struct, frozen=True, rename="camel"):
+    """Animals to choose among: "Whom would you like to meet first?"."""
+
+    board_id: str
+    """Its id: send it with what was picked."""
+    animals: list[answers.Recommendation]
+    """The animals, none like another; fewer than wished for where there are no more."""
+
+
+class PicksRequest(Form, frozen=True, rename="camel", kw_only=True):
+    """The answer to a board, by the visitor that it was given to."""
+
+    user_id: Id | None = None
+    """The user, if you know who it is."""
+    session_id: Id | None = None
+    """The session."""
+    animals: Annotated[list[Id], Meta(extra_json_schema={"maxItems": MOST_PICKS})]
+    """Up to three animals of the board, best first; empty for "none of these"."""
+    at: Moment | None = None
+    """When they were picked, now if left out."""
+
+
+class PicksReceipt(msgspec.Struct, frozen=True):
+    """Result for the picks."""
+
+    accepted: int
+    """Picks that are on disk now; "none of these" is one."""
+    duplicates: int
+    """Picks that were there already: the same answer was sent before."""
+
+
+_BOARDS = msgspec.json.Decoder(BoardRequest)
+_PICKS = msgspec.json.Decoder(PicksRequest)
+
+
+@OPERATIONS.add(
+    "POST",
+    "/v1/boards",
+    access_keys.RUNTIME | access_keys.BROWSER,
+    request=BoardRequest,
+    examples={
+        "for a page": {**_VISITOR, "include": ["animal"]},
+        "of a household": {**_VISITOR, "size": 8, "household": {"kids": True}},
+    },
+    summary="Some animals for this visitor to choose among.",
+)
+async def post_boards(request: Request) -> Board:
+    """Give a board: animals that may be shown, chosen to tell most about the visitor."""
+    services = services_of(request)
+    given = await read_form(request, _BOARDS)
+    address = await prepare(request, given, (), detailed=False)
+    individuals = await individuals_for(request, address, Purpose.RECOMMENDING)
+    settings: BoardSettings = request.app.state.wings["boards"]
+    size = settings.board_size if given.size is None else given.size
+    give = partial(_give, services, individuals, given, size)
+    answer, included = await answer_in_lane(request, DATASET_GROUP, given, give)
+    animals = [
+        answers.Recommendation(**shown(one, included), bonded_with=list(one.animal_ids[1:]))
+        for one in answer.places
+    ]
+    return Board(answer.recommendation_id, animals)
+
+
+def _give(
+    services: Services, individuals: Individuals, given: BoardRequest, size: int
+) -> AnimalsFound:
+    refuse_of_animals(given, "metadata_columns")
+    if given.repeats:
+        raise InvalidInput("repeats is of pages: a board is another each time", field="repeats")
+    query = read_query(services, given, DATASET_GROUP, explain=False)
+    give = partial(give_board, individuals, size=size)
+    return find(services, individuals, query, given.include, give)
+
+
+@OPERATIONS.add(
+    "POST",
+    "/v1/boards/{board_id}/picks",
+    access_keys.EVENTS | access_keys.BROWSER,
+    request=PicksRequest,
+    status=202,
+    examples={
+        "one tap": {**_VISITOR, "animals": ["a-7"]},
+        "none of these": {**_VISITOR, "animals": []},
+    },
+    parameters=(_BOARD,),
+    summary="What a visitor picked of a board; answered once it is on disk.",
+)
+async def post_picks(request: Request) -> PicksReceipt:
+    """Take picks: the very next answer knows them."""
+    services = services_of(request)
+    given = await read_form(request, _PICKS)
+    check_visitor(request, given.user_id)
+    name = parse_id(request.path_params["board_id"], "boardId")
+    now = services.now()
+    # Boards are written a moment after they are given, by whichever worker gave them.
+    await asyncio.sleep(seconds_until_written([name], now))
+    group = await enter_group(request, query_address(request))
+    picks = Picks(
+        name,
+        read_visitor(given.user_id, given.session_id),
+        tuple(parse_id(one, "animals") for one in given.animals),
+        now if given.at is None else parse_moment(given.at, "at"),
+    )
+    door = PickDoor(services.individuals.pages, services.individuals.impressions)
+    parts = await services.read(door.events, picks)
+    receipt = await services.ingest.accept(
+        parts, now, group, whole=True, before_commit=partial(leave, request)
+    )
+    if receipt.rejected:
+        raise InvalidInput(receipt.rejected[0].message, field=receipt.rejected[0].field)
+    services.intake.count(now, receipt.accepted + receipt.duplicates)
+    EVENTS.labels("accepted").inc(receipt.accepted)
+    EVENTS.labels("duplicate").inc(receipt.duplicates)
+    return PicksReceipt(receipt.accepted, receipt.duplicates)

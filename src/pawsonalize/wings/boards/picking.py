@@ -1,0 +1,116 @@
+"""Answers to boards, checked and written as the events that they are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.domain.events import NO_PICK, PICK, Visitor
+from pawsonalize.domain.times import iso
+from pawsonalize.engine.ingest.payloads import Part, unpack
+from pawsonalize.engine.serving.animals.boards import MOST_PICKS, belongs, picked_board
+from pawsonalize.engine.serving.animals.choices import PageReader
+from pawsonalize.engine.serving.animals.pages import place_of
+from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
+from pawsonalize.storage.events.impressions import BOARD, Impression
+
+_DEEDS_READ = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Picks:
+    """An answer of a visitor to a board, best first; nothing is "none of these"."""
+
+    board_id: str
+    visitor: Visitor
+    animals: tuple[str, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PickDoor:
+    """Checks picks against the board that was given."""
+
+    pages: PageReader
+    given: ImpressionLog | UnseenAnswers
+
+    def events(self, picks: Picks) -> list[Part]:
+        """The events of the picks, as `/v1/events` takes them.
+
+        NotFound for a board that there is not, Conflict for another visitor's and for one that was
+        answered otherwise, InvalidInput for animals that are not on it.
+        """
+        if picks.visitor == Visitor():
+            raise InvalidInput(
+                "say who picked: send the sessionId or the userId", field="sessionId"
+            )
+        board = self._board(picks)
+        places = _places(board, picks.animals)
+        deeds = self.pages.log.deeds_of(picks.visitor, picks.at, _DEEDS_READ)
+        mine = [one for one in deeds if one.recommendation_id == picks.board_id]
+        before = picked_board(board, mine)
+        if before is not None and before.picks != places:
+            raise Conflict(
+                f"board {picks.board_id} was answered already, and otherwise: ask"
+                " POST /v1/boards for another"
+            )
+        sent = list(_events(board, places, picks))
+        return unpack(msgspec.json.encode(sent))
+
+    def _board(self, picks: Picks) -> Impression:
+        waiting = self.given.waiting_of(picks.visitor)
+        board = next((one for one in waiting if one.recommendation_id == picks.board_id), None)
+        board = board or self.pages.table.get(picks.board_id)
+        if board is None or board.question != BOARD:
+            raise NotFound(
+                f"there is no board {picks.board_id}: send the boardId that POST /v1/boards gave"
+            )
+        if not belongs(board, picks.visitor):
+            raise Conflict(
+                f"board {picks.board_id} was given to another visitor: send the userId or the"
+                " sessionId that asked for it",
+            )
+        return board
+
+
+def _places(board: Impression, animals: tuple[str, ...]) -> tuple[int, ...]:
+    if len(animals) > MOST_PICKS:
+        raise InvalidInput(
+            f"animals may have {MOST_PICKS} ids, not {len(animals)}", field="animals"
+        )
+    found = []
+    for animal_id in animals:
+        place = place_of(board, animal_id)
+        if place is None:
+            raise InvalidInput(
+                f"animal {animal_id} is not on board {board.recommendation_id}: send ids of its"
+                " animals",
+                field="animals",
+            )
+        if place in found:
+            raise InvalidInput(f"animal {animal_id} is picked twice: send it once", field="animals")
+        found.append(place)
+    return tuple(found)
+
+
+def _events(board: Impression, places: tuple[int, ...], picks: Picks) -> Iterator[dict[str, Any]]:
+    name, visitor = board.recommendation_id, picks.visitor
+    ids = [one[0] for one in board.animal_ids or ()]
+    event: dict[str, Any] = {
+        # An event needs a session; whoever has none yet may be given the board's own.
+        "sessionId": visitor.session_id or board.session_id or name,
+        "boardId": name,
+        # So an archive that is replayed elsewhere tells the whole choice.
+        "impression": ids,
+        "sentAt": iso(picks.at),
+    }
+    if visitor.user_id is not None:
+        event["userId"] = visitor.user_id
+    if not places:
+        yield {**event, "eventType": NO_PICK, "eventId": f"{name}-0"}
+    # By its id, the same answer counts once however often it is sent.
+    for rank, place in enumerate(places, start=1):
+        own = {"animal_id": picks.animals[rank - 1], "itemId": board.item_ids[place]}
+        yield {**event, **own, "eventType": PICK, "eventValue": rank, "eventId": f"{name}-{rank}"}

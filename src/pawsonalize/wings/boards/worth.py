@@ -1,0 +1,55 @@
+"""Rule that says when a board is worth its place."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pawsonalize.access.services import Services
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.domain.times import HOUR
+from pawsonalize.engine.serving.animals.available import Slots
+from pawsonalize.engine.serving.animals.utility import Weighing
+from pawsonalize.engine.serving.context import Query
+from pawsonalize.settings import Settings
+from pawsonalize.storage.events.impressions import Impression
+from pawsonalize.wings.boards import BoardSettings
+
+VISIT = HOUR
+MOST_LEFT = 3  # boards left alone among the visitor's newest answers: it is not to their taste
+WORTH = 0.7
+"""Least variance of log-odds that is left. One tap out of six tells about a seventh of it (0.1, so
+0.3 log-odds): less than that is not worth a screen."""
+
+
+class BoardRule:
+    """The rule `ask` of one service."""
+
+    def __init__(self, boards_per_visitor: int) -> None:
+        self._most = boards_per_visitor
+
+    def __call__(self, weighing: Weighing, slots: Slots, query: Query) -> bool:
+        """True if few boards were answered, none waits, and much is left to know of the page."""
+        boards = weighing.personal.boards
+        if len(boards.picked) >= self._most or len(boards.left) >= MOST_LEFT or not len(slots):
+            return False
+        if any(_waits(board, query) for board in boards.left):
+            return False
+        return float(weighing.variance_left(slots).mean()) >= WORTH
+
+
+def _waits(board: Impression, query: Query) -> bool:
+    """True if the board was left alone in this visit."""
+    session = query.visitor.session_id
+    return board.as_of >= query.at - VISIT or (session is not None and board.session_id == session)
+
+
+@contextmanager
+def started(
+    settings: Settings, _adapters: Adapters, _services: Services
+) -> Iterator[BoardSettings]:
+    """Share the settings with the wing's operations."""
+    yield settings.part(BoardSettings)
+
+
+def rule(settings: Settings) -> BoardRule:
+    """The rule by the settings."""
+    return BoardRule(settings.part(BoardSettings).boards_per_visitor)

@@ -1,0 +1,95 @@
+"""A board tells most about its visitor, shows nobody who is known not to fit, and is fair."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.recipes.choices.own_effects import VISITOR_VARIANCES, visitor_posterior
+from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, AnsweredBoard
+from pawsonalize.recipes.data import Ints
+from pawsonalize.wings.boards import giving
+from pawsonalize.wings.boards.choosing import draw_board
+from pawsonalize.wings.boards.giving import choose_board
+from tests.animal_data import animal
+from tests.unit.engine.serving.animals.available_animals import (
+    available_from,
+    ids_of,
+    question_of,
+    rules,
+    stocks,
+    together,
+    violates,
+)
+from tests.unit.recipes.choices.test_picks import NO_PAGES, board, sizes
+
+GROUPS = [f"2-Beagle-{size}-{age}" for size in (1, 2, 3) for age in (1, 2, 3)]
+
+
+@given(stocks(), rules, st.integers(4, 12))
+def test_nobody_known_not_to_fit_is_ever_on_a_board_and_no_two_are_alike(
+    animals: list[Animal], rules: Eligibility, size: int
+) -> None:
+    available, known = available_from(animals), {one.animal_id: one for one in animals}
+    slots, chances = choose_board(question_of(available, asked=rules), size, "RID-1")
+    ids = ids_of(available, slots)
+    here = [one for name in ids for one in together(animals, known[name])]
+    assert not any(violates(one, rules) for one in here)
+    assert len({available.column("group", slots)[place] for place in range(len(ids))}) == len(ids)
+    assert ((chances > 0) & (chances <= 1)).all()
+
+
+def test_animals_with_photos_come_first() -> None:
+    pictured = [replace(animal(f"a{n}", group), photos=("x",)) for n, group in enumerate(GROUPS)]
+    bare = [animal(f"b{n}", f"1-Manx-{size}-1") for n, size in enumerate((1, 2, 3))]
+    available = available_from([*pictured, *bare])
+    slots, _ = choose_board(question_of(available), 6, "RID-1")
+    assert {one[0] for one in ids_of(available, slots)} == {"a"}
+    few = available_from([*pictured[:2], *bare])
+    assert len(choose_board(question_of(few), 6, "RID-1")[0]) == 5, "without them it has too few"
+
+
+def test_the_same_seed_gives_the_same_board() -> None:
+    available = available_from([animal(f"a{n}", group) for n, group in enumerate(GROUPS)])
+    one, again, other = (
+        choose_board(question_of(available), 6, seed)[0].tolist() for seed in ("1", "1", "2")
+    )
+    assert one == again != other
+
+
+def test_each_chance_is_how_often_the_animal_comes_so_that_estimates_stay_exact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What an animal is worth, divided by its chance, is in the mean the worth of all."""
+    monkeypatch.setattr(giving, "SAMPLED", 4)  # of nine
+    available = available_from([animal(f"a{n}", group) for n, group in enumerate(GROUPS)])
+    question, times, second = question_of(available), 3_000, []
+    first = dict.fromkeys(range(len(GROUPS)), 0.0)
+    for seed in range(times):
+        slots, chances = choose_board(question, 4, f"RID-{seed}")
+        weights = 1 / chances
+        first[int(slots[0])] += weights[0] / times
+        second.append(weights[1])
+    assert list(first.values()) == pytest.approx([1.0] * len(GROUPS), rel=0.2)
+    assert np.mean(second) == pytest.approx(len(GROUPS) - 1, rel=0.05)
+
+
+def test_what_is_not_known_yet_is_on_a_board_sooner() -> None:
+    """Whoever picked among three sizes on and on is shown animals of a fourth."""
+    animals = sizes([0, 1, 2, 3]), np.zeros(4)
+
+    def boards_with_the_fourth(*known: AnsweredBoard) -> int:
+        found = visitor_posterior(NO_PAGES, VISITOR_VARIANCES, known, DEFAULT_PICKS, animals)
+        place: Ints = np.arange(4)[None]
+        boards = (
+            draw_board(found, np.zeros(4), place[0], place, 1.0, np.random.default_rng(seed))
+            for seed in range(200)
+        )
+        return sum(one[0][0] == 3 for one in boards)
+
+    assert 30 < boards_with_the_fourth() < 70
+    assert boards_with_the_fourth(*[board(2), board(1), board(0)] * 10) > 100

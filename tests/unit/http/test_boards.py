@@ -1,0 +1,232 @@
+"""A visitor picks an animal of a board, and the very next page is theirs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from pawsonalize import clock
+from pawsonalize.app.asgi import build_app
+from pawsonalize.domain.times import HOUR, iso
+from pawsonalize.settings import Settings
+from tests.service_data import client_of, make_service
+from tests.unit.http.conftest import error_of
+
+BREEDS = ("Beagle", "Pug", "Boxer", "Poodle", "Collie", "Dachshund")
+SIZES = ("small", "large")
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return make_service(tmp_path_factory.mktemp("boards"))
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings) -> Iterator[TestClient]:
+    """Dogs and cats, two of each group; the large ones are known not to like children."""
+    with client_of(build_app(settings), raise_server_exceptions=False) as client:
+        assert client.put("/v1/animals", json=animals()).json()["rejected"] == []
+        yield client
+
+
+def animals() -> list[dict[str, Any]]:
+    forms = [
+        {"id": f"{size}-{breed}-{n}", "species": "dog", "breed": breed, "size": size,
+         "goodWithKids": size == "small"}
+        for size in SIZES
+        for breed in BREEDS
+        for n in range(2)
+    ]  # fmt: skip
+    forms += [{"id": f"cat-{n}", "species": "cat", "breed": f"Manx {n}"} for n in range(6)]
+    listed = {"age": "adult", "listedAt": "2026-01-01", "photos": ["https://x.org/1.jpg"]}
+    return [{**listed, **one} for one in forms]
+
+
+def board_of(client: TestClient, session: str, **more: Any) -> tuple[str, list[str]]:
+    answer = client.post("/v1/boards", json={"sessionId": session, **more})
+    assert answer.status_code == 200, answer.text
+    board = answer.json()
+    return board["boardId"], [one["id"] for one in board["animals"]]
+
+
+def pick(client: TestClient, board: str, session: str, *picked: str, **more: Any) -> Any:
+    body = {"sessionId": session, "animals": picked, **more}
+    return client.post(f"/v1/boards/{board}/picks", json=body)
+
+
+def page_of(client: TestClient, session: str, **more: Any) -> list[dict[str, Any]]:
+    body = {"sessionId": session, "of": "animals", "limit": 30, **more}
+    answer = client.post("/v1/recommendations/detailed", json=body)
+    assert answer.status_code == 200, answer.text
+    places: list[dict[str, Any]] = answer.json()["recommendations"]
+    return places
+
+
+def kind_of(animal_id: str) -> str:
+    return animal_id.split("-", maxsplit=1)[0]
+
+
+def likes(places: list[dict[str, Any]]) -> dict[str, float]:
+    """The mean of what the visitor makes of small and large dogs, and of cats."""
+    found: dict[str, list[float]] = {}
+    for one in places:
+        found.setdefault(kind_of(one["id"]), []).append(one["factors"]["visitor"])
+    return {kind: sum(values) / len(values) for kind, values in found.items()}
+
+
+def mixed_board(client: TestClient, session: str) -> tuple[str, list[str]]:
+    """A board with a small dog, a large one and a cat."""
+    board, ids = board_of(client, session, size=12)
+    assert {"small", "large", "cat"} <= {kind_of(one) for one in ids}
+    return board, ids
+
+
+def first_of(kind: str, ids: list[str]) -> str:
+    return next(one for one in ids if kind_of(one) == kind)
+
+
+def test_two_visitors_with_the_same_events_and_other_picks_get_other_orders_at_once(
+    client: TestClient, settings: Settings
+) -> None:
+    found = {}
+    for kind in ("small", "large"):
+        board, ids = mixed_board(client, f"picks {kind}")
+        answer = pick(client, board, f"picks {kind}", first_of(kind, ids))
+        assert (answer.status_code, answer.json()) == (202, {"accepted": 1, "duplicates": 0})
+        found[kind] = likes(page_of(client, f"picks {kind}"))
+    assert found["small"]["small"] > found["small"]["large"] + 0.1
+    assert found["large"]["large"] > found["large"]["small"] + 0.1
+    with client_of(build_app(settings)) as another:  # a worker that gave no board
+        for kind in ("small", "large"):
+            there = likes(page_of(another, f"picks {kind}"))
+            assert there[kind] == max(there.values())
+
+
+def test_a_board_shows_nobody_twice_and_no_two_alike_and_includes_what_a_page_shows(
+    client: TestClient,
+) -> None:
+    body = {"sessionId": "looks", "include": ["animal"], "size": 12}
+    found = client.post("/v1/boards", json=body).json()["animals"]
+    assert len({one["itemId"] for one in found}) == len(found) == 12
+    assert all(one["animal"]["photo"] for one in found)
+    assert len(board_of(client, "looks")[1]) == 6
+
+
+def test_nobody_known_not_to_fit_is_ever_on_a_board(client: TestClient) -> None:
+    for number in range(20):
+        rules = {"household": {"kids": True}, "species": ["dog"], "size": 8}
+        _, ids = board_of(client, f"kids {number}", **rules)
+        assert {kind_of(one) for one in ids} == {"small"}
+
+
+def test_none_of_these_counts_against_such_animals_and_as_nothing_else(client: TestClient) -> None:
+    board, ids = board_of(client, "none", size=4, species=["dog"], sizes=["large"])
+    before = page_of(client, "none")
+    assert pick(client, board, "none").status_code == 202
+    after = page_of(client, "none")
+    assert likes(after)["large"] < likes(after)["cat"]
+    for one in (before, after):
+        assert all(place["factors"]["group"] == 0 for place in one)
+    history = client.get("/v1/sessions/none/history").json()["events"]
+    assert [(one["eventType"], one["itemId"]) for one in history] == [("no-pick", "")]
+    assert history[0]["impression"] == ids
+
+
+def test_a_board_that_was_left_alone_says_nothing(client: TestClient) -> None:
+    board_of(client, "leaves")
+    assert set(likes(page_of(client, "leaves")).values()) == {0.0}
+
+
+def test_the_next_answer_names_what_was_picked_and_its_parts_add_up(client: TestClient) -> None:
+    board, ids = mixed_board(client, "reasons")
+    picked = first_of("large", ids)
+    pick(client, board, "reasons", picked)
+    places = page_of(client, "reasons")
+    for one in places:
+        assert sum(one["factors"].values()) == pytest.approx(one["utility"], abs=1e-9)
+    reasons = next(one["reasons"] for one in places if one["id"] == picked)
+    assert "you picked it" in reasons
+
+
+@pytest.mark.parametrize("way", ["one call", "events"])
+def test_several_picks_count_whichever_way_they_come(client: TestClient, way: str) -> None:
+    board, ids = mixed_board(client, way)
+    best = [first_of("cat", ids), first_of("small", ids)]
+    if way == "one call":
+        assert pick(client, board, way, *best).json()["accepted"] == 2
+    else:
+        events = [
+            {"sessionId": way, "eventType": "Pick", "boardId": board, "animal_id": one,
+             "eventValue": rank}
+            for rank, one in reversed([*enumerate(best, 1)])
+        ]  # fmt: skip
+        assert client.post("/v1/events", json=events).json()["accepted"] == 2
+    found = {one["id"]: one["factors"]["visitor"] for one in page_of(client, way)}
+    others = [value for one, value in found.items() if one not in best]
+    assert min(found[one] for one in best) > sum(others) / len(others)
+
+
+def test_an_answer_counts_once_and_another_one_is_refused(client: TestClient) -> None:
+    board, ids = board_of(client, "twice")
+    assert pick(client, board, "twice", ids[0]).json() == {"accepted": 1, "duplicates": 0}
+    assert pick(client, board, "twice", ids[0]).json() == {"accepted": 0, "duplicates": 1}
+    refused = pick(client, board, "twice", ids[1])
+    assert refused.status_code == 409
+    assert "answered already" in error_of(refused)["message"]
+
+
+def test_strange_boards_visitors_and_animals_are_refused_with_words(client: TestClient) -> None:
+    board, ids = board_of(client, "owner")
+    page = client.post("/v1/recommendations", json={"sessionId": "reader", "of": "animals"})
+    page_id = page.headers["X-Recommendation-Id"]
+    cases = [
+        (pick(client, "RID-nope", "owner", ids[0]), 404, "there is no board RID-nope"),
+        (pick(client, page_id, "owner", ids[0]), 404, f"there is no board {page_id}"),
+        (pick(client, board, "thief", ids[0]), 409, "was given to another visitor"),
+        (pick(client, board, "owner", "rex"), 400, "animal rex is not on board"),
+        (pick(client, board, "owner", ids[0], ids[0]), 400, "is picked twice"),
+        (pick(client, board, "owner", *ids[:4]), 400, "animals may have 3 ids, not 4"),
+        (client.post(f"/v1/boards/{board}/picks", json={"animals": []}), 400, "say who picked"),
+        (client.post("/v1/boards", json={"sessionId": "s", "size": 3}), 400, "size"),
+    ]
+    for answer, status, words in cases:
+        assert (answer.status_code, words in error_of(answer)["message"]) == (status, True), words
+    event = {"sessionId": "owner", "eventType": "pick", "animal_id": ids[0]}
+    refused = client.post("/v1/events", json=event)
+    assert "a pick answers a board: send the boardId" in error_of(refused)["message"]
+    assert set(likes(page_of(client, "owner")).values()) == {0.0}
+    assert set(likes(page_of(client, "thief")).values()) == {0.0}
+
+
+def test_a_boosters_picks_lift_nobody(client: TestClient) -> None:
+    at = iso(clock.now() + HOUR)
+    before = page_of(client, "bystander", at=at)
+    for number in range(30):
+        session = f"booster {number}"
+        board, ids = board_of(client, session)
+        pick(client, board, session, ids[0])
+        page_of(client, session)
+    after = page_of(client, "bystander", at=at)
+    scores = [{one["id"]: (one["factors"]["group"], one["factors"]["visitor"]) for one in page}
+              for page in (before, after)]  # fmt: skip
+    assert scores[0] == scores[1]
+
+
+def test_an_answer_says_whether_a_board_is_worth_its_place(client: TestClient) -> None:
+    def asks(session: str, **more: Any) -> bool:
+        body = {"sessionId": session, "of": "animals", **more}
+        answer = client.post("/v1/recommendations", json=body)
+        detailed: bool = client.post("/v1/recommendations/detailed", json=body).json()["ask"]
+        assert answer.headers["Pawsonalize-Ask"] == str(detailed).lower()
+        return detailed
+
+    assert asks("new")
+    board, ids = board_of(client, "new")
+    assert not asks("new"), "it is on the page still"
+    pick(client, board, "new", ids[0])
+    assert asks("new")
+    for _ in range(2):
+        board, ids = board_of(client, "new")
+        pick(client, board, "new", ids[0])
+    assert not asks("new"), "three are enough"
