@@ -106,6 +106,7 @@ BEGINNING = {
     "keys create",
 }
 WITHOUT_DATA = {
+    "leave",
     "config check",
     "config show",
     "doctor",
