@@ -37,8 +37,8 @@ class Wing:
     checks: str = ""
     """A tuple of `app.checks.Check`, which doctor, status and the console show."""
     started: str = ""
-    """Context manager of settings, adapters and `access.services.Services`, open while a server
-    runs; yields what the wing's operations and pages share, or None."""
+    """Function of settings, adapters and `access.services.Services`: what the wing's operations and
+    pages share, or a context manager that yields it and is open while a server runs."""
     tasks: str = ""
     """Function of settings, adapters, services and what `started` yields: background tasks."""
     upkeep: str = ""

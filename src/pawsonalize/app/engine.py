@@ -124,10 +124,12 @@ def raise_if_late(why: str | None) -> None:
 
 def started(adapters: Adapters, services: Services, stack: ExitStack) -> dict[str, Any]:
     """Start the wings; `stack` ends them. Returns what each shares, by its name."""
-    return {
-        wing.name: stack.enter_context(start(adapters.settings, adapters, services))
-        for wing, start in parts("started")
-    }
+    shared = {}
+    for wing, start in parts("started"):
+        found = start(adapters.settings, adapters, services)
+        has_end = isinstance(found, AbstractContextManager)
+        shared[wing.name] = stack.enter_context(found) if has_end else found
+    return shared
 
 
 def tasks_of_wings(adapters: Adapters, services: Services, shared: Mapping[str, Any]) -> list[Task]:

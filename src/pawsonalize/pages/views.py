@@ -61,14 +61,13 @@ class ViewQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A view for operators; its page is `template`, which knows the report as `called`."""
+    """A view for operators; its page is `template`, which knows the `report`."""
 
     page: str
     template: str
     read: Callable[[ViewQuery], Any]
     content: Callable[[ViewQuery, Any], Mapping[str, Any]] | None = None
     """More content for the template."""
-    called: str = "report"
     operation: str = ""
     """The name of the operation that answers with its JSON; empty for a page without."""
     path: str = ""
@@ -142,7 +141,7 @@ class View:
             request,
             caller,
             self.template,
-            **{self.called: report},
+            report=report,
             **({} if self.content is None else self.content(query, report)),
             tab=self.page,
             tabs=tabs_of(self.page),

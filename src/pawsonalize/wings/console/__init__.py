@@ -7,6 +7,6 @@ WING = Wing(
     operations="door:OPERATIONS",
     pages="door:routes",
     console_pages="views:PAGES",
-    started="console:started",
+    started="console:Console",
     tasks="console:tasks",
 )

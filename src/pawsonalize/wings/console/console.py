@@ -1,7 +1,6 @@
 """The console of a running server: its views, over the adapters."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,7 @@ from pawsonalize.wings.console.models import ModelReports
 from pawsonalize.wings.console.outcomes import OutcomeReports
 from pawsonalize.wings.console.overview import OverviewReports
 from pawsonalize.wings.console.quality import QualityViews
-from pawsonalize.wings.console.service import ServiceViews
+from pawsonalize.wings.console.service import service_report
 from pawsonalize.wings.console.traffic import SAMPLE_SECONDS, TrafficHistory, read_counts
 from pawsonalize.wings.console.visitors import VisitorViews
 
@@ -29,6 +28,7 @@ class Console:
     def __init__(self, settings: Settings, adapters: Adapters, services: Services) -> None:
         reads = adapters.database.replica_reads()
         refusals = offered("refused_events", adapters)
+        channels: Iterable[str] = offered("notifiers", settings) or ()
         self.traffic = TrafficHistory(partial(read_counts, services.metrics_dir), clock.now())
         self.overview = OverviewReports(settings, adapters, services, self.traffic)
         self.models = ModelReports(settings, adapters.registry, reads, services.runs)
@@ -37,7 +37,7 @@ class Console:
         self.visitors = VisitorViews(adapters, services)
         self.events = EventViews(adapters, refusals)
         self.quality = QualityViews(settings, reads, adapters.log, refusals)
-        self.service = ServiceViews(settings, adapters, services)
+        self.service = partial(service_report, adapters, services, tuple(channels))
         self.keys = adapters.access_keys
 
     @classmethod
@@ -46,12 +46,6 @@ class Console:
         console = wings["console"]
         assert isinstance(console, cls)
         return console
-
-
-@contextmanager
-def started(settings: Settings, adapters: Adapters, services: Services) -> Iterator[Console]:
-    """Yield the console; its visitors are answered by what answers here."""
-    yield Console(settings, adapters, services)
 
 
 def tasks(

@@ -1,7 +1,7 @@
 """The service on the console: settings in force, keys, notifications and servers."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -18,7 +18,6 @@ from pawsonalize.pages.reports import (
     delivery_report,
 )
 from pawsonalize.settings import Settings, kinds_of_settings
-from pawsonalize.wing import offered
 
 _PASSWORD = re.compile(r"(://[^:/@\s]*):\S*@")
 _QUERY = re.compile(r"\?\S*")
@@ -58,29 +57,22 @@ class ServiceReport(msgspec.Struct, frozen=True, rename="camel"):
     notifications: list[SentNotification]
 
 
-class ServiceViews:
-    """Reports on the service as a whole."""
-
-    def __init__(self, settings: Settings, adapters: Adapters, services: Services) -> None:
-        self._settings = settings_in_force(settings, services.sources)
-        self._adapters = adapters
-        self._servers = services.servers
-        self._channels: Collection[str] = offered("notifiers", settings) or ()
-
-    def report(self, now: int) -> ServiceReport:
-        """Return settings, keys, notifications and servers as they are now."""
-        deliveries = delivery_report(self._adapters.deliveries, self._channels)
-        return ServiceReport(
-            __version__,
-            [server_answer(one) for one in self._servers.states()],
-            self._settings,
-            [
-                report_of(KeyInForce, key, key_id=key.name, is_expired=key.is_expired(now))
-                for key in self._adapters.registry.all(AccessKey)
-            ],
-            deliveries.channels,
-            deliveries.notifications,
-        )
+def service_report(
+    adapters: Adapters, services: Services, channels: Iterable[str], now: int
+) -> ServiceReport:
+    """Return settings, keys, notifications and servers as they are now."""
+    deliveries = delivery_report(adapters.deliveries, channels)
+    return ServiceReport(
+        __version__,
+        [server_answer(one) for one in services.servers.states()],
+        settings_in_force(adapters.settings, services.sources),
+        [
+            report_of(KeyInForce, key, key_id=key.name, is_expired=key.is_expired(now))
+            for key in adapters.registry.all(AccessKey)
+        ],
+        deliveries.channels,
+        deliveries.notifications,
+    )
 
 
 def settings_in_force(settings: Settings, sources: Mapping[str, str]) -> list[SettingInForce]:

@@ -38,7 +38,7 @@ def _console(query: ViewQuery) -> Console:
 
 
 def _service_report(query: ViewQuery) -> ServiceReport:
-    return _console(query).service.report(query.now)
+    return _console(query).service(query.now)
 
 
 def _outcomes(query: ViewQuery) -> OutcomesOverTime:
@@ -77,7 +77,6 @@ _VIEWS = (
         page="/console",
         template="console/overview.html",
         content=overview_content,
-        called="overview",
         read=lambda query: _console(query).overview.overview(query.now),
         operation="overview",
         summary="Is all well, what did the last retraining decide and why, what needs attention?",
@@ -86,7 +85,6 @@ _VIEWS = (
     View(
         page="/console/models",
         template="console/models.html",
-        called="models",
         read=lambda query: _console(query).models.models(query.parameters.get("cursor"), query.now),
         operation="models",
         summary="Solutions, what is served of them, and the newest retrainings.",
@@ -97,7 +95,6 @@ _VIEWS = (
         page="/console/models/solutions/{name}",
         template="console/solution.html",
         content=solution_content,
-        called="solution",
         read=lambda query: _console(query).models.solution(
             query.path_parameters["name"], query.now
         ),
@@ -111,7 +108,6 @@ _VIEWS = (
         page="/console/models/runs/{run_id}",
         template="console/run.html",
         content=run_content,
-        called="run",
         read=lambda query: run_report(
             query.services.runs.get(query.path_parameters["run_id"]), query.now
         ),
@@ -125,7 +121,6 @@ _VIEWS = (
         page="/console/outcomes",
         template="console/outcomes.html",
         content=outcomes_content,
-        called="outcomes",
         read=_outcomes,
         operation="outcomes",
         summary="Outcomes of the last days, in all, by version and over time.",
@@ -141,7 +136,6 @@ _VIEWS = (
         page="/console/animals",
         template="console/animals.html",
         content=animals_content,
-        called="listing",
         read=lambda query: animal_listing(_console(query).stock, query.parameters, query.now),
         operation="animals",
         summary="The inventory with filters: who waits, and who is hardly seen.",
@@ -192,7 +186,6 @@ _VIEWS = (
     View(
         page="/console/data",
         template="console/data.html",
-        called="answer",
         read=lambda query: _console(query).events.events(read_tail(query.parameters), query.group),
         operation="events",
         summary="The newest events; of an event, a session or a user, whether they were taken, or"
@@ -222,7 +215,6 @@ _VIEWS = (
     View(
         page="/console/data/archive",
         template="console/data_archive.html",
-        called="state",
         read=lambda query: _console(query).events.archive(),
         operation="archive",
         summary="What the archive holds, and what waits to go there.",

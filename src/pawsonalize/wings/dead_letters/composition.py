@@ -3,8 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -58,6 +57,7 @@ class _Room:
     until: float = 0.0
 
 
+@dataclass(slots=True)
 class Refusals:
     """Takes refused events; stores what comes at the same time together.
 
@@ -65,21 +65,15 @@ class Refusals:
     problem, and `lost` gets the number.
     """
 
-    def __init__(
-        self,
-        letters: DeadLetters,
-        problems: Problems,
-        now: Callable[[], int],
-        *,
-        most: int,
-        lost: Callable[[int], object] = lambda _count: None,
-    ) -> None:
-        self._letters = letters
-        self._problems = problems
-        self._now = now
-        self._most = most
-        self._lost = lost
-        self._room = _Room()
+    letters: DeadLetters
+    problems: Problems
+    now: Callable[[], int]
+    most: int
+    lost: Callable[[int], object] = lambda _count: None
+    _room: _Room = field(default_factory=_Room)
+    _writer: GroupCommit[DeadLetter, bool] = field(init=False)
+
+    def __post_init__(self) -> None:
         self._writer = GroupCommit(in_time(self._store), max_waiting=_MOST_AT_ONCE)
 
     async def keep(
@@ -93,7 +87,7 @@ class Refusals:
         if letters:
             lost += len(letters) - sum(await self._stored(letters))
         if lost:
-            self._lost(lost)
+            self.lost(lost)
         return lost
 
     async def _stored(self, letters: Sequence[DeadLetter]) -> list[bool]:
@@ -111,19 +105,19 @@ class Refusals:
 
     def _store(self, letters: Sequence[DeadLetter]) -> list[bool]:
         if time.monotonic() >= self._room.until:
-            count, size = self._letters.size()
+            count, size = self.letters.size()
             self._room = _Room(count, size, time.monotonic() + _MEASURED_SECONDS)
         room = self._room
         flags = []
         for one in letters:
-            fits = room.letters < self._most and room.bytes < self._most * USUAL_BYTES
+            fits = room.letters < self.most and room.bytes < self.most * USUAL_BYTES
             flags.append(fits)
             if fits:
                 room.letters += 1
                 room.bytes += len(one.raw)
         kept = [one for one, fits in zip(letters, flags, strict=True) if fits]
         if kept:
-            self._letters.keep(kept)
+            self.letters.keep(kept)
         if len(kept) < len(letters):
             self._report()
         return flags
@@ -134,7 +128,7 @@ class Refusals:
             f" refuses: look at them with `pawsonalize dead-letters ls`, replay or remove them, or"
             " raise max_dead_letters"
         )
-        self._problems.report(_FULL_PROBLEM, message, self._now(), within=_FULL_FOR)
+        self.problems.report(_FULL_PROBLEM, message, self.now(), within=_FULL_FOR)
 
 
 def _without_others(letters: Sequence[DeadLetter], user_id: str | None) -> list[DeadLetter]:
@@ -186,12 +180,9 @@ def archived_letters(adapters: Adapters) -> ArchivedLetters:
     return ArchivedLetters(adapters.database, adapters.objects, index, adapters.erased)
 
 
-@contextmanager
-def started(
-    _settings: Settings, adapters: Adapters, _services: "Services"
-) -> Iterator[LetterReplay]:
-    """Yield the letters and their replay, which operations and metrics share."""
-    yield letter_replay(adapters)
+def started(_settings: Settings, adapters: Adapters, _services: "Services") -> LetterReplay:
+    """Return the letters and their replay, which operations and metrics share."""
+    return letter_replay(adapters)
 
 
 def refusals(settings: Settings, adapters: Adapters) -> Refusals | None:

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
@@ -21,6 +20,7 @@ from pawsonalize.wings.feeds.mapping import (
     NO_MAPPING,
     Meanings,
     ValueMapping,
+    digest_name,
     find_or_create,
     most_frequent,
 )
@@ -257,7 +257,7 @@ def keep_newest_import(
     registry: Registry, origin: str, source: str, report: FeedReport, now: int
 ) -> None:
     """Keep the result of an import in place of the one before."""
-    stored = NewestImport(name=_name(origin, source), origin=origin, source=source)
+    stored = NewestImport(name=digest_name(f"{origin}\n{source}"), origin=origin, source=source)
     name = find_or_create(registry, stored, now).name
     first = report.rejected[:_MOST_ROWS]
     changes: dict[str, Any] = {count: getattr(report, count) for count in COUNTS} | {
@@ -275,9 +275,4 @@ def keep_newest_import(
 
 def find_newest_import(registry: Registry, origin: str, source: str) -> NewestImport | None:
     """Return the result of the newest import; None before the first."""
-    return registry.find(NewestImport, _name(origin, source))
-
-
-def _name(origin: str, source: str) -> str:
-    text = f"{origin}\n{source}".encode("utf-8", "surrogatepass")
-    return blake2b(text, digest_size=16).hexdigest()
+    return registry.find(NewestImport, digest_name(f"{origin}\n{source}"))

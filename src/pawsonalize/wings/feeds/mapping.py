@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
-import yaml
 
 from pawsonalize.domain import attributes
 from pawsonalize.domain.animals import UNKNOWN
@@ -30,6 +29,7 @@ from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
 from pawsonalize.engine.ingest.listings import read_known, unrecognised, written_species
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
+from pawsonalize.wings.feeds.rows import read_yaml
 
 R = TypeVar("R", bound=Resource)
 Unrecognised = Mapping[str, Mapping[str, int]]
@@ -65,14 +65,7 @@ class ValueMapping:
         """Read a mapping file, if there is one; InvalidInput names what is wrong, and where."""
         if path is None:
             return cls({})
-        try:
-            content = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  # all text
-        except OSError as error:
-            text = f"cannot read the mapping {path}: {error.strerror}"
-            raise InvalidInput(text, field="map") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"the mapping {path} is not YAML: {error}", field="map") from error
-        return cls.of(content or {})
+        return cls.of(read_yaml(path, "the mapping", "fields", "map", texts=True))
 
     @classmethod
     def of(cls, content: Any) -> "ValueMapping":
@@ -203,7 +196,7 @@ class Meanings:
 
     def of(self, source: str) -> Mapping[str, Mapping[str, str]]:
         """The meanings of a source's values, by field and by value."""
-        found = self.registry.find(SourceMeanings, _name(source))
+        found = self.registry.find(SourceMeanings, digest_name(source))
         return {} if found is None else found.meanings
 
     def mapping(self, source: str, own: ValueMapping = NO_MAPPING) -> ValueMapping:
@@ -216,7 +209,7 @@ class Meanings:
             text = f"value must have 1 to {2 * MAX_ID_LENGTH} characters, not {len(value)}"
             raise InvalidInput(text, field="value")
         ValueMapping.of({field: {value: meaning}})
-        stored = SourceMeanings(name=_name(source), source=source)
+        stored = SourceMeanings(name=digest_name(source), source=source)
         name = find_or_create(self.registry, stored, now).name
         self.registry.change(
             SourceMeanings, name, lambda one: _changed(one, field, value, meaning), now
@@ -236,6 +229,6 @@ def _changed(stored: SourceMeanings, field: str, value: str, meaning: str) -> So
     return msgspec.structs.replace(stored, meanings=kept)
 
 
-def _name(source: str) -> str:
-    # A source may be called anything, a resource may not.
-    return blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+def digest_name(text: str) -> str:
+    """Return the name of a resource about a source, which may be called anything."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

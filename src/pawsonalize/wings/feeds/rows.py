@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
@@ -258,7 +258,8 @@ def read_columns(given: Sequence[str]) -> dict[str, str]:
     columns: dict[str, str] = {}
     for text in given:
         if "=" not in text:
-            columns |= _file(Path(text))
+            what = "--columns takes field=column pairs or a YAML file;"
+            columns |= read_yaml(Path(text), what, "`field: column` lines", "columns", texts=True)
             continue
         for part in filter(str.strip, text.split(",")):
             name, equals, column = part.partition("=")
@@ -274,7 +275,7 @@ def read_columns(given: Sequence[str]) -> dict[str, str]:
 
 def by_upper_names(columns: Mapping[str, str]) -> dict[str, str]:
     """The columns of fields, named as `TableForm` has them."""
-    return {_plain(name): column.strip().upper() for name, column in columns.items()}
+    return {_plain(name): str(column).strip().upper() for name, column in columns.items()}
 
 
 def read_date_order(text: str | None) -> DateOrder | None:
@@ -286,17 +287,16 @@ def read_date_order(text: str | None) -> DateOrder | None:
         raise InvalidInput(wrong, field="dates") from error
 
 
-def _file(path: Path) -> dict[str, str]:
+def read_yaml(path: Path, what: str, has: str, field: str, *, texts: bool = False) -> Any:
+    """Return the map in a YAML file, perhaps with all values as texts; InvalidInput for no map."""
+    loader = yaml.BaseLoader if texts else yaml.SafeLoader
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        content = yaml.load(path.read_text("utf-8-sig"), loader) or {}  # noqa: S506 - both are safe
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidInput(
-            f"--columns takes field=column pairs or a YAML file; {path} cannot be read: {error}",
-            field="columns",
-        ) from error
+        raise InvalidInput(f"{what} {path} cannot be read: {error}", field=field) from error
     if not isinstance(content, dict):
-        raise InvalidInput(f"{path} must hold `field: column` lines", field="columns")
-    return {str(name): "" if column is None else str(column) for name, column in content.items()}
+        raise InvalidInput(f"{path} must have {has}", field=field)
+    return content
 
 
 def _plain(name: str) -> str:

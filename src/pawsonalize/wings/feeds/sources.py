@@ -21,7 +21,6 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import msgspec
-import yaml
 
 from pawsonalize.domain.errors import InvalidInput, NotFetched
 from pawsonalize.engine.training.retraining.schedule import read_schedule
@@ -41,6 +40,7 @@ from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds.formats import DETECTED, FeedForm, read_feed
 from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.wings.feeds.mapping import ValueMapping
+from pawsonalize.wings.feeds.rows import read_yaml
 
 
 class _Link(msgspec.Struct, frozen=True):
@@ -178,15 +178,9 @@ class ListedFeed:
 
 def read_feeds(path: Path, environment: Mapping[str, str]) -> dict[str, ListedFeed]:
     """The feeds of a file by their names; InvalidInput names what is wrong, and where."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidInput(
-            f"the feeds file {path} cannot be read: {error}", field="feeds_file"
-        ) from error
-    if not isinstance(content, dict):
-        raise InvalidInput(f"{path} must have a name, and below it the feed", field="feeds_file")
     feeds = {}
+    has = "a name, and below it the feed"
+    content = read_yaml(path, "the feeds file", has, "feeds_file")
     for name, entry in content.items():
         try:
             feeds[str(name)] = _listed(str(name), entry, environment)

@@ -21,6 +21,7 @@ from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.settings import Settings
 from pawsonalize.storage.work import Deliveries, Delivery
+from pawsonalize.wings.notifications import NotificationSettings
 from pawsonalize.wings.notifications.notifiers import (
     LogNotifier,
     Notifier,
@@ -31,7 +32,6 @@ from pawsonalize.wings.notifications.notifiers import (
 
 if TYPE_CHECKING:
     from pawsonalize.access.services import Services
-from pawsonalize.wings.notifications.settings import NotificationSettings
 
 _FIRST_WAIT = 10 * SECOND
 _LONGEST_WAIT = HOUR

@@ -57,15 +57,7 @@ class Calls:
 
     def control(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """An operation of the control plane, such as `create_solution_version`."""
-        return self._call("personalize", operation, parameters)
-
-    def events(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """`put_events`, `put_items` or `put_users`."""
-        return self._call("personalize-events", operation, parameters)
-
-    def query(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """One of the two questions, for which a visitor waits."""
-        return self._call("personalize-runtime", operation, parameters)
+        return self.call("personalize", operation, **parameters)
 
     def describe(self, kind: str, arn: str) -> dict[str, Any]:
         """Describe a resource; `kind` is as in `solution_version`. NotFound without it."""
@@ -106,7 +98,7 @@ class Calls:
         """The address that the service has."""
         return str(self._client(service).meta.endpoint_url)
 
-    def _call(self, service: Service, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def call(self, service: Service, operation: str, **parameters: Any) -> dict[str, Any]:
         """Return the answer, or raise our error; EngineUnavailable where waiting may help."""
         from botocore.exceptions import (  # noqa: PLC0415 - slow to import
             BotoCoreError,

@@ -214,7 +214,9 @@ class AmazonQueries:
                 raise errors.NotFound(
                     f"Amazon Personalize has no campaign for {self._campaign} yet"
                 )
-            answer = self._calls.query(operation, campaignArn=arn, **parameters)
+            answer = self._calls.call(
+                "personalize-runtime", operation, campaignArn=arn, **parameters
+            )
         except errors.PawsonalizeError as error:
             self._failed(error)
             raise errors.EngineUnavailable(error.message) from error

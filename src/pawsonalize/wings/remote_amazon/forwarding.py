@@ -85,7 +85,7 @@ class AmazonFeeding:
         dataset = self.group.dataset("Items", _categorical(avro))
         for part in _parts(items, _A_CALL):
             batch = [_item(one, dataset) for one in part]
-            self.calls.events("put_items", datasetArn=dataset.arn, items=batch)
+            self.calls.call("personalize-events", "put_items", datasetArn=dataset.arn, items=batch)
 
     def _put(self, tracker: str, session: Session, part: Sequence[Event]) -> list[UnsentEvent]:
         try:
@@ -111,7 +111,9 @@ class AmazonFeeding:
     def _send(self, tracker: str, session: Session, events: list[dict[str, Any]]) -> None:
         user, session_id = session
         who = {"sessionId": session_id} | ({} if user is None else {"userId": user})
-        self.calls.events("put_events", trackingId=tracker, eventList=events, **who)
+        self.calls.call(
+            "personalize-events", "put_events", trackingId=tracker, eventList=events, **who
+        )
 
 
 def _is_too_long(event: Event) -> bool:

@@ -1,7 +1,6 @@
 """Dataset groups as the tenants of one installation: health and use of each."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from enum import StrEnum
 from itertools import chain
 
@@ -285,9 +284,6 @@ def _last_retrainings(runs: Runs) -> dict[str, LastRetraining]:
     return found
 
 
-@contextmanager
-def started(
-    _settings: Settings, adapters: Adapters, _services: Services
-) -> Iterator[TenantReports]:
-    """Yield the reports, which operations and pages share."""
-    yield TenantReports(adapters)
+def started(_settings: Settings, adapters: Adapters, _services: Services) -> TenantReports:
+    """Return the reports, which operations and pages share."""
+    return TenantReports(adapters)
