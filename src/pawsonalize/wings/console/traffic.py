@@ -2,12 +2,12 @@
 
 from bisect import bisect_left
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -22,7 +22,6 @@ _RATE = MINUTE  # rates are of the last minute
 _TIMES = 5 * MINUTE  # times to answer are of so long, so that there are enough
 _POINT = 4  # samples that a point of the charts stands for
 _MILLISECONDS = 1_000
-KeyT = TypeVar("KeyT", bound=Hashable)
 
 
 class TrafficKind(StrEnum):
@@ -90,7 +89,7 @@ class TrafficCounts:
         return _MILLISECONDS * (low + (bounds[place] - low) * part)
 
 
-def _less(now: Mapping[KeyT, float], earlier: Mapping[KeyT, float]) -> dict[KeyT, float]:
+def _less(now: Mapping[Any, float], earlier: Mapping[Any, float]) -> dict[Any, float]:
     # The counts of a worker that is gone are less than they were.
     return {key: max(count - earlier.get(key, 0.0), 0.0) for key, count in now.items()}
 

@@ -50,11 +50,6 @@ def _audit(query: ViewQuery) -> AuditPage:
     return audit_page(query.services.audit, query.parameters)
 
 
-def _visitor(query: ViewQuery) -> VisitorReport:
-    lookup = read_lookup(query.parameters)
-    return _console(query).visitors.report(lookup, query.group, query.now)
-
-
 _LINKS = (
     Link("Overview", HOME),
     Link("Models", f"{HOME}/models"),
@@ -166,7 +161,9 @@ _VIEWS = (
     View(
         page="/console/visitors",
         template="console/visitors.html",
-        read=_visitor,
+        read=lambda query: _console(query).visitors.report(
+            read_lookup(query.parameters), query.group, query.now
+        ),
         path="/visitors",
         operation="visitor",
         summary="What a visitor did, was shown and would see now, and why; this is logged nowhere.",

@@ -116,14 +116,11 @@ def _of_bots(settings: WorldSettings, rng: np.random.Generator) -> _Part:
 
 
 def _sessions(settings: WorldSettings) -> int:
-    per_session = mean_views() * (1 + sum(measured.FUNNEL_RATES))
+    # Rounding up adds about one half to the views of a session.
+    mean_views = float(_VIEWS_MEDIAN * np.exp(_VIEWS_SPREAD**2 / 2) + 0.5)
+    per_session = mean_views * (1 + sum(measured.FUNNEL_RATES))
     bots = settings.bot_share if settings.bots else 0
     return max(1, round(settings.events * (1 - bots) / per_session / _HAPPENS))
-
-
-def mean_views() -> float:
-    """Expected views of a session: the rounding up adds about one half."""
-    return float(_VIEWS_MEDIAN * np.exp(_VIEWS_SPREAD**2 / 2) + 0.5)
 
 
 def _views(rng: np.random.Generator, sessions: int) -> Ints:
@@ -162,19 +159,14 @@ class SitePages:
         into = np.arange(days.sum()) - np.repeat(np.cumsum(days) - days, days)
         cell = (np.repeat(first // DAY, days) + into) * _KINDS + stock.traits.species[animal]
         order = np.lexsort((rng.random(len(cell)), cell))
-        cells = (
-            -(-(end - start) // DAY) + 1
-        ) * _KINDS  # and an empty day: sessions may outlast the end, by hours
+        # And an empty day: sessions may outlast the end, by hours.
+        cells = (-(-(end - start) // DAY) + 1) * _KINDS
         offsets = np.searchsorted(cell[order], np.arange(cells + 1))
         return cls(start, offsets, animal[order].astype(np.int32), stock.listed, stock.adopted)
 
-    def cell(self, moment: Ints, species: Ints) -> Ints:
-        """The cell of a moment (ms since 1970, inside the world) and a species."""
-        return np.asarray((moment - self.start) // DAY * _KINDS + species)
-
     def pages(self, rng: np.random.Generator, moment: Ints, species: Ints, size: int) -> Int32s:
         """A page for each visitor, shape (visitors, size): distinct animals, then -1 to fill."""
-        cell = self.cell(moment, species)
+        cell = (moment - self.start) // DAY * _KINDS + species
         held = self.offsets[cell + 1] - self.offsets[cell]
         place = (rng.random(len(cell)) * held).astype(np.int64)
         reach = size + _SPARE

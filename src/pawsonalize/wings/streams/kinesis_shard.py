@@ -33,25 +33,16 @@ def parts_of(data: bytes) -> Sequence[bytes] | None:
     message, digest = data[len(_MAGIC) : -_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     if hashlib.md5(message, usedforsecurity=False).digest() != digest:
         return None
-    return _reader()(message)
+    with needing("aws", "this stream's records of the Kinesis Producer Library need protobuf"):
+        from google.protobuf.message import DecodeError  # noqa: PLC0415 - an extra
+    try:
+        # One without a part is not what a producer sends; as a whole it is not lost.
+        return [one.data for one in _message_class().FromString(message).records] or None
+    except DecodeError:
+        return None
 
 
 @cache
-def _reader() -> Callable[[bytes], Sequence[bytes] | None]:
-    with needing("aws", "this stream's records of the Kinesis Producer Library need protobuf"):
-        from google.protobuf.message import DecodeError  # noqa: PLC0415 - an extra
-    packed = _message_class()
-
-    def read(message: bytes) -> Sequence[bytes] | None:
-        try:
-            # One without a part is not what a producer sends; as a whole it is not lost.
-            return [one.data for one in packed.FromString(message).records] or None
-        except DecodeError:
-            return None
-
-    return read
-
-
 def _message_class() -> Any:
     """Return the class, in a pool of its own: other programs describe the message as well.
 

@@ -150,11 +150,8 @@ class TenantReports:
         found = resource_page(self._registry, DatasetGroup, limit, cursor=cursor)
         today = now // DAY
         counts = {one.dataset_group: one for one in self._days.between(today, today)}
-        sizes, served, runs = (
-            self._sizes.all(),
-            _campaigns(self._registry),
-            _last_retrainings(self._runs),
-        )
+        sizes, served = self._sizes.all(), _campaigns(self._registry)
+        runs = _last_retrainings(self._runs)
         problems = [one.name for one in self._problems.standing(now)]
         tenants = [
             _summary(
