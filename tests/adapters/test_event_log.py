@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Event, LoggedEvent, Visitor
+from pawsonalize.domain.events import NO_PICK, NOTHING, PICK, Event, LoggedEvent, Visitor
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog, Touched
 from pawsonalize.storage.events.histories import HistoryQuery, Position
@@ -178,6 +178,24 @@ def test_training_rows_belong_to_the_user_a_session_is_bound_to(log: EventLog) -
     rows = [row for batch in log.training_rows(log.head(), T0 + 5) for row in batch]
     assert [row[0] for row in rows] == ["u:ann", "u:ann", "s:s9"]
     assert [row for batch in log.training_rows(1, T0 + 5) for row in batch] == rows[:1]
+
+
+def test_picks_are_in_their_visitors_history_and_in_nothing_that_counts_for_others(
+    log: EventLog,
+) -> None:
+    picks = [
+        event("1", event_type=PICK, animal_id="a-7", recommendation_id="B"),
+        event("2", event_type=NO_PICK, item_id=NOTHING, animal_id=NOTHING, recommendation_id="C"),
+    ]
+    theirs = event("3", event_type=PICK, dataset_group="shop")
+    log.append([*picks, theirs])
+    assert [one.event for one in log.read(0, 9, 9)] == [*picks, theirs]
+    assert [one.animal_id for one in log.deeds_of(Visitor("ann"), T0, 9)] == [NOTHING, "a-7"]
+    assert [one.recommendation_id for one in log.picks(0, 9)] == ["B", "C"]
+    assert (log.deeds(0, 9), log.touched(0, 9), list(log.training_rows(9, T0))) == ([], {}, [])
+    # In a shop a pick is what the shop says it is.
+    shop = log.of("shop")
+    assert len(next(iter(shop.training_rows(9, T0)))) == len(shop.touched(0, 9)) == 1
 
 
 def test_a_restored_log_equals_the_original_and_goes_on_after_it(log: EventLog) -> None:

@@ -16,7 +16,12 @@ from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
+from pawsonalize.storage.events.impressions import (
+    BOARD,
+    RECOMMENDATION,
+    Impression,
+    Impressions,
+)
 from tests import page_data
 from tests.animal_data import animal
 from tests.event_data import T0, event
@@ -188,3 +193,14 @@ def test_answers_are_kept_for_so_many_days_or_for_ever_and_exposure_is_kept_long
     assert impressions.pages("", 9) == bare(*stored[3:])
     assert impressions.shown(T0) == shown
     assert AnimalExposures(database).of(["a"]) == {"a": 5}
+
+
+def test_a_board_is_exposure_and_no_page(database: Database) -> None:
+    Animals(database).put([animal("a")], T0)
+    impressions = Impressions(database)
+    shown, board = page(0, "a"), page(1, "a", question=BOARD)
+    impressions.append([shown, board])
+    assert impressions.pages("", 9) == impressions.newest_pages(9) == bare(shown)
+    assert ids(impressions.pages_of(Visitor("ann"), T0 + 9, 9)) == ids([board, shown])
+    assert impressions.get(board.recommendation_id) == board
+    assert AnimalExposures(database).of(["a"]) == {"a": 2}

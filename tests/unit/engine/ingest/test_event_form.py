@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import MAX_RAW_CHARS, Event
+from pawsonalize.domain.events import MAX_RAW_CHARS, NO_PICK, NOTHING, PICK, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.event_form import read_event
@@ -275,3 +275,21 @@ def test_an_event_keeps_its_json_as_it_came_in_unless_that_is_too_long() -> None
     )
     long = form[:-1] + b" " * MAX_RAW_CHARS + b"}"
     assert read(long).raw is None
+
+
+def test_a_pick_names_its_board_and_none_of_these_needs_no_animal() -> None:
+    board = {"sessionId": "s1", "boardId": "B"}
+    pick = read(board | {"eventType": "Picked", "animal_id": "a-7", "eventValue": 1})
+    assert (pick.event_type, pick.item_id, pick.recommendation_id) == (PICK, BEAGLE.id, "B")
+    none = read(board | {"eventType": "none-of-these", "recommendationId": "B"})
+    assert (none.event_type, none.item_id, none.animal_id) == (NO_PICK, NOTHING, NOTHING)
+    alone = refused({"sessionId": "s1", "eventType": "pick", "animal_id": "a-7"})
+    assert (alone.field, "send the boardId" in alone.message) == ("boardId", True)
+    both = refused(board | {"eventType": "no-pick", "recommendationId": "C"})
+    assert (both.field, "send it once" in both.message) == ("boardId", True)
+
+
+def test_a_pick_in_another_dataset_group_is_an_event_like_others() -> None:
+    sent = json.dumps({"sessionId": "s1", "eventType": "Picked", "itemId": "shoe"}).encode()
+    event = read_event(single(sent), NOW, known_animal, "shop")
+    assert (event.event_type, event.item_id) == ("Picked", "shoe")
