@@ -16,6 +16,8 @@ _DEEDS = {
     "adoption": "Adopted",
     "return": "Brought back",
     "dislike": "Not for you",
+    "pick": "Picked",
+    "no-pick": "None of these",
 }
 _MINUTE = 60 * SECOND
 

@@ -22,6 +22,7 @@ from pawsonalize.storage.events.impressions import Impression, Impressions
 MAX_BOARDS = 2_000
 """The scale is learned from so many of the boards that were answered last."""
 
+_EVENTS = 2_000_000  # of the newest, that are looked through
 _BATCH = 50_000
 
 
@@ -30,7 +31,7 @@ def learn_picks(
 ) -> PickScale:
     """The scale by the picks up to that offset, given what the model says of the animals."""
     answers = defaultdict[str, list[Deed]](list)
-    after = 0
+    after = max(0, through - _EVENTS)
     while batch := log.picks(after, _BATCH):
         for deed in batch:
             if deed.offset <= through and deed.recommendation_id is not None:
