@@ -178,7 +178,7 @@ def test_landmarks_headings_and_controls_have_names(page: Page) -> None:
     expect(page.get_by_role("navigation", name="Species")).to_be_visible()
     expect(page.get_by_role("complementary", name="What the service knows")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
-    expect(page.get_by_role("region", name="Picked for you")).to_be_visible()
+    expect(page.get_by_role("group", name="Whom would you like to meet first?")).to_be_visible()
     nameless = page.evaluate(
         """() => [...document.querySelectorAll("a, button, input:not([type=hidden])")]
             .filter((control) => !(control.textContent.trim() || control.labels?.length
@@ -204,7 +204,7 @@ def test_the_quiz_is_answered_on_a_phone_by_keyboard_alone(browser: Browser, add
     context = browser.new_context(base_url=address, viewport={"width": 360, "height": 700})
     page = context.new_page()
     page.goto("/")
-    page.get_by_role("link", name="Tell us what you are looking for").focus()
+    page.get_by_role("link", name="Tell us more").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("What are you looking for?")
     page.get_by_label("rabbit").focus()

@@ -20,6 +20,7 @@ from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS
 from pawsonalize.ui import words
+from pawsonalize.ui.boards import board_of_page, picked_last
 from pawsonalize.ui.cards import animal_card
 from pawsonalize.ui.choices import HouseholdRules, as_call, in_words, preferences_of
 from pawsonalize.ui.endpoints import read_pages, remember_pages, shown
@@ -29,7 +30,10 @@ from pawsonalize.ui.rendering import animals_page
 from pawsonalize.ui.storefront import Storefront
 
 _PAGE = 24
-_NOTICES = {"training": "Retraining has started. The new model takes over if it proves itself."}
+_NOTICES = {
+    "training": "Retraining has started. The new model takes over if it proves itself.",
+    "answered": "That choice is over: nothing was changed.",
+}
 _PART_CAPTIONS = {
     "appeal": "what visitors look at",
     "animal_effect": "what visitors look at",
@@ -112,6 +116,9 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         whoever=filters.without_household() if filters.excludes and wanted else None,
         order_in_words=order_in_words(ordered, known, looking_for),
         learning=storefront.learning,
+        board=None if found else board_of_page(storefront, query, ordered, known),
+        here=filters.path(filters.species)[1:],
+        picked=picked_last(storefront, known, ordered),
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
         more=_more(filters, show, ordered),

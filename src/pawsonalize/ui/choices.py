@@ -12,8 +12,11 @@ from starlette.responses import Response
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.ui import endpoints, words
-from pawsonalize.ui.rendering import page, with_query
+from pawsonalize.ui.boards import board_of_form
+from pawsonalize.ui.knowledge import Knowledge
+from pawsonalize.ui.rendering import animals_page, page, with_query
 from pawsonalize.ui.storefront import Storefront
 
 _ANIMALS = (
@@ -37,18 +40,23 @@ def preferences_of(request: Request) -> Preferences:
     return _read(dict(parse_qsl(endpoints.read_answers(request))))
 
 
-def get_looking_for(request: Request, _visitor: Visitor) -> Response:
+def get_looking_for(request: Request, visitor: Visitor) -> Response:
     """Show the form with the answers there are."""
-    answers = preferences_of(request)
-    return page(
+    answers, storefront = preferences_of(request), Storefront.of(request)
+    known, now = Knowledge.of(storefront, visitor), storefront.now()
+    rules = HouseholdRules.of(request, answers).rules(known.did("adoption"))
+    query = Query(visitor, now, now, preferences=answers, eligibility=rules)
+    board = board_of_form(storefront, query, known)
+    return (page if board is None else animals_page)(
         "looking_for.html",
+        board=board,
         animals=[
             (title, name, [(v, text, v in getattr(answers, name)) for v, text in values.items()])
             for name, title, values in _ANIMALS
         ],
         household=[(name, text, getattr(answers, name)) for name, text in _LIVES_WITH.items()],
         answered=answers != Preferences(),
-        site_name=Storefront.of(request).name,
+        site_name=storefront.name,
     )
 
 

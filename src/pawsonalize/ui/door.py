@@ -1,5 +1,6 @@
 """The adoption site: pages of an animal and the visitor, forms that they send, and all routes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.domain.events import ADOPTION, DEFAULT_DATASET_GROUP, Visitor
+from pawsonalize.domain.events import ADOPTION, DEFAULT_DATASET_GROUP, PICK, Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.statuses import AnimalStatus
@@ -19,6 +20,7 @@ from pawsonalize.engine.ingest.payloads import unpack
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.ui.adoption_page import get_adoption_page
+from pawsonalize.ui.boards import post_picks
 from pawsonalize.ui.cards import animal_card
 from pawsonalize.ui.choices import get_looking_for, in_words, post_looking_for, preferences_of
 from pawsonalize.ui.endpoints import (
@@ -94,12 +96,14 @@ def _get_visitor_page(request: Request, visitor: Visitor) -> Response:
     now = storefront.now()
     known = Knowledge.of(storefront, visitor)
     favourites = known.newest("favorite")
-    viewed = [one for one in known.newest("view") if one not in favourites]
+    picked = [one for one in known.newest(PICK) if one not in favourites]
+    viewed = [one for one in known.newest("view") if one not in {*favourites, *picked}]
     looking_for = preferences_of(request)
     call = curl(f"{request.base_url}v1/sessions/{visitor.session_id}/history")
     return animals_page(
         "visitor.html",
         favourites=_visitor_cards(storefront, known, favourites, now),
+        picked=_visitor_cards(storefront, known, picked, now),
         viewed=_visitor_cards(storefront, known, viewed, now),
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
@@ -122,7 +126,7 @@ async def _post_forget(request: Request, visitor: Visitor, _fields: Fields) -> R
 
 
 def _visitor_cards(
-    storefront: Storefront, known: Knowledge, animal_ids: tuple[str, ...] | list[str], now: int
+    storefront: Storefront, known: Knowledge, animal_ids: Sequence[str], now: int
 ) -> list[dict[str, Any]]:
     found = storefront.animals.get_many(animal_ids[:_SHOWN])
     favourites = known.did("favorite")
@@ -163,6 +167,7 @@ def routes() -> list[BaseRoute]:
         Route("/animals/{animal_id:path}/events", posted_form(_post_event), methods=["POST"]),
         Route("/animals/{animal_id:path}", shown(_get_animal_page)),
         Route("/portrait.svg", get_portrait),
+        Route("/picks", posted_form(post_picks), methods=["POST"]),
         Route("/looking-for", shown(get_looking_for)),
         Route("/looking-for", posted_form(post_looking_for), methods=["POST"]),
         Route(HOME, shown(_get_visitor_page)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.domain.events import DISLIKE, STANDARD, Event, EventTypes, Visitor
+from pawsonalize.domain.events import DISLIKE, PICKS, STANDARD, Event, EventTypes, Visitor
 from pawsonalize.engine.ingest.history import history_page
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.events.histories import HistoryQuery
@@ -47,6 +47,16 @@ class Knowledge:
         if total == 1:
             return "1 event"
         return f"{total} events" if total < _LOOK_BACK else f"{total} events or more"
+
+    @property
+    def answered(self) -> tuple[Event, ...]:
+        """The newest answer to a board, best first, if nothing was done since."""
+        if not self.events or self.events[0].event_type not in PICKS:
+            return ()
+        board = self.events[0].recommendation_id
+        same = (one for one in self.events if one.recommendation_id == board)
+        picks = (one for one in same if one.event_type in PICKS)
+        return tuple(sorted(picks, key=lambda one: one.event_value or 0))
 
     def did(self, meaning: str) -> frozenset[str]:
         """The animals the visitor has done that with, and did not dislike since."""

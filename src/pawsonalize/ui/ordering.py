@@ -46,6 +46,8 @@ class Ordered:
     recommendation_id: str | None
     decided: tuple[str, ...] = ()
     drawn: int = 0
+    asks: bool = False
+    """True if a board is worth its place on this page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ def _ordered(storefront: Storefront, query: Query, answer: AnimalsAnswer, total:
     ]
     ranked = [place for place in places if place.propensity >= EXPLORED]
     drawn = len(places) - len(ranked)
-    return Ordered(tuple(shown), total, answer.recommendation_id, _decided(ranked), drawn)
+    name, decided = answer.recommendation_id, _decided(ranked)
+    return Ordered(tuple(shown), total, name, decided, drawn, answer.asks)
 
 
 def _shown(storefront: Storefront, query: Query, animals: Sequence[Animal]) -> tuple[Shown, ...]:

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.requests import Request
 
+from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.ingest.events import Ingest
+from pawsonalize.engine.ingest.payloads import Part
 from pawsonalize.engine.serving.animals.available_watch import InventorySearch
 from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.upkeep.erasing import Erasing
@@ -36,6 +40,33 @@ class DemoSite:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteBoard:
+    """Some animals, of which a visitor may pick one."""
+
+    board_id: str
+    animal_ids: tuple[str, ...]
+    given_at: int
+
+
+class SiteBoards(Protocol):
+    """Boards for the pages, from the wing that gives them."""
+
+    def give(self, query: Query) -> SiteBoard:
+        """A new board for whoever asks."""
+
+    def waiting(self, visitor: Visitor, at: int) -> SiteBoard | None:
+        """The newest board of this visit, if it was not answered."""
+
+    def events(
+        self, board_id: str, visitor: Visitor, picked: tuple[str, ...], at: int
+    ) -> list[Part]:
+        """The events of an answer to a board; nothing picked is "none of these".
+
+        Conflict or NotFound where the board is not open for this visitor.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class Storefront:
     """The engine's parts behind the pages."""
 
@@ -50,6 +81,8 @@ class Storefront:
     erasing: Erasing
     demo: DemoSite | None
     """None on the site of a shelter's own animals."""
+    boards: SiteBoards | None
+    """None where no wing gives boards."""
     name: str
     """Name of the site."""
     page_key: str | None

@@ -14,7 +14,7 @@ __all__ = ["open_site"]
 
 def test_answers_come_first_until_they_are_forgotten(open_site: Open) -> None:
     client = open_site()
-    assert "Tell us what you are looking for" in client.get("/").text
+    assert "Tell us more" in client.get("/").text
     page = client.post("/looking-for", data={"species-3": "on", "kids": "no"}).text
     assert set(names(page)[:4]) == {"Clover", "Hazel", "Pip", "Nib"}
     assert "You are looking for rabbits." in page
@@ -51,7 +51,7 @@ def test_somebody_new_on_the_same_browser_is_asked_anew(open_site: Open) -> None
     client.post("/looking-for", data={"size-1": "on"})
     assert "You are looking for small animals." in client.get("/").text
     client.post("/sign-out")
-    assert "Tell us what you are looking for" in client.get("/").text
+    assert "Tell us more" in client.get("/").text
 
 
 def test_a_cookie_somebody_tampered_with_says_nothing(open_site: Open) -> None:
@@ -59,7 +59,7 @@ def test_a_cookie_somebody_tampered_with_says_nothing(open_site: Open) -> None:
     client.cookies.set("pawsonalize_looking_for", "species-9%3Don%26kids%3Dperhaps%26%00")
     page = client.get("/")
     assert page.status_code == 200
-    assert "Tell us what you are looking for" in page.text
+    assert "Tell us more" in page.text
 
 
 @pytest.mark.parametrize(

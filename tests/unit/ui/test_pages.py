@@ -95,7 +95,10 @@ def test_a_stranger_sees_first_who_waits_longest_and_a_visitor_what_fits(open_si
 
 def test_the_strip_shows_groups_of_which_somebody_is_waiting(open_site: Open) -> None:
     absent = animal("x", "2-Pug-1-1", listed=NOW - DAY, adopted=NOW)
-    page = open_site([absent, *ANIMALS[4:]]).get("/").text
+    client = open_site([absent, *ANIMALS[4:]])
+    assert "Picked for you</h2>" not in client.get("/").text, "a board stands there"
+    client.post(f"/animals/{PIP.animal_id}/events", data={"eventType": "view"})
+    page = client.get("/").text
     picked = re.findall(r"<h3>([^<]+)</h3>", page)
     assert set(picked) == {"Siamese", "Maine Coon", "Lop-Eared"}
     assert "4 waiting" in page

@@ -153,7 +153,7 @@ class Runtime:
         ids = [item_ids[place] for place in places]
         reasons: Iterable[tuple[str, ...]] = repeat(())
         if query.explain:
-            reasons = group_reasons(model.contributions(context, ids))
+            reasons = group_reasons(model.contributions(context, ids), context.events)
         shown = scores[places].tolist()
         items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
         answer = Answer(name, served.answered_by(context), items)

@@ -24,5 +24,5 @@ WING = Wing(
     settings=":BoardSettings",
     operations="endpoints:OPERATIONS",
     started="worth:started",
-    ports={"asks": "worth:rule"},
+    ports={"asks": "worth:rule", "site_boards": "site:boards_of"},
 )

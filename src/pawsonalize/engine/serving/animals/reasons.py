@@ -7,6 +7,7 @@ import numpy as np
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, GoodWith
+from pawsonalize.domain.events import PICK
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.recipes.contract import Context, ContextEvent, Model
@@ -129,8 +130,15 @@ def _liked(standing: AnimalStanding, seen: Sequence[ContextEvent]) -> str | None
     if min(standing.lifts["visitor"], standing.parts["visitor"]) > 0:
         chosen = {one.item for one in seen if one.event_type in _DEEDS}
         alike = [item for item in chosen if _resembles(standing.group, AnimalGroup.parse(item))]
-        return "like those you looked at" if len(alike) > 1 else None
+        return _worded("like those you looked at", seen) if len(alike) > 1 else None
     return None
+
+
+def _worded(reason: str, seen: Sequence[ContextEvent]) -> str:
+    """The reason, as it is true of a visitor who picked on a board and looked at nobody."""
+    if not seen or any(one.event_type != PICK for one in seen):
+        return reason
+    return reason.replace("looked at", "picked").replace("look at", "picked")
 
 
 def _resembles(one: AnimalGroup | None, other: AnimalGroup | None) -> bool:
@@ -203,7 +211,9 @@ def _doubts(animals: Sequence[Animal], far: float | None, rules: Eligibility) ->
             yield f"nobody told {words}"
 
 
-def group_reasons(contributions: Mapping[str, Scores]) -> list[tuple[str, ...]]:
+def group_reasons(
+    contributions: Mapping[str, Scores], seen: Sequence[ContextEvent] = ()
+) -> list[tuple[str, ...]]:
     """Each item's reasons, the weightiest first, from a model's contributions by part."""
     # Where all items are equally popular, popularity is no reason; nor are the constant `base` and
     # parts that speak against an item.
@@ -217,7 +227,8 @@ def group_reasons(contributions: Mapping[str, Scores]) -> list[tuple[str, ...]]:
         positive = [(parts[name][place], name) for name in parts if parts[name][place] > 0]
         least = _MIN_SHARE * sum(weight for weight, _ in positive)
         strongest = sorted(positive, key=lambda part: -part[0])
-        found.append(tuple(_WORDS[name] for weight, name in strongest if weight > least))
+        reasons = (_WORDS[name] for weight, name in strongest if weight > least)
+        found.append(tuple(_worded(reason, seen) for reason in reasons))
     return found
 
 
@@ -229,4 +240,5 @@ def known_reasons(
     wanted = [group for group in groups if group in known]
     if not wanted:
         return {}
-    return dict(zip(wanted, group_reasons(model.contributions(context, wanted)), strict=True))
+    found = group_reasons(model.contributions(context, wanted), context.events)
+    return dict(zip(wanted, found, strict=True))

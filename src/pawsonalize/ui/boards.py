@@ -1,0 +1,104 @@
+"""Boards on the pages: "Whom would you like to meet first?", and what the visitor picked."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.errors import Conflict, NotFound
+from pawsonalize.domain.events import PICK, Visitor
+from pawsonalize.domain.limits import parse_id
+from pawsonalize.engine.serving.animals.answer import seconds_until_written
+from pawsonalize.engine.serving.context import Query
+from pawsonalize.ui.cards import animal_card
+from pawsonalize.ui.endpoints import Fields, remember, see
+from pawsonalize.ui.knowledge import Knowledge
+from pawsonalize.ui.ordering import Ordered
+from pawsonalize.ui.rendering import with_query
+from pawsonalize.ui.storefront import SiteBoard, Storefront
+
+_FEWEST = 2  # nobody chooses among one
+_FIRST = 3
+_LIKE = {"female": "her", "male": "him"}
+
+
+def board_of_page(
+    storefront: Storefront, query: Query, ordered: Ordered, known: Knowledge
+) -> dict[str, Any] | None:
+    """Return the board of a page for templates; None if none is worth its place there.
+
+    Whoever loads the page again finds the same board, until they do something else.
+    """
+    boards = storefront.boards
+    # One answer at a time: the page that follows a tap shows what it changed.
+    if boards is None or known.answered:
+        return None
+    board = boards.waiting(known.visitor, query.at)
+    if board is None:
+        board = boards.give(replace(query, repeats=(), explain=False)) if ordered.asks else None
+    elif any(one.sent_at >= board.given_at for one in known.events[:1]):
+        return None  # they look around instead
+    return None if board is None else _in_template(storefront, query, known, board)
+
+
+def board_of_form(storefront: Storefront, query: Query, known: Knowledge) -> dict[str, Any] | None:
+    """Return the board that waits for the visitor; a new one for somebody who did nothing yet."""
+    boards = storefront.boards
+    if boards is None or not storefront.individuals.can_order(query.now):
+        return None
+    board = boards.waiting(known.visitor, query.at)
+    if board is None and not known.events:
+        board = boards.give(query)
+    return None if board is None else _in_template(storefront, query, known, board)
+
+
+def _in_template(
+    storefront: Storefront, query: Query, known: Knowledge, board: SiteBoard
+) -> dict[str, Any] | None:
+    # The page may have other rules by now than when the board was given.
+    if len(board.animal_ids) < _FEWEST or not {*storefront.individuals.fitting(query)}.issuperset(
+        board.animal_ids
+    ):
+        return None
+    found = storefront.animals.get_many(board.animal_ids)
+    cards = [animal_card(found[one], query.now, None, frozenset()) for one in board.animal_ids]
+    return {"id": board.board_id, "cards": cards, "order": "next" if known.did(PICK) else "first"}
+
+
+def picked_last(
+    storefront: Storefront, known: Knowledge, ordered: Ordered
+) -> dict[str, Any] | None:
+    """Return the newest answer to a board for templates, if nothing was done since."""
+    if not known.answered:
+        return None
+    ids = [one.animal_id for one in known.answered if one.animal_id]
+    found = storefront.animals.get_many(ids)
+    here = [found[one] for one in ids if one in found]
+    first = [one.animal.species for one in ordered.shown[:_FIRST]]
+    alike = bool(here) and set(first) <= {one.species for one in here}
+    pronoun = _LIKE.get(here[0].sex, here[0].name) if len(here) == 1 else "them"
+    cards = [animal_card(one, storefront.now(), None, frozenset()) for one in here]
+    return {"cards": cards, "alike": pronoun if alike else ""}
+
+
+async def post_picks(request: Request, visitor: Visitor, fields: Fields) -> Response:
+    """Take the answer to a board, and show the same page as it is now."""
+    storefront = Storefront.of(request)
+    if storefront.boards is None:
+        raise NotFound("nobody is asked here: go back to the animals")
+    board_id, now = parse_id(fields.get("board"), "board"), storefront.now()
+    # Another worker may have given the board: it is written a moment later.
+    await asyncio.sleep(seconds_until_written([board_id], now))
+    picked = (fields["animal"],) if "animal" in fields else ()
+    query = request.url.query
+    try:
+        parts = await run_in_threadpool(storefront.boards.events, board_id, visitor, picked, now)
+        await storefront.ingest.accept(parts, now, whole=True)
+    except (Conflict, NotFound):  # it was answered in another tab, or is gone: nothing changes
+        query = with_query("", dict(request.query_params) | {"notice": "answered"})[1:]
+    response = see(f"/?{query}" if query else "/")
+    remember(request, response, visitor)
+    return response

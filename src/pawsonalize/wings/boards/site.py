@@ -1,0 +1,55 @@
+"""Boards of the adoption site."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.ingest.payloads import Part
+from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.context import Query
+from pawsonalize.settings import Settings
+from pawsonalize.ui.storefront import SiteBoard
+from pawsonalize.wings.boards import BoardSettings
+from pawsonalize.wings.boards.giving import give_board
+from pawsonalize.wings.boards.picking import PickDoor, Picks
+from pawsonalize.wings.boards.worth import VISIT
+
+if TYPE_CHECKING:
+    from pawsonalize.app.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Boards:
+    """Gives boards to the pages; see `ui.storefront.SiteBoards`."""
+
+    individuals: Individuals
+    size: int
+
+    def give(self, query: Query) -> SiteBoard:
+        """A new board for whoever asks."""
+        answer = give_board(self.individuals, query, self.size)
+        animals = tuple(place.animal_ids[0] for place in answer.places)
+        return SiteBoard(answer.recommendation_id, animals, query.at)
+
+    def waiting(self, visitor: Visitor, at: int) -> SiteBoard | None:
+        """The newest board of this visit, if it was not answered."""
+        individuals = self.individuals
+        unwritten = individuals.impressions.waiting_of(visitor)
+        left = individuals.pages.of(visitor, at, unwritten, frozenset()).boards.left
+        if not left or left[0].as_of < at - VISIT:
+            return None
+        animals = tuple(ids[0] for ids in left[0].animal_ids or ())
+        return SiteBoard(left[0].recommendation_id, animals, left[0].as_of)
+
+    def events(
+        self, board_id: str, visitor: Visitor, picked: tuple[str, ...], at: int
+    ) -> list[Part]:
+        """The events of an answer to a board."""
+        door = PickDoor(self.individuals.pages, self.individuals.impressions)
+        return door.events(Picks(board_id, visitor, picked, at))
+
+
+def boards_of(settings: Settings, engine: "Engine") -> Boards | None:
+    """The boards of this server's pages, or None where nobody is to be asked."""
+    own = settings.part(BoardSettings)
+    return Boards(engine.serving.individuals, own.board_size) if own.boards_per_visitor else None

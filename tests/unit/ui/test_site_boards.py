@@ -1,0 +1,141 @@
+"""Whom would you like to meet first? One tap on the site, and the very next page is theirs."""
+
+import html
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from pawsonalize.domain.attributes import GoodWith
+from tests.adoption_site import ANIMALS, serving, site
+from tests.unit.ui.test_pages import names
+
+QUESTION = "Whom would you like to meet first?"
+SPECIES = {one.name: one.species for one in ANIMALS}
+IDS = {one.name: one.animal_id for one in ANIMALS}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Starlette:
+    """Dogs, cats and rabbits; no rabbit is said to like dogs, and all others like them."""
+    here = [
+        replace(one, good_with_dogs=GoodWith.NO if one.species == "3" else GoodWith.YES)
+        for one in ANIMALS
+    ]
+    return site(tmp_path_factory.mktemp("boards") / "data", here)
+
+
+@pytest.fixture(scope="module")
+def address(app: Starlette) -> Iterator[str]:
+    with serving(app) as address:
+        yield address
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[httpx.Client]:
+    """A new visitor's browser, without scripts."""
+    with httpx.Client(base_url=address, follow_redirects=True) as client:
+        yield client
+
+
+def board(page: str) -> list[str]:
+    """The names on the board of a page, which all are buttons."""
+    form = re.search(r'<form class="board".*?</form>', page, re.DOTALL)
+    return re.findall(r"<span>([^<]+)</span><span class=.unseen", form[0]) if form else []
+
+
+def answer(client: httpx.Client, page: str, picked: str = "", query: str = "") -> str:
+    """Press a button of the page's board, and return the page that follows."""
+    found = re.findall(r'name="board" value="([^"]+)"', page)
+    fields = {"board": found[0]} | ({"animal": IDS[picked]} if picked else {})
+    response = client.post(f"/picks{query}", data=fields)
+    assert response.status_code == 200, response.text
+    return html.unescape(response.text)
+
+
+def test_the_page_after_a_tap_starts_with_animals_like_the_picked_one(
+    client: httpx.Client,
+) -> None:
+    page = client.get("/").text
+    assert QUESTION in page
+    assert names(page), "the animals follow below"
+    rabbit = next(one for one in board(page) if SPECIES[one] == "3")
+    page = answer(client, page, rabbit)
+    assert f"You picked {rabbit}" in page
+    assert "We start with animals like her." in page
+    assert {SPECIES[one] for one in names(page)[:3]} == {"3"}
+    assert "you picked her" in page
+    assert "like one you picked" in page
+    assert "you looked at" not in page, "nobody was looked at"
+    assert not board(page), "another question would be in the way"
+    assert f">{rabbit}</a>" in client.get("/you").text.partition("You picked</h2>")[2]
+
+
+def test_whoever_picks_nobody_is_told_that_it_counts(client: httpx.Client) -> None:
+    page = answer(client, client.get("/").text)
+    assert "You wanted none of those" in page
+    assert not board(page)
+    assert "None of these" in page, "among the last events"
+
+
+def test_a_board_stays_until_it_is_answered_or_the_visitor_looks_around(
+    client: httpx.Client,
+) -> None:
+    page = client.get("/").text
+    there = board(page)
+    assert board(client.get("/").text) == there, "a page that is loaded again is the same"
+    assert board(client.get("/looking-for").text) == there
+    client.post(f"/animals/{ANIMALS[0].animal_id}/events", data={"eventType": "view"})
+    assert not board(client.get("/").text)
+
+
+def test_a_board_is_not_shown_where_rules_are_against_one_of_its_animals(
+    client: httpx.Client,
+) -> None:
+    assert {SPECIES[one] for one in board(client.get("/").text)} > {"3"}
+    assert not board(client.get("/?home=yes&dogs=yes").text)
+    client.cookies.clear()
+    fitting = board(client.get("/?home=yes&dogs=yes").text)
+    assert fitting
+    assert not {SPECIES[one] for one in fitting} & {"3"}
+
+
+def test_after_a_tap_the_page_has_the_filters_that_it_had(client: httpx.Client) -> None:
+    page = client.get("/?home=yes&cats=yes").text
+    query = re.findall(r'action="/picks([^"]*)"', page)[0]
+    page = answer(client, page, board(page)[0], query=html.unescape(query))
+    assert 'name="cats" value="yes" checked' in page
+
+
+def test_what_was_answered_in_another_tab_is_left_as_it_is(client: httpx.Client) -> None:
+    page = client.get("/").text
+    first, second = board(page)[:2]
+    answer(client, page, first)
+    assert f"You picked {first}" in answer(client, page, first), "a second tap is the same answer"
+    page = answer(client, page, second)
+    assert "That choice is over" in page
+    assert f"You picked {first}" in page
+
+
+def test_the_next_board_asks_whom_to_meet_next(client: httpx.Client) -> None:
+    page = client.get("/").text
+    answer(client, page, board(page)[0])
+    client.post(f"/animals/{ANIMALS[0].animal_id}/events", data={"eventType": "view"})
+    page = client.get("/").text
+    assert QUESTION not in page
+    assert "Whom would you like to meet next?" in page or not board(page)
+
+
+def test_without_the_wing_nobody_is_asked(tmp_path: Path, app: Starlette) -> None:
+    alone = site(tmp_path / "data", trained=False)
+    with serving(alone) as address, httpx.Client(base_url=address) as client:
+        client.get("/healthz")
+        alone.state.storefront = replace(alone.state.storefront, boards=None)
+        for path in ("/", "/looking-for"):
+            assert not board(client.get(path).text)
+        assert "Somebody here is waiting for you" in client.get("/").text
+        assert client.post("/picks", data={"board": "RID-1"}).status_code == 404
