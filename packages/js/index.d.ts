@@ -114,14 +114,20 @@ export class Pawsonalize {
   /** The best animals for the visitor, best first. Rejects when the service is away or too slow. */
   recommend(query?: Query): Promise<{ recommendationId: string; animals: Animal[] }>;
 
+  /** A board of animals to choose among; without animals where that is not worth its place. */
+  board(query?: Query & { size?: number }): Promise<{ boardId: string; animals: Animal[] }>;
+
   /** The order of these animals for the visitor, of which those stay out that are not available. */
   rerank(
     animalIds: string[],
     query?: Query,
   ): Promise<{ recommendationId: string; ranking: string[] }>;
 
-  /** Re-rank the elements with `data-animal-id` where they stand, watch them; the answer's id. */
-  order(root: Element, query?: Query): Promise<string>;
+  /**
+   * Re-rank the elements with `data-animal-id` where they stand, watch them; the answer's id. With
+   * `all`, those move too that may be read by now.
+   */
+  order(root: Element, query?: Query, all?: boolean): Promise<string>;
 
   /** Report what is seen and done in a list; `recommendationId` is that of the answer it shows. */
   watch(root: Element | ShadowRoot, recommendationId?: string): Watch;
@@ -133,9 +139,10 @@ export class Pawsonalize {
 declare global {
   interface HTMLElementTagNameMap {
     "pawsonalize-animals": HTMLElement & {
-      refresh(): Promise<void>;
+      refresh(all?: boolean): Promise<void>;
       more(): Promise<void>;
       readonly client: Pawsonalize;
     };
+    "pawsonalize-board": HTMLElement & { refresh(): Promise<void>; readonly client: Pawsonalize };
   }
 }

@@ -46,7 +46,20 @@ function pawsonalize_render_block( $attributes, $content ) {
 	}
 	wp_enqueue_script_module( 'pawsonalize-embed' );
 	$href = isset( $attributes['href'] ) ? trim( (string) $attributes['href'] ) : '';
-	return sprintf(
+	$board = '';
+	if ( ! empty( $attributes['board'] ) ) {
+		$rules = json_decode( pawsonalize_query( $attributes ), true );
+		unset( $rules['limit'] );
+		$board = sprintf(
+			'<pawsonalize-board src="%1$s" key="%2$s" query="%3$s" question="%4$s" none="%5$s"></pawsonalize-board>',
+			esc_url( $url ),
+			esc_attr( (string) get_option( 'pawsonalize_key', '' ) ),
+			esc_attr( wp_json_encode( (object) $rules, JSON_HEX_AMP ) ),
+			esc_attr__( 'Whom would you like to meet first?', 'pawsonalize' ),
+			esc_attr__( 'None of these', 'pawsonalize' )
+		);
+	}
+	return $board . sprintf(
 		'<pawsonalize-animals %1$s src="%2$s" key="%3$s" query="%4$s"%5$s>%6$s</pawsonalize-animals>',
 		get_block_wrapper_attributes(),
 		esc_url( $url ),

@@ -86,11 +86,38 @@ def test_what_the_element_shows_breaks_no_rule(
     page = context.new_page()
     style = '<html lang="en"><style>body { background: Canvas; color: CanvasText }</style>'
     style += '<meta name="color-scheme" content="light dark">'
-    page.goto(shelter.put("/axe", f"{style}<main><h1>Animals</h1>{EXAMPLES['one line']}</main>"))
+    page.goto(shelter.put("/axe", f"{style}<main><h1>Animals</h1>{EXAMPLES['a board']}</main>"))
     shown(page)
+    page.locator("pawsonalize-board[data-state=shown]").wait_for()
     assert broken_rules(page) == {}
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     context.close()
+
+
+def test_one_tap_on_a_board_puts_every_list_of_the_page_in_the_visitors_order(
+    shelter: Shelter, page: Page
+) -> None:
+    own = EXAMPLES["a list"].partition("<pawsonalize-animals")
+    page.goto(shelter.put("/board", f"{EXAMPLES['a board']}<hr>{own[1]}{own[2]}"))
+    board = page.locator("pawsonalize-board[data-state=shown]")
+    board.wait_for()
+    group = page.get_by_role("group", name="Whom would you like to meet first?")
+    rabbit = group.get_by_role("button", name="Lop-Eared")
+    expect(group.get_by_role("button")).to_have_count(5)
+    page.wait_for_timeout(1_200)  # all may be read by now, and move all the same
+    rabbit.focus()
+    with page.expect_response("**/v1/rerankings"), page.expect_response("**/v1/recommendations"):
+        page.keyboard.press("Enter")
+    expect(rabbit).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("ul.animals a").first).to_have_text("Pip")
+    answered = page.get_by_role("listitem").filter(has_text="Orchard Park Shelter")
+    expect(answered.first).to_contain_text("Lop-Eared")
+    (event,) = shelter.history(page)
+    assert (event["eventType"], len(event["impression"])) == ("pick", 4)
+    page.goto(shelter.put("/board", EXAMPLES["a board"]))
+    page.locator("pawsonalize-board:is([data-state=shown], [data-state=away])").wait_for(
+        state="attached"
+    )
 
 
 def test_a_list_of_the_site_is_put_in_the_visitors_order(shelter: Shelter, page: Page) -> None:
@@ -344,7 +371,7 @@ def test_the_script_may_be_kept_and_is_new_when_it_changes(shelter: Shelter) -> 
     assert answer.headers["Cache-Control"] == "public, max-age=3600"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.headers["Content-Type"].startswith("text/javascript")
-    assert int(answer.headers["Content-Length"]) <= 6_000
+    assert int(answer.headers["Content-Length"]) <= 6_300
     tag = answer.headers["ETag"]
     again = httpx.get(f"{address}/embed.js", headers={"If-None-Match": tag})
     assert again.status_code == 304

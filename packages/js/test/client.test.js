@@ -183,3 +183,16 @@ test("a question that fails or takes too long rejects", async () => {
   answers = [{ hangs: true }];
   await assert.rejects(client({ timeout: 50 }).recommend(), { name: "TimeoutError" });
 });
+
+test("a board is asked for if it is worth its place, and names its animals", async () => {
+  answers = [{
+    status: 200,
+    body: { boardId: "RID-1", animals: [{ id: "a-7", animal: { name: "Pip" } }] },
+  }];
+  assert.deepEqual(await client({ sessionId: "s" }).board({ size: 4 }), {
+    boardId: "RID-1", animals: [{ id: "a-7", name: "Pip" }],
+  });
+  const [{ path, body }] = requests;
+  assert.equal(path, "/v1/boards");
+  assert.deepEqual(body, { sessionId: "s", include: ["animal"], ifWorth: true, size: 4 });
+});

@@ -1,8 +1,8 @@
-// What editors see: the fallback, which they write, and three settings beside it.
+// What editors see: the fallback, which they write, and four settings beside it.
 (({ blocks, blockEditor, components, element, i18n }) => {
   const { createElement: make } = element;
   const { InnerBlocks, InspectorControls, useBlockProps } = blockEditor;
-  const { PanelBody, RangeControl, SelectControl, TextControl } = components;
+  const { PanelBody, RangeControl, SelectControl, TextControl, ToggleControl } = components;
   const { __ } = i18n;
   const SPECIES = [["", __("all", "pawsonalize")], ["dog", __("dogs", "pawsonalize")],
     ["cat", __("cats", "pawsonalize")], ["rabbit", __("rabbits", "pawsonalize")],
@@ -14,7 +14,7 @@
 
   blocks.registerBlockType("pawsonalize/animals", {
     edit({ attributes, setAttributes }) {
-      const { limit, species, href } = attributes;
+      const { limit, species, href, board } = attributes;
       const settings = make(PanelBody, { title: __("Animals", "pawsonalize") },
         make(RangeControl, {
           ...SIZES, label: __("How many", "pawsonalize"), value: limit, min: 1, max: 50,
@@ -29,6 +29,11 @@
           ...SIZES, label: __("Address of an animal's page", "pawsonalize"), value: href,
           help: __("{id} stands for the animal's id. Empty: as your inventory says.", "pawsonalize"),
           onChange: (value) => setAttributes({ href: value }),
+        }),
+        make(ToggleControl, {
+          __nextHasNoMarginBottom: true, label: __("Ask whom to meet first", "pawsonalize"),
+          help: __("Somebody new picks one of six animals, and the list follows.", "pawsonalize"),
+          checked: board, onChange: (value) => setAttributes({ board: value }),
         }));
       return make("div", useBlockProps(),
         make(InspectorControls, {}, settings),

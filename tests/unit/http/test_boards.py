@@ -230,3 +230,11 @@ def test_an_answer_says_whether_a_board_is_worth_its_place(client: TestClient) -
         board, ids = board_of(client, "new")
         pick(client, board, "new", ids[0])
     assert not asks("new"), "three are enough"
+
+
+def test_a_board_that_is_not_worth_its_place_is_not_given(client: TestClient) -> None:
+    board, ids = board_of(client, "w-1", ifWorth=True)
+    assert ids
+    assert board_of(client, "w-1", ifWorth=True)[1] == [], "one waits already"
+    assert board_of(client, "w-1")[1], "whoever insists gets one"
+    assert pick(client, board, "w-1", ids[0]).status_code == 202

@@ -25,6 +25,7 @@ function add_settings_error($setting, $code, $message) { echo $message; }
 function __($text) { return $text; }
 function home_url() { return 'https://Shelter.example:8443/blog'; }
 function esc_html__($text) { return htmlspecialchars($text, ENT_QUOTES); }
+function esc_attr__($text) { return esc_attr($text); }
 function esc_url($url) { return preg_match('#^https?://#', $url) ? esc_attr($url) : ''; }
 function current_user_can() { global $may; return $may; }
 function wp_enqueue_script_module($name) { global $scripts; $scripts[] = $name; }
@@ -70,6 +71,19 @@ def test_the_block_is_the_element_with_the_page_of_the_editor_inside() -> None:
         ' key="KEY.SECRET" query="{&quot;limit&quot;:3,&quot;species&quot;:[&quot;dog&quot;]}"'
         ' href="/pets/{id}"><a href="/all">All</a></pawsonalize-animals>1'
     )
+
+
+def test_a_block_that_asks_has_the_board_before_the_animals() -> None:
+    options = {"pawsonalize_url": "https://pets.example/", "pawsonalize_key": "KEY.SECRET"}
+    page = rendered(options, {"limit": 3, "species": "dog", "board": True})
+    assert page.startswith(
+        '<pawsonalize-board src="https://pets.example" key="KEY.SECRET"'
+        ' query="{&quot;species&quot;:[&quot;dog&quot;]}"'
+        ' question="Whom would you like to meet first?" none="None of these">'
+        "</pawsonalize-board><pawsonalize-animals "
+    )
+    every = rendered(options, {"board": True})
+    assert 'query="{}"' in every
 
 
 def test_what_an_editor_or_a_setting_says_stays_in_its_attribute() -> None:

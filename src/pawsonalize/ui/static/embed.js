@@ -20,6 +20,8 @@ function storage(isAllowed, name) {
   }
 }
 
+const merged = ({ animal, ...one }) => ({ ...animal, ...one });
+
 export class Pawsonalize {
   #kept;
   #prefix;
@@ -64,7 +66,7 @@ export class Pawsonalize {
   async recommend(query) {
     const [said, recommendationId] =
       await this.#ask("recommendations", { include: ["animal"], ...query });
-    return { recommendationId, animals: said.map(({ animal, ...one }) => ({ ...animal, ...one })) };
+    return { recommendationId, animals: said.map(merged) };
   }
 
   async rerank(animalIds, query) {
@@ -73,13 +75,21 @@ export class Pawsonalize {
     return { recommendationId, ranking: said.ranking };
   }
 
-  // What may be read stays, with all that is above it.
-  async order(root, query) {
+  // Animals to choose among; none where that is not worth its place.
+  async board(query) {
+    const [{ boardId, animals }] =
+      await this.#ask("boards", { include: ["animal"], ifWorth: true, of: undefined, ...query });
+    return { boardId, animals: animals.map(merged) };
+  }
+
+  // What may be read stays, with all that is above it, unless `all` may move.
+  async order(root, query, all) {
     const watch = this.watch(root);
     const cards = watch.cards();
     const { ranking, recommendationId } =
       await this.rerank(cards.map((card) => card.dataset.animalId), query);
-    arrange(cards.slice(cards.findLastIndex((card) => watch.isRead(card)) + 1), ranking);
+    const read = all ? -1 : cards.findLastIndex((card) => watch.isRead(card));
+    arrange(cards.slice(read + 1), ranking);
     watch.look(recommendationId);
     return recommendationId;
   }
@@ -276,12 +286,17 @@ li { display: grid; position: relative; align-content: start; padding: .75rem;
   border: 1px solid #8888; border-radius: 1rem; overflow-wrap: anywhere }
 img { width: 100%; aspect-ratio: 4 / 3; object-fit: cover }
 a { color: inherit; font-weight: 700 }
-a::after { content: ""; position: absolute; inset: 0 }`;
+a::after { content: ""; position: absolute; inset: 0 }
+fieldset { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: .5rem;
+  padding: 0; border: 0 }
+legend { padding: 0 0 .5rem; font-weight: 700 }
+fieldset button { min-height: 3rem; font: inherit; overflow-wrap: anywhere }
+[aria-pressed=true] { outline: 3px solid }`;
 
 const CARD = `<img data-field="photo" alt="" loading="lazy"><a data-field="url"></a>
 <span data-field="breed"></span><span data-field="about"></span><span data-field="where"></span>`;
 
-const make = (name) => document.createElement(name);
+const make = (name, given) => Object.assign(document.createElement(name), given);
 
 function card(animal, template, pattern) {
   const { id, name, breed, age, size, sex, shelter, distanceKm, recommendationId } = animal;
@@ -341,7 +356,7 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     return clients[JSON.stringify(options)] ??= new Pawsonalize(options);
   }
 
-  get #query() {
+  get query() {
     return JSON.parse(this.getAttribute("query") ?? "{}");
   }
 
@@ -359,29 +374,32 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
   }
 
   // Whatever fails leaves the page as its site wrote it.
-  async refresh() {
-    const first = painted();
+  async refresh(all) {
     try {
-      const query = { ...this.#query, ...JSON.parse(this.client.pages[this.#name] ?? "{}") };
-      if (!this.#list && this.querySelector("[data-animal-id]")) {
-        this.#keep([await this.client.order(this, query)]);
-      } else {
-        const answer = await this.client.recommend(query);
-        const { top, bottom } = this.getBoundingClientRect();
-        const isRead = top < innerHeight && bottom > 0
-          && this.querySelector(":scope > :not([slot], template)");
-        if (isRead && performance.now() - first > this.client.timeout) throw Error("too late");
-        const { animals, recommendationId } = answer;
-        if (!animals[0]) throw Error("none");
-        this.#show(answer);
-        const own = animals.map((one) => one.recommendationId ?? recommendationId);
-        this.#keep([recommendationId, ...own], query.limit);
-      }
+      await this.fill(painted(), all);
       this.dataset.state = "shown";
     } catch (error) {
       console.info(`Pawsonalize: the page stays as it is: ${error.message}`);
       this.dataset.state = "away";
     }
+  }
+
+  async fill(first, all) {
+    const query = { ...this.query, ...JSON.parse(this.client.pages[this.#name] ?? "{}") };
+    if (!this.#list && this.querySelector("[data-animal-id]")) {
+      this.#keep([await this.client.order(this, query, all)]);
+      return;
+    }
+    const answer = await this.client.recommend(query);
+    const { top, bottom } = this.getBoundingClientRect();
+    const isRead = top < innerHeight && bottom > 0
+      && this.querySelector(":scope > :not([slot], template)");
+    if (isRead && performance.now() - first > this.client.timeout) throw Error("too late");
+    const { animals, recommendationId } = answer;
+    if (!animals[0]) throw Error("none");
+    this.#show(answer);
+    const own = animals.map((one) => one.recommendationId ?? recommendationId);
+    this.#keep([recommendationId, ...own], query.limit);
   }
 
   // What is there stays, and others follow: once, however often somebody clicks meanwhile.
@@ -390,10 +408,10 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
   }
 
   async #follow() {
-    const { limit = 10 } = this.#query;
+    const { limit = 10 } = this.query;
     const { repeats, limit: shown = limit } = this.#page;
     const { animals, recommendationId } =
-      await this.client.recommend({ ...this.#query, continues: repeats });
+      await this.client.recommend({ ...this.query, continues: repeats });
     this.shadowRoot.lastChild.hidden = animals.length < limit || repeats.length > MOST - 2;
     this.#add(animals.map((one) => ({ recommendationId, ...one })));
     this.#keep([...repeats, recommendationId], Math.min(shown + limit, 500));
@@ -423,5 +441,45 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
   }
 }
 
+// One tap, and all lists of the page are the visitor's.
+class BoardElement extends AnimalsElement {
+  async fill(first) {
+    const { boardId, animals } = await this.client.board(this.query);
+    if (performance.now() - first > this.client.timeout) throw Error("too late");
+    if (!animals[1]) throw Error("none");
+    const impression = animals.map(({ id }) => id);
+    const said = (name, text) => this.getAttribute(name) ?? text;
+    const board = make("fieldset", { part: "board" });
+    board.append(
+      make("legend", { textContent: said("question", "Whom would you like to meet first?") }),
+      ...[...animals, {}].map(({ id, name, breed, photo }) => {
+        const button = make("button", { part: id ? "animal" : "none" });
+        if (photo) button.append(make("img", { src: photo, alt: "" }));
+        button.append(id ? [name, breed].filter(Boolean).join(", ") || id : said("none", "None of these"));
+        button.onclick = () => this.#answer(button, {
+          recommendationId: boardId,
+          impression,
+          eventType: id ? "pick" : "no-pick",
+          animal_id: id,
+        });
+        return button;
+      }),
+    );
+    this.shadowRoot.replaceChildren(board);
+  }
+
+  async #answer(button, event) {
+    if (this.dataset.state === "answered") return;
+    this.dataset.state = "answered";
+    button.ariaPressed = true;
+    await this.client.send(event);
+    this.dispatchEvent(new CustomEvent("pick", { detail: event, bubbles: true }));
+    for (const list of document.querySelectorAll("pawsonalize-animals")) list.refresh(true);
+  }
+}
+
 const known = globalThis.customElements;
-if (!known?.get("pawsonalize-animals")) known?.define("pawsonalize-animals", AnimalsElement);
+if (!known?.get("pawsonalize-animals")) {
+  known?.define("pawsonalize-animals", AnimalsElement);
+  known?.define("pawsonalize-board", BoardElement);
+}

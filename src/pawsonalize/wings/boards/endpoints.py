@@ -48,6 +48,8 @@ class BoardRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
 
     size: Annotated[int, Meta(ge=LEAST, le=MOST)] | None = None
     """Number of animals, 4 to 12; the setting `board_size` if left out."""
+    if_worth: bool = False
+    """Give none if a board is not worth its place, by the rule of `ask`."""
 
 
 class Board(msgspec.Struct, frozen=True, rename="camel"):
@@ -56,7 +58,8 @@ class Board(msgspec.Struct, frozen=True, rename="camel"):
     board_id: str
     """Its id: send it with what was picked."""
     animals: list[answers.Recommendation]
-    """The animals, none like another; fewer than wished for where there are no more."""
+    """The animals, none like another; fewer than wished for where there are no more, none where
+    `ifWorth` finds that a board is not worth its place."""
 
 
 class PicksRequest(Form, frozen=True, rename="camel", kw_only=True):
@@ -120,7 +123,7 @@ def _give(
     if given.repeats:
         raise InvalidInput("repeats is of pages: a board is another each time", field="repeats")
     query = read_query(services, given, DATASET_GROUP, explain=False)
-    give = partial(give_board, individuals, size=size)
+    give = partial(give_board, individuals, size=size, if_worth=given.if_worth)
     return find(services, individuals, query, given.include, give)
 
 

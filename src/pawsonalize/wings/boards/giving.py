@@ -20,14 +20,21 @@ from pawsonalize.storage.events.impressions import BOARD
 from pawsonalize.wings.boards.choosing import SAMPLED, draw_board
 
 
-def give_board(individuals: Individuals, query: Query, size: int) -> AnimalsAnswer:
-    """Return a board of so many animals for the visitor, or of all there are; it is logged."""
+def give_board(
+    individuals: Individuals, query: Query, size: int, *, if_worth: bool = False
+) -> AnimalsAnswer:
+    """Return a board of so many animals for the visitor, or of all there are; it is logged.
+
+    With `if_worth`, a board that is not worth its place has no animals, and is not logged.
+    """
     name = query.recommendation_id or new_recommendation_id(query.now)
     query = replace(individuals.runtime.with_user(query), recommendation_id=name)
     groups = individuals.runtime.score_groups(query)
     share = individuals.settings.group_affinity
     with individuals.weighing(query, groups, share) as weighing:
         slots, chances = choose_board(weighing, size, name)
+        if if_worth and not individuals.asks(weighing, slots, query):
+            return AnimalsAnswer(name, groups.served.answered_by(groups.context), ())
         weighed = weighing.weigh(slots)
         ids = [weighing.available.members(slot) for slot in slots.tolist()]
         scores = np.exp(weighed.utilities - weighing.bound)
