@@ -35,7 +35,8 @@ def test_the_first_animals_stand_on_the_first_screen_of_a_phone(phone: BrowserCo
         assert min(box["width"], box["height"]) >= 44
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     assert page.evaluate(_SHIFTS) == 0
-    page.goto("/animals/a00")
+    with page.expect_response("**/v1/events"):
+        page.goto("/animals/a00")
     page.goto("/")
     assert page.locator(".board").count() == 0
     assert top(page, "#picks img, .card img") < PHONE["height"]
