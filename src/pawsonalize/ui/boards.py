@@ -1,6 +1,7 @@
 """Boards on the pages: "Whom would you like to meet first?", and what the visitor picked."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import Conflict, NotFound
-from pawsonalize.domain.events import PICK, Visitor
+from pawsonalize.domain.events import PICK, Event, Visitor
 from pawsonalize.domain.limits import parse_id
+from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals.answer import seconds_until_written
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.ui.cards import animal_card
@@ -34,7 +36,7 @@ def board_of_page(
     """
     boards = storefront.boards
     # One answer at a time: the page that follows a tap shows what it changed.
-    if boards is None or known.answered:
+    if boards is None or _newest_answer(known, query.now):
         return None
     board = boards.waiting(known.visitor, query.at)
     if board is None:
@@ -64,17 +66,23 @@ def _in_template(
     ):
         return None
     found = storefront.animals.get_many(board.animal_ids)
-    cards = [animal_card(found[one], query.now, None, frozenset()) for one in board.animal_ids]
+    here = [found[one] for one in board.animal_ids if one in found]
+    cards = [animal_card(one, query.now, None, frozenset()) for one in here]
     return {"id": board.board_id, "cards": cards, "order": "next" if known.did(PICK) else "first"}
+
+
+def _newest_answer(known: Knowledge, now: int) -> Sequence[Event]:
+    return [one for one in known.answered if one.sent_at >= now - HOUR]
 
 
 def picked_last(
     storefront: Storefront, known: Knowledge, ordered: Ordered
 ) -> dict[str, Any] | None:
-    """Return the newest answer to a board for templates, if nothing was done since."""
-    if not known.answered:
+    """Return this visit's answer to a board for templates, if nothing was done since."""
+    answer = _newest_answer(known, storefront.now())
+    if not answer:
         return None
-    ids = [one.animal_id for one in known.answered if one.animal_id]
+    ids = [one.animal_id for one in answer if one.animal_id]
     found = storefront.animals.get_many(ids)
     here = [found[one] for one in ids if one in found]
     first = [one.animal.species for one in ordered.shown[:_FIRST]]

@@ -471,7 +471,7 @@ class BoardElement extends AnimalsElement {
   async #answer(button, event) {
     if (this.dataset.state === "answered") return;
     this.dataset.state = "answered";
-    button.ariaPressed = true;
+    button.setAttribute("aria-pressed", true);
     await this.client.send(event);
     this.dispatchEvent(new CustomEvent("pick", { detail: event, bubbles: true }));
     for (const list of document.querySelectorAll("pawsonalize-animals")) list.refresh(true);

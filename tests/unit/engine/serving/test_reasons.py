@@ -29,6 +29,13 @@ def test_where_all_are_equally_popular_nobody_is_popular() -> None:
     assert group_reasons(flat) == [(), ("new here",)]
 
 
+def test_nobody_who_only_picked_on_a_board_is_said_to_have_looked() -> None:
+    parts = {"own history": np.ones(1), "related items": np.ones(1)}
+    picked, viewed = ContextEvent(ITEMS[0], "pick", 0), ContextEvent(ITEMS[0], "view", 1)
+    assert group_reasons(parts, [picked]) == [("you picked this before", "of a kind you picked")]
+    assert group_reasons(parts, [picked, viewed]) == group_reasons(parts)
+
+
 def test_an_item_without_a_score_has_no_reason() -> None:
     assert group_reasons({"popularity": np.zeros(1)}) == [()]
 
