@@ -24,7 +24,6 @@ STORED = {
     "ListRecipes.recipeProvider": "SERVICE is the only one",
     "CreateDataset.name": "a dataset group has one dataset of a type, which is its name",
     f"{_CONFIG}.hpoConfig.hpoResourceConfig.maxParallelTrainingJobs": "trials run one by one",
-    f"{_CONFIG}.featureTransformationParameters": "percentiles filter nothing; a warning is logged",
     f"{_CONFIG}.autoMLConfig.metricName": "tuning goes by NDCG@10",
 }
 REFUSED = {
@@ -42,8 +41,12 @@ ELSEWHERE = {
 }
 DIFFERENT = (
     "Recipes have AWS's names and [models of our own](../explanation/recipes.md). All names of the"
-    " type USER_PERSONALIZATION are one model, and both affinity recipes segment by it. Their"
-    " metrics are its own, not those of segments. There is no `aws-semantic-similarity`.",
+    " type USER_PERSONALIZATION are one model, and both affinity recipes segment by it. There"
+    " is no `aws-semantic-similarity`.",
+    "Metrics of affinity recipes are `hit`, `recall` and `coverage` as AWS describes them, of an"
+    " item's best hundredth of the test users. These are a tenth of the users with the newest tenth"
+    " of their events, as for other recipes; AWS holds out a fifth of every user's. AWS's"
+    " documentation names the metrics, but does not show how its answer spells them.",
     "One interaction is enough to train. AWS needs 1,000, of 25 users with two or more.",
     "Resources without a training are ACTIVE at once, and deletions are done when they are"
     " answered. AWS takes minutes for both.",
@@ -59,6 +62,9 @@ DIFFERENT = (
     "These hyperparameters of AWS's are checked, and a warning says that they do nothing:"
     " {ignored}. `popularity_discount_factor` and `trend_discovery_frequency` are ours by other"
     " names. Any other name is a [setting of a recipe](recipes.md) or refused.",
+    "The percentiles of `featureTransformationParameters` leave events of users and of items out of"
+    " trainings, for every recipe. AWS's defaults, such as 0.99, are not: without them nothing is"
+    " left out. Both are counted before either is left out, and equal counts stay together.",
     "Events may have properties that the schema lacks. Domains do not require their event types.",
     "There are no IAM policies: [keys](../how-to/use-keys.md) have scopes. On one machine alone"
     " nothing need be signed.",

@@ -12,6 +12,7 @@ from tests.wire.waiting import settled
 
 RECIPE = "arn:aws:personalize:::recipe/"
 POPULARITY = f"{RECIPE}aws-popularity-count"
+MIN_USERS = "min_user_history_length_percentile"
 PERCENTILES = {"max_user_history_length_percentile": "0.99"}
 
 
@@ -110,6 +111,9 @@ def test_a_solution_is_answered_as_it_was_asked_for(wire: Wire) -> None:
         {"solutionConfig": {"algorithmHyperParameters": {"hidden_dimension": "9999"}}},
         {"solutionConfig": {"algorithmHyperParameters": {"trend_discovery_frequency": "1 year"}}},
         {"solutionConfig": {"featureTransformationParameters": {"no_setting": "1"}}},
+        {"solutionConfig": {"featureTransformationParameters": PERCENTILES | {MIN_USERS: "1.5"}}},
+        {"solutionConfig": {"featureTransformationParameters": PERCENTILES | {MIN_USERS: "0.99"}}},
+        {"performHPO": True, "solutionConfig": {"hpoConfig": hpo(MIN_USERS)}},
         {"solutionConfig": {"trainingDataConfig": {"excludedDatasetColumns": {"ITEMS": ["X"]}}}},
         {
             "solutionConfig": {
@@ -232,6 +236,32 @@ def test_a_version_is_measured_on_held_out_users(wire: Wire, popular: str) -> No
     assert wanted <= metrics.keys()
     assert all(0 <= value <= 1 for value in metrics.values())
     assert metrics["mean_reciprocal_rank_at_25"] > 0
+
+
+def test_percentiles_leave_items_out_of_training_and_not_of_answers(
+    wire: Wire, popular: str
+) -> None:
+    def most_popular(name: str, version: str) -> list[str]:
+        arn = serving(wire, name, version)
+        answer = wire.runtime.get_recommendations(campaignArn=arn, userId="new", numResults=20)
+        wire.personalize.delete_campaign(campaignArn=arn)
+        return [item["itemId"] for item in answer["itemList"]]
+
+    most, next_most = {CATS[2], CATS[4]}, {DOGS[2], DOGS[4]}  # 7 and 6 users
+    assert set(most_popular("all-items", popular)[:2]) == most
+    config = {"featureTransformationParameters": {"max_item_interaction_count_percentile": "0.8"}}
+    found = most_popular("few", trained(wire, create_solution(wire, "few", solutionConfig=config)))
+    assert set(found[:2]) == next_most
+    assert most < set(found)
+
+
+def test_affinity_recipes_are_measured_by_their_segments(wire: Wire) -> None:
+    config = {"algorithmHyperParameters": {"learn": "false"}}
+    arn = create_solution(wire, "affinity", f"{RECIPE}aws-item-affinity", solutionConfig=config)
+    version = trained(wire, arn)
+    metrics = wire.personalize.get_solution_metrics(solutionVersionArn=version)["metrics"]
+    assert metrics.keys() == {"hit", "recall", "coverage"}
+    assert all(0 <= value <= 1 for value in metrics.values())  # a segment of two users has one
 
 
 def test_automatic_training_is_no_mode_that_can_be_asked_for(wire: Wire, popular: str) -> None:

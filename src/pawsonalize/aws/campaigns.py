@@ -9,7 +9,7 @@ from pawsonalize.aws.protocol import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import DOMAIN_RECIPES, recipe_of
 from pawsonalize.aws.resources import by_name, given_tags, operations_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.aws.solutions import columns_left_out
+from pawsonalize.aws.solutions import columns_left_out, metrics_of
 from pawsonalize.aws.strict import check_deploys, check_interactions, check_rate
 from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.catalogue import KINDS
@@ -201,7 +201,7 @@ def stop_recommender(services: AwsServices, members: Members) -> Answer:
 
 def _recommender_details(services: AwsServices, recommender: Recommender) -> Answer:
     version = services.recommenders.version(recommender)
-    return {"modelMetrics": version.metrics if version and version.metrics else None}
+    return {"modelMetrics": (metrics_of(version) or None) if version else None}
 
 
 def _recommender_settings(services: AwsServices, members: Members) -> dict[str, Any]:

@@ -102,12 +102,13 @@ WITHOUT_EFFECT: Final[Mapping[str, tuple[float, float] | None]] = {
     "hidden_dimension": (32, 256),
     "item_id_hidden_dimension": (30, 200),
     "item_metadata_hidden_dimension": (30, 200),
-    "max_item_interaction_count_percentile": (0, 1),
-    "max_user_history_length_percentile": (0, 1),
     "min_cointeraction_count": (0, 10),
-    "min_item_interaction_count_percentile": (0, 1),
-    "min_user_history_length_percentile": (0, 1),
     "recency_mask": None,
+}
+# Fields of a selection: "min_…_percentile" and "max_…_percentile" are its two numbers.
+_PERCENTILES: Final = {
+    "user_percentiles": "user_history_length",
+    "item_percentiles": "item_interaction_count",
 }
 _TREND_HOURS: Final = {"30 minutes": 0.5, "1 hour": 1.0, "3 hours": 3.0, "1 day": 24.0}
 
@@ -132,6 +133,21 @@ def hyperparameters(given: Mapping[str, str]) -> dict[str, Any]:
         else:
             settings[name] = text
     return settings
+
+
+def percentiles(given: Mapping[str, str]) -> tuple[dict[str, tuple[float, float]], dict[str, str]]:
+    """Return the fields of a selection that the percentiles are, and the other hyperparameters."""
+    found, others = {}, dict(given)
+    for field, counted in _PERCENTILES.items():
+        least, most = f"min_{counted}_percentile", f"max_{counted}_percentile"
+        low, high = _number(least, others.pop(least, "0")), _number(most, others.pop(most, "1"))
+        if not 0 <= low < high <= 1:
+            raise AwsError(
+                INVALID_INPUT,
+                f"{least} must be below {most}, and both 0 to 1, not {low:g} and {high:g}",
+            )
+        found[field] = (low, high)
+    return found, others
 
 
 def _number(name: str, text: str) -> float:
@@ -188,7 +204,7 @@ def describe_algorithm(_services: AwsServices, members: Members) -> Answer:
 
 
 def describe_feature_transformation(_services: AwsServices, members: Members) -> Answer:
-    """Describes the one transformation, which leaves nothing out and has no parameters."""
+    """Describes the one transformation, which leaves nothing out but by percentiles."""
     arn = members["featureTransformationArn"]
     name = public_name(arn, "feature-transformation")
     if name != _TRANSFORMATION:

@@ -5,9 +5,17 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.aws.arn import public_arn
+from pawsonalize.aws.arn import public_arn, public_name
 from pawsonalize.aws.protocol import IN_USE, INVALID_INPUT, AwsError
-from pawsonalize.aws.recipes import WITHOUT_EFFECT, hyperparameters, recipe_arn, recipe_of
+from pawsonalize.aws.recipes import (
+    AWS_RECIPES,
+    SEGMENTATION,
+    WITHOUT_EFFECT,
+    hyperparameters,
+    percentiles,
+    recipe_arn,
+    recipe_of,
+)
 from pawsonalize.aws.resources import by_name, described, given_tags, operations_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.strict import check_interactions
@@ -41,6 +49,7 @@ _TRAINING, _INCREMENTAL = "trainingDataConfig", "performIncrementalUpdate"
 _TRANSFORMATION = "featureTransformationParameters"
 _AUTO_ML_RECIPE = "aws-user-personalization-v2"
 _DEFAULT_TRIALS = "20"
+_OF_SEGMENTS = "segment_"
 _WEEKLY = "rate(7 days)"
 
 
@@ -51,12 +60,13 @@ def create_solution(services: AwsServices, members: Members) -> Answer:
     config = members.get("solutionConfig", {})
     recipe, given = recipe_of(_recipe_wanted(members, config)).recipe, config.get(_TRAINING, {})
     without = columns_left_out(services, group.name, given)
+    settings, within = _settings(config)
     solution = Solution(
         name=members["name"],
         dataset_group=group.name,
         recipe=recipe,
-        settings=_settings(config),
-        selection=msgspec.structs.replace(_selection(members, config), without=without),
+        settings=settings,
+        selection=msgspec.structs.replace(_selection(members, config), without=without, **within),
         objective=_objective(services, group.name, recipe, config),
         tuning=_tuning(members),
         # AWS trains unless told otherwise; here a schedule, if nothing more, must say so.
@@ -80,7 +90,7 @@ def update_solution(services: AwsServices, members: Members) -> Answer:
         return msgspec.structs.replace(
             solution,
             selection=msgspec.structs.replace(
-                _selection({}, config), without=solution.selection.without
+                solution.selection, events=_selection({}, config).events
             )
             if "eventsConfig" in changes
             else solution.selection,
@@ -143,10 +153,21 @@ def get_solution_metrics(services: AwsServices, members: Members) -> Answer:
     version = services.resource(SolutionVersion, members["solutionVersionArn"])
     if version.status is not Status.ACTIVE:
         raise AwsError(IN_USE, f"solution version {version.name} is {version.status}: no metrics")
-    if not version.metrics:
+    if not (metrics := metrics_of(version)):
         why = version.unmeasured or "it was trained before versions were measured: train it again"
         raise AwsError(INVALID_INPUT, f"solution version {version.name} has no metrics: {why}")
-    return {"solutionVersionArn": services.arns.of(version), "metrics": version.metrics}
+    return {"solutionVersionArn": services.arns.of(version), "metrics": metrics}
+
+
+def metrics_of(version: SolutionVersion) -> Mapping[str, float]:
+    """Return the metrics that AWS answers for the type of the version's recipe."""
+    recipe = AWS_RECIPES.get(public_name(recipe_arn(version.recipe, version.extras), "recipe"))
+    of_segments = recipe is not None and recipe.kind == SEGMENTATION
+    return {
+        name.removeprefix(_OF_SEGMENTS): value
+        for name, value in version.metrics.items()
+        if name.startswith(_OF_SEGMENTS) is of_segments
+    }
 
 
 def _version_shown(services: AwsServices, version: SolutionVersion) -> Answer:
@@ -187,10 +208,14 @@ def _version_fields(services: AwsServices, members: Members) -> Values:
     }
 
 
-def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    if unknown := hyperparameters(config.get(_TRANSFORMATION, {})):
+def _settings(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return our settings, and the selection's percentiles."""
+    transformation, settings = config.get(_TRANSFORMATION, {}), "algorithmHyperParameters"
+    if unknown := hyperparameters(percentiles(transformation)[1]):
         raise AwsError(INVALID_INPUT, f"{_TRANSFORMATION}: there is no {next(iter(unknown))}")
-    return hyperparameters(config.get("algorithmHyperParameters", {}))
+    # Percentiles are taken from either, as both maps name hyperparameters.
+    within, others = percentiles({**transformation, **config.get(settings, {})})
+    return hyperparameters(others), within
 
 
 def columns_left_out(

@@ -183,6 +183,27 @@ def judge(ranker: Ranker, targets: Sequence[Ints]) -> Judgement:
     return Judgement(Placements.of(placed), tuple(best), tuple(best_scores))
 
 
+def segment_metrics(scores: NDArray[np.floating], chose: NDArray[np.bool_]) -> dict[str, float]:
+    """Metrics of segments of users, one for each item; both arrays have shape (items, users).
+
+    A segment has the best hundredth of the users, rounded up, of at most 2,500. `…hit` is the mean
+    number of its users who chose the item, `…recall` their mean share of all who did, `…coverage`
+    the share of users who are in any. Source: Amazon Personalize, "Evaluating a solution version
+    with metrics".
+    """
+    if not len(scores):
+        return {}
+    segments = judge(lambda item: scores[item], [np.flatnonzero(row) for row in chose])
+    users = scores.shape[1]
+    size = -(-users // 100)
+    hits = precision(segments.placements, size) * size
+    return {
+        "segment_hit": float(hits.mean()),
+        "segment_recall": float((hits / chose.sum(axis=1)).mean()),
+        "segment_coverage": coverage((best[:size] for best in segments.best), users),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Bin:
     """Pairs of about the same score: how many, their mean score, and how many came true."""

@@ -76,12 +76,15 @@ class TrainingSelection(msgspec.Struct, frozen=True):
     """The events of the log that a solution trains on, and the columns.
 
     If `events` lists types, others are left out. `max_age_days` counts back from `as_of`. Columns
-    in `without`, such as `Items.GENRE`, are left out.
+    in `without`, such as `Items.GENRE`, are left out. So are events of users, and those of items,
+    that have fewer or more of these events than the percentiles.
     """
 
     events: tuple[EventParameters, ...] = ()
     max_age_days: Annotated[float, Meta(gt=0)] | None = None
     without: tuple[str, ...] = ()
+    user_percentiles: tuple[float, float] = (0.0, 1.0)
+    item_percentiles: tuple[float, float] = (0.0, 1.0)
 
 
 class Objective(msgspec.Struct, frozen=True):

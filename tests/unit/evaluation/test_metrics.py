@@ -22,6 +22,7 @@ from pawsonalize.evaluation.metrics import (
     normalized_discounted_cumulative_gain,
     place,
     precision,
+    segment_metrics,
 )
 
 
@@ -43,6 +44,19 @@ def test_hits_at_ranks_2_and_5_of_5_are_worth_what_amazon_documents() -> None:
 def test_first_hits_at_ranks_4_2_and_6_are_worth_what_amazon_documents() -> None:
     found = mean_reciprocal_rank(hits([4], [2], [6, 9]), 25)
     assert found.mean() == pytest.approx(0.3056, abs=5e-5)
+
+
+def test_segments_count_the_best_hundredth_of_users_and_ties_by_their_chance() -> None:
+    scores = np.array([[0.9, 0.1, 0.5, 0.0], [0.2, 0.2, 0.1, -np.inf]])
+    chose = np.array([[1, 0, 1, 0], [1, 0, 0, 1]], np.bool_)
+    # The first item's one user is one of two who chose it, the second's is so in half of all cases.
+    assert segment_metrics(scores, chose) == {
+        "segment_hit": pytest.approx((1 + 1 / 2) / 2),
+        "segment_recall": pytest.approx((1 / 2 + 1 / 4) / 2),
+        "segment_coverage": 1 / 4,
+    }
+    many = np.arange(250.0)[None]  # three users are a hundredth
+    assert segment_metrics(many, many > 245)["segment_hit"] == pytest.approx(3)
 
 
 def test_metrics_have_the_names_of_the_personalize_api() -> None:

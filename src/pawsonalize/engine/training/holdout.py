@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pawsonalize import recipes
 from pawsonalize.engine.serving.context import build_context
 from pawsonalize.evaluation import splits
-from pawsonalize.evaluation.metrics import Judgement, Ranker, judge
+from pawsonalize.evaluation.metrics import Judgement, Ranker, judge, segment_metrics
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.data import TrainingData
@@ -188,6 +188,28 @@ def only_available(
 ) -> NDArray[np.floating]:
     """The candidates' scores, -inf for groups without available animals."""
     return scores if availability is None else np.where(availability > 0, scores, -np.inf)
+
+
+_SEGMENTS = 500  # items that are asked for their users; of more, so many are drawn
+
+
+def judge_segments(
+    holdout: Holdout, model: Model, seed: int
+) -> tuple[Judgement, Mapping[str, float]]:
+    """Give the model all test cases; return the metrics of segments of their users as well."""
+    items = np.setdiff1d(np.concatenate(holdout.targets), [-1])
+    if len(items) > _SEGMENTS:
+        items = np.random.default_rng(seed).choice(items, _SEGMENTS, replace=False)
+    ranker, rows = holdout.ranker(model), []
+
+    def scores_of(user: int) -> NDArray[np.floating]:
+        scores = ranker(user)
+        rows.append(scores[items])  # of large catalogues not all scores fit into memory
+        return scores
+
+    judgement = judge(scores_of, holdout.targets)
+    chose = [np.isin(items, targets) for targets in holdout.targets]
+    return judgement, segment_metrics(np.stack(rows, axis=1), np.stack(chose, axis=1))
 
 
 def slices_of(holdout: Holdout) -> list[splits.Slice]:

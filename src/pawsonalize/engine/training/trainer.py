@@ -17,7 +17,7 @@ from pawsonalize.domain.errors import NotFound, StorageUnavailable, reason_of
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.serving.served import RemoteCampaign
-from pawsonalize.engine.training.holdout import SplitName, hold_out, item_births
+from pawsonalize.engine.training.holdout import SplitName, hold_out, item_births, judge_segments
 from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
 from pawsonalize.engine.training.refresh import data_of_rows, refresh_model
 from pawsonalize.engine.training.solutions import trained_settings
@@ -27,7 +27,7 @@ from pawsonalize.evaluation.metrics import METRICS, coverage
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import Progress, Solution, SolutionVersion, TrainingMode
-from pawsonalize.recipes import POPULARITY_COUNT
+from pawsonalize.recipes import POPULARITY_COUNT, USER_PERSONALIZATION
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
@@ -94,10 +94,14 @@ def held_out_metrics(
         return HeldOutMetrics(
             {}, "nothing is left to train on when a user is held out: there are too few"
         )
-    judgement = holdout.judge(recipe.fit(holdout.training, settings, seed))
+    model = recipe.fit(holdout.training, settings, seed)
+    judgement, of_segments = judge_segments(holdout, model, seed)
     means = judgement.values().mean(axis=0).tolist()
     covered = coverage(judgement.best, len(holdout.training.item_ids))
-    return HeldOutMetrics({"coverage": covered, **dict(zip(METRICS, means, strict=True))})
+    metrics = {"coverage": covered, **dict(zip(METRICS, means, strict=True))}
+    if recipe.name == USER_PERSONALIZATION:  # segments are made by it alone
+        metrics |= of_segments
+    return HeldOutMetrics(metrics)
 
 
 _REPORT_SECONDS = 1.0

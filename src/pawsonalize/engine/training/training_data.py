@@ -207,6 +207,21 @@ def stays_of(catalogue: Catalogue, as_of: int, items: NameCodes) -> StayColumns:
     return StayColumns(columns[0].astype(np.int32), columns[1], columns[2])
 
 
+def within(counts: NDArray[np.integer], percentiles: tuple[float, float]) -> NDArray[np.bool_]:
+    """True for each count within the percentiles of those above 0.
+
+    At each end at most that share is left out, and equal counts stay together.
+    """
+    some = counts[counts > 0]
+    if not len(some):
+        return counts > 0
+    low, high = percentiles
+    # Negated, so that both ends round towards keeping: of four users, 0.99 leaves none out.
+    least = -np.quantile(-some, 1 - low, method="inverted_cdf")
+    most = np.quantile(some, high, method="inverted_cdf")
+    return np.asarray((counts >= least) & (counts <= most), np.bool_)
+
+
 class _Columns:
     """Rows of the log, gathered as columns of codes."""
 
@@ -269,14 +284,18 @@ class _Columns:
     def data(self) -> tuple[TrainingData, NDArray[np.intp]]:
         """The data, and for each row its place among the added ones."""
         user, item, event_type, time, value = (np.asarray(column) for column in self._columns)
+        of_user = within(np.bincount(user), self._selection.user_percentiles)
+        of_item = within(np.bincount(item), self._selection.item_percentiles)
+        kept = np.flatnonzero(of_user[user] & of_item[item])
         names = self._users if self._digested else map(digest, self._users)
         numbers = list(map(digest_number, names))
         # Users are in the order of their digests, which is the same on every machine.
-        ranks = np.empty(len(numbers), np.int32)
+        ranks = np.full(len(numbers), -1, np.int32)
         by_digest = np.argsort(np.array(numbers, np.int64), kind="stable")
-        ranks[by_digest] = np.arange(len(numbers), dtype=np.int32)
+        by_digest = by_digest[np.isin(by_digest, user[kept])]
+        ranks[by_digest] = np.arange(len(by_digest), dtype=np.int32)
         user = ranks[user]
-        order = np.lexsort((time, user))
+        order = kept[np.lexsort((time[kept], user[kept]))]
         # Before the names are read: stays may name items that no event has.
         stays = stays_of(self._catalogue, self._as_of, self._items)
         item_ids = tuple(self._items)
@@ -286,7 +305,7 @@ class _Columns:
             event_type=event_type[order],
             value=value[order],
             time=time[order],
-            n_users=len(self._users),
+            n_users=len(by_digest),
             item_ids=item_ids,
             event_types=tuple(self._types),
             attributes=item_attributes(item_ids, self._catalogue),
@@ -308,7 +327,7 @@ class _Columns:
             key = events.visitor_key(user.user_id, None)
             number = self._users.get(digest(key) if self._digested else key)
             own = tuple(self._reader.of_user(user.attributes))
-            if own and number is not None:
+            if own and number is not None and ranks[number] >= 0:
                 found[int(ranks[number])] = own
         return found
 

@@ -16,7 +16,12 @@ from pawsonalize.domain.events import DISLIKE, RETURN, EventTypes, plain_spellin
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import FacetReader, item_attributes
 from pawsonalize.engine.training.kept_rows import NameCodes
-from pawsonalize.engine.training.training_data import event_facet_columns, stays_of, type_code
+from pawsonalize.engine.training.training_data import (
+    event_facet_columns,
+    stays_of,
+    type_code,
+    within,
+)
 from pawsonalize.kinds.solutions import TrainingSelection
 from pawsonalize.recipes.data import Facet, FacetColumn, Facets, Returned, TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
@@ -183,6 +188,7 @@ class LogParts:
         count = max(1, -(-rows * _BYTES_PER_ROW // (megabytes * 1_000_000)))
         files = [folder / f"{number}.rows" for number in range(count)]
         split = _Split(source, selection, types, files)
+        _keep_within(files, selection, len(split.items))
         kinds, items = NameCodes(), NameCodes()
         kind, item = np.zeros(len(split.types), np.int16), np.zeros(len(split.items), np.int32)
         for name, code in split.types.in_order():
@@ -246,6 +252,24 @@ class LogParts:
             n_users=int(first.sum()),
             facets=facets or self.whole.facets,
         )
+
+
+def _keep_within(files: Sequence[Path], selection: TrainingSelection, n_items: int) -> None:
+    """Leave rows out by the selection's percentiles, which are of the users of all parts."""
+    if selection.user_percentiles == selection.item_percentiles == (0.0, 1.0):
+        return
+    lengths, times = [], np.zeros(n_items, np.int64)
+    for file in files:
+        rows = np.fromfile(file, _ROW)
+        lengths.append(np.unique(rows["visitor"], return_counts=True)[1])
+        times += np.bincount(rows["item"], minlength=n_items)
+    of_item = within(times, selection.item_percentiles)
+    of_users = within(np.concatenate(lengths), selection.user_percentiles)
+    ends = np.cumsum(list(map(len, lengths)))
+    for file, of_user in zip(files, np.split(of_users, ends[:-1]), strict=True):
+        rows = np.fromfile(file, _ROW)
+        user = np.unique(rows["visitor"], return_inverse=True)[1]
+        rows[of_user[user] & of_item[rows["item"]]].tofile(file)
 
 
 @dataclass(frozen=True, slots=True)

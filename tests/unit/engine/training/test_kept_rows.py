@@ -31,6 +31,7 @@ SELECTIONS = (
     TrainingSelection(),
     TrainingSelection(max_age_days=20),
     TrainingSelection((EventParameters("view"), EventParameters("rated", value_threshold=2.5))),
+    TrainingSelection(user_percentiles=(0.3, 0.8), item_percentiles=(0.2, 0.9)),
 )
 # Late events, future ones, anonymous ones of sessions that are bound before, then or later.
 visits = st.fixed_dictionaries(

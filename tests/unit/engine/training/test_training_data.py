@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
-from pawsonalize.engine.training.training_data import marked_training_data, training_data
+from pawsonalize.engine.training.training_data import marked_training_data, training_data, within
 from pawsonalize.kinds.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
@@ -246,6 +246,36 @@ def test_columns_that_a_solution_leaves_out_are_not_there_to_learn_from(
     assert described(data) == [[("GENRES", "Crime")]]
     assert facets(data) == [{"user.KIDS": "yes"}]
     assert facets(read(log, catalogue))[0].keys() > facets(data)[0].keys()
+
+
+def test_of_counts_at_most_the_share_outside_the_percentiles_is_left_out() -> None:
+    counts = np.arange(101)  # 0 is of nobody
+    kept = np.flatnonzero(within(counts, (0.05, 0.95)))
+    assert (kept[0], kept[-1]) == (6, 95)
+    assert within(np.array([1, 2, 3, 4]), (0.0, 0.99)).all()
+    assert within(np.array([1, 1, 1, 9]), (0.5, 1.0)).all()  # equal ones stay together
+    assert within(np.zeros(0, np.int64), (0.1, 0.9)).size == 0
+
+
+def test_users_and_items_outside_the_percentiles_are_not_learned_from(
+    log: EventLog, catalogue: Catalogue
+) -> None:
+    catalogue.put_users([User("robot", {"KIDS": "yes"}), User("u1", {"KIDS": "no"})])
+    seen = [("robot", "b")] * 9 + [(f"u{n}", "a") for n in range(3) for _ in range(2)]
+    seen += [("u1", "rare"), ("once", "a")]
+    log.append([event(f"{n}", user=user, item=item, at=n) for n, (user, item) in enumerate(seen)])
+
+    def chosen(selection: TrainingSelection) -> TrainingData:
+        return training_data(log, catalogue, through=log.head(), as_of=T0 + 99, selection=selection)
+
+    data = chosen(TrainingSelection(user_percentiles=(0.2, 0.8)))  # of five users
+    assert sorted(np.bincount(data.user).tolist()) == [2, 2, 3]
+    assert data.n_users == 3
+    assert {tuple(one.values()) for one in facets(data)} == {(), ("no",)}
+    assert set(data.item_ids) == {"a", "b", "rare"}  # they may still be recommended
+    left = chosen(TrainingSelection(item_percentiles=(0.4, 1.0)))  # of three items
+    assert [left.item_ids[item] for item in np.unique(left.item)] == ["b", "a"]
+    assert left.n_users == 5
 
 
 def test_the_distance_of_an_event_is_known_from_the_next_one_on(

@@ -7,6 +7,7 @@ from pawsonalize.engine.training.evaluator import EvaluationOrder, evaluate_data
 from pawsonalize.engine.training.holdout import SplitName
 from pawsonalize.engine.training.trainer import held_out_metrics
 from pawsonalize.recipes.popularity_count import PopularityCount
+from pawsonalize.recipes.user_personalization import UserPersonalization
 from tests.recipe_data import NOW, training_data
 from tests.unit.engine.training.evaluating.test_evaluator import ranker, walks
 
@@ -21,6 +22,19 @@ def test_they_are_those_of_an_evaluation_on_amazons_split() -> None:
     assert metrics["coverage"] == report.coverage
     for name, measured in report.metrics.items():
         assert metrics[name] == pytest.approx(measured.mean)
+
+
+def test_those_of_user_personalization_tell_of_segments_of_the_test_users_too() -> None:
+    # Ten sorts of users, who come back to their own item: the best user of an item has chosen it.
+    data = training_data(
+        (f"u{user}", f"2-B{user % 10}-1-1", NOW - at) for user in range(100) for at in (2, 1)
+    )
+    recipe = UserPersonalization()
+    born = np.zeros(len(data.item_ids), np.int64)
+    metrics = held_out_metrics(data, born, recipe, recipe.settings(learn=False), 3).metrics
+    assert metrics["segment_hit"] == pytest.approx(1)
+    assert 0 < metrics["segment_recall"] <= 1
+    assert metrics["segment_coverage"] > 0
 
 
 @pytest.mark.parametrize(
