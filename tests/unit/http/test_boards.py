@@ -230,6 +230,8 @@ def test_an_answer_says_whether_a_board_is_worth_its_place(client: TestClient) -
         board, ids = board_of(client, "new")
         pick(client, board, "new", ids[0])
     assert not asks("new"), "three are enough"
+    general = client.post("/v1/recommendations", json={"of": "animals"})
+    assert general.headers["Pawsonalize-Ask"] == "false", "nobody could be known by it"
 
 
 def test_a_board_that_is_not_worth_its_place_is_not_given(client: TestClient) -> None:

@@ -9,7 +9,7 @@ from typing import IO, Any
 import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Event
+from pawsonalize.domain.events import NOTHING, Event
 from pawsonalize.domain.filters import number_text
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.times import SECOND
@@ -73,7 +73,8 @@ def _events(log: EventLog, group: str, mode: IngestionMode) -> Iterator[Event]:
     for logged in log.read_all(0, log.head()):
         imported = logged.event.event_id.startswith(IMPORTED)
         wanted = mode is IngestionMode.ALL or imported is (mode is IngestionMode.BULK)
-        if logged.event.dataset_group == group and wanted:
+        # "None of these" has no item, and no other importer could take it.
+        if logged.event.dataset_group == group and wanted and logged.event.item_id != NOTHING:
             yield logged.event
 
 

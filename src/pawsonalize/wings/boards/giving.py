@@ -4,11 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pawsonalize.engine.serving.animals.answer import (
-    AnimalsAnswer,
-    places_in_order,
-    standings_of,
-)
+from pawsonalize.engine.serving.animals.answer import AnimalsAnswer, places_in_order
 from pawsonalize.engine.serving.animals.available import Slots
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
@@ -28,7 +24,8 @@ def give_board(
     With `if_worth`, a board that is not worth its place has no animals, and is not logged.
     """
     name = query.recommendation_id or new_recommendation_id(query.now)
-    query = replace(individuals.runtime.with_user(query), recommendation_id=name)
+    query = individuals.runtime.with_user(query)
+    query = replace(query, recommendation_id=name, explain=False)
     groups = individuals.runtime.score_groups(query)
     share = individuals.settings.group_affinity
     with individuals.weighing(query, groups, share) as weighing:
@@ -40,8 +37,7 @@ def give_board(
         scores = np.exp(weighed.utilities - weighing.bound)
         drawn = Explored(tuple(slots.tolist()), (False,) * len(ids), tuple(chances.tolist()))
         places = places_in_order(weighing, weighed, ids, scores, drawn)
-        standings = standings_of(weighing, weighed) if query.explain else []
-    return individuals.answer(BOARD, query, groups, places, standings)
+    return individuals.answer(BOARD, query, groups, places, [])
 
 
 def choose_board(weighing: Weighing, size: int, seed: str) -> tuple[Slots, Floats]:

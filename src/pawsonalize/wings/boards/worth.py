@@ -1,10 +1,8 @@
 """Rule that says when a board is worth its place."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals.available import Slots
 from pawsonalize.engine.serving.animals.utility import Weighing
@@ -16,8 +14,8 @@ from pawsonalize.wings.boards import BoardSettings
 VISIT = HOUR
 MOST_LEFT = 3  # boards left alone among the visitor's newest answers: it is not to their taste
 WORTH = 0.7
-"""Least variance of log-odds that is left. One tap out of six tells about a seventh of it (0.1, so
-0.3 log-odds): less than that is not worth a screen."""
+"""Least variance of log-odds that is left. One tap out of six tells about a tenth of it, so it
+moves the order by less than 0.3: that is not worth a screen."""
 
 
 class BoardRule:
@@ -28,6 +26,8 @@ class BoardRule:
 
     def __call__(self, weighing: Weighing, slots: Slots, query: Query) -> bool:
         """True if few boards were answered, none waits, and much is left to know of the page."""
+        if query.visitor == Visitor():  # nobody could be known by it
+            return False
         boards = weighing.personal.boards
         if len(boards.picked) >= self._most or len(boards.left) >= MOST_LEFT or not len(slots):
             return False
@@ -42,12 +42,9 @@ def _waits(board: Impression, query: Query) -> bool:
     return board.as_of >= query.at - VISIT or (session is not None and board.session_id == session)
 
 
-@contextmanager
-def started(
-    settings: Settings, _adapters: Adapters, _services: Services
-) -> Iterator[BoardSettings]:
+def started(settings: Settings, _adapters: Adapters, _services: Services) -> BoardSettings:
     """Share the settings with the wing's operations."""
-    yield settings.part(BoardSettings)
+    return settings.part(BoardSettings)
 
 
 def rule(settings: Settings) -> BoardRule:
