@@ -161,6 +161,8 @@ def get_solution_metrics(services: AwsServices, members: Members) -> Answer:
 
 def metrics_of(version: SolutionVersion) -> Mapping[str, float]:
     """Return the metrics that AWS answers for the type of the version's recipe."""
+    if version.remote is not None:  # then they are AWS's own
+        return version.metrics
     recipe = AWS_RECIPES.get(public_name(recipe_arn(version.recipe, version.extras), "recipe"))
     of_segments = recipe is not None and recipe.kind == SEGMENTATION
     return {

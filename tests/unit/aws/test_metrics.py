@@ -9,7 +9,7 @@ from pawsonalize.recipes import USER_PERSONALIZATION
 def test_those_of_segments_are_of_affinity_recipes_and_the_others_of_the_others() -> None:
     metrics = {"coverage": 0.1, "precision_at_5": 0.2, "segment_coverage": 0.3, "segment_hit": 2.0}
 
-    def answered(recipe: str) -> dict[str, float]:
+    def answered(recipe: str, remote: str | None = None) -> dict[str, float]:
         extras = {"recipeArn": public_arn("recipe", recipe)}
         version = SolutionVersion(
             name="v",
@@ -17,6 +17,7 @@ def test_those_of_segments_are_of_affinity_recipes_and_the_others_of_the_others(
             recipe=USER_PERSONALIZATION,
             cut=Cut(0, 0),
             metrics=metrics,
+            remote=remote,
             extras=extras,
         )
         return dict(metrics_of(version))
@@ -27,3 +28,4 @@ def test_those_of_segments_are_of_affinity_recipes_and_the_others_of_the_others(
     of_items = {"coverage": 0.1, "precision_at_5": 0.2}
     assert answered("aws-user-personalization") == of_items
     assert answered("aws-vod-top-picks") == of_items
+    assert answered("aws-item-affinity", remote="AWS's version") == metrics
