@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from pawsonalize.wing import Wing
 
+BOARDS_READ = 6  # as `engine.serving.animals.boards` has it, which takes long to import
 LEAST, MOST = 4, 12
 
 
@@ -15,7 +16,7 @@ class BoardSettings(msgspec.Struct, frozen=True):
 
     board_size: Annotated[int, Meta(ge=LEAST, le=MOST)] = 6
     """Animals of a board where the request says nothing, 4 to 12."""
-    boards_per_visitor: Annotated[int, Meta(ge=0)] = 3
+    boards_per_visitor: Annotated[int, Meta(ge=0, le=BOARDS_READ)] = 3
     """With so many answered boards of a visitor, no answer asks for another; 0: none ever does."""
 
 

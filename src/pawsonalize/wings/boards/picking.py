@@ -59,10 +59,14 @@ class PickDoor:
         sent = list(_events(board, places, picks))
         return unpack(msgspec.json.encode(sent))
 
-    def _board(self, picks: Picks) -> Impression:
+    def find(self, picks: Picks) -> Impression | None:
+        """The answer of that id as far as it is known here by now."""
         waiting = self.given.waiting_of(picks.visitor)
-        board = next((one for one in waiting if one.recommendation_id == picks.board_id), None)
-        board = board or self.pages.table.get(picks.board_id)
+        answer = next((one for one in waiting if one.recommendation_id == picks.board_id), None)
+        return answer or self.pages.table.get(picks.board_id)
+
+    def _board(self, picks: Picks) -> Impression:
+        board = self.find(picks)
         if board is None or board.question != BOARD:
             raise NotFound(
                 f"there is no board {picks.board_id}: send the boardId that POST /v1/boards gave"
