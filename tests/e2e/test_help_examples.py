@@ -95,6 +95,7 @@ FIRST = {
 RUNNING = {"serve", "demo", "animals watch", "health"}
 BY_PROCESSES = ("retrain", "runs watch", "runs cancel", "train")
 WITH_A_BROKER = {"consume", "events send"}
+BETWEEN_TWO = {"leave"}  # run by tests/wire/test_leaving.py
 
 
 def examples() -> dict[str, str]:
@@ -227,7 +228,7 @@ def begin(words: str) -> str:
         return adapters.runs.begin(Trigger.COMMAND, clock.now()).run_id
 
 
-@pytest.mark.parametrize("words", sorted(EXAMPLES.keys() - RUNNING - WITH_A_BROKER))
+@pytest.mark.parametrize("words", sorted(EXAMPLES.keys() - RUNNING - WITH_A_BROKER - BETWEEN_TWO))
 def test_the_example_runs(words: str, place: Callable[[str], str]) -> None:
     example = EXAMPLES[words]
     if words in {"runs show", "runs watch", "runs cancel", "solution-versions stop"}:

@@ -88,8 +88,8 @@ def test_the_aws_cli_calls_all_three_services(environment: Mapping[str, str]) ->
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout or "null")
 
-    (group,) = aws("personalize", "list-dataset-groups")["datasetGroups"]
-    assert group["datasetGroupArn"] == GROUP
+    described = aws("personalize", "describe-dataset-group", "--dataset-group-arn", GROUP)
+    assert described["datasetGroup"]["datasetGroupArn"] == GROUP
     question = ("personalize-runtime", "get-recommendations", "--campaign-arn", CAMPAIGN)
     before = aws(*question, "--user-id", "another visitor")["itemList"]
     event = {"eventType": "view", "itemId": CATS[0], "sentAt": clock.now() // 1000}

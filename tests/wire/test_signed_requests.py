@@ -59,7 +59,8 @@ def refused(call: Any, **asked: Any) -> tuple[str, int]:
 def test_a_key_of_all_scopes_calls_all_three_services(wire: Wire, keys: AccessKeys) -> None:
     key, secret = keys.create(list(Scope), "", clock.now())
     personalize = client(wire, "personalize", key.name, secret)
-    assert personalize.list_dataset_groups()["datasetGroups"]
+    group = CAMPAIGN.partition(":campaign/")[0] + ":dataset-group/pawsonalize"
+    assert personalize.describe_dataset_group(datasetGroupArn=group)["datasetGroup"]
     events = client(wire, "personalize-events", key.name, secret)
     event = {"eventType": "view", "itemId": "2-Pug-1-1", "sentAt": clock.now() // 1000}
     events.put_events(trackingId="pawsonalize", sessionId="ä session", eventList=[event])

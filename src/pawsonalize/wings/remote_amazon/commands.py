@@ -59,7 +59,7 @@ def leave(
             print(line)
     except (BotoCoreError, ClientError) as error:
         raise InvalidInput(
-            f"the copy ended here: {error}. Correct it, then run it again"
+            f"the copy ended here: {str(error).rstrip('.')}. Correct it, then run it again"
         ) from error
 
 
