@@ -97,6 +97,27 @@ class Drawn:
             dice.random(size),
         )
 
+    def picks(self, session: Session, board: Ints, whim: Floats) -> tuple[int, ...] | None:
+        """The places that are picked of a board, best first; None if it is left alone.
+
+        Picks are by Plackett and Luce, with an average animal for "none of these".
+        """
+        market = self.market
+        answers = np.random.default_rng((self.seed, 7, session.visitor)).random() < market.answers
+        if session.is_bot or not answers:
+            return None
+        noise = np.random.default_rng((self.seed, 8, session.number)).gumbel(
+            0, market.noise, len(self.animals) + 1
+        )
+        likes = self.expected(session.visitor, board) + whim[board] + noise[board]
+        best = np.argsort(-likes)[: market.taps]
+        return tuple(best[likes[best] > self.usual + noise[-1]].tolist())
+
+    @cached_property
+    def usual(self) -> float:
+        """What an average visitor makes of an average animal."""
+        return float(self._crowd().mean())
+
     @cached_property
     def opening(self) -> float:
         """The log-odds at which an average visitor opens an average animal."""

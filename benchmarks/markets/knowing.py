@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from benchmarks.markets.draw import Drawn, Floats, Ints, looks
-from benchmarks.markets.play import Ask, Shown
+from benchmarks.markets.play import Ask, Picked, Shown
 from benchmarks.markets.rivals import Scoring, key_of
 from pawsonalize.recipes.choices.effects import looked_at
 from pawsonalize.recipes.choices.own_effects import (
@@ -16,11 +16,15 @@ from pawsonalize.recipes.choices.own_effects import (
     Watched,
     animal_effects,
     visitor_effects,
+    visitor_posterior,
 )
+from pawsonalize.recipes.choices.picks import AnsweredBoard, PickScale
+from pawsonalize.wings.boards.choosing import draw_board
 
 _TRAITS = ("family", "size", "age", "colour")
 _AS_USUAL = 0.01  # a variance where visitors do not differ
 _PAGES = 60  # of a visitor's newest
+_BOARDS = 3  # to a visitor
 _COMMON = 0.5
 """The weight of what everybody likes: of 0, 0.25, 0.5 and 1 the best. Favourites leave anyway."""
 
@@ -32,13 +36,14 @@ class Informed(Scoring):
     It knows what distance costs, what everybody likes of size, age, family and photos, how much
     animals and visitors differ beyond that, how much each place is looked at, and who is a bot.
     From what is opened it learns what is liked of each animal, and by each visitor. It explores
-    nothing.
+    nothing. Of boards it knows how noisy answers are, and learns from them what visitors like.
     """
 
     counts: Floats = field(init=False)
     """Opened, looked at and expected, shape (3, animals): see `animal_effects`."""
     pages: dict[int, list[Shown]] = field(default_factory=dict)
     """By visitor."""
+    boards: dict[int, list[Picked]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         market, drawn = self.drawn.market, self.drawn
@@ -48,34 +53,81 @@ class Informed(Scoring):
         differ = {name: float((drawn.taste[name] ** 2).mean()) + _AS_USUAL for name in _TRAITS}
         self._variances = dict.fromkeys(VISITOR_VARIANCES, _AS_USUAL) | differ
         self._hidden = market.hidden**2 + _AS_USUAL
+        # The noise of an answer is Gumbel's and the whim's: as Gumbel noise of the same variance.
+        self._picks = PickScale(1 / np.hypot(market.noise, market.whim * 6**0.5 / np.pi), 0.0)
 
     def scores(self, ask: Ask, there: Ints) -> Floats:
-        opened, looked, expected = self.counts
-        own = animal_effects(opened, looked, expected, self._hidden)
-        everybody = self._usual + own
-        far = self._far(ask.session.visitor)
+        everybody, far = self._everybody(), self._far(ask.session.visitor)
         return np.asarray((_COMMON * everybody + far + self._likes(ask, everybody + far))[there])
+
+    def _everybody(self) -> Floats:
+        opened, looked, expected = self.counts
+        return self._usual + animal_effects(opened, looked, expected, self._hidden)
 
     def _likes(self, ask: Ask, everybody: Floats) -> Floats:
         """What the visitor likes beyond what everybody from that home does, by animal."""
-        known, values = self.pages.get(key_of(ask), [])[-_PAGES:], self.drawn.values
         total = np.zeros(len(everybody))
-        if not known:
+        watched, boards = self._watched(ask, everybody), self._answered(ask, everybody)
+        if not len(watched.opened) and not boards:
             return total
-        animals = np.concatenate([one.page for one in known])
-        place = np.concatenate([np.arange(len(one.page)) for one in known])
-        same = np.zeros(len(animals), np.int64)  # species and breeds, which nobody here likes
-        watched = Watched(
-            np.array([same, same, *(values[name][animals] for name in _TRAITS)]),
+        found = visitor_effects(watched, self._variances, boards, self._picks)
+        for row, name in enumerate(_TRAITS, start=2):
+            values = self.drawn.values[name]
+            total += found.of(row, int(values.max()) + 1)[values]
+        return total
+
+    def _watched(self, ask: Ask, everybody: Floats) -> Watched:
+        known = self.pages.get(key_of(ask), [])[-_PAGES:]
+        nobody, not_opened = np.empty(0, np.int64), np.empty(0, np.bool_)
+        animals = np.concatenate([nobody, *(one.page for one in known)])
+        place = np.concatenate([nobody, *(np.arange(len(one.page)) for one in known)])
+        return Watched(
+            self._traits(animals),
             np.zeros(len(animals)),
             self.drawn.opening + everybody[animals],
             self._attention[place],
-            np.concatenate([one.opened for one in known]),
+            np.concatenate([not_opened, *(one.opened for one in known)]),
         )
-        found = visitor_effects(watched, self._variances)
-        for row, name in enumerate(_TRAITS, start=2):
-            total += found.of(row, int(values[name].max()) + 1)[values[name]]
-        return total
+
+    def _answered(self, ask: Ask, everybody: Floats) -> list[AnsweredBoard]:
+        return [
+            AnsweredBoard(
+                self._traits(one.board),
+                np.zeros(len(one.board)),
+                everybody[one.board] - self.drawn.usual,
+                one.picks,
+            )
+            for one in self.boards.get(key_of(ask), [])
+            if one.picks is not None
+        ]
+
+    def _traits(self, animals: Ints) -> Ints:
+        same = np.zeros(len(animals), np.int64)  # species and breeds, which nobody here likes
+        return np.array([same, same, *(self.drawn.values[name][animals] for name in _TRAITS)])
+
+    def board(self, ask: Ask, size: int) -> Ints:
+        """Those that tell most, by the service's own choice, of all that are there."""
+        visitor, known = ask.session.visitor, self.boards.get(key_of(ask), [])
+        there = ask.there[~self.drawn.refused(visitor, ask.there)]
+        if len(known) >= _BOARDS or len(there) < size:
+            return there[:0]
+        everybody = self._everybody() + self._far(visitor)
+        posterior = visitor_posterior(
+            self._watched(ask, everybody),
+            self._variances,
+            self._answered(ask, everybody),
+            self._picks,
+            (self._traits(there), np.zeros(len(there))),
+        )
+        odds = everybody[there] + posterior.mean
+        rows = np.arange(len(there))
+        dice = np.random.default_rng((self.drawn.seed, 9, ask.session.number))
+        samples = np.tile(rows, (size, 1))
+        found = draw_board(posterior, odds, rows, samples, self._picks.scale, dice)
+        return there[[row for row, _ in found]]
+
+    def hear_picks(self, picked: Picked) -> None:
+        self.boards.setdefault(key_of(picked.ask), []).append(picked)
 
     def _far(self, visitor: int) -> Floats:
         return np.asarray(-self.drawn.market.far * self.drawn.kilometres[visitor] / 100)

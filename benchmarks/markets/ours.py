@@ -17,10 +17,19 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.markets.draw import Drawn, Ints
-from benchmarks.markets.play import Ask, Shown
+from benchmarks.markets.play import Ask, Picked, Shown
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import ServingParts, follow_campaign
-from pawsonalize.domain.events import ADOPTION, INQUIRY, VIEW, Event, Visitor
+from pawsonalize.domain.events import (
+    ADOPTION,
+    INQUIRY,
+    NO_PICK,
+    NOTHING,
+    PICK,
+    VIEW,
+    Event,
+    Visitor,
+)
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
@@ -31,6 +40,7 @@ from pawsonalize.engine.serving.served import Fixed
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, load_settings
+from pawsonalize.wings.boards.giving import give_board
 
 
 @dataclass
@@ -47,6 +57,7 @@ class Ours:
     _refreshed: int = 0
     _counted: int = 0
     _answer: str = ""
+    _board: str = ""
     _query: Query | None = None
     _session: int = -1
     _shown: set[str] = field(default_factory=set)
@@ -70,8 +81,57 @@ class Ours:
 
     def page(self, ask: Ask, size: int) -> Ints:
         """What the service answers."""
+        self._query = self._asked(ask, ask.at, size)
+        answer = self.engine.individuals.recommend(self._query)
+        self._answer = answer.recommendation_id
+        page = [place.animal_ids[0] for place in answer.places]
+        self._shown.update(page)
+        return np.array([self._at[one] for one in page], np.int64)
+
+    def board(self, ask: Ask, size: int) -> Ints:
+        """The board that the service gives, where its answer says that one is worth its place."""
+        query = self._asked(ask, ask.at - 2 * SECOND, self.drawn.market.page)
+        unseen = self.engine.individuals.with_runtime(self.engine.runtime, is_seen=False)
+        if not unseen.recommend(replace(query, recommendation_id=f"s{ask.session.number}")).asks:
+            return np.empty(0, np.int64)
+        answer = give_board(self.engine.individuals, query, size)
+        self._board = answer.recommendation_id
+        return np.array([self._at[place.animal_ids[0]] for place in answer.places], np.int64)
+
+    def hear_picks(self, picked: Picked) -> None:
+        """Send the picks as events."""
+        if picked.picks is None:
+            return
+        at = picked.ask.at - SECOND
+        board = [self._listed[one] for one in picked.board.tolist()]
+        answer = Event(
+            event_id=f"{self._board}-0",
+            user_id=_user(picked.ask),
+            session_id=f"s{picked.ask.session.number}",
+            event_type=NO_PICK,
+            item_id=NOTHING,
+            animal_id=NOTHING,
+            sent_at=at,
+            received_at=at,
+            recommendation_id=self._board,
+            impression=tuple(one.animal_id for one in board),
+        )
+        picks = [
+            replace(
+                answer,
+                event_id=f"{self._board}-{rank}",
+                event_type=PICK,
+                item_id=board[place].group_at(at).id,
+                animal_id=board[place].animal_id,
+                event_value=float(rank),
+            )
+            for rank, place in enumerate(picked.picks, start=1)
+        ]
+        self.adapters.log.append(picks or [answer])
+
+    def _asked(self, ask: Ask, at: int, size: int) -> Query:
         session = ask.session
-        self.now = ask.at
+        self.now = at
         self._keep_up()
         if session.number != self._session:
             self._session, self._shown = session.number, set()
@@ -84,14 +144,8 @@ class Ours:
             place=Place(*self.drawn.place[session.visitor].tolist()),
             denied=Denied(animals=frozenset(self._shown)),
         )
-        user = None if session.is_guest else f"v{session.visitor}"
-        visitor = Visitor(user, f"s{session.number}")
-        self._query = Query(visitor, ask.at, ask.at, eligibility=rules, limit=size)
-        answer = self.engine.individuals.recommend(self._query)
-        self._answer = answer.recommendation_id
-        page = [place.animal_ids[0] for place in answer.places]
-        self._shown.update(page)
-        return np.array([self._at[one] for one in page], np.int64)
+        visitor = Visitor(_user(ask), f"s{session.number}")
+        return Query(visitor, at, at, eligibility=rules, limit=size)
 
     def unexplored(self) -> Ints:
         """The newest page as it would be if nothing was explored; nobody is shown it."""
@@ -105,8 +159,6 @@ class Ours:
 
     def hear(self, shown: Shown) -> None:
         """Send what the visitor did as events."""
-        session = shown.ask.session
-        user = None if session.is_guest else f"v{session.visitor}"
         happened = [(place, VIEW, 1) for place in np.flatnonzero(shown.opened).tolist()]
         happened += [(place, INQUIRY, 2) for place in np.flatnonzero(shown.inquired).tolist()]
         if shown.adopted is not None:
@@ -119,8 +171,8 @@ class Ours:
             batch.append(
                 Event(
                     event_id=f"e{self._events}",
-                    user_id=user,
-                    session_id=f"s{session.number}",
+                    user_id=_user(shown.ask),
+                    session_id=f"s{shown.ask.session.number}",
                     event_type=kind,
                     item_id=animal.group_at(at).id,
                     sent_at=at,
@@ -175,6 +227,11 @@ class Ours:
         asked = self._query
         while asked is not None and self.engine.impressions.waiting_of(asked.visitor):
             time.sleep(0.001)
+
+
+def _user(ask: Ask) -> str | None:
+    session = ask.session
+    return None if session.is_guest else f"v{session.visitor}"
 
 
 @contextmanager

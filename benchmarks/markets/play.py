@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -32,6 +32,15 @@ class Shown:
     adopted: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """What became of a board: the places that were picked, best first; None if left alone."""
+
+    ask: Ask
+    board: Ints
+    picks: tuple[int, ...] | None
+
+
 class Order(Protocol):
     """Orders animals, and hears what became of each page."""
 
@@ -40,6 +49,19 @@ class Order(Protocol):
         ...
 
     def hear(self, shown: Shown) -> None:
+        """Learn from it, or not."""
+        ...
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """An order that may give a board before the first page of a visit."""
+
+    def board(self, ask: Ask, size: int) -> Ints:
+        """The animals of a board, of those that are there; none if it does not ask now."""
+        ...
+
+    def hear_picks(self, picked: Picked) -> None:
         """Learn from it, or not."""
         ...
 
@@ -58,6 +80,8 @@ class Copy:
     """Adoptions to be expected of what was shown, whims at their mean: fewer than come about."""
     refused: int = 0
     """Places of animals that are known not to get along with the visitor's home."""
+    boards: int = 0
+    answered: int = 0
 
     def __post_init__(self) -> None:
         self.gone = np.full(len(self.drawn.animals), NEVER)
@@ -80,11 +104,12 @@ class Copy:
             if seen:
                 there[list(seen)] = False
             ask = Ask(session, at, np.flatnonzero(there))
+            if number == 0 and market.answers > 0:
+                self._give_board(ask, whim)
             page = self.order.page(ask, market.page)
             if not len(page):
                 return
-            if not np.isin(page, ask.there).all():
-                raise ValueError("an order shows an animal that is gone, or was on an earlier page")
+            self._check(ask, page)
             self.on_page[page] += 1
             self.refused += int(drawn.refused(session.visitor, page).sum())
             dice = np.random.default_rng((drawn.seed, 6, session.number, number))
@@ -110,6 +135,24 @@ class Copy:
             self.order.hear(Shown(ask, page, opened, asked, adopted))
             if adopted is not None:
                 return
+
+    def _give_board(self, ask: Ask, whim: Floats) -> None:
+        order, drawn = self.order, self.drawn
+        if not isinstance(order, Asking):
+            return
+        board = order.board(ask, drawn.market.board)
+        if not len(board):
+            return
+        self._check(ask, board)
+        picks = drawn.picks(ask.session, board, whim)
+        self.boards += 1
+        self.answered += picks is not None
+        self.refused += int(drawn.refused(ask.session.visitor, board).sum())
+        order.hear_picks(Picked(ask, board, picks))
+
+    def _check(self, ask: Ask, shown: Ints) -> None:
+        if not np.isin(shown, ask.there).all():
+            raise ValueError("an order shows an animal that is gone, or was on an earlier page")
 
 
 def worth(drawn: Drawn, visitor: int, page: Ints) -> float:

@@ -6,6 +6,9 @@ from typing import Literal
 
 TUNING_SEEDS = (1, 2, 3)
 VERDICT_SEEDS = (101, 102, 103, 104, 105)
+CLEAR, VAGUE = 0.4, 1.0
+"""How noisy answers to boards are: a pick depends on log-odds 2.5 times as much, or just as much, as
+an opening does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,14 @@ class Market:
     """Share of the sessions that open whatever they look at and adopt nobody."""
     open_rate: float = 0.07
     """The chance that an average animal is opened, once looked at."""
+    answers: float = 0.0
+    """Share of the visitors who answer boards; with 0, no board is given."""
+    noise: float = CLEAR
+    """Scale of the Gumbel noise of what a visitor makes of an animal on a board."""
+    board: int = 6
+    """Animals on a board."""
+    taps: int = 1
+    """Animals that a visitor picks of it, at most."""
 
 
 _QUIET = Market(demand=0.6, days=150, sessions=8_000, visitors=2_500)
