@@ -1,7 +1,8 @@
 """Adoptions and stays that orders of animals bring about, in markets that are not the demo world.
 
     python -m benchmarks.outcomes [--worlds town charm] [--seeds verdict] [--share 0.25]
-                                  [--every 7] [--without-ours] [--jobs 2] [--json]
+                                  [--every 7] [--without-ours] [--answers 0.5 1] [--noise vague]
+                                  [--jobs 2] [--json]
 
 Each world of `benchmarks.markets.worlds` is drawn for each seed, and played by each order in a copy
 of its own: the same arrivals, visits and luck, but whom a visitor adopts is gone for all who come
@@ -10,6 +11,10 @@ could have without it are `newest`, `nearest`, `popular` and a `content profile`
 The `ceiling` knows all but the whims of one session, which nobody can know; the `oracle` knows
 those as well, and the `acquainted` does not know tastes on a visitor's first page. The `informed`
 is told how the market works, but has to learn animals and visitors.
+
+With `--answers`, `ours` and the `informed` play once more for each share of visitors that answer
+boards. A `clear` answer depends on likes 2.5 times as much as an opening does, a `vague` one just
+as much.
 
 Figures are means over seeds, with the lowest and the highest of a single seed. They are of every
 animal that waits at the start or arrives later. `rmst90` is the mean of min(stay, 90 days);
@@ -25,42 +30,68 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
-from benchmarks.markets.draw import draw
+from benchmarks.markets.draw import Drawn, draw
 from benchmarks.markets.figures import LEAST, MOST, Figures, Row, figures, over_seeds, over_worlds
-from benchmarks.markets.knowing import KNOWING
+from benchmarks.markets.knowing import KNOWING, Informed
 from benchmarks.markets.ours import served
-from benchmarks.markets.play import Order, play
+from benchmarks.markets.play import Copy, Order, play
 from benchmarks.markets.rivals import SIMPLE
-from benchmarks.markets.worlds import TUNING_SEEDS, VERDICT_SEEDS, WORLDS, smaller
+from benchmarks.markets.worlds import CLEAR, TUNING_SEEDS, VAGUE, VERDICT_SEEDS, WORLDS, smaller
 from pawsonalize.logs import configure_logs
 
 _ENOUGH = 1.0
 """From this demand on, there is not too little of it."""
 RECIPE = "user-personalization"
 """What ours trains unless told otherwise."""
+_Orders = Mapping[str, Callable[[Drawn], Order]]
+_NOISE = {"clear": CLEAR, "vague": VAGUE}
 _NAMED = {"tuning": TUNING_SEEDS, "verdict": VERDICT_SEEDS}
 
 
-def play_one(
-    world: str, seed: int, share: float, every: int | None, recipe: str = RECIPE
-) -> dict[str, Figures]:
-    """The figures of each order, in one world of one seed; `recipe` is what ours trains."""
-    drawn = draw(smaller(WORLDS[world], share), seed)
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """How each world is played."""
+
+    share: float = 1.0
+    """Of the animals and sessions."""
+    every: int | None = 7
+    """Days between two trainings of ours, at most; None: without ours."""
+    recipe: str = RECIPE
+    """What ours trains."""
+    answers: tuple[float, ...] = ()
+    """Shares of visitors who answer boards; nobody is always played."""
+    noise: float = CLEAR
+
+
+def play_one(world: str, seed: int, playing: Playing) -> dict[str, Figures]:
+    """The figures of each order, in one world of one seed."""
+    drawn = draw(smaller(WORLDS[world], playing.share), seed)
+    copies = _played(drawn, playing, SIMPLE, KNOWING)
+    for share in playing.answers:
+        asked = replace(drawn, market=replace(drawn.market, answers=share, noise=playing.noise))
+        played = _played(asked, playing, {}, {"informed": Informed})
+        copies |= {f"{name}, {share:.0%} asked": copy for name, copy in played.items()}
+    return {name: figures(copy) for name, copy in copies.items()}
+
+
+def _played(drawn: Drawn, playing: Playing, before: _Orders, after: _Orders) -> dict[str, Copy]:
+    """The copies of these orders, with ours between them."""
     with ExitStack() as stack:
-        orders: dict[str, Order] = {name: of(drawn) for name, of in SIMPLE.items()}
-        if every is not None:
-            orders["ours"] = stack.enter_context(served(drawn, every, recipe=recipe))
-        orders |= {name: of(drawn) for name, of in KNOWING.items()}
-        return {name: figures(copy) for name, copy in play(drawn, orders).items()}
+        orders: dict[str, Order] = {name: of(drawn) for name, of in before.items()}
+        if playing.every is not None:
+            service = served(drawn, playing.every, recipe=playing.recipe)
+            orders["ours"] = stack.enter_context(service)
+        return play(drawn, orders | {name: of(drawn) for name, of in after.items()})
 
 
 def processes(jobs: int) -> ProcessPoolExecutor:
@@ -72,24 +103,15 @@ def processes(jobs: int) -> ProcessPoolExecutor:
 
 
 def measure(
-    worlds: Sequence[str],
-    seeds: Sequence[int],
-    *,
-    share: float,
-    every: int | None,
-    jobs: int,
-    recipe: str = RECIPE,
+    worlds: Sequence[str], seeds: Sequence[int], playing: Playing, jobs: int
 ) -> Iterator[tuple[str, list[Row]]]:
-    """The rows of one world after the other; several of them are played at once.
-
-    Without `every`, without ours.
-    """
+    """The rows of one world after the other; several of them are played at once."""
     with processes(jobs) as pool:
-        playing = {
-            world: [pool.submit(play_one, world, seed, share, every, recipe) for seed in seeds]
+        runs_of = {
+            world: [pool.submit(play_one, world, seed, playing) for seed in seeds]
             for world in worlds
         }
-        for world, runs in playing.items():
+        for world, runs in runs_of.items():
             played = [run.result() for run in runs]
             yield world, over_seeds({name: [one[name] for one in played] for name in played[0]})
 
@@ -103,7 +125,7 @@ def _print_world(world: str, rows: Sequence[Row], seeds: int) -> None:
     print(f"\n{world}, demand {WORLDS[world].demand}, {seeds} seeds", flush=True)
     for row in rows:
         print(
-            f"  {row['order']:15s} adoptions {_span(row['adoptions'], '.1f')},"
+            f"  {row['order']:20s} adoptions {_span(row['adoptions'], '.1f')},"
             f" to be expected {_span(row['expected_adoptions'], '.1f')},"
             f" {row['adoptions_per_1000_sessions'][0]:.1f} per 1,000 sessions,"
             f" RMST90 {_span(row['rmst90'], '.1f')} d,"
@@ -113,10 +135,10 @@ def _print_world(world: str, rows: Sequence[Row], seeds: int) -> None:
         )
         if row["order"] in (LEAST, MOST):
             continue
-        print(f"  {'':15s} {_ratios(row)}")
+        print(f"  {'':20s} {_ratios(row)}")
         if "way_above_content" in row:
             print(
-                f"  {'':15s} way above the content profile's"
+                f"  {'':20s} way above the content profile's"
                 f" {_span(row['way_above_content'], '+.0%')},"
                 f" in {row['seeds_above_content']} of {seeds} seeds"
             )
@@ -129,7 +151,7 @@ def _print_summary(rows: Sequence[Row]) -> None:
         if "worlds_above_content" in row:
             above = f", above the content profile in {row['worlds_above_content']}"
             above += f" of {row['worlds']} worlds"
-        print(f"  {row['order']:15s} {_ratios(row)}{above}")
+        print(f"  {row['order']:20s} {_ratios(row)}{above}")
 
 
 def _ratios(row: Row) -> str:
@@ -171,21 +193,24 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--without-ours", action="store_true", help="play the others alone, in a tenth of the time"
     )
+    parser.add_argument(
+        "--answers", nargs="+", type=float, default=[], help="shares of visitors who answer boards"
+    )
+    parser.add_argument("--noise", choices=_NOISE, default="clear", help="of those answers")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `serve` does
     played = list(dict.fromkeys(chain.from_iterable(options.seeds)))
     found: dict[str, list[Row]] = {}
-    every = None if options.without_ours else options.every
-    for world, rows in measure(
-        options.worlds,
-        played,
-        share=options.share,
-        every=every,
-        jobs=options.jobs,
-        recipe=options.recipe,
-    ):
+    playing = Playing(
+        options.share,
+        None if options.without_ours else options.every,
+        options.recipe,
+        tuple(options.answers),
+        _NOISE[options.noise],
+    )
+    for world, rows in measure(options.worlds, played, playing, options.jobs):
         found[world] = rows
         if not options.json:
             _print_world(world, rows, len(played))

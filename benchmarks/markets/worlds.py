@@ -58,9 +58,9 @@ class Market:
     """Share of the visitors who answer boards; with 0, no board is given."""
     noise: float = CLEAR
     """Scale of the Gumbel noise of what a visitor makes of an animal on a board."""
-    board: int = 6
+    board: int = 12
     """Animals on a board."""
-    taps: int = 1
+    taps: int = 3
     """Animals that a visitor picks of it, at most."""
 
 

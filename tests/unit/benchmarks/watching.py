@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from benchmarks.markets.draw import Ints
-from benchmarks.markets.play import Ask, Order, Shown
+from benchmarks.markets.play import Ask, Asking, Order, Picked, Shown
 
 
 @dataclass
@@ -12,6 +12,7 @@ class Watching:
 
     order: Order
     heard: list[Shown] = field(default_factory=list)
+    picked: list[Picked] = field(default_factory=list)
 
     def page(self, ask: Ask, size: int) -> Ints:
         return self.order.page(ask, size)
@@ -19,3 +20,11 @@ class Watching:
     def hear(self, shown: Shown) -> None:
         self.heard.append(shown)
         self.order.hear(shown)
+
+    def board(self, ask: Ask, size: int) -> Ints:
+        return self.order.board(ask, size) if isinstance(self.order, Asking) else ask.there[:0]
+
+    def hear_picks(self, picked: Picked) -> None:
+        assert isinstance(self.order, Asking)
+        self.picked.append(picked)
+        self.order.hear_picks(picked)
