@@ -128,8 +128,10 @@ def benchmarks() -> dict[str, Benchmark]:
         "outcomes": Benchmark(
             "Adoptions and stays in made-up markets",
             (
-                ("--worlds", "town", "--seeds", "1", "--share", "0.02", "--every", "90")
-                + ("--answers", "1"),
+                (
+                    *("--worlds", "town", "--seeds", "1", "--share", "0.02"),
+                    *("--every", "90", "--answers", "1"),
+                ),
             ),
             (("--worlds", "town", "--seeds", "1", "--share", "0.1", "--every", "30"),),
             (("--seeds", "verdict"),),

@@ -2,7 +2,7 @@
 
     python -m benchmarks.outcomes [--worlds town charm] [--seeds verdict] [--share 0.25]
                                   [--every 7] [--without-ours] [--answers 0.5 1] [--noise vague]
-                                  [--jobs 2] [--json]
+                                  [--board 6] [--taps 1] [--jobs 2] [--json]
 
 Each world of `benchmarks.markets.worlds` is drawn for each seed, and played by each order in a copy
 of its own: the same arrivals, visits and luck, but whom a visitor adopts is gone for all who come
@@ -71,14 +71,19 @@ class Playing:
     answers: tuple[float, ...] = ()
     """Shares of visitors who answer boards; nobody is always played."""
     noise: float = CLEAR
+    board: int = 9
+    """Animals on a board."""
+    taps: int = 3
+    """Animals that a visitor picks of it, at most."""
 
 
 def play_one(world: str, seed: int, playing: Playing) -> dict[str, Figures]:
     """The figures of each order, in one world of one seed."""
     drawn = draw(smaller(WORLDS[world], playing.share), seed)
     copies = _played(drawn, playing, SIMPLE, KNOWING)
+    visitors = replace(drawn.market, noise=playing.noise, board=playing.board, taps=playing.taps)
     for share in playing.answers:
-        asked = replace(drawn, market=replace(drawn.market, answers=share, noise=playing.noise))
+        asked = replace(drawn, market=replace(visitors, answers=share))
         played = _played(asked, playing, {}, {"informed": Informed})
         copies |= {f"{name}, {share:.0%} asked": copy for name, copy in played.items()}
     return {name: figures(copy) for name, copy in copies.items()}
@@ -197,6 +202,8 @@ def main(arguments: Sequence[str]) -> None:
         "--answers", nargs="+", type=float, default=[], help="shares of visitors who answer boards"
     )
     parser.add_argument("--noise", choices=_NOISE, default="clear", help="of those answers")
+    parser.add_argument("--board", type=int, default=9, help="animals on a board")
+    parser.add_argument("--taps", type=int, default=3, help="animals that are picked, at most")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
@@ -209,6 +216,8 @@ def main(arguments: Sequence[str]) -> None:
         options.recipe,
         tuple(options.answers),
         _NOISE[options.noise],
+        options.board,
+        options.taps,
     )
     for world, rows in measure(options.worlds, played, playing, options.jobs):
         found[world] = rows

@@ -7,8 +7,7 @@ from typing import Literal
 TUNING_SEEDS = (1, 2, 3)
 VERDICT_SEEDS = (101, 102, 103, 104, 105)
 CLEAR, VAGUE = 0.4, 1.0
-"""How noisy answers to boards are: a pick depends on log-odds 2.5 times as much, or just as much, as
-an opening does."""
+"""How noisy answers to boards are: 2.5 times less than openings, or just as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Market:
     """Share of the visitors who answer boards; with 0, no board is given."""
     noise: float = CLEAR
     """Scale of the Gumbel noise of what a visitor makes of an animal on a board."""
-    board: int = 12
+    board: int = 9
     """Animals on a board."""
     taps: int = 3
     """Animals that a visitor picks of it, at most."""

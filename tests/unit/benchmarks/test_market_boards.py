@@ -9,7 +9,7 @@ from benchmarks.markets.knowing import Informed
 from benchmarks.markets.ours import served
 from benchmarks.markets.play import Ask, Picked, play
 from benchmarks.markets.rivals import ContentProfile
-from benchmarks.markets.worlds import WORLDS, Market, smaller
+from benchmarks.markets.worlds import CLEAR, WORLDS, Market, smaller
 
 from pawsonalize.domain.events import NO_PICK, PICK
 from pawsonalize.storage.events.impressions import BOARD
@@ -31,8 +31,8 @@ class Curious(ContentProfile):
         self.answers.append(picked)
 
 
-def asked(**changes: float) -> Drawn:
-    return draw(replace(TINY, **changes), 3)
+def asked(answers: float = 0.0, noise: float = CLEAR) -> Drawn:
+    return draw(replace(TINY, answers=answers, noise=noise), 3)
 
 
 def answers_of(drawn: Drawn) -> list[Picked]:
@@ -72,7 +72,8 @@ def test_without_noise_the_best_are_picked_in_order_and_none_below_an_average_an
         if one.picks is None:
             continue
         session = one.ask.session
-        likes = drawn.expected(session.visitor, one.board) + drawn.luck(session.number)[0][one.board]
+        whim = drawn.luck(session.number)[0]
+        likes = drawn.expected(session.visitor, one.board) + whim[one.board]
         better = [place for place in np.argsort(-likes).tolist() if likes[place] > drawn.usual]
         assert list(one.picks) == better[: TINY.taps]
         seen.add(len(one.picks))
@@ -82,9 +83,15 @@ def test_without_noise_the_best_are_picked_in_order_and_none_below_an_average_an
 def test_answers_that_are_noisier_say_less_of_what_is_liked() -> None:
     def hits(noise: float) -> float:
         drawn = asked(answers=1.0, noise=noise)
-        picked = [one for one in answers_of(drawn) if one.picks]
-        best = [drawn.expected(one.ask.session.visitor, one.board).argmax() for one in picked]
-        return float(np.mean([one.picks[0] == place for one, place in zip(picked, best, strict=True)]))
+        return float(
+            np.mean(
+                [
+                    one.picks[0] == drawn.expected(one.ask.session.visitor, one.board).argmax()
+                    for one in answers_of(drawn)
+                    if one.picks
+                ]
+            )
+        )
 
     assert hits(0.1) > hits(1.0) + 0.1
 
