@@ -190,7 +190,7 @@ def test_without_pyarrow_it_says_what_to_install(
 ) -> None:
     world.fill(hours=1)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(InvalidInput, match=r"install pawsonalize\[parquet\]"):
+    with pytest.raises(InvalidInput, match=r"install 'pawsonalize\[parquet\]"):
         export(world, lake)
     assert not lake.exists()
 

@@ -30,6 +30,8 @@ MAY = {
     "POST /v1/recommendations/detailed": BY_PAGES_TOO | {Scope.RUNTIME},
     "GET /v1/animals/{animalId}/similar": BY_PAGES_TOO | {Scope.RUNTIME},
     "GET /v1/animals/{animalId}/similar/detailed": BY_PAGES_TOO | {Scope.RUNTIME},
+    "POST /v1/boards": BY_PAGES_TOO | {Scope.RUNTIME},
+    "POST /v1/boards/{boardId}/picks": BY_PAGES_TOO | {Scope.EVENTS},
     "POST /v1/events": BY_PAGES_TOO | {Scope.EVENTS},
     "GET /v1/users/{userId}/history": SITE,
     "GET /v1/users/{userId}": SITE,
@@ -244,7 +246,7 @@ def test_no_page_is_answered_as_of_another_moment_by_any_operation(
         site = bearer(keys[Scope.SITE])
         past = client.post(one.path, json=asked | {"at": "2026-05-17T12:00:01Z"}, headers=site)
         assert past.status_code == 200, one.path
-    names = {"recommendations", "recommendations/detailed", "rerankings"}
+    names = {"recommendations", "recommendations/detailed", "rerankings", "boards"}
     assert set(takes) == {f"/v1/{name}" for name in names}
 
 

@@ -168,7 +168,7 @@ def begun(settings: Settings) -> Iterator[Stress]:
             [page(f"RID-{n}", *(f"gone{n}-{m}" for m in range(25)), at=n) for n in range(200)]
         )
         versions = [train(adapters, T0 + n).name for n in range(2_000, 2_006)]
-        for often in ("CHOICES", "SHOWN", "METADATA", "FOLLOW"):
+        for often in ("CHOICES", "SHOWN", "FOLLOW"):
             patch.setattr(serving, f"_{often}_SECONDS", OFTEN)
         patch.setattr(engine, "_USES_SECONDS", OFTEN)
         patch.setattr(background, "_failed", failed)

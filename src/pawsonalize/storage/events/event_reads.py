@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, func, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 
 from pawsonalize.domain.events import (
     DEFAULT_DATASET_GROUP,
@@ -24,7 +24,8 @@ _ENCODE_ITEMS = msgspec.json.Encoder().encode
 _DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
 _COPIED = [one.key for one in events.columns if one.key not in {"offset", "impression"}]
 NO_ANSWER_TO_A_BOARD = or_(
-    events.c.event_type.not_in(PICKS), events.c.dataset_group != DEFAULT_DATASET_GROUP
+    and_(*(events.c.event_type != one for one in PICKS)),
+    events.c.dataset_group != DEFAULT_DATASET_GROUP,
 )
 """Events that count for others than their visitor."""
 _WINDOW = 200_000  # offsets: what is looked through at most, whoever else fills the log

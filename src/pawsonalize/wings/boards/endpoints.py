@@ -71,7 +71,7 @@ class PicksRequest(Form, frozen=True, rename="camel", kw_only=True):
     """The session."""
     animals: Annotated[list[Id], Meta(extra_json_schema={"maxItems": MOST_PICKS})]
     """Up to three animals of the board, best first; empty for "none of these"."""
-    at: Moment | None = None
+    sent_at: Moment | None = None
     """When they were picked, now if left out."""
 
 
@@ -152,7 +152,7 @@ async def post_picks(request: Request) -> PicksReceipt:
         name,
         read_visitor(given.user_id, given.session_id),
         tuple(parse_id(one, "animals") for one in given.animals),
-        now if given.at is None else parse_moment(given.at, "at"),
+        now if given.sent_at is None else parse_moment(given.sent_at, "sentAt"),
     )
     door = PickDoor(services.individuals.pages, services.individuals.impressions)
     if await services.read(door.find, picks) is None:  # another worker may have given it just now
