@@ -270,7 +270,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
 
     @property
     def checks(self) -> CheckSettings:
-        """When the checks of the data speak before a training."""
+        """Limits at which the checks of the data speak before a training."""
         return CheckSettings(**self._prefixed("check_"))
 
     @property

@@ -25,7 +25,7 @@ class ErasedLookup(TableAccess):
         return ErasedVisitors(self._with(_latest, visitors, erasures.c.through))
 
     def noted(self, visitors: Collection[str]) -> dict[tuple[str, str], int]:
-        """When these visitors were last noted for erasure, by dataset group and hash."""
+        """Moments of the last erasure of each of these visitors, by dataset group and hash."""
         return self._with(noted_at, visitors)
 
     def through(self) -> int:
@@ -33,11 +33,11 @@ class ErasedLookup(TableAccess):
         return self._scalar(select(func.max(erasures.c.through))) or 0
 
     def last_noted(self) -> int:
-        """When an erasure was last noted; -1 if none ever was."""
+        """Moment at which an erasure was last noted; -1 if none ever was."""
         return self._with(last_noted)
 
     def noted_since(self, moment: int, dataset_group: str) -> dict[str, int]:
-        """When the visitors were noted that were noted after that moment, by their hashes."""
+        """Moments of the visitors that were noted for erasure after that one, by their hashes."""
         late = (erasures.c.noted_at > moment, erasures.c.dataset_group == dataset_group)
         wanted = select(_WHO.visitor, func.max(erasures.c.noted_at)).join(erasures, _SAME)
         with self._database.reading() as connection:
@@ -53,13 +53,13 @@ class ErasedLookup(TableAccess):
 
 
 def last_noted(connection: Connection) -> int:
-    """When an erasure was last noted; -1 if none ever was."""
+    """Moment at which an erasure was last noted; -1 if none ever was."""
     found = connection.scalar(select(func.max(erasures.c.noted_at)))
     return -1 if found is None else found
 
 
 def noted_at(connection: Connection, visitors: Collection[str]) -> dict[tuple[str, str], int]:
-    """When these visitors were last noted for erasure, by dataset group and hash."""
+    """Moments of the last erasure of each of these visitors, by dataset group and hash."""
     return _latest(connection, visitors, erasures.c.noted_at)
 
 

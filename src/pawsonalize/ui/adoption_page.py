@@ -79,28 +79,22 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
     # Another choice, or another answer, is another page of this browser.
     pages, name = read_pages(request), f"{crc32(repr((filters, looking_for)).encode()):x}"
     query = Query(
-        visitor,
-        now,
-        now,
-        preferences=looking_for,
-        eligibility=rules,
-        limit=show,
-        explain=True,
-        repeats=tuple(pages.pop(name, ())),
+        visitor, now, now, preferences=looking_for, eligibility=rules, limit=show, explain=True
     )
+    query = replace(query, repeats=tuple(pages.pop(name, ())))
     wanted = [one for one, kind in species.items() if filters.species in {None, kind}]
     levels = {one: found.levels[one] if found else 0 for one in wanted}
     ordered = order(storefront, query, levels if found else None)
-    picks: tuple[Pick, ...] = ()
-    if known.serving is not None and not (filters.excludes or found):
-        pickable = [one for one in available if one.animal_id in levels]
-        picks = pick(storefront, query, pickable, ordered)
+    pickable = [one for one in available if one.animal_id in levels]
+    is_whole = known.serving is not None and not (filters.excludes or found)
+    picks = pick(storefront, query, pickable, ordered) if is_whole else ()
     animals = available or [one.animal for one in ordered.shown]
 
     def card(one: Shown | Pick, place: Shown | None = None) -> dict[str, Any]:
         return animal_card(one.animal, now, one.recommendation_id, favourites, place)
 
     call = _call(request, known, filters, looking_for, wanted)
+    board = None if found else board_of_page(storefront, query, ordered, known)
     response = animals_page(
         "adoption.html",
         notices=notices,
@@ -116,7 +110,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         whoever=filters.without_household() if filters.excludes and wanted else None,
         order_in_words=order_in_words(ordered, known, looking_for),
         learning=storefront.learning,
-        board=None if found else board_of_page(storefront, query, ordered, known),
+        board=board,
         here=filters.path(filters.species)[1:],
         picked=picked_last(storefront, known, ordered),
         looking_for=in_words(looking_for),

@@ -116,7 +116,7 @@ class Catalogue(GroupTables):
         return self._execute(delete(users).where(self._mine(users)))
 
     def stays(self, until: int) -> Iterator[Stay]:
-        """When animals of each item were available: stays that began by `until`, in order."""
+        """Stays of the animals of each item: those that began by `until`, in order."""
         if self._dataset_group != DEFAULT_DATASET_GROUP:
             return
         begun = select(stays.c.item_id, stays.c.since, stays.c.until).where(stays.c.since <= until)

@@ -154,6 +154,14 @@ class _UsersFacets:
         return np.where(self.visitor[order][at] == visitors, order[at], -1)
 
 
+def _against(split: "_Split", item: Array) -> list[Returned]:
+    """The rows that speak against items, in the order of time, for each kind of `_AGAINST`."""
+    rows = np.concatenate([np.zeros((4, 0), np.int64), *split.against], axis=1)
+    rows = rows[:, np.argsort(rows[0], kind="stable")]
+    kinds = (rows[:, rows[1] == which] for which in range(len(_AGAINST)))
+    return [Returned(item[those[2]], those[3]) for those in kinds]
+
+
 @dataclass(frozen=True, slots=True)
 class LogParts:
     """The selected rows in parts, and all that training data have beside them."""
@@ -198,12 +206,7 @@ class LogParts:
             items[one.item_id]  # numbers it
         for name, code in split.items.in_order():
             item[code] = items[name or ""]
-        against = np.concatenate([np.zeros((4, 0), np.int64), *split.against], axis=1)
-        against = against[:, np.argsort(against[0], kind="stable")]
-        returned, disliked = (
-            Returned(item[rows[2]], rows[3])
-            for rows in (against[:, against[1] == which] for which in range(len(_AGAINST)))
-        )
+        returned, disliked = _against(split, item)
         stays = stays_of(catalogue, as_of, items)
         reader = FacetReader.of(catalogue)
         users = _UsersFacets.of(catalogue, reader)

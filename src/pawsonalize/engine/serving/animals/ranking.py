@@ -206,10 +206,8 @@ class Individuals:
         """
         available = self.available.of(query.at, query.now)
         # All that reads tables comes before the lock: other queries would wait for the tables.
-        passed, disliked = (
-            None,
-            disliked_animals(self.runtime.filtering.log, query.visitor, groups.context),
-        )
+        log, passed = self.runtime.filtering.log, None
+        disliked = disliked_animals(log, query.visitor, groups.context)
         if query.filter is not None:
             with available.lock:
                 names = available.codes["group"].names
