@@ -65,6 +65,18 @@ def test_the_tables_name_the_newest_migration() -> None:
     assert ScriptDirectory(folder).get_current_head() == REVISION
 
 
+def test_tables_of_before_get_the_words_of_searches(database_url: str) -> None:
+    with closing(Database(database_url)) as database, database.writing() as connection:
+        for statement in (
+            "DROP INDEX searches_in_order",
+            "ALTER TABLE impressions DROP COLUMN search",
+            "UPDATE alembic_version SET version_num = '0023'",
+        ):
+            connection.execute(text(statement))
+    with closing(Database(database_url)) as database, database.reading() as connection:
+        assert differences(connection, work.metadata) == []
+
+
 def test_tables_of_another_version_are_refused_with_what_to_do(database_url: str) -> None:
     with closing(Database(database_url)) as database, database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0013'"))

@@ -10,7 +10,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 
 metadata = sa.MetaData()
 
-REVISION = "0023"
+REVISION = "0024"
 """The newest of `migrations/versions`, which brings older tables to these."""
 
 # SQLite counts rows itself only in a column that is literally INTEGER.
@@ -149,6 +149,7 @@ impressions = _table(
     _dataset_group(),
     *_optional(sa.LargeBinary, "animal_ids"),
     *_columns(sa.LargeBinary, "places"),
+    *_optional(sa.Text, "search"),
 )
 # The pages of animals that a visitor was shown are read for the visitor's next answer. Answers of
 # all dataset groups share these indexes: few visitors are in two.
@@ -157,6 +158,8 @@ sa.Index("pages_by_user", impressions.c.user_id, impressions.c.as_of, **_PAGES)
 sa.Index("pages_by_session", impressions.c.session_id, impressions.c.as_of, **_PAGES)
 # All pages of animals are read in the order of their ids, which is that of time.
 sa.Index("pages_in_order", impressions.c.recommendation_id, **_PAGES)
+_SEARCHES = _only(impressions.c.search.is_not(None))
+sa.Index("searches_in_order", impressions.c.recommendation_id, **_SEARCHES)
 
 # How often each animal was shown, and when that was last counted.
 animal_exposures = _table(

@@ -47,6 +47,7 @@ _PART_CAPTIONS = {
     "seen": "what you saw before",
     "distance": "how near they are",
     "compatibility": "how well they fit your home",
+    "relevance": "what you wrote",
 }
 _OWN, _WISH = "what you did here", "what you are looking for"
 _FIRST = "Look at somebody, and the order becomes yours."

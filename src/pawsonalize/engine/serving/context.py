@@ -17,11 +17,12 @@ from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache, partial
 from itertools import takewhile
 from math import log
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.breeds import Trait, traits_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import (
@@ -37,6 +38,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.preferences import PREFERRED, PREFERRED_AT, USER_FACET, Preferences, Wish
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
 from pawsonalize.engine.serving.facets import FacetReader, of_preferences, values_of
 from pawsonalize.engine.serving.filters import AppliedFilter
@@ -80,6 +82,28 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Relevance:
+    """Relevance of animals to a search, by slot."""
+
+    found: NDArray[np.bool_]  # False for an animal that must not be shown
+    scores: NDArray[np.float64]  # from 0 to 1
+
+
+class Search(Protocol):
+    """A search in words, read and looked up by whoever can."""
+
+    @property
+    def record(self) -> str | None:
+        """JSON of the search, to be kept with its answer; None if it is not to be kept."""
+
+    def relevance(self, available: AvailableAnimals) -> Relevance:
+        """The relevance of the available animals. Their lock is held."""
+
+    def reason(self, animal: Animal) -> str | None:
+        """The words of the search that the animal's record has, as a reason to show it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """One question, carried from the door through the whole answer."""
 
@@ -103,6 +127,7 @@ class Query:
     repeats: tuple[str, ...] = ()
     """The answers of a page to be shown again as it was, if the visitor did nothing since."""
     page: tuple[Impression, ...] = ()  # those of them that count; see `OpenPages.read`
+    search: Search | None = None
     read_user: Callable[[], Mapping[str, Value]] | None = None
     """Reads the visitor's row of the users dataset; see `with_user`."""
 

@@ -22,6 +22,7 @@ FACTORS = {
     "far": (1.0, 1.0),
     "photos": (0.3, 0.1),
     "compatibility": (0.7, 0.1),
+    "relevance": (6.0, 4.0),
 }
 """Factors of places beside the animal itself: the weight before any training, and the variance
 with which a training may depart from it.
@@ -29,10 +30,11 @@ with which a training may depart from it.
 `group` is the affinity for the animal's group by events, `visitor` the visitor's own effects by
 pages, both as they were before the page. `seen` is the log of 1 + the attention that the visitor
 had paid to the animal in the visit. The others are the factors of
-`engine.serving.animals.factors`, `far` being the distance itself.
+`engine.serving.animals.factors`, `far` being the distance itself. `relevance` is how well the
+animal fits the words of a search, 0 on every other page.
 """
 
-BOUNDED = frozenset({"group", "visitor", "waiting", "compatibility"})
+BOUNDED = frozenset({"group", "visitor", "waiting", "compatibility", "relevance"})
 """Weights that are at least 0, whatever was chosen: waiting may lift, never sink."""
 
 _FADES = 0.6

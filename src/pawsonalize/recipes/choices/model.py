@@ -85,7 +85,8 @@ class ChoiceModel(msgspec.Struct, frozen=True):
 
     def weight(self, factor: str) -> float:
         """To open and to ask."""
-        total = self.weights[factor] + self.inquiry_weights.get(factor, 0.0)
+        own = self.weights.get(factor, _UNFITTED[factor])  # a model of before knows no searches
+        total = own + self.inquiry_weights.get(factor, 0.0)
         return max(total, 0.0) if factor == "waiting" else total
 
     def appeal(self, animal_id: str, values: Sequence[str]) -> float:

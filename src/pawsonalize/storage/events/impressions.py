@@ -101,7 +101,9 @@ SIMILAR_ANIMALS: Final = "similar-animals"
 BOARD: Final = "board"
 """Animals to choose among. It is no page: of what was not picked nobody knows if it was seen."""
 
-PAGES: Final = (ANIMALS, ANIMAL_RANKING)
+SEARCH: Final = "search"
+
+PAGES: Final = (ANIMALS, ANIMAL_RANKING, SEARCH)
 """The answers of animals that choices are learned from."""
 
 
@@ -128,11 +130,13 @@ class Impression:
     factors: _Factors | None = None
     """In an answer of animals, for each place: the parts of its utility without their weights, in
     the order of `engine.serving.animals.settings.PARTS`."""
+    search: str | None = None
+    """Of a search: its words and how they were read, as JSON; None where searches are not kept."""
 
     @property
     def is_seen(self) -> bool:
         """True if somebody sees its items: not in a replay, nor in a caller's ranked list."""
-        shown = {RECOMMENDATION, ANIMALS, SIMILAR_ANIMALS, BOARD}
+        shown = {RECOMMENDATION, ANIMALS, SIMILAR_ANIMALS, BOARD, SEARCH}
         return self.question in shown and self.as_of == self.answered_at
 
 
@@ -198,6 +202,11 @@ class Impressions(GroupTables):
         """The newest answers of animals, in the order of ids; bare as those of `pages`."""
         newest = self._pages().order_by(_key.desc()).limit(limit)
         return self._read(newest, is_bare=True)[::-1]
+
+    def newest_searches(self, limit: int) -> list[Impression]:
+        """The newest searches that were kept, bare as those of `pages`, newest first."""
+        ours = select(*_BARE).where(impressions.c.search.is_not(None), self._mine(impressions))
+        return self._read(ours.order_by(_key.desc()).limit(limit), is_bare=True)
 
     def get_many(self, recommendation_ids: Sequence[str]) -> dict[str, Impression]:
         """Those of these answers that are stored, by id."""

@@ -22,7 +22,7 @@ from pawsonalize.engine.serving.animals.factors import OF_GROUPS, group_values, 
 from pawsonalize.engine.serving.animals.pages import ShownPages, opens, places_seen
 from pawsonalize.engine.serving.animals.settings import COMMON, PARTS, Weights
 from pawsonalize.recipes.choices import own_effects
-from pawsonalize.recipes.choices.effects import VISITOR_TRAITS
+from pawsonalize.recipes.choices.effects import FACTORS, VISITOR_TRAITS
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.picks import AnsweredBoard
 from pawsonalize.storage.animals.animals import Animals
@@ -47,6 +47,7 @@ class ChoiceWeights:
     group: float = 1.0
     visitor: float = 1.0
     seen: float = -0.5
+    relevance: float = FACTORS["relevance"][0]
 
     @classmethod
     def of(cls, model: ChoiceModel, settings: Weights) -> "ChoiceWeights":
@@ -56,7 +57,7 @@ class ChoiceWeights:
         # Choices do not say what is fair: the exposure and the shelter's wish are never learned.
         names = ("waiting", "distance", "photos", "compatibility")
         factors = replace(settings, **{name: model.weight(name) for name in names})
-        own = (model.weight(name) for name in ("far", "group", "visitor", "seen"))
+        own = (model.weight(name) for name in ("far", "group", "visitor", "seen", "relevance"))
         return cls(factors, *own)
 
 

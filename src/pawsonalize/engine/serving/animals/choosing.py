@@ -29,6 +29,8 @@ def choose(weighing: Weighing, estimates: Estimates, limit: int) -> Slots:
     """The best places; a group gets at most its share, unless no other animal is left."""
     available = weighing.available
     most = max(1, ceil(limit * weighing.settings.max_per_group_share))
+    if weighing.relevance is not None and weighing.relevance.scores.any():
+        most = limit  # of a name or a story, the best come first, whatever their group
     # Most answers end among the best; otherwise put all animals that may be shown in order.
     for enough in (limit * 8 + 300, limit * 64 + 8_000):
         best, least = _best(estimates, enough)

@@ -91,6 +91,8 @@ def compatibility(verdict: EligibilityVerdict) -> Floats:
 def logged_factors(page: Impression, size: int) -> Sequence[Sequence[float]]:
     """The factors of the first places in the order of `PARTS`; 0 where they were not logged."""
     logged = (page.factors or ())[:size]
+    if logged and len(logged[0]) == len(PARTS) - 1:  # pages of before searches had a relevance
+        logged = tuple((*row, 0.0) for row in logged)
     is_whole = len(logged) == size and all(len(row) == len(PARTS) for row in logged)
     return logged if is_whole else [_NOTHING] * size
 

@@ -31,7 +31,7 @@ from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsW
 from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, PageReader
 from pawsonalize.engine.serving.animals.choosing import CachedTables, Derived, choose
 from pawsonalize.engine.serving.animals.eligibility import kilometres, place_of
-from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
+from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.engine.serving.context import Query, deeds_by_animal, disliked_animals, penalties
@@ -42,7 +42,12 @@ from pawsonalize.engine.serving.served import UNTRAINED, Served
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.classes import classes_of
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.events.impressions import ANIMAL_RANKING, ANIMALS, SIMILAR_ANIMALS
+from pawsonalize.storage.events.impressions import (
+    ANIMAL_RANKING,
+    ANIMALS,
+    SEARCH,
+    SIMILAR_ANIMALS,
+)
 
 
 def never(_weighing: Weighing, _slots: Slots, _query: Query) -> bool:
@@ -105,8 +110,12 @@ class Individuals:
         return self.runtime.can_answer and len(self.available.of(now, now)) > 0
 
     def recommend(self, query: Query) -> AnimalsAnswer:
-        """The best animals for the visitor, except for explored places; InvalidInput by limit."""
-        query = self.open_pages.read(query, ANIMALS, self.runtime.served.version.name)
+        """The best animals for the visitor, except for explored places; InvalidInput by limit.
+
+        Of a query with a search, those that it finds.
+        """
+        question = ANIMALS if query.search is None else SEARCH
+        query = self.open_pages.read(query, question, self.runtime.served.version.name)
         answer = self._recommended(query, None)
         # A page that is repeated goes on up to the limit, where it had fewer places.
         left = query.limit - sum(len(one.item_ids) for one in query.page)
@@ -184,8 +193,9 @@ class Individuals:
             shares = np.exp(weighed.utilities - weighing.bound)
             places = places_in_order(weighing, weighed, ids, shares, chosen)
             standings = standings_of(weighing, weighed) if query.explain else []
-            asks = about is None and not query.continues and self.asks(weighing, slots, query)
-        kind = ANIMALS if about is None else SIMILAR_ANIMALS
+            is_page = about is None and query.search is None
+            asks = is_page and not query.continues and self.asks(weighing, slots, query)
+        kind = SEARCH if query.search else ANIMALS if about is None else SIMILAR_ANIMALS
         return self.answer(kind, query, groups, places, standings, asks=asks)
 
     def _explored(self, weighing: Weighing, query: Query, served: Served, seed: str) -> Explored:
@@ -248,6 +258,7 @@ class Individuals:
                 available.slots(disliked),
                 tables,
                 pages,
+                None if query.search is None else query.search.relevance(available),
             )
 
     def _tables(self, derived: Derived, served: Served) -> ChoiceTables:
@@ -290,6 +301,7 @@ class Individuals:
             propensities=tuple(place.propensity for place in places),
             animal_ids=tuple(place.animal_ids for place in places),
             factors=tuple(place.factors for place in places),
+            search=query.search.record if query.search else None,
         )
         self.impressions.add(impression)
         return answer
@@ -309,5 +321,8 @@ class Individuals:
             standing = AnimalStanding(here, group, lifts, shown, far, place.explored, parts, own)
             seen = groups.context.events
             reasons = reasons_for(standing, seen, rules, query.at, days) if here else ()
+            wrote = query.search.reason(here[0]) if query.search and here else None
+            if wrote is not None:
+                reasons = (wrote, *reasons[: MAX_REASONS - 1])
             explained.append(replace(place, reasons=reasons))
         return explained

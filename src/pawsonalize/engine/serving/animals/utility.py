@@ -24,7 +24,7 @@ from pawsonalize.engine.serving.animals.eligibility import (
     judge,
 )
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.context import THE_ANIMAL
+from pawsonalize.engine.serving.context import THE_ANIMAL, Relevance
 from pawsonalize.recipes.choices.own_effects import VisitorPosterior
 
 Floats = NDArray[np.float64]
@@ -60,6 +60,7 @@ class Weighing:
     disliked: Slots
     tables: ChoiceTables
     pages: Pages
+    relevance: Relevance | None = None
 
     @cached_property
     def affinity(self) -> Floats:
@@ -77,7 +78,8 @@ class Weighing:
         """No animal could have a higher utility."""
         there = self.affinity[self.available.present]
         own = float(there.max(initial=-np.inf)) + self.weights.visitor * self.personal.bound
-        return self.common.highest + own + max(0.0, self.weights.seen)
+        searched = 0.0 if self.relevance is None else self.weights.relevance
+        return self.common.highest + own + max(0.0, self.weights.seen) + searched
 
     def posterior(self, slots: Slots) -> VisitorPosterior:
         """See `ChoiceTables.posterior`."""
@@ -91,6 +93,8 @@ class Weighing:
         """The animals among these that may be shown."""
         groups = self.available.column("group", slots)
         passing = self.available.judge(self.eligibility, slots).passing
+        if self.relevance is not None:
+            passing &= self.relevance.found[slots]
         fitting: Slots = slots[passing & np.isfinite(self.lost[groups])]
         return fitting
 
@@ -103,7 +107,8 @@ class Weighing:
         visitor = personal.visitor[groups] + personal.visitor_in_colours[colour]
         visitor += personal.distance * near
         own = (self.liked[groups], visitor, self._seen(slots), near, factors.compatibility(verdict))
-        bare = [*(column[slots] for column in self.common.bare), *own]
+        searched = self._relevance(slots)
+        bare = [*(column[slots] for column in self.common.bare), *own, searched]
         utilities = _add(parts, np.zeros(len(slots)))
         return Weighed(slots, np.column_stack(parts), np.column_stack(bare), utilities)
 
@@ -126,6 +131,10 @@ class Weighing:
         yield weights.seen * self._seen(slots)
         yield self.nearness[place]
         yield weights.factors.compatibility * factors.compatibility(verdict)
+        yield weights.relevance * self._relevance(slots)
+
+    def _relevance(self, slots: Slots) -> Floats:
+        return np.zeros(len(slots)) if self.relevance is None else self.relevance.scores[slots]
 
     def _columns(self, slots: Slots) -> Iterator[Slots]:
         return (self.available.column(name, slots) for name in ("place", "group", "colour"))
@@ -173,6 +182,10 @@ def estimate(weighing: Weighing) -> Estimates:
             total = np.add(total, np.take(gained, codes, out=room, mode="clip"), out=values)
     if total is not values:
         np.copyto(values, total)
+    if weighing.relevance is not None:
+        largest += weighing.weights.relevance
+        values += (weighing.weights.relevance * weighing.relevance.scores).astype(np.float32)
+        values[~weighing.relevance.found] = -np.inf
     values[weighing.disliked] -= THE_ANIMAL
     seen = weighing.weights.seen * personal.seen_by
     largest += float(np.abs(seen).max(initial=0.0))
