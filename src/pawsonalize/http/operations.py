@@ -55,12 +55,12 @@ OPERATIONS = (
     *history.OPERATIONS,
     *users.OPERATIONS,
     *reports.OPERATIONS,
+    *added("operations"),  # before those of animals, whose ids may be any path
     *animals.OPERATIONS,
     *runs.OPERATIONS,
     *resources.OPERATIONS,
     *health.OPERATIONS,
     *metrics.OPERATIONS,
-    *added("operations"),
 )
 
 

@@ -13,5 +13,6 @@ WINGS = (
     "backup",
     "tracing",
     "boards",
+    "alerts",
     "demo",
 )

@@ -30,6 +30,7 @@ MAY = {
     "POST /v1/recommendations/detailed": BY_PAGES_TOO | {Scope.RUNTIME},
     "GET /v1/animals/{animalId}/similar": BY_PAGES_TOO | {Scope.RUNTIME},
     "GET /v1/animals/{animalId}/similar/detailed": BY_PAGES_TOO | {Scope.RUNTIME},
+    "GET /v1/animals/{animalId}/matches": SITE,
     "POST /v1/boards": BY_PAGES_TOO | {Scope.RUNTIME},
     "POST /v1/boards/{boardId}/picks": BY_PAGES_TOO | {Scope.EVENTS},
     "POST /v1/events": BY_PAGES_TOO | {Scope.EVENTS},

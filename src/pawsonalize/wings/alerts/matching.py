@@ -1,0 +1,178 @@
+"""Matches of an animal: the visitors who gain most by hearing of it.
+
+    surplus = chance(animal) - mean chance(best places of the visitor's own page, without it)
+
+The chance is that to open an animal that is looked at. It is expected over what is not known of the
+visitor: a log-odds of mean m and variance v has about the chance expit(m / sqrt(1 + pi v / 8))
+(MacKay 1992). What the service itself wishes, such as even exposure, orders the page and has no
+part in the chance.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import expit
+
+from pawsonalize.access.services import Services
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.domain.errors import Conflict, NotFound
+from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.serving.animals.available import Slots
+from pawsonalize.engine.serving.animals.choosing import choose
+from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
+from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.settings import COMMON
+from pawsonalize.engine.serving.animals.utility import Weighing, estimate
+from pawsonalize.engine.serving.context import Query, deeds_by_animal
+from pawsonalize.recipes.data import Floats
+from pawsonalize.settings import Settings
+from pawsonalize.wings.alerts.audience import Audience
+
+MOST_USERS = 2_000
+"""Visitors that are weighed for one answer, which takes some milliseconds each."""
+_PLACES = 10
+_COMPARED = 24  # animals that reasons set one apart from
+_FAIRNESS = [COMMON.index(name) for name in ("exposure", "priority", "bid_price")]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Chances of one visitor to open some animals.
+
+    NaN for an animal that must not be shown to the visitor, or is not available.
+    """
+
+    user_id: str
+    chances: Floats
+    others: Floats  # the mean chance of the best places without the animal
+
+    @property
+    def surplus(self) -> Floats:
+        """By animal."""
+        return np.asarray(self.chances - self.others)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A visitor who would love an animal."""
+
+    user_id: str
+    surplus: float
+    chance: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Matches of an animal, best first; of `willing` visitors the last active were weighed."""
+
+    willing: int
+    weighed: int
+    matches: tuple[Match, ...]
+
+
+@dataclass(eq=False)
+class Matching:
+    """Finds matches, by the same weighing as every answer; what it weighs is not logged."""
+
+    individuals: Individuals
+    audience: Audience
+
+    def find(self, animal_id: str, limit: int, now: int) -> Matches:
+        """The best matches of an animal; NotFound, and Conflict if it is not available."""
+        names = self.unit_of(animal_id, now)
+        users = self.audience.newest(MOST_USERS)
+        outlooks = [self.outlook(one, names[:1], now) for one in users]
+        surplus = np.array([one.surplus[0] for one in outlooks])
+        order = np.lexsort((np.arange(len(users)), -surplus))
+        found: list[Match] = []
+        for outlook in (outlooks[one] for one in order.tolist() if not np.isnan(surplus[one])):
+            if len(found) == limit:
+                break
+            if not self.knows(outlook.user_id, names, now):
+                found.append(self.match(outlook, names[0], 0, now))
+        willing = len(users) if len(users) < MOST_USERS else self.audience.count()
+        return Matches(willing, len(users), tuple(found))
+
+    def unit_of(self, animal_id: str, now: int) -> tuple[str, ...]:
+        """The animals that share its place, the one that is weighed first."""
+        available = self.individuals.available.of(now, now)
+        with available.lock:
+            slots = available.slots([animal_id]).tolist()
+            if slots:
+                return available.members(slots[0])
+        animal = self.individuals.animals.get(animal_id)
+        if animal is None:
+            raise NotFound(f"there is no animal {animal_id}: see GET /v1/animals")
+        raise Conflict(f"animal {animal_id} is {animal.status}: only who waits has matches")
+
+    def outlook(
+        self, user_id: str, animals: Sequence[str], now: int, rules: Eligibility = ANYBODY
+    ) -> Outlook:
+        """Weigh animals, each first of its unit, for a user by the stored profile and `rules`."""
+        individuals, query = self.individuals, self._query(user_id, now, rules)
+        groups = individuals.runtime.score_groups(query)
+        with individuals.weighing(query, groups, individuals.settings.group_affinity) as weighing:
+            available = weighing.available
+            page = choose(weighing, estimate(weighing), _PLACES + 1)
+            own = _chances(weighing, page)
+            code = available.codes["animal"].get
+            slots = np.array([code(one, -1) for one in animals], np.int64)
+            fitting = np.isin(slots, weighing.fitting(slots[slots >= 0]))
+            fitting &= ~np.isin(slots, weighing.disliked)
+            chances = np.full(len(slots), np.nan)
+            chances[fitting] = _chances(weighing, slots[fitting])
+        others = np.full(len(slots), _mean(own))
+        for place, slot in enumerate(page.tolist()):
+            others[slots == slot] = _mean(np.delete(own, place))
+        return Outlook(user_id, chances, others)
+
+    def knows(self, user_id: str, animals: Sequence[str], now: int) -> bool:
+        """True if the user did something with one of these animals: nobody need tell them."""
+        log = self.individuals.runtime.filtering.log
+        return not deeds_by_animal(log, Visitor(user_id), now).keys().isdisjoint(animals)
+
+    def match(self, outlook: Outlook, animal_id: str, place: int, now: int) -> Match:
+        """The match with its reasons: what sets the animal apart, for this visitor."""
+        query = replace(self._query(outlook.user_id, now, ANYBODY), explain=True)
+        # On a page of animals that are all loved alike, nothing sets one apart.
+        together = dict.fromkeys([animal_id, *self._some_animals(now)], 0)
+        answer, _ = self.individuals.rank_found(together, query)
+        reasons = (one.reasons for one in answer.places if one.animal_ids[0] == animal_id)
+        surplus, chance = outlook.surplus[place], outlook.chances[place]
+        return Match(outlook.user_id, float(surplus), float(chance), next(reasons, ()))
+
+    def _some_animals(self, now: int) -> list[str]:
+        available = self.individuals.available.of(now, now)
+        with available.lock:
+            led = available.order[available.leads[available.order]]
+            return [available.ids[slot] for slot in led[:: len(led) // _COMPARED + 1].tolist()]
+
+    def _query(self, user_id: str, now: int, rules: Eligibility) -> Query:
+        return self.individuals.with_profile(Query(Visitor(user_id), now, now, eligibility=rules))
+
+
+def _mean(chances: Floats) -> float:
+    """Return the mean of the best places; 0 if there is no other animal."""
+    return float(chances[:_PLACES].mean()) if len(chances) else 0.0
+
+
+def _chances(weighing: Weighing, slots: Slots) -> Floats:
+    odds = weighing.tables.model.intercept + weighing.utilities(slots)
+    for part in _FAIRNESS:
+        odds -= weighing.common.parts[part][slots]
+    spread = np.sqrt(1 + np.pi / 8 * weighing.variance_left(slots))
+    return np.asarray(expit(odds / spread))
+
+
+def matching_of(adapters: Adapters, services: Services) -> Matching:
+    """Return what finds matches by the default campaigns."""
+    individuals = services.individuals
+    unseen = individuals.with_runtime(individuals.runtime, is_seen=False)
+    return Matching(unseen, Audience(adapters.database))
+
+
+def started(_settings: Settings, adapters: Adapters, services: Services) -> Matching:
+    """Share the matching with the wing's operations and pages."""
+    return matching_of(adapters, services)
