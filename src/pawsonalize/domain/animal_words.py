@@ -83,12 +83,13 @@ def read_words(animal: Animal, age: str) -> AnimalWords:
     facts = [f"={mark}:{value}" for mark, value in marks.items()]
     facts += [*name, *(f"name:{word}" for word in name), *words_in(" ".join(facts_in_words))]
     for breed in filter(None, (animal.breed, animal.secondary_breed)):
-        facts += _breed_words(animal.species, breed)
+        facts += breed_marks(animal.species, breed)
     return AnimalWords(animal.species, pad(facts), pad(words_in(animal.description)))
 
 
 @lru_cache(maxsize=16_384)
-def _breed_words(species: str, name: str) -> tuple[str, ...]:
+def breed_marks(species: str, name: str) -> tuple[str, ...]:
+    """Marks of a breed, `2/Beagle` and `2:beagle`, and the words of its names and its family."""
     found, family = find_breed(species, name.replace("_", " ")) or name, family_of(species, name)
     general = family if family and family.isalpha() and species != CAT else ""
     plain = words_in(f"{name} {found} {general}")
@@ -105,6 +106,14 @@ class Vocabulary:
     def _counts(self) -> Counter[str]:
         words = (word for one in self._records for word in set(one.facts.split()))
         return Counter(word for word in words if word.isalnum())
+
+    def has(self, word: str) -> bool:
+        """True if a record has the word, also in its description."""
+        return word in self._counts or word in self._described
+
+    @cached_property
+    def _described(self) -> frozenset[str]:
+        return frozenset(word for one in self._records for word in one.story.split())
 
     def mend(self, word: str, preferred: frozenset[str]) -> str | None:
         """The likeliest word one typing error away, `preferred` first; None if it needs none."""

@@ -40,7 +40,7 @@ _WEIGHT = re.compile(
     r"(\d+(?:[.,]\d{1,2})?)\s*\+?\s*(?:(lbs?|pounds?|#)|kgs?|kilos?)(?!\w)", re.IGNORECASE
 )
 _ABOVE = re.compile(r"over|above|more|>|\+", re.IGNORECASE)
-_POUNDS_A_KILO = 2.205
+POUNDS_A_KILO = 2.205
 MALE, FEMALE = "male", "female"
 BABY, YOUNG, ADULT, SENIOR = AGES = ("1", "2", "3", "4")
 _OTHER_BANDS = (12, 36, 96)
@@ -152,10 +152,18 @@ def size_id(text: str, species: str = "") -> str:
         return "unknown"
     if word not in _SIZE_WORDS and (weights := _WEIGHT.findall(text)):
         number, in_pounds = weights[-1]
-        pounds = float(number.replace(",", ".")) * (1 if in_pounds else _POUNDS_A_KILO)
+        pounds = float(number.replace(",", ".")) * (1 if in_pounds else POUNDS_A_KILO)
         pounds += 0.01 * bool(_ABOVE.search(text))
         return str(1 + sum(most < pounds for most in _MOST_POUNDS.get(species, _OTHER_POUNDS)))
     return _SIZE_WORDS.get(word, text.strip().replace("-", "_").replace(" ", "_"))
+
+
+def pounds_of(size: str, species: str) -> tuple[float, float] | None:
+    """The weights between which an animal of that size is, in pounds; None of an unknown size."""
+    if size not in SIZE_NAMES:
+        return None
+    bounds = (0.0, *_MOST_POUNDS.get(species, _OTHER_POUNDS), float("inf"))
+    return bounds[int(size) - 1], bounds[int(size)]
 
 
 # By the sex, and whether the word says that the animal is spayed or neutered.

@@ -48,15 +48,15 @@ class Preferences:
             **{name: "yes" if answer else "no" for name, answer in household if answer is not None},
         }
 
-    def wishes(self, at: int) -> "tuple[Wish, ...]":
+    def wishes(self, at: int) -> "tuple[WantedValues, ...]":
         """Return the wishes, of that moment where the answers have none of their own."""
         stated_at = at if self.stated_at is None else self.stated_at
         wanted = zip(PREFERRED.values(), (self.species, self.size, self.age), strict=True)
-        return tuple(Wish(name, frozenset(ids), stated_at) for name, ids in wanted if ids)
+        return tuple(WantedValues(name, frozenset(ids), stated_at) for name, ids in wanted if ids)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class WantedValues:
     """Wanted values of an attribute, and since when (milliseconds since 1970)."""
 
     attribute: str

@@ -13,12 +13,12 @@ from starlette.requests import Request
 
 from pawsonalize.access.limits import Lane
 from pawsonalize.access.services import Services, services_of
-from pawsonalize.domain import wishes
 from pawsonalize.domain.errors import Forbidden, InvalidInput, NotFound
 from pawsonalize.domain.limits import check_length, parse_id
 from pawsonalize.domain.preferences import SEPARATOR, Preferences
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import parse_moment
+from pawsonalize.domain.wishes import wanted
 from pawsonalize.engine.ingest.decoder import Form, bare, check_names
 from pawsonalize.engine.ingest.event_form import Id, Moment
 from pawsonalize.engine.serving.animals.answer import seconds_until_written
@@ -91,9 +91,9 @@ class PreferencesForm(Form, frozen=True):
         """Return the answers; InvalidInput names a bad one."""
         at = self.stated_at
         return Preferences(
-            species=_answers(self.species, "species", wishes.wanted_species),
-            size=_answers(self.size, "size", wishes.wanted_size),
-            age=_answers(self.age, "age", wishes.wanted_age),
+            species=_answers(self.species, "species", wanted.wanted_species),
+            size=_answers(self.size, "size", wanted.wanted_size),
+            age=_answers(self.age, "age", wanted.wanted_age),
             kids=self.kids,
             dogs=self.dogs,
             cats=self.cats,
@@ -285,11 +285,11 @@ def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibilit
         dogs=quiz.dogs if home.dogs is None else home.dogs,
         cats=quiz.cats if home.cats is None else home.cats,
         species=frozenset(
-            wishes.wanted_species(one, "species") for one in _ids(fields.species, "species")
+            wanted.wanted_species(one, "species") for one in _ids(fields.species, "species")
         ),
-        sizes=frozenset(wishes.wanted_size(one, "sizes") for one in _ids(fields.sizes, "sizes")),
-        ages=frozenset(wishes.wanted_age(one, "ages") for one in _ids(fields.ages, "ages")),
-        sexes=frozenset(wishes.wanted_sex(one, "sexes") for one in _ids(fields.sexes, "sexes")),
+        sizes=frozenset(wanted.wanted_size(one, "sizes") for one in _ids(fields.sizes, "sizes")),
+        ages=frozenset(wanted.wanted_age(one, "ages") for one in _ids(fields.ages, "ages")),
+        sexes=frozenset(wanted.wanted_sex(one, "sexes") for one in _ids(fields.sexes, "sexes")),
         house_trained=fields.house_trained,
         special_needs=None if fields.special_needs is None else fields.special_needs == "only",
         max_fee=fields.max_fee,
@@ -298,7 +298,7 @@ def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibilit
         postcode="" if fields.postcode is None else parse_id(fields.postcode, "postcode"),
         denied=Denied(
             _ids(deny.animals, "deny.animals"),
-            frozenset().union(*map(wishes.wanted_breeds, _ids(deny.breeds, "deny.breeds"))),
+            frozenset().union(*map(wanted.wanted_breeds, _ids(deny.breeds, "deny.breeds"))),
             _ids(deny.groups, "deny.groups"),
         ),
     )

@@ -1,131 +1,142 @@
-"""A visitor's few words are read as rules, a household, breeds and words of records."""
+"""A visitor's words are read as rules, as evidence and as words left to meaning."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from pawsonalize.domain.animal_words import Vocabulary, read_words
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import GoodWith
-from pawsonalize.domain.wishes import AnimalWish, read_wish
+from pawsonalize.domain.wishes import Rule, Wish, read_wish
 from tests.animal_data import animal
+from tests.event_data import T0
 
 
-def one(group: str, name: str = "", **more: object) -> Animal:
-    return replace(animal(name or group, group, name=name), **more)  # type: ignore[arg-type]
+def one(group: str, **more: object) -> Animal:
+    return replace(animal(group, group), **more)  # type: ignore[arg-type]  # any of the fields
 
 
-KITTEN = one("1-Domestic_Short_Hair-1-1", "Pip", sex="female", colours=("grey tabby",))
-CAT = one("1-Siamese-2-4", "Tiger", sex="male", shelter="Second Chance San José")
-PUPPY = one("2-Pit_Bull_Terrier-3-1", "Kitten", good_with_cats=GoodWith.NO)
-LAB = one("2-Labrador_Retriever-4-3", "Zoë", colours=("black",), good_with_cats=GoodWith.YES)
-STAFF = one("2-American_Staffordshire_Terrier-3-3", "Bo", house_trained=True, altered=True)
-BEAGLE = one("2-Beagle-2-2", "Zoey", good_with_kids=GoodWith.YES, colours=("org",))
-BUNNY = one("3-Lop-Eared-unknown-unknown", "Snow", description="Sleeps like a tiger.")
-HAMSTER = one("4-Hamster-1-3", "Rex")
-RAT_TERRIER = one("2-Rat_Terrier-1-3", "Al", bonded_unit="pair")
-EVERYONE = (KITTEN, CAT, PUPPY, LAB, STAFF, BEAGLE, BUNNY, HAMSTER, RAT_TERRIER)
-WORDS = {animal.animal_id: read_words(animal, animal.age) for animal in EVERYONE}
+def written(wish: Wish) -> list[str]:
+    """Rules and evidence in short: `size=1/2`, `-breed=husky`, `months<24`."""
+    return [_short(rule) for rule in (*wish.rules, *wish.evidence)]
 
 
-def fitting(wish: AnimalWish) -> list[str]:
-    """The names of those who fit the whole wish, best first."""
-    fits = {name: wish.fit(words) for name, words in WORDS.items()}
-    levels = {name: fit[1] for name, fit in fits.items() if fit and wish.fits_whole(fit[0])}
-    return sorted(levels, key=levels.__getitem__)
+def _short(rule: Rule) -> str:
+    values = "/".join(sorted(one for one in rule.values if "/" not in one or "*" in one))
+    least = "" if rule.least is None else f">{rule.least:g}"
+    most = "" if rule.most is None else f"<{rule.most:g}"
+    return f"{'-' * rule.negated}{rule.name}{'=' * bool(values)}{values}{least}{most}"
 
 
-def test_words_find_whom_they_describe(subtests: pytest.Subtests) -> None:
-    cases: list[tuple[str, list[str]]] = [
-        ("kittens", ["Pip"]),
-        ("puppies", ["Kitten"]),
-        ("cats", ["Pip", "Tiger"]),
-        ("bunnies", ["Snow"]),
-        ("cat or rabbit", ["Pip", "Tiger", "Snow"]),
-        ("pitbull", ["Kitten"]),
-        ("Pit Bulls", ["Kitten"]),
-        ("beagles", ["Zoey"]),
-        ("dsh", ["Pip"]),
-        ("black lab", ["Zoë"]),
-        ("gray kitten", ["Pip"]),
-        ("orange dog", ["Zoey"]),
-        ("hound", ["Zoey"]),
-        ("terrier", ["Kitten", "Bo", "Al"]),
-        ("big dogs", ["Kitten", "Zoë", "Bo"]),
-        ("old male cat", ["Tiger"]),
-        ("girl kitten", ["Pip"]),
-        ("2 year old dog", ["Zoey"]),
-        ("San Jose", ["Tiger"]),
-        ("a cat in san josé, please", ["Tiger"]),
-        ("zoe", ["Zoë", "Zoey"]),
-        ("tiger", ["Tiger", "Snow"]),
-        ("hamsters", ["Rex"]),
-        ("rat", []),
-        ("bonded pair", ["Al"]),
-        ("spayed dog", ["Bo"]),
-        ("%", []),
-        ("no words but these", []),
+def read(text: str) -> list[str]:
+    return sorted(written(read_wish(text, T0)))
+
+
+def test_wishes_are_read_as_rules_and_evidence(subtests: pytest.Subtests) -> None:
+    cases = {
+        "calm dog for kids, not too big": "-size=3/4 kids=yes species=2 trait=calm",
+        "a cat that is good with dogs and kids": "dogs=yes kids=yes species=1",
+        "we have two cats and our toddler": "cats=yes kids=yes",
+        "kid-friendly, cat-safe, house-trained": "cats=yes house_trained=yes kids=yes",
+        "no kids at home": "",
+        "dog without kids": "species=2",
+        "no shepherds": "-breed=shepherd",
+        "anything but black": "-colour=black",
+        "not for first-time owners": "-trait=first_time",
+        "doesn't shed": "sheds_little=yes",
+        "not too big, no husky or malamute, but calm": (
+            "-breed=husky -breed=malamute -size=3/4 trait=calm"
+        ),
+        "small dog, no pit bulls, huskies or shepherds": (
+            "-breed -breed=husky -breed=shepherd size=1 species=2"
+        ),
+        "dog, not too energetic and doesn't bark": "-trait=energetic species=2 trait=quiet",
+        "cat, not a kitten": "-age=1 species=1",
+        "black or orange cat": "colour=black/orange species=1",
+        "black and white cat": "colour=black colour=white species=1",
+        "beagle or cat": "breed=1/*/beagle",
+        "we have a husky": "dogs=yes",
+    }
+    for text, found in cases.items():
+        with subtests.test(text=text):
+            assert read(text) == sorted(found.split())
+
+
+def test_numbers_with_units_are_bounds(subtests: pytest.Subtests) -> None:
+    cases = {
+        "under 20 kg": "pounds<44.1",
+        "dog up to 40 lbs": "pounds<40 species=2",
+        "younger than 2 years": "months<24",
+        "2-5 year-old": "months>24<60",
+        "between 2 and 5 years old": "months>24<60",
+        "3 years or older": "months>36",
+        "under a year": "months<12",
+        "fee below 150$": "fee<150",
+        "under 300 euros": "fee<300",
+        "no bigger than medium": "size=1/2",
+        "smaller than large": "size=1/2",
+        "our kids are 5 and 8 years old": "kids=yes",
+        "our 4 year old daughter": "kids=yes",
+        "within 20 km of 95112": "place=95112<20",
+        "near Fairfield": "place=fairfield",
+    }
+    for text, found in cases.items():
+        with subtests.test(text=text):
+            assert read(text) == sorted(found.split())
+
+
+def test_a_typing_error_is_mended_unless_a_record_has_the_word() -> None:
+    wish = read_wish("femal kiten", T0)
+    assert (written(wish), wish.suggestion) == (
+        ["sex=female", "species=1", "age=1"],
+        "female kitten",
+    )
+    assert read_wish("femal kiten", T0, as_written=True).rest == "femal kiten"
+    here = one("1-Manx-1-1", name="Kiten", description="A femal.")
+    assert read_wish("femal kiten", T0, Vocabulary([read_words(here, "1")])).suggestion is None
+
+
+def test_what_has_no_meaning_here_is_left_to_search() -> None:
+    wish = read_wish("calm dog who loves opera, no drama", T0)
+    assert wish.rest == "opera"
+    assert wish.gist == "calm opera"
+
+
+def test_a_rule_fits_contradicts_or_does_not_know(subtests: pytest.Subtests) -> None:
+    cats, no_cats = GoodWith.YES, GoodWith.NO
+    born = date(2020, 1, 1)
+    cases = [
+        ("good with cats", one("2-Beagle-2-3", good_with_cats=cats), True),
+        ("good with cats", one("2-Beagle-2-3", good_with_cats=no_cats), False),
+        ("good with cats", one("2-Beagle-2-3"), None),
+        ("no shepherds", one("2-German_Shepherd_Dog-3-3"), False),
+        ("no shepherds", one("2-Beagle-2-3", secondary_breed="German_Shepherd_Dog"), False),
+        ("no shepherds", one("2-Beagle-2-3"), True),
+        ("anything but black", one("1-Manx-1-3", colours=("BLK", "white")), False),
+        ("anything but black", one("1-Manx-1-3"), None),
+        ("ginger", one("1-Manx-1-3", colours=("org",)), True),
+        ("under 20 kg", one("2-Beagle-1-3"), True),
+        ("under 20 kg", one("2-Beagle-2-3"), None),
+        ("under 20 kg", one("2-Beagle-4-3"), False),
+        ("younger than 2 years", one("2-Beagle-1-1"), True),
+        ("younger than 2 years", one("2-Beagle-1-2"), None),
+        ("younger than 2 years", one("2-Beagle-1-1", born=born), False),
+        ("under 300 euros", one("2-Beagle-1-1", fee=301.0), False),
+        ("calm", one("2-Beagle-1-1", description="A mellow fellow."), True),
+        ("calm", one("2-Beagle-1-1", description="So much energy!"), False),
+        ("for first-time owners", one("2-Pug-1-1", description="Not for beginners."), False),
+        ("in fur colour grey", one("2-Pug-1-1", colours=("blue",)), True),
+        ("doesn't shed", one("2-Siberian_Husky-3-3"), False),
     ]
-    for text, found in cases:
-        with subtests.test(text=text, found=found):
-            assert fitting(read_wish(text)) == found
+    for text, here, fits in cases:
+        wish = read_wish(text, T0 + 10**11)
+        rule = next(iter((*wish.rules, *wish.evidence)))
+        with subtests.test(text=text, fits=fits):
+            assert rule.fits(here) is fits
 
 
-def test_phrases_of_a_household_are_read(subtests: pytest.Subtests) -> None:
-    cases: list[tuple[str, list[str]]] = [
-        ("good with cats", ["cats"]),
-        ("cat-friendly dog", ["cats"]),
-        ("dog for kids", ["kids"]),
-        ("dog that likes other dogs and cats", ["dogs", "cats"]),
-        ("a cat for a family with small children", ["kids"]),
-        ("house-trained", ["house_trained"]),
-        ("housebroken or litter box trained", ["house_trained"]),
-        ("dog, no kids", []),
-        ("not house trained", []),
-        ("doesn't like cats", []),
-        ("kittens and dogs", []),
-    ]
-    for text, household in cases:
-        with subtests.test(text=text, household=household):
-            assert read_wish(text).household == household
-
-
-def test_whoever_is_known_to_get_along_comes_first_and_nobody_who_is_known_not_to() -> None:
-    assert fitting(read_wish("dog good with cats")) == ["Zoë", "Bo", "Zoey", "Al"]
-
-
-def test_a_word_in_a_name_does_not_make_a_dog_a_cat() -> None:
-    assert "Kitten" not in fitting(read_wish("kitten"))
-
-
-def test_a_size_that_nobody_knows_is_not_the_one_that_is_wished() -> None:
-    assert fitting(read_wish("small rabbit")) == []
-
-
-def test_one_typing_error_in_a_word_is_mended(subtests: pytest.Subtests) -> None:
-    cases: list[tuple[str, str | None]] = [
-        ("beegle", "beagle"),
-        ("rabit", "rabbit"),
-        ("a femal kiten", "a female kitten"),
-        ("rotweiler", "rottweiler"),  # of which nobody is here
-        ("labradro", "labrador"),
-        ("cta", None),
-        ("beagle", None),
-        ("hairless", None),
-        ("qwertz", None),
-    ]
-    for text, mended in cases:
-        with subtests.test(text=text, mended=mended):
-            assert read_wish(text).suggest(Vocabulary(WORDS.values())) == mended
-
-
-def test_of_two_likely_words_the_one_that_more_records_have_is_meant() -> None:
-    few, many = one("2-Pug-1-1", "Bella"), one("2-Pug-1-1", "Della")
-    records = [read_words(animal, animal.age) for animal in (few, many, many)]
-    assert read_wish("zella").suggest(Vocabulary(records)) == "della"
-
-
-def test_who_fits_more_of_a_wish_has_more_points() -> None:
-    wish = read_wish("small grey husky")
-    points = {name: fit[0] for name, words in WORDS.items() if (fit := wish.fit(words))}
-    assert points["Pip"] > points["Al"] > points["Zoë"] > points["Tiger"] == 0
+def test_a_rule_reads_as_a_chip() -> None:
+    wish = read_wish("small dog good with cats, not too old, ginger", T0)
+    labels = {rule.label for rule in wish.rules}
+    assert labels == {"small", "dog", "good with cats", "not too old", "orange"}

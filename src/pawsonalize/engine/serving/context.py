@@ -36,7 +36,13 @@ from pawsonalize.domain.events import (
 )
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
-from pawsonalize.domain.preferences import PREFERRED, PREFERRED_AT, USER_FACET, Preferences, Wish
+from pawsonalize.domain.preferences import (
+    PREFERRED,
+    PREFERRED_AT,
+    USER_FACET,
+    Preferences,
+    WantedValues,
+)
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
@@ -165,7 +171,7 @@ def context_of(
     visitor: Visitor,
     at: int,
     facets: tuple[Facet, ...] = (),
-    wishes: tuple[Wish, ...] = (),
+    wishes: tuple[WantedValues, ...] = (),
 ) -> Context:
     """The visitor's newest events as of `at`, without those that the latest quiz takes back."""
     if visitor.user_id is None and visitor.session_id is None:
@@ -194,16 +200,18 @@ def query_context(
     return context_of(log, query.visitor, query.at, facets, wishes)
 
 
-def _stored_wishes(attributes: Mapping[str, Value]) -> Iterator[Wish]:
+def _stored_wishes(attributes: Mapping[str, Value]) -> Iterator[WantedValues]:
     stated_at = attributes.get(PREFERRED_AT)
     if not isinstance(stated_at, int | float):
         return
     for name, attribute in PREFERRED.items():
         if ids := values_of(attributes.get(name)):
-            yield Wish(attribute, frozenset(ids), int(stated_at))
+            yield WantedValues(attribute, frozenset(ids), int(stated_at))
 
 
-def _is_withdrawn(event: RecentEvent, wishes: tuple[Wish, ...], event_types: EventTypes) -> bool:
+def _is_withdrawn(
+    event: RecentEvent, wishes: tuple[WantedValues, ...], event_types: EventTypes
+) -> bool:
     item_id, event_type, sent_at, _value = event
     if event_types.meaning(event_type) in _AGAINST:  # a dislike speaks against the group as well
         return False

@@ -8,7 +8,7 @@ from cachetools import LRUCache, cached
 
 from pawsonalize.domain.animal_words import AnimalWords, Vocabulary, read_words
 from pawsonalize.domain.statuses import FOREVER
-from pawsonalize.domain.wishes import UNKNOWN_ANSWER, AnimalWish, read_wish
+from pawsonalize.domain.wishes.box import UNKNOWN_ANSWER, AnimalWish, read_box
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.eligibility import Postcodes
 from pawsonalize.storage.animals.animals import Animals, Availability, Revision
@@ -131,13 +131,13 @@ class InventorySearch:
     def find(self, text: str, now: int, as_written: bool = False) -> FoundAnimals:
         """Find animals by words; if none fits, mend typing errors, unless kept `as_written`."""
         words, vocabulary = self._read(now)
-        wish = read_wish(text)
+        wish = read_box(text)
         levels, is_nearest = _best(words, wish)
         certain = not is_nearest and any(level % UNKNOWN_ANSWER != 1 for level in levels.values())
         suggestion = None if certain else wish.suggest(vocabulary)
         is_mended = suggestion is not None and is_nearest and not as_written
         if suggestion and is_mended:
-            wish = read_wish(suggestion)
+            wish = read_box(suggestion)
             levels, is_nearest = _best(words, wish)
         species = {one: words[one].species for one in levels}
         return FoundAnimals(wish.household, levels, species, suggestion, is_mended, is_nearest)

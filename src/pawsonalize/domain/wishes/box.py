@@ -1,22 +1,19 @@
-"""Wishes: a visitor's few words, read by small tables as rules, breeds and words to be sought."""
+"""The adoption site's box: a visitor's few words as parts that records have or lack."""
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pawsonalize.domain import attributes
 from pawsonalize.domain.animal_words import AnimalWords, Vocabulary, pad, singulars, words_in
-from pawsonalize.domain.animals import UNKNOWN
 from pawsonalize.domain.breed_spelling import DECORATIONS
-from pawsonalize.domain.breeds import FAMILIES, breeds_named, find_breed
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.breeds import breeds_named
 
 UNKNOWN_ANSWER = 100
 """Levels that an unknown answer costs; a word that is only begun, or elsewhere, costs 1 or 2."""
 _SEXES = {"male": "male", "boy": "male", "female": "female", "girl": "female"}
 _HOUSE_TRAINED = re.compile(r"(house|potty|toilet|litter ?(box)?) ?(trained|broken)")
-_SPECIES_WITH_BREEDS = sorted({species for species, _ in FAMILIES})
 
 
 def _words(text: str) -> frozenset[str]:
@@ -101,7 +98,7 @@ class AnimalWish:
         return " ".join(better.get(w) or w for w in self.words) if any(better.values()) else None
 
 
-def read_wish(text: str) -> AnimalWish:
+def read_box(text: str) -> AnimalWish:
     """Read at most 12 words."""
     words, place = words_in(text)[:12], 0
     rules: defaultdict[str, set[str]] = defaultdict(set)
@@ -187,41 +184,3 @@ def _rules_of(text: str) -> dict[str, set[str]]:
     if "species" in rules:
         rules.pop("sizes", None)  # a kitten is not of one size
     return rules
-
-
-def wanted_species(given: str, field: str) -> str:
-    """Id of a species in words or an id; InvalidInput lists the words for any other."""
-    return _known(attributes.species_id(given), given, attributes.SPECIES_NAMES, field)
-
-
-def wanted_size(given: str, field: str) -> str:
-    """The same of a size."""
-    return _known(attributes.size_id(given), given, attributes.SIZE_NAMES, field)
-
-
-def wanted_age(given: str, field: str) -> str:
-    """The same of an age band."""
-    return _known(attributes.age_id(given), given, attributes.AGE_NAMES, field)
-
-
-def wanted_sex(given: str, field: str) -> str:
-    """The same of a sex; neutered and spayed name one too."""
-    found = attributes.read_sex(given)
-    if found is None:
-        raise InvalidInput(f"{field} does not know {given!r}: write female or male", field=field)
-    return found[0]
-
-
-def wanted_breeds(given: str) -> frozenset[str]:
-    """The ids that a breed's name may have: the table's, of any species, and its own."""
-    named = (find_breed(species, given.replace("_", " ")) for species in _SPECIES_WITH_BREEDS)
-    return frozenset({given.replace(" ", "_"), *filter(None, named)})
-
-
-def _known(found: str, given: str, names: Mapping[str, str], field: str) -> str:
-    if found in names or found.lower() == UNKNOWN or any(one.isdigit() for one in found):
-        return found
-    words = ", ".join(names.values())
-    raise InvalidInput(
-        f"{field} does not know {given!r}: write one of {words}, or an id", field=field
-    )

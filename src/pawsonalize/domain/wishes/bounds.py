@@ -1,0 +1,145 @@
+"""Numbers with units and bounds in a wish: "under 20 kg", "between 2 and 5 years", "max $200"."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pawsonalize.domain import attributes
+from pawsonalize.domain.attributes import POUNDS_A_KILO, SIZE_NAMES
+from pawsonalize.domain.wishes.lexicon import Phrase
+
+_MONEY = frozenset("$€£")
+_UNDER, _OVER = "<≤", ">≥"
+_MONTHS = {"year": 12.0, "month": 1.0, "week": 0.23}
+_FACTORS = {**_MONTHS, "kg": POUNDS_A_KILO, "mile": 1.609}
+_RULES = dict.fromkeys(_MONTHS, "months") | {"kg": "pounds", "lb": "pounds", "money": "fee"}
+_DASHES = ("-", "\u2013")
+# "2 years old" is not to the day, nor is "10 kg".
+_MONTHS_AROUND, _SHARE_AROUND = 12.0, 0.25
+
+
+@dataclass
+class WishedBound:
+    """A bound, the name of its rule, and the place of the phrase after it."""
+
+    end: int
+    numbers: list[float]
+    unit: str = ""
+    under: bool = False
+    over: bool = False
+    is_range: bool = False
+    is_strict: bool = False
+    about: str = ""
+    sizes: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """Name of the rule."""
+        return "size" if self.sizes else _RULES.get(self.unit, "place")
+
+    def limits(self) -> tuple[float | None, float | None]:
+        """The least and the most, in the rule's unit."""
+        factor = _FACTORS.get(self.unit, 1.0)
+        low, high = self.numbers[0] * factor, self.numbers[-1] * factor
+        if len(self.numbers) > 1:
+            return min(low, high), max(low, high)
+        if self.under or (self.name in {"fee", "place"} and not self.over):
+            return None, high
+        if self.over:
+            return low, None
+        room = low * _SHARE_AROUND
+        if self.unit == "year":
+            room = max(room, _MONTHS_AROUND)
+        return max(0.0, low - room), high + room
+
+    def chosen_sizes(self) -> frozenset[str]:
+        """The sizes within the bound."""
+        order = list(SIZE_NAMES)
+        named = [order.index(one) for one in self.sizes]
+        if self.under:
+            return frozenset(order[: min(named) + (not self.is_strict)])
+        return frozenset(order[max(named) + self.is_strict :])
+
+
+def read_bound(phrases: Sequence[Phrase], place: int) -> WishedBound | None:
+    """Read a bound that begins at a place; None if there is none."""
+    bound = WishedBound(place, [])
+    _read_words_before(phrases, bound)
+    if bound.sizes:
+        return bound
+    is_unit_alone = bool(phrases[bound.end : bound.end + 1]) and (
+        (bound.under or bound.over) and bool(phrases[bound.end].values("unit"))
+    )
+    if not is_unit_alone and not _read_numbers(phrases, bound):
+        return None
+    bound.numbers = bound.numbers or [1.0]  # `under a year`
+    _read_unit(phrases, bound)
+    _read_words_after(phrases, bound)
+    bound.unit = bound.unit or (bound.about if bound.under or bound.over else "")
+    return bound if bound.unit else None
+
+
+def number_in(phrase: Phrase) -> float | None:
+    """The number that a phrase is; None of any other."""
+    if found := phrase.values("number"):
+        return float(min(found))
+    plain = phrase.text.replace(",", ".")
+    return float(plain) if plain.replace(".", "", 1).isdigit() else None
+
+
+def _read_words_before(phrases: Sequence[Phrase], bound: WishedBound) -> None:
+    while bound.end < len(phrases):
+        one = phrases[bound.end]
+        under = one.does("under") or one.text in _UNDER
+        over = one.does("over") or one.text in _OVER
+        if (bound.under or bound.over) and one.values("size"):
+            bound.sizes, bound.end = one.values("size"), bound.end + 1
+            return
+        if one.text in _MONEY:
+            bound.unit = "money"
+        about = one.values("about")
+        fills = bound.under or bound.over or bound.about
+        is_word = under or over or one.does("between") or about or one.text in _MONEY
+        if not is_word and not (fills and one.does("filler") and not one.values("unit")):
+            return
+        bound.is_strict |= one.does("strict")
+        bound.under, bound.over = bound.under or under, bound.over or over
+        bound.is_range |= one.does("between")
+        bound.about = min(about, default=bound.about)
+        bound.end += 1
+
+
+def _read_numbers(phrases: Sequence[Phrase], bound: WishedBound) -> bool:
+    for phrase in phrases[bound.end : bound.end + 3]:
+        number = number_in(phrase)
+        if number is not None and len(bound.numbers) < 2:
+            bound.numbers.append(number)
+        elif not bound.numbers or not (
+            phrase.text in _DASHES or phrase.does("to") or (bound.is_range and phrase.does("and"))
+        ):
+            break
+        bound.end += 1
+    if bound.numbers and number_in(phrases[bound.end - 1]) is None:
+        bound.end -= 1  # `2 to` somebody
+    return bool(bound.numbers)
+
+
+def _read_unit(phrases: Sequence[Phrase], bound: WishedBound) -> None:
+    if bound.end < len(phrases) and phrases[bound.end].text in _MONEY:
+        bound.unit, bound.end = "money", bound.end + 1
+    while bound.end < len(phrases):
+        one = phrases[bound.end]
+        if (unit := one.values("unit")) and not bound.unit:
+            bound.unit = min(unit)
+        elif bound.unit not in _MONTHS or not (
+            one.values("age") == {attributes.SENIOR} or one.does("of_age")
+        ):
+            return
+        bound.end += 1
+
+
+def _read_words_after(phrases: Sequence[Phrase], bound: WishedBound) -> None:
+    if bound.end == len(phrases) or bound.under or bound.over:
+        return
+    one = phrases[bound.end]
+    bound.under, bound.over = one.does("tail_under"), one.does("tail_over") or one.text == "+"
+    bound.end += bound.under or bound.over

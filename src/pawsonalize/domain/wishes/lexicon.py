@@ -1,0 +1,153 @@
+"""The words of wishes in seven languages: from a phrase to its meanings.
+
+A meaning is a part and a value, such as `species` and `1`. The parts are those of the tables in
+`languages/`: `function` (words that say how others are meant), `number`, `unit`, `about` (units
+that a bare number has), `member` (of a household), `good_with` (a whole answer about a household),
+`flag` (facts of yes or no), `trait` (what descriptions say), and the attributes of animals.
+"""
+
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pawsonalize.domain import attributes
+from pawsonalize.domain.animal_words import singulars
+from pawsonalize.domain.breed_spelling import DECORATIONS, plain_letters
+from pawsonalize.domain.breeds import breeds_named
+
+Meanings = frozenset[tuple[str, str]]
+_LANGUAGES = ("english", "spanish", "german", "french", "portuguese", "italian", "dutch")
+# Elisions (l'enfant) are words of their own; other apostrophes are part of a word.
+_TOKEN = re.compile(
+    r"(?:\b[dlj]|\bqu|\bdell|\ball)['\u2019]|\d+(?:[.,]\d+)?|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\S",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"[\d\s]-\s*\d")
+_LONGEST_BREED = 4  # words
+_NOT_OF_BREEDS = {attributes.CAT, attributes.DOG, attributes.RABBIT}
+
+
+class Word(NamedTuple):
+    """A word of a text, or a sign, as it is compared: in plain letters; and its place."""
+
+    text: str
+    start: int
+    end: int
+
+
+class Phrase(NamedTuple):
+    """Some words of a text that mean something; without meanings, one word that does not."""
+
+    text: str
+    start: int
+    end: int
+    meanings: Meanings
+
+    def values(self, part: str) -> frozenset[str]:
+        """The values that it has of a part."""
+        return frozenset(value for name, value in self.meanings if name == part)
+
+    def does(self, function: str) -> bool:
+        """True if it has this function."""
+        return ("function", function) in self.meanings
+
+
+def words_of_text(text: str) -> list[Word]:
+    """The words and signs of a text with their places."""
+    found = []
+    for match in _TOKEN.finditer(text):
+        plain = re.sub("['\u2019]", "", plain_letters(match[0])) or match[0]
+        if plain != "-" or _RANGE.match(text, max(0, match.start() - 1)):
+            found.append(Word(plain, match.start(), match.end()))
+    return found
+
+
+@cache  # not at import: most commands read no wish
+def lexicon() -> Mapping[str, Meanings]:
+    """The meanings of each phrase; an earlier language has the say where they differ."""
+    found: dict[str, Meanings] = {}
+    for language in _LANGUAGES:
+        path = Path(__file__).with_name("languages") / f"{language}.toml"
+        if not path.exists():
+            continue
+        here: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+        for part, table in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            for value, phrases in table.items():
+                for phrase in phrases.split(","):
+                    here[" ".join(phrase.split())].add((part, value))
+        for phrase, meanings in here.items():
+            found.setdefault(phrase, frozenset(meanings))
+    return found
+
+
+@cache
+def lexicon_words() -> frozenset[str]:
+    """The single words of the lexicon, to which typing errors are mended."""
+    return frozenset(word for phrase in lexicon() for word in phrase.split())
+
+
+@cache
+def _longest() -> int:
+    return max(len(phrase.split()) for phrase in lexicon())
+
+
+def phrases_in(words: list[Word], *, breeds: bool = True) -> Iterator[Phrase]:
+    """Cut a text into phrases, the longest that mean something first."""
+    place = 0
+    while place < len(words):
+        count, meanings = _read(words[place : place + _longest()], breeds)
+        first, last = words[place], words[place + count - 1]
+        text = " ".join(word.text for word in words[place : place + count])
+        yield Phrase(text, first.start, last.end, meanings)
+        place += count
+
+
+def meanings_of(text: str, part: str) -> frozenset[str]:
+    """The values of one part that a text speaks of."""
+    found = phrases_in(words_of_text(text), breeds=False)
+    return frozenset().union(*(phrase.values(part) for phrase in found))
+
+
+def _read(words: list[Word], breeds: bool) -> tuple[int, Meanings]:
+    for count in range(len(words), 0, -1):
+        texts = [word.text for word in words[:count]]
+        if count > 1 and not all(one.isalnum() for one in texts):
+            continue
+        for last in singulars(texts[-1]):
+            phrase = " ".join([*texts[:-1], last])
+            if meanings := lexicon().get(phrase):
+                return count, meanings
+        if breeds and count <= _LONGEST_BREED and (meanings := _attributes(texts)):
+            return count, meanings
+    return 1, frozenset()
+
+
+def _attributes(texts: list[str]) -> Meanings:
+    """Breeds and species by the tables that feeds use."""
+    for last in singulars(texts[-1]):
+        text = " ".join([*texts[:-1], last])
+        if len(text) < 3 or any(one.isdigit() for one in text):
+            continue
+        named = breeds_named(text)
+        if texts[0] in DECORATIONS and named == breeds_named(text.partition(" ")[2]):
+            named = {}  # each word has a meaning of its own: `black lab`
+        species = attributes.species_id(text)
+        if species in _NOT_OF_BREEDS or text == attributes.SPECIES_NAMES.get(species):
+            named = {}  # a bunny is any rabbit, but a hamster is no rat
+        if named:
+            marks = {f"{kind}/{breed}" for kind, breed in named.items()}
+            marks |= {text} if " " not in text else set()  # any terrier is a terrier
+            return frozenset(("breed", mark) for mark in marks)
+        if species in attributes.SPECIES_NAMES:
+            return frozenset({("species", species)})
+    return frozenset()
+
+
+def joined(words: Iterable[str]) -> str:
+    """The words as one list in prose."""
+    *most, last = sorted(words)
+    return f"{', '.join(most)} or {last}" if most else last

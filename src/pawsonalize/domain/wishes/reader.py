@@ -1,0 +1,327 @@
+"""A reader of wishes: "calm dog for kids, not too big" becomes rules, evidence and the rest.
+
+It goes through the phrases of a text once. A word of negation holds for what follows it, on through
+`or` and through lists of one kind ("no husky or malamute"), until something else comes. After words
+such as "good with" and "we have", cats and dogs are members of a household. Children always are.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+
+from pawsonalize.domain import attributes
+from pawsonalize.domain.animal_words import Vocabulary
+from pawsonalize.domain.attributes import EXTRA_LARGE, LARGE
+from pawsonalize.domain.breed_spelling import plain_letters
+from pawsonalize.domain.wishes.bounds import number_in, read_bound
+from pawsonalize.domain.wishes.lexicon import (
+    Phrase,
+    lexicon_words,
+    phrases_in,
+    words_of_text,
+)
+from pawsonalize.domain.wishes.rules import Rule, is_hard
+
+_MOST_LETTERS = 500  # of a text; what is longer is no wish
+_UNITED = ("species", "breed", "size", "age", "sex")  # any of several values fits
+_ATTRIBUTES = (*_UNITED, "colour", "coat", "flag", "trait")
+_LISTED = ("species", "breed", "size", "colour")  # lists that `and` and commas go on
+_MEMBERS_APART = ("size", "age", "sex", "colour", "number", "coat", "trait")
+_YES = frozenset({"yes"})
+_BREAKS = frozenset(".;!?:()\n")
+_POSTCODE = re.compile(r"\d{4,5}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A wish that was read."""
+
+    text: str
+    rules: tuple[Rule, ...] = ()
+    """Rules that must hold. An animal that does not fit one is not what was meant."""
+    evidence: tuple[Rule, ...] = ()
+    """Soft words that have a meaning: whoever fits comes first, nobody is excluded."""
+    rest: str = ""
+    """All other words, left to search by words and by meaning."""
+    suggestion: str | None = None
+    """The text without the typing errors that were mended; the wish is read from it."""
+
+    @property
+    def gist(self) -> str:
+        """The words to be compared with descriptions by meaning: none that is negated."""
+        positive = [one.words for one in self.evidence if not one.negated]
+        return " ".join([*positive, self.rest]).strip()
+
+
+def read_wish(
+    text: str,
+    at: int,
+    vocabulary: Vocabulary | None = None,
+    places: Collection[str] = (),
+    *,
+    as_written: bool = False,
+) -> Wish:
+    """Read a wish at a moment, in milliseconds since 1970.
+
+    Typing errors are mended to words of the lexicon, of breeds and of the vocabulary's records,
+    unless it is read `as_written`. `places` are names of places, as `words_in` spells them.
+    """
+    text = text[:_MOST_LETTERS]
+    mended = None if as_written else _mend(text, vocabulary or Vocabulary(()))
+    reading = _Reading(mended or text, at, frozenset(places))
+    return replace(reading.wish(), text=text, suggestion=mended)
+
+
+def _mend(text: str, vocabulary: Vocabulary) -> str | None:
+    parts, end = [], 0
+    for phrase in phrases_in(words_of_text(text)):
+        word = phrase.text
+        if phrase.meanings or not word.isalpha() or vocabulary.has(word):
+            continue
+        better = vocabulary.mend(word, lexicon_words())
+        if (better and sorted(better[:2]) == sorted(word[:2])) or (better and better[0] == word[0]):
+            parts += [text[end : phrase.start], better]
+            end = phrase.end
+    return "".join([*parts, text[end:]]) if parts else None
+
+
+@dataclass
+class _Reading:
+    text: str
+    at: int
+    places: frozenset[str]
+    rules: list[Rule] = field(default_factory=list)
+    evidence: list[Rule] = field(default_factory=list)
+    rest: list[str] = field(default_factory=list)
+    mode: str = ""
+    """`with` and `have` make cats and dogs members of a household."""
+    negated: bool = False
+    begun: int | None = None
+    """Place of the word of negation."""
+    listed: str = ""
+    """Part of what was negated last, in a list that may go on."""
+    is_or: bool = False
+
+    def wish(self) -> Wish:
+        """Read the text."""
+        self.phrases = list(phrases_in(words_of_text(self.text)))
+        place = 0
+        while place < len(self.phrases):
+            place += self._bound(place) or self._place(place) or self._phrase(place)
+        return Wish("", tuple(_united(self.rules)), tuple(self.evidence), " ".join(self.rest))
+
+    def _phrase(self, place: int) -> int:
+        phrase = self.phrases[place]
+        if self._turn(phrase):
+            return 1
+        if self._is_member(place):
+            self._add_members(phrase)
+            return 1 + self._next_does(place, "friendly")
+        if phrase.values("good_with"):
+            for name in sorted(phrase.values("good_with")):
+                self._add("rules", Rule(name, _YES), phrase)
+            self.negated = False
+        elif self.mode and self._before_member(place):
+            pass
+        elif any(phrase.values(part) for part in _ATTRIBUTES):
+            self._add_attributes(phrase, place)
+        elif not phrase.meanings and phrase.text.isalpha():
+            self._add_word(phrase)
+        return 1
+
+    def _turn(self, phrase: Phrase) -> bool:
+        """Take a word that says how others are meant; False if it is none."""
+        if phrase.text in _BREAKS or phrase.does("but"):
+            self._end()
+        elif phrase.text == ",":
+            self.mode, self.negated = "", False
+        elif phrase.does("or") or phrase.does("and"):
+            self.is_or = phrase.does("or")
+            self.negated |= self.is_or and bool(self.listed)
+        elif phrase.does("not"):
+            self.negated, self.begun, self.mode, self.listed = True, phrase.start, "", ""
+        elif (phrase.does("with") or phrase.does("have")) and not phrase.values("trait"):
+            self.mode = "have" if phrase.does("have") else "with"
+        else:
+            return False
+        return True
+
+    def _end(self) -> None:
+        self.mode, self.negated, self.listed, self.is_or = "", False, "", False
+
+    def _next_does(self, place: int, function: str) -> bool:
+        rest = [one for one in self.phrases[place + 1 : place + 3] if one.text != "-"]
+        return bool(rest) and rest[0].does(function)
+
+    def _is_member(self, place: int) -> bool:
+        phrase = self.phrases[place]
+        members = phrase.values("member")
+        if not members:
+            breeds = phrase.values("breed")
+            return self.mode == "have" and bool(breeds) and not self._before_member(place)
+        if "kids" in members and not phrase.values("age"):
+            return True
+        if not self.mode and not self._next_does(place, "friendly"):
+            return any(one.does("absent") for one in self.phrases[place + 1 : place + 2])
+        return True
+
+    def _before_member(self, place: int) -> bool:
+        """True if this word says more of a member that follows: `small children`."""
+        for phrase in self.phrases[place + 1 : place + 4]:
+            if phrase.values("member"):
+                return True
+            more = any(phrase.values(part) for part in _MEMBERS_APART)
+            if not more and not phrase.does("filler") and not phrase.does("and"):
+                return False
+        return False
+
+    def _add_members(self, phrase: Phrase) -> None:
+        names = phrase.values("member") or {
+            {attributes.CAT: "cats", attributes.DOG: "dogs"}.get(one.partition("/")[0], "")
+            for one in phrase.values("breed")
+        }
+        self.listed = ""
+        if not self.negated:  # `no kids` asks for nothing
+            self.rules += [Rule(name, _YES, words=phrase.text) for name in sorted(names) if name]
+
+    def _add_attributes(self, phrase: Phrase, place: int) -> None:
+        parts = [part for part in _ATTRIBUTES if phrase.values(part)]
+        if "age" in parts and "species" in parts and (self.negated or self.listed == "age"):
+            parts.remove("species")  # who wants no puppy may want a dog
+        if parts == ["species"] and self.listed and self.phrases[place - 1].values(self.listed):
+            return  # `no big dogs`
+        self.mode = ""
+        was_negated, is_or = self.negated, self.is_or
+        for part in parts:
+            self.negated = was_negated or (part == self.listed and part in _LISTED)
+            if part == "flag":
+                for name in sorted(phrase.values("flag")):
+                    self._add_flag(name, phrase)
+            elif part == "trait":
+                hard = any(map(is_hard, phrase.values("trait")))
+                rule = Rule("trait", phrase.values("trait"))
+                self._add("rules" if hard else "evidence", rule, phrase)
+            else:
+                values = phrase.values(part)
+                if part == "size" and values == {LARGE}:
+                    values |= {EXTRA_LARGE}
+                self.is_or = is_or
+                self._add("rules", Rule(part, values), phrase)
+            if self.negated:
+                self.listed = part
+        if not (was_negated or self.negated):
+            self.listed = ""
+        self.negated, self.begun, self.is_or = False, None, False
+
+    def _add_flag(self, name: str, phrase: Phrase) -> None:
+        if name == "purebred":
+            self._add("rules", Rule("mixed", _YES, not self.negated), phrase)
+        elif name == "sheds":
+            self._add("rules", Rule("sheds_little", _YES, not self.negated), phrase)
+        else:
+            self._add("rules", Rule(name, _YES, self.negated), phrase)
+
+    def _add(self, kind: str, rule: Rule, phrase: Phrase) -> None:
+        words = self.text[phrase.start : phrase.end]
+        if self.negated:
+            words = f"no {words}" if self.begun is None else self.text[self.begun : phrase.end]
+        if rule.name not in {"mixed", "sheds_little"}:
+            rule = replace(rule, negated=self.negated)
+        rule = replace(rule, words=words, at=self.at)
+        found: list[Rule] = getattr(self, kind)
+        if self.is_or and found and found[-1].name == rule.name == "colour" and not rule.negated:
+            rule = replace(rule, values=rule.values | found.pop().values)
+        if rule not in found:
+            found.append(rule)
+
+    def _add_word(self, phrase: Phrase) -> None:
+        self.mode = ""
+        if self.negated:
+            self._add("evidence", Rule("word", frozenset({phrase.text})), phrase)
+        else:
+            self.rest.append(self.text[phrase.start : phrase.end])
+        self.negated, self.listed = False, ""
+
+    def _bound(self, place: int) -> int:
+        """Read a number with its unit and its bounds; the count of phrases, 0 if there is none."""
+        bound = read_bound(self.phrases, place)
+        if bound is None:
+            return 0
+        words = self.text[self.phrases[place].start : self.phrases[bound.end - 1].end]
+        if bound.name == "months" and self._is_of_child(place, bound.end):
+            return bound.end - place
+        least, most = (None, None) if bound.sizes else bound.limits()
+        values = bound.chosen_sizes() if bound.sizes else frozenset[str]()
+        self.rules.append(Rule(bound.name, values, self.negated, words, least, most, self.at))
+        self.negated = False
+        return bound.end - place
+
+    def _is_of_child(self, place: int, end: int) -> bool:
+        """True if the age is one of children: `kids (5 and 8 years)`, `our 4 year old son`."""
+        if any("kids" in one.values("member") for one in self.phrases[end : end + 1]):
+            return True
+        for one in reversed(self.phrases[:place]):
+            if "kids" in one.values("member") and not one.values("age"):
+                return True
+            is_between = one.does("filler") or one.does("and") or one.text in {"(", ",", ":"}
+            if not is_between and number_in(one) is None and not one.values("about"):
+                return False
+        return False
+
+    def _place(self, place: int) -> int:
+        """Read a place or a postcode; the count of phrases, 0 if there is none."""
+        phrase = self.phrases[place]
+        if _POSTCODE.fullmatch(phrase.text):
+            return self._add_place(place, place, place + 1)
+        near = phrase.does("near")
+        if not near and not phrase.does("in") and not phrase.does("of"):
+            return 0
+        start = here = place + 1
+        while here < min(len(self.phrases), start + 4):
+            one = self.phrases[here]
+            if (
+                one.meanings and not (near and one.does("filler") and here > start)
+            ) or not one.text[0].isalnum():
+                break
+            here += 1
+        for end in range(here, start, -1):
+            name = " ".join(one.text for one in self.phrases[start:end])
+            if near or name in self.places or _POSTCODE.fullmatch(name):
+                return self._add_place(place, start, end)
+        return 0
+
+    def _add_place(self, place: int, start: int, end: int) -> int:
+        first, last = self.phrases[start], self.phrases[end - 1]
+        name = plain_letters(self.text[first.start : last.end])
+        words = self.text[self.phrases[place].start : last.end]
+        if self.rules and self.rules[-1].name == "place" and not self.rules[-1].values:
+            bound = self.rules.pop()  # `within 20 km of San José`
+            words = f"{bound.words} {words}"
+            rule = replace(bound, values=frozenset({name}), words=words)
+        else:
+            rule = Rule("place", frozenset({name}), words=words, at=self.at)
+        self.rules.append(rule)
+        return end - place
+
+
+def _united(rules: list[Rule]) -> list[Rule]:
+    """One rule for all wanted values of an attribute; a breed of one species, or all of another."""
+    found: dict[str, Rule] = {}
+    others = []
+    for rule in rules:
+        if rule.negated or rule.name not in _UNITED:
+            others.append(rule)
+        elif before := found.get(rule.name):
+            words = f"{before.words}, {rule.words}"
+            found[rule.name] = replace(before, values=before.values | rule.values, words=words)
+        else:
+            found[rule.name] = rule
+    if (breed := found.get("breed")) and (species := found.get("species")):
+        kinds = {one.partition("/")[0] for one in breed.values if "/" in one}
+        more = species.values - kinds
+        if kinds and more:  # `beagle or cat`
+            values = breed.values | {f"{one}/*" for one in more}
+            found["breed"] = replace(breed, values=values, words=f"{breed.words}, {species.words}")
+            del found["species"]
+    distinct = {replace(one, words=""): one for one in reversed([*found.values(), *others])}
+    return list(distinct.values())[::-1]

@@ -1,0 +1,240 @@
+"""Rules of a wish: how an animal's facts fit each, and its words on a chip.
+
+An unknown answer is None: it neither fits nor excludes. Facts come first, the description is asked
+for traits alone ("calm"), which are read in it by the same lexicon as in wishes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from pawsonalize.domain import attributes
+from pawsonalize.domain.animal_words import breed_marks, words_in
+from pawsonalize.domain.animals import UNKNOWN, Animal
+from pawsonalize.domain.attributes import BANDS, GoodWith, by_word
+from pawsonalize.domain.times import DAY, SECOND
+from pawsonalize.domain.wishes.lexicon import (
+    joined,
+    meanings_of,
+    phrases_in,
+    words_of_text,
+)
+
+Facts = frozenset[str] | None
+Span = tuple[float, float] | None
+_DAYS_A_MONTH = 30.44
+_OPPOSITES = {
+    "calm": "energetic",
+    "quiet": "noisy",
+    "independent": "clingy",
+    "shy": "outgoing",
+    "indoor": "outdoor",
+    "first_time": "experienced",
+}
+_OPPOSITES |= {two: one for one, two in _OPPOSITES.items()}
+_HARD_TRAITS = frozenset({"first_time", "experienced"})
+_SHEDS_LITTLE = by_word(
+    {
+        True: "poodle bichon maltese havanese schnauzer yorkshire shih doodle maltipoo cavapoo"
+        " cockapoo sphynx hairless xoloitzcuintli lhasa coton rex portuguese airedale"
+        " wheaten basenji"
+    }
+)
+_NAMES: Mapping[str, Mapping[str, str]] = {
+    "species": attributes.SPECIES_NAMES,
+    "size": attributes.SIZE_NAMES,
+    "age": attributes.AGE_NAMES,
+}
+_LABELLED = frozenset({*_NAMES, "colour", "coat"})
+_CHIPS = {
+    "kids": "good with kids",
+    "dogs": "good with dogs",
+    "cats": "good with cats",
+    "house_trained": "house-trained",
+    "special_needs": "special needs",
+    "altered": "spayed or neutered",
+    "bonded": "bonded pair",
+    "mixed": "mixed breed",
+    "sheds_little": "sheds little",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing that is wished. Values are ids where animals have ids, `yes` for facts."""
+
+    name: str
+    values: frozenset[str] = frozenset()
+    negated: bool = False
+    words: str = ""
+    """The visitor's own words."""
+    least: float | None = None
+    """Bounds in months, pounds, the site's currency (`fee`) or kilometres (`place`)."""
+    most: float | None = None
+    at: int = 0
+    """Moment of the wish, in milliseconds since 1970, for ages."""
+
+    def fits(self, animal: Animal) -> bool | None:
+        """True if the animal fits, False if it contradicts the rule, None if nobody knows."""
+        if self.name in _SPANS:
+            found = self._fits_span(_SPANS[self.name](animal, self.at))
+        else:
+            facts = FACTS[self.name](animal, self.at)
+            found = None if facts is None else self._fits_facts(facts)
+        return found if found is None else found != self.negated
+
+    @property
+    def label(self) -> str:
+        """The rule on a chip."""
+        if self.name in _CHIPS:
+            return f"not {_CHIPS[self.name]}" if self.negated else _CHIPS[self.name]
+        if self.negated or not self.values or self.name not in _LABELLED:
+            return self.words
+        names = _NAMES.get(self.name, {})
+        return joined(names.get(one, one) for one in self.values)
+
+    def _fits_facts(self, facts: frozenset[str]) -> bool | None:
+        if self.values & facts:
+            return True
+        if self.name == "trait":
+            against = {f"-{one}" for one in self.values}
+            return False if against & facts else None
+        return None if self.name == "place" else False
+
+    def _fits_span(self, span: Span) -> bool | None:
+        if span is None:
+            return None
+        low, high = span
+        least, most = self.least or 0.0, float("inf") if self.most is None else self.most
+        if least <= low and high <= most:
+            return True
+        return False if high <= least or low >= most else None
+
+
+def is_hard(trait: str) -> bool:
+    """True for traits that exclude an animal of which the opposite is known."""
+    return trait in _HARD_TRAITS
+
+
+@lru_cache(maxsize=32_768)
+def traits_in(description: str) -> frozenset[str]:
+    """The traits that a description speaks of; `-calm` where it says not calm, or the opposite."""
+    found: set[str] = set()
+    negated = False
+    for phrase in phrases_in(words_of_text(description), breeds=False):
+        if phrase.does("not"):
+            negated = True
+            continue
+        for trait in phrase.values("trait"):
+            says, contrary = ("-", "") if negated else ("", "-")
+            found.add(f"{says}{trait}")
+            if trait in _OPPOSITES:
+                found.add(f"{contrary}{_OPPOSITES[trait]}")
+        negated = negated and phrase.does("filler")
+    return frozenset(found)
+
+
+def _band(animal: Animal, at: int) -> str:
+    return animal.age if animal.born is None else attributes.age_at(animal.species, animal.born, at)
+
+
+def _known(value: str) -> Facts:
+    return None if value in {"", UNKNOWN} else frozenset({value})
+
+
+def _answer(value: bool | GoodWith | None) -> Facts:
+    answers: Mapping[bool | GoodWith | None, str] = {
+        True: "yes", GoodWith.YES: "yes", False: "no", GoodWith.NO: "no"
+    }  # fmt: skip
+    return frozenset({answers[value]}) if value in answers else None
+
+
+def _breeds(animal: Animal, _at: int) -> frozenset[str]:
+    named = filter(None, (animal.breed, animal.secondary_breed))
+    marks = (mark for name in named for mark in breed_marks(animal.species, name))
+    return frozenset(marks) | {f"{animal.species}/*"}
+
+
+@lru_cache(maxsize=16_384)
+def _values_in(text: str, part: str) -> frozenset[str]:
+    words = words_in(text)
+    return meanings_of(" ".join(words), part)
+
+
+def _colours(animal: Animal, _at: int) -> Facts:
+    breed = animal.breed.replace("_", " ") if animal.species == attributes.CAT else ""
+    return _values_in(" ".join((*animal.colours, breed)), "colour") or None
+
+
+def _coats(animal: Animal, _at: int) -> Facts:
+    found = _values_in(animal.coat, "coat") | {
+        one for one in words_in(animal.coat) if one in {"short", "medium", "long", "curly", "wire"}
+    }
+    return frozenset(found) or _values_in(animal.breed.replace("_", " "), "coat") or None
+
+
+def _shedding(animal: Animal, at: int) -> Facts:
+    plain = {one for one in _breeds(animal, at) if one.isalpha()}
+    if animal.mixed or animal.secondary_breed or not plain or UNKNOWN in plain:
+        return None
+    return frozenset({"yes" if plain & _SHEDS_LITTLE.keys() else "no"})
+
+
+def _place(animal: Animal, _at: int) -> frozenset[str]:
+    words = words_in(animal.shelter)
+    runs = (
+        " ".join(words[start:end])
+        for start in range(len(words))
+        for end in range(start + 1, min(len(words), start + 4) + 1)
+    )
+    return frozenset(runs) | frozenset(words_in(animal.postcode))
+
+
+def _months(animal: Animal, at: int) -> Span:
+    if animal.born is not None:
+        born = datetime(animal.born.year, animal.born.month, animal.born.day, tzinfo=UTC)
+        months = (at - born.timestamp() * SECOND) / DAY / _DAYS_A_MONTH
+        return months, months
+    if animal.age not in attributes.AGES:
+        return None
+    starts = (0, *BANDS.get(animal.species, BANDS[attributes.DOG]), float("inf"))
+    band = attributes.AGES.index(animal.age)
+    return starts[band], starts[band + 1]
+
+
+def _pounds(animal: Animal, _at: int) -> Span:
+    return attributes.pounds_of(animal.size, animal.species)
+
+
+def _fee(animal: Animal, _at: int) -> Span:
+    return None if animal.fee is None else (animal.fee, animal.fee)
+
+
+_SPANS: Mapping[str, Callable[[Animal, int], Span]] = {
+    "months": _months,
+    "pounds": _pounds,
+    "fee": _fee,
+}
+FACTS: Mapping[str, Callable[[Animal, int], Facts]] = {
+    "species": lambda animal, _at: _known(animal.species),
+    "breed": _breeds,
+    "size": lambda animal, _at: _known(animal.size),
+    "age": lambda animal, at: _known(_band(animal, at)),
+    "sex": lambda animal, _at: _known(animal.sex),
+    "colour": _colours,
+    "coat": _coats,
+    "kids": lambda animal, _at: _answer(animal.good_with_kids),
+    "dogs": lambda animal, _at: _answer(animal.good_with_dogs),
+    "cats": lambda animal, _at: _answer(animal.good_with_cats),
+    "house_trained": lambda animal, _at: _answer(animal.house_trained),
+    "special_needs": lambda animal, _at: _answer(animal.special_needs),
+    "altered": lambda animal, _at: _answer(animal.altered),
+    "bonded": lambda animal, _at: _answer(bool(animal.bonded_unit)),
+    "mixed": lambda animal, _at: _answer(animal.mixed or bool(animal.secondary_breed) or None),
+    "sheds_little": _shedding,
+    "place": _place,
+    "trait": lambda animal, _at: traits_in(animal.description),
+    "word": lambda animal, _at: frozenset(words_in(animal.description)),
+}
+"""Facts of an animal by the name of the rule that asks for them; None if nobody knows."""
