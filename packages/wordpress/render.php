@@ -51,12 +51,13 @@ function pawsonalize_render_block( $attributes, $content ) {
 		$rules = json_decode( pawsonalize_query( $attributes ), true );
 		unset( $rules['limit'] );
 		$board = sprintf(
-			'<pawsonalize-board src="%1$s" key="%2$s" query="%3$s" question="%4$s" none="%5$s"></pawsonalize-board>',
+			'<pawsonalize-board src="%1$s" key="%2$s" query="%3$s" question="%4$s" none="%5$s" next="%6$s"></pawsonalize-board>',
 			esc_url( $url ),
 			esc_attr( (string) get_option( 'pawsonalize_key', '' ) ),
 			esc_attr( wp_json_encode( (object) $rules, JSON_HEX_AMP ) ),
 			esc_attr__( 'Whom would you like to meet first?', 'pawsonalize' ),
-			esc_attr__( 'None of these', 'pawsonalize' )
+			esc_attr__( 'None of these', 'pawsonalize' ),
+			esc_attr__( 'Somebody else as well?', 'pawsonalize' )
 		);
 	}
 	return $board . sprintf(

@@ -54,4 +54,8 @@ def test_a_tap_needs_neither_a_mouse_nor_scripts(browser: Browser, address: str)
     expect(page.get_by_role("heading", name=f"You picked {name}")).to_be_visible()
     expect(page.get_by_role("status").first).to_contain_text("We start with animals like")
     expect(page.get_by_role("link", name=f"Meet {name}").first).to_be_visible()
+    second = page.get_by_role("group", name="Somebody else as well?").get_by_role("button").first
+    second.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=f"You picked {name} and")).to_be_visible()
     context.close()

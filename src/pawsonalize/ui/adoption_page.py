@@ -113,7 +113,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         learning=storefront.learning,
         board=board,
         here=filters.path(filters.species)[1:],
-        picked=picked_last(storefront, known, ordered),
+        picked=picked_last(storefront, query, known, ordered),
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
         more=_more(filters, show, ordered),

@@ -1,7 +1,7 @@
 """Boards on the pages: "Whom would you like to meet first?", and what the visitor picked."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from pawsonalize.domain.events import PICK, Event, Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals.answer import seconds_until_written
+from pawsonalize.engine.serving.animals.boards import MOST_PICKS
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.ui.cards import animal_card
 from pawsonalize.ui.endpoints import Fields, remember, see
@@ -38,7 +39,9 @@ def board_of_page(
     # One answer at a time: the page that follows a tap shows what it changed.
     if boards is None or _newest_answer(known, query.now):
         return None
-    board = boards.waiting(known.visitor, query.at)
+    # A page that is shown again says whether to ask as it did when it was new.
+    is_new = ordered.asks and ordered.recommendation_id not in query.repeats
+    board = None if is_new else boards.waiting(known.visitor, query.at, known.boards)
     if board is None:
         board = boards.give(replace(query, repeats=(), explain=False)) if ordered.asks else None
     elif any(one.sent_at >= board.given_at for one in known.events[:1]):
@@ -51,7 +54,7 @@ def board_of_form(storefront: Storefront, query: Query, known: Knowledge) -> dic
     boards = storefront.boards
     if boards is None or not storefront.individuals.can_order(query.now):
         return None
-    board = boards.waiting(known.visitor, query.at)
+    board = boards.waiting(known.visitor, query.at, known.boards)
     if board is None and not known.events:
         board = boards.give(query)
     return None if board is None else _in_template(storefront, query, known, board)
@@ -65,10 +68,16 @@ def _in_template(
         board.animal_ids
     ):
         return None
-    found = storefront.animals.get_many(board.animal_ids)
-    here = [found[one] for one in board.animal_ids if one in found]
-    cards = [animal_card(one, query.now, None, frozenset()) for one in here]
-    return {"id": board.board_id, "cards": cards, "order": "next" if known.did(PICK) else "first"}
+    question = f"Whom would you like to meet {'next' if known.did(PICK) else 'first'}?"
+    cards = _cards(storefront, board.animal_ids)
+    return {"id": board.board_id, "cards": cards, "question": question, "picked": ()}
+
+
+def _cards(storefront: Storefront, ids: Iterable[str]) -> list[dict[str, Any]]:
+    wanted = tuple(ids)
+    found = storefront.animals.get_many(wanted)
+    here = [found[one] for one in wanted if one in found]
+    return [animal_card(one, storefront.now(), None, frozenset()) for one in here]
 
 
 def _newest_answer(known: Knowledge, now: int) -> Sequence[Event]:
@@ -76,20 +85,28 @@ def _newest_answer(known: Knowledge, now: int) -> Sequence[Event]:
 
 
 def picked_last(
-    storefront: Storefront, known: Knowledge, ordered: Ordered
+    storefront: Storefront, query: Query, known: Knowledge, ordered: Ordered
 ) -> dict[str, Any] | None:
     """Return this visit's answer to a board for templates, if nothing was done since."""
     answer = _newest_answer(known, storefront.now())
     if not answer:
         return None
     ids = [one.animal_id for one in answer if one.animal_id]
-    found = storefront.animals.get_many(ids)
-    here = [found[one] for one in ids if one in found]
+    cards = _cards(storefront, ids)
+    here = [one["animal"] for one in cards]
     first = [one.animal.species for one in ordered.shown[:_FIRST]]
     alike = bool(here) and set(first) <= {one.species for one in here}
     pronoun = _LIKE.get(here[0].sex, here[0].name) if len(here) == 1 else "them"
-    cards = [animal_card(one, storefront.now(), None, frozenset()) for one in here]
-    return {"cards": cards, "alike": pronoun if alike else ""}
+    # The first tap has told most, so the page is the visitor's: the rest of the board stays beside.
+    rest = set(answer[0].impression) - {*ids} if 0 < len(ids) < MOST_PICKS else set()
+    fitting = [one for one in storefront.individuals.fitting(query) if one in rest] if rest else []
+    board = {
+        "id": answer[0].recommendation_id,
+        "cards": _cards(storefront, sorted(fitting, key=answer[0].impression.index)),
+        "question": "Somebody else as well?",
+        "picked": ids,
+    }
+    return {"cards": cards, "alike": pronoun if alike else "", "board": board if fitting else None}
 
 
 async def post_picks(request: Request, visitor: Visitor, fields: Fields) -> Response:
@@ -100,7 +117,7 @@ async def post_picks(request: Request, visitor: Visitor, fields: Fields) -> Resp
     board_id, now = parse_id(fields.get("board"), "board"), storefront.now()
     # Another worker may have given the board: it is written a moment later.
     await asyncio.sleep(seconds_until_written([board_id], now))
-    picked = (fields["animal"],) if "animal" in fields else ()
+    picked = tuple(fields[one] for one in ("picked-1", "picked-2", "animal") if one in fields)
     query = request.url.query
     try:
         parts = await run_in_threadpool(storefront.boards.events, board_id, visitor, picked, now)

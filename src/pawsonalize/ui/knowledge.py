@@ -58,6 +58,12 @@ class Knowledge:
         picks = (one for one in same if one.event_type in PICKS)
         return tuple(sorted(picks, key=lambda one: one.event_value or 0))
 
+    @property
+    def boards(self) -> frozenset[str]:
+        """The boards that were answered."""
+        picks = (one for one in self.events if one.event_type in PICKS)
+        return frozenset(one.recommendation_id or "" for one in picks)
+
     def did(self, meaning: str) -> frozenset[str]:
         """The animals the visitor has done that with, and did not dislike since."""
         done: set[str] = set()

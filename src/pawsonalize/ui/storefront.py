@@ -1,6 +1,6 @@
 """Parts that the adoption site needs, handed to it by the composition root."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,7 +41,7 @@ class DemoSite:
 
 @dataclass(frozen=True, slots=True)
 class SiteBoard:
-    """Some animals, of which a visitor may pick one."""
+    """Some animals, of which a visitor may pick."""
 
     board_id: str
     animal_ids: tuple[str, ...]
@@ -54,8 +54,8 @@ class SiteBoards(Protocol):
     def give(self, query: Query) -> SiteBoard:
         """A new board for whoever asks."""
 
-    def waiting(self, visitor: Visitor, at: int) -> SiteBoard | None:
-        """The newest board of this visit, if it was not answered."""
+    def waiting(self, visitor: Visitor, at: int, answered: Container[str]) -> SiteBoard | None:
+        """The newest board of this visit, if it is not among those that were answered."""
 
     def events(
         self, board_id: str, visitor: Visitor, picked: tuple[str, ...], at: int

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from pawsonalize import clock
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.times import HOUR, iso
+from pawsonalize.domain.times import HOUR, MINUTE, iso
 from pawsonalize.settings import Settings
 from tests.service_data import client_of, make_service
 from tests.unit.http.conftest import error_of
@@ -110,7 +110,7 @@ def test_a_board_shows_nobody_twice_and_no_two_alike_and_includes_what_a_page_sh
     found = client.post("/v1/boards", json=body).json()["animals"]
     assert len({one["itemId"] for one in found}) == len(found) == 12
     assert all(one["animal"]["photo"] for one in found)
-    assert len(board_of(client, "looks")[1]) == 6
+    assert len(board_of(client, "looks")[1]) == 9
 
 
 def test_nobody_known_not_to_fit_is_ever_on_a_board(client: TestClient) -> None:
@@ -176,6 +176,22 @@ def test_an_answer_counts_once_and_another_one_is_refused(client: TestClient) ->
     assert "answered already" in error_of(refused)["message"]
 
 
+def test_further_picks_may_follow_the_first_which_counts_at_once(client: TestClient) -> None:
+    board, ids = mixed_board(client, "taps")
+    assert pick(client, board, "taps", first_of("cat", ids)).json()["accepted"] == 1
+    one = likes(page_of(client, "taps"))
+    more = [first_of("cat", ids), first_of("small", ids)]
+    assert pick(client, board, "taps", *more).json() == {"accepted": 1, "duplicates": 1}
+    both = likes(page_of(client, "taps"))
+    assert both["small"] > one["small"]
+    for other in ([more[0]], more[::-1], []):
+        assert pick(client, board, "taps", *other).status_code == 409
+    board, ids = board_of(client, "taps")
+    assert pick(client, board, "taps").json()["accepted"] == 1
+    assert pick(client, board, "taps").json()["duplicates"] == 1, "none is an answer too"
+    assert pick(client, board, "taps", ids[0]).status_code == 409
+
+
 def test_strange_boards_visitors_and_animals_are_refused_with_words(client: TestClient) -> None:
     board, ids = board_of(client, "owner")
     page = client.post("/v1/recommendations", json={"sessionId": "reader", "of": "animals"})
@@ -213,25 +229,41 @@ def test_a_boosters_picks_lift_nobody(client: TestClient) -> None:
     assert scores[0] == scores[1]
 
 
-def test_an_answer_says_whether_a_board_is_worth_its_place(client: TestClient) -> None:
-    def asks(session: str, **more: Any) -> bool:
-        body = {"sessionId": session, "of": "animals", **more}
-        answer = client.post("/v1/recommendations", json=body)
-        detailed: bool = client.post("/v1/recommendations/detailed", json=body).json()["ask"]
-        assert answer.headers["Pawsonalize-Ask"] == str(detailed).lower()
-        return detailed
+def asks(client: TestClient, session: str, **more: Any) -> bool:
+    body = {"sessionId": session, "of": "animals", **more}
+    answer = client.post("/v1/recommendations", json=body)
+    detailed: bool = client.post("/v1/recommendations/detailed", json=body).json()["ask"]
+    assert answer.headers["Pawsonalize-Ask"] == str(detailed).lower()
+    return detailed
 
-    assert asks("new")
+
+def test_an_answer_says_whether_a_board_is_worth_its_place(client: TestClient) -> None:
+    assert asks(client, "new")
     board, ids = board_of(client, "new")
-    assert not asks("new"), "it is on the page still"
+    assert not asks(client, "new"), "it is on the page still"
     pick(client, board, "new", ids[0])
-    assert asks("new")
+    assert asks(client, "new")
     for _ in range(2):
         board, ids = board_of(client, "new")
         pick(client, board, "new", ids[0])
-    assert not asks("new"), "three are enough"
+    assert not asks(client, "new"), "three are enough"
     general = client.post("/v1/recommendations", json={"of": "animals"})
     assert general.headers["Pawsonalize-Ask"] == "false", "nobody could be known by it"
+
+
+def test_a_board_that_was_left_alone_is_in_the_way_for_an_hour_and_not_as_long_as_the_session(
+    client: TestClient,
+) -> None:
+    board_of(client, "months")
+    assert not asks(client, "months")
+    assert asks(client, "months", at=iso(clock.now() + HOUR + MINUTE))
+
+
+def test_whoever_wants_none_of_two_boards_is_not_asked_again(client: TestClient) -> None:
+    for expected in (True, False):
+        board, _ = board_of(client, "picky")
+        pick(client, board, "picky")
+        assert asks(client, "picky") is expected
 
 
 def test_a_board_that_is_not_worth_its_place_is_not_given(client: TestClient) -> None:

@@ -44,14 +44,24 @@ def client(address: str) -> Iterator[httpx.Client]:
 
 def board(page: str) -> list[str]:
     """The names on the board of a page, which all are buttons."""
-    form = re.search(r'<form class="board".*?</form>', page, re.DOTALL)
+    return tiles(page, "board")
+
+
+def rest(page: str) -> list[str]:
+    """The names on the rest of a board that was answered."""
+    return tiles(page, "board rest")
+
+
+def tiles(page: str, style: str) -> list[str]:
+    form = re.search(f'<form class="{style}".*?</form>', page, re.DOTALL)
     return re.findall(r"<span>([^<]+)</span><span class=.unseen", form[0]) if form else []
 
 
 def answer(client: httpx.Client, page: str, picked: str = "", query: str = "") -> str:
     """Press a button of the page's board, and return the page that follows."""
     found = re.findall(r'name="board" value="([^"]+)"', page)
-    fields = {"board": found[0]} | ({"animal": IDS[picked]} if picked else {})
+    before = re.findall(r'name="(picked-.)" value="([^"]+)"', page)
+    fields = {"board": found[0], **dict(before)} | ({"animal": IDS[picked]} if picked else {})
     response = client.post(f"/picks{query}", data=fields)
     assert response.status_code == 200, response.text
     return html.unescape(response.text)
@@ -73,6 +83,21 @@ def test_the_page_after_a_tap_starts_with_animals_like_the_picked_one(
     assert "you looked at" not in page, "nobody was looked at"
     assert not board(page), "another question would be in the way"
     assert f">{rabbit}</a>" in client.get("/you").text.partition("You picked</h2>")[2]
+
+
+def test_two_more_may_be_picked_from_the_rest_of_the_board(client: httpx.Client) -> None:
+    page = client.get("/").text
+    first, second, *others = board(page)
+    page = answer(client, page, first)
+    assert rest(page) == [second, *others]
+    page = answer(client, page, second)
+    assert f"You picked {first} and {second}" in page
+    assert rest(page) == others
+    page = answer(client, page, others[0])
+    assert f"You picked {first} and {second} and {others[0]}" in page
+    assert not rest(page)
+    history = client.get("/you").text.partition("You picked</h2>")[2]
+    assert all(f">{one}</a>" in history for one in (first, second, others[0]))
 
 
 def test_whoever_picks_nobody_is_told_that_it_counts(client: httpx.Client) -> None:

@@ -79,7 +79,8 @@ def test_a_block_that_asks_has_the_board_before_the_animals() -> None:
     assert page.startswith(
         '<pawsonalize-board src="https://pets.example" key="KEY.SECRET"'
         ' query="{&quot;species&quot;:[&quot;dog&quot;]}"'
-        ' question="Whom would you like to meet first?" none="None of these">'
+        ' question="Whom would you like to meet first?" none="None of these"'
+        ' next="Somebody else as well?">'
         "</pawsonalize-board><pawsonalize-animals "
     )
     every = rendered(options, {"board": True})

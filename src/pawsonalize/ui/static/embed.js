@@ -291,6 +291,8 @@ fieldset { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 
   padding: 0; border: 0 }
 legend { padding: 0 0 .5rem; font-weight: 700 }
 fieldset button { min-height: 3rem; font: inherit; overflow-wrap: anywhere }
+[part=none] { grid-column: 1 / -1 }
+[aria-disabled] { opacity: .6 }
 [aria-pressed=true] { outline: 3px solid }`;
 
 const CARD = `<img data-field="photo" alt="" loading="lazy"><a data-field="url"></a>
@@ -441,15 +443,18 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
   }
 }
 
-// One tap, and all lists of the page are the visitor's.
+// One tap, and all lists of the page are the visitor's; two more may follow.
 class BoardElement extends AnimalsElement {
+  #board;
+  #picked = 0;
+
   async fill(first) {
     const { boardId, animals } = await this.client.board(this.query);
     if (performance.now() - first > this.client.timeout) throw Error("too late");
     if (!animals[1]) throw Error("none");
     const impression = animals.map(({ id }) => id);
     const said = (name, text) => this.getAttribute(name) ?? text;
-    const board = make("fieldset", { part: "board" });
+    const board = this.#board = make("fieldset", { part: "board" });
     board.append(
       make("legend", { textContent: said("question", "Whom would you like to meet first?") }),
       ...[...animals, {}].map(({ id, name, breed, photo }) => {
@@ -469,9 +474,15 @@ class BoardElement extends AnimalsElement {
   }
 
   async #answer(button, event) {
-    if (this.dataset.state === "answered") return;
+    if (this.#board.ariaDisabled || button.ariaPressed) return;
     this.dataset.state = "answered";
-    button.setAttribute("aria-pressed", true);
+    button.ariaPressed = true;
+    if (event.animal_id) {
+      event.eventValue = ++this.#picked;
+      this.#board.querySelector("[part=none]")?.remove();
+      this.#board.firstChild.textContent = this.getAttribute("next") ?? "Somebody else as well?";
+    }
+    if (this.#picked % 3 === 0) this.#board.ariaDisabled = true; // none, or all that one may pick
     await this.client.send(event);
     this.dispatchEvent(new CustomEvent("pick", { detail: event, bubbles: true }));
     for (const list of document.querySelectorAll("pawsonalize-animals")) list.refresh(true);

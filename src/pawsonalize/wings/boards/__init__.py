@@ -14,7 +14,9 @@ LEAST, MOST = 4, 12
 class BoardSettings(msgspec.Struct, frozen=True):
     """Settings of boards."""
 
-    board_size: Annotated[int, Meta(ge=LEAST, le=MOST)] = 6
+    # One board moves the next page by 0.29 (three picks of nine), by 0.33 of twelve and by 0.23 of
+    # six, in expected adoptions; nine photos are as many as a phone's screen has room for.
+    board_size: Annotated[int, Meta(ge=LEAST, le=MOST)] = 9
     """Animals of a board where the request says nothing, 4 to 12."""
     boards_per_visitor: Annotated[int, Meta(ge=0, le=BOARDS_READ)] = 3
     """With so many answered boards of a visitor, no answer asks for another; 0: none ever does."""

@@ -1,13 +1,16 @@
 """Boards of the adoption site."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.ingest.payloads import Part
+from pawsonalize.engine.serving.animals.choices import PAGES_READ
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.settings import Settings
+from pawsonalize.storage.events.impressions import BOARD
 from pawsonalize.ui.storefront import SiteBoard
 from pawsonalize.wings.boards import BoardSettings
 from pawsonalize.wings.boards.giving import give_board
@@ -31,15 +34,16 @@ class Boards:
         animals = tuple(place.animal_ids[0] for place in answer.places)
         return SiteBoard(answer.recommendation_id, animals, query.at)
 
-    def waiting(self, visitor: Visitor, at: int) -> SiteBoard | None:
-        """The newest board of this visit, if it was not answered."""
-        individuals = self.individuals
-        unwritten = individuals.impressions.waiting_of(visitor)
-        left = individuals.pages.of(visitor, at, unwritten, frozenset()).boards.left
-        if not left or left[0].as_of < at - VISIT:
+    def waiting(self, visitor: Visitor, at: int, answered: Container[str]) -> SiteBoard | None:
+        """The newest board of this visit, if it is not among those that were answered."""
+        unwritten = self.individuals.impressions.waiting_of(visitor)
+        stored = self.individuals.pages.table.pages_of(visitor, at, PAGES_READ)
+        boards = [one for one in (*stored, *unwritten) if one.question == BOARD]
+        newest = max(boards, key=lambda one: one.as_of, default=None)
+        if newest is None or newest.as_of < at - VISIT or newest.recommendation_id in answered:
             return None
-        animals = tuple(ids[0] for ids in left[0].animal_ids or ())
-        return SiteBoard(left[0].recommendation_id, animals, left[0].as_of)
+        animals = tuple(ids[0] for ids in newest.animal_ids or ())
+        return SiteBoard(newest.recommendation_id, animals, newest.as_of)
 
     def events(
         self, board_id: str, visitor: Visitor, picked: tuple[str, ...], at: int

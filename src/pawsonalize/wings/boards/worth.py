@@ -8,10 +8,10 @@ from pawsonalize.engine.serving.animals.available import Slots
 from pawsonalize.engine.serving.animals.utility import Weighing
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.settings import Settings
-from pawsonalize.storage.events.impressions import Impression
 from pawsonalize.wings.boards import BoardSettings
 
 VISIT = HOUR
+NONE = 2  # answers "none of these" in a row: animals on boards are not what the visitor seeks
 MOST_LEFT = 3  # boards left alone among the visitor's newest answers: it is not to their taste
 WORTH = 0.1
 """Least variance of log-odds that is left. Three picks out of nine tell about a seventh of it (0.12
@@ -25,21 +25,19 @@ class BoardRule:
         self._most = boards_per_visitor
 
     def __call__(self, weighing: Weighing, slots: Slots, query: Query) -> bool:
-        """True if few boards were answered, none waits, and much is left to know of the page."""
+        """True if boards were answered well, none waits, and much is left to know of the page."""
         if query.visitor == Visitor():  # nobody could be known by it
             return False
         boards = weighing.personal.boards
         if len(boards.picked) >= self._most or len(boards.left) >= MOST_LEFT or not len(slots):
             return False
-        if any(_waits(board, query) for board in boards.left):
+        # By the hour and not by the session, which may last for months.
+        if any(board.as_of >= query.at - VISIT for board in boards.left):
+            return False
+        newest = boards.picked[:NONE]
+        if len(newest) == NONE and not any(board.picks for board in newest):
             return False
         return float(weighing.variance_left(slots).mean()) >= WORTH
-
-
-def _waits(board: Impression, query: Query) -> bool:
-    """True if the board was left alone in this visit."""
-    session = query.visitor.session_id
-    return board.as_of >= query.at - VISIT or (session is not None and board.session_id == session)
 
 
 def started(settings: Settings, _adapters: Adapters, _services: Services) -> BoardSettings:
