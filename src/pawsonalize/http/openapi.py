@@ -169,6 +169,7 @@ TAGS = (
         (
             *("/v1/recommendations", "/v1/rerankings", "/v1/animals/{animalId}/similar"),
             "/v1/boards",
+            "/v1/searches",
         ),
     ),
     Tag("Events", "What visitors did. The very next answer follows them.", ("/v1/events",)),

@@ -13,6 +13,7 @@ WINGS = (
     "backup",
     "tracing",
     "boards",
+    "search",
     "alerts",
     "demo",
 )

@@ -32,6 +32,8 @@ MAY = {
     "GET /v1/animals/{animalId}/similar/detailed": BY_PAGES_TOO | {Scope.RUNTIME},
     "GET /v1/animals/{animalId}/matches": SITE,
     "POST /v1/boards": BY_PAGES_TOO | {Scope.RUNTIME},
+    "POST /v1/searches": BY_PAGES_TOO | {Scope.RUNTIME},
+    "POST /v1/searches/detailed": BY_PAGES_TOO | {Scope.RUNTIME},
     "POST /v1/boards/{boardId}/picks": BY_PAGES_TOO | {Scope.EVENTS},
     "POST /v1/events": BY_PAGES_TOO | {Scope.EVENTS},
     "GET /v1/users/{userId}/history": SITE,
@@ -239,6 +241,7 @@ def test_no_page_is_answered_as_of_another_moment_by_any_operation(
         asked = {"userId": "seed 1"} | (
             {"itemMetadataList": listed} if "itemMetadataList" in fields else {}
         )
+        asked |= {"query": "calm"} if "query" in fields else {}
         for of in ("groups", "animals"):
             past = client.post(one.path, json=asked | {"of": of, "at": "2026-05-17"}, headers=page)
             assert past.status_code == 403, one.path
@@ -247,8 +250,8 @@ def test_no_page_is_answered_as_of_another_moment_by_any_operation(
         site = bearer(keys[Scope.SITE])
         past = client.post(one.path, json=asked | {"at": "2026-05-17T12:00:01Z"}, headers=site)
         assert past.status_code == 200, one.path
-    names = {"recommendations", "recommendations/detailed", "rerankings", "boards"}
-    assert set(takes) == {f"/v1/{name}" for name in names}
+    names = {"recommendations", "recommendations/detailed", "rerankings", "boards", "searches"}
+    assert set(takes) == {f"/v1/{name}" for name in (*names, "searches/detailed")}
 
 
 def test_a_page_loses_only_the_events_that_name_another_user(

@@ -1,0 +1,21 @@
+"""Search in words: read as rules, found by words and by meaning, in each visitor's own order."""
+
+import msgspec
+
+from pawsonalize.wing import Wing
+
+
+class SearchSettings(msgspec.Struct, frozen=True):
+    """Settings of searches."""
+
+    search_log: bool = True
+    """Keep the words of searches with their answers: for the console, and the visitor's pages."""
+
+
+WING = Wing(
+    "search",
+    settings=":SearchSettings",
+    operations="endpoints:OPERATIONS",
+    started="serving:started",
+    tasks="serving:tasks",
+)

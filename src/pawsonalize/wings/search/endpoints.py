@@ -1,0 +1,216 @@
+"""POST /v1/searches."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+from starlette.requests import Request
+
+from pawsonalize.access.services import Services, services_of
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.limits import parse_id
+from pawsonalize.domain.wishes import Rule
+from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
+from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.directory import Purpose
+from pawsonalize.http import answers
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS, individuals_for
+from pawsonalize.http.json import read_form
+from pawsonalize.http.operation import About, Endpoint, Operations
+from pawsonalize.http.queries import (
+    QueryFields,
+    answer_in_lane,
+    prepare,
+    read_query,
+    refuse_of_animals,
+)
+from pawsonalize.http.recommendations import AnimalsFound, explained, find, shown
+from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.wings.search.finding import Searching, SearchResult, rule_id
+
+OPERATIONS = Operations(about=About.ANSWER)
+_BETWEEN = "."  # ids in a cursor
+_EXAMPLES = {
+    "of a page": {
+        "query": "calm dog for kids, not too big",
+        "sessionId": "s-1",
+        "include": ["animal"],
+    },
+    "without a rule": {"query": "small beagle", "without": ["size:small"]},
+}
+
+
+class SearchRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
+    """A visitor's words, who wrote them, and rules beside."""
+
+    query: Annotated[str, Meta(max_length=500)]
+    """The wish in any words: "calm dog for kids, not too big"."""
+    without: Annotated[list[str], Meta(max_length=50)] = msgspec.field(default_factory=list)
+    """Ids of rules that the answer of before named, and that are switched off."""
+    as_written: bool = False
+    """Do not mend typing errors."""
+    limit: Annotated[int, Meta(ge=1, le=500)] = 10
+    """Number of places, 1 to 500."""
+    cursor: str | None = None
+    """The `cursor` of the answer before: goes on with animals that no answer before had."""
+
+
+class Reading(msgspec.Struct, frozen=True, rename="camel"):
+    """One thing that was understood."""
+
+    id: str
+    """Its id: name it in `without` to switch it off."""
+    label: str
+    """Its meaning, as a chip shows it."""
+    words: str
+    """The visitor's words."""
+
+    @classmethod
+    def of(cls, rule: Rule) -> "Reading":
+        """The reading of a rule."""
+        return cls(rule_id(rule), rule.label or rule.words, rule.words)
+
+
+class Nearest(msgspec.Struct, frozen=True, rename="camel"):
+    """Nobody fits everything: the animals fit all but this."""
+
+    given_up: list[Reading]
+
+
+class Searched(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """The reading of a search, before the animals."""
+
+    recommendation_id: str
+    """The answer's id: send it with the events it led to."""
+    rules: list[Reading]
+    """Conditions: an animal of which a record says no is not shown."""
+    understood: list[Reading]
+    """Evidence: whoever has it comes first, and nobody is excluded."""
+    rest: str = ""
+    """The words that were compared with names, breeds and descriptions."""
+    total: int
+    """The number of animals that were found."""
+    nearest: Nearest | UnsetType = UNSET
+    """The rules that were given up, as nobody fits all."""
+    did_you_mean: str | UnsetType = UNSET
+    """The words without typing errors, which were searched for; see `asWritten`."""
+    cursor: str | UnsetType = UNSET
+    """Send it with the same words for the next animals; left out at the end."""
+
+
+class SearchAnswer(Searched, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """The animals that were found, in the order of this visitor."""
+
+    animals: list[answers.Recommendation]
+
+
+class DetailedSearchAnswer(Searched, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """The same with scores and reasons."""
+
+    animals: list[answers.DetailedRecommendation]
+
+
+_REQUEST = msgspec.json.Decoder(SearchRequest)
+
+
+class _Answered(NamedTuple):
+    answered: AnimalsFound
+    found: SearchResult
+
+
+def _with_details(endpoint: Endpoint) -> Endpoint:
+    """Declare the operation, and below `…/detailed` the same with scores and reasons."""
+    for name, end, why, answer, hidden in (
+        ("post_searches", "", "", SearchAnswer, (answers.HIDDEN_DETAIL,)),
+        ("post_detailed_searches", answers.DETAILED_PATH, ", and why", DetailedSearchAnswer, ()),
+    ):
+        OPERATIONS.add(
+            "POST",
+            f"/v1/searches{end}",
+            RUNTIME | BROWSER,
+            name=name,
+            answer=answer,
+            request=SearchRequest,
+            examples=_EXAMPLES,
+            parameters=(*ADDRESS_PARAMETERS, *hidden),
+            notes="" if end else answers.DETAILED,
+            summary=f"Which animals fit these words, for this visitor{why}?",
+        )(endpoint)
+    return endpoint
+
+
+@_with_details
+async def post_searches(request: Request) -> Any:
+    """Find animals by words: rules are obeyed, the rest is compared, the order is the visitor's."""
+    is_full = answers.is_detailed(request)
+    services = services_of(request)
+    given = await read_form(request, _REQUEST)
+    if not given.query.strip():
+        raise InvalidInput("query is empty: send what is looked for, in words", field="query")
+    continues = _read_cursor(given.cursor)
+    address = await prepare(request, given, continues, detailed=is_full)
+    individuals = await individuals_for(request, address, Purpose.RECOMMENDING)
+    searching: Searching = request.app.state.wings["search"]
+    search = partial(_search, services, individuals, searching, given, continues, is_full)
+    found = await answer_in_lane(request, DATASET_GROUP, given, search)
+    return _answer(found, continues, is_full)
+
+
+def _read_cursor(cursor: str | None) -> tuple[str, ...]:
+    if cursor is None:
+        return ()
+    return tuple(parse_id(one, "cursor") for one in cursor.split(_BETWEEN))
+
+
+def _search(
+    services: Services,
+    individuals: Individuals,
+    searching: Searching,
+    given: SearchRequest,
+    continues: tuple[str, ...],
+    explain: bool,
+) -> _Answered:
+    refuse_of_animals(given, "metadata_columns")
+    query = read_query(services, given, DATASET_GROUP, explain=explain)
+    query = replace(query, limit=given.limit, continues=continues)
+    made: list[SearchResult] = []
+
+    def answer(query: Query) -> AnimalsAnswer:
+        found, what = searching.search(
+            individuals, query, given.query, given.without, as_written=given.as_written
+        )
+        made.append(what)
+        return found
+
+    return _Answered(find(services, individuals, query, given.include, answer), made[0])
+
+
+def _answer(found: _Answered, continues: tuple[str, ...], is_full: bool) -> Searched:
+    (answer, included), what = found
+    kind: Any = answers.DetailedRecommendation if is_full else answers.Recommendation
+    animals = [
+        kind(
+            **shown(place, included),
+            **(explained(place) if is_full else {"bonded_with": list(place.animal_ids[1:])}),
+            recommendation_id=place.recommendation_id or UNSET,
+        )
+        for place in answer.places
+    ]
+    ids = (*continues, answer.recommendation_id)
+    made: Any = DetailedSearchAnswer if is_full else SearchAnswer
+    searched: Searched = made(
+        recommendation_id=answer.recommendation_id,
+        rules=[Reading.of(one) for one in what.rules],
+        understood=[Reading.of(one) for one in what.wish.evidence],
+        rest=what.wish.rest,
+        total=what.total,
+        nearest=Nearest([Reading.of(one) for one in what.given_up]) if what.given_up else UNSET,
+        did_you_mean=what.wish.suggestion or UNSET,
+        cursor=_BETWEEN.join(ids) if animals else UNSET,
+        animals=animals,
+    )
+    return searched

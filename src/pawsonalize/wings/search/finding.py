@@ -1,0 +1,277 @@
+"""Finds animals by words: rules first, then evidence, words and meaning; then as a page is made."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import combinations
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.animal_words import Vocabulary, words_in
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.wishes import Rule, Wish, read_wish
+from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
+from pawsonalize.engine.serving.animals.available import AvailableAnimals
+from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.context import Query, Relevance
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.wings.search.index import AnimalIndex, Floats, Verdicts
+from pawsonalize.wings.search.meaning import Encoder
+from pawsonalize.wings.search.words import stem, stems
+
+_NEVER_GIVEN_UP = frozenset({"kids", "dogs", "cats", "species", "trait"})
+"""Rules that protect somebody, or without which nothing is left of the wish."""
+_PREFERRED = {"species": "species", "size": "size", "age": "age"}
+_HOUSEHOLD = ("kids", "dogs", "cats")
+_MOST_RULES = 8  # of which all may be tried without some
+_CERTAIN, _EVIDENCE, _WORDS, _MEANING = 0.5, 1.0, 1.0, 0.8
+"""Weights of the parts of relevance."""
+_UNKNOWN = 0.3  # of evidence that fits, where a record does not say
+_FAR = 0.4  # of the meaning of a text that is found by it alone
+_REASON_WORDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Animals that a search found; implements `engine.serving.context.Search`."""
+
+    wish: Wish
+    rules: tuple[Rule, ...]
+    """Rules that hold: those of the wish that were neither switched off nor given up."""
+    without: frozenset[str]
+    given_up: tuple[Rule, ...]
+    total: int
+    puts: NDArray[np.int64]
+    of: AvailableAnimals
+    found: NDArray[np.bool_]
+    scores: Floats
+    record: str | None = None
+
+    def relevance(self, available: AvailableAnimals) -> Relevance:
+        """By slot; an animal that changed since is not found, as nobody knows if it still fits."""
+        size = len(available.ids)
+        found, scores = np.zeros(size, np.bool_), np.zeros(size)
+        if available is not self.of:  # those of a past moment were read anew meanwhile
+            own = [(self.of.ids[slot], slot) for slot in np.flatnonzero(self.found).tolist()]
+            for slot, there in zip(available.slots(one for one, _ in own), own, strict=True):
+                found[slot], scores[slot] = True, self.scores[there[1]]
+            return together(available, found, scores)
+        known = min(size, len(self.puts))
+        same = self.puts[:known] == available.column("put", slice(known))
+        found[:known] = self.found[:known] & same
+        scores[:known] = self.scores[:known]
+        return together(available, found, scores)
+
+    def reason(self, animal: Animal) -> str | None:
+        """Such as `you wrote “calm”`."""
+        fits = [one.words for one in self.wish.evidence if one.fits(animal)]
+        record = " ".join((animal.name, animal.breed.replace("_", " "), animal.description))
+        known = {*stems(record), *stems(" ".join(animal.colours))}
+        fits += [word for word in words_in(self.wish.rest) if stem(word) in known]
+        if not fits:
+            return None
+        return f"you wrote {' and '.join(f'“{one}”' for one in fits[:_REASON_WORDS])}"
+
+
+def together(available: AvailableAnimals, found: NDArray[np.bool_], scores: Floats) -> Relevance:
+    """The same, where animals of a unit are found if each is, by the best of their scores."""
+    mates = available.in_units
+    if len(mates):
+        unit = available.column("unit", mates)
+        size = int(unit.max()) + 1
+        missing, best = np.zeros(size, np.bool_), np.zeros(size)
+        missing[unit[~found[mates]]] = True
+        np.maximum.at(best, unit, scores[mates])
+        found[mates], scores[mates] = ~missing[unit], best[unit]
+    return Relevance(found, scores)
+
+
+class _Wanted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A visitor's wishes by a search, in the words of the quiz."""
+
+    species: tuple[str, ...] = ()
+    size: tuple[str, ...] = ()
+    age: tuple[str, ...] = ()
+    kids: bool = False
+    dogs: bool = False
+    cats: bool = False
+
+
+class SearchRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """A search as it is kept with its answer."""
+
+    query: str
+    wanted: _Wanted = _Wanted()
+    found: int = 0
+    given_up: tuple[str, ...] = ()
+
+
+class IndexVocabulary(Vocabulary):
+    """The words of an index."""
+
+    def __init__(self, index: AnimalIndex) -> None:
+        super().__init__(())
+        self._index = index
+
+    @cached_property
+    def _counts(self) -> Counter[str]:
+        return Counter(dict(self._index.facts.words()))
+
+    def has(self, word: str) -> bool:
+        """True if a record has the word, also in its description."""
+        with self._index.lock:
+            return stem(word) in self._index.facts or stem(word) in self._index.stories
+
+
+def rule_id(rule: Rule) -> str:
+    """The id of a rule, which stays the same in another search with the same words."""
+    return f"{rule.name}:{rule.words.casefold()}"
+
+
+@dataclass(eq=False)
+class Searching:
+    """Searches the available animals of one process."""
+
+    animals: Animals
+    encoder: Encoder | None
+    is_logged: bool = True
+    _indexes: "WeakKeyDictionary[AvailableAnimals, AnimalIndex]" = field(
+        default_factory=WeakKeyDictionary
+    )
+    _lock: Lock = field(default_factory=Lock)
+
+    def index(self, available: AvailableAnimals, at: int) -> AnimalIndex:
+        """The index of these animals, as they are now."""
+        with self._lock:
+            index = self._indexes.get(available)
+            if index is None:
+                index = self._indexes[available] = AnimalIndex(available, self.animals)
+        index.follow(at)
+        return index
+
+    def search(
+        self,
+        individuals: Individuals,
+        query: Query,
+        text: str,
+        without: Collection[str] = (),
+        *,
+        as_written: bool = False,
+    ) -> tuple[AnimalsAnswer, SearchResult]:
+        """Answer a query with the animals that a text finds; its eligibility must be complete."""
+        found = self.find(individuals, query, text, without, as_written=as_written)
+        return individuals.recommend(replace(query, search=found)), found
+
+    def find(
+        self,
+        individuals: Individuals,
+        query: Query,
+        text: str,
+        without: Collection[str] = (),
+        *,
+        as_written: bool = False,
+    ) -> SearchResult:
+        """Find animals by a text, without the rules of these ids."""
+        available = individuals.available.of(query.at, query.now)
+        index = self.index(available, query.at)
+        wish = read_wish(
+            text, query.at, IndexVocabulary(index), index.places, as_written=as_written
+        )
+        rules = tuple(one for one in wish.rules if rule_id(one) not in without)
+        wish = replace(wish, evidence=tuple(o for o in wish.evidence if rule_id(o) not in without))
+        meaning = self.encoder.encode([wish.gist])[0] if self.encoder and wish.gist else None
+        with index.lock:
+            puts = index.puts.copy()
+            verdicts = {one: index.judge(one) for one in (*rules, *wish.evidence)}
+            words = index.words(words_in(wish.rest))
+            near = None if meaning is None else index.meaning(meaning)
+        with available.lock:
+            led = available.order[available.leads[available.order]]
+            led = led[available.judge(query.eligibility, led).passing]
+            led = led[led < len(puts)]
+            found, given_up = _by_rules(rules, verdicts, available, led, puts)
+            kept = tuple(one for one in rules if one not in given_up)
+            scores = _scores(wish, kept, verdicts, words, near)
+            if wish.rest:
+                found &= _has_any(wish, words, near)
+            total = int(together(available, found, scores).found[led].sum())
+        made = SearchResult(
+            wish, kept, frozenset(without), given_up, total, puts, available, found, scores
+        )
+        return replace(made, record=_record(text, made)) if self.is_logged else made
+
+
+def _by_rules(
+    rules: Sequence[Rule],
+    verdicts: Mapping[Rule, Verdicts],
+    available: AvailableAnimals,
+    led: NDArray[np.int64],
+    puts: NDArray[np.int64],
+) -> tuple[NDArray[np.bool_], tuple[Rule, ...]]:
+    """The animals that contradict no rule; if there is none, those that contradict the fewest."""
+    may_go = [one for one in rules if one.name not in _NEVER_GIVEN_UP][:_MOST_RULES]
+    for count in range(len(may_go) + 1):
+        best: tuple[int, NDArray[np.bool_], tuple[Rule, ...]] | None = None
+        for gone in combinations(may_go, count):
+            found = puts >= 0
+            for rule in rules:
+                if rule not in gone:
+                    found &= verdicts[rule] >= 0
+            # What a bonded animal contradicts, none of its unit fits.
+            fits = int(together(available, found, np.zeros(len(found))).found[led].sum())
+            if fits and (best is None or fits > best[0]):
+                best = fits, found, gone
+        if best is not None:
+            return best[1], best[2]
+    return np.zeros(len(puts), np.bool_), ()
+
+
+def _scores(
+    wish: Wish,
+    rules: Sequence[Rule],
+    verdicts: Mapping[Rule, Verdicts],
+    words: Floats,
+    near: Floats | None,
+) -> Floats:
+    parts: list[tuple[float, Floats]] = []
+    if rules:
+        parts.append((_CERTAIN, np.mean([verdicts[one] > 0 for one in rules], axis=0)))
+    if wish.evidence:
+        fitting = [
+            np.where(v == 0, _UNKNOWN, v > 0) for v in map(verdicts.__getitem__, wish.evidence)
+        ]
+        parts.append((_EVIDENCE * len(fitting), np.mean(fitting, axis=0)))
+    if wish.rest:
+        parts.append((_WORDS, words))
+    if near is not None:
+        parts.append((_MEANING, near))
+    total = sum(weight for weight, _ in parts)
+    return np.asarray(sum(weight * part for weight, part in parts) / (total or 1.0) + words * 0)
+
+
+def _has_any(wish: Wish, words: Floats, near: Floats | None) -> NDArray[np.bool_]:
+    """True for animals that have a word of the text, or mean something like it."""
+    found = words > 0
+    if near is not None:
+        found |= near >= _FAR
+    if not found.any() and (wish.rules or wish.evidence):
+        return np.ones(len(words), np.bool_)
+    return found
+
+
+def _record(text: str, found: SearchResult) -> str:
+    wanted: dict[str, Any] = {}
+    for rule in found.rules:
+        if not rule.negated and rule.name in _PREFERRED:
+            wanted[rule.name] = tuple(sorted(rule.values))
+        elif rule.name in _HOUSEHOLD and "yes" in rule.values and not rule.negated:
+            wanted[rule.name] = True
+    given_up = tuple(one.words for one in found.given_up)
+    record = SearchRecord(text, _Wanted(**wanted), found.total, given_up)
+    return msgspec.json.encode(record).decode()

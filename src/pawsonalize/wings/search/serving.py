@@ -1,0 +1,35 @@
+"""Parts that the wing's operations share, and work that it repeats in the background."""
+
+from collections.abc import Iterator
+
+from pawsonalize import clock
+from pawsonalize.access.services import Services
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.background import Task
+from pawsonalize.domain.roles import SERVE
+from pawsonalize.settings import Settings
+from pawsonalize.wings.search import SearchSettings
+from pawsonalize.wings.search.finding import Searching
+
+_SECONDS = 1.0
+
+
+def started(settings: Settings, adapters: Adapters, _services: Services) -> Searching:
+    """The searches of this process."""
+    return Searching(adapters.animals, None, settings.part(SearchSettings).search_log)
+
+
+def tasks(
+    settings: Settings, _adapters: Adapters, services: Services, searching: Searching
+) -> Iterator[Task]:
+    """Yield the work that keeps the index current, so that hardly any search has to read."""
+    if settings.has_role(SERVE):
+        watch = services.individuals.available
+
+        def follow() -> None:
+            now = clock.now()
+            index = searching.index(watch.of(now, now), now)
+            while index.read_traits():
+                pass
+
+        yield Task("index animals", _SECONDS, follow)

@@ -1,0 +1,122 @@
+"""A visitor writes what they mean: rules hold, words come first, the order is theirs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from pawsonalize.app.asgi import build_app
+from pawsonalize.settings import Settings
+from tests.service_data import client_of, make_service
+from tests.unit.http.conftest import error_of
+
+ANIMALS: list[dict[str, Any]] = [
+    {"id": "rex", "name": "Rex", "species": "dog", "breed": "Beagle", "size": "small",
+     "goodWithKids": True, "description": "A calm dog who naps all day by the fireplace."},
+    {"id": "bolt", "name": "Bolt", "species": "dog", "breed": "Beagle", "size": "small",
+     "goodWithKids": "unknown", "description": "Energetic, needs long runs along the beach."},
+    {"id": "grim", "name": "Grim", "species": "dog", "breed": "Boxer", "size": "large",
+     "goodWithKids": False, "description": "Calm at home."},
+    {"id": "mia", "name": "Mia", "species": "cat", "breed": "Siamese", "size": "small",
+     "goodWithKids": True, "description": "Loves the windowsill."},
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return make_service(tmp_path_factory.mktemp("searches"))
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings) -> Iterator[TestClient]:
+    with client_of(build_app(settings), raise_server_exceptions=False) as client:
+        listed = [{"age": "adult", "listedAt": "2026-01-01", **one} for one in ANIMALS]
+        assert client.put("/v1/animals", json=listed).json()["rejected"] == []
+        yield client
+
+
+def search(client: TestClient, query: str, **more: Any) -> dict[str, Any]:
+    answer = client.post("/v1/searches", json={"query": query, "sessionId": "s-1", **more})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def ids(found: dict[str, Any]) -> list[str]:
+    return [one["id"] for one in found["animals"]]
+
+
+def test_rules_hold_and_what_fits_best_comes_first(client: TestClient) -> None:
+    found = search(client, "calm dog for kids")
+    assert ids(found) == ["rex", "bolt"], "of Grim a record says no"
+    assert [one["label"] for one in found["rules"]] == ["dog", "good with kids"]
+    assert [one["words"] for one in found["understood"]] == ["calm"]
+    assert found["total"] == 2
+
+
+def test_a_rule_is_switched_off_by_its_id(client: TestClient) -> None:
+    (rule,) = [
+        one for one in search(client, "calm dog for kids")["rules"] if one["words"] == "kids"
+    ]
+    found = search(client, "calm dog for kids", without=[rule["id"]])
+    assert ids(found)[:2] in (["rex", "grim"], ["grim", "rex"])
+    assert "kids" not in [one["words"] for one in found["rules"]]
+
+
+def test_rules_of_the_request_hold_beside_those_of_the_words(client: TestClient) -> None:
+    assert ids(search(client, "calm", sizes=["small"], species=["dog"]))[0] == "rex"
+    assert set(ids(search(client, "calm", deny={"animals": ["rex"]}))) == {"grim", "bolt", "mia"}
+
+
+def test_a_name_finds_its_animal_and_a_typing_error_is_mended(client: TestClient) -> None:
+    assert ids(search(client, "Mia")) == ["mia"]
+    assert ids(search(client, "fireplace")) == ["rex"]
+    found = search(client, "beagel")
+    assert (set(ids(found)), found["didYouMean"]) == ({"rex", "bolt"}, "beagle")
+    assert "didYouMean" not in search(client, "beagel", asWritten=True)
+
+
+def test_where_nobody_fits_all_the_nearest_are_shown_and_it_is_said_what_was_given_up(
+    client: TestClient,
+) -> None:
+    found = search(client, "large beagle")
+    assert [one["words"] for one in found["nearest"]["givenUp"]] in (["large"], ["beagle"])
+    assert ids(found)
+    nobody = search(client, "rabbit")
+    assert (ids(nobody), nobody["total"]) == ([], 0)
+
+
+def test_a_search_goes_on_by_its_cursor_to_its_end(client: TestClient) -> None:
+    seen: list[str] = []
+    cursor = None
+    for _ in range(5):
+        found = search(client, "dog", limit=1, **({"cursor": cursor} if cursor else {}))
+        seen += ids(found)
+        cursor = found.get("cursor")
+        if cursor is None:
+            break
+    assert sorted(seen) == ["bolt", "grim", "rex"]
+
+
+def test_what_changed_is_found_by_the_very_next_search(client: TestClient) -> None:
+    new = {"id": "zoe", "name": "Zoe", "species": "dog", "breed": "Pug", "size": "small"}
+    client.put("/v1/animals", json=[new])
+    assert ids(search(client, "zoe")) == ["zoe"]
+    client.delete("/v1/animals/zoe")
+    assert ids(search(client, "zoe")) == []
+
+
+def test_reasons_name_the_words(client: TestClient) -> None:
+    answer = client.post(
+        "/v1/searches/detailed", json={"query": "calm fireplace", "sessionId": "s-1"}
+    )
+    first = answer.json()["animals"][0]
+    assert first["id"] == "rex"
+    assert first["reasons"][0] == "you wrote “calm” and “fireplace”"
+    assert first["factors"]["relevance"] > 0
+
+
+def test_an_empty_query_is_refused(client: TestClient) -> None:
+    refused = client.post("/v1/searches", json={"query": " "})
+    assert (refused.status_code, error_of(refused)["field"]) == (400, "query")
