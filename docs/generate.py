@@ -72,7 +72,7 @@ def event_types_page() -> str:
         "What a type that you send means to models, answers and reports. Case and separators do not"
         " count: `DetailView`, `detail_view` and `detail-view` are one. The setting `event_types`"
         " [adds your own](../how-to/send-context.md#call-your-events-what-you-like). `dislike` and"
-        " `return` speak against an animal. `pick` and `no-pick` answer"
+        " `return` speak against an animal. `pick`, `no-pick` and `unpick` answer"
         " [a board](../how-to/ask-with-a-board.md), which they name, and count for their visitor"
         " alone. A type that is not here counts as a view, under its own name.\n\n"
         + "\n".join(rows)

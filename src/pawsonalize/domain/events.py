@@ -1,10 +1,11 @@
 """Events: stored once and forever, with types that have meanings, until their visitor is erased."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from pawsonalize.domain.errors import InvalidInput
 
@@ -24,9 +25,12 @@ USER: Final = "user"
 SESSION: Final = "session"
 FAVORITE, INQUIRY, APPLICATION, ADOPTION = "favorite", "inquiry", "application", "adoption"
 DISLIKE = "dislike"
-PICK, NO_PICK = "pick", "no-pick"
-PICKS = (PICK, NO_PICK)
-"""Answers to a board: an animal of it, or "none of these". They count for their visitor alone."""
+PICK, NO_PICK, UNPICK = "pick", "no-pick", "unpick"
+PICKS = (PICK, NO_PICK, UNPICK)
+"""Answers to a board: an animal of it, "none of these", or a pick that is taken back.
+
+They count for their visitor alone.
+"""
 NOTHING = ""
 """Item and animal of a `no-pick`. No id that anybody sends is empty."""
 SEPARATORS = " _-./:"
@@ -157,6 +161,7 @@ SYNONYMS: Mapping[str, str] = {
     " downvoted swipeleft dismiss dismissed reject rejected block blocked",
     PICK: "pick picks picked",
     NO_PICK: "nopick noneofthese",
+    UNPICK: "unpick unpicked takeback",
 }
 """Synonyms of each meaning, as `plain_spelling` has it; `dislike` and `return` speak against."""
 # An event keeps the type that it was sent with; models, answers and reports see its meaning. A type
@@ -212,6 +217,25 @@ class EventTypes:
         return frozenset(
             (*own, *(word for word, meaning in self.meanings.items() if meaning in meanings))
         )
+
+
+EventT = TypeVar("EventT")
+Named = tuple[str, str | None, str | None]
+"""Type, board and animal of an event."""
+_NAMED: Callable[[Any], Named] = attrgetter("event_type", "recommendation_id", "animal_id")
+
+
+def standing(
+    newest_first: Iterable[EventT], read: Callable[[EventT], Named] = _NAMED
+) -> Iterator[EventT]:
+    """The events without picks that were taken back, and without the taking back."""
+    withdrawn = set[Named]()
+    for one in newest_first:
+        event_type, board_id, animal_id = read(one)
+        if event_type == UNPICK:
+            withdrawn.add((PICK, board_id, animal_id))
+        elif (event_type, board_id, animal_id) not in withdrawn:
+            yield one
 
 
 STANDARD = EventTypes(_MEANINGS)

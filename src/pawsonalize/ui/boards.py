@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import Conflict, NotFound
-from pawsonalize.domain.events import PICK, Event, Visitor
+from pawsonalize.domain.events import PICK, UNPICK, Event, Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals.answer import seconds_until_written
@@ -98,15 +98,22 @@ def picked_last(
     alike = bool(here) and set(first) <= {one.species for one in here}
     pronoun = _LIKE.get(here[0].sex, here[0].name) if len(here) == 1 else "them"
     # The first tap has told most, so the page is the visitor's: the rest of the board stays beside.
-    rest = set(answer[0].impression) - {*ids} if 0 < len(ids) < MOST_PICKS else set()
+    is_open = 0 < len(ids) < MOST_PICKS and known.events[0].event_type != UNPICK
+    rest = set(answer[0].impression) - {*ids} if is_open else set()
     fitting = [one for one in storefront.individuals.fitting(query) if one in rest] if rest else []
+    name = answer[0].recommendation_id
     board = {
-        "id": answer[0].recommendation_id,
+        "id": name,
         "cards": _cards(storefront, sorted(fitting, key=answer[0].impression.index)),
         "question": "Somebody else as well?",
         "picked": ids,
     }
-    return {"cards": cards, "alike": pronoun if alike else "", "board": board if fitting else None}
+    return {
+        "id": name,
+        "cards": cards,
+        "alike": pronoun if alike else "",
+        "board": board if fitting else None,
+    }
 
 
 async def post_picks(request: Request, visitor: Visitor, fields: Fields) -> Response:

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.domain.events import ADOPTION, DEFAULT_DATASET_GROUP, PICK, Visitor
+from pawsonalize.domain.events import ADOPTION, DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.statuses import AnimalStatus
@@ -39,6 +39,7 @@ from pawsonalize.ui.rendering import animals_page, path_of
 from pawsonalize.ui.storefront import Storefront
 
 HOME = "/you"
+_BACK = {"you": HOME, "all": "/"}
 _SHOWN = 24
 _OTHERS = 3
 
@@ -96,7 +97,7 @@ def _get_visitor_page(request: Request, visitor: Visitor) -> Response:
     now = storefront.now()
     known = Knowledge.of(storefront, visitor)
     favourites = known.newest("favorite")
-    picked = [one for one in known.newest(PICK) if one not in favourites]
+    picked = [one for one in known.picked if one not in favourites]
     viewed = [one for one in known.newest("view") if one not in {*favourites, *picked}]
     looking_for = preferences_of(request)
     call = curl(f"{request.base_url}v1/sessions/{visitor.session_id}/history")
@@ -104,6 +105,7 @@ def _get_visitor_page(request: Request, visitor: Visitor) -> Response:
         "visitor.html",
         favourites=_visitor_cards(storefront, known, favourites, now),
         picked=_visitor_cards(storefront, known, picked, now),
+        board_of=known.picked,
         viewed=_visitor_cards(storefront, known, viewed, now),
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
@@ -155,7 +157,7 @@ async def _post_event(request: Request, visitor: Visitor, fields: Fields) -> Res
     for refused in receipt.rejected:
         raise InvalidInput(refused.message, field=refused.field)
     where = f"{path_of(animal_id)}#do-adoption" if is_adoption else path_of(animal_id)
-    response = see(HOME if fields.get("back") == "you" else where)
+    response = see(_BACK.get(fields.get("back", ""), where))
     remember(request, response, visitor)
     return response
 

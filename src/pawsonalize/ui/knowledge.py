@@ -7,7 +7,16 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.domain.events import DISLIKE, PICKS, STANDARD, Event, EventTypes, Visitor
+from pawsonalize.domain.events import (
+    DISLIKE,
+    PICK,
+    PICKS,
+    STANDARD,
+    Event,
+    EventTypes,
+    Visitor,
+    standing,
+)
 from pawsonalize.engine.ingest.history import history_page
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.events.histories import HistoryQuery
@@ -54,7 +63,7 @@ class Knowledge:
         if not self.events or self.events[0].event_type not in PICKS:
             return ()
         board = self.events[0].recommendation_id
-        same = (one for one in self.events if one.recommendation_id == board)
+        same = (one for one in standing(self.events) if one.recommendation_id == board)
         picks = (one for one in same if one.event_type in PICKS)
         return tuple(sorted(picks, key=lambda one: one.event_value or 0))
 
@@ -64,11 +73,18 @@ class Knowledge:
         picks = (one for one in self.events if one.event_type in PICKS)
         return frozenset(one.recommendation_id or "" for one in picks)
 
+    @property
+    def picked(self) -> dict[str, str]:
+        """The board of the newest pick of each animal, newest first, but for those taken back."""
+        picks = [one for one in standing(self.events) if one.event_type == PICK]
+        found = {one.animal_id or "": one.recommendation_id or "" for one in reversed(picks)}
+        return dict(reversed(found.items()))
+
     def did(self, meaning: str) -> frozenset[str]:
         """The animals the visitor has done that with, and did not dislike since."""
         done: set[str] = set()
         disliked: set[str] = set()
-        for event in self.events:
+        for event in standing(self.events):
             means = self.event_types.meaning(event.event_type)
             if event.animal_id is None or event.animal_id in disliked:
                 continue

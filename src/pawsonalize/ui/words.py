@@ -18,6 +18,7 @@ _DEEDS = {
     "dislike": "Not for you",
     "pick": "Picked",
     "no-pick": "None of these",
+    "unpick": "Took back",
 }
 _MINUTE = 60 * SECOND
 

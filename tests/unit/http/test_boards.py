@@ -192,6 +192,34 @@ def test_further_picks_may_follow_the_first_which_counts_at_once(client: TestCli
     assert pick(client, board, "taps", ids[0]).status_code == 409
 
 
+@pytest.mark.parametrize("seen", [0, 2])
+def test_a_pick_that_is_taken_back_is_as_if_it_had_never_been(
+    client: TestClient, settings: Settings, seen: int
+) -> None:
+    session, at = f"regrets {seen}", iso(clock.now() + HOUR)
+
+    def act(kind: str, animal_id: str, **more: Any) -> None:
+        event = {"sessionId": session, "eventType": kind, "animal_id": animal_id, **more}
+        assert client.post("/v1/events", json=event).json()["accepted"] == 1
+
+    for number in range(seen):
+        act("view", f"cat-{number}")
+    kept, ids = mixed_board(client, session)
+    pick(client, kept, session, first_of("cat", ids))
+    before = page_of(client, session, at=at)
+    board, ids = mixed_board(client, session)
+    picked = [first_of("large", ids), first_of("small", ids)]
+    pick(client, board, session, *picked)
+    assert page_of(client, session, at=at) != before
+    for one in picked:
+        act("unpick", one, boardId=board)
+    with client_of(build_app(settings)) as another:
+        for worker in (client, another):
+            assert page_of(worker, session, at=at) == before
+    refused = pick(client, board, session, picked[0])
+    assert (refused.status_code, "taken back" in error_of(refused)["message"]) == (409, True)
+
+
 def test_strange_boards_visitors_and_animals_are_refused_with_words(client: TestClient) -> None:
     board, ids = board_of(client, "owner")
     page = client.post("/v1/recommendations", json={"sessionId": "reader", "of": "animals"})
@@ -210,7 +238,7 @@ def test_strange_boards_visitors_and_animals_are_refused_with_words(client: Test
         assert (answer.status_code, words in error_of(answer)["message"]) == (status, True), words
     event = {"sessionId": "owner", "eventType": "pick", "animal_id": ids[0]}
     refused = client.post("/v1/events", json=event)
-    assert "a pick answers a board: send the boardId" in error_of(refused)["message"]
+    assert "pick is of a board: send the boardId" in error_of(refused)["message"]
     assert set(likes(page_of(client, "owner")).values()) == {0.0}
     assert set(likes(page_of(client, "thief")).values()) == {0.0}
 

@@ -100,6 +100,30 @@ def test_two_more_may_be_picked_from_the_rest_of_the_board(client: httpx.Client)
     assert all(f">{one}</a>" in history for one in (first, second, others[0]))
 
 
+def unpick(client: httpx.Client, page: str) -> str:
+    """Press the first "Take back" of a page, and return the page that follows."""
+    form = re.search(r'class="unpick" method="post" action="([^"]+)".*?</form>', page, re.DOTALL)
+    assert form is not None
+    fields = dict(re.findall(r'name="([^"]+)" value="([^"]+)"', form[0]))
+    return html.unescape(client.post(form[1], data=fields).text)
+
+
+def test_a_pick_is_taken_back_on_the_page_that_follows_and_on_the_visitors_own(
+    client: httpx.Client,
+) -> None:
+    page = client.get("/").text
+    first, second = board(page)[:2]
+    page = answer(client, answer(client, page, first), second)
+    page = unpick(client, page)
+    assert f"You picked {first}</h1>" in page
+    assert not rest(page), "what is left of a board of which one was taken back says less"
+    client.post(f"/animals/{IDS[first]}/events", data={"eventType": "favorite"})
+    page = unpick(client, client.get("/you").text)
+    assert 'class="unpick"' not in page
+    assert f">{first}</a>" in page, "it is a favourite still"
+    assert "you picked" not in client.get("/").text
+
+
 def test_whoever_picks_nobody_is_told_that_it_counts(client: httpx.Client) -> None:
     page = answer(client, client.get("/").text)
     assert "You wanted none of those" in page

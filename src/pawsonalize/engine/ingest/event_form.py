@@ -82,7 +82,7 @@ class EventForm(Form, frozen=True, rename="camel"):
     recommendation_id: Id | None = None
     """The answer that led to it."""
     board_id: Id | None = None
-    """Of a `pick` or a `no-pick`: the board that it answers. `eventValue` is its rank, from 1."""
+    """Of a `pick`, a `no-pick` or an `unpick`: the board. `eventValue` is a pick's rank, from 1."""
     impression: (
         Annotated[list[Id], Meta(extra_json_schema={"maxItems": events.MAX_IMPRESSION_ITEMS})]
         | None
@@ -257,7 +257,7 @@ def read_interaction(
     picked = _pick_of(event_type, dataset_group)
     if picked is not None and recommendation_id is None:
         raise InvalidInput(
-            f"a {picked} answers a board: send the boardId that POST /v1/boards gave",
+            f"{picked} is of a board: send the boardId that POST /v1/boards gave",
             field="boardId",
         )
     return events.Event(

@@ -33,6 +33,7 @@ from pawsonalize.domain.events import (
     VIEW,
     EventTypes,
     Visitor,
+    standing,
 )
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
@@ -282,10 +283,10 @@ def disliked_animals(log: EventLog, visitor: Visitor, context: Context) -> froze
         return frozenset()
     newest: dict[str, str] = {}
     query = HistoryQuery(MAX_CONTEXT_EVENTS, until=context.now + 1)
-    for logged in log.history(visitor, query):
-        meaning = log.event_types.meaning(logged.event.event_type)
-        if logged.event.animal_id is not None and meaning != VIEW:
-            newest.setdefault(logged.event.animal_id, meaning)
+    for event in standing(logged.event for logged in log.history(visitor, query)):
+        meaning = log.event_types.meaning(event.event_type)
+        if event.animal_id is not None and meaning != VIEW:
+            newest.setdefault(event.animal_id, meaning)
     return frozenset(animal for animal, meaning in newest.items() if meaning == DISLIKE)
 
 
@@ -293,7 +294,7 @@ def deeds_by_animal(log: EventLog, visitor: Visitor, at: int) -> dict[str, set[s
     """Return the meanings of what the visitor did with each animal, and did not dislike since."""
     found = defaultdict[str, list[str]](list)
     if visitor != Visitor():
-        for deed in log.deeds_of(visitor, at, MAX_CONTEXT_EVENTS):  # newest first
+        for deed in standing(log.deeds_of(visitor, at, MAX_CONTEXT_EVENTS)):  # newest first
             found[deed.animal_id].append(log.event_types.meaning(deed.event_type))
     return {one: {*takewhile(lambda meaning: meaning not in _AGAINST, found[one])} for one in found}
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
-from pawsonalize.domain.events import LoggedEvent, Visitor
+from pawsonalize.domain.events import UNPICK, LoggedEvent, Visitor, standing
 from pawsonalize.storage.events.event_reads import GroupEvents, read_event_row
 from pawsonalize.storage.statements import PreparedSelect
 from pawsonalize.storage.tables import events, sessions
@@ -115,6 +116,8 @@ def _prepared(columns: tuple[sa.Column[Any], ...], *conditions: sa.ColumnElement
 
 
 _RECENT_OF = _prepared(_RECENT)
+_NAMED_OF = _prepared((*_RECENT, events.c.recommendation_id, events.c.animal_id))
+_NAMED = itemgetter(1, 5, 6)
 _DEEDS_OF = _prepared(DEED, OF_AN_ANIMAL)
 
 
@@ -122,8 +125,11 @@ class Histories(GroupEvents):
     """Histories of the visitors of one dataset group, newest first."""
 
     def recent(self, visitor: Visitor, at: int, limit: int) -> list[RecentEvent]:
-        """The visitor's newest events with `sent_at <= at`, newest first."""
+        """The visitor's newest events with `sent_at <= at`, newest first; see `standing`."""
         rows = self._newest(_RECENT_OF, visitor, at, limit)
+        if any(row[1] == UNPICK for row in rows):  # seldom, and each is in place of two
+            named = self._newest(_NAMED_OF, visitor, at, 3 * limit)
+            rows = [*standing(named, _NAMED)][:limit]
         return [(row[0], row[1], row[2], row[3]) for row in rows]
 
     def deeds_of(self, visitor: Visitor, at: int, limit: int) -> list[Deed]:

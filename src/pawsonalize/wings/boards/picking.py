@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.domain.events import NO_PICK, PICK, Visitor
+from pawsonalize.domain.events import NO_PICK, PICK, UNPICK, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.payloads import Part, unpack
 from pawsonalize.engine.serving.animals.boards import MOST_PICKS, belongs, picked_board
@@ -50,6 +50,10 @@ class PickDoor:
         places = _places(board, picks.animals)
         deeds = self.pages.log.deeds_of(picks.visitor, picks.at, _DEEDS_READ)
         mine = [one for one in deeds if one.recommendation_id == picks.board_id]
+        if any(one.event_type == UNPICK for one in mine):
+            raise Conflict(
+                f"a pick of board {picks.board_id} was taken back: ask POST /v1/boards for another"
+            )
         before = picked_board(board, mine)
         if before is not None and not _goes_on(before.picks, places):
             raise Conflict(

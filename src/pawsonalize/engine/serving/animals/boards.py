@@ -6,7 +6,7 @@ from itertools import islice
 
 import msgspec
 
-from pawsonalize.domain.events import NO_PICK, PICKS, Visitor
+from pawsonalize.domain.events import NO_PICK, PICKS, Visitor, standing
 from pawsonalize.engine.serving.animals.pages import place_of
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.histories import Deed
@@ -29,7 +29,7 @@ class PickedBoard:
 
 @dataclass(frozen=True, slots=True)
 class BoardHistory:
-    """The boards of one visitor."""
+    """The boards of one visitor. One of which all picks were taken back is neither."""
 
     picked: tuple[PickedBoard, ...] = ()
     """Those that were answered, newest answer first."""
@@ -93,7 +93,8 @@ def picked_board(board: Impression, deeds: Sequence[Deed]) -> PickedBoard | None
     An animal counts once, at the rank that the event names, or else in the order of events. Whoever
     picked an animal did not mean "none".
     """
-    own = [one for one in deeds if belongs(board, Visitor(one.user_id, one.session_id))]
+    in_time = sorted(deeds, key=lambda one: (one.sent_at, one.offset), reverse=True)
+    own = [one for one in standing(in_time) if belongs(board, Visitor(one.user_id, one.session_id))]
     if board.question != BOARD or not own or not board.animal_ids:
         return None
     ranked = sorted(own, key=lambda one: (one.event_value or MOST_PICKS, one.sent_at, one.offset))
