@@ -26,6 +26,8 @@ class NotificationKind(StrEnum):
     CAPACITY_WARNING = "capacity-warning"
     PROBLEM = "problem"
     PROBLEM_ENDED = "problem-ended"
+    ALERT = "alert"
+    ALERTS_STOPPED = "alerts-stopped"
     TEST = "test"
 
 

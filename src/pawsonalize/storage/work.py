@@ -203,7 +203,7 @@ class Deliveries:
 
     def add(self, batch: Sequence[Delivery]) -> None:
         """Store in one transaction. Deliveries that exist already stay as they are."""
-        self._work.add(map(_work, batch))
+        self._work.add(map(work_of, batch))
 
     def due(self, notifier: str, now: int, limit: int) -> list[Delivery]:
         """The notifier's deliveries that are due, the longest due first."""
@@ -245,7 +245,8 @@ def _prefix(notification_id: str | None) -> str:
     return f"{_KIND}." if notification_id is None else f"{_KIND}.{notification_id}."
 
 
-def _work(new: Delivery) -> Work:
+def work_of(new: Delivery) -> Work:
+    """A delivery as it is stored, for those who store it in a transaction of their own."""
     news = new.notification
     payload = msgspec.json.encode(news).decode()
     return Work(new.lease, _KIND, new.notifier, OPEN, payload, news.happened_at, due_at=0)

@@ -22,7 +22,7 @@ from pawsonalize.engine.serving.recommender import MAX_RESULTS
 from pawsonalize.ui import words
 from pawsonalize.ui.boards import board_of_page, picked_last
 from pawsonalize.ui.cards import animal_card
-from pawsonalize.ui.choices import HouseholdRules, as_call, in_words, preferences_of
+from pawsonalize.ui.choices import HouseholdRules, as_call, as_search, in_words, preferences_of
 from pawsonalize.ui.endpoints import read_pages, remember_pages, shown
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.ordering import Ordered, Pick, Shown, order, pick
@@ -112,6 +112,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         order_in_words=order_in_words(ordered, known, looking_for),
         learning=storefront.learning,
         board=board,
+        alerts=storefront.alerts_of(visitor, as_search(filters, looking_for)),
         here=filters.path(filters.species)[1:],
         picked=picked_last(storefront, query, known, ordered),
         looking_for=in_words(looking_for),
@@ -134,7 +135,7 @@ def _read_request(
     request: Request, storefront: Storefront, looking_for: Preferences, adopted: frozenset[str]
 ) -> tuple[HouseholdRules, Eligibility, list[str]]:
     notices = [_NOTICES[one] for one in request.query_params.getlist("notice") if one in _NOTICES]
-    filters = HouseholdRules.of(request, looking_for)
+    filters = HouseholdRules.of(request.query_params, looking_for)
     try:
         rules = filters.rules(adopted).complete({}, storefront.individuals.available.postcodes)
     except InvalidInput:

@@ -1,7 +1,7 @@
 """Choices of a visitor: the quiz, kept in a cookie, and the household rules in the address."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -37,14 +37,14 @@ _MAX_CHARS = 100
 
 def preferences_of(request: Request) -> Preferences:
     """Return the answers in the cookie; none without one, or without answers."""
-    return _read(dict(parse_qsl(endpoints.read_answers(request))))
+    return read_preferences(dict(parse_qsl(endpoints.read_answers(request))))
 
 
 def get_looking_for(request: Request, visitor: Visitor) -> Response:
     """Show the form with the answers there are."""
     answers, storefront = preferences_of(request), Storefront.of(request)
     known, now = Knowledge.of(storefront, visitor), storefront.now()
-    rules = HouseholdRules.of(request, answers).rules(known.did("adoption"))
+    rules = HouseholdRules.of(request.query_params, answers).rules(known.did("adoption"))
     query = Query(visitor, now, now, preferences=answers, eligibility=rules)
     board = board_of_form(storefront, query, known)
     return (page if board is None else animals_page)(
@@ -66,7 +66,9 @@ async def post_looking_for(
     """Keep the answers, or forget them, and show the animals in the new order."""
     response = endpoints.see("/")
     now = Storefront.of(request).now()
-    answers = Preferences() if "forget" in fields else replace(_read(fields), stated_at=now)
+    answers = (
+        Preferences() if "forget" in fields else replace(read_preferences(fields), stated_at=now)
+    )
     if answers == Preferences():
         endpoints.forget_answers(response)
     else:
@@ -96,7 +98,8 @@ def in_words(preferences: Preferences) -> str:
     return " ".join(parts if preferences.species or not parts else [*parts, "animals"])
 
 
-def _read(fields: endpoints.Fields) -> Preferences:
+def read_preferences(fields: endpoints.Fields) -> Preferences:
+    """Read answers of the quiz from the fields of its form."""
     chosen = {
         name: tuple(value for value in values if f"{name}-{value}" in fields)
         for name, _title, values in _ANIMALS
@@ -137,9 +140,8 @@ class HouseholdRules:
     """No typing error of `text` is mended."""
 
     @classmethod
-    def of(cls, request: Request, looking_for: Preferences) -> "HouseholdRules":
+    def of(cls, given: Mapping[str, str], looking_for: Preferences) -> "HouseholdRules":
         """Return the choices of the address, and those of the quiz where it has no household."""
-        given = request.query_params
         is_given = _HOME in given
         household = {
             name: given.get(name) == "yes" if is_given else getattr(looking_for, name)
@@ -244,3 +246,10 @@ class HouseholdRules:
         if self.within:
             given["maxDistanceKm"] = int(self.within)
         return given | ({"specialNeeds": "none"} if "unaided" in self.must else {})
+
+
+def as_search(rules: HouseholdRules, answers: Preferences) -> str:
+    """Return the choices and the wanted animals as one query, to be saved; empty without any."""
+    link = rules.path(rules.species).partition("?")[2]
+    wanted = Preferences(species=answers.species, size=answers.size, age=answers.age)
+    return "&".join(filter(None, (link, urlencode(_fields(wanted)))))

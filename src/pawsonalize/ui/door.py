@@ -109,6 +109,7 @@ def _get_visitor_page(request: Request, visitor: Visitor) -> Response:
         viewed=_visitor_cards(storefront, known, viewed, now),
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
+        alerts=storefront.alerts_of(visitor),
         forgotten=request.query_params.get("notice") == "forgotten",
         **panel(storefront, known, "Your events, for programs", call),
     )

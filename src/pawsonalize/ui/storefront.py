@@ -67,6 +67,42 @@ class SiteBoards(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class SiteAlerts:
+    """Wishes of a visitor to be told of animals, and the search of the page."""
+
+    is_known: bool
+    """True if the visitor is a user, whom a message can reach."""
+    consented: bool
+    """True if the user may be told of any animal that they would love."""
+    searches: tuple[tuple[str, str], ...]
+    """Those that are saved, as queries and in words."""
+    search: str
+    """That of the page, as it would be saved; empty without any choices."""
+    words: str
+    """The same in words."""
+    most: int
+    """Alerts in a week."""
+
+    @property
+    def is_saved(self) -> bool:
+        """True if the search of the page is."""
+        return any(search == self.search for search, _ in self.searches)
+
+    @property
+    def how_often(self) -> str:
+        """One sentence for those who think about it."""
+        times = "Once" if self.most == 1 else f"{self.most} times"
+        return f"{times} a week at most, and one click stops it."
+
+
+class ReadAlerts(Protocol):
+    """Reads the wishes of visitors, from the wing that writes to them."""
+
+    def __call__(self, visitor: Visitor, search: str = "") -> SiteAlerts:
+        """Return the wishes of a visitor, on a page with this search."""
+
+
+@dataclass(frozen=True, slots=True)
 class Storefront:
     """The engine's parts behind the pages."""
 
@@ -83,6 +119,8 @@ class Storefront:
     """None on the site of a shelter's own animals."""
     boards: SiteBoards | None
     """None where no wing gives boards."""
+    alerts: ReadAlerts | None
+    """None where nobody is told of animals."""
     name: str
     """Name of the site."""
     page_key: str | None
@@ -94,6 +132,12 @@ class Storefront:
         storefront = request.app.state.storefront
         assert isinstance(storefront, cls)
         return storefront
+
+    def alerts_of(self, visitor: Visitor, search: str = "") -> SiteAlerts | None:
+        """Return the visitor's wishes; None where the pages cannot know who that is."""
+        if self.alerts is None or not (self.is_open or visitor.user_id):
+            return None
+        return self.alerts(visitor, search)
 
     @property
     def is_open(self) -> bool:

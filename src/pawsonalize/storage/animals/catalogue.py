@@ -73,6 +73,14 @@ class Catalogue(GroupTables):
         """Insert or replace, in one transaction."""
         self._put_all(users, batch, "user_id")
 
+    def set_attributes(self, user_id: str, changes: Mapping[str, Value]) -> None:
+        """Change these attributes of a user, and no other."""
+        mine = select(users.c.attributes).where(self._mine(users), users.c.user_id == user_id)
+        who = {"dataset_group": self._dataset_group, "user_id": user_id}
+        with self._database.writing() as connection:
+            attributes = {**_DECODE(connection.scalar(mine) or "{}"), **changes}
+            upsert(connection, users, [who | {"attributes": _ENCODE(attributes).decode()}])
+
     def items(self) -> Iterator[Item]:
         """Every item, by id."""
         mine = select(items).where(self._mine(items)).order_by(items.c.item_id)

@@ -103,6 +103,9 @@ BOARD: Final = "board"
 
 SEARCH: Final = "search"
 
+ALERT: Final = "alert"
+"""One animal that a visitor is told of by a message. No page: nobody chose."""
+
 PAGES: Final = (ANIMALS, ANIMAL_RANKING, SEARCH)
 """The answers of animals that choices are learned from."""
 
@@ -136,7 +139,7 @@ class Impression:
     @property
     def is_seen(self) -> bool:
         """True if somebody sees its items: not in a replay, nor in a caller's ranked list."""
-        shown = {RECOMMENDATION, ANIMALS, SIMILAR_ANIMALS, BOARD, SEARCH}
+        shown = {RECOMMENDATION, ANIMALS, SIMILAR_ANIMALS, BOARD, SEARCH, ALERT}
         return self.question in shown and self.as_of == self.answered_at
 
 
@@ -145,24 +148,28 @@ class Impressions(GroupTables):
 
     def append(self, batch: Sequence[Impression]) -> None:
         """Store in one transaction; answers to visitors who were erased since are left out."""
-        if not batch:
-            return
+        if batch:
+            with self._database.writing() as connection:
+                self.add_to(connection, batch)
+
+    @staticmethod
+    def add_to(connection: Connection, batch: Sequence[Impression]) -> None:
+        """Store within a transaction that writes other things as well."""
         packer = Packer()
         rows = [_row(shown, packer) for shown in batch]
-        with self._database.writing() as connection:
-            if erased := _erased_since(connection, batch):
-                kept = [one.recommendation_id not in erased for one in batch]
-                rows, batch = list(compress(rows, kept)), list(compress(batch, kept))
-            if not rows:
-                return
-            seen = [one for one in batch if one.is_seen]
-            connection.execute(impressions.insert(), rows)
-            lists = [(one.dataset_group, one.answered_at, one.item_ids) for one in seen]
-            exposures.add_shown(connection, lists)
-            places = [(one.answered_at, one.animal_ids) for one in seen if one.animal_ids]
-            exposures.add_shown_animals(
-                connection, [(at, exposures.first_places(ids)) for at, ids in places]
-            )
+        if erased := _erased_since(connection, batch):
+            kept = [one.recommendation_id not in erased for one in batch]
+            rows, batch = list(compress(rows, kept)), list(compress(batch, kept))
+        if not rows:
+            return
+        seen = [one for one in batch if one.is_seen]
+        connection.execute(impressions.insert(), rows)
+        lists = [(one.dataset_group, one.answered_at, one.item_ids) for one in seen]
+        exposures.add_shown(connection, lists)
+        places = [(one.answered_at, one.animal_ids) for one in seen if one.animal_ids]
+        exposures.add_shown_animals(
+            connection, [(at, exposures.first_places(ids)) for at, ids in places]
+        )
 
     def get(self, recommendation_id: str) -> Impression | None:
         """One answer, or None."""
@@ -254,7 +261,11 @@ class Impressions(GroupTables):
 
 
 _key = impressions.c.recommendation_id
-_OF_PAGES = (impressions.c.animal_ids.is_not(None), impressions.c.question != SIMILAR_ANIMALS)
+_OF_PAGES = (
+    impressions.c.animal_ids.is_not(None),
+    impressions.c.question != SIMILAR_ANIMALS,
+    impressions.c.question != ALERT,
+)
 _BARE = [column for column in impressions.columns if column.key != "places"]
 _NAMES = [column.key for column in impressions.columns]
 _ID = _NAMES.index("recommendation_id")

@@ -1,5 +1,75 @@
 """Alerts: visitors who wish it are told of an animal that they would love."""
 
-from pawsonalize.wing import Wing
+from typing import TYPE_CHECKING, Annotated
 
-WING = Wing("alerts", operations="endpoints:OPERATIONS", started="matching:started")
+import msgspec
+from msgspec import Meta
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.upkeep.settings import Days
+from pawsonalize.wing import Wing, offered
+
+if TYPE_CHECKING:
+    from pawsonalize.settings import Settings
+
+
+class AlertSettings(msgspec.Struct, frozen=True):
+    """Alerts: messages to visitors who wish to be told of animals."""
+
+    alerts: bool = False
+    """Once a day, tell visitors who wish it of animals that they would love."""
+    alerts_url: str = ""
+    """Address by which visitors reach this service, such as `https://pets.example.org`: each alert
+    has a link there that stops all further ones."""
+    alerts_per_animal: Annotated[int, Meta(ge=1, le=1_000)] = 5
+    """Visitors who are told of one animal within seven days, at most."""
+    alerts_per_visitor_week: Annotated[int, Meta(ge=1, le=50)] = 2
+    """Alerts that one visitor gets within seven days, at most."""
+    alert_days: Days = 365
+    """For so many days, and seven at least, it is kept who was told of which animal; 0: for ever.
+    Meanwhile nobody is told of the same one again."""
+
+
+def channels_of(settings: "Settings") -> tuple[str, ...]:
+    """Return the notifiers that take alerts: the site's webhook, and in the demo its e-mail too.
+
+    E-mail goes to the operator's addresses, so elsewhere it would reach no visitor.
+    """
+    wanted = ("webhook", "email") if settings.is_demo else ("webhook",)
+    known = offered("notifiers", settings) or ()
+    return tuple(one for one in wanted if one in known)
+
+
+def check_alerts(settings: "Settings") -> None:
+    """Raise InvalidInput where alerts would reach nobody, or could not be stopped."""
+    own = settings.part(AlertSettings)
+    if not own.alerts:
+        return
+    if not own.alerts_url.startswith(("http://", "https://")):
+        raise InvalidInput(
+            "alerts need the address of this service for their links: set alerts_url, such as"
+            " https://pets.example.org",
+            field="alerts_url",
+        )
+    if not channels_of(settings):
+        raise InvalidInput(
+            "alerts go to your site, which knows how to reach its users: set notify_webhook_url"
+            " and notify_webhook_secret (docs/how-to/get-notified.md)",
+            field="alerts",
+        )
+
+
+USABLE = (check_alerts,)
+WING = Wing(
+    "alerts",
+    settings=":AlertSettings",
+    operations="endpoints:OPERATIONS",
+    console_pages="pages:CONSOLE_PAGES",
+    pages="pages:routes",
+    usable=":USABLE",
+    started="composition:started",
+    tasks="composition:tasks",
+    upkeep="composition:upkeep",
+    visitor_rows="book:VISITOR_ROWS",
+    ports={"site_alerts": "site:site_alerts"},
+)

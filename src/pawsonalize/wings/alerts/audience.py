@@ -6,7 +6,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import events, users
 
-CONSENT, YES = "ALERTS", "yes"
+CONSENT, YES, NO = "ALERTS", "yes", "no"
 """The attribute of a user that says so; any other value, or none, is a no."""
 
 

@@ -10,7 +10,8 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.http.json import read_count, report_of
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.kinds.access_keys import SITE
-from pawsonalize.wings.alerts.matching import Matches, Matching
+from pawsonalize.wings.alerts.composition import Alerts
+from pawsonalize.wings.alerts.matching import Matches
 
 OPERATIONS = Operations(SITE, about=About.INVENTORY)
 USUAL, MOST = 10, 100
@@ -44,7 +45,7 @@ class MatchesAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
 def matches_answer(animal_id: str, found: Matches) -> MatchesAnswer:
     """Return the matches as JSON has them."""
-    matches = [report_of(AnimalMatch, one) for one in found.matches]
+    matches = [report_of(AnimalMatch, one, reasons=one.place.reasons) for one in found.matches]
     return MatchesAnswer(animal_id, found.willing, found.weighed, matches)
 
 
@@ -65,7 +66,7 @@ async def get_matches(request: Request) -> MatchesAnswer:
     services = services_of(request)
     animal_id = parse_id(request.path_params["animal_id"], "animal_id")
     limit = read_count(request.query_params, "limit", USUAL, 1, MOST)
-    matching: Matching = request.app.state.wings["alerts"]
-    find = partial(matching.find, animal_id, limit, services.now())
+    alerts: Alerts = request.app.state.wings["alerts"]
+    find = partial(alerts.matching.find, animal_id, limit, services.now())
     found: Matches = await services.reports.share(("matches", animal_id, limit), find)
     return matches_answer(animal_id, found)

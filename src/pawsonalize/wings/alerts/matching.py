@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit
 
-from pawsonalize.access.services import Services
-from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.serving.animals.answer import AnimalPlace
 from pawsonalize.engine.serving.animals.available import Slots
 from pawsonalize.engine.serving.animals.choosing import choose
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
@@ -26,7 +25,6 @@ from pawsonalize.engine.serving.animals.settings import COMMON
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.engine.serving.context import Query, deeds_by_animal
 from pawsonalize.recipes.data import Floats
-from pawsonalize.settings import Settings
 from pawsonalize.wings.alerts.audience import Audience
 
 MOST_USERS = 2_000
@@ -60,7 +58,10 @@ class Match:
     user_id: str
     surplus: float
     chance: float
-    reasons: tuple[str, ...]
+    place: AnimalPlace
+    """The animal beside some others; its reasons are what sets it apart for this visitor."""
+    version: str
+    """The solution version by which it was weighed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,10 @@ class Matching:
         for outlook in (outlooks[one] for one in order.tolist() if not np.isnan(surplus[one])):
             if len(found) == limit:
                 break
-            if not self.knows(outlook.user_id, names, now):
-                found.append(self.match(outlook, names[0], 0, now))
+            if self.knows(outlook.user_id, names, now):
+                continue
+            if (match := self.match(outlook, names[0], 0, now)) is not None:
+                found.append(match)
         willing = len(users) if len(users) < MOST_USERS else self.audience.count()
         return Matches(willing, len(users), tuple(found))
 
@@ -133,15 +136,17 @@ class Matching:
         log = self.individuals.runtime.filtering.log
         return not deeds_by_animal(log, Visitor(user_id), now).keys().isdisjoint(animals)
 
-    def match(self, outlook: Outlook, animal_id: str, place: int, now: int) -> Match:
-        """The match with its reasons: what sets the animal apart, for this visitor."""
+    def match(self, outlook: Outlook, animal_id: str, place: int, now: int) -> Match | None:
+        """The match with its reasons; None if the animal may not be shown any more."""
         query = replace(self._query(outlook.user_id, now, ANYBODY), explain=True)
         # On a page of animals that are all loved alike, nothing sets one apart.
         together = dict.fromkeys([animal_id, *self._some_animals(now)], 0)
         answer, _ = self.individuals.rank_found(together, query)
-        reasons = (one.reasons for one in answer.places if one.animal_ids[0] == animal_id)
-        surplus, chance = outlook.surplus[place], outlook.chances[place]
-        return Match(outlook.user_id, float(surplus), float(chance), next(reasons, ()))
+        own = next((one for one in answer.places if one.animal_ids[0] == animal_id), None)
+        if own is None:
+            return None
+        surplus, chance = float(outlook.surplus[place]), float(outlook.chances[place])
+        return Match(outlook.user_id, surplus, chance, own, answer.solution_version)
 
     def _some_animals(self, now: int) -> list[str]:
         available = self.individuals.available.of(now, now)
@@ -164,15 +169,3 @@ def _chances(weighing: Weighing, slots: Slots) -> Floats:
         odds -= weighing.common.parts[part][slots]
     spread = np.sqrt(1 + np.pi / 8 * weighing.variance_left(slots))
     return np.asarray(expit(odds / spread))
-
-
-def matching_of(adapters: Adapters, services: Services) -> Matching:
-    """Return what finds matches by the default campaigns."""
-    individuals = services.individuals
-    unseen = individuals.with_runtime(individuals.runtime, is_seen=False)
-    return Matching(unseen, Audience(adapters.database))
-
-
-def started(_settings: Settings, adapters: Adapters, services: Services) -> Matching:
-    """Share the matching with the wing's operations and pages."""
-    return matching_of(adapters, services)

@@ -1,0 +1,218 @@
+"""Alerts and saved searches as rows of the work table, and the key of links.
+
+An alert is one transaction: the row that remembers it, its deliveries, and its impression. So it is
+sent once, however often servers die or two of them are at it, and the bounds hold for all of them:
+each write of any server waits for the one before.
+"""
+
+import secrets
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Delete, Select, delete, func, or_, select
+
+from pawsonalize.domain.errors import Conflict
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, USER, visitor_digest
+from pawsonalize.domain.notifications import Notification
+from pawsonalize.domain.times import DAY
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.erasures import ErasedNames, Erasure
+from pawsonalize.storage.events.impressions import Impressions
+from pawsonalize.storage.statements import in_parts, insert_new
+from pawsonalize.storage.table_access import TableAccess
+from pawsonalize.storage.tables import agreements, users, work
+from pawsonalize.storage.work import OPEN, Delivery, Work, work_of
+from pawsonalize.wings.alerts import AlertSettings
+from pawsonalize.wings.alerts.audience import has_consented
+from pawsonalize.wings.alerts.messages import Alert, news_id
+
+ALERT, SEARCH, SENT = "alert", "saved-search", "sent"
+WEEK = 7 * DAY
+MOST_SEARCHES = 5
+"""Saved searches of one user."""
+_KEY = "key of alerts"
+_ROW = work.c
+
+
+class SavedSearch(msgspec.Struct, frozen=True, rename="camel"):
+    """A search that a user saved: the query of a link to the adoption site."""
+
+    user_id: str
+    search: str
+    saved_at: int
+
+
+class _Details(msgspec.Struct, frozen=True, rename="camel"):
+    user_id: str
+
+
+class _Payload(msgspec.Struct, frozen=True):
+    details: _Details
+
+
+def _prefix(kind: str, user_id: str) -> str:
+    return f"{kind}.{visitor_digest(USER, user_id)}."
+
+
+def _begins(prefix: str) -> ColumnElement[bool]:
+    return func.substr(_ROW.name, 1, len(prefix)) == prefix
+
+
+class AlertBook(TableAccess):
+    """Stores alerts within their bounds, and saved searches."""
+
+    def __init__(
+        self, database: Database, settings: AlertSettings, channels: Sequence[str]
+    ) -> None:
+        super().__init__(database)
+        self._settings, self._channels = settings, channels
+
+    def add(self, alert: Alert, now: int) -> bool:
+        """Store an alert to be delivered; False if it may not be, or was stored before."""
+        name = f"{_prefix(ALERT, alert.user_id)}{alert.animal_id}"
+        payload = msgspec.json.encode(alert.news).decode()
+        row = Work(name, ALERT, alert.animal_id, SENT, payload, created_at=now, ended_at=now)
+        with self._database.writing() as connection:
+            is_new = self._may_be_sent(connection, alert, now) and insert_new(
+                connection, work, [asdict(row)]
+            )
+            if is_new:
+                self._deliver(connection, alert.news)
+                Impressions.add_to(connection, [alert.impression])
+        return bool(is_new)
+
+    def _may_be_sent(self, connection: Connection, alert: Alert, now: int) -> bool:
+        """True if the visitor wishes it still, and both bounds leave room."""
+        if alert.search is None:
+            wish = select(users.c.user_id).where(has_consented(), users.c.user_id == alert.user_id)
+        else:
+            wish = select(_ROW.name).where(_ROW.name == _name_of(alert.user_id, alert.search))
+        lately = _count_lately(now)
+        of_user = lately.where(_begins(_prefix(ALERT, alert.user_id)))
+        of_animal = lately.where(_ROW.queue == alert.animal_id)
+        own = self._settings
+        return (
+            connection.scalar(wish) is not None
+            and (connection.scalar(of_user) or 0) < own.alerts_per_visitor_week
+            and (connection.scalar(of_animal) or 0) < own.alerts_per_animal
+        )
+
+    def _deliver(self, connection: Connection, news: Notification) -> None:
+        rows = [asdict(work_of(Delivery(news, one))) for one in self._channels]
+        if rows:
+            insert_new(connection, work, rows)
+
+    def sent(self, user_id: str) -> frozenset[str]:
+        """The animals that the user was told of, as far as it is kept."""
+        mine = select(_ROW.queue).where(_ROW.kind == ALERT, _begins(_prefix(ALERT, user_id)))
+        return frozenset(self._scalars(mine))
+
+    def room_of_animal(self, animal_id: str, now: int) -> int:
+        """Number of visitors who may hear of an animal now."""
+        lately = self._scalar(_count_lately(now).where(_ROW.queue == animal_id))
+        return self._settings.alerts_per_animal - (lately or 0)
+
+    def has_room(self, user_id: str, now: int) -> bool:
+        """True if the user may be told of another animal now."""
+        lately = self._scalar(_count_lately(now).where(_begins(_prefix(ALERT, user_id))))
+        return (lately or 0) < self._settings.alerts_per_visitor_week
+
+    def save(self, user_id: str, search: str, now: int) -> None:
+        """Keep a search; once, however often it is saved. Conflict if the user has too many."""
+        name = _name_of(user_id, search)
+        payload = msgspec.json.encode({"details": {"userId": user_id, "search": search}}).decode()
+        row = Work(name, SEARCH, user_id, OPEN, payload, created_at=now)
+        mine = select(_ROW.name).where(_ROW.kind == SEARCH, _ROW.queue == user_id)
+        with self._database.writing() as connection:
+            names = set(connection.scalars(mine))
+            if name not in names and len(names) >= MOST_SEARCHES:
+                raise Conflict(
+                    f"you have {MOST_SEARCHES} searches saved already: stop one on your page first"
+                )
+            insert_new(connection, work, [asdict(row)])
+
+    def searches(self, limit: int, user_id: str | None = None) -> list[SavedSearch]:
+        """Saved searches, the newest first: of a user, or of all."""
+        wanted = select(_ROW.payload, _ROW.created_at).where(_ROW.kind == SEARCH)
+        if user_id is not None:
+            wanted = wanted.where(_ROW.queue == user_id)
+        rows = self._rows(wanted.order_by(_ROW.created_at.desc(), _ROW.name).limit(limit))
+        found = ((msgspec.json.decode(payload)["details"], at) for payload, at in rows)
+        return [SavedSearch(one["userId"], one["search"], at) for one, at in found]
+
+    def remove(self, user_id: str, search: str | None = None) -> None:
+        """Forget a saved search of the user, or all."""
+        which = _ROW.queue == user_id
+        if search is not None:
+            which &= _ROW.name == _name_of(user_id, search)
+        self._execute(delete(work).where(_ROW.kind == SEARCH, which))
+
+    def report_stop(self, news: Notification) -> None:
+        """Store for the site that a user wishes to be told no more."""
+        with self._database.writing() as connection:
+            self._deliver(connection, news)
+
+    def forget(self, now: int) -> None:
+        """Forget alerts that are older than the settings say."""
+        if days := self._settings.alert_days:
+            before = now - max(days * DAY, WEEK)
+            self._execute(delete(work).where(_ROW.kind == ALERT, _ROW.created_at < before))
+
+    def key(self) -> bytes:
+        """The key of links, the same for all servers; made once."""
+        wanted = select(agreements.c.value).where(agreements.c.name == _KEY)
+        if (known := self._scalar(wanted)) is None:
+            with self._database.writing() as connection:
+                row = {"name": _KEY, "value": secrets.token_hex(32)}
+                insert_new(connection, agreements, [row])
+                known = connection.scalar(wanted)
+        return bytes.fromhex(str(known))
+
+
+def _count_lately(now: int) -> Select[Any]:
+    # One clock may be ahead of another: what seems to be of the future counts as well.
+    lately = (_ROW.kind == ALERT, _ROW.created_at > now - WEEK)
+    return select(func.count()).select_from(work).where(*lately)
+
+
+def _name_of(user_id: str, search: str) -> str:
+    return f"{_prefix(SEARCH, user_id)}{sha256(search.encode()).hexdigest()[:32]}"
+
+
+class VisitorAlerts(TableAccess):
+    """The alerts, their deliveries and the saved searches of visitors."""
+
+    def deletions(
+        self, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
+    ) -> Iterator[Delete]:
+        """See `RowsOfWing.deletions`. An alert that was on its way meanwhile goes as well."""
+        if DEFAULT_DATASET_GROUP not in groups:
+            return
+        for part in in_parts(names.users):
+            for kind in (ALERT, SEARCH):
+                prefixes = [_prefix(kind, one) for one in part]
+                begin = func.substr(_ROW.name, 1, len(prefixes[0]))
+                mine = (_ROW.kind == kind) & begin.in_(prefixes)
+                if kind == SEARCH:
+                    mine &= _ROW.created_at <= erasure.noted_at
+                yield delete(work).where(mine)
+            prefixes = [f"delivery.{news_id(one, '')}" for one in part]
+            begin = func.substr(_ROW.name, 1, len(prefixes[0]))
+            yield delete(work).where(begin.in_(prefixes))
+
+    def find(self, groups: Sequence[str], visitors: Collection[str]) -> set[tuple[str, str, str]]:
+        """See `RowsOfWing.find`."""
+        if DEFAULT_DATASET_GROUP not in groups:
+            return set()
+        ours = or_(_ROW.kind.in_((ALERT, SEARCH)), _begins("delivery.alert-"))
+        payloads = self._scalars(select(_ROW.payload).where(ours))
+        decode = msgspec.json.Decoder(_Payload).decode
+        users_named = {decode(one).details.user_id for one in payloads}
+        found = ((USER, one, visitor_digest(USER, one)) for one in users_named)
+        return {one for one in found if one[2] in visitors}
+
+
+VISITOR_ROWS = (VisitorAlerts,)

@@ -1,0 +1,86 @@
+"""Alerts over the adapters, and what they add to the service."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pawsonalize import clock
+from pawsonalize.access.services import Services
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.background import (
+    HOUSEKEEPING,
+    UPKEEP_SECONDS,
+    Task,
+    at_the_moment,
+    work_of_one,
+)
+from pawsonalize.engine.serving.animals.available_watch import InventorySearch
+from pawsonalize.settings import Settings
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.work import Turns
+from pawsonalize.wings.alerts import AlertSettings, channels_of
+from pawsonalize.wings.alerts.audience import CONSENT, NO, YES, Audience
+from pawsonalize.wings.alerts.book import AlertBook
+from pawsonalize.wings.alerts.daily import DailyAlerts
+from pawsonalize.wings.alerts.matching import Matching
+from pawsonalize.wings.alerts.messages import Messages
+
+
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """The parts that operations, pages and tasks of a server share."""
+
+    matching: Matching
+    book: AlertBook
+    messages: Messages
+    daily: DailyAlerts
+    catalogue: Catalogue
+    threads: ThreadPoolExecutor
+    now: Callable[[], int]
+
+    def consent(self, user_id: str) -> None:
+        """Note that the user wishes to be told."""
+        self.catalogue.set_attributes(user_id, {CONSENT: YES})
+
+    def stop(self, user_id: str, now: int) -> None:
+        """Tell the user of no animal any more, and the site that it is so."""
+        self.catalogue.set_attributes(user_id, {CONSENT: NO})
+        self.book.remove(user_id)
+        self.book.report_stop(self.messages.stopped(user_id, now))
+
+
+def book_of(settings: Settings, adapters: Adapters) -> AlertBook:
+    """Return the book of alerts."""
+    return AlertBook(adapters.database, settings.part(AlertSettings), channels_of(settings))
+
+
+@contextmanager
+def started(settings: Settings, adapters: Adapters, services: Services) -> Iterator[Alerts]:
+    """Yield what operations, pages and tasks share."""
+    individuals = services.individuals
+    unseen = individuals.with_runtime(individuals.runtime, is_seen=False)
+    matching = Matching(unseen, Audience(adapters.database))
+    book, url = book_of(settings, adapters), settings.part(AlertSettings).alerts_url.rstrip("/")
+    messages = Messages(book.key(), url, settings.serves_site)
+    search = InventorySearch(adapters.animals, individuals.available)
+    daily = DailyAlerts(matching, book, messages, search, Turns(adapters.database))
+    with ThreadPoolExecutor(1, thread_name_prefix="alerts") as threads:
+        yield Alerts(matching, book, messages, daily, adapters.catalogue, threads, clock.now)
+
+
+def tasks(
+    settings: Settings, adapters: Adapters, services: Services, alerts: Alerts
+) -> Iterator[Task]:
+    """Yield the daily round, which one server does."""
+    if settings.part(AlertSettings).alerts:
+        once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(alerts.daily.send_once))
+        work = work_of_one(settings, services.servers, once)
+        yield Task("send alerts", UPKEEP_SECONDS, work, alerts.threads)
+
+
+def upkeep(
+    settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
+) -> Iterator[tuple[str, Callable[[int], object]]]:
+    """Yield what forgets old alerts."""
+    yield "forget old alerts", book_of(settings, adapters).forget

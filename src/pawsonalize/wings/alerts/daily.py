@@ -1,0 +1,200 @@
+"""The daily round of alerts: new animals for saved searches, then animals that need a home.
+
+Those come first that wait long and are hardly looked at: by the sum of the parts `waiting`,
+`exposure` and `bid_price` of a utility. Of the visitors who would love an animal, some are drawn by
+
+    softmax(surplus / TEMPERATURE)
+
+so the chance of each is known and logged, and not always the same ones are told.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import structlog
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.serving.animals.available_watch import InventorySearch
+from pawsonalize.engine.serving.animals.settings import COMMON
+from pawsonalize.engine.serving.context import Query
+from pawsonalize.recipes.data import Floats
+from pawsonalize.storage.work import Turns
+from pawsonalize.wings.alerts.book import AlertBook, SavedSearch
+from pawsonalize.wings.alerts.matching import MOST_USERS, Match, Matching, Outlook
+from pawsonalize.wings.alerts.messages import Messages
+from pawsonalize.wings.alerts.searches import SearchRules
+
+MOST_ANIMALS = 500
+"""Animals that one round looks at."""
+MOST_SAVED = 10_000
+"""Saved searches that one round looks at, the newest."""
+TEMPERATURE = 0.02
+WORTH = 0.5
+"""An animal is worth an alert if its chance is so much of that of the best animals."""
+_NEED = [COMMON.index(name) for name in ("waiting", "exposure", "bid_price")]
+_CANDIDATES = 4  # for each place, as some know the animal already
+_WORK = "alerts"
+
+log = structlog.get_logger()
+
+
+@dataclass(eq=False)
+class DailyAlerts:
+    """Writes the alerts of a day, once."""
+
+    matching: Matching
+    book: AlertBook
+    messages: Messages
+    search: InventorySearch
+    turns: Turns
+
+    def send_once(self, now: int) -> None:
+        """Write the alerts of this day, unless that is done.
+
+        A round that is broken off is begun again, by any server: what is written stays as it is.
+        """
+        day = now // DAY
+        if self.turns.last(_WORK).get(DEFAULT_DATASET_GROUP) == day:
+            return
+        for_searches = sum(self._answer(one, now) for one in self.book.searches(MOST_SAVED))
+        in_need = self._send_for_animals(now)
+        self.turns.put(_WORK, DEFAULT_DATASET_GROUP, day)
+        log.info("alerts written", for_searches=for_searches, in_need=in_need)
+
+    def _answer(self, saved: SavedSearch, now: int) -> int:
+        """Tell the user of new animals that fit, the most loved first; returns how many."""
+        if not self.book.has_room(saved.user_id, now):
+            return 0
+        rules = SearchRules.of(saved.search)
+        ids, household = self._new_animals(rules, saved.saved_at, now)
+        if not ids:
+            return 0
+        more: dict[str, Any] = dict.fromkeys(household, True)
+        wanted = replace(rules.eligibility, **more)
+        try:
+            outlook = self.matching.outlook(saved.user_id, ids, now, wanted)
+        except InvalidInput:  # the postcode is in no table any more: nobody is known to fit
+            return 0
+        known, written = self.book.sent(saved.user_id), 0
+        for place in np.argsort(-outlook.chances, kind="stable").tolist():
+            if np.isnan(outlook.chances[place]) or not self.book.has_room(saved.user_id, now):
+                break
+            if ids[place] not in known:
+                written += self._write(outlook, ids[place], place, 1.0, now, saved.search)
+        return written
+
+    def _new_animals(
+        self, rules: SearchRules, since: int, now: int
+    ) -> tuple[list[str], Sequence[str]]:
+        """The animals listed since then that fit the words, and what the words say of the home."""
+        available = self.matching.individuals.available.of(now, now)
+        with available.lock:
+            order = available.order[available.moments.searchsorted(since, side="right") :]
+            ids = [available.ids[slot] for slot in order[available.leads[order]].tolist()]
+        text = rules.choices.text
+        if not ids or not text:
+            return ids, ()
+        found = self.search.find(text, now, rules.choices.as_written)
+        return [one for one in ids if one in found.levels and not found.is_nearest], found.household
+
+    def _send_for_animals(self, now: int) -> int:
+        audience = self.matching.audience
+        users = [one for one in audience.newest(MOST_USERS) if self.book.has_room(one, now)]
+        if not users:
+            return 0
+        if (willing := audience.count()) > MOST_USERS:
+            log.warning(
+                "only the last active were weighed for alerts", weighed=MOST_USERS, of=willing
+            )
+        animals = self._in_need(now)
+        outlooks = [self.matching.outlook(one, animals, now) for one in users]
+        sent = {one: self.book.sent(one) for one in users}
+        return sum(
+            self._send_for(animal_id, place, outlooks, sent, now)
+            for place, animal_id in enumerate(animals)
+        )
+
+    def _in_need(self, now: int) -> list[str]:
+        """The animals that need a home most, those that wait and are hardly looked at first."""
+        individuals = self.matching.individuals
+        query = individuals.with_profile(Query(Visitor(), now, now))
+        groups = individuals.runtime.score_groups(query)
+        with individuals.weighing(query, groups, individuals.settings.group_affinity) as weighing:
+            available = weighing.available
+            led = available.order[available.leads[available.order]]
+            need = sum(weighing.common.parts[part][led] for part in _NEED)
+            most = led[np.argsort(-np.asarray(need), kind="stable")[:MOST_ANIMALS]]
+            return [available.ids[slot] for slot in most.tolist()]
+
+    def _send_for(
+        self,
+        animal_id: str,
+        place: int,
+        outlooks: Sequence[Outlook],
+        sent: Mapping[str, frozenset[str]],
+        now: int,
+    ) -> int:
+        """Tell some visitors of an animal; returns how many."""
+        room = self.book.room_of_animal(animal_id, now)
+        if room <= 0:
+            return 0
+        loving = [
+            one
+            for one in outlooks
+            if one.chances[place] >= WORTH * one.others[place]
+            and animal_id not in sent[one.user_id]
+        ]
+        best = sorted(loving, key=lambda one: -one.surplus[place])[: room * _CANDIDATES]
+        free = [one for one in best if self.book.has_room(one.user_id, now)]
+        surplus = np.array([one.surplus[place] for one in free])
+        return sum(
+            self._write(free[one], animal_id, place, chance, now)
+            for one, chance in drawn(surplus, room, f"{now // DAY} {animal_id}")
+        )
+
+    def _write(
+        self,
+        outlook: Outlook,
+        animal_id: str,
+        place: int,
+        chance: float,
+        now: int,
+        search: str | None = None,
+    ) -> bool:
+        available = self.matching.individuals.available.of(now, now)
+        with available.lock:
+            names = [
+                one
+                for slot in available.slots([animal_id]).tolist()
+                for one in available.members(slot)
+            ]
+        if not names or self.matching.knows(outlook.user_id, names, now):
+            return False
+        match = self.matching.match(outlook, animal_id, place, now)
+        return match is not None and self._add(match, names, chance, now, search)
+
+    def _add(
+        self, match: Match, names: Sequence[str], chance: float, now: int, search: str | None
+    ) -> bool:
+        found: Mapping[str, Animal] = self.matching.individuals.animals.get_many(names)
+        animals = [found[one] for one in names if one in found]
+        if len(animals) < len(names):
+            return False
+        return self.book.add(self.messages.alert(match, animals, chance, now, search), now)
+
+
+def drawn(surplus: Floats, count: int, seed: str) -> Iterator[tuple[int, float]]:
+    """Draw so many rows, one after the other; yield each with its chance given those before it."""
+    dice = np.random.default_rng(int.from_bytes(seed.encode()))
+    # The floor keeps the last ones above 0, where nobody better is left.
+    weights = np.exp(np.maximum((surplus - surplus.max(initial=-1.0)) / TEMPERATURE, -50.0))
+    for _ in range(min(count, len(weights))):
+        chances = weights / weights.sum()
+        row = int(dice.choice(len(weights), p=chances))
+        yield row, float(chances[row])
+        weights[row] = 0.0

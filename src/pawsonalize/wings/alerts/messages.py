@@ -1,0 +1,122 @@
+"""Alerts in words, and the links that stop them."""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.events import USER, visitor_digest
+from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.kinds.resource import new_recommendation_id
+from pawsonalize.storage.events.impressions import ALERT, Impression
+from pawsonalize.ui import words
+from pawsonalize.ui.rendering import path_of, with_query
+from pawsonalize.wings.alerts.matching import Match
+
+STOP = "/alerts/stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One animal, or a bonded unit, of which one visitor is told."""
+
+    user_id: str
+    animal_id: str
+    impression: Impression
+    news: Notification
+    search: str | None
+    """The saved search that it answers; None: the animal needs a home."""
+
+
+def news_id(user_id: str, rest: str) -> str:
+    """Return the id of a notification about a visitor, by which an erasure finds it."""
+    return f"alert-{visitor_digest(USER, user_id)}-{rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """Writes alerts; `key` signs the links."""
+
+    key: bytes
+    url: str
+    serves_site: bool
+
+    def alert(
+        self,
+        match: Match,
+        animals: Sequence[Animal],
+        propensity: float,
+        now: int,
+        search: str | None = None,
+    ) -> Alert:
+        """Write an alert, and the impression by which a visit that it leads to is joined."""
+        first, place, user_id = animals[0], match.place, match.user_id
+        name = new_recommendation_id(now)
+        url = first.url
+        if self.serves_site:
+            url = with_query(f"{self.url}{path_of(first.animal_id)}", {"from": name})
+        who = " and ".join(one.name or one.animal_id for one in animals)
+        group = first.group_at(now)
+        verb = "wait" if len(animals) > 1 else "waits"
+        why = "You wished to be told when somebody new fits your search. " if search else ""
+        stop = self.stop_url(user_id)
+        reasons = "; ".join(place.reasons)
+        text = f"{why}{who} {verb} for a home{f': {reasons}' if reasons else ''}.\n"
+        text += f"{url}\n\nTo hear of no animals any more: {stop}"
+        kind = f"{words.breed(group.breed)}, {words.age_and_size(group)}"
+        details = {
+            "userId": user_id,
+            "animalId": first.animal_id,
+            "recommendationId": name,
+            "reasons": list(place.reasons),
+            "search": search,
+            "url": url,
+            "stopUrl": stop,
+        }
+        news = Notification(
+            news_id(user_id, name),
+            NotificationKind.ALERT,
+            f"{who} may be somebody for you ({kind})",
+            text,
+            now,
+            details=details,
+        )
+        impression = Impression(
+            recommendation_id=name,
+            question=ALERT,
+            user_id=user_id,
+            session_id=None,
+            answered_at=now,
+            as_of=now,
+            solution_version=match.version,
+            item_ids=(place.group_id,),
+            propensities=(propensity,),
+            animal_ids=(tuple(one.animal_id for one in animals),),
+            factors=(place.factors,),
+        )
+        return Alert(user_id, first.animal_id, impression, news, search)
+
+    def stopped(self, user_id: str, now: int) -> Notification:
+        """Write to the site that a visitor wishes to hear of no animals any more."""
+        return Notification(
+            news_id(user_id, f"stop-{now}"),
+            NotificationKind.ALERTS_STOPPED,
+            "A visitor stopped alerts",
+            "Store it, so that your site does not write the consent again.",
+            now,
+            details={"userId": user_id},
+        )
+
+    def stop_url(self, user_id: str) -> str:
+        """The link that stops all alerts of a user."""
+        signed = self._signature(user_id)
+        return f"{self.url}{STOP}?user={quote(user_id, safe='')}&signature={signed}"
+
+    def is_signed(self, user_id: str, signature: str) -> bool:
+        """True if the signature is of this user's link."""
+        given = signature.encode("utf-8", "replace")
+        return hmac.compare_digest(self._signature(user_id).encode(), given)
+
+    def _signature(self, user_id: str) -> str:
+        return hmac.digest(self.key, f"stop {user_id}".encode(), "sha256").hex()[:32]

@@ -1,0 +1,53 @@
+"""Saved searches: the query of a link to the adoption site, read as rules and in words."""
+
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl
+
+from pawsonalize.domain.preferences import Preferences
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.ui.choices import HouseholdRules, in_words, read_preferences
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRules:
+    """Choices that a link has, with answers of the quiz."""
+
+    choices: HouseholdRules
+    answers: Preferences
+
+    @classmethod
+    def of(cls, search: str) -> "SearchRules":
+        """Read a saved search."""
+        given = dict(parse_qsl(search))
+        answers = read_preferences(given)
+        return cls(HouseholdRules.of(given, answers), answers)
+
+    @property
+    def eligibility(self) -> Eligibility:
+        """The hard rules. Answers of the quiz are rules here: who is told wished for just that."""
+        rules, wanted = self.choices.rules(()), self.answers
+        return replace(
+            rules,
+            # Where the search says nothing, the stored profile does.
+            kids=rules.kids or None,
+            dogs=rules.dogs or None,
+            cats=rules.cats or None,
+            species=rules.species or frozenset(wanted.species),
+            sizes=frozenset(wanted.size),
+            ages=frozenset(wanted.age),
+        )
+
+    @property
+    def in_words(self) -> str:
+        """Such as `small dogs, for a home with children, within 50 km`."""
+        choices, species = self.choices, self.choices.species
+        wanted = replace(self.answers, species=(species,)) if species else self.answers
+        home = [text for _, text, chosen in choices.choices if chosen]
+        parts = [
+            in_words(wanted) or "animals",
+            *([f"for a home with {' and '.join(home)}"] if home else []),
+            *(text for _, text, chosen in choices.demands if chosen),
+            *([f"within {choices.within} km"] if choices.within else []),
+            *([f"“{choices.text}”"] if choices.text else []),
+        ]
+        return ", ".join(parts)

@@ -1,0 +1,87 @@
+"""Alerts on pages: the wish of a visitor, and an operator's question about an animal."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from starlette.testclient import TestClient
+
+from pawsonalize.app.asgi import build_app
+from tests.service_data import client_of, make_service
+from tests.unit.alerts.conftest import fill, put_user
+from tests.unit.alerts.test_daily import ON
+
+SEARCH = "species=2&home=yes&kids=yes"
+BUTTON = "Tell me when somebody like this comes"
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    settings = make_service(
+        tmp_path_factory.mktemp("pages"), train=False, demo_site=True, **{**ON, "site": False}
+    )
+    with client_of(build_app(settings), raise_server_exceptions=False) as client:
+        fill(client)
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def somebody_new(client: TestClient) -> None:
+    client.cookies.clear()
+
+
+def send(client: TestClient, path: str, **fields: str) -> Any:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    return client.post(path, content=urlencode(fields), headers=form)
+
+
+def test_a_search_is_saved_and_listed_on_the_visitors_own_page_and_taken_back(
+    client: TestClient,
+) -> None:
+    assert BUTTON not in client.get(f"/?{SEARCH}").text, "nobody knows yet whom to tell"
+    assert send(client, "/alerts/save", search=SEARCH).status_code == 409
+    send(client, "/sign-in", userId="saver")
+    assert BUTTON not in client.get("/").text, "everybody is no search"
+    page = client.get(f"/?{SEARCH}").text
+    assert BUTTON in page
+    assert "dogs, for a home with children" in page
+    listed = send(client, "/alerts/save", search=SEARCH)
+    assert (listed.status_code, "dogs, for a home with children" in listed.text) == (200, True)
+    assert BUTTON not in client.get(f"/?{SEARCH}").text
+    assert send(client, "/alerts/save", search="nothing=yes").status_code == 400
+    saved = client.app.state.wings["alerts"].book.searches(9, "saver")  # type: ignore[attr-defined]
+    gone = send(client, "/alerts/remove", search=saved[0].search)
+    assert "dogs, for a home with children" not in gone.text
+
+
+def test_answers_of_the_quiz_are_part_of_the_search(client: TestClient) -> None:
+    send(client, "/sign-in", userId="quizzed")
+    send(client, "/looking-for", **{"species-2": "on", "size-1": "on", "kids": "yes"})
+    page = client.get("/")
+    assert BUTTON in page.text
+    assert "small dogs, for a home with children" in page.text
+
+
+def test_a_visitor_gives_and_takes_back_the_consent(client: TestClient) -> None:
+    put_user(client, "willing", KIDS="yes")
+    send(client, "/sign-in", userId="willing")
+    offer = "Tell me of animals that I may love"
+    assert offer in client.get("/you").text
+    assert offer not in send(client, "/alerts/consent", alerts="yes").text
+    stored = client.get("/v1/users/willing").json()["attributes"]
+    assert stored == {"ALERTS": "yes", "KIDS": "yes"}
+    assert offer in send(client, "/alerts/consent", alerts="no").text
+    stored = client.get("/v1/users/willing").json()["attributes"]
+    assert stored == {"ALERTS": "no", "KIDS": "yes"}
+
+
+def test_the_console_says_who_would_love_an_animal(client: TestClient) -> None:
+    link = "/console/animals/matches?animalId=dog-Pug-0"
+    assert f'href="{link}">Who would love Nina?' in client.get("/console/animals").text
+    page = client.get(link).text
+    assert "Who would love Nina?" in page
+    assert "dog 0" in page
+    assert "adult small Pug, like one you saved" in page
+    assert "Id of the animal" in client.get("/console/animals/matches").text
+    assert client.get("/console/animals/matches?animalId=nobody").status_code == 404
