@@ -20,7 +20,7 @@ from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.solutions import TrainingMode
 from pawsonalize.recipes.user_personalization import UserPersonalization
 from pawsonalize.settings import as_environment
-from pawsonalize.wings.feeds.formats import FORMATS
+from pawsonalize.wings.feeds.formats import formats
 from pawsonalize.wings.feeds.rows import DateOrder
 from tests.house.test_code_blocks import PAGES, ROOT, parse
 from tests.service_data import make_service
@@ -129,7 +129,7 @@ def option(*words: str) -> Any:
 
 
 def test_what_options_offer_is_what_there_is() -> None:
-    assert option("animals", "import", "format").help == f"One of {', '.join(FORMATS)}."
+    assert option("animals", "import", "format").help == f"One of {', '.join(formats())}."
     assert option("animals", "import", "dates").help.startswith(f"{', '.join(DateOrder)}: ")
     assert option("solutions", "create", "recipe").default == UserPersonalization.name
     assert option("outcomes", "within").default == WITHIN_DAYS

@@ -21,7 +21,7 @@ from pawsonalize.wings.feeds.mapping import Unrecognised
 from pawsonalize.wings.feeds.sources import FeedSource, read_header
 
 IMPORTED, REFUSED = "taken", "refused"
-_FEEDS = frozenset({"csv", "json", "jsonl", "tsv", "txt"})
+_FEEDS = frozenset({"csv", "json", "jsonl", "tsv", "txt", "xml"})
 _NAMED = 5
 _SHOWN = 20  # rows of a report, and values
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from io import BytesIO
 from typing import Any
 
@@ -13,7 +13,8 @@ from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
 from pawsonalize.engine.ingest.csv_files import UTF8, as_text, read_text_form
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode, likely_name
 from pawsonalize.wings.feeds.asm3 import image_service, read_asm3_csv, read_asm3_json
-from pawsonalize.wings.feeds.petfinder import read_petfinder_csv, read_petfinder_json
+from pawsonalize.wings.feeds.petfinder import read_petfinder_json
+from pawsonalize.wings.feeds.presets import preset_of, presets, read_preset
 from pawsonalize.wings.feeds.rescuegroups import read_rescuegroups
 from pawsonalize.wings.feeds.rows import (
     AS_USUAL,
@@ -105,10 +106,9 @@ def _form(row: Record) -> AnimalForm:
     return AnimalForm(**values)
 
 
-FORMATS: Mapping[str, Callable[..., Iterator[FeedRow]]] = {
+_READERS: Mapping[str, Callable[..., Iterator[FeedRow]]] = {
     "jsonl": read_json_lines,
     "csv": read_own_csv,
-    "petfinder-csv": read_petfinder_csv,
     "petfinder-json": read_petfinder_json,
     "asm3-json": read_asm3_json,
     "asm3-csv": read_asm3_csv,
@@ -116,11 +116,10 @@ FORMATS: Mapping[str, Callable[..., Iterator[FeedRow]]] = {
 }
 
 
-# Columns by which a file's first line shows its format.
-_OF_CSV = {
-    "petfinder-csv": (b"ANIMALNAME", b"PRIMARYBREED", b"NOKIDS"),
-    "asm3-csv": (b"SHELTERCODE", b"SPECIESNAME", b"ANIMALNAME"),
-}
+@cache
+def formats() -> Mapping[str, Callable[..., Iterator[FeedRow]]]:
+    """The readers of all formats by name: our own, those of code and those of presets."""
+    return {**_READERS, **{name: partial(read_preset, name) for name in presets()}}
 
 
 def feed_of(
@@ -131,21 +130,24 @@ def feed_of(
     `address` is the origin of a feed that is no file.
     """
     # Columns by our names are of our own CSV, unless it is said to be another.
-    found = ("csv" if form.columns else _detected(content)) if name is None else name
-    if found not in FORMATS:
-        raise InvalidInput(f"--format must be one of {', '.join(FORMATS)}", field="format")
+    found = ("csv" if form.columns else detected(content)) if name is None else name
+    if found not in formats():
+        raise InvalidInput(f"--format must be one of {', '.join(formats())}", field="format")
     options: dict[str, Any] = {}
-    if found.endswith("csv"):
+    if found.endswith("csv") or (found in presets() and content.lstrip()[:1] not in b"[{<"):
         options["form"] = form
     elif form != AS_USUAL:
         raise InvalidInput(f"--columns, --dates and --separator are of CSV: this is {found}")
     if found.startswith("asm3"):
         options["service"] = image_service(address)
-    return partial(FORMATS[found], **options)
+    return partial(formats()[found], **options)
 
 
-def _detected(content: bytes) -> str:
+def detected(content: bytes) -> str:
+    """Return the format that a file's beginning looks like."""
     start = content[:20_000].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if (name := preset_of(start)) is not None:
+        return name
     if start[:1] == b"[":
         return "asm3-json" if b'"SPECIESNAME"' in start.upper() else "petfinder-json"
     if start[:1] == b"{":
@@ -154,10 +156,10 @@ def _detected(content: bytes) -> str:
             return "rescuegroups"
         return "petfinder-json" if b'"animals"' in first or first == b"{" else "jsonl"
     header = start.partition(b"\n")[0].upper()
-    fits = (name for name, columns in _OF_CSV.items() if all(one in header for one in columns))
-    return next(fits, "csv")
+    return "asm3-csv" if all(one in header for one in _OF_ASM3) else "csv"
 
 
+_OF_ASM3 = (b"SHELTERCODE", b"SPECIESNAME", b"ANIMALNAME")
 MAX_FEED_BYTES = 512 << 20  # also of what a small gzip file may unpack to
 
 Rows = Callable[[], Iterator[FeedRow]]

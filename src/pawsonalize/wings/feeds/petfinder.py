@@ -1,79 +1,13 @@
-"""Animals in Petfinder's two forms: the CSV that shelter systems send, and the JSON of its API.
-
-Columns of the CSV:
-ID, AnimalName, PrimaryBreed, SecondaryBreed, Sex (M, F), Size (S, M, L, XL), Age, Desc,
-Type, Status (A adoptable, H held, F found, P pending, X adopted), Altered, NoDogs, NoCats,
-NoKids (1 not good, 0 good), Housetrained, specialNeeds, Mix, photo1…, arrival_date, birth_date,
-primaryColor…, coat_length, adoption_fee.
-
-Contacts are not read, but for the postcode.
-"""
+"""Animals in the shape of Petfinder's API, version 2; of contacts only the postcode is read."""
 
 from collections.abc import Iterator
 
 import msgspec
 from msgspec import Raw
 
-from pawsonalize.domain.attributes import GoodWith, read_answer
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.decoder import decode
 from pawsonalize.wings.feeds import rows
-
-_PHOTOS = tuple(f"PHOTO{place}" for place in range(1, 7))
-_COLOURS = ("PRIMARYCOLOR", "SECONDARYCOLOR", "TERTIARYCOLOR")
-_COLUMNS = (
-    *("ID", "ANIMALNAME", "PRIMARYBREED", "SECONDARYBREED", "SEX", "SIZE", "AGE", "DESC", "TYPE"),
-    *("STATUS", "ALTERED", "NODOGS", "NOCATS", "NOKIDS", "HOUSETRAINED", "SPECIALNEEDS", "MIX"),
-    *("ARRIVAL_DATE", "BIRTH_DATE", "COAT_LENGTH", "ADOPTION_FEE"),
-    *_PHOTOS,
-    *_COLOURS,
-)
-_DATES = ("ARRIVAL_DATE", "BIRTH_DATE")
-_REQUIRED = ("ID", "ANIMALNAME", "PRIMARYBREED", "TYPE")
-_CSV_STATUSES = {"": "available", "A": "available", "H": "hold", "F": "hold"}
-_CSV_STATUSES |= {"P": "pending", "X": "adopted"}
-
-
-def read_petfinder_csv(
-    content: bytes, form: rows.TableForm = rows.AS_USUAL
-) -> Iterator[rows.FeedRow]:
-    """The file's rows."""
-    table = rows.read_table(content, _COLUMNS, _REQUIRED, _DATES, form)
-    return rows.read_rows(table, lambda record: record["ID"], _form_of_row)
-
-
-def _form_of_row(row: rows.Record) -> AnimalForm:
-    values = {name: row.get(name, "") for name in _COLUMNS}
-    return AnimalForm(
-        id=values["ID"],
-        species=values["TYPE"],
-        breed=values["PRIMARYBREED"],
-        secondary_breed=values["SECONDARYBREED"],
-        mixed=values["MIX"],
-        birth_date=values["BIRTH_DATE"],
-        age=values["AGE"],
-        size=values["SIZE"],
-        sex=values["SEX"],
-        name=values["ANIMALNAME"],
-        status=_CSV_STATUSES.get(values["STATUS"].upper(), values["STATUS"]),
-        intake_at=rows.first_of(values["ARRIVAL_DATE"]),
-        coat=values["COAT_LENGTH"],
-        colours=rows.all_of(*(values[name] for name in _COLOURS)),
-        altered=values["ALTERED"],
-        house_trained=values["HOUSETRAINED"],
-        special_needs=values["SPECIALNEEDS"],
-        good_with_kids=_not(values["NOKIDS"]),
-        good_with_dogs=_not(values["NODOGS"]),
-        good_with_cats=_not(values["NOCATS"]),
-        photos=rows.all_of(*(values[name] for name in _PHOTOS)),
-        fee=values["ADOPTION_FEE"],
-        description=values["DESC"],
-    )
-
-
-def _not(text: str) -> bool | str:
-    answer = read_answer(text)
-    return answer is GoodWith.NO if answer in {GoodWith.YES, GoodWith.NO} else text
 
 
 class _Part(msgspec.Struct, frozen=True):

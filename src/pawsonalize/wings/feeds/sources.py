@@ -9,13 +9,13 @@ north:
   complete: true
 ```
 
-`${NAME}` stands for an environment variable, so that secrets need not be in the file.
+`${NAME}` stands for an environment variable, or for the content of the file that `NAME_FILE` names,
+so that secrets need not be in the file.
 """
 
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
@@ -63,12 +63,19 @@ class _Meta(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Page(msgspec.Struct, frozen=True):
+    has_more: bool = False  # Shelterluv's
+    exceeded_transfer_limit: bool = msgspec.field(default=False, name="exceededTransferLimit")
+    end_number: int | str = 0  # Adopt-a-Pet's
+    total_pets: int | str = 0
+    animals: list[msgspec.Raw] = []
+    features: list[msgspec.Raw] = []
     pagination: _Pagination = msgspec.field(default_factory=_Pagination)
     meta: _Meta = msgspec.field(default_factory=_Meta)
     links: _Links = msgspec.field(default_factory=_Links)  # JSON:API's
 
 
 _PAGE = msgspec.json.Decoder(_Page)
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _MAX_PAGES = 2_000
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 NEVER: Callable[[], bool] = lambda: False  # noqa: E731  # a value, and a default
@@ -78,25 +85,46 @@ _AS_USUAL = FeedImport()
 
 def next_page(url: str, content: bytes) -> str | None:
     """The address of the page after this one; None after the last, and if there are no pages."""
-    page = None
-    if content.lstrip()[:1] == b"{":
-        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            page = _PAGE.decode(content)
-    if page is None:
+    try:
+        # Socrata's pages are lists, and say nothing of others.
+        is_list = content.lstrip()[:1] == b"["
+        page = _Page() if is_list else _PAGE.decode(content)
+        full = len(_LIST.decode(content)) if is_list and "$limit" in url else 0
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     for link in (page.pagination.links.next, page.links.next):
         href = link.href if isinstance(link, _Link) else link
         if href:
             return urljoin(url, href)
+    query = dict(parse_qsl(urlsplit(url).query, True))
     for current, last in (
         (page.pagination.current_page, page.pagination.total_pages),
         (page.meta.page_returned, page.meta.pages),
     ):
         if current is not None and last is not None and current < last:
-            parts = urlsplit(url)
-            query = [pair for pair in parse_qsl(parts.query, True) if pair[0] != "page"]
-            return urlunsplit(parts._replace(query=urlencode([*query, ("page", current + 1)])))
+            return _with(url, query, page=current + 1)
+    for more, offset, count in (
+        (page.has_more, "offset", len(page.animals)),
+        (page.exceeded_transfer_limit, "resultOffset", len(page.features)),
+        (str(full) == query.get("$limit"), "$offset", full),
+    ):
+        if more and count:
+            return _with(url, query, **{offset: _number(query.get(offset)) + count})
+    first, last = _number(page.end_number) + 1, _number(page.total_pets)
+    if 1 < first <= last:
+        length = first - _number(query.get("start_number") or 1)
+        return _with(url, query, start_number=first, end_number=first + length - 1)
     return None
+
+
+def _with(url: str, query: Mapping[str, str], **changed: int) -> str:
+    changed_query = urlencode({**query, **changed}, safe="$")
+    return urlunsplit(urlsplit(url)._replace(query=changed_query))
+
+
+def _number(value: str | int | None) -> int:
+    text = str(value)
+    return int(text) if text.isdecimal() else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +219,23 @@ def read_feeds(path: Path, environment: Mapping[str, str]) -> dict[str, ListedFe
 
 
 def filled_in(text: str, environment: Mapping[str, str]) -> str:
-    """The text with environment variables in their places; InvalidInput for one not set."""
+    """The text with environment variables in their places; InvalidInput for one not set.
+
+    Where `KEY` is not set, the content of the file that `KEY_FILE` names is its value.
+    """
 
     def value(found: re.Match[str]) -> str:
-        if found[1] not in environment:
-            raise InvalidInput(f"the environment variable {found[1]} is not set: set it")
-        return environment[found[1]]
+        name = found[1]
+        if name in environment:
+            return environment[name]
+        if (path := environment.get(f"{name}_FILE")) is None:
+            raise InvalidInput(
+                f"the environment variable {name} is not set: set it, or {name}_FILE to a file"
+            )
+        try:
+            return Path(path).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{name}_FILE cannot be read: {error}") from error
 
     return _VARIABLE.sub(value, text)
 

@@ -215,12 +215,157 @@ Loves walks.,9,https://example.org/11,0.5
 12,dog,poodle,,,S,M,Max,,,,,,hold,senior,,8,,
 """
 
+SHELTERLUV = json.dumps(
+    {
+        "success": 1,
+        "animals": [
+            {
+                "ID": "ZZ-A-11",
+                "Internal-ID": "11",
+                "Name": "Bella",
+                "Type": "Dog",
+                "Breed": "Labrador Retriever/Beagle",
+                "Color": "Black",
+                "Sex": "Female",
+                "Size": "Large (60-99)",
+                "Status": "Available for Adoption",
+                "InFoster": False,
+                "AssociatedPerson": {"LastName": "Secretowner"},
+                "Altered": "Yes",
+                "DOBUnixTime": "1646784000",
+                "LastIntakeUnixTime": "1775001600",
+                "CoverPhoto": "https://example.org/11.jpg",
+                "Photos": ["https://example.org/11.jpg", "https://example.org/11b.jpg"],
+                "Attributes": [
+                    {"AttributeName": "House Trained", "Publish": "Yes"},
+                    {"AttributeName": "Good with Dogs", "Publish": "Yes"},
+                    {"AttributeName": "No Cats", "Publish": "Yes"},
+                ],
+                "AdoptionFeeGroup": {"Name": "Dogs", "Price": "150.00"},
+                "Description": "Loves walks.",
+            },
+            {
+                "Internal-ID": "12",
+                "Name": "Max",
+                "Type": "Dog",
+                "Breed": "Poodle",
+                "Sex": "Male",
+                "Size": "Small (0-24)",
+                "Status": "Awaiting Spay/Neuter",
+                "DOBUnixTime": "1262304000",
+                "Photos": [],
+                "Attributes": [],
+                "AdoptionFeeGroup": None,
+            },
+        ],
+        "has_more": False,
+    }
+).encode()
+ADOPTAPET = json.dumps(
+    {
+        "status": "ok",
+        "pets": [
+            {
+                "pet_id": "11",
+                "pet_name": "Bella",
+                "species": "dog",
+                "primary_breed": "Labrador Retriever",
+                "secondary_breed": "Beagle",
+                "purebred": "0",
+                "age": "adult",
+                "size": "Large 61-100 lbs (28-45 kg)",
+                "sex": "f",
+                "hair_length": "Short",
+                "color": "Black",
+                "housetrained": "1",
+                "good_with_dogs": "1",
+                "good_with_cats": "0",
+                "details_url": "https://example.org/11",
+                "large_results_photo_url": "https://example.org/11.jpg",
+                "addr_city": "Santa Rosa",
+                "description": "Loves walks.",
+            },
+            {
+                "pet_id": "12",
+                "pet_name": "Max",
+                "species": "dog",
+                "primary_breed": "Poodle",
+                "secondary_breed": None,
+                "age": "senior",
+                "size": "Small 25 lbs (11 kg) or less",
+                "sex": "m",
+                "status": "on hold",
+                "special_needs": "deaf",
+            },
+        ],
+    }
+).encode()
+ADOPTAPET_CSV = b"""\
+Id,Animal,Breed,Breed2,Name,Sex,Age,Size,Color,HairLength,Description,Status,SpayedNeutered,\
+Purebred,Housetrained,GoodWKids,GoodWCats,GoodWDogs,PhotoURL
+11,Dog,Labrador Retriever,Beagle,Bella,F,Adult,L,Black,Short,Loves walks.,Available,Y,N,Y,,N,Y,\
+https://example.org/11.jpg
+12,Dog,Poodle,,Max,M,Senior,S,,,,On Hold,,,,,,,
+"""
+PETPOINT = b"""\
+<?xml version="1.0" encoding="utf-8"?>
+<ArrayOfXmlNode xmlns="http://www.petango.com/"><XmlNode><adoptableSearch xmlns="">
+<ID>11</ID><Name>Bella</Name><Species>Dog</Species><Sex>Female</Sex>
+<PrimaryBreed>Labrador Retriever</PrimaryBreed><SecondaryBreed>Beagle</SecondaryBreed>
+<SN>Spayed</SN><Age>49</Age><Size>L</Size><OnHold>No</OnHold><NoDogs>N</NoDogs><NoCats>Y</NoCats>
+<NoKids></NoKids><PrimaryColor>Black</PrimaryColor><Housetrained>Yes</Housetrained>
+<LastIntakeDate>2026-04-01</LastIntakeDate><Coat>Short</Coat><Dsc>Loves walks.</Dsc>
+<Price>150.00</Price><Photo>https://example.org/11.jpg</Photo>
+</adoptableSearch></XmlNode><XmlNode><adoptableSearch xmlns="">
+<ID>12</ID><Name>Max</Name><Species>Dog</Species><Sex>Male</Sex><PrimaryBreed>Poodle</PrimaryBreed>
+<Age>190</Age><Size>S</Size><OnHold>Yes</OnHold></adoptableSearch></XmlNode>
+<XmlNode /></ArrayOfXmlNode>
+"""
+
 FILES = {
     "petfinder-csv": PETFINDER_CSV,
     "petfinder-json": PETFINDER_JSON,
     "asm3-json": ASM3_JSON,
     "asm3-csv": asm3_csv(),
     "rescuegroups": RESCUEGROUPS,
+    "shelterluv": SHELTERLUV,
+    "adoptapet": ADOPTAPET,
+    "adoptapet-csv": ADOPTAPET_CSV,
+    "petpoint": PETPOINT,
     "jsonl": JSON_LINES,
     "csv": OWN_CSV,
+}
+
+# A few fields each; the animal is a young brown terrier that came in on 1 April 2026.
+TABLES = {
+    "petpoint-csv": b"""\
+Animal #,ARN,Name,Species,Primary Breed,Gender,Date Of Birth,Stage,Intake Date
+A1,,Toto,Dog,Cairn Terrier,M,2024-02-01,Available,2026-04-01
+""",
+    "chameleon": b"""\
+animal_id,animal_type,primary_breed,sex,dob,kennel_no,kennel_stat,intake_date,outcome_type
+A1,DOG,CAIRN TERRIER,N,2024-02-01,D12,AVAILABLE,2026-04-01,
+""",
+    "austin": b"""\
+Animal ID,Name,DateTime,MonthYear,Date of Birth,Outcome Type,Animal Type,Sex upon Outcome,\
+Age upon Outcome,Breed,Color
+A1,Toto,2026-05-04T10:00:00,May 2026,2024-02-01,Adoption,Dog,Neutered Male,2 years,\
+Cairn Terrier Mix,Brown
+""",
+    "dallas": b"""\
+Animal_Id,Animal_Type,Animal_Breed,Kennel_Number,Intake_Date,Outcome_Date,Outcome_Type
+A1,DOG,CAIRN TERRIER,LF 12,2026-04-01,2026-05-04,ADOPTION
+""",
+    "king-county": b"""\
+[{"impound_no": "K1", "animal_id": "A1", "record_type": "ADOPTABLE", "animal_type": "Dog",
+  "animal_breed": "Cairn Terrier", "animal_gender": "Neutered Male", "animal_name": "Toto",
+  "age": "2 YEARS", "intake_date": "2026-04-01T00:00:00.000"}]""",
+    "montgomery": b"""\
+[{"animalid": "A1", "petname": "Toto", "animaltype": "DOG", "petage": "2 YEARS", "sex": "N",
+  "breed": "CAIRN TERRIER", "indate": "2026-04-01T00:00:00.000", "url": {"url": "https://x.org/1"}}]""",
+    "sonoma": b"""\
+Name,Type,Breed,Color,Sex,Size,Date Of Birth,Impound Number,Animal ID,Intake Date,Outcome Date,\
+Days in Shelter,Outcome Type
+Toto,DOG,CAIRN TERRIER,BROWN,Neutered,SMALL,02/01/2024,K26-1,A1,04/01/2026,05/14/2026,43,ADOPTION
+""",
 }

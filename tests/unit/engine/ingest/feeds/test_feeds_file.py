@@ -6,7 +6,7 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.wings.feeds.rows import DateOrder
-from pawsonalize.wings.feeds.sources import ListedFeed, read_feeds, read_header
+from pawsonalize.wings.feeds.sources import ListedFeed, next_page, read_feeds, read_header
 
 KEY = {"KEY": "s3cret"}
 
@@ -79,3 +79,41 @@ def test_headers_are_written_as_http_writes_them() -> None:
     for bad in ("Authorization", "A: b\nC: d", "A: ключ"):
         with pytest.raises(InvalidInput, match="header"):
             read_header(bad, KEY)
+
+
+def test_a_secret_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("s3cret\n")
+    assert read_header("X-Key: ${KEY}", {"KEY_FILE": str(file)}) == ("X-Key", "s3cret")
+    with pytest.raises(InvalidInput, match="KEY_FILE cannot be read"):
+        read_header("X-Key: ${KEY}", {"KEY_FILE": str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize(
+    ("url", "page", "after"),
+    [
+        ("/v1/animals", '{"animals": [{}, {}], "has_more": true}', "/v1/animals?offset=2"),
+        ("/a?offset=2", '{"animals": [{}], "has_more": true}', "/a?offset=3"),
+        ("/a", '{"animals": [{}], "has_more": false}', None),
+        ("/a", '{"animals": [], "has_more": true}', None),
+        (
+            "/q?f=json",
+            '{"features": [{}], "exceededTransferLimit": true}',
+            "/q?f=json&resultOffset=1",
+        ),
+        ("/r.json?$limit=2", "[{}, {}]", "/r.json?$limit=2&$offset=2"),
+        ("/r.json?$limit=2&$offset=2", "[{}]", None),
+        ("/r.json", "[{}, {}]", None),
+        (
+            "/p",
+            '{"pets": [], "end_number": 50, "total_pets": "70"}',
+            "/p?start_number=51&end_number=100",
+        ),
+        ("/p", '{"pets": [], "end_number": 70, "total_pets": "70"}', None),
+        ("/feed.csv", "id,species", None),
+    ],
+)
+def test_pages_follow_as_each_system_counts_them(url: str, page: str, after: str | None) -> None:
+    host = "https://example.org"
+    found = next_page(host + url, page.encode())
+    assert found == (None if after is None else host + after)

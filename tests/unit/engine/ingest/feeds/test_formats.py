@@ -12,16 +12,16 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.listings import read_listing
 from pawsonalize.wings.feeds.asm3 import READ_FIELDS
-from pawsonalize.wings.feeds.formats import FORMATS, feed_of
+from pawsonalize.wings.feeds.formats import detected, feed_of, formats
 from pawsonalize.wings.feeds.rows import FeedRow
 from tests.event_data import T0
-from tests.unit.engine.ingest.feeds.samples import ASM3, ASM3_JSON, FILES, OWNERS, asm3_csv
+from tests.unit.engine.ingest.feeds.samples import ASM3, ASM3_JSON, FILES, OWNERS, TABLES, asm3_csv
 
 ALL = pytest.mark.parametrize("name", FILES)
 
 
 def rows(name: str, content: bytes) -> list[FeedRow]:
-    return list(FORMATS[name](content))
+    return list(formats()[name](content))
 
 
 def animals(name: str) -> list[Animal]:
@@ -33,12 +33,12 @@ def animals(name: str) -> list[Animal]:
 
 
 def test_every_format_has_a_sample() -> None:
-    assert FILES.keys() == FORMATS.keys()
+    assert FILES.keys() | TABLES.keys() == formats().keys()
 
 
 @ALL
 def test_a_file_is_known_by_its_beginning(name: str) -> None:
-    assert feed_of(FILES[name], None).func is FORMATS[name]
+    assert detected(FILES[name]) == name
 
 
 @ALL
@@ -46,7 +46,8 @@ def test_the_groups_names_and_statuses_are_read(name: str) -> None:
     bella, rex = animals(name)
     assert bella.group_at(T0).id == "2-Labrador_Retriever-3-3"
     assert (bella.animal_id, bella.name, bella.sex) == ("11", "Bella", "female")
-    assert (bella.secondary_breed, bella.mixed, bella.coat) == ("Beagle", True, "Short")
+    assert (bella.secondary_breed, bella.mixed) == ("Beagle", True)
+    assert bella.coat == ("" if name == "shelterluv" else "Short")  # which has no coats
     assert (bella.status, rex.status) == ("available", "hold")
     assert rex.group_at(T0).id in {"2-Poodle-1-4"}
 
@@ -61,11 +62,36 @@ def test_households_and_house_training_are_read(name: str) -> None:
     assert "Black" in bella.colours
 
 
-@pytest.mark.parametrize(
-    "name", ["petfinder-csv", "petfinder-json", "asm3-json", "asm3-csv", "rescuegroups"]
-)
+@pytest.mark.parametrize("name", [one for one in FILES if one not in {"csv", "jsonl"}])
 def test_photos_are_read_as_addresses(name: str) -> None:
-    assert animals(name)[0].photos == ("https://example.org/11.jpg",)
+    assert animals(name)[0].photos[0] == "https://example.org/11.jpg"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_of_public_shelters_are_known_and_read(name: str) -> None:
+    assert detected(TABLES[name]) == name
+    (row,) = rows(name, TABLES[name])
+    assert row.form is not None
+    animal = read_listing(row.form, T0).animal
+    assert (animal.animal_id, animal.species, animal.breed) == ("A1", "2", "Cairn_Terrier")
+    told = ("unknown", "unknown") if name == "dallas" else ("male", "2")  # which has no columns
+    assert (animal.sex, animal.group_at(T0).age) == told
+    left = "Outcome" in TABLES[name].decode() and name != "chameleon"
+    assert animal.status == ("adopted" if left else "available")
+
+
+def test_records_of_arcgis_are_read_without_their_places() -> None:
+    (told,) = json.loads(TABLES["king-county"])
+    wrapped = {"features": [{"attributes": told, "geometry": {"x": 1, "y": 2}}]}
+    (row,) = rows("king-county", json.dumps(wrapped).encode())
+    assert row.form is not None
+    assert row.form.name == "Toto"
+
+
+def test_xml_with_entities_is_refused() -> None:
+    bomb = b'<!DOCTYPE a [<!ENTITY b "c">]><a><adoptableSearch><ID>&b;</ID></adoptableSearch></a>'
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        rows("petpoint", bomb)
 
 
 @pytest.mark.parametrize("name", ["petfinder-json", "rescuegroups", "jsonl", "csv"])
@@ -139,10 +165,10 @@ def test_an_unknown_format_names_those_there_are() -> None:
         feed_of(b"", "excel")
 
 
-@given(st.sampled_from(list(FORMATS)), st.binary(max_size=200))
+@given(st.sampled_from(list(formats())), st.binary(max_size=200))
 def test_any_file_is_rows_or_one_clear_error(name: str, content: bytes) -> None:
     with suppress(InvalidInput):
-        assert all(row.form is not None or row.reason for row in FORMATS[name](content))
+        assert all(row.form is not None or row.reason for row in formats()[name](content))
 
 
 @given(
