@@ -54,7 +54,11 @@ class RootKeyFile:
 
 
 DATABASE_FILE, ROOT_KEY_FILE, ARCHIVE = "pawsonalize.sqlite3", "access-keys.root", "archive"
-FOLDERS = ("models", "cache", "leases", "evaluation", "imports", "exports", "training-scratch")
+SEARCH_FOLDER = "search"
+FOLDERS = (
+    *("models", "cache", "leases", "evaluation", "imports", "exports", "training-scratch"),
+    SEARCH_FOLDER,
+)
 """Our folders in it, besides the archive's."""
 FILES = ("load.lock", "retrain.log", ROOT_KEY_FILE)
 """Our files in it, besides the database's."""

@@ -22,7 +22,7 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.context import Query, Relevance
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.search.index import AnimalIndex, Floats, Verdicts
-from pawsonalize.wings.search.meaning import Encoder
+from pawsonalize.wings.search.meanings import DescriptionMeanings
 from pawsonalize.wings.search.words import stem, stems
 
 _NEVER_GIVEN_UP = frozenset({"kids", "dogs", "cats", "species", "trait"})
@@ -139,7 +139,7 @@ class Searching:
     """Searches the available animals of one process."""
 
     animals: Animals
-    encoder: Encoder | None
+    meanings: DescriptionMeanings | None
     is_logged: bool = True
     _indexes: "WeakKeyDictionary[AvailableAnimals, AnimalIndex]" = field(
         default_factory=WeakKeyDictionary
@@ -185,7 +185,7 @@ class Searching:
         )
         rules = tuple(one for one in wish.rules if rule_id(one) not in without)
         wish = replace(wish, evidence=tuple(o for o in wish.evidence if rule_id(o) not in without))
-        meaning = self.encoder.encode([wish.gist])[0] if self.encoder and wish.gist else None
+        meaning = self.meanings.vector(wish.gist) if self.meanings and wish.gist else None
         with index.lock:
             puts = index.puts.copy()
             verdicts = {one: index.judge(one) for one in (*rules, *wish.evidence)}

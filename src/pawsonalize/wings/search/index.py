@@ -174,6 +174,16 @@ class AnimalIndex:
         with self.lock:
             return {slot: one for slot, one in self.digests.items() if not self.embedded[slot]}
 
+    def all_digests(self) -> set[bytes]:
+        """The digests of all texts."""
+        with self.lock:
+            return set(self.digests.values())
+
+    def ids(self, slots: Iterable[int]) -> list[str]:
+        """The animals that are in these slots now."""
+        with self.available.lock:
+            return [one for slot in slots if (one := self.available.ids[slot])]
+
     def embed(self, vectors: Mapping[bytes, NDArray[np.floating[Any]]]) -> None:
         """Take vectors, by digest."""
         waiting = self.without_meaning()

@@ -10,13 +10,16 @@ from pawsonalize.domain.roles import SERVE
 from pawsonalize.settings import Settings
 from pawsonalize.wings.search import SearchSettings
 from pawsonalize.wings.search.finding import Searching
+from pawsonalize.wings.search.meanings import DescriptionMeanings
 
-_SECONDS = 1.0
+_SECONDS = 0.5
+_PARTS = 10  # at a time, so that a server that ends waits for half a second at most
 
 
 def started(settings: Settings, adapters: Adapters, _services: Services) -> Searching:
     """The searches of this process."""
-    return Searching(adapters.animals, None, settings.part(SearchSettings).search_log)
+    meanings = DescriptionMeanings.of(settings, adapters.animals)
+    return Searching(adapters.animals, meanings, settings.part(SearchSettings).search_log)
 
 
 def tasks(
@@ -29,7 +32,10 @@ def tasks(
         def follow() -> None:
             now = clock.now()
             index = searching.index(watch.of(now, now), now)
-            while index.read_traits():
-                pass
+            for _ in range(_PARTS):
+                if not index.read_traits():
+                    break
+            if searching.meanings is not None:
+                searching.meanings.make(index)
 
         yield Task("index animals", _SECONDS, follow)

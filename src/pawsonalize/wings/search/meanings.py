@@ -1,0 +1,86 @@
+"""Meanings of the animals' descriptions: made in the background, by one worker of a machine."""
+
+from pathlib import Path
+
+import numpy as np
+import structlog
+
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.kinds.processes import held
+from pawsonalize.settings import Settings
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.data_folder import SEARCH_FOLDER
+from pawsonalize.wings.search.index import AnimalIndex
+from pawsonalize.wings.search.meaning import Encoder, Singles, digest_of
+from pawsonalize.wings.search.vectors import VectorFile
+
+_AT_ONCE = 16  # texts, which take about 0.1 s
+_PARTS = 8  # of a call: a server that ends waits for it
+_SPARE_ROWS = 1_000
+log = structlog.get_logger()
+
+
+class DescriptionMeanings:
+    """Vectors of descriptions, read from the file of this machine, and made where they lack."""
+
+    def __init__(self, folder: Path, name: str, animals: Animals) -> None:
+        self._encoder = Encoder()
+        self._animals = animals
+        self._file = VectorFile(folder / f"vectors-{name}.bin")
+        self._lock = folder / "vectors.lock"
+        self._is_broken = False
+
+    @classmethod
+    def of(cls, settings: Settings, animals: Animals) -> "DescriptionMeanings | None":
+        """The meanings of this installation; None without the extra `search`."""
+        name = Encoder.name()
+        return None if name is None else cls(settings.data_dir / SEARCH_FOLDER, name, animals)
+
+    def vector(self, text: str) -> Singles | None:
+        """The vector of a text that is searched for; None if the model's files are broken."""
+        if self._is_broken:
+            return None
+        try:
+            vector: Singles = self._encoder.encode([text])[0]
+        except CorruptArtefact as error:
+            self._is_broken = True
+            log.warning("searches compare words alone", reason=error.message)
+            return None
+        return vector
+
+    def read(self, index: AnimalIndex) -> bool:
+        """Take into the index what the file has; True if vectors are missing still."""
+        if waiting := index.without_meaning():
+            self._file.refresh()
+            index.embed(self._file.get(set(waiting.values())))
+        return bool(index.without_meaning())
+
+    def make(self, index: AnimalIndex) -> None:
+        """Make the vectors that are missing, unless another worker does."""
+        if not self.read(index):
+            return
+        self._file.path.parent.mkdir(exist_ok=True)
+        with held(self._lock) as lock:
+            if lock is None:
+                return
+            for _ in range(_PARTS):
+                if not self._add(index):
+                    break
+            kept = index.all_digests()
+            if len(self._file) > 2 * len(kept) + _SPARE_ROWS:
+                self._file.keep(kept)
+            for path in self._file.path.parent.glob("vectors-*.bin"):
+                if path != self._file.path:  # of another version of the model
+                    path.unlink()
+
+    def _add(self, index: AnimalIndex) -> bool:
+        waiting = list(index.without_meaning())[:_AT_ONCE]
+        ids = index.ids(waiting)
+        known = self._animals.get_many(ids)
+        texts = {digest_of(one.description): one.description for one in known.values()}
+        if not texts:  # they left meanwhile: the index follows soon
+            return False
+        vectors = self._encoder.encode(list(texts.values()))
+        self._file.add(list(texts), vectors.astype(np.float16))
+        before = len(index.without_meaning())
+        return self.read(index) and len(index.without_meaning()) < before
