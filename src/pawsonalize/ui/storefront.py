@@ -91,7 +91,7 @@ class SiteAlerts:
     @property
     def how_often(self) -> str:
         """One sentence for those who think about it."""
-        times = "Once" if self.most == 1 else f"{self.most} times"
+        times = {1: "Once", 2: "Twice"}.get(self.most, f"{self.most} times")
         return f"{times} a week at most, and one click stops it."
 
 

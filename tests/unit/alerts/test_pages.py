@@ -78,7 +78,7 @@ def test_a_visitor_gives_and_takes_back_the_consent(client: TestClient) -> None:
 
 def test_the_console_says_who_would_love_an_animal(client: TestClient) -> None:
     link = "/console/animals/matches?animalId=dog-Pug-0"
-    assert f'href="{link}">Who would love Nina?' in client.get("/console/animals").text
+    assert f'href="{link}">Matches' in client.get("/console/animals").text
     page = client.get(link).text
     assert "Who would love Nina?" in page
     assert "dog 0" in page
