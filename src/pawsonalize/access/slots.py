@@ -15,7 +15,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _WAITING = 8
-_SAVED = 0.1  # seconds of processor time that are spent without a wait
+_SAVED = 1.0  # seconds of processor time that are spent without a wait
 _LONGEST_WAIT = 1.0  # seconds: after a long report the next page must not seem dead
 
 
@@ -23,8 +23,8 @@ class HeavyReads:
     """Makes a few reports at a time, in threads of their own; `waiting` more may wait.
 
     With a `share`, which is for one at a time, they take that share of one processor's time in the
-    long run, so that the rest of the interpreter is left to answers. A tenth of a second that was
-    not used is saved: somebody who looks at a few pages waits for none. A report waits one second
+    long run, so that the rest of the interpreter is left to answers. A second that was not used is
+    saved: somebody who clicks through the pages waits for none. A report waits one second
     at most for those before it.
     """
 
