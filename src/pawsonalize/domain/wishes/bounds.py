@@ -12,6 +12,7 @@ _UNDER, _OVER = "<≤", ">≥"
 _MONTHS = {"year": 12.0, "month": 1.0, "week": 0.23}
 _FACTORS = {**_MONTHS, "kg": POUNDS_A_KILO, "mile": 1.609}
 _RULES = dict.fromkeys(_MONTHS, "months") | {"kg": "pounds", "lb": "pounds", "money": "fee"}
+_OLDEST = 15  # "under 3" is about years
 _DASHES = ("-", "\u2013")
 # "2 years old" is not to the day, nor is "10 kg".
 _MONTHS_AROUND, _SHARE_AROUND = 12.0, 0.25
@@ -74,7 +75,9 @@ def read_bound(phrases: Sequence[Phrase], place: int) -> WishedBound | None:
     bound.numbers = bound.numbers or [1.0]  # `under a year`
     _read_unit(phrases, bound)
     _read_words_after(phrases, bound)
-    bound.unit = bound.unit or (bound.about if bound.under or bound.over else "")
+    if bound.under or bound.over:
+        is_age = bound.about or max(bound.numbers) <= _OLDEST
+        bound.unit = bound.unit or bound.about or ("year" if is_age else "")
     return bound if bound.unit else None
 
 

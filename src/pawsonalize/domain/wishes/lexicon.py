@@ -3,7 +3,8 @@
 A meaning is a part and a value, such as `species` and `1`. The parts are those of the tables in
 `languages/`: `function` (words that say how others are meant), `number`, `unit`, `about` (units
 that a bare number has), `member` (of a household), `good_with` (a whole answer about a household),
-`flag` (facts of yes or no), `trait` (what descriptions say), and the attributes of animals.
+`flag` (facts of yes or no), `trait` (what descriptions say), `common` (words that are no typing
+errors), and attributes of animals.
 """
 
 import re
@@ -23,11 +24,13 @@ Meanings = frozenset[tuple[str, str]]
 _LANGUAGES = ("english", "spanish", "german", "french", "portuguese", "italian", "dutch")
 # Elisions (l'enfant) are words of their own; other apostrophes are part of a word.
 _TOKEN = re.compile(
-    r"(?:\b[dlj]|\bqu|\bdell|\ball)['\u2019]|\d+(?:[.,]\d+)?|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\S",
+    r"(?:\b[dljnsmct]|\bqu|\bdell|\ball)['\u2019]|\d+(?:[.,]\d+)?|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\S",
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"[\d\s]-\s*\d")
-_FILLER = frozenset({("function", "filler")})
+_COMMON = frozenset({("common", "words")})
+_FEWEST_LETTERS = 4  # of a mended word
+_SHORTENED = frozenset({"max", "min", "ca", "approx", "yr", "yrs", "mo"})  # with a full stop
 _LONGEST_BREED = 4  # words
 _NOT_OF_BREEDS = {attributes.CAT, attributes.DOG, attributes.RABBIT}
 
@@ -56,48 +59,72 @@ class Phrase(NamedTuple):
         """True if it has this function."""
         return ("function", function) in self.meanings
 
+    @property
+    def is_function(self) -> bool:
+        """True if it only says how other words are meant."""
+        return bool(self.meanings) and all(part == "function" for part, _ in self.meanings)
+
+    @property
+    def is_unknown(self) -> bool:
+        """True if it has no meaning here."""
+        return self.meanings <= _COMMON
+
 
 def words_of_text(text: str) -> list[Word]:
     """The words and signs of a text with their places."""
-    found = []
+    found: list[Word] = []
     for match in _TOKEN.finditer(text):
         plain = re.sub("['\u2019]", "", plain_letters(match[0])) or match[0]
-        if plain != "-" or _RANGE.match(text, max(0, match.start() - 1)):
+        is_range = plain == "-" and _RANGE.match(text, max(0, match.start() - 1))
+        is_short = plain == "." and found and found[-1].text in _SHORTENED
+        if is_range or not (plain == "-" or is_short):
             found.append(Word(plain, match.start(), match.end()))
     return found
 
 
+Lexicon = Mapping[str, Meanings]
+
+
 @cache  # not at import: most commands read no wish
-def lexicon() -> Mapping[str, Meanings]:
-    """The meanings of each phrase; an earlier language has the say where they differ."""
-    found: dict[str, Meanings] = {}
-    for language in _LANGUAGES:
-        path = Path(__file__).with_name("languages") / f"{language}.toml"
-        if not path.exists():
-            continue
-        here: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
-        for part, table in tomllib.loads(path.read_text(encoding="utf-8")).items():
-            for value, phrases in table.items():
-                for phrase in phrases.split(","):
-                    here[" ".join(phrase.split())].add((part, value))
-        for phrase, meanings in here.items():
-            before = found.setdefault(phrase, frozenset(meanings))
-            if before == _FILLER:  # `an` is a year in French
-                found[phrase] = before | {one for one in meanings if one[0] == "unit"}
-    return found
+def _table(language: str) -> Lexicon:
+    path = Path(__file__).with_name("languages") / f"{language}.toml"
+    found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    for part, table in tomllib.loads(path.read_text(encoding="utf-8")).items():
+        for value, phrases in table.items():
+            for phrase in phrases.split(","):
+                found[" ".join(phrase.split())].add((part, value))
+    return {phrase: frozenset(meanings) for phrase, meanings in found.items()}
 
 
 @cache
-def lexicon_words() -> frozenset[str]:
-    """The single words of the lexicon, to which typing errors are mended."""
-    return frozenset(word for phrase in lexicon() for word in phrase.split())
+def lexicon(language: str) -> Lexicon:
+    """The meanings of each phrase in a language; English words are used in every one."""
+    return {**_table(_LANGUAGES[0]), **_table(language)}
 
 
 @cache
-def _longest() -> Mapping[str, int]:
+def _vocabulary(language: str) -> frozenset[str]:
+    return frozenset(word for phrase in _table(language) for word in phrase.split())
+
+
+def language_of(words: Iterable[Word]) -> str:
+    """The language that has most of the words; of several, the first of our list."""
+    texts = {one for word in words for one in singulars(word.text)}
+    return max(_LANGUAGES, key=lambda language: len(texts & _vocabulary(language)))
+
+
+@cache
+def mended_words(language: str) -> frozenset[str]:
+    """The words to which typing errors are mended: those that have a meaning alone."""
+    alone = {phrase for phrase in lexicon(language) if " " not in phrase}
+    return frozenset(one for one in alone if len(one) >= _FEWEST_LETTERS)
+
+
+@cache
+def _longest(language: str) -> Mapping[str, int]:
     """The number of words of the longest phrase that begins with a word."""
     found: dict[str, int] = {}
-    for phrase in lexicon():
+    for phrase in lexicon(language):
         words = phrase.split()
         found[words[0]] = max(len(words), found.get(words[0], 1))
     return found
@@ -105,10 +132,11 @@ def _longest() -> Mapping[str, int]:
 
 def phrases_in(words: list[Word], *, breeds: bool = True) -> Iterator[Phrase]:
     """Cut a text into phrases, the longest that mean something first."""
-    place = 0
+    place, language = 0, language_of(words)
+    longest, known = _longest(language), lexicon(language)
     while place < len(words):
-        most = max(_longest().get(words[place].text, 1), _LONGEST_BREED if breeds else 1)
-        count, meanings = _read(words[place : place + most], breeds)
+        most = max(longest.get(words[place].text, 1), _LONGEST_BREED if breeds else 1)
+        count, meanings = _read(words[place : place + most], known, breeds)
         first, last = words[place], words[place + count - 1]
         text = " ".join(word.text for word in words[place : place + count])
         yield Phrase(text, first.start, last.end, meanings)
@@ -121,14 +149,14 @@ def meanings_of(text: str, part: str) -> frozenset[str]:
     return frozenset().union(*(phrase.values(part) for phrase in found))
 
 
-def _read(words: list[Word], breeds: bool) -> tuple[int, Meanings]:
+def _read(words: list[Word], known: Lexicon, breeds: bool) -> tuple[int, Meanings]:
     for count in range(len(words), 0, -1):
         texts = [word.text for word in words[:count]]
         if count > 1 and not all(one.isalnum() for one in texts):
             continue
         for last in singulars(texts[-1]):
             phrase = " ".join([*texts[:-1], last])
-            if meanings := lexicon().get(phrase):
+            if meanings := known.get(phrase):
                 return count, meanings
         if breeds and count <= _LONGEST_BREED and (meanings := _attributes(texts)):
             return count, meanings

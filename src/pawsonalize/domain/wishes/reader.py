@@ -16,7 +16,8 @@ from pawsonalize.domain.breed_spelling import plain_letters
 from pawsonalize.domain.wishes.bounds import number_in, read_bound
 from pawsonalize.domain.wishes.lexicon import (
     Phrase,
-    lexicon_words,
+    language_of,
+    mended_words,
     phrases_in,
     words_of_text,
 )
@@ -26,7 +27,12 @@ _MOST_LETTERS = 500  # of a text; what is longer is no wish
 _UNITED = ("species", "breed", "size", "age", "sex")  # any of several values fits
 _ATTRIBUTES = (*_UNITED, "colour", "coat", "flag", "trait")
 _LISTED = ("species", "breed", "size", "colour")  # lists that `and` and commas go on
-_MEMBERS_APART = ("size", "age", "sex", "colour", "number", "coat", "trait")
+_MEMBERS_APART = ("size", "age", "sex", "colour", "number", "coat", "trait", "unit", "flag")
+_MEMBER = "member"
+_PETS = frozenset({attributes.CAT, attributes.DOG})
+_SHORT = 4  # letters: of such words too many are alike
+_ARTICLE = 3  # letters of words that a list may have between its members
+_AHEAD = 7  # phrases in which a member of the household may follow
 _YES = frozenset({"yes"})
 _BREAKS = frozenset(".;!?:()\n")
 _POSTCODE = re.compile(r"\d{4,5}")
@@ -74,12 +80,15 @@ def read_wish(
 
 def _mend(text: str, vocabulary: Vocabulary) -> str | None:
     parts, end = [], 0
-    for phrase in phrases_in(words_of_text(text)):
+    words = words_of_text(text)
+    known = mended_words(language_of(words))
+    for phrase in phrases_in(words):
         word = phrase.text
         if phrase.meanings or not word.isalpha() or vocabulary.has(word):
             continue
-        better = vocabulary.mend(word, lexicon_words())
-        if (better and sorted(better[:2]) == sorted(word[:2])) or (better and better[0] == word[0]):
+        better = vocabulary.mend(word, known) or ""
+        is_long = len(word) > _SHORT or len(better) > len(word)
+        if better and is_long and {better[0], better[1]} & {word[0]}:
             parts += [text[end : phrase.start], better]
             end = phrase.end
     return "".join([*parts, text[end:]]) if parts else None
@@ -108,6 +117,8 @@ class _Reading:
         place = 0
         while place < len(self.phrases):
             place += self._bound(place) or self._place(place) or self._phrase(place)
+        if all(" " not in one.text and one.is_function for one in self.phrases):
+            self.rest = [one.text for one in self.phrases if one.text.isalnum()]  # a name, as Max
         return Wish("", tuple(_united(self.rules)), tuple(self.evidence), " ".join(self.rest))
 
     def _phrase(self, place: int) -> int:
@@ -116,25 +127,31 @@ class _Reading:
             return 1
         if self._is_member(place):
             self._add_members(phrase)
-            return 1 + self._next_does(place, "friendly")
-        if phrase.values("good_with"):
-            for name in sorted(phrase.values("good_with")):
+            return 1 + (self._next_does(place, "friendly") or self._is_more_of_member(place + 1))
+        if good_with := phrase.values("bad_with" if self.negated else "good_with"):
+            self.negated = False  # `never chases cats`
+            for name in sorted(good_with):
                 self._add("rules", Rule(name, _YES), phrase)
-            self.negated = False
         elif self._member(place):
             pass
+        elif (self.mode and phrase.values("species") - _PETS) or self._is_compared(place):
+            self.rest.append(phrase.text)  # `our chickens`: of them records say nothing
         elif any(phrase.values(part) for part in _ATTRIBUTES):
             self._add_attributes(phrase, place)
-        elif not phrase.meanings and phrase.text.isalpha():
+        elif phrase.does("rest") or (phrase.is_unknown and phrase.text.isalpha()):
             self._add_word(phrase)
+        elif len(phrase.text) > _ARTICLE:
+            self.listed = ""
         return 1
 
     def _turn(self, phrase: Phrase) -> bool:
         """Take a word that says how others are meant; False if it is none."""
         if phrase.text in _BREAKS or phrase.does("but"):
-            self._end()
+            # `no kids but two cats`
+            mode = "have" if phrase.does("but") and self.listed == _MEMBER else ""
+            self.mode, self.negated, self.listed, self.is_or = mode, False, "", False
         elif phrase.does("seek"):
-            self.mode = ""  # `we have a cat and want a dog`
+            self.mode = self.listed = ""  # `we have a cat and want a dog`
         elif phrase.text == ",":
             self.mode, self.negated = "", False
         elif phrase.does("or") or phrase.does("and"):
@@ -149,9 +166,6 @@ class _Reading:
         else:
             return False
         return True
-
-    def _end(self) -> None:
-        self.mode, self.negated, self.listed, self.is_or = "", False, "", False
 
     def _next_does(self, place: int, function: str) -> bool:
         rest = [one for one in self.phrases[place + 1 : place + 3] if one.text != "-"]
@@ -168,13 +182,25 @@ class _Reading:
     def _is_at_home(self, place: int) -> bool:
         return self._next_does(place, "friendly") or self._next_does(place, "absent")
 
+    def _is_compared(self, place: int) -> bool:
+        """True for the breed in `nothing bigger than a beagle`."""
+        before = [one for one in self.phrases[max(0, place - 2) : place] if len(one.text) > 1][-1:]
+        compares = any(one.does("under") or one.does("over") for one in before)
+        return compares and bool(self.phrases[place].values("breed"))
+
+    def _is_more_of_member(self, place: int) -> bool:
+        """True for `children small`, but not in `kids, small dog`."""
+        here, after = [*self.phrases[place : place + 2], None, None][:2]
+        is_more = here is not None and bool(here.values("size") or here.values("age"))
+        return is_more and not (after and (after.values("species") or after.values("breed")))
+
     def _member(self, place: int) -> int:
         """The place of the member of which this word says more: `small children`; 0 if none."""
-        for here in range(place + 1, min(place + 4, len(self.phrases))):
+        for here in range(place + 1, min(place + _AHEAD, len(self.phrases))):
             phrase = self.phrases[here]
-            if phrase.values("member"):
+            if phrase.values("member") or (self.mode == "have" and phrase.values("breed")):
                 return here if self.mode or self._is_at_home(here) else 0
-            more = any(phrase.values(part) for part in _MEMBERS_APART)
+            more = any(phrase.values(part) for part in _MEMBERS_APART) or number_in(phrase)
             if not more and not phrase.does("filler") and not phrase.does("and"):
                 return 0
         return 0
@@ -184,14 +210,21 @@ class _Reading:
             {attributes.CAT: "cats", attributes.DOG: "dogs"}.get(one.partition("/")[0], "")
             for one in phrase.values("breed")
         }
-        self.listed = ""
+        self.listed = _MEMBER if self.negated else ""
         if not self.negated:  # `no kids` asks for nothing
             self.rules += [Rule(name, _YES, words=phrase.text) for name in sorted(names) if name]
 
-    def _add_attributes(self, phrase: Phrase, place: int) -> None:
+    def _parts_of(self, phrase: Phrase) -> list[str]:
         parts = [part for part in _ATTRIBUTES if phrase.values(part)]
+        if "breed" in parts and "colour" in parts:  # `lab or golden`, but a golden cat
+            follows = bool(self.rules) and self.rules[-1].name == "breed"
+            parts.remove("colour" if follows else "breed")
         if "age" in parts and "species" in parts and (self.negated or self.listed == "age"):
             parts.remove("species")  # who wants no puppy may want a dog
+        return parts
+
+    def _add_attributes(self, phrase: Phrase, place: int) -> None:
+        parts = self._parts_of(phrase)
         if parts == ["species"] and self.listed and self.phrases[place - 1].values(self.listed):
             return  # `no big dogs`
         self.mode = ""
@@ -244,7 +277,7 @@ class _Reading:
             self._add("evidence", Rule("word", frozenset({phrase.text})), phrase)
         else:
             self.rest.append(self.text[phrase.start : phrase.end])
-        self.negated, self.listed = False, ""
+        self.negated, self.listed = False, "word" if self.negated else ""
 
     def _bound(self, place: int) -> int:
         """Read a number with its unit and its bounds; the count of phrases, 0 if there is none."""
@@ -252,17 +285,21 @@ class _Reading:
         if bound is None:
             return 0
         words = self.text[self.phrases[place].start : self.phrases[bound.end - 1].end]
-        if bound.name == "months" and self._is_of_child(place, bound.end):
+        if bound.name == "months" and self._is_of_member(place, bound.end):
             return bound.end - place
+        if bound.name == "place" and not (bound.under or bound.over):
+            return bound.end - place  # `runs 10 miles`
         least, most = (None, None) if bound.sizes else bound.limits()
         values = bound.chosen_sizes() if bound.sizes else frozenset[str]()
         self.rules.append(Rule(bound.name, values, self.negated, words, least, most, self.at))
         self.negated = False
         return bound.end - place
 
-    def _is_of_child(self, place: int, end: int) -> bool:
-        """True if the age is one of children: `kids (5 and 8 years)`, `our 4 year old son`."""
-        if any("kids" in one.values("member") for one in self.phrases[end : end + 1]):
+    def _is_of_member(self, place: int, end: int) -> bool:
+        """True if the age is one of the household: `kids (5 and 8 years)`, `our 4 year old son`."""
+        if (self.mode and self._member(end - 1)) or any(
+            "kids" in one.values("member") for one in self.phrases[end : end + 1]
+        ):
             return True
         for one in reversed(self.phrases[:place]):
             if "kids" in one.values("member") and not one.values("age"):
