@@ -55,6 +55,9 @@ class Preferences:
         return tuple(WantedValues(name, frozenset(ids), stated_at) for name, ids in wanted if ids)
 
 
+NO_WISHES = Preferences()
+
+
 @dataclass(frozen=True, slots=True)
 class WantedValues:
     """Wanted values of an attribute, and since when (milliseconds since 1970)."""

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
 from pawsonalize.settings import Settings
+from pawsonalize.wings.search import SearchSettings
 from tests.service_data import client_of, make_service
 from tests.unit.http.conftest import error_of
 
@@ -34,6 +36,10 @@ def client(settings: Settings) -> Iterator[TestClient]:
         listed = [{"age": "adult", "listedAt": "2026-01-01", **one} for one in ANIMALS]
         assert client.put("/v1/animals", json=listed).json()["rejected"] == []
         yield client
+
+
+def _unlogged(settings: Settings) -> dict[str, msgspec.Struct]:
+    return {**settings.parts, "SearchSettings": SearchSettings(search_log=False)}
 
 
 def search(client: TestClient, query: str, **more: Any) -> dict[str, Any]:
@@ -120,3 +126,21 @@ def test_reasons_name_the_words(client: TestClient) -> None:
 def test_an_empty_query_is_refused(client: TestClient) -> None:
     refused = client.post("/v1/searches", json={"query": " "})
     assert (refused.status_code, error_of(refused)["field"]) == (400, "query")
+
+
+def test_the_next_pages_count_what_was_searched_if_searches_are_kept(
+    client: TestClient, settings: Settings
+) -> None:
+    def first(session: str) -> str:
+        body = {"sessionId": session, "of": "animals", "limit": 4}
+        answer = client.post("/v1/recommendations/detailed", json=body).json()
+        parts = {one["id"]: one["factors"]["group"] for one in answer["recommendations"]}
+        return max(parts, key=parts.__getitem__) if len(set(parts.values())) > 1 else ""
+
+    assert first("s-2") == ""
+    search(client, "cat", sessionId="s-2")
+    assert first("s-2") == "mia"
+    assert first("s-3") == "", "it is evidence about its visitor alone"
+    with client_of(build_app(msgspec.structs.replace(settings, parts=_unlogged(settings)))) as one:
+        search(one, "cat", sessionId="s-4")
+        assert first("s-4") == ""

@@ -201,6 +201,13 @@ def query_context(
     return context_of(log, query.visitor, query.at, facets, wishes)
 
 
+def with_wishes(context: Context, wanted: Preferences) -> Context:
+    """The context with wishes that a search told, where it has no answer of the quiz."""
+    known = {name for name, _ in context.facets}
+    more = tuple(one for one in of_preferences(wanted) if one[0] not in known)
+    return replace(context, facets=(*context.facets, *more)) if more else context
+
+
 def _stored_wishes(attributes: Mapping[str, Value]) -> Iterator[WantedValues]:
     stated_at = attributes.get(PREFERRED_AT)
     if not isinstance(stated_at, int | float):

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.animal_words import Vocabulary, words_in
 from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.wishes import Rule, Wish, read_wish
 from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
+from pawsonalize.engine.serving.animals.pages import SearchRecord
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.context import Query, Relevance
 from pawsonalize.storage.animals.animals import Animals
@@ -30,8 +32,9 @@ _NEVER_GIVEN_UP = frozenset({"kids", "dogs", "cats", "species", "trait"})
 _PREFERRED = {"species": "species", "size": "size", "age": "age"}
 _HOUSEHOLD = ("kids", "dogs", "cats")
 _MOST_RULES = 8  # of which all may be tried without some
-_CERTAIN, _EVIDENCE, _WORDS, _MEANING = 0.5, 1.0, 1.0, 0.8
-"""Weights of the parts of relevance."""
+_CERTAIN, _EVIDENCE, _WORDS, _MEANING = 1.0, 1.0, 1.0, 0.4
+_WORDS_OF_EVIDENCE, _MEANING_OF_EVIDENCE = 0.2, 0.1  # where nothing else was written
+"""Weights of the parts of relevance, tried on the tuning half of `benchmarks.search`."""
 _UNKNOWN = 0.3  # of evidence that fits, where a record does not say
 _FAR = 0.4  # of the meaning of a text that is found by it alone
 _REASON_WORDS = 2
@@ -90,26 +93,6 @@ def together(available: AvailableAnimals, found: NDArray[np.bool_], scores: Floa
         np.maximum.at(best, unit, scores[mates])
         found[mates], scores[mates] = ~missing[unit], best[unit]
     return Relevance(found, scores)
-
-
-class _Wanted(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A visitor's wishes by a search, in the words of the quiz."""
-
-    species: tuple[str, ...] = ()
-    size: tuple[str, ...] = ()
-    age: tuple[str, ...] = ()
-    kids: bool = False
-    dogs: bool = False
-    cats: bool = False
-
-
-class SearchRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """A search as it is kept with its answer."""
-
-    query: str
-    wanted: _Wanted = _Wanted()
-    found: int = 0
-    given_up: tuple[str, ...] = ()
 
 
 class IndexVocabulary(Vocabulary):
@@ -183,6 +166,8 @@ class Searching:
         wish = read_wish(
             text, query.at, IndexVocabulary(index), index.places, as_written=as_written
         )
+        if not (wish.rules or wish.evidence or wish.rest):  # `Mia` is no name to any lexicon
+            wish = replace(wish, rest=text)
         rules = tuple(one for one in wish.rules if rule_id(one) not in without)
         wish = replace(wish, evidence=tuple(o for o in wish.evidence if rule_id(o) not in without))
         meaning = self.meanings.vector(wish.gist) if self.meanings and wish.gist else None
@@ -190,6 +175,7 @@ class Searching:
             puts = index.puts.copy()
             verdicts = {one: index.judge(one) for one in (*rules, *wish.evidence)}
             words = index.words(words_in(wish.rest))
+            gist = index.words(words_in(wish.gist))
             near = None if meaning is None else index.meaning(meaning)
         with available.lock:
             led = available.order[available.leads[available.order]]
@@ -197,7 +183,7 @@ class Searching:
             led = led[led < len(puts)]
             found, given_up = _by_rules(rules, verdicts, available, led, puts)
             kept = tuple(one for one in rules if one not in given_up)
-            scores = _scores(wish, kept, verdicts, words, near)
+            scores = _scores(wish, kept, verdicts, gist, near)
             if wish.rest:
                 found &= _has_any(wish, words, near)
             total = int(together(available, found, scores).found[led].sum())
@@ -247,10 +233,10 @@ def _scores(
             np.where(v == 0, _UNKNOWN, v > 0) for v in map(verdicts.__getitem__, wish.evidence)
         ]
         parts.append((_EVIDENCE * len(fitting), np.mean(fitting, axis=0)))
-    if wish.rest:
-        parts.append((_WORDS, words))
+    if wish.gist:
+        parts.append((_WORDS if wish.rest else _WORDS_OF_EVIDENCE, words))
     if near is not None:
-        parts.append((_MEANING, near))
+        parts.append((_MEANING if wish.rest else _MEANING_OF_EVIDENCE, near))
     total = sum(weight for weight, _ in parts)
     return np.asarray(sum(weight * part for weight, part in parts) / (total or 1.0) + words * 0)
 
@@ -273,5 +259,5 @@ def _record(text: str, found: SearchResult) -> str:
         elif rule.name in _HOUSEHOLD and "yes" in rule.values and not rule.negated:
             wanted[rule.name] = True
     given_up = tuple(one.words for one in found.given_up)
-    record = SearchRecord(text, _Wanted(**wanted), found.total, given_up)
+    record = SearchRecord(text, Preferences(**wanted), found.total, given_up)
     return msgspec.json.encode(record).decode()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.preferences import NO_WISHES, Preferences
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.available import (
@@ -19,7 +20,12 @@ from pawsonalize.engine.serving.animals.available import (
 )
 from pawsonalize.engine.serving.animals.boards import NO_BOARDS, BoardHistory, BoardReader
 from pawsonalize.engine.serving.animals.factors import OF_GROUPS, group_values, logged_factors
-from pawsonalize.engine.serving.animals.pages import ShownPages, opens, places_seen
+from pawsonalize.engine.serving.animals.pages import (
+    ShownPages,
+    opens,
+    places_seen,
+    wanted_lately,
+)
 from pawsonalize.engine.serving.animals.settings import COMMON, PARTS, Weights
 from pawsonalize.recipes.choices import own_effects
 from pawsonalize.recipes.choices.effects import FACTORS, VISITOR_TRAITS
@@ -76,6 +82,8 @@ class Pages:
     opened: NDArray[np.bool_]
     lately: NDArray[np.bool_]
     boards: BoardHistory = NO_BOARDS
+    wanted: Preferences = NO_WISHES
+    """The wishes of a search of the last day."""
 
     @classmethod
     def of(cls, pages: Sequence[Impression], opened: Mapping[str, set[int]], since: int) -> "Pages":
@@ -125,6 +133,7 @@ class PageReader:
         given = [page for page in in_time[::-1] if page.question == BOARD]
         boards = BoardReader(self.table, self.animals).of(deeds, given)
         newest = [page for page in in_time if page.question != BOARD][-PAGES_READ:]
+        wanted = wanted_lately(newest, at)
         shown, opened = ShownPages(kinds), dict[str, set[int]]()
         for page in newest:
             shown.add(page)
@@ -132,7 +141,7 @@ class PageReader:
             if opens(deed, self.log.event_types) and (found := shown.find(deed)) is not None:
                 opened.setdefault(found[0].recommendation_id, set()).add(found[1])
         seen = [page for page in reversed(newest) if shown.is_seen(page)]
-        return replace(Pages.of(seen, opened, at - _VISIT), boards=boards)
+        return replace(Pages.of(seen, opened, at - _VISIT), boards=boards, wanted=wanted)
 
 
 @dataclass(frozen=True, slots=True)

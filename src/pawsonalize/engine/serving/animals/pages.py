@@ -7,7 +7,8 @@ import msgspec
 from cachetools import LRUCache
 
 from pawsonalize.domain import events
-from pawsonalize.domain.times import MINUTE
+from pawsonalize.domain.preferences import NO_WISHES, Preferences
+from pawsonalize.domain.times import DAY, MINUTE
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
 
@@ -20,6 +21,28 @@ _OTHERWISE = frozenset({events.RETURN, events.DISLIKE, *events.PICKS})  # a pick
 _WITHIN = 60 * MINUTE  # later a visitor comes by a link, not by the page
 _PAGES_KEPT, _VISITORS_KEPT, _OF_A_VISITOR = 20_000, 20_000, 12
 _DECODE = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class SearchRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """A search as it is kept with its answer."""
+
+    query: str
+    wanted: Preferences = NO_WISHES
+    """The visitor's wishes, in the words of the quiz."""
+    found: int = 0
+    given_up: tuple[str, ...] = ()
+
+
+_DECODE_SEARCH = msgspec.json.Decoder(SearchRecord).decode
+
+
+def wanted_lately(pages: Iterable[Impression], at: int) -> Preferences:
+    """The wishes of the newest search of the day before; those of none if there is none."""
+    searches = [one for one in pages if one.search is not None and at - DAY <= one.as_of]
+    if not searches:
+        return NO_WISHES
+    newest = max(searches, key=lambda one: one.as_of)
+    return _DECODE_SEARCH(newest.search or "{}").wanted
 
 
 class ShownPages:

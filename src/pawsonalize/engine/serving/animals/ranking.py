@@ -34,7 +34,13 @@ from pawsonalize.engine.serving.animals.eligibility import kilometres, place_of
 from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
-from pawsonalize.engine.serving.context import Query, deeds_by_animal, disliked_animals, penalties
+from pawsonalize.engine.serving.context import (
+    Query,
+    deeds_by_animal,
+    disliked_animals,
+    penalties,
+    with_wishes,
+)
 from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime, check_ids
@@ -237,7 +243,8 @@ class Individuals:
                 usual = derived.groups.in_general(groups, codes, available.present)
                 affinity += self.settings.group_affinity * usual
             traits, classes = self.settings.traits, classes_of(groups.model)
-            affinity += derived.traits.of(groups.context, codes, available.there, traits, classes)
+            context = groups.context if query.search else with_wishes(groups.context, pages.wanted)
+            affinity += derived.traits.of(context, codes, available.there, traits, classes)
             penalty = penalties(groups.context, codes.names)
             lost = np.zeros(len(codes)) if penalty is None else -penalty
             if passed is not None:
