@@ -52,7 +52,7 @@ def test_of_many_who_write_at_once_the_bounds_let_as_many_through_as_they_say(
     assert len(stored) == len({(one.user_id, one.animal_id) for one in stored})
     assert all(len(book.sent(one)) <= 2 for one in ("ann", "bob", "cat", "dan"))
     assert len(stored) >= 7
-    assert all(book.room_of_animal(one, NOW) >= 0 for one in "xyz")
+    assert all(book.room(NOW).of_animal(one) >= 0 for one in "xyz")
     news = [one.notification for one in Deliveries(WorkTable(database)).newest(100)]
     assert {one.notification_id for one in news} == {one.news.notification_id for one in stored}
     ids = [one.impression.recommendation_id for one in stored]

@@ -264,7 +264,7 @@ def test_what_is_held_of_a_visitor_is_erased_with_the_visitor(
     with opened(settings) as adapters:
         assert mentions(adapters, "dog 0") == mentions(adapters, "dog 1") == 0
         assert mentions(adapters, "dog 2") == 4
-    assert not alerts.book.has_room("dog 2", now)
+    assert alerts.book.room(now).of_user("dog 2") == 0
 
 
 def mentions(adapters: Adapters, user_id: str) -> int:

@@ -6,8 +6,9 @@ each write of any server waits for the one before.
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -110,15 +111,12 @@ class AlertBook(TableAccess):
         mine = select(_ROW.queue).where(_ROW.kind == ALERT, _begins(_prefix(ALERT, user_id)))
         return frozenset(self._scalars(mine))
 
-    def room_of_animal(self, animal_id: str, now: int) -> int:
-        """Number of visitors who may hear of an animal now."""
-        lately = self._scalar(_count_lately(now).where(_ROW.queue == animal_id))
-        return self._settings.alerts_per_animal - (lately or 0)
-
-    def has_room(self, user_id: str, now: int) -> bool:
-        """True if the user may be told of another animal now."""
-        lately = self._scalar(_count_lately(now).where(_begins(_prefix(ALERT, user_id))))
-        return (lately or 0) < self._settings.alerts_per_visitor_week
+    def room(self, now: int) -> "Room":
+        """Return what the bounds leave now."""
+        lately = (_ROW.kind == ALERT, _ROW.created_at > now - WEEK)
+        rows = self._rows(select(_ROW.name, _ROW.queue).where(*lately))
+        users = Counter(name.split(".", 2)[1] for name, _ in rows)
+        return Room(self._settings, users, Counter(animal_id for _, animal_id in rows))
 
     def save(self, user_id: str, search: str, now: int) -> None:
         """Keep a search; once, however often it is saved. Conflict if the user has too many."""
@@ -170,6 +168,29 @@ class AlertBook(TableAccess):
                 insert_new(connection, agreements, [row])
                 known = connection.scalar(wanted)
         return bytes.fromhex(str(known))
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Alerts of the last week, for those who write many; `AlertBook.add` counts anew."""
+
+    _settings: AlertSettings
+    _users: Counter[str]
+    _animals: Counter[str]
+
+    def of_user(self, user_id: str) -> int:
+        """Number of animals that the user may still be told of."""
+        sent = self._users[visitor_digest(USER, user_id)]
+        return self._settings.alerts_per_visitor_week - sent
+
+    def of_animal(self, animal_id: str) -> int:
+        """Number of users who may still be told of the animal."""
+        return self._settings.alerts_per_animal - self._animals[animal_id]
+
+    def fill(self, user_id: str, animal_id: str) -> None:
+        """Count an alert that was written."""
+        self._users[visitor_digest(USER, user_id)] += 1
+        self._animals[animal_id] += 1
 
 
 def _count_lately(now: int) -> Select[Any]:

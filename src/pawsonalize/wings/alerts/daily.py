@@ -8,14 +8,14 @@ Those come first that wait long and are hardly looked at: by the sum of the part
 so the chance of each is known and logged, and not always the same ones are told.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import structlog
 
-from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.domain.times import DAY
@@ -24,8 +24,8 @@ from pawsonalize.engine.serving.animals.settings import COMMON
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.recipes.data import Floats
 from pawsonalize.storage.work import Turns
-from pawsonalize.wings.alerts.book import AlertBook, SavedSearch
-from pawsonalize.wings.alerts.matching import MOST_USERS, Match, Matching, Outlook
+from pawsonalize.wings.alerts.book import AlertBook, Room, SavedSearch
+from pawsonalize.wings.alerts.matching import MOST_USERS, Matching, Outlook
 from pawsonalize.wings.alerts.messages import Messages
 from pawsonalize.wings.alerts.searches import SearchRules
 
@@ -61,16 +61,18 @@ class DailyAlerts:
         day = now // DAY
         if self.turns.last(_WORK).get(DEFAULT_DATASET_GROUP) == day:
             return
-        for_searches = sum(self._answer(one, now) for one in self.book.searches(MOST_SAVED))
-        in_need = self._send_for_animals(now)
+        room = self.book.room(now)
+        searches = self.book.searches(MOST_SAVED)
+        for_searches = sum(self._answer(one, room, now) for one in searches)
+        in_need = self._send_for_animals(room, now)
         self.turns.put(_WORK, DEFAULT_DATASET_GROUP, day)
         log.info("alerts written", for_searches=for_searches, in_need=in_need)
 
-    def _answer(self, saved: SavedSearch, now: int) -> int:
+    def _answer(self, saved: SavedSearch, room: Room, now: int) -> int:
         """Tell the user of new animals that fit, the most loved first; returns how many."""
-        if not self.book.has_room(saved.user_id, now):
+        rules, written = SearchRules.of(saved.search), 0
+        if room.of_user(saved.user_id) <= 0:
             return 0
-        rules = SearchRules.of(saved.search)
         ids, household = self._new_animals(rules, saved.saved_at, now)
         if not ids:
             return 0
@@ -80,12 +82,12 @@ class DailyAlerts:
             outlook = self.matching.outlook(saved.user_id, ids, now, wanted)
         except InvalidInput:  # the postcode is in no table any more: nobody is known to fit
             return 0
-        known, written = self.book.sent(saved.user_id), 0
+        known = self.book.sent(saved.user_id)
         for place in np.argsort(-outlook.chances, kind="stable").tolist():
-            if np.isnan(outlook.chances[place]) or not self.book.has_room(saved.user_id, now):
+            if np.isnan(outlook.chances[place]) or room.of_user(saved.user_id) <= 0:
                 break
-            if ids[place] not in known:
-                written += self._write(outlook, ids[place], place, 1.0, now, saved.search)
+            if ids[place] not in known and room.of_animal(ids[place]) > 0:
+                written += self._write(outlook, ids[place], place, 1.0, room, now, saved.search)
         return written
 
     def _new_animals(
@@ -102,22 +104,35 @@ class DailyAlerts:
         found = self.search.find(text, now, rules.choices.as_written)
         return [one for one in ids if one in found.levels and not found.is_nearest], found.household
 
-    def _send_for_animals(self, now: int) -> int:
-        audience = self.matching.audience
-        users = [one for one in audience.newest(MOST_USERS) if self.book.has_room(one, now)]
+    def _send_for_animals(self, room: Room, now: int) -> int:
+        audience, written = self.matching.audience, 0
+        users = [one for one in audience.newest(MOST_USERS) if room.of_user(one) > 0]
         if not users:
             return 0
         if (willing := audience.count()) > MOST_USERS:
-            log.warning(
-                "only the last active were weighed for alerts", weighed=MOST_USERS, of=willing
-            )
+            log.warning("only the last active were weighed", weighed=MOST_USERS, of=willing)
         animals = self._in_need(now)
         outlooks = [self.matching.outlook(one, animals, now) for one in users]
-        sent = {one: self.book.sent(one) for one in users}
-        return sum(
-            self._send_for(animal_id, place, outlooks, sent, now)
-            for place, animal_id in enumerate(animals)
-        )
+        surplus = np.array([one.surplus for one in outlooks])
+        worth = [one.chances >= WORTH * one.others for one in outlooks]
+        surplus[~np.array(worth)] = -np.inf
+        known = {one: self.book.sent(one) for one in users}
+        for place, animal_id in enumerate(animals):
+            best = np.argsort(-surplus[:, place], kind="stable")
+            loving = (outlooks[row] for row in best.tolist() if surplus[row, place] > -np.inf)
+            free = (
+                one
+                for one in loving
+                if room.of_user(one.user_id) > 0 and animal_id not in known[one.user_id]
+            )
+            some = list(islice(free, max(0, room.of_animal(animal_id)) * _CANDIDATES))
+            gains, seed = (
+                np.array([one.surplus[place] for one in some]),
+                f"{now // DAY} {animal_id}",
+            )
+            for row, chance in drawn(gains, room.of_animal(animal_id), seed):
+                written += self._write(some[row], animal_id, place, chance, room, now)
+        return written
 
     def _in_need(self, now: int) -> list[str]:
         """The animals that need a home most, those that wait and are hardly looked at first."""
@@ -131,61 +146,32 @@ class DailyAlerts:
             most = led[np.argsort(-np.asarray(need), kind="stable")[:MOST_ANIMALS]]
             return [available.ids[slot] for slot in most.tolist()]
 
-    def _send_for(
-        self,
-        animal_id: str,
-        place: int,
-        outlooks: Sequence[Outlook],
-        sent: Mapping[str, frozenset[str]],
-        now: int,
-    ) -> int:
-        """Tell some visitors of an animal; returns how many."""
-        room = self.book.room_of_animal(animal_id, now)
-        if room <= 0:
-            return 0
-        loving = [
-            one
-            for one in outlooks
-            if one.chances[place] >= WORTH * one.others[place]
-            and animal_id not in sent[one.user_id]
-        ]
-        best = sorted(loving, key=lambda one: -one.surplus[place])[: room * _CANDIDATES]
-        free = [one for one in best if self.book.has_room(one.user_id, now)]
-        surplus = np.array([one.surplus[place] for one in free])
-        return sum(
-            self._write(free[one], animal_id, place, chance, now)
-            for one, chance in drawn(surplus, room, f"{now // DAY} {animal_id}")
-        )
-
     def _write(
         self,
         outlook: Outlook,
         animal_id: str,
         place: int,
         chance: float,
+        room: Room,
         now: int,
         search: str | None = None,
     ) -> bool:
+        """Write an alert, unless the animal or the wish is gone by now; True if it is new."""
         available = self.matching.individuals.available.of(now, now)
         with available.lock:
-            names = [
-                one
-                for slot in available.slots([animal_id]).tolist()
-                for one in available.members(slot)
-            ]
+            slots = available.slots([animal_id]).tolist()
+            names = [one for slot in slots for one in available.members(slot)]
         if not names or self.matching.knows(outlook.user_id, names, now):
             return False
         match = self.matching.match(outlook, animal_id, place, now)
-        return match is not None and self._add(match, names, chance, now, search)
-
-    def _add(
-        self, match: Match, names: Sequence[str], chance: float, now: int, search: str | None
-    ) -> bool:
-        found: Mapping[str, Animal] = self.matching.individuals.animals.get_many(names)
-        animals = [found[one] for one in names if one in found]
-        if len(animals) < len(names):
+        found = self.matching.individuals.animals.get_many(names)
+        if match is None or len(found) < len(names):
             return False
-        return self.book.add(self.messages.alert(match, animals, chance, now, search), now)
+        animals = [found[one] for one in names]
+        is_new = self.book.add(self.messages.alert(match, animals, chance, now, search), now)
+        if is_new:
+            room.fill(outlook.user_id, animal_id)
+        return is_new
 
 
 def drawn(surplus: Floats, count: int, seed: str) -> Iterator[tuple[int, float]]:
