@@ -277,6 +277,25 @@ def mentions(adapters: Adapters, user_id: str) -> int:
     return sum(user_id in one.payload for one in rows)
 
 
+def test_the_link_of_somebody_who_was_erased_brings_nothing_back(client: TestClient) -> None:
+    alerts = alerts_of(client)
+    link = alerts.messages.stop_url("gone").removeprefix("http://127.0.0.1:8080")
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert client.post(link, headers=form).status_code == 200
+    assert client.get("/v1/users/gone").status_code == 404
+
+
+def test_a_service_that_can_order_nobody_yet_tries_again_later(tmp_path: Path) -> None:
+    settings = Settings.of(data_dir=tmp_path, log_level="error", retrain_here=False, **ON)
+    with client_of(build_app(settings)) as client:
+        now = clock.now()
+        put_user(client, "dog 0", ALERTS="yes")
+        alerts_of(client).daily.send_once(now)
+        fill(client)
+        alerts_of(client).daily.send_once(now)
+    assert len(sent(settings)) == 16
+
+
 def test_old_alerts_are_forgotten_and_a_week_of_them_never(client: TestClient) -> None:
     alerts, now = alerts_of(client), clock.now()
     alerts.daily.send_once(now)

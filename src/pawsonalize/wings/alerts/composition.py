@@ -8,13 +8,8 @@ from dataclasses import dataclass
 from pawsonalize import clock
 from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import (
-    HOUSEKEEPING,
-    UPKEEP_SECONDS,
-    Task,
-    at_the_moment,
-    work_of_one,
-)
+from pawsonalize.app.background import Task, at_the_moment
+from pawsonalize.domain.roles import SERVE
 from pawsonalize.engine.serving.animals.available_watch import InventorySearch
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Catalogue
@@ -22,9 +17,11 @@ from pawsonalize.storage.work import Turns
 from pawsonalize.wings.alerts import AlertSettings, channels_of
 from pawsonalize.wings.alerts.audience import CONSENT, NO, YES, Audience
 from pawsonalize.wings.alerts.book import AlertBook
-from pawsonalize.wings.alerts.daily import DailyAlerts
+from pawsonalize.wings.alerts.daily import WORK, DailyAlerts
 from pawsonalize.wings.alerts.matching import Matching
 from pawsonalize.wings.alerts.messages import Messages
+
+_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +42,11 @@ class Alerts:
 
     def stop(self, user_id: str, now: int) -> None:
         """Tell the user of no animal any more, and the site that it is so."""
-        self.catalogue.set_attributes(user_id, {CONSENT: NO})
         self.book.remove(user_id)
-        self.book.report_stop(self.messages.stopped(user_id, now))
+        # The link of somebody who was erased since must bring nothing of them back.
+        if self.catalogue.user(user_id) is not None:
+            self.catalogue.set_attributes(user_id, {CONSENT: NO})
+            self.book.report_stop(self.messages.stopped(user_id, now))
 
 
 def book_of(settings: Settings, adapters: Adapters) -> AlertBook:
@@ -70,13 +69,13 @@ def started(settings: Settings, adapters: Adapters, services: Services) -> Itera
 
 
 def tasks(
-    settings: Settings, adapters: Adapters, services: Services, alerts: Alerts
+    settings: Settings, adapters: Adapters, _services: Services, alerts: Alerts
 ) -> Iterator[Task]:
     """Yield the daily round, which one server does."""
-    if settings.part(AlertSettings).alerts:
-        once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(alerts.daily.send_once))
-        work = work_of_one(settings, services.servers, once)
-        yield Task("send alerts", UPKEEP_SECONDS, work, alerts.threads)
+    # A lease of its own: the server that does the housekeeping may have no model to weigh with.
+    if settings.part(AlertSettings).alerts and settings.has_role(SERVE):
+        once = adapters.leases.leading(WORK, at_the_moment(alerts.daily.send_once))
+        yield Task("send alerts", _SECONDS, once, alerts.threads)
 
 
 def upkeep(

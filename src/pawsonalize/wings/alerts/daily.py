@@ -36,9 +36,10 @@ MOST_SAVED = 10_000
 TEMPERATURE = 0.02
 WORTH = 0.5
 """An animal is worth an alert if its chance is so much of that of the best animals."""
-_NEED = [COMMON.index(name) for name in ("waiting", "exposure", "bid_price")]
 _CANDIDATES = 4  # for each place, as some know the animal already
-_WORK = "alerts"
+_NEED = [COMMON.index(name) for name in ("waiting", "exposure", "bid_price")]
+WORK = "alerts"
+"""The name of its turns, and of the lease under which one server does it."""
 
 log = structlog.get_logger()
 
@@ -59,13 +60,15 @@ class DailyAlerts:
         A round that is broken off is begun again, by any server: what is written stays as it is.
         """
         day = now // DAY
-        if self.turns.last(_WORK).get(DEFAULT_DATASET_GROUP) == day:
+        if self.turns.last(WORK).get(DEFAULT_DATASET_GROUP) == day:
+            return
+        if not self.matching.individuals.can_order(now):
             return
         room = self.book.room(now)
         searches = self.book.searches(MOST_SAVED)
         for_searches = sum(self._answer(one, room, now) for one in searches)
         in_need = self._send_for_animals(room, now)
-        self.turns.put(_WORK, DEFAULT_DATASET_GROUP, day)
+        self.turns.put(WORK, DEFAULT_DATASET_GROUP, day)
         log.info("alerts written", for_searches=for_searches, in_need=in_need)
 
     def _answer(self, saved: SavedSearch, room: Room, now: int) -> int:

@@ -43,12 +43,6 @@ class MatchesAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """The best; nobody who knows the animal already, or whom a rule keeps from it."""
 
 
-def matches_answer(animal_id: str, found: Matches) -> MatchesAnswer:
-    """Return the matches as JSON has them."""
-    matches = [report_of(AnimalMatch, one, reasons=one.place.reasons) for one in found.matches]
-    return MatchesAnswer(animal_id, found.willing, found.weighed, matches)
-
-
 @OPERATIONS.add(
     "GET",
     "/v1/animals/{animal_id:path}/matches",
@@ -69,4 +63,5 @@ async def get_matches(request: Request) -> MatchesAnswer:
     alerts: Alerts = request.app.state.wings["alerts"]
     find = partial(alerts.matching.find, animal_id, limit, services.now())
     found: Matches = await services.reports.share(("matches", animal_id, limit), find)
-    return matches_answer(animal_id, found)
+    matches = [report_of(AnimalMatch, one, reasons=one.place.reasons) for one in found.matches]
+    return MatchesAnswer(animal_id, found.willing, found.weighed, matches)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.events import USER, visitor_digest
+from pawsonalize.domain.events import USER, Visitor, visitor_digest
 from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.storage.events.impressions import ALERT, Impression
 from pawsonalize.ui import words
@@ -82,15 +83,11 @@ class Messages:
             now,
             details=details,
         )
-        impression = Impression(
-            recommendation_id=name,
-            question=ALERT,
-            user_id=user_id,
-            session_id=None,
-            answered_at=now,
-            as_of=now,
-            solution_version=match.version,
-            item_ids=(place.group_id,),
+        impression = Query(Visitor(user_id), now, now).impression(
+            name,
+            ALERT,
+            match.version,
+            [place.group_id],
             propensities=(propensity,),
             animal_ids=(tuple(one.animal_id for one in animals),),
             factors=(place.factors,),
