@@ -231,4 +231,5 @@ def individuals(
         adapters.settings.animals,
         OpenPages(adapters.impressions, adapters.log, impressions),
         offered("asks", adapters.settings) or never,
+        offered("searches", adapters.settings, adapters),
     )

@@ -16,6 +16,6 @@ WING = Wing(
     "search",
     settings=":SearchSettings",
     operations="endpoints:OPERATIONS",
-    started="serving:started",
     tasks="serving:tasks",
+    ports={"searches": "serving:searches"},
 )

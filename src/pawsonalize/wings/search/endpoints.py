@@ -1,5 +1,6 @@
 """POST /v1/searches."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, NamedTuple
@@ -11,9 +12,9 @@ from starlette.requests import Request
 from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.domain.wishes import Rule
 from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.searches import AnimalSearches, Reading, SearchedAnimals
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.http import answers
@@ -30,7 +31,6 @@ from pawsonalize.http.queries import (
 from pawsonalize.http.recommendations import AnimalsFound, explained, find, shown
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.wings.search.finding import Searching, SearchResult, rule_id
 
 OPERATIONS = Operations(about=About.ANSWER)
 _BETWEEN = "."  # ids in a cursor
@@ -59,7 +59,7 @@ class SearchRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
     """The `cursor` of the answer before: goes on with animals that no answer before had."""
 
 
-class Reading(msgspec.Struct, frozen=True, rename="camel"):
+class ReadingAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """One thing that was understood."""
 
     id: str
@@ -69,16 +69,15 @@ class Reading(msgspec.Struct, frozen=True, rename="camel"):
     words: str
     """The visitor's words."""
 
-    @classmethod
-    def of(cls, rule: Rule) -> "Reading":
-        """The reading of a rule."""
-        return cls(rule_id(rule), rule.label or rule.words, rule.words)
+
+def _readings(readings: Sequence[Reading]) -> list[ReadingAnswer]:
+    return [ReadingAnswer(one.id, one.label, one.words) for one in readings]
 
 
 class Nearest(msgspec.Struct, frozen=True, rename="camel"):
     """Nobody fits everything: the animals fit all but this."""
 
-    given_up: list[Reading]
+    given_up: list[ReadingAnswer]
 
 
 class Searched(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
@@ -86,9 +85,9 @@ class Searched(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_d
 
     recommendation_id: str
     """The answer's id: send it with the events it led to."""
-    rules: list[Reading]
+    rules: list[ReadingAnswer]
     """Conditions: an animal of which a record says no is not shown."""
-    understood: list[Reading]
+    understood: list[ReadingAnswer]
     """Evidence: whoever has it comes first, and nobody is excluded."""
     rest: str = ""
     """The words that were compared with names, breeds and descriptions."""
@@ -119,7 +118,7 @@ _REQUEST = msgspec.json.Decoder(SearchRequest)
 
 class _Answered(NamedTuple):
     answered: AnimalsFound
-    found: SearchResult
+    found: SearchedAnimals
 
 
 def _with_details(endpoint: Endpoint) -> Endpoint:
@@ -154,8 +153,7 @@ async def post_searches(request: Request) -> Any:
     continues = _read_cursor(given.cursor)
     address = await prepare(request, given, continues, detailed=is_full)
     individuals = await individuals_for(request, address, Purpose.RECOMMENDING)
-    searching: Searching = request.app.state.wings["search"]
-    search = partial(_search, services, individuals, searching, given, continues, is_full)
+    search = partial(_search, services, individuals, given, continues, is_full)
     found = await answer_in_lane(request, DATASET_GROUP, given, search)
     return _answer(found, continues, is_full)
 
@@ -169,7 +167,6 @@ def _read_cursor(cursor: str | None) -> tuple[str, ...]:
 def _search(
     services: Services,
     individuals: Individuals,
-    searching: Searching,
     given: SearchRequest,
     continues: tuple[str, ...],
     explain: bool,
@@ -177,14 +174,16 @@ def _search(
     refuse_of_animals(given, "metadata_columns")
     query = read_query(services, given, DATASET_GROUP, explain=explain)
     query = replace(query, limit=given.limit, continues=continues)
-    made: list[SearchResult] = []
+    searching: AnimalSearches | None = individuals.searches
+    assert searching is not None, "this wing is here"
+    made: list[SearchedAnimals] = []
 
     def answer(query: Query) -> AnimalsAnswer:
-        found, what = searching.search(
+        what = searching.find(
             individuals, query, given.query, given.without, as_written=given.as_written
         )
         made.append(what)
-        return found
+        return individuals.recommend(replace(query, search=what))
 
     return _Answered(find(services, individuals, query, given.include, answer), made[0])
 
@@ -204,12 +203,12 @@ def _answer(found: _Answered, continues: tuple[str, ...], is_full: bool) -> Sear
     made: Any = DetailedSearchAnswer if is_full else SearchAnswer
     searched: Searched = made(
         recommendation_id=answer.recommendation_id,
-        rules=[Reading.of(one) for one in what.rules],
-        understood=[Reading.of(one) for one in what.wish.evidence],
-        rest=what.wish.rest,
+        rules=_readings(what.rules),
+        understood=_readings(what.understood),
+        rest=what.rest,
         total=what.total,
-        nearest=Nearest([Reading.of(one) for one in what.given_up]) if what.given_up else UNSET,
-        did_you_mean=what.wish.suggestion or UNSET,
+        nearest=Nearest(_readings(what.given_up)) if what.given_up else UNSET,
+        did_you_mean=what.suggestion or UNSET,
         cursor=_BETWEEN.join(ids) if animals else UNSET,
         animals=animals,
     )

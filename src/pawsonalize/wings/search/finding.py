@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.animal_words import Vocabulary, words_in
 from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.breeds import UNKNOWN_BREED
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.wishes import Rule, Wish, read_wish
-from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.pages import SearchRecord
 from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.searches import Reading
 from pawsonalize.engine.serving.context import Query, Relevance
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.search.index import AnimalIndex, Floats, Verdicts
@@ -38,23 +39,57 @@ _WORDS_OF_EVIDENCE, _MEANING_OF_EVIDENCE = 0.2, 0.1  # where nothing else was wr
 _UNKNOWN = 0.3  # of evidence that fits, where a record does not say
 _FAR = 0.4  # of the meaning of a text that is found by it alone
 _REASON_WORDS = 2
+_BREEDS = 40
+_TRAITS = ("calm", "cuddly", "good with kids", "good with cats", "good with dogs", "house-trained")
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Animals that a search found; implements `engine.serving.context.Search`."""
+    """Animals that a search found; see `engine.serving.animals.searches`."""
 
     wish: Wish
-    rules: tuple[Rule, ...]
+    kept: tuple[Rule, ...]
     """Rules that hold: those of the wish that were neither switched off nor given up."""
-    without: frozenset[str]
-    given_up: tuple[Rule, ...]
+    gone: tuple[Rule, ...]
     total: int
+    is_unsure: bool
     puts: NDArray[np.int64]
     of: AvailableAnimals
     found: NDArray[np.bool_]
     scores: Floats
     record: str | None = None
+
+    @property
+    def rules(self) -> list[Reading]:
+        """Rules that hold."""
+        return list(map(reading, self.kept))
+
+    @property
+    def understood(self) -> list[Reading]:
+        """Evidence, which excludes nobody."""
+        return list(map(reading, self.wish.evidence))
+
+    @property
+    def given_up(self) -> list[Reading]:
+        """Rules that were given up, as nobody fits all."""
+        return list(map(reading, self.gone))
+
+    @property
+    def rest(self) -> str:
+        """The words that were compared with names and descriptions."""
+        return self.wish.rest
+
+    @property
+    def suggestion(self) -> str | None:
+        """The words without typing errors, if there were any."""
+        return self.wish.suggestion
+
+    def ids(self) -> list[str]:
+        """The animals that were found, best first."""
+        slots = np.flatnonzero(self.found)
+        with self.of.lock:
+            best = slots[np.lexsort((self.of.rank[slots], -self.scores[slots]))]
+            return [one for slot in best.tolist() if (one := self.of.ids[slot])]
 
     def relevance(self, available: AvailableAnimals) -> Relevance:
         """By slot; an animal that changed since is not found, as nobody knows if it still fits."""
@@ -112,9 +147,9 @@ class IndexVocabulary(Vocabulary):
             return stem(word) in self._index.facts or stem(word) in self._index.stories
 
 
-def rule_id(rule: Rule) -> str:
-    """The id of a rule, which stays the same in another search with the same words."""
-    return f"{rule.name}:{rule.words.casefold()}"
+def reading(rule: Rule) -> Reading:
+    """A rule as a chip shows it."""
+    return Reading(f"{rule.name}:{rule.words.casefold()}", rule.label or rule.words, rule.words)
 
 
 @dataclass(eq=False)
@@ -138,19 +173,6 @@ class Searching:
         index.follow(at)
         return index
 
-    def search(
-        self,
-        individuals: Individuals,
-        query: Query,
-        text: str,
-        without: Collection[str] = (),
-        *,
-        as_written: bool = False,
-    ) -> tuple[AnimalsAnswer, SearchResult]:
-        """Answer a query with the animals that a text finds; its eligibility must be complete."""
-        found = self.find(individuals, query, text, without, as_written=as_written)
-        return individuals.recommend(replace(query, search=found)), found
-
     def find(
         self,
         individuals: Individuals,
@@ -168,8 +190,10 @@ class Searching:
         )
         if not (wish.rules or wish.evidence or wish.rest):  # `Mia` is no name to any lexicon
             wish = replace(wish, rest=text)
-        rules = tuple(one for one in wish.rules if rule_id(one) not in without)
-        wish = replace(wish, evidence=tuple(o for o in wish.evidence if rule_id(o) not in without))
+        rules = tuple(one for one in wish.rules if reading(one).id not in without)
+        wish = replace(
+            wish, evidence=tuple(o for o in wish.evidence if reading(o).id not in without)
+        )
         meaning = self.meanings.vector(wish.gist) if self.meanings and wish.gist else None
         with index.lock:
             puts = index.puts.copy()
@@ -187,10 +211,18 @@ class Searching:
             if wish.rest:
                 found &= _has_any(wish, words, near)
             total = int(together(available, found, scores).found[led].sum())
-        made = SearchResult(
-            wish, kept, frozenset(without), given_up, total, puts, available, found, scores
-        )
+            unsure = any(bool((verdicts[one][led][found[led]] == 0).any()) for one in kept)
+        made = SearchResult(wish, kept, given_up, total, unsure, puts, available, found, scores)
         return replace(made, record=_record(text, made)) if self.is_logged else made
+
+    def suggestions(self, individuals: Individuals, now: int) -> list[str]:
+        """The breeds of the available animals, the most frequent first, and some traits."""
+        available = individuals.available.of(now, now)
+        with available.lock:
+            counts = np.bincount(available.column("breed", available.order))
+            names = [available.codes["breed"].names[code] for code in np.argsort(-counts)]
+        breeds = [one.replace("_", " ") for one in names[:_BREEDS] if one != UNKNOWN_BREED]
+        return [*breeds, *_TRAITS]
 
 
 def _by_rules(
@@ -253,11 +285,11 @@ def _has_any(wish: Wish, words: Floats, near: Floats | None) -> NDArray[np.bool_
 
 def _record(text: str, found: SearchResult) -> str:
     wanted: dict[str, Any] = {}
-    for rule in found.rules:
+    for rule in found.kept:
         if not rule.negated and rule.name in _PREFERRED:
             wanted[rule.name] = tuple(sorted(rule.values))
         elif rule.name in _HOUSEHOLD and "yes" in rule.values and not rule.negated:
             wanted[rule.name] = True
-    given_up = tuple(one.words for one in found.given_up)
+    given_up = tuple(one.words for one in found.gone)
     record = SearchRecord(text, Preferences(**wanted), found.total, given_up)
     return msgspec.json.encode(record).decode()

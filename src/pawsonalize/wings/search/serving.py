@@ -16,18 +16,19 @@ _SECONDS = 0.5
 _PARTS = 10  # at a time, so that a server that ends waits for half a second at most
 
 
-def started(settings: Settings, adapters: Adapters, _services: Services) -> Searching:
+def searches(settings: Settings, adapters: Adapters) -> Searching:
     """The searches of this process."""
     meanings = DescriptionMeanings.of(settings, adapters.animals)
     return Searching(adapters.animals, meanings, settings.part(SearchSettings).search_log)
 
 
 def tasks(
-    settings: Settings, _adapters: Adapters, services: Services, searching: Searching
+    settings: Settings, _adapters: Adapters, services: Services, _shared: None
 ) -> Iterator[Task]:
     """Yield the work that keeps the index current, so that hardly any search has to read."""
     if settings.has_role(SERVE):
-        watch = services.individuals.available
+        watch, searching = services.individuals.available, services.individuals.searches
+        assert isinstance(searching, Searching)
 
         def follow() -> None:
             now = clock.now()

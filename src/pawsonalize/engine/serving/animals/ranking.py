@@ -32,6 +32,7 @@ from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeigh
 from pawsonalize.engine.serving.animals.choosing import CachedTables, Derived, choose
 from pawsonalize.engine.serving.animals.eligibility import kilometres, place_of
 from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
+from pawsonalize.engine.serving.animals.searches import AnimalSearches
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.engine.serving.context import (
@@ -75,6 +76,8 @@ class Individuals:
     open_pages: OpenPages
     asks: Callable[[Weighing, Slots, Query], bool] = never
     """True if a board is worth its place beside a page of these animals."""
+    searches: AnimalSearches | None = None
+    """None where no wing searches."""
 
     def __post_init__(self) -> None:
         self._derived = CachedTables()

@@ -1,0 +1,73 @@
+"""Searches in words, as pages and alerts see them; a wing reads and answers them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pawsonalize.engine.serving.context import Query, Search
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.serving.animals.ranking import Individuals
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One thing that was understood, as a chip shows it."""
+
+    id: str
+    """Stays the same for the same words; switches it off."""
+    label: str
+    words: str
+
+
+class SearchedAnimals(Search, Protocol):
+    """Animals that a search found, and how its words were understood."""
+
+    @property
+    def rules(self) -> Sequence[Reading]:
+        """Rules that hold."""
+
+    @property
+    def understood(self) -> Sequence[Reading]:
+        """Evidence, which excludes nobody."""
+
+    @property
+    def given_up(self) -> Sequence[Reading]:
+        """Rules that were given up, as nobody fits all."""
+
+    @property
+    def rest(self) -> str:
+        """The words that were compared with names and descriptions."""
+
+    @property
+    def suggestion(self) -> str | None:
+        """The words without typing errors, if there were any; these were searched for."""
+
+    @property
+    def total(self) -> int:
+        """Number of places that are found by the rules of the query too."""
+
+    @property
+    def is_unsure(self) -> bool:
+        """True if for some of them nobody knows if they fit a rule."""
+
+    def ids(self) -> list[str]:
+        """The animals that were found, best first, whatever the rules of the query say."""
+
+
+class AnimalSearches(Protocol):
+    """Searches the available animals by words."""
+
+    def find(
+        self,
+        individuals: "Individuals",
+        query: Query,
+        text: str,
+        without: Collection[str] = (),
+        *,
+        as_written: bool = False,
+    ) -> SearchedAnimals:
+        """Find animals by a text, without the readings of these ids."""
+
+    def suggestions(self, individuals: "Individuals", now: int) -> list[str]:
+        """Words to search for, the most useful first."""
