@@ -19,6 +19,7 @@ from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import ALERT
+from pawsonalize.wings.alerts import channels_of
 from pawsonalize.wings.alerts.composition import Alerts
 from pawsonalize.wings.alerts.searches import SearchRules
 from tests.service_data import client_of, make_service
@@ -218,9 +219,15 @@ def test_who_saved_a_search_is_told_of_new_animals_that_fit_and_of_no_others(
     }
     forms = [{**listed, "id": one, **more} for one, more in new.items()]
     assert client.put("/v1/animals", json=forms).json()["rejected"] == []
+    put_user(client, "saver", KIDS="yes", ALERTS="no")
+    alerts.daily.send_once(now - DAY)
+    assert sent(settings) == []
+    alerts.save("saver", "species=2&size-1=on&home=yes&dogs=yes", now)
     alerts.daily.send_once(now)
     assert sent(settings) == [("saver", "fits")]
-    assert news_of(settings)[0].details["search"] == "species=2&size-1=on&home=yes&dogs=yes"
+    details = news_of(settings)[0].details
+    assert details["search"] == "species=2&size-1=on&home=yes&dogs=yes"
+    assert "nobody knows yet whether it likes dogs" in details["reasons"]
     alerts.book.remove("saver")
     client.put("/v1/animals", json=[{**listed, "id": "fits too"}])
     alerts.daily.send_once(now + 8 * DAY)
@@ -331,3 +338,14 @@ def test_a_user_has_few_saved_searches_each_once(client: TestClient) -> None:
     assert book.searches(9, "dog 0")[0].search == "q=word 4"
     book.remove("dog 0", "q=word 4")
     assert len(book.searches(9, "dog 0")) == 4
+
+
+def test_e_mail_takes_alerts_in_the_demo_alone(tmp_path: Path) -> None:
+    mail = {
+        "notify_email_to": "me@shelter.example",
+        "notify_email_from": "pets@shelter.example",
+        "notify_smtp_url": "smtp://localhost",
+    }
+    for is_demo in (True, False):
+        settings = Settings.of(data_dir=tmp_path, demo_site=is_demo, **{**ON, **mail})
+        assert channels_of(settings) == (("webhook", "email") if is_demo else ("webhook",))

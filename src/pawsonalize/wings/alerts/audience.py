@@ -6,16 +6,18 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import events, users
 
-CONSENT, YES, NO = "ALERTS", "yes", "no"
-"""The attribute of a user that says so; any other value, or none, is a no."""
+CONSENT = "ALERTS"
+"""The attribute of a user that says whether they may be told of animals."""
+YES, SEARCHES, NO = "yes", "searches", "no"
+"""Of any animal; for saved searches alone, as without the attribute; of none at all."""
 
 
-def has_consented() -> ColumnElement[bool]:
-    """True if the row of `users` is of the default dataset group and holds a consent."""
+def has_word(word: str) -> ColumnElement[bool]:
+    """True if the row of `users` is of the default dataset group and holds this word."""
     # Attributes are stored as JSON without spaces, and a quote inside a value would be escaped. No
     # LIKE: SQLite's would take YES as well.
     stored = users.c.attributes
-    without = func.replace(stored, f'"{CONSENT}":"{YES}"', "")
+    without = func.replace(stored, f'"{CONSENT}":"{word}"', "")
     return (users.c.dataset_group == DEFAULT_DATASET_GROUP) & (without != stored)
 
 
@@ -32,10 +34,10 @@ class Audience(TableAccess):
         order = (func.coalesce(active, 0).desc(), users.c.user_id)
         return [
             *self._scalars(
-                select(users.c.user_id).where(has_consented()).order_by(*order).limit(limit)
+                select(users.c.user_id).where(has_word(YES)).order_by(*order).limit(limit)
             )
         ]
 
     def count(self) -> int:
         """Count all with a consent."""
-        return int(self._scalar(select(func.count()).select_from(users).where(has_consented())))
+        return int(self._scalar(select(func.count()).select_from(users).where(has_word(YES))))

@@ -27,7 +27,7 @@ from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import agreements, users, work
 from pawsonalize.storage.work import OPEN, Delivery, Work, work_of
 from pawsonalize.wings.alerts import AlertSettings
-from pawsonalize.wings.alerts.audience import has_consented
+from pawsonalize.wings.alerts.audience import NO, YES, has_word
 from pawsonalize.wings.alerts.messages import Alert, news_id
 
 ALERT, SEARCH, SENT = "alert", "saved-search", "sent"
@@ -86,20 +86,23 @@ class AlertBook(TableAccess):
         return bool(is_new)
 
     def _may_be_sent(self, connection: Connection, alert: Alert, now: int) -> bool:
-        """True if the visitor wishes it still, and both bounds leave room."""
-        if alert.search is None:
-            wish = select(users.c.user_id).where(has_consented(), users.c.user_id == alert.user_id)
-        else:
-            wish = select(_ROW.name).where(_ROW.name == _name_of(alert.user_id, alert.search))
-        lately = _count_lately(now)
+        """True if the visitor wishes it still, and the bounds leave room.
+
+        Whoever saved a search is told, however many others are told of the same animal.
+        """
+        lately, bounds = _count_lately(now), self._settings
         of_user = lately.where(_begins(_prefix(ALERT, alert.user_id)))
+        if (connection.scalar(of_user) or 0) >= bounds.alerts_per_visitor_week:
+            return False
+        mine = select(users.c.user_id).where(users.c.user_id == alert.user_id)
+        if alert.search is not None:
+            saved = select(_ROW.name).where(_ROW.name == _name_of(alert.user_id, alert.search))
+            refused = connection.scalar(mine.where(has_word(NO))) is not None
+            return not refused and connection.scalar(saved) is not None
         of_animal = lately.where(_ROW.queue == alert.animal_id)
-        own = self._settings
-        return (
-            connection.scalar(wish) is not None
-            and (connection.scalar(of_user) or 0) < own.alerts_per_visitor_week
-            and (connection.scalar(of_animal) or 0) < own.alerts_per_animal
-        )
+        if (connection.scalar(of_animal) or 0) >= bounds.alerts_per_animal:
+            return False
+        return connection.scalar(mine.where(has_word(YES))) is not None
 
     def _deliver(self, connection: Connection, news: Notification) -> None:
         rows = [asdict(work_of(Delivery(news, one))) for one in self._channels]

@@ -15,7 +15,7 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.work import Turns
 from pawsonalize.wings.alerts import AlertSettings, channels_of
-from pawsonalize.wings.alerts.audience import CONSENT, NO, YES, Audience
+from pawsonalize.wings.alerts.audience import CONSENT, NO, SEARCHES, YES, Audience
 from pawsonalize.wings.alerts.book import AlertBook
 from pawsonalize.wings.alerts.daily import WORK, DailyAlerts
 from pawsonalize.wings.alerts.matching import Matching
@@ -39,6 +39,13 @@ class Alerts:
     def consent(self, user_id: str) -> None:
         """Note that the user wishes to be told."""
         self.catalogue.set_attributes(user_id, {CONSENT: YES})
+
+    def save(self, user_id: str, search: str, now: int) -> None:
+        """Tell the user of new animals that fit a search, also if that was stopped before."""
+        self.book.save(user_id, search, now)
+        user = self.catalogue.user(user_id)
+        if user is not None and user.attributes.get(CONSENT) == NO:
+            self.catalogue.set_attributes(user_id, {CONSENT: SEARCHES})
 
     def stop(self, user_id: str, now: int) -> None:
         """Tell the user of no animal any more, and the site that it is so."""

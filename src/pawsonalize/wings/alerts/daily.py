@@ -66,6 +66,8 @@ class DailyAlerts:
             return
         room = self.book.room(now)
         searches = self.book.searches(MOST_SAVED)
+        if len(searches) == MOST_SAVED:
+            log.warning("only the newest saved searches were answered", answered=MOST_SAVED)
         for_searches = sum(self._answer(one, room, now) for one in searches)
         in_need = self._send_for_animals(room, now)
         self.turns.put(WORK, DEFAULT_DATASET_GROUP, day)
@@ -89,7 +91,7 @@ class DailyAlerts:
         for place in np.argsort(-outlook.chances, kind="stable").tolist():
             if np.isnan(outlook.chances[place]) or room.of_user(saved.user_id) <= 0:
                 break
-            if ids[place] not in known and room.of_animal(ids[place]) > 0:
+            if ids[place] not in known:
                 written += self._write(outlook, ids[place], place, 1.0, room, now, saved.search)
         return written
 
@@ -129,10 +131,8 @@ class DailyAlerts:
                 if room.of_user(one.user_id) > 0 and animal_id not in known[one.user_id]
             )
             some = list(islice(free, max(0, room.of_animal(animal_id)) * _CANDIDATES))
-            gains, seed = (
-                np.array([one.surplus[place] for one in some]),
-                f"{now // DAY} {animal_id}",
-            )
+            gains = np.array([one.surplus[place] for one in some])
+            seed = f"{now // DAY} {animal_id}"
             for row, chance in drawn(gains, room.of_animal(animal_id), seed):
                 written += self._write(some[row], animal_id, place, chance, room, now)
         return written

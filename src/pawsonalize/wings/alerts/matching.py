@@ -44,6 +44,7 @@ class Outlook:
     user_id: str
     chances: Floats
     others: Floats  # the mean chance of the best places without the animal
+    rules: Eligibility = ANYBODY  # beside those of the stored profile
 
     @property
     def surplus(self) -> Floats:
@@ -129,7 +130,7 @@ class Matching:
         others = np.full(len(slots), _mean(own))
         for place, slot in enumerate(page.tolist()):
             others[slots == slot] = _mean(np.delete(own, place))
-        return Outlook(user_id, chances, others)
+        return Outlook(user_id, chances, others, rules)
 
     def knows(self, user_id: str, animals: Sequence[str], now: int) -> bool:
         """True if the user did something with one of these animals: nobody need tell them."""
@@ -138,7 +139,7 @@ class Matching:
 
     def match(self, outlook: Outlook, animal_id: str, place: int, now: int) -> Match | None:
         """The match with its reasons; None if the animal may not be shown any more."""
-        query = replace(self._query(outlook.user_id, now, ANYBODY), explain=True)
+        query = replace(self._query(outlook.user_id, now, outlook.rules), explain=True)
         # On a page of animals that are all loved alike, nothing sets one apart.
         together = dict.fromkeys([animal_id, *self._some_animals(now)], 0)
         answer, _ = self.individuals.rank_found(together, query)

@@ -102,7 +102,7 @@ def _save(alerts: Alerts, user_id: str, fields: Fields) -> None:
     rules = SearchRules.of(fields.get("search", ""))
     if not (search := as_search(rules.choices, rules.answers)):
         raise InvalidInput("there is no search to save: choose something first", field="search")
-    alerts.book.save(user_id, search, alerts.now())
+    alerts.save(user_id, search, alerts.now())
 
 
 def _remove(alerts: Alerts, user_id: str, fields: Fields) -> None:

@@ -1,0 +1,66 @@
+"""A visitor saves a search in a real browser, sees it on the own page, and stops by a link."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+from starlette.applications import Starlette
+
+from pawsonalize.app.asgi import build_app
+from tests.adoption_site import serving
+from tests.browser.test_accessibility import broken_rules
+from tests.service_data import client_of, make_service
+from tests.unit.alerts.conftest import fill
+from tests.unit.alerts.test_daily import ON
+
+WORDS = "dogs, for a home with children"
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Starlette:
+    folder: Path = tmp_path_factory.mktemp("alerts")
+    settings = make_service(folder, train=False, demo_site=True, **{**ON, "site": False})
+    with client_of(build_app(settings)) as client:
+        fill(client)
+    return build_app(settings)
+
+
+@pytest.fixture(scope="module")
+def address(app: Starlette) -> Iterator[str]:
+    with serving(app) as address:
+        yield address
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1440)])
+def test_a_search_is_saved_listed_and_stopped_and_no_page_breaks_a_rule_of_wcag(
+    browser: Browser, app: Starlette, address: str, scheme: Any, width: int
+) -> None:
+    context = browser.new_context(
+        base_url=address,
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        viewport={"width": width, "height": 9_000},
+    )
+    page, broken = context.new_page(), {}
+    page.goto("/?species=2&home=yes&kids=yes")
+    broken["nobody"] = broken_rules(page)
+    page.get_by_label("Try it as").fill(scheme)
+    page.get_by_role("button", name="Go on").click()
+    page.goto("/?species=2&home=yes&kids=yes")
+    broken["an offer"] = broken_rules(page)
+    page.get_by_role("button", name="Tell me when somebody like this comes").click()
+    page.get_by_role("link", name=WORDS).wait_for()
+    broken["a search"] = broken_rules(page)
+    page.goto("/console/animals/matches?animalId=dog-Pug-0")
+    broken["matches"] = broken_rules(page)
+    alerts = app.state.wings["alerts"]
+    page.goto(alerts.messages.stop_url(scheme).replace("http://127.0.0.1:8080", address))
+    broken["a link"] = broken_rules(page)
+    page.get_by_role("button", name="Stop alerts").click()
+    page.get_by_role("heading", name="Alerts are stopped").wait_for()
+    broken["the end"] = broken_rules(page)
+    assert alerts.book.searches(9, scheme) == []
+    context.close()
+    assert not any(broken.values()), broken
