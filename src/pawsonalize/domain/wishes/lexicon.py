@@ -18,7 +18,7 @@ from typing import NamedTuple
 from pawsonalize.domain import attributes
 from pawsonalize.domain.animal_words import singulars
 from pawsonalize.domain.breed_spelling import DECORATIONS, plain_letters
-from pawsonalize.domain.breeds import breeds_named
+from pawsonalize.domain.breeds import BREED_WORDS, breeds_named
 
 Meanings = frozenset[tuple[str, str]]
 _LANGUAGES = ("english", "spanish", "german", "french", "portuguese", "italian", "dutch")
@@ -29,6 +29,7 @@ _TOKEN = re.compile(
 )
 _RANGE = re.compile(r"[\d\s]-\s*\d")
 _COMMON = frozenset({("common", "words")})
+_PLAIN = frozenset({"function", "common"})
 _FEWEST_LETTERS = 4  # of a mended word
 _SHORTENED = frozenset({"max", "min", "ca", "approx", "yr", "yrs", "mo"})  # with a full stop
 _LONGEST_BREED = 4  # words
@@ -115,9 +116,15 @@ def language_of(words: Iterable[Word]) -> str:
 
 @cache
 def mended_words(language: str) -> frozenset[str]:
-    """The words to which typing errors are mended: those that have a meaning alone."""
-    alone = {phrase for phrase in lexicon(language) if " " not in phrase}
-    return frozenset(one for one in alone if len(one) >= _FEWEST_LETTERS)
+    """The words to which typing errors are mended: breeds, and what has a meaning alone."""
+    alone = {
+        phrase
+        for phrase, meanings in lexicon(language).items()
+        if " " not in phrase and not all(part in _PLAIN for part, _ in meanings)
+    }
+    return frozenset(one for one in alone if len(one) >= _FEWEST_LETTERS) | frozenset(
+        one for one in BREED_WORDS if len(one) > _FEWEST_LETTERS
+    )
 
 
 @cache

@@ -86,9 +86,12 @@ def _mend(text: str, vocabulary: Vocabulary) -> str | None:
         word = phrase.text
         if phrase.meanings or not word.isalpha() or vocabulary.has(word):
             continue
-        better = vocabulary.mend(word, known) or ""
-        is_long = len(word) > _SHORT or len(better) > len(word)
-        if better and is_long and {better[0], better[1]} & {word[0]}:
+        # Hardly anybody errs in the first letter, unless it changes places with the second.
+        alike = {one for one in known if one[0] == word[0] or one[1::-1] == word[:2]}
+        better = vocabulary.mend(word, frozenset(alike)) or ""
+        is_alike = better in alike or better[:1] == word[0]
+        is_likely = len(word) > _SHORT or len(better) > len(word) or better[-1:] == word[-1]
+        if is_alike and is_likely:
             parts += [text[end : phrase.start], better]
             end = phrase.end
     return "".join([*parts, text[end:]]) if parts else None
@@ -176,6 +179,8 @@ class _Reading:
         members = phrase.values("member")
         if not members:
             return self.mode == "have" and bool(phrase.values("breed")) and not self._member(place)
+        if any(one.does("gone") for one in self.phrases[place + 1 : place + 3]):
+            return False  # `our dog died`: another one is wanted
         is_child = "kids" in members and not phrase.values("age")
         return is_child or bool(self.mode) or self._is_at_home(place)
 
@@ -334,13 +339,17 @@ class _Reading:
     def _add_place(self, place: int, start: int, end: int) -> int:
         first, last = self.phrases[start], self.phrases[end - 1]
         name = plain_letters(self.text[first.start : last.end])
-        words = self.text[self.phrases[place].start : last.end]
+        begun = self.phrases[place].start
+        if self.negated and self.begun is not None:
+            begun = self.begun
+        words = self.text[begun : last.end]
         if self.rules and self.rules[-1].name == "place" and not self.rules[-1].values:
             bound = self.rules.pop()  # `within 20 km of San José`
             words = f"{bound.words} {words}"
             rule = replace(bound, values=frozenset({name}), words=words)
         else:
-            rule = Rule("place", frozenset({name}), words=words, at=self.at)
+            rule = Rule("place", frozenset({name}), self.negated, words, at=self.at)
+        self.negated = False
         self.rules.append(rule)
         return end - place
 

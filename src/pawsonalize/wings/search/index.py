@@ -14,6 +14,7 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.wishes import Rule, traits_in
 from pawsonalize.domain.wishes.rules import FACTS
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
+from pawsonalize.engine.serving.animals.eligibility import NOWHERE
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.search.meaning import SIZE, Singles, digest_of
 from pawsonalize.wings.search.words import WordIndex, stem, stems
@@ -21,6 +22,7 @@ from pawsonalize.wings.search.words import WordIndex, stem, stems
 Floats = NDArray[np.float64]
 Verdicts = NDArray[np.int8]  # 1 fits, 0 nobody knows, -1 contradicts
 _VERDICTS = {True: 1, None: 0, False: -1}
+_NEAR_KM = 50.0  # of a place, if a search says no distance
 _RULES_KEPT = 256
 _DESCRIBED = 0.7  # of a name's weight, in a description
 _FARTHEST = 4.0  # standard deviations; hardly any text is nearer
@@ -85,7 +87,6 @@ class AnimalIndex:
         self._columns: dict[str, _Column] = {}
         self._untold: dict[int, Animal] = {}
         self._reading = Lock()
-        self.places: frozenset[str] = frozenset()
 
     def follow(self, now: int) -> None:
         """Read what changed. While another search does, the index stays as it is."""
@@ -229,7 +230,30 @@ class AnimalIndex:
             for word in rule.values:
                 found[self.stories.slots(stem(word))] = -1 if rule.negated else 1
             return found
-        return self._column(rule.name).judge(rule, len(self.puts))
+        found = self._column(rule.name).judge(rule, len(self.puts))
+        return self._by_distance(rule, found) if rule.name == "place" else found
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Names of places that shelters have, and their postcodes."""
+        return frozenset[str]().union(*self._column("place").codes)  # type: ignore[arg-type]
+
+    def _by_distance(self, rule: Rule, found: Verdicts) -> Verdicts:
+        """The verdicts on a place, in which is near what lies near the shelters of that name."""
+        with self.available.lock:
+            codes = self.available.column("place", slice(len(found)))
+            there = codes[(found[: len(codes)] != 0) & (codes != NOWHERE)]
+            if len(there):
+                here = self.available.places.point(int(np.bincount(there).argmax()))
+            else:
+                here = self.available.place_of_postcode(min(rule.values, default=""))
+            if here is None:
+                return found
+            far = self.available.places.kilometres(here)[codes]
+        near = far <= (rule.most or _NEAR_KM)
+        judged = found.copy()
+        judged[: len(codes)][~np.isnan(far)] = np.where(near != rule.negated, 1, -1)[~np.isnan(far)]
+        return judged
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from pawsonalize.engine.serving.animals.eligibility import (
     Take,
     judge,
     place_of,
+    postcode_key,
 )
 from pawsonalize.engine.serving.animals.factors import colour_of
 
@@ -151,6 +152,10 @@ class AvailableAnimals:
             return near
 
         return column
+
+    def place_of_postcode(self, postcode: str) -> Place | None:
+        """The place of a postcode of the installation's table; None if it has none."""
+        return self._postcodes.get(postcode_key(postcode))
 
     def judge(self, rules: Eligibility, slots: Chosen) -> EligibilityVerdict:
         """The verdict on those animals; a bonded unit has the worst of its animals' answers."""

@@ -109,6 +109,10 @@ class Places:
             self._points.append((place.latitude, place.longitude))
         return code
 
+    def point(self, code: int) -> Place | None:
+        """The place of a code; None of NOWHERE."""
+        return None if code == NOWHERE else Place(*self._points[code])
+
     def kilometres(self, here: Place) -> Floats:
         """Return the distance of each place by code; NaN for NOWHERE. The last answer is kept."""
         if self._last is None or self._last[0] != here or len(self._last[1]) < len(self._points):
