@@ -1,10 +1,10 @@
 """Pawsonalize's own recipe in the next-item benchmark, and parts of it as ablations."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
+from msgspec.structs import fields, replace
 from numpy.typing import NDArray
 
 from benchmarks.child import Missing

@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
@@ -53,7 +54,7 @@ def _without(world: World, new: int) -> World:
     """The world before its newest events."""
     kept = np.arange(len(world.events) - new)
     events = replace(world.events, columns=world.events.columns[kept])
-    return replace(world, events=events)
+    return msgspec.structs.replace(world, events=events)
 
 
 def trained(folder: Path) -> dict[str, float]:

@@ -4,11 +4,11 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import uvicorn
+from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from pawsonalize import clock

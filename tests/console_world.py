@@ -1,11 +1,11 @@
 """A service whose console has something to say: a week of nights, and a model that stayed back."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened

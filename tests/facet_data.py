@@ -1,9 +1,9 @@
 """Visitors whose device says which species they choose, for tests of facets."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.data import Facet, Facets, TrainingData

@@ -1,7 +1,8 @@
 """Pages of animals, as answers are kept."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
 from tests.event_data import T0

@@ -1,7 +1,6 @@
 """What every recipe promises, as tests: subclass `RecipeChecks` and name the recipe."""
 
 import json
-from dataclasses import asdict, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict, fields, replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
+import msgspec
 import numpy as np
 
 from benchmarks.markets.draw import Drawn, Ints
@@ -92,7 +93,9 @@ class Ours:
         """The board that the service gives, where its answer says that one is worth its place."""
         query = self._asked(ask, ask.at - 2 * SECOND, self.drawn.market.page)
         unseen = self.engine.individuals.with_runtime(self.engine.runtime, is_seen=False)
-        if not unseen.recommend(replace(query, recommendation_id=f"s{ask.session.number}")).asks:
+        if not unseen.recommend(
+            msgspec.structs.replace(query, recommendation_id=f"s{ask.session.number}")
+        ).asks:
             return np.empty(0, np.int64)
         answer = give_board(self.engine.individuals, query, size)
         self._board = answer.recommendation_id
@@ -151,9 +154,12 @@ class Ours:
         """The newest page as it would be if nothing was explored; nobody is shown it."""
         assert self._query is not None, "no page was asked for yet"
         served = self.engine.runtime.served
-        fixed = Fixed(replace(served, settings=replace(served.settings, exploration_weight=0.0)))
+        settings = msgspec.structs.replace(served.settings, exploration_weight=0.0)
+        fixed = Fixed(replace(served, settings=settings))
         runtime = Runtime(Filtering(self.adapters.log, self.adapters.catalogue), fixed, None)
-        query = replace(self._query, recommendation_id=self._answer)  # draws no new one
+        query = msgspec.structs.replace(
+            self._query, recommendation_id=self._answer
+        )  # draws no new one
         answer = self.engine.individuals.with_runtime(runtime, is_seen=False).recommend(query)
         return np.array([self._at[place.animal_ids[0]] for place in answer.places], np.int64)
 

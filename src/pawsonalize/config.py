@@ -7,7 +7,6 @@ warning, and both name the setting that was probably meant.
 import difflib
 import re
 from collections.abc import Collection, Hashable, Mapping, MutableMapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -46,8 +45,7 @@ _OF_AWS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """Values and sources of settings by name, and the config file that was read, if any.
 
     `warnings` and `notes` are of mistakes and of what has a meaning elsewhere.

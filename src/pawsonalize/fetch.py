@@ -7,7 +7,6 @@ message has more of an address than host and path, since the rest may be a passw
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPMessage
 from typing import IO, Any
@@ -24,6 +23,8 @@ from urllib.request import (
     Request,
 )
 
+import msgspec
+
 from pawsonalize.domain.errors import InvalidInput, NotFetched
 from pawsonalize.domain.times import SECOND
 
@@ -34,16 +35,14 @@ _CHUNK = 1 << 16
 _NOT_MODIFIED = 304
 
 
-@dataclass(frozen=True, slots=True)
-class Validators:
+class Validators(msgspec.Struct, frozen=True):
     """The version of an answer. Sent with the next request, it asks for a newer one only."""
 
     etag: str = ""
     modified: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(msgspec.Struct, frozen=True):
     """An answer."""
 
     content: bytes
@@ -54,8 +53,7 @@ class Fetched:
     """When the content last changed, in milliseconds, if the server says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Limits for one fetch: bytes of the body, seconds of silence, seconds of the answer."""
 
     size: int = MAX_BYTES
@@ -63,11 +61,15 @@ class Limits:
     total: float = TOTAL_SECONDS
 
 
+_UNKNOWN = Validators()
+_LIMITS = Limits()
+
+
 def fetch(
     url: str,
     headers: Mapping[str, str],
-    known: Validators = Validators(),  # frozen
-    limits: Limits = Limits(),  # frozen
+    known: Validators = _UNKNOWN,
+    limits: Limits = _LIMITS,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Fetched | None:
     """Fetch an address; None if it has not changed since `known`. InvalidInput or NotFetched."""

@@ -6,7 +6,6 @@ The environment wins over the file, the file over the defaults below. `config.py
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from pawsonalize.config import PREFIX, Secret, Written, read_config, read_json, wanted
 from pawsonalize.domain.errors import InvalidInput

@@ -5,14 +5,14 @@ that when it needs it, so that `--help` loads no server and a wing that is taken
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Wing:
+
+class Wing(msgspec.Struct, frozen=True):
     """The parts that an optional capability adds to the service.
 
     A part is a reference that `load` imports: `module:NAME` inside the wing's folder, or `:NAME` in
@@ -63,7 +63,7 @@ class Wing:
     """A tuple of functions of a key: True if the wing wrote that object of the archive."""
     middleware: str = ""
     """A tuple of ASGI middleware classes."""
-    ports: dict[str, str] = field(default_factory=dict)
+    ports: dict[str, str] = msgspec.field(default_factory=dict)
     """Adapters for ports of the main house, by the port's name: functions that return None where
     the settings do not ask for them; see `offered`."""
 

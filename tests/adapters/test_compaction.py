@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact
@@ -154,7 +155,7 @@ def rewrite_without(world: ArchiveWorld, segment: Segment, offset: int) -> None:
     kept = [row for row in decode(name, world.objects.get(segment.key)) if row.offset != offset]
     data = encode(kept)
     world.objects.replace(segment.key, data)
-    world.ledger.confirm(replace(segment, rows=len(kept), sha256=digest(data)))
+    world.ledger.confirm(msgspec.structs.replace(segment, rows=len(kept), sha256=digest(data)))
 
 
 def test_what_is_erased_while_it_is_compacted_stays_erased(

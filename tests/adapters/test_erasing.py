@@ -1,12 +1,12 @@
 """Erased visitors are gone from tables and archive, and no older copy brings them back."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.upkeep import deletions_of, erasure_steps

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
@@ -155,9 +156,9 @@ def test_a_session_bound_later_is_not_yet_joined_at_an_earlier_moment(log: Event
 
 def test_history_filters_by_type_and_time(log: EventLog) -> None:
     log.append([event(f"e{n}", at=n, event_type="like" if n % 2 else "view") for n in range(6)])
-    likes = replace(PAGE, event_type="like")
+    likes = msgspec.structs.replace(PAGE, event_type="like")
     assert ids(log.history(Visitor("ann"), likes)) == ["e5", "e3", "e1"]
-    between = replace(PAGE, since=T0 + 2, until=T0 + 4)
+    between = msgspec.structs.replace(PAGE, since=T0 + 2, until=T0 + 4)
     assert ids(log.history(Visitor("ann"), between)) == ["e3", "e2"]
 
 
@@ -168,7 +169,9 @@ def test_pages_neither_skip_nor_repeat_while_events_arrive(log: EventLog) -> Non
     while page := log.history(Visitor("ann"), query):
         found += ids(page)
         log.append([event(f"new after {len(found)}", at=99)])
-        query = replace(query, before=Position(page[-1].event.sent_at, page[-1].offset))
+        query = msgspec.structs.replace(
+            query, before=Position(page[-1].event.sent_at, page[-1].offset)
+        )
     assert found == [f"e{n}" for n in reversed(range(10))]
 
 

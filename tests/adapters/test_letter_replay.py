@@ -1,10 +1,10 @@
 """Dead letters are taken in again: once, in their dataset group, and in parts where it must be."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import LoggedEvent

@@ -1,11 +1,11 @@
 """Pages of animals, what visitors did with them, and how long both are kept, on every database."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import DAY

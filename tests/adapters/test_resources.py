@@ -1,8 +1,7 @@
 """The resources table, on every database."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import ResourceRow, Resources

@@ -1,12 +1,12 @@
 """Programs on tables that a newer program has changed, and changes that older ones must not see."""
 
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from threading import Event, Thread
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from pawsonalize.domain.errors import StorageUnavailable

@@ -1,6 +1,6 @@
 """Who serves, works and consumes: told by counted beats and the watcher's own clock alone."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pawsonalize.domain.roles import CONSUME, SERVE, WORK
 from pawsonalize.storage.beats import GONE_SECONDS, Beats

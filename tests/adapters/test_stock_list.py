@@ -1,8 +1,7 @@
 """The inventory as people look through it, and the newest events, on every database."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY

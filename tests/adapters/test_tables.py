@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
@@ -188,7 +189,9 @@ def test_only_what_is_seen_counts_as_shown(database: Database) -> None:
 
 
 def answered(name: str, items: tuple[str, ...], **more: Any) -> Impression:
-    return replace(Impression(name, RECOMMENDATION, "ann", None, T0, T0, "v1", items), **more)
+    return msgspec.structs.replace(
+        Impression(name, RECOMMENDATION, "ann", None, T0, T0, "v1", items), **more
+    )
 
 
 def test_answers_of_a_time_are_read_in_pages(database: Database) -> None:
@@ -206,9 +209,9 @@ def test_archive_segments_are_planned_by_one_and_confirmed_later(database: Datab
     assert ledger.plan(plan, after=0)
     assert not ledger.plan([Segment(1, 3, 3, "c")], after=0), "somebody else was faster"
     assert ledger.planned_through() == 9
-    ledger.confirm(replace(plan[0], sha256="d1"))
+    ledger.confirm(msgspec.structs.replace(plan[0], sha256="d1"))
     assert ledger.pending() == [plan[1]]
-    assert ledger.segments() == [replace(plan[0], sha256="d1"), plan[1]]
+    assert ledger.segments() == [msgspec.structs.replace(plan[0], sha256="d1"), plan[1]]
 
 
 def test_a_bad_database_url_is_an_input_error_that_shows_a_good_one() -> None:
@@ -287,10 +290,10 @@ def test_animals_are_counted_where_they_were_shown(database: Database) -> None:
     )
     log, impressions = EventLog(database), Impressions(database)
     long = tuple((f"b{n:02}",) for n in range(30))
-    replay = replace(shown, recommendation_id="RID-2", as_of=T0 - 1)
-    ranking = replace(shown, recommendation_id="RID-3", question=ANIMAL_RANKING)
+    replay = msgspec.structs.replace(shown, recommendation_id="RID-2", as_of=T0 - 1)
+    ranking = msgspec.structs.replace(shown, recommendation_id="RID-3", question=ANIMAL_RANKING)
     impressions.append([shown, replay, ranking])
-    impressions.append([replace(shown, recommendation_id="RID-4", animal_ids=long)])
+    impressions.append([msgspec.structs.replace(shown, recommendation_id="RID-4", animal_ids=long)])
     assert impressions.get("RID-1") == shown
     reported = replace(event("e1"), impression=("a1", "2-Beagle-2-3"))
     answered = replace(event("e2"), impression=("a1",), recommendation_id="RID-1", animal_id="a2")

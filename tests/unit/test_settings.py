@@ -1,11 +1,11 @@
 """Settings reach what they set."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 import pytest
+from msgspec.structs import fields
 
 from pawsonalize.config import SOURCES, Secret
 from pawsonalize.domain.errors import InvalidInput

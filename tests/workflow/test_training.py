@@ -3,11 +3,11 @@
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from msgspec import structs
+from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.engine.training.processes import TrainingProcesses

@@ -1,8 +1,8 @@
 """Runs from their begin to their end in one process, on a few events."""
 
-import dataclasses
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
@@ -46,7 +46,7 @@ def runs_of(view: Seen) -> Runs:
 def retrain(settings: Settings, view: Seen, now: int = AS_OF) -> RunRecord:
     """A run to its end."""
     runs_of(view).begin(Trigger.COMMAND, now)
-    assert worker(dataclasses.replace(view.adapters, settings=settings), "only").work()
+    assert worker(msgspec.structs.replace(view.adapters, settings=settings), "only").work()
     return view.newest()
 
 

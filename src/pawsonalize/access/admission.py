@@ -13,14 +13,13 @@ import hmac
 import re
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
 from threading import Lock
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-import jwt
+import msgspec
 from starlette.datastructures import Headers
 
 from pawsonalize.access.limits import Rates
@@ -28,6 +27,13 @@ from pawsonalize.domain.errors import Forbidden, NotFound, Unauthenticated
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.kinds.access_keys import SITE, AccessKey, AccessKeys, Scope
 from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.late import late
+
+if TYPE_CHECKING:
+    import jwt
+else:
+    jwt = late("jwt")
+
 
 VISITOR_HEADER = "Pawsonalize-Visitor"
 ALGORITHM: Final = "HS256"
@@ -40,8 +46,7 @@ _SKEW = 60 * SECOND  # by which the clocks of two servers may differ
 _SESSION = re.compile(r"(?P<key>PAWS[A-Z0-9]{1,40})\.(?P<end>\d{1,15})\.(?P<proof>[0-9a-f]{64})")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """An admitted caller."""
 
     key_id: str | None = None  # None: anybody, where no key is required
@@ -53,8 +58,7 @@ class Caller:
     """The only dataset group that the key reaches; None: all, and the service as a whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """Parts of a request that admission reads."""
 
     headers: Headers

@@ -6,14 +6,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING
 
-from limits import RateLimitItem, RateLimitItemPerMinute, parse
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.access.slots import FairSlots
@@ -22,7 +20,15 @@ from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.group_limits import GroupLimits
+from pawsonalize.late import late
 from pawsonalize.storage.events.group_usage import DayCounts, GroupDays
+
+if TYPE_CHECKING:
+    import limits as rates
+    from limits import storage, strategies
+else:
+    rates = late("limits")
+    storage, strategies = late("limits.storage"), late("limits.strategies")
 
 _WAITING = 512  # far fewer than connections: who is refused at once makes room for others
 _HERE = 4
@@ -39,9 +45,12 @@ class _Calls:
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
-    def wait(self, rate: RateLimitItem, *caller: str) -> int:
+    @cached_property
+    def _limiter(self) -> "strategies.RateLimiter":
+        return strategies.SlidingWindowCounterRateLimiter(storage.MemoryStorage())
+
+    def wait(self, rate: "rates.RateLimitItem", *caller: str) -> int:
         """Count a call; 0 if it may be made, else the seconds until one may."""
         if self._limiter.hit(rate, *caller):
             return 0
@@ -81,14 +90,14 @@ def check_rate(given: str, field: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def _share(given: str, processes: int) -> RateLimitItem:
+def _share(given: str, processes: int) -> "rates.RateLimitItem":
     rate = _parsed(given, "rate")
     return type(rate)(max(rate.amount // processes, 1), rate.multiples)
 
 
-def _parsed(given: str, field: str) -> RateLimitItem:
+def _parsed(given: str, field: str) -> "rates.RateLimitItem":
     try:
-        return parse(given)
+        return rates.parse(given)
     except ValueError as error:
         raise errors.InvalidInput(
             f"{given!r} is no rate: write a number and second, minute, hour or day, such as"
@@ -151,14 +160,13 @@ class Lane(Enum):
     """Answers that read the whole inventory first, in a thread: few at a time."""
 
 
-@dataclass(slots=True)
-class TenantRequest:
+class TenantRequest(msgspec.Struct):
     """A request about a dataset group, while it is answered."""
 
     group: str
     _usage: Usage
     _slots: FairSlots
-    _began: float = field(default_factory=time.perf_counter)
+    _began: float = msgspec.field(default_factory=time.perf_counter)
     _is_over: bool = False
 
     def leave(self) -> None:
@@ -243,7 +251,7 @@ class Tenants:
                 " runs this service",
                 retry_after=3600,
             )
-        rate = RateLimitItemPerMinute(max(most // self._processes, 1))
+        rate = rates.RateLimitItemPerMinute(max(most // self._processes, 1))
         if seconds := self._calls.wait(rate, group):
             raise errors.TooManyRequests(
                 f"dataset group {group} may be asked {most:,} times a minute"

@@ -1,10 +1,10 @@
 """The parts of the engine that the doors use, as the composition root hands them over."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -42,8 +42,7 @@ T = TypeVar("T")
 
 
 # By keywords alone, so that a door may add parts of its own after those with defaults.
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+class Services(msgspec.Struct, frozen=True, kw_only=True):
     """The engine's parts that the doors translate for."""
 
     log: EventLog

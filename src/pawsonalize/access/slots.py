@@ -4,9 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
+
+import msgspec
 
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.storage.contexts import in_time
@@ -98,15 +99,14 @@ _FIRST_COST = 0.001  # seconds; what a request is taken to cost before one was s
 _SMOOTHING = 0.1
 
 
-@dataclass(slots=True)
-class _Queue:
+class _Queue(msgspec.Struct):
     """The requests of one dataset group."""
 
     used: float  # seconds that it was served for, by its weight; who has the least is next
     weight: int = 1
     cost: float = _FIRST_COST  # recent mean time of its requests, in seconds
     running: int = 0
-    waiting: dict[asyncio.Future[None], float] = field(default_factory=dict)
+    waiting: dict[asyncio.Future[None], float] = msgspec.field(default_factory=dict)
     """In the order of their turns, each with the time of the loop at which it came."""
 
 

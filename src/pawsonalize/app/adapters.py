@@ -4,9 +4,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from pawsonalize import clock
 from pawsonalize.app import databases
@@ -62,8 +63,7 @@ _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain"
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 
 
-@dataclass(frozen=True, slots=True)
-class Adapters:
+class Adapters(msgspec.Struct, frozen=True):
     """The tables and folders that settings name, opened."""
 
     settings: Settings

@@ -5,10 +5,10 @@ import errno
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import msgspec
 import structlog
 
 from pawsonalize import clock
@@ -30,8 +30,7 @@ HOUSEKEEPING = "housekeeping"
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(msgspec.Struct, frozen=True):
     """Work that is done again and again, with a pause between."""
 
     name: str

@@ -1,7 +1,6 @@
 """Checks of the service: each is declared once, in the room of its subject, for several places."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Any
 
@@ -65,8 +64,7 @@ class CheckPlace(Enum):
     """A finding that needs attention makes the server not ready."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """One question about the service, with the function that answers it.
 
     `look` gets a `CheckedService`, or the settings alone if `is_of_machine`: such a check needs no

@@ -2,8 +2,9 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from pawsonalize.app import checks
 from pawsonalize.app.adapters import Adapters
@@ -25,8 +26,7 @@ _MEASURED_DAYS = 7
 _FORESEEN_DAYS = 3650
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
+class Growth(msgspec.Struct, frozen=True):
     """Bytes that a day adds of one kind; it is full after `days`, never if that is None.
 
     A kind is full when retention deletes as much as comes.
@@ -37,8 +37,7 @@ class Growth:
     days: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DiskForecast:
+class DiskForecast(msgspec.Struct, frozen=True):
     """The growths and the bytes that are free for them."""
 
     growths: tuple[Growth, ...]
@@ -72,8 +71,7 @@ def forecast(adapters: Adapters, now: int) -> DiskForecast | None:
     return DiskForecast(tuple(measuring.growths()), free)
 
 
-@dataclass(frozen=True, slots=True)
-class DiskGrowth:
+class DiskGrowth(msgspec.Struct, frozen=True):
     """Measures what a day adds, as of `now`, of data that began `age_days` ago."""
 
     adapters: Adapters

@@ -108,7 +108,7 @@ def aws_services_of(adapters: Adapters, engine: Engine, services: Services) -> A
         count_use = engine.admission.count_use
         signatures = Signatures(adapters.access_keys, settings.aws_region, clock.now, count_use)
     return AwsServices(
-        **{name: getattr(services, name) for name in Services.__dataclass_fields__},
+        **{name: getattr(services, name) for name in Services.__struct_fields__},
         arns=Arns(settings.aws_region, settings.aws_account_id),
         recommenders=engine.training.recommenders,
         attributions=engine.upkeep.attributions,

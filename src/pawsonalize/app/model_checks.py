@@ -1,7 +1,8 @@
 """Checks of what is served, of its age, and of what renews it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from pawsonalize.app import checks
 from pawsonalize.app.adapters import Adapters
@@ -27,8 +28,7 @@ _REFRESHES = 5  # that may be late one after the other
 _FAILED = (RunOutcome.FAILED, RunOutcome.TIMED_OUT)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInUse:
+class ModelInUse(msgspec.Struct, frozen=True):
     """A campaign, its version (live, or the first to come), and its newest refreshed counts."""
 
     entry: DirectoryEntry

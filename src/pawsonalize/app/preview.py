@@ -5,8 +5,10 @@ the model makes of a visitor, and the same question has the same answer.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
+
+import msgspec
+from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.serving import available_watch, individuals, untrained
@@ -26,8 +28,7 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 
 
-@dataclass(frozen=True)
-class Preview:
+class Preview(msgspec.Struct, frozen=True, dict=True):
     """Answers questions of one address, as the servers would."""
 
     adapters: Adapters

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from itertools import islice
 from typing import Any, Protocol
@@ -25,8 +24,7 @@ _LONGEST_PAUSE = 10.0
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """A record to be put into a stream."""
 
     key: str
@@ -70,15 +68,14 @@ def outgoing(line: bytes) -> Outgoing:
     return Outgoing(key, line, None if found.event_id is None else str(found.event_id))
 
 
-@dataclass(slots=True)
-class Sent:
+class Sent(msgspec.Struct):
     """Numbers of events that were sent, and that the service refused."""
 
     events: int = 0
     refused: int = 0
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[str] = msgspec.field(default_factory=list)
     """Some of the reasons."""
-    warnings: dict[str, None] = field(default_factory=dict)
+    warnings: dict[str, None] = msgspec.field(default_factory=dict)
     """Warnings about events that the service accepted, each once."""
 
 

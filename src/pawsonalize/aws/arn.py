@@ -8,9 +8,10 @@ and what belongs to them are of nobody: `arn:aws:personalize:::recipe/{name}`.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from pawsonalize.aws.protocol import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.domain.errors import InvalidInput, NotFound
@@ -55,8 +56,7 @@ def public_name(arn: str, kind: str) -> str:
     return match["name"]
 
 
-@dataclass(frozen=True, slots=True)
-class Arns:
+class Arns(msgspec.Struct, frozen=True):
     """The ARNs of one installation, which is one region of one account."""
 
     region: str

@@ -100,10 +100,22 @@ _TRACKING_ID = "trackingId"
 
 log = structlog.get_logger()
 
+REST_PATHS: Final = (
+    "/recommendations",
+    "/personalize-ranking",
+    "/events",
+    "/action-recommendations",
+    "/action-interactions",
+    "/items",
+    "/users",
+    "/actions",
+)
+"""The keys of `paths()`, which need models that are read at the first call."""
+
 
 def routes() -> list[Route]:
     """Return every path of the door, the busiest first; any other is an error of AWS's."""
-    known = [*paths(), "", "/", "/{path:path}"]
+    known = [*REST_PATHS, "", "/", "/{path:path}"]
     return [Route(ROOT + path, answer, methods=_METHODS) for path in known]
 
 

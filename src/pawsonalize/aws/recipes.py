@@ -5,11 +5,12 @@ Segments of users are made of the model that also recommends, since it has each 
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+import msgspec
 import structlog
+from msgspec.structs import asdict
 
 from pawsonalize.aws.arn import public_arn, public_name
 from pawsonalize.aws.protocol import INVALID_INPUT, NOT_FOUND, AwsError
@@ -41,8 +42,7 @@ _ALWAYS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AwsRecipe:
+class AwsRecipe(msgspec.Struct, frozen=True):
     """A recipe by AWS's name, with ours; it has AWS's type, or is a use case of a domain."""
 
     name: str

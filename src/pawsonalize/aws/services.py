@@ -1,7 +1,6 @@
 """The parts of the engine that operations use, as the composition root hands them over."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pawsonalize.access.services import Services
@@ -21,8 +20,7 @@ Members = Mapping[str, Any]
 Answer = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwsServices(Services):
+class AwsServices(Services, frozen=True, kw_only=True):
     """The engine's parts, with those that this door alone translates for."""
 
     arns: Arns

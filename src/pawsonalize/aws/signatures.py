@@ -4,11 +4,12 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
+
+import msgspec
 
 from pawsonalize.aws.protocol import (
     ACCESS_DENIED,
@@ -23,8 +24,7 @@ from pawsonalize.kinds.access_keys import AccessKey, AccessKeys, Scope
 from pawsonalize.kinds.cached_lookup import CachedLookup
 
 
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
+class SignedRequest(msgspec.Struct, frozen=True):
     """A request as it came."""
 
     method: str
@@ -83,8 +83,7 @@ _CREDENTIAL = re.compile(
 _SIGNATURE = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Authorization:
+class Authorization(msgspec.Struct, frozen=True):
     """The Authorization header; `date` is YYYYMMDD, `signature` in hexadecimal."""
 
     key_id: str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app.new_files import check_folder_of
+from pawsonalize.cli.new_files import check_folder_of
 from pawsonalize.cli.opening import add_command, dataset_group_of, opened, opened_or_made
 from pawsonalize.cli.options import DataDir, DatasetGroupName, command_group
 from pawsonalize.cli.terminal import progress

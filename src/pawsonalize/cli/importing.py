@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app.new_files import check_new
+from pawsonalize.cli.new_files import check_new
 from pawsonalize.cli.opening import dataset_group_of, opened_or_made
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Encoding, Json, Separator
 from pawsonalize.cli.terminal import print_result, progress

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -126,8 +125,7 @@ class CommandGroup(TyperGroup):
                 formatter.write_dl(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """A command, or a group of commands, that a wing adds."""
 
     name: str

@@ -1,10 +1,10 @@
 """`pawsonalize recommend` and `rerank`: the next answers for a visitor, and their reasons."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened

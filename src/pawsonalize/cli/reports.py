@@ -7,8 +7,8 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app.new_files import check_folder_of, check_new, write_new
 from pawsonalize.cli import options
+from pawsonalize.cli.new_files import check_folder_of, check_new, write_new
 from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.terminal import print_result, progress
 from pawsonalize.domain.errors import InvalidInput

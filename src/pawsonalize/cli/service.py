@@ -1,18 +1,16 @@
 """The service as a whole: `pawsonalize init`, `config`, `status`, `doctor`, `health`, `vacuum`."""
 
 import json
-import ssl
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app.new_files import check_new, write_new
+from pawsonalize.cli.new_files import check_new, write_new
 from pawsonalize.cli.opening import on_data
 from pawsonalize.cli.options import DataDir, Json, Port, command_group
 from pawsonalize.cli.terminal import print_listing, print_result, say
@@ -294,6 +292,8 @@ def health(
     settings = load_settings({"port": port})
     if not settings.port:
         raise InvalidInput("port is 0, any that is free: say which one with --port", field="port")
+    from http.client import HTTPException
+
     path = "/readyz" if ready else "/healthz"
     try:
         status, answer = _response(settings, path)
@@ -306,6 +306,9 @@ def health(
 
 
 def _response(settings: Settings, path: str) -> tuple[int, bytes]:
+    import ssl
+    from http.client import HTTPConnection, HTTPSConnection
+
     host = _ANYWHERE.get(settings.host, settings.host)
     connect: Callable[..., HTTPConnection] = HTTPConnection
     if settings.tls_certificate:

@@ -1,5 +1,6 @@
 """Output of commands: the terminal, or a file where there is none."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -50,6 +51,9 @@ def print_listing(
 
 def say(words: str, style: str | None = None) -> None:
     """Print to stderr for people: on one line, since a path in two parts cannot be copied."""
+    if not sys.stderr.isatty():  # where there are no colours, servers start without Rich
+        print(words, file=sys.stderr)
+        return
     from rich.console import Console
 
     stderr = Console(stderr=True, soft_wrap=True, highlight=False)

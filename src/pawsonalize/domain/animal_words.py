@@ -4,10 +4,15 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
+from pawsonalize.late import late
+
+if TYPE_CHECKING:
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+else:
+    process, OSA = late("rapidfuzz.process"), late("rapidfuzz.distance.OSA")
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import CAT

@@ -8,9 +8,15 @@ import unicodedata
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
+from pawsonalize.late import late
+
+if TYPE_CHECKING:
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+else:
+    process, OSA = late("rapidfuzz.process"), late("rapidfuzz.distance.OSA")
 
 Words = tuple[str, ...]
 

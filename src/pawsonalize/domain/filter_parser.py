@@ -3,12 +3,17 @@
 import re
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import NoReturn
-
-from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
+from typing import TYPE_CHECKING, NoReturn
 
 from pawsonalize.domain import filters
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.late import late
+
+if TYPE_CHECKING:
+    import lark
+    from lark import Token, Tree
+else:
+    lark = late("lark")
 
 _GRAMMAR = Path(__file__).with_name("filter_grammar.lark")
 _KEPT = 1_024  # expressions; requests write out the same few
@@ -45,11 +50,11 @@ def parse(text: str) -> filters.FilterExpression:
         )
     try:
         tree = _parser().parse(text)
-    except UnexpectedInput as error:
+    except lark.UnexpectedInput as error:
         raise _explained(text, error) from error
     clauses: list[filters.Clause] = []
     for child in tree.children:
-        assert isinstance(child, Tree)
+        assert isinstance(child, lark.Tree)
         clauses.append(_clause(child, clauses[0].subject if clauses else None))
     expression = filters.FilterExpression(tuple(clauses))
     filters.check_size(expression)
@@ -57,18 +62,18 @@ def parse(text: str) -> filters.FilterExpression:
 
 
 @cache
-def _parser() -> Lark:
-    return Lark(_GRAMMAR.read_text(encoding="utf-8"), parser="lalr", maybe_placeholders=False)
+def _parser() -> "lark.Lark":
+    return lark.Lark(_GRAMMAR.read_text(encoding="utf-8"), parser="lalr", maybe_placeholders=False)
 
 
-def _clause(tree: Tree[Token], wanted: filters.Subject | None) -> filters.Clause:
+def _clause(tree: "Tree[Token]", wanted: filters.Subject | None) -> filters.Clause:
     action, named, where, *current_user = tree.children
-    assert isinstance(action, Token)
-    assert isinstance(named, Token)
+    assert isinstance(action, lark.Token)
+    assert isinstance(named, lark.Token)
     subject = _SUBJECTS[named.lower()]
     if wanted not in {None, subject}:
         _refuse(named, f"the expressions of one filter all speak of {wanted}: make two filters")
-    assert isinstance(where, Tree)
+    assert isinstance(where, lark.Tree)
     any_of = tuple(_all_of(one) for one in where.children)
     first = any_of[0][0][0].attribute.source
     for condition, token in (pair for conjunction in any_of for pair in conjunction):
@@ -86,14 +91,14 @@ def _clause(tree: Tree[Token], wanted: filters.Subject | None) -> filters.Clause
     )
 
 
-def _all_of(tree: "Token | Tree[Token]") -> tuple[tuple[filters.Condition, Token], ...]:
-    assert isinstance(tree, Tree)
+def _all_of(tree: "Token | Tree[Token]") -> "tuple[tuple[filters.Condition, Token], ...]":
+    assert isinstance(tree, lark.Tree)
     return tuple(_condition(child) for child in tree.children)
 
 
-def _condition(tree: "Token | Tree[Token]") -> tuple[filters.Condition, Token]:
-    assert isinstance(tree, Tree)
-    field, sign, *values = (child for child in tree.children if isinstance(child, Token))
+def _condition(tree: "Token | Tree[Token]") -> "tuple[filters.Condition, Token]":
+    assert isinstance(tree, lark.Tree)
+    field, sign, *values = (child for child in tree.children if isinstance(child, lark.Token))
     operator = filters.Operator(" ".join(sign.upper().split()))
     operands = tuple(map(_operand, values))
     condition = filters.Condition(_attribute(field), operator, operands)
@@ -103,7 +108,7 @@ def _condition(tree: "Token | Tree[Token]") -> tuple[filters.Condition, Token]:
     return condition, field
 
 
-def _operand(token: Token) -> filters.Operand:
+def _operand(token: "Token") -> filters.Operand:
     match token.type:
         case "TEXT":
             return re.sub(r"\\(.)", r"\1", token[1:-1], flags=re.DOTALL)
@@ -120,7 +125,7 @@ def _operand(token: Token) -> filters.Operand:
             return str(token)
 
 
-def _attribute(token: Token) -> filters.Attribute:
+def _attribute(token: "Token") -> filters.Attribute:
     source, _, name = token.partition(".")
     known = _SOURCES.get(source.lower())
     if known is None:
@@ -128,7 +133,7 @@ def _attribute(token: Token) -> filters.Attribute:
     return filters.Attribute(known, name.upper())
 
 
-def _refuse(token: Token, reason: str) -> NoReturn:
+def _refuse(token: "Token", reason: str) -> NoReturn:
     assert token.start_pos is not None
     raise _wrong(token.start_pos + 1, str(token), reason)
 
@@ -137,14 +142,14 @@ def _wrong(column: int, found: str, reason: str) -> InvalidInput:
     return InvalidInput(f"column {column}, at {found[:_SHOWN]}: {reason}", field="expression")
 
 
-def _explained(text: str, error: UnexpectedInput) -> InvalidInput:
-    allowed = error.accepts if isinstance(error, UnexpectedToken) else None
+def _explained(text: str, error: "lark.UnexpectedInput") -> InvalidInput:
+    allowed = error.accepts if isinstance(error, lark.UnexpectedToken) else None
     allowed = allowed or getattr(error, "allowed", None) or set()
     words = [word for name, word in _IN_WORDS.items() if name in allowed]
     words += sorted(name[1:] for name in allowed if name.startswith("_"))
     words += ["IN"] if "IN" in allowed else []
     expected = f"expected {' or '.join(', '.join(words).rsplit(', ', 1))}"
-    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
+    if isinstance(error, lark.UnexpectedToken) and error.token.type == "$END":
         return _wrong(len(text) + 1, "the end", expected)
     at: int = vars(error)["pos_in_stream"]  # its class declares None
     found = _TOKEN.match(text, at)

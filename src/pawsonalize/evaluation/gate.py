@@ -4,9 +4,11 @@ Evidence is from held-out events: a test case is one question of one user, in ND
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import NormalDist
+
+import msgspec
+from msgspec.structs import replace
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile
@@ -17,8 +19,7 @@ _WARNING = "a warning"
 CHANCE = (1 - CONFIDENCE) / 2  # chance that a test takes noise for a lead, or for a loss
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """Another ranker's mean on the same test cases, and the new version's lead over it."""
 
     theirs: float
@@ -56,8 +57,7 @@ class Comparison:
         return {"theirs": self.theirs, "lead": lead.mean, "low": lead.low, "high": lead.high}
 
 
-@dataclass(frozen=True, slots=True)
-class LiveEvidence:
+class LiveEvidence(msgspec.Struct, frozen=True):
     """The live version, fitted anew on what it had seen. `as_of` is how old its knowledge is."""
 
     solution_version: str
@@ -66,8 +66,7 @@ class LiveEvidence:
     is_first: bool = False  # True if it learned no ranker, to be live soon, and the new version may
 
 
-@dataclass(frozen=True, slots=True)
-class SliceEvidence:
+class SliceEvidence(msgspec.Struct, frozen=True):
     """The test cases with a target in one slice, compared as `Evidence.slices` says."""
 
     kind: str
@@ -78,8 +77,7 @@ class SliceEvidence:
     chance_of_loss: float  # chance of as large a loss between equals
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(msgspec.Struct, frozen=True):
     """Spread of the answers over the catalogue."""
 
     shown: int  # items that are in a list of the 25 best
@@ -91,8 +89,7 @@ class Spread:
 _NOTHING = Interval(0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """Everything the rules read. Moments are milliseconds since 1970."""
 
     recipe: str
@@ -120,8 +117,7 @@ class RuleOutcome(StrEnum):
     NOT_APPLICABLE = "not applicable"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleVerdict:
+class RuleVerdict(msgspec.Struct, frozen=True):
     """One rule's outcome, the numbers it rests on, and both in a plain sentence."""
 
     rule: str
@@ -274,8 +270,7 @@ def _sound_verdicts(evidence: Evidence, settings: GateSettings) -> tuple[RuleVer
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """The decision: `promoted` if the version goes live, why in words, and every rule's verdict.
 
     If not, `outcome` says whether a rule was broken or the evidence is insufficient.

@@ -1,7 +1,8 @@
 """Settings of the gate: its conditions for a new solution version."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Profile(StrEnum):
@@ -11,8 +12,7 @@ class Profile(StrEnum):
     REFERENCE = "reference"
 
 
-@dataclass(frozen=True, slots=True)
-class GateSettings:
+class GateSettings(msgspec.Struct, frozen=True):
     """Thresholds of the rules; shares and margins lie between 0 and 1, margins are relative."""
 
     profile: Profile = Profile.FULL

@@ -7,9 +7,9 @@ too narrow; with one they are a point.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +24,7 @@ FOLDS = 5
 _PRIOR_ADOPTIONS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(msgspec.Struct, frozen=True):
     """A mean over users and the bounds that hold `CONFIDENCE` of its bootstrap means."""
 
     mean: float
@@ -33,8 +32,7 @@ class Interval:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Difference(Interval):
+class Difference(Interval, frozen=True):
     """Mean of one ranker less another's on the same users, with its bounds."""
 
     better: float  # the share of bootstrap means above 0, half of those at 0 among them
@@ -89,8 +87,7 @@ def chance_of_lead(ours: Floats, theirs: Floats, seed: int) -> float:
     return float((as_large + 1) / (SWAPS + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class SurvivalCurve:
+class SurvivalCurve(msgspec.Struct, frozen=True):
     """The share still waiting: `share[k]` from day `days[k]` until before `days[k + 1]`.
 
     Begins with 1 at day 0; each column is (steps,). Of `at_risk` arrivals still followed just

@@ -5,7 +5,8 @@ paired, and no interval drawn. A rule that needs more than means cannot be judge
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.evaluation import gate
@@ -13,8 +14,7 @@ from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.evaluation.metrics import NDCG_AT_5
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredVersion:
+class MeasuredVersion(msgspec.Struct, frozen=True):
     """A version, who measured it, and its mean metrics, or why there are none."""
 
     name: str

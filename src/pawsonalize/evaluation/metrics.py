@@ -1,9 +1,9 @@
 """Metrics of rankings as Amazon Personalize's GetSolutionMetrics spells them, and calibration."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +19,7 @@ Ranker = Callable[[int], NDArray[np.floating]]
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Placements:
+class Placements(msgspec.Struct, frozen=True):
     """The targets of all questions, each once, grouped by question; every question has one."""
 
     question: Ints  # in 0…n_questions-1, rising
@@ -149,8 +148,7 @@ METRICS: Mapping[str, Metric] = {
 NDCG_AT_5, NDCG_AT_10, *_ = METRICS
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """Results of one ranker on the questions."""
 
     placements: Placements
@@ -204,8 +202,7 @@ def segment_metrics(scores: NDArray[np.floating], chose: NDArray[np.bool_]) -> d
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Bin:
+class Bin(msgspec.Struct, frozen=True):
     """Pairs of about the same score: how many, their mean score, and how many came true."""
 
     pairs: int
@@ -213,8 +210,7 @@ class Bin:
     frequency: float
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(msgspec.Struct, frozen=True):
     """Bins by rising score, and the gap between score and frequency, a mean over all pairs."""
 
     bins: tuple[Bin, ...]

@@ -1,9 +1,9 @@
 """Estimates of another policy's reward from a log whose places were given by chance."""
 
 import math
-from dataclasses import dataclass
 from statistics import NormalDist
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +19,7 @@ _HEAVY = 0.1  # of all weight in a single row: more of such rows would not help
 _BOOTSTRAPPED = 2_000  # with more answers means are normal, and resampling them takes memory
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(msgspec.Struct, frozen=True):
     """One row for each place of each answer, all columns (rows,), at least one row.
 
     `reward` is what came of it; `logged` and `target` are the probabilities that the serving policy
@@ -76,8 +75,7 @@ def self_normalised(choices: Choices) -> Floats:
     return mean + weights * (gains - mean) * (len(weights) / total)
 
 
-@dataclass(frozen=True, slots=True)
-class OffPolicyValue:
+class OffPolicyValue(msgspec.Struct, frozen=True):
     """The mean reward that a policy would have had, with 95% bounds, and the data behind it."""
 
     estimate: Interval | None

@@ -5,8 +5,8 @@ Events are columns sorted by user, then `(time, log offset)`. A question is aske
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +22,7 @@ TEST_SHARE = 10  # one user in ten, and the newest tenth of each one's events
 MIN_TARGETS = 10  # smaller slices say nothing and are left out
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(msgspec.Struct, frozen=True):
     """`training` is a mask over events; `start`, `cut`, `end` are rows, shape (questions,)."""
 
     training: Mask
@@ -96,8 +95,7 @@ def births(item: NDArray[np.integer], time: Ints, created: Ints) -> Ints:
     return known
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(msgspec.Struct, frozen=True):
     """Targets that belong together: a mean of all hides those that a recommender serves badly."""
 
     kind: str

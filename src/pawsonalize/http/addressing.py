@@ -1,8 +1,8 @@
 """Addresses of queries: dataset group or campaign, the parts that answer, and the visitor."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 from starlette.requests import Request
 
@@ -34,8 +34,7 @@ ADDRESS_PARAMETERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Answering:
+class Answering(msgspec.Struct, frozen=True):
     """Runtime that answers a query, and the dataset group whose filters and items count."""
 
     dataset_group: str

@@ -4,7 +4,6 @@ import ast
 import inspect
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -143,8 +142,7 @@ def _walk(info: Type, found: dict[type, None]) -> None:
         _walk(inner, found)
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(msgspec.Struct, frozen=True):
     """A group of operations: those whose path begins so."""
 
     name: str

@@ -3,12 +3,12 @@
 import inspect
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import wraps
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,8 +18,7 @@ from pawsonalize.kinds.access_keys import Scope
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-@dataclass(frozen=True, slots=True)
-class RequestParameter:
+class RequestParameter(msgspec.Struct, frozen=True):
     """A path or query parameter."""
 
     name: str
@@ -44,8 +43,7 @@ class About(Enum):
     """The same, but visitors wait for it, so it goes before all else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """One method of one path."""
 
     method: str
@@ -62,9 +60,9 @@ class Operation:
     """The type of its body, in the form that everybody should send; None: it has none."""
     notes: str = ""
     """More text: other forms that it takes, and when to use it."""
-    examples: dict[str, Any] = field(default_factory=dict)
+    examples: dict[str, Any] = msgspec.field(default_factory=dict)
     parameters: tuple[RequestParameter, ...] = ()
-    answer_headers: dict[str, str] = field(default_factory=dict)
+    answer_headers: dict[str, str] = msgspec.field(default_factory=dict)
     name: str = ""
     """Name in generated clients; empty: that of its endpoint."""
 

@@ -1,13 +1,13 @@
 """Recommendations of animal groups or animals, and the animals like one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 

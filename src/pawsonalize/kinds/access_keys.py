@@ -10,7 +10,6 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final
 
@@ -90,8 +89,7 @@ class AccessKey(Resource, frozen=True, kw_only=True):
         return self.expires_at is not None and now >= self.expires_at
 
 
-@dataclass(frozen=True, slots=True)
-class AccessKeys:
+class AccessKeys(msgspec.Struct, frozen=True):
     """The access keys of one installation; `root` answers the root key, and makes it if True."""
 
     registry: Registry

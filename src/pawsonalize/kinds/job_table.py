@@ -4,8 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, LeaseLost, NoSuchBucket, reason_of
 from pawsonalize.kinds.leases import Leases
@@ -59,8 +60,7 @@ MAX_TAKINGS = 3
 """A job whose processes died so often has failed: it may be what kills them."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobKind(Generic[ResourceT]):
+class JobKind(msgspec.Struct, Generic[ResourceT], frozen=True):
     """One kind of job."""
 
     resource: type[ResourceT]
@@ -74,8 +74,7 @@ class JobKind(Generic[ResourceT]):
             self.check(job)
 
 
-@dataclass(frozen=True, slots=True)
-class JobTable:
+class JobTable(msgspec.Struct, frozen=True):
     """The jobs of a registry; those of one kind are done one after the other, by any server.
 
     `order` is that of a kind of work, by its name.
@@ -86,7 +85,7 @@ class JobTable:
     leases: Leases
     now: Callable[[], int]
     order: Callable[[str], FairOrder]
-    stopping: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = msgspec.field(default_factory=threading.Event)
 
     def create(self, job: ResourceT) -> ResourceT:
         """Store the job; CREATE PENDING. InvalidInput for a job that cannot be done."""
@@ -117,8 +116,7 @@ class JobTable:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class JobWorker(Generic[ResourceT]):
+class JobWorker(msgspec.Struct, Generic[ResourceT], frozen=True):
     """Does the jobs of a kind, one after the other, each time `work` is called.
 
     While a job is done, its lease is held. So what a process that died has begun is begun anew by

@@ -15,11 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from pawsonalize.domain.errors import StorageUnavailable
@@ -41,8 +41,7 @@ _SHARE = 4  # a process that took long is followed by a pause of so many times i
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Lease:
+class Lease(msgspec.Struct):
     """A lease that this process holds."""
 
     name: str  # the name of the work, or of what is leased

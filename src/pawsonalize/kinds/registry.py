@@ -6,7 +6,6 @@ few.
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Generic
@@ -48,16 +47,14 @@ def blocks_of(blocked: type[Resource]) -> tuple[tuple[type[Resource], Block], ..
     )
 
 
-@dataclass(frozen=True, slots=True)
-class ResourcePage(Generic[ResourceT]):
+class ResourcePage(msgspec.Struct, Generic[ResourceT], frozen=True):
     """Resources, newest first, and the cursor of the next page, None on the last."""
 
     resources: tuple[ResourceT, ...]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(msgspec.Struct, frozen=True):
     """Typed resources over the resources table; `dataset_groups` is how many there may be."""
 
     rows: Resources

@@ -1,10 +1,10 @@
 """Frame of the pages for operators: access, navigation, notices and errors."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import cache, partial
 from urllib.parse import quote, unquote
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -34,8 +34,7 @@ _STATUS: tuple[tuple[type[errors.PawsonalizeError], int, str], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """A link to a page: in the navigation, or among the tabs of the page `tab_of`."""
 
     name: str

@@ -1,10 +1,10 @@
 """Views of the service, each a page and the same report as JSON, and actions of operators."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,8 +31,7 @@ GROUP_PARAMETER = "datasetGroup"
 _GROUPS = 50  # in the menu of a page
 
 
-@dataclass(frozen=True, slots=True)
-class ViewQuery:
+class ViewQuery(msgspec.Struct, frozen=True):
     """One request for a view, or of an action on a page, as of `now`."""
 
     services: Services
@@ -59,8 +58,7 @@ class ViewQuery:
         return self.parameters.get(name, "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(msgspec.Struct, frozen=True, kw_only=True):
     """A view for operators; its page is `template`, which knows the `report`."""
 
     page: str
@@ -76,7 +74,7 @@ class View:
     answer: Any = None
     about: About = About.SERVICE
     parameters: tuple[RequestParameter, ...] = ()
-    usual: Mapping[str, str] = field(default_factory=dict)
+    usual: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Defaults of the page's parameters, where they differ from those of the JSON."""
     needs: tuple[str, ...] = ()
     """Parameters without all of which the page is a form alone."""
@@ -163,8 +161,7 @@ def tabs_of(page: str) -> tuple[tuple[str, str], ...]:
 Fields = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(msgspec.Struct, frozen=True):
     """A question to the operator, before something is done."""
 
     title: str
@@ -175,12 +172,11 @@ class Confirmation:
     """Text of the button: the verb alone."""
     back: str
     """The page that one came from, and stays on without the button."""
-    fields: Fields = field(default_factory=dict)
+    fields: Fields = msgspec.field(default_factory=dict)
     """Fields that the form sends to the action."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """The result of an action."""
 
     page: str
@@ -189,12 +185,11 @@ class Done:
     """One sentence, which that page says."""
     target: str | None = None
     """The name of the resource it was done to, for the audit log; never an id of a visitor."""
-    once: Fields = field(default_factory=dict)
+    once: Fields = msgspec.field(default_factory=dict)
     """Secrets that the answer shows, and no page after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageAction:
+class PageAction(msgspec.Struct, frozen=True):
     """An action of an operator: GET asks, with the fields of the query; POST does it and notes it.
 
     Pages of other sites get no further than the guard, and a session is sent from our pages alone.

@@ -1,11 +1,12 @@
 """Artefacts: a model as a card and plain arrays, checked when they come back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
+from msgspec.structs import asdict
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.data import Array, Arrays, Ints, Singles
@@ -13,8 +14,7 @@ from pawsonalize.recipes.data import Array, Arrays, Ints, Singles
 SettingsT = TypeVar("SettingsT")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCard:
+class ModelCard(msgspec.Struct, frozen=True):
     """The JSON of a model; a new `format` says that the meaning of the arrays changed."""
 
     recipe: str

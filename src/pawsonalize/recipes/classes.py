@@ -7,18 +7,25 @@ that looks at terriers as well. Breeds are left out: there are many, and familie
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
-from scipy.sparse import csr_array
 
 from pawsonalize.domain.breeds import SPECIES, Trait, traits_of
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.preferences import USER_FACET
+from pawsonalize.late import late
 from pawsonalize.recipes.artefact import pack_strings, take, unpack_strings
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.facet_lifts import is_preference
 from pawsonalize.recipes.data import Array, Arrays, Facet, Floats, Ints, TrainingData
+
+if TYPE_CHECKING:
+    from scipy import sparse
+else:
+    sparse = late("scipy.sparse")
+
 
 Value = tuple[str, Trait]  # a look by its name: `("age", ("2", "1"))` are the babies among the dogs
 
@@ -167,8 +174,7 @@ def fit_classes(data: TrainingData, classes: int, seed: int) -> LatentClasses | 
     return LatentClasses.of(users.values, users.facets, size, traits, answers)
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
+class _Counted(msgspec.Struct, frozen=True):
     counts: Any  # csr_array, which has no types
     whole: Ints
     usual: Floats
@@ -176,7 +182,7 @@ class _Counted:
     @classmethod
     def of(cls, user: Ints, value: Ints, users: int, whole: Ints) -> "_Counted":
         ones = np.ones(len(value))
-        counts = csr_array((ones, (user, value)), shape=(users, len(whole)))
+        counts = sparse.csr_array((ones, (user, value)), shape=(users, len(whole)))
         # Plus 1, so that the log of the share of a value that nobody chose is finite.
         total = np.bincount(value, minlength=len(whole)) + 1.0
         return cls(counts, whole, total / np.bincount(whole, total)[whole])
@@ -189,8 +195,7 @@ class _Counted:
         return np.asarray(np.log(found / wholes[:, self.whole]))
 
 
-@dataclass(frozen=True, slots=True)
-class _Users:
+class _Users(msgspec.Struct, frozen=True):
     values: tuple[Value, ...]
     facets: tuple[Facet, ...]
     traits: _Counted

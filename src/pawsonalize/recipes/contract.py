@@ -1,9 +1,9 @@
 """Contract of recipes. They are pure: time and seed are arguments, there is no global state."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,8 +23,7 @@ class ContextEvent(NamedTuple):
     value: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """Known facts of a visitor; built by one code for training, evaluation and serving."""
 
     events: tuple[ContextEvent, ...]  # newest first

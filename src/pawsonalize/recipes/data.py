@@ -1,10 +1,11 @@
 """The data that recipes are fitted on, as columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY, HOUR, MINUTE
@@ -26,8 +27,7 @@ _DAY_HOURS = 24
 FOREVER = int(np.iinfo(np.int64).max)  # the end of a stay that goes on
 
 
-@dataclass(frozen=True, slots=True)
-class Facets:
+class Facets(msgspec.Struct, frozen=True):
     """Facets of events: `codes[e, c]` indexes `values[c]`, -1 is none; names may repeat."""
 
     names: tuple[str, ...]
@@ -63,8 +63,7 @@ class Facets:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class FacetColumn:
+class FacetColumn(msgspec.Struct, frozen=True):
     """Codes of one facet, a column of it: many events have the same facets."""
 
     name: str
@@ -92,8 +91,7 @@ def facet_columns(
                 yield FacetColumn(name, tuple(code), source, np.array([*column, -1], np.int32))
 
 
-@dataclass(frozen=True, slots=True)
-class Dayparts:
+class Dayparts(msgspec.Struct, frozen=True):
     """The time of day as a facet: bands of so many hours; 0 hours make it none."""
 
     hours: float = 0.0
@@ -123,8 +121,7 @@ class Dayparts:
         return self.of_events(Facets.unknown(), np.array([now], np.int64)).at(0)
 
 
-@dataclass(frozen=True, slots=True)
-class ItemAttributes:
+class ItemAttributes(msgspec.Struct, frozen=True):
     """Categorical attributes: `codes[i, a]` indexes `values[a]`, -1 is none; names may repeat."""
 
     names: tuple[str, ...]
@@ -132,8 +129,7 @@ class ItemAttributes:
     codes: Int32s
 
 
-@dataclass(frozen=True, slots=True)
-class StayColumns:
+class StayColumns(msgspec.Struct, frozen=True):
     """Stays, a column each; `item` is available from `since` until before `until` (ms)."""
 
     item: Int32s
@@ -168,8 +164,7 @@ class StayColumns:
         return np.bincount(self.item, share, minlength=n_items).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(msgspec.Struct, frozen=True):
     """Events that speak against an item: which, and when (milliseconds since 1970)."""
 
     item: Int32s
@@ -190,8 +185,7 @@ class Returned:
         return Returned(position[self.item[kept]].astype(np.int32), self.time[kept])
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingData:
+class TrainingData(msgspec.Struct, frozen=True):
     """Interactions by columns (codes), sorted by user, then `(time, log offset)`."""
 
     user: Int32s
@@ -205,11 +199,11 @@ class TrainingData:
     attributes: ItemAttributes
     """Attributes of the items; an item may be touched without being described."""
     as_of: int
-    stays: StayColumns = field(default_factory=StayColumns.unknown)
-    facets: Facets = field(default_factory=Facets.unknown)
-    returned: Returned = field(default_factory=Returned.nothing)
+    stays: StayColumns = msgspec.field(default_factory=StayColumns.unknown)
+    facets: Facets = msgspec.field(default_factory=Facets.unknown)
+    returned: Returned = msgspec.field(default_factory=Returned.nothing)
     """Animals that came back: they speak against an item, and are no choices and no rows."""
-    disliked: Returned = field(default_factory=Returned.nothing)
+    disliked: Returned = msgspec.field(default_factory=Returned.nothing)
 
     def __len__(self) -> int:
         return len(self.item)

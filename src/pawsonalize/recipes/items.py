@@ -5,8 +5,9 @@ wide; an unknown item is backed off to them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+import msgspec
 import numpy as np
 
 from pawsonalize.domain.breeds import family_of
@@ -20,8 +21,7 @@ _WITH_FAMILIES = (_ANIMAL_LEVELS[0], _FAMILY_LEVEL, *_ANIMAL_LEVELS[1:])
 _SEPARATOR = "\x1f"  # the ids' own rule forbids control characters, so names cannot collide
 
 
-@dataclass(frozen=True, slots=True)
-class ItemIndex:
+class ItemIndex(msgspec.Struct, frozen=True):
     """Ids and `cells` (levels, items + 1), narrow levels first; `n_cells` is none, or outside."""
 
     # The last column stands for every item outside the catalogue, so no look-up needs a mask.
@@ -113,8 +113,7 @@ class ItemIndex:
         return cls._of(ids, cells, cell_names)
 
 
-@dataclass(frozen=True)
-class IndexedModel:
+class IndexedModel(msgspec.Struct, frozen=True, dict=True):
     """Base of models with a catalogue of their own."""
 
     card: ModelCard

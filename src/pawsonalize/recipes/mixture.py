@@ -1,11 +1,12 @@
 """The mixture of candidate tables: weighed and faded events of a visitor propose items."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
@@ -76,8 +77,7 @@ def read_interests(
     return Interests(ids, index.rows(ids), np.array(list(strengths.values()), np.float32))
 
 
-@dataclass(frozen=True, slots=True)
-class MixtureCounts:
+class MixtureCounts(msgspec.Struct, frozen=True):
     """All that a mixture is made of: sums over users, so those of some can be taken out again."""
 
     summary: LogSummary
@@ -127,8 +127,7 @@ class MixtureCounts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Mixture:
+class Mixture(msgspec.Struct, frozen=True):
     """The candidate tables; `repeat_share` is how often users return to what they saw."""
 
     index: ItemIndex

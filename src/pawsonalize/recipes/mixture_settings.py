@@ -1,6 +1,5 @@
 """Settings of the mixture, which every learned recipe has as its base."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pawsonalize.domain.errors import InvalidInput
@@ -10,8 +9,7 @@ from pawsonalize.recipes.data import Dayparts
 from pawsonalize.recipes.settings import Bound, Positive, Range, RecipeSettings, Share
 
 
-@dataclass(frozen=True, slots=True)
-class MixtureSettings(RecipeSettings):
+class MixtureSettings(RecipeSettings, frozen=True):
     """Settings of the mixture."""
 
     transition_weight: Annotated[float, Range(0.2, 0.5)] = 0.4

@@ -1,9 +1,9 @@
 """`next-best-action`: which action will this user take, if it is put to them now?"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+import msgspec
 import numpy as np
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
@@ -29,8 +29,7 @@ _FAILURES: Final = frozenset({"NOT_TAKEN", "VIEWED"})
 _MAX_STATE = 50  # as many as a context has events
 
 
-@dataclass(frozen=True, slots=True)
-class NextBestActionSettings(RecipeSettings):
+class NextBestActionSettings(RecipeSettings, frozen=True):
     """Settings of `next-best-action`."""
 
     half_life_days: Annotated[Positive, Range(7.0, 365.0, log=True)] = 90.0
@@ -87,8 +86,7 @@ class NextBestAction:
         return NextBestActionModel(card, ids, rates, lifts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Trials:
+class _Trials(msgspec.Struct, frozen=True):
     """Decayed trials and successes of actions, and after outcome 0 or 1 of another action."""
 
     successes: Floats
@@ -145,8 +143,7 @@ class _Trials:
         return (_log_odds(after) - _log_odds(rates)).astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class NextBestActionModel:
+class NextBestActionModel(msgspec.Struct, frozen=True):
     """Rates, shape (actions,), and lifts in log odds, `lifts[outcome, of, on]`."""
 
     card: ModelCard

@@ -1,7 +1,6 @@
 """`popularity-count`: the same for everyone, what most users chose lately."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from pawsonalize.recipes import POPULARITY_COUNT
@@ -16,8 +15,7 @@ from pawsonalize.recipes.settings import Bound, Positive, Range, RecipeSettings
 _FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PopularityCountSettings(RecipeSettings):
+class PopularityCountSettings(RecipeSettings, frozen=True):
     """Settings of `popularity-count`."""
 
     half_life_days: Annotated[Positive, Range(5.0, 120.0, log=True)] = 30.0
@@ -53,8 +51,7 @@ class PopularityCount:
         return PopularityCountModel(card, index, Popularity.from_arrays(arrays, index))
 
 
-@dataclass(frozen=True)
-class PopularityCountModel(IndexedModel):
+class PopularityCountModel(IndexedModel, frozen=True, dict=True):
     """The shares; the context changes nothing."""
 
     popularity: Popularity

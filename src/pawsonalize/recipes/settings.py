@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, fields
 from enum import Enum, auto
 from typing import Annotated, Any, get_type_hints
+
+import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 
@@ -22,16 +23,15 @@ Share = Annotated[float, Bound.UP_TO_ONE]
 Count = Annotated[int, Bound.FROM_ONE]
 
 
-@dataclass(frozen=True, slots=True)
-class RecipeSettings:
+class RecipeSettings(msgspec.Struct, frozen=True):
     """Base of all recipes' settings. Numbers are finite and at least 0."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self), include_extras=True)
-        for field in fields(self):
-            bounds = getattr(hints[field.name], "__metadata__", ())
-            if fault := _fault(getattr(self, field.name), hints[field.name], bounds):
-                raise InvalidInput(f"{field.name} must be {fault}", field=field.name)
+        for name in self.__struct_fields__:
+            bounds = getattr(hints[name], "__metadata__", ())
+            if fault := _fault(getattr(self, name), hints[name], bounds):
+                raise InvalidInput(f"{name} must be {fault}", field=name)
 
     def draft(self) -> "RecipeSettings":
         """The settings that a trial is fitted with, without what is costly and not tuned."""
@@ -54,8 +54,7 @@ def _fault(value: Any, kind: Any, bounds: Collection[Any]) -> str | None:
     return next(filter(faults.get, faults), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """From `low` to `high`, both included; with `log` each doubling is as likely as the next."""
 
     low: float

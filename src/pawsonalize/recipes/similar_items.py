@@ -1,10 +1,10 @@
 """`similar-items`: what is like the item in question, by who chose both and by attributes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
+from msgspec.structs import replace
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes import SIMILAR_ITEMS
@@ -26,8 +26,7 @@ _FLOOR = 1e-4
 _UNTOUCHED = int(np.iinfo(np.int64).max)
 
 
-@dataclass(frozen=True, slots=True)
-class SimilarItemsSettings(RecipeSettings):
+class SimilarItemsSettings(RecipeSettings, frozen=True):
     """Settings of `similar-items`."""
 
     popularity_influence: Annotated[Share, Range(0.0, 1.0)] = 0.0
@@ -99,8 +98,7 @@ class SimilarItems:
         )
 
 
-@dataclass(frozen=True)
-class SimilarItemsModel(IndexedModel):
+class SimilarItemsModel(IndexedModel, frozen=True, dict=True):
     """Co-visits, attributes and influences; `first_event` (items,) is in ms since 1970."""
 
     covisits: SparseRows

@@ -1,10 +1,10 @@
 """`trending-now`: what more visitors choose now than just before, without a retrain."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
 
+import msgspec
 import numpy as np
 
 from pawsonalize.domain.errors import CorruptArtefact
@@ -27,8 +27,7 @@ _POPULARITY_SMOOTHING = 0.1
 _LONGEST = 100 * 366 * DAY  # so that no setting makes a step too large for 64 bits
 
 
-@dataclass(frozen=True, slots=True)
-class RecentVisitors:
+class RecentVisitors(msgspec.Struct, frozen=True):
     """Distinct visits (item, user, step) of the newest two windows, in that order."""
 
     step: Ints
@@ -93,8 +92,7 @@ def _same(column: Array) -> Bools:
     return same
 
 
-@dataclass(frozen=True, slots=True)
-class VisitCounts:
+class VisitCounts(msgspec.Struct, frozen=True):
     """Events per item and half-life, whole numbers; half-lives without any event do not count."""
 
     numbers: Ints  # newest half-lives with an event, newest first, then `NEVER`; shape (AGES,)
@@ -141,8 +139,7 @@ def trend_score(
     return scores
 
 
-@dataclass(frozen=True, slots=True)
-class TrendingNowSettings(RecipeSettings):
+class TrendingNowSettings(RecipeSettings, frozen=True):
     """Settings of `trending-now`."""
 
     window_hours: Annotated[Positive, Range(12.0, 168.0, log=True)] = 24.0
@@ -201,8 +198,7 @@ def _milliseconds(length: float) -> int:
     return max(1, round(min(length, _LONGEST)))
 
 
-@dataclass(frozen=True)
-class TrendingNowModel(IndexedModel):
+class TrendingNowModel(IndexedModel, frozen=True, dict=True):
     """Counts by time; of the context only `now` matters."""
 
     recent: RecentVisitors

@@ -5,10 +5,10 @@ orders its likeliest candidates. Classes of visitors say what kinds of animals s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
@@ -28,8 +28,7 @@ from pawsonalize.recipes.settings import Count
 _FORMAT = 5
 
 
-@dataclass(frozen=True, slots=True)
-class UserPersonalizationSettings(MixtureSettings):
+class UserPersonalizationSettings(MixtureSettings, frozen=True):
     """Settings of `user-personalization`."""
 
     repeats: bool = True
@@ -116,8 +115,7 @@ class _Answer(NamedTuple):
     scale: float = 1.0
 
 
-@dataclass(frozen=True)
-class UserPersonalizationModel(IndexedModel):
+class UserPersonalizationModel(IndexedModel, frozen=True, dict=True):
     """The mixture, and what was learned beyond it, if anything."""
 
     mixture: Mixture
@@ -249,8 +247,7 @@ def _counted(
     return counts, Mixture.of(counts, index, settings)
 
 
-@dataclass(frozen=True, slots=True)
-class PersonalizedRankingSettings(UserPersonalizationSettings):
+class PersonalizedRankingSettings(UserPersonalizationSettings, frozen=True):
     """Settings of `personalized-ranking`."""
 
     candidates: Count = 1_000

@@ -1,9 +1,10 @@
 """Archive objects in the tables: the offsets of the log that each holds, and its visitors."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
 
+import msgspec
 import numpy as np
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
@@ -16,8 +17,7 @@ _SEGMENT = archive_segments.c
 _HEX_DIGITS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedObject:
+class IndexedObject(msgspec.Struct, frozen=True):
     """Content of an object of the archive."""
 
     key: str
@@ -67,8 +67,7 @@ def _numbers(visitors: Collection[str]) -> NDArray[np.uint64]:
     return np.sort(np.array([int(one[:_HEX_DIGITS], 16) for one in visitors], np.uint64))
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(msgspec.Struct, frozen=True):
     """The part of the log that one archive object holds."""
 
     first: int  # its first offset

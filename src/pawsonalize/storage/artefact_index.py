@@ -4,9 +4,9 @@ Uploads are noted before they begin, so that what a dead writer left is found wi
 the bucket, and nothing of anybody else is ever taken for it.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
 from sqlalchemy import Insert, Integer, bindparam, delete, func, select, update
 
 from pawsonalize.domain.errors import Conflict
@@ -36,8 +36,7 @@ class DraftState(StrEnum):
     """They are deleted; if their writer lives after all, there may be more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """Objects below a name of their own that are not an artefact yet, or no longer."""
 
     name: str
@@ -45,8 +44,7 @@ class Draft:
     state: DraftState = DraftState.WRITING
 
 
-@dataclass(frozen=True, slots=True)
-class ListedArtefact:
+class ListedArtefact(msgspec.Struct, frozen=True):
     """A whole artefact: the draft that it became, the digest of its SHA256SUMS, its bytes."""
 
     location: str

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 
@@ -13,8 +14,7 @@ GONE_SECONDS = 15.0
 """A process whose count stood still for so long is gone."""
 
 
-@dataclass(slots=True)
-class _Count:
+class _Count(msgspec.Struct):
     beats: Hashable
     since: float
     looked: float

@@ -10,16 +10,16 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 
 ROOT_KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class RootKeyFile:
+class RootKeyFile(msgspec.Struct, frozen=True):
     """32 random bytes in hexadecimal, made once."""
 
     path: Path

@@ -1,10 +1,10 @@
 """Erasures as durable records: of which visitors, up to where, and which steps are done."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Column, Connection, Select, and_, func, select, update
 
 from pawsonalize.domain.errors import Conflict
@@ -86,8 +86,7 @@ _DECODE_FILES = msgspec.json.Decoder(tuple[str, ...]).decode
 _ROWS_AT_ONCE = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(msgspec.Struct, frozen=True):
     """Reason for which a step is not done."""
 
     place: str  # its subject: an object of the archive, a solution version, a job
@@ -95,8 +94,7 @@ class Trouble:
     waits: bool = False  # true if it ends by itself, as a training does
 
 
-@dataclass(frozen=True, slots=True)
-class Erasure:
+class Erasure(msgspec.Struct, frozen=True):
     """One erasure. `through` is the last offset of the log that it covers."""
 
     erasure_id: str
@@ -137,8 +135,7 @@ class Erasure:
         return replace(self, **changes)
 
 
-@dataclass(frozen=True, slots=True)
-class ErasedNames:
+class ErasedNames(msgspec.Struct, frozen=True):
     """Users and sessions that an erasure is about, as far as their names are known."""
 
     users: tuple[str, ...] = ()

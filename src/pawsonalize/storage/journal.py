@@ -1,7 +1,7 @@
 """Journal of the service: problems that last, and who changed what."""
 
-from dataclasses import asdict, dataclass
-
+import msgspec
+from msgspec.structs import asdict
 from sqlalchemy import ColumnElement, delete, select, update
 
 from pawsonalize.storage.statements import merge
@@ -14,8 +14,7 @@ _COLUMNS = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """Something that goes wrong and lasts."""
 
     name: str
@@ -62,8 +61,7 @@ def _same(problem: Problem) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return problems.c.name == problem.name, problems.c.since == problem.since
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(msgspec.Struct, frozen=True):
     """Something that somebody did to the service."""
 
     at: int  # When, in milliseconds since 1970
@@ -82,7 +80,7 @@ class AuditLog(TableAccess):
 
     def newest(self, limit: int, before: int | None = None) -> list[tuple[int, AuditEntry]]:
         """At most `limit` actions with their numbers, newest first; those `before` that number."""
-        columns = [audit_log.c[name] for name in AuditEntry.__dataclass_fields__]
+        columns = [audit_log.c[name] for name in AuditEntry.__struct_fields__]
         wanted = select(audit_log.c.number, *columns).order_by(audit_log.c.number.desc())
         if before is not None:
             wanted = wanted.where(audit_log.c.number < before)

@@ -2,9 +2,10 @@
 
 import builtins
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
+import msgspec
+from msgspec.structs import asdict
 from sqlalchemy import ColumnElement, delete, select, tuple_, update
 
 from pawsonalize.storage.statements import insert_new
@@ -12,8 +13,7 @@ from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import resources
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceRow:
+class ResourceRow(msgspec.Struct, frozen=True):
     """A named resource as it is stored."""
 
     kind: str

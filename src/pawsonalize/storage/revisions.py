@@ -9,10 +9,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, delete, insert, inspect, select, text, update
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
@@ -144,8 +144,7 @@ def _still_running(older: Iterable[tuple[str, str]], oldest: str) -> StorageUnav
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Migrations:
+class Migrations(msgspec.Struct, frozen=True):
     """Brings the tables of a database to the revision of this program."""
 
     reading: Connected

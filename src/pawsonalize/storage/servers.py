@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
+from msgspec.structs import asdict, replace
 from sqlalchemy import delete, select, update
 
 from pawsonalize.domain.errors import StorageUnavailable
@@ -18,8 +19,7 @@ from pawsonalize.storage.tables import servers
 _SERVES = msgspec.json.Decoder(dict[str, str])
 
 
-@dataclass(frozen=True, slots=True)
-class ServerProcess:
+class ServerProcess(msgspec.Struct, frozen=True):
     """One process of a server, a consumer, or a process beside them."""
 
     name: str  # unique among all of all machines
@@ -31,7 +31,7 @@ class ServerProcess:
     revision: str  # of the tables that the program knows
     connections: int  # connections to PostgreSQL that it opens at most
     started_at: int
-    serves: Mapping[str, str] = field(default_factory=dict)
+    serves: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The solution version of each campaign that it has loaded."""
     beats: int = 0  # counted up while it lives
 
@@ -84,8 +84,7 @@ _FORGET_SECONDS = 3600.0  # so long people see who was killed
 _LOOK_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class ServerState:
+class ServerState(msgspec.Struct, frozen=True):
     """A server's process, and whether it lives."""
 
     server: ServerProcess
@@ -140,8 +139,7 @@ class Servers:
         return True if self._beats.has_moved(name) else None
 
 
-@dataclass(slots=True)
-class Membership:
+class Membership(msgspec.Struct):
     """One process among all servers: that which runs this."""
 
     table: ServerTable

@@ -2,10 +2,11 @@
 
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Column, ColumnElement, Connection, Table, func, select, text
 
 from pawsonalize.domain.errors import StorageUnavailable
@@ -24,8 +25,7 @@ _WHOLE_FILE = text("SELECT page_count * page_size FROM pragma_page_count, pragma
 _POSTGRESQL = text("SELECT pg_total_relation_size(CAST(:name AS regclass))")
 
 
-@dataclass(frozen=True, slots=True)
-class TableSize:
+class TableSize(msgspec.Struct, frozen=True):
     """The size of one table."""
 
     rows: int
@@ -106,8 +106,7 @@ _PATIENCE = "PRAGMA busy_timeout=100"  # ms; who waits for readers holds up writ
 _INCREMENTAL = 2
 
 
-@dataclass(frozen=True, slots=True)
-class FileSize:
+class FileSize(msgspec.Struct, frozen=True):
     """Use of a SQLite file, in bytes. `shrinks`: it can give free space back to the disk."""
 
     total: int

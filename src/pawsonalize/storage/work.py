@@ -7,10 +7,10 @@ nothing after another one has followed it. `kinds/leases.py` says when a holder 
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
 
 from pawsonalize.domain.notifications import Notification
@@ -26,8 +26,7 @@ _TOKEN_BITS = 62  # the column is a signed number of 64 bits
 _FREE = {"holder": None, "token": None, "takings": 0}
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """A piece of work; without a kind, a lease alone, which goes when it is free."""
 
     name: str  # name of the work, unique among all kinds
@@ -174,8 +173,7 @@ _DELIVERED, _GIVEN_UP = "delivered", "given up"
 _UNDELIVERED = (OPEN, _GIVEN_UP)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """One notification on its way to one notifier."""
 
     notification: Notification

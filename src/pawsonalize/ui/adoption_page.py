@@ -3,12 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 from urllib.parse import quote
 from zlib import crc32
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -72,7 +72,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
     filters, rules, notices = _read_request(request, storefront, looking_for, adopted)
     found = storefront.search.find(filters.text, now, filters.as_written) if filters.text else None
     if found:
-        rules = replace(rules, **dict.fromkeys(found.household, True))  # type: ignore[arg-type]
+        rules = replace(rules, **dict.fromkeys(found.household, True))
     available = [] if found else storefront.animals.available(now, MAX_RESULTS)
     listed = found.species if found else {one.animal_id: one.species for one in available}
     species = {one: kind for one, kind in listed.items() if one not in adopted}

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -120,8 +121,7 @@ def _fields(answers: Preferences) -> dict[str, str]:
     return chosen | home | stated
 
 
-@dataclass(frozen=True, slots=True)
-class HouseholdRules:
+class HouseholdRules(msgspec.Struct, frozen=True):
     """Choices of the visitor: a species, or all, a household, a place, and words to search for."""
 
     species: str | None
@@ -185,7 +185,7 @@ class HouseholdRules:
 
     def nowhere(self) -> "HouseholdRules":
         """Return the same without a place."""
-        return replace(self, near="", within="")
+        return msgspec.structs.replace(self, near="", within="")
 
     def path(self, species: str | None, **more: str) -> str:
         """Return the address with the same household and another species."""
@@ -204,11 +204,13 @@ class HouseholdRules:
 
     def without_household(self) -> str:
         """Return the address with the same species, for any household and distance."""
-        return replace(self, household=(), must=(), within="", is_given=True).path(self.species)
+        return msgspec.structs.replace(self, household=(), must=(), within="", is_given=True).path(
+            self.species
+        )
 
     def searching(self, text: str, *, as_written: bool = False) -> str:
         """Return the address with all other choices, and another text to search for, or none."""
-        return replace(self, text=text, as_written=as_written).path(self.species)
+        return msgspec.structs.replace(self, text=text, as_written=as_written).path(self.species)
 
     @property
     def excludes(self) -> bool:

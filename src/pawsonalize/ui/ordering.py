@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from math import isfinite
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotReady
@@ -22,8 +23,7 @@ _MOST_RANKED = 200
 _WORTH_SAYING = 0.05  # log-odds between the animals of a page
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """An animal on a page, those that go with it, reasons, distance, and its answer."""
 
     animal: Animal
@@ -33,8 +33,7 @@ class Shown:
     recommendation_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ordered:
+class Ordered(msgspec.Struct, frozen=True):
     """The first animals, best first, out of `total`; without a live model, by the longest wait.
 
     `decided` are the parts of the utility in which these animals differ, the weightiest first;
@@ -50,8 +49,7 @@ class Ordered:
     """True if a board is worth its place on this page."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
+class Pick(msgspec.Struct, frozen=True):
     """A recommended group: its animal that waits longest, the number that wait, and the reason."""
 
     animal: Animal

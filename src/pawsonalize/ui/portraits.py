@@ -1,10 +1,11 @@
 """Portraits: a drawing of every animal, by its species, breed, coat, size and age."""
 
 import zlib
-from dataclasses import asdict, dataclass
 from functools import lru_cache
 from urllib.parse import urlencode
 
+import msgspec
+from msgspec.structs import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -85,8 +86,7 @@ _MARKED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Coat:
+class Coat(msgspec.Struct, frozen=True):
     """A base colour, a second one, and how the two share the face."""
 
     base: str
@@ -142,8 +142,7 @@ _DIGITS = frozenset(map(str, range(_POSES)))
 _PARTS = ("species", "breed", "size", "age", "colour")
 
 
-@dataclass(frozen=True, slots=True)
-class Portrait:
+class Portrait(msgspec.Struct, frozen=True):
     """Traits that a drawing depends on; two animals alike in them share one picture."""
 
     species: str

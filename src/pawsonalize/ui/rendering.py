@@ -6,17 +6,23 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from pawsonalize.late import late
 from pawsonalize.ui import words
 from pawsonalize.wing import installed
+
+if TYPE_CHECKING:
+    import jinja2
+else:
+    jinja2 = late("jinja2")
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src {images};"
@@ -60,7 +66,7 @@ def embed_routes() -> list[BaseRoute]:
 
 def render(template: str, **content: object) -> str:
     """Return the template's text with the content filled in, escaped."""
-    return _TEMPLATES.get_template(template).render(content)
+    return _templates().get_template(template).render(content)
 
 
 def page(template: str, status: int = 200, **content: object) -> HTMLResponse:
@@ -116,33 +122,38 @@ def static(name: str, wing: str = "") -> str:
     return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:8]}"
 
 
-_WINGS = {name: PackageLoader(package) for name, package in _packages("templates").items()}
-_TEMPLATES = Environment(
-    # A wing's templates stand below its name: `tenants/tenant.html`.
-    loader=ChoiceLoader([PackageLoader("pawsonalize.ui"), PrefixLoader(_WINGS)]),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.globals |= {
-    "embed": _EMBED,
-    "script": static("site.js"),
-    "stylesheet": static("site.css"),
-    "api_script": static("api.js"),
-    "api_stylesheet": static("api.css"),
-    "static": static,
-    "path_of": path_of,
-    "with_query": with_query,
-}
-_TEMPLATES.filters |= {
-    "ago": words.ago,
-    "bytes": words.size_in_bytes,
-    "day": words.day,
-    "deed": words.deed,
-    "group": words.group_in_words,
-    "short": words.short,
-    "lasting": words.duration_in_words,
-    "moment": words.moment,
-    "prose": prose,
-}
+@cache
+def _templates() -> "jinja2.Environment":
+    wings = {name: jinja2.PackageLoader(one) for name, one in _packages("templates").items()}
+    found = jinja2.Environment(
+        # A wing's templates stand below its name: `tenants/tenant.html`.
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("pawsonalize.ui"), jinja2.PrefixLoader(wings)]
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.globals |= {
+        "embed": _EMBED,
+        "script": static("site.js"),
+        "stylesheet": static("site.css"),
+        "api_script": static("api.js"),
+        "api_stylesheet": static("api.css"),
+        "static": static,
+        "path_of": path_of,
+        "with_query": with_query,
+    }
+    found.filters |= {
+        "ago": words.ago,
+        "bytes": words.size_in_bytes,
+        "day": words.day,
+        "deed": words.deed,
+        "group": words.group_in_words,
+        "short": words.short,
+        "lasting": words.duration_in_words,
+        "moment": words.moment,
+        "prose": prose,
+    }
+    return found

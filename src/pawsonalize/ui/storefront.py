@@ -1,9 +1,9 @@
 """Parts that the adoption site needs, handed to it by the composition root."""
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from starlette.requests import Request
 
 from pawsonalize.domain.events import Visitor
@@ -19,8 +19,7 @@ from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
 
 
-@dataclass(frozen=True, slots=True)
-class DemoSite:
+class DemoSite(msgspec.Struct, frozen=True):
     """Additions of a made-up shelter to its pages, which tell how they are made."""
 
     learning: Callable[[], str]
@@ -39,8 +38,7 @@ class DemoSite:
     """Template of the form in which visitors say who they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class SiteBoard:
+class SiteBoard(msgspec.Struct, frozen=True):
     """Some animals, of which a visitor may pick."""
 
     board_id: str
@@ -66,8 +64,7 @@ class SiteBoards(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class SiteAlerts:
+class SiteAlerts(msgspec.Struct, frozen=True):
     """Wishes of a visitor to be told of animals, and the search of the page."""
 
     is_known: bool
@@ -102,8 +99,7 @@ class ReadAlerts(Protocol):
         """Return the wishes of a visitor, on a page with this search."""
 
 
-@dataclass(frozen=True, slots=True)
-class Storefront:
+class Storefront(msgspec.Struct, frozen=True):
     """The engine's parts behind the pages."""
 
     runtime: Runtime

@@ -1,11 +1,11 @@
 """What a day adds to the disk, and for how long there is room."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from pawsonalize.app.adapters import Adapters, opened

@@ -1,10 +1,10 @@
 """What the doctor says of servers: who lives, what nobody does, and whether connections fit."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.checks import CheckedService, Diagnosis, Verdict

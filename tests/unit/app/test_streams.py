@@ -1,10 +1,10 @@
 """A server's reading of its stream, and when a stream is read through."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.wings.streams import reading as streams

@@ -4,11 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from msgspec.structs import fields
 
 from pawsonalize.app import databases
 from pawsonalize.app.adapters import opened

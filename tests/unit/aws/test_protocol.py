@@ -12,6 +12,7 @@ from botocore.serialize import create_serializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pawsonalize.aws.door import REST_PATHS
 from pawsonalize.aws.protocol import (
     SERVICES,
     AwsError,
@@ -231,3 +232,7 @@ def test_an_error_has_the_name_that_the_operation_declares(subtests: pytest.Subt
             fault = fault_of(error, operations()[operation])
             assert (fault.name, fault.status) == (name, status)
             assert "secret" not in fault.message
+
+
+def test_each_path_of_the_models_has_a_route_of_its_own() -> None:
+    assert set(REST_PATHS) == set(paths())

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from email.utils import formatdate
 from typing import Any
@@ -15,6 +14,7 @@ from botocore.credentials import Credentials
 from botocore.utils import percent_encode_sequence
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pawsonalize.aws.protocol import AwsError
 from pawsonalize.aws.signatures import Signatures, SignedRequest

@@ -1,10 +1,10 @@
 """Dataset groups and campaigns at the native door, where the default group is the busy one."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from pawsonalize.access.admission import Caller

@@ -1,12 +1,12 @@
 """A log that stopped for years: what was before the pause still counts, whatever came after."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.catalogue import recipe_named

@@ -1,11 +1,10 @@
 """Classes of visitors are found in what they look at, and say more than one look does."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.classes import LatentClasses, fit_classes

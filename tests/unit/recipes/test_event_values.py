@@ -1,9 +1,8 @@
 """Values that weigh, and events that speak against an item."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.contract import Context, ContextEvent
@@ -23,7 +22,7 @@ NOBODY = Context((), NOW)
 
 
 def fitted(data: TrainingData, **settings: float | str) -> UserPersonalizationModel:
-    chosen = replace(UserPersonalizationSettings(), **settings)  # type: ignore[arg-type]
+    chosen = replace(UserPersonalizationSettings(), **settings)
     return UserPersonalization().fit(data, chosen, 0)
 
 

@@ -1,9 +1,8 @@
 """What is known of visitors beside events, and what recipes make of it."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.contract import Context

@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.recipes.counts.counting import counts_of
 from pawsonalize.recipes.data import TrainingData

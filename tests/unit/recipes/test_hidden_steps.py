@@ -1,8 +1,7 @@
 """What a training request does not see of its own user."""
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.items import ItemIndex

@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.engine.serving.animals.reasons import group_reasons
 from pawsonalize.recipes.contract import Context, ContextEvent

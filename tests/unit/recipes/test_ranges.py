@@ -1,11 +1,11 @@
 """Ranges: what tuning may try."""
 
-from dataclasses import fields, replace
 from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields, replace
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.recipes.catalogue import RECIPES

@@ -1,10 +1,10 @@
 """Counting anew under what was learned: the counts are those of a training on the same data."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.recipes.catalogue import recipe_named, refreshed
 from pawsonalize.recipes.counts.counting import counts_of

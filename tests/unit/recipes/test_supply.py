@@ -1,11 +1,10 @@
 """How many animals there are of an item changes its chances."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.popularity import AvailabilityHistory

@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import HOUR

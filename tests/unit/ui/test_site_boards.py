@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from starlette.applications import Starlette
 
@@ -183,7 +184,7 @@ def test_without_the_wing_nobody_is_asked(tmp_path: Path, app: Starlette) -> Non
     alone = site(tmp_path / "data", trained=False)
     with serving(alone) as address, httpx.Client(base_url=address) as client:
         client.get("/healthz")
-        alone.state.storefront = replace(alone.state.storefront, boards=None)
+        alone.state.storefront = msgspec.structs.replace(alone.state.storefront, boards=None)
         for path in ("/", "/looking-for"):
             assert not board(client.get(path).text)
         assert "Somebody here is waiting for you" in client.get("/").text

@@ -11,7 +11,6 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import BinaryIO
 
 import msgspec
@@ -37,8 +36,7 @@ DAMAGE = "\udcff"  # a lone surrogate, which no encoding has; in UTF-8 it is a b
 _MARKING = "pawsonalize.damage"
 
 
-@dataclass(frozen=True, slots=True)
-class TextForm:
+class TextForm(msgspec.Struct, frozen=True):
     """The encoding and the separator of a file's text; None means that it is detected."""
 
     encoding: str | None = None
@@ -152,8 +150,7 @@ def _is_utf8(start: bytes, stream: BinaryIO) -> bool:
     return damaged <= others
 
 
-@dataclass(frozen=True, slots=True)
-class RowError:
+class RowError(msgspec.Struct, frozen=True):
     """Reason for which a row was left out. `line` counts from 1; no column: the whole row."""
 
     line: int
@@ -168,8 +165,7 @@ class RowError:
 OnError = Callable[[RowError], None]
 
 
-@dataclass(frozen=True, slots=True)
-class ImportReport:
+class ImportReport(msgspec.Struct, frozen=True):
     """The result of one file, with the first few errors; duplicates were imported before."""
 
     dataset: DatasetType
@@ -190,8 +186,7 @@ _BOM = "\ufeff"
 DETECTED = TextForm()
 
 
-@dataclass(frozen=True, slots=True)
-class CsvRow:
+class CsvRow(msgspec.Struct, frozen=True):
     """A record with as many values as the header has names; `line` is where it begins."""
 
     line: int

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 
 import msgspec
@@ -25,8 +24,7 @@ from pawsonalize.storage.animals.catalogue import Item, User
 _INT64 = 2**63
 
 
-@dataclass(frozen=True, slots=True)
-class FileColumns:
+class FileColumns(msgspec.Struct, frozen=True):
     """The columns of a file in its order; a row must fill the `required` ones."""
 
     fields: tuple[SchemaField, ...]

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+
+import msgspec
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.limits import parse_id
@@ -35,8 +36,7 @@ Attributes = dict[str, str | float | None]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetRow:
+class DatasetRow(msgspec.Struct, frozen=True):
     """An item or user as it was sent; its attributes are named as in the schema, in any case."""
 
     record_id: object
@@ -112,8 +112,7 @@ def _value(field: SchemaField, value: object) -> str | float | None:
     return number
 
 
-@dataclass(frozen=True, slots=True)
-class Datasets:
+class Datasets(msgspec.Struct, frozen=True):
     """The datasets of every dataset group."""
 
     registry: Registry

@@ -4,12 +4,18 @@ import re
 from collections.abc import AsyncIterator, Collection, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 import msgspec.inspect as mi
 from msgspec import Raw
-from rapidfuzz.distance import OSA
+
+from pawsonalize.late import late
+
+if TYPE_CHECKING:
+    from rapidfuzz.distance import OSA
+else:
+    OSA = late("rapidfuzz.distance.OSA")
 
 from pawsonalize.domain.errors import InputTooLarge, InvalidInput
 from pawsonalize.engine.ingest.misfits import explain_misfit, form_of, inside, shape_of

@@ -2,15 +2,21 @@
 
 import math
 from collections.abc import Callable, Iterable
-
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pawsonalize.domain.errors import TooManyRequests
 from pawsonalize.domain.times import DAY, HOUR, SECOND, iso
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
+from pawsonalize.late import late
+
+if TYPE_CHECKING:
+    import limits as rates
+    from limits import storage, strategies
+else:
+    rates = late("limits")
+    storage, strategies = late("limits.storage"), late("limits.strategies")
 
 Room = tuple[int, TooManyRequests | None]
 """Number of events there is room for, and why for no more."""
@@ -30,7 +36,10 @@ class EventLimits:
         self._stored = CachedLookup(stored, now)
         self._now = now
         self._processes = processes
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    @cached_property
+    def _limiter(self) -> "strategies.RateLimiter":
+        return strategies.SlidingWindowCounterRateLimiter(storage.MemoryStorage())
 
     def room(self, group: str, events: int, *, whole: bool = False) -> Room:
         """Take as many events as the dataset group has room for; with `whole` all or none."""
@@ -48,7 +57,7 @@ class EventLimits:
 
     def _this_minute(self, group: str, events: int, most: int, whole: bool) -> Room:
         # Processes count apart, so each has its share, and at least one.
-        rate = RateLimitItemPerMinute(max(most // self._processes, 1 if most else 0))
+        rate = rates.RateLimitItemPerMinute(max(most // self._processes, 1 if most else 0))
         window = self._limiter.get_window_stats(rate, group)
         free = max(min(window.remaining, events), 0)
         if whole and free < events:

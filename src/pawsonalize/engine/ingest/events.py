@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
 from typing import TypeVar
 
+import msgspec
 import structlog
 
 from pawsonalize.domain.errors import Forbidden, InvalidInput, StorageUnavailable, TooManyRequests
@@ -39,14 +39,13 @@ _LONGEST_NAME = 64
 OTHERS = "other types"
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownTypes:
+class UnknownTypes(msgspec.Struct, frozen=True):
     """Reports and logs types as their events come in; at most 20 by name, the others together."""
 
     event_types: EventTypes
     named: Callable[[], dict[str, frozenset[str]]]
     tell: Callable[[str], None]
-    _reported: set[str] = field(default_factory=set)
+    _reported: set[str] = msgspec.field(default_factory=set)
 
     def among(self, events: Iterable[Event]) -> list[Event]:
         """The events whose type has no meaning."""
@@ -79,8 +78,7 @@ class UnknownTypes:
         )
 
 
-@dataclass(slots=True)
-class RawTooLong:
+class RawTooLong(msgspec.Struct):
     """Reports events that are too long to be kept as they came in, and logs it now and then."""
 
     tell: Callable[[int], None]
@@ -107,8 +105,7 @@ T = TypeVar("T")
 EventCheck = Callable[[Event], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True):
     """Reason for which the event at `index` of the call was rejected."""
 
     index: int
@@ -117,8 +114,7 @@ class Rejection:
     field: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class IngestReceipt:
+class IngestReceipt(msgspec.Struct, frozen=True):
     """The result for a call's events; accepted ones are durable, duplicates already were."""
 
     accepted: int

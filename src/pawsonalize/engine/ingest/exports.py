@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import IO, Any
 
 import msgspec
@@ -25,8 +24,7 @@ _OF_EVENTS = (DatasetType.INTERACTIONS, DatasetType.ACTION_INTERACTIONS)
 Row = Mapping[str, str | float | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Exports:
+class Exports(msgspec.Struct, frozen=True):
     """Writes datasets as CSV, in batches, whatever their size."""
 
     datasets: Datasets

@@ -4,8 +4,9 @@ import asyncio
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
 
@@ -15,8 +16,7 @@ _LATELY = 100  # commits
 _SHARE = 4  # who waits may have so many times as much waiting as there is room left
 
 
-@dataclass(frozen=True, slots=True)
-class _Call(Generic[T, FlagT]):
+class _Call(msgspec.Struct, Generic[T, FlagT], frozen=True):
     events: Sequence[T]
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[list[FlagT]]

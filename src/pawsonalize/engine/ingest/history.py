@@ -1,10 +1,10 @@
 """A visitor's history in pages, newest first, with a cursor that arrivals do not disturb."""
 
 import re
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.domain.limits import check_between, match_cursor
@@ -17,8 +17,7 @@ MAX_PAGE = 500
 _CURSOR = re.compile(r"(\d{1,15})\.(\d{1,18})")
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryPage:
+class HistoryPage(msgspec.Struct, frozen=True):
     """Events, newest first, and the cursor of the next page, None on the last."""
 
     events: tuple[LoggedEvent, ...]

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import msgspec
 
 from pawsonalize.domain.errors import InvalidInput, NotReady, reason_of
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
@@ -138,14 +140,13 @@ class Importer:
         return load_rows(table, dataset, read, store, chunk_rows=self.chunk_rows, **options)
 
 
-@dataclass(frozen=True, slots=True)
-class Imports:
+class Imports(msgspec.Struct, frozen=True):
     """Does import jobs of any dataset, for the job table."""
 
     datasets: Datasets
     sources: Sources
     now: Callable[[], int]
-    stopping: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = msgspec.field(default_factory=threading.Event)
     """Set when the server stops."""
 
     def check(self, job: DatasetImportJob) -> None:

@@ -2,7 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from pawsonalize.domain import statuses
 from pawsonalize.domain.animals import Animal
@@ -18,16 +20,14 @@ MAX_ANIMALS = 1_000
 MAX_PAGE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """Reason for which the listing at `index` was refused."""
 
     index: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class InventoryReceipt:
+class InventoryReceipt(msgspec.Struct, frozen=True):
     """The result of listings; `status_kept` counts animals whose status is newer."""
 
     created: int = 0
@@ -37,8 +37,7 @@ class InventoryReceipt:
     refused: tuple[Refused, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(msgspec.Struct, frozen=True):
     """The animals, with their changes."""
 
     animals: Animals
@@ -113,7 +112,7 @@ class Inventory:
     def page(self, query: AnimalQuery) -> tuple[list[Animal], str | None]:
         """One page of animals by id, and the id after which the next begins; None on the last."""
         check_between("limit", query.limit, 1, MAX_PAGE)
-        found = self.animals.page(replace(query, limit=query.limit + 1))
+        found = self.animals.page(msgspec.structs.replace(query, limit=query.limit + 1))
         shown = found[: query.limit]
         return shown, shown[-1].animal_id if len(found) > query.limit else None
 
@@ -191,8 +190,7 @@ def _not_found(animal_id: str) -> NotFound:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class AnimalNames:
+class AnimalNames(msgspec.Struct, frozen=True):
     """Finds the animals that events name as their item."""
 
     animals: Animals

@@ -4,11 +4,12 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import InvalidInput, NoSuchBucket, NotFound
@@ -17,16 +18,14 @@ CSV = (".csv", ".csv.gz")
 JSON_LINES = (".json", ".jsonl")
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(msgspec.Struct, frozen=True):
     """One file to import, and how to open it."""
 
     name: str
     open: Callable[[], BinaryIO]
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(msgspec.Struct, frozen=True):
     """Files behind the `file://` and `s3://` locations that jobs read.
 
     Files are read only below `roots`, never through a link. `s3_root` is a folder whose folders
@@ -144,8 +143,7 @@ def _unwritable(location: str, reason: str) -> InvalidInput:
     return InvalidInput(f"cannot write to {location}: {reason}", field="path")
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """A folder of an object store that a job writes to."""
 
     store: ObjectStore
@@ -162,8 +160,7 @@ class Output:
             self.store.replace(f"{self.folder}/{name}".lstrip("/"), Path(file.name))
 
 
-@dataclass(frozen=True, slots=True)
-class Outputs:
+class Outputs(msgspec.Struct, frozen=True):
     """Places that jobs write, as `Sources`; `confirm` raises if this thread has lost its lease."""
 
     roots: tuple[Path, ...]

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 
 import msgspec
@@ -142,8 +141,7 @@ _MAX_ADDRESS_CHARS = 2_000
 _MAX_FEE = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """An animal as listed now, with its status if it was sent; `listed` is known without a stay."""
 
     animal: Animal

@@ -9,12 +9,12 @@ lie in each other.
 import hashlib
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import MAX_ID_LENGTH
@@ -53,8 +53,7 @@ class CloudEvent(msgspec.Struct, frozen=True):
 _CLOUD_EVENT = msgspec.json.Decoder(CloudEvent)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Fields of a wrapping that hold for the events in it which lack them."""
 
     event_id: str | None = None
@@ -131,8 +130,7 @@ _OF_ENVELOPES = {"data", "partitionkey"}
 Text = bytes | Raw
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(msgspec.Struct, frozen=True):
     """The JSON of one event, not checked yet."""
 
     event: Text
@@ -142,8 +140,7 @@ class Payload:
     origin: Origin = Origin()
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """A part that holds no event, beside others that may."""
 
     raw: Text
@@ -197,8 +194,7 @@ def short_id(text: str | None) -> str | None:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Unpacking:
+class _Unpacking(msgspec.Struct, frozen=True):
     unknown: decoder.UnknownFields
 
     def parts(self, text: Text, raw: Text, origin: Origin, depth: int) -> list[Part]:

@@ -3,9 +3,9 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
+import msgspec
 import structlog
 
 from pawsonalize.domain.times import MINUTE
@@ -62,8 +62,7 @@ HTTP: Final = "http"
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedInput:
+class RefusedInput(msgspec.Struct, frozen=True):
     """Refused data, as it came in, and the reason."""
 
     source: str

@@ -3,7 +3,8 @@
 from bisect import bisect
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
@@ -44,8 +45,7 @@ _RESPECTS: Mapping[str, Callable[[Animal, int], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ExposureShare:
+class ExposureShare(msgspec.Struct, frozen=True):
     """Animals with one thing in common: how many they are, and how often they were shown.
 
     Both shares are of all available animals, 0 to 1. `ratio` is the share of the exposure divided
@@ -89,8 +89,7 @@ def exposure_report(
     return shares
 
 
-@dataclass(frozen=True, slots=True)
-class JoinedEvents:
+class JoinedEvents(msgspec.Struct, frozen=True):
     """Number of the newest events with animals that came from a page that was shown."""
 
     events: int

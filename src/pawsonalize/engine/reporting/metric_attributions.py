@@ -6,7 +6,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -51,8 +50,7 @@ def _parse(text: str) -> tuple[DatasetType | None, str]:
     return (DatasetType(match[1].capitalize()), match[2].upper()) if match[1] else (None, "")
 
 
-@dataclass(frozen=True, slots=True)
-class Measuring:
+class Measuring(msgspec.Struct, frozen=True):
     """Attributes sent events: to the source that they name, or to the solution that recommended.
 
     That is the one of the answer that the event names. Other and imported events count in no
@@ -133,8 +131,7 @@ def _properties(event: Event) -> dict[str, str | float | None]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class MetricAttributions:
+class MetricAttributions(msgspec.Struct, frozen=True):
     """The metric attributions of a registry; each is reported at most every `seconds`."""
 
     registry: Registry

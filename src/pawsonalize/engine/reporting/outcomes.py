@@ -12,10 +12,10 @@ If none applies, no answer gets the credit.
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
+import msgspec
 import numpy as np
 
 from pawsonalize.domain.animals import Animal
@@ -65,8 +65,7 @@ def read_weights(given: Mapping[str, str]) -> dict[str, float]:
     return weights
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """One outcome; the visitor is None if only the animal's record knows it."""
 
     kind: OutcomeKind
@@ -127,8 +126,7 @@ class Policy(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """The policy and the solution version that get the credit for an outcome."""
 
     policy: Policy

@@ -2,7 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, MAX_IMPRESSION_ITEMS
@@ -36,14 +37,13 @@ _ALL = "all"
 Key = Hashable  # _ALL, a policy, or ("version", its name)
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomesOrder:
+class OutcomesOrder(msgspec.Struct, frozen=True):
     """Order of a report on `since` to before `until`, in ms, with answers `within_days` before."""
 
     since: int
     until: int
     within_days: int = WITHIN_DAYS
-    weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
+    weights: Mapping[str, float] = msgspec.field(default_factory=lambda: WEIGHTS)
 
     def __post_init__(self) -> None:
         if self.since >= self.until:
@@ -64,8 +64,7 @@ def read_order(
     return OutcomesOrder(begin, end, within_days, weights)
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomeSources:
+class OutcomeSources(msgspec.Struct, frozen=True):
     """The tables that a report is read from; not every dataset group has an inventory."""
 
     outcomes: Outcomes
@@ -85,8 +84,7 @@ class OutcomeSources:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Season:
+class Season(msgspec.Struct, frozen=True):
     """The outcomes of an order's time, and all waits as known at its end."""
 
     outcomes: Sequence[Outcome]

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -118,8 +117,7 @@ class Ending(StrEnum):
     WAITING = "waiting"
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """An animal waits from `since` until just before `until`, in milliseconds since 1970.
 
     `group` is what it was on arrival. `stays` are when it could be shown, and as what.

@@ -1,7 +1,8 @@
 """Figures of the whole service for `/metrics`, the same from any process or machine."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from pawsonalize.engine.serving.directory import entries
 from pawsonalize.kinds import jobs
@@ -24,8 +25,7 @@ _JOBS: Mapping[str, type[Resource]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RunFigures:
+class RunFigures(msgspec.Struct, frozen=True):
     """The retraining runs that are kept.
 
     `newest_end` is when the newest run of each outcome ended, in ms since 1970. `verdicts` has the
@@ -37,8 +37,7 @@ class RunFigures:
     verdicts: Mapping[tuple[str, str], str]
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceFigures:
+class ServiceFigures(msgspec.Struct, frozen=True):
     """The figures of a moment.
 
     `models` says as of when the model of each dataset group and campaign is, in ms since 1970.
@@ -52,8 +51,7 @@ class ServiceFigures:
     queues: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class FigureSources:
+class FigureSources(msgspec.Struct, frozen=True):
     """Reads them, in a dozen small queries."""
 
     registry: Registry

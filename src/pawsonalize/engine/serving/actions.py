@@ -1,7 +1,6 @@
 """Recommends actions: which to suggest to this user now."""
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 
 from pawsonalize.domain.errors import InvalidInput
@@ -19,8 +18,7 @@ QUESTION = "action recommendation"
 _REPEATS_WITHIN = 500  # a user's newest interactions, in which repeats are looked for
 
 
-@dataclass(frozen=True, slots=True)
-class ActionAnswer:
+class ActionAnswer(msgspec.Struct, frozen=True):
     """Actions, best first, each with its score, 0 to 1.
 
     That is the probability that the user takes it, times its share of the greatest VALUE.
@@ -30,8 +28,7 @@ class ActionAnswer:
     actions: tuple[tuple[str, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ActionRecommending:
+class ActionRecommending(msgspec.Struct, frozen=True):
     """Suggests actions by probability times VALUE, but for expired ones and early repeats."""
 
     # VALUE is 1 if none is given, EXPIRATION_TIMESTAMP in epoch seconds, REPEAT_FREQUENCY in days.

@@ -4,12 +4,12 @@ Inference jobs recommend or rank. Segment jobs find the users who like some item
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, BinaryIO
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
@@ -38,8 +38,7 @@ Line = dict[str, Any]
 Lines = Iterator[Line]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """Answers a job's files, in `{name}.out` for each; an error stands in its own line's place."""
 
     sources: Sources
@@ -164,8 +163,7 @@ def _apply(expression: FilterExpression | None, given: Mapping[str, Any]) -> App
     return None if expression is None else apply(expression, values)
 
 
-@dataclass(frozen=True, slots=True)
-class _Inference:
+class _Inference(msgspec.Struct, frozen=True):
     runtime: Runtime
     recipe: str
     results: int
@@ -195,18 +193,16 @@ class _Inference:
         return Query(visitor, self.at, self.at, filter=_apply(self.expression, given))
 
 
-@dataclass(slots=True)
-class _Segment:
+class _Segment(msgspec.Struct):
     """One query: its items, shape (items,), and the best users so far, best first."""
 
     items: NDArray[np.bool_]
     filter: AppliedFilter | None
-    users: list[str] = field(default_factory=list)
-    scores: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    users: list[str] = msgspec.field(default_factory=list)
+    scores: NDArray[np.float64] = msgspec.field(default_factory=lambda: np.empty(0))
 
 
-@dataclass(frozen=True, slots=True)
-class _Segmenting:
+class _Segmenting(msgspec.Struct, frozen=True):
     served: Served
     filtering: Filtering
     expression: FilterExpression | None

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
 from threading import Lock
 
+import msgspec
 import structlog
 
 from pawsonalize.domain.errors import Conflict, NotFound, NotReady, PawsonalizeError
@@ -25,8 +26,7 @@ from pawsonalize.storage.contexts import in_time
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True):
     live: LiveModel
     runtime: Runtime
 

@@ -13,13 +13,14 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache, partial
 from itertools import takewhile
 from math import log
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import Animal
@@ -66,8 +67,7 @@ _HALF_LIFE_DAYS = 90.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Promotion:
+class Promotion(msgspec.Struct, frozen=True):
     """Items that are promoted, and their share of the places in per cent, 1 to 100."""
 
     name: str
@@ -88,8 +88,7 @@ class Promotion:
         return math.ceil(limit * self.percent / 100)
 
 
-@dataclass(frozen=True, slots=True)
-class Relevance:
+class Relevance(msgspec.Struct, frozen=True):
     """Relevance of animals to a search, by slot."""
 
     found: NDArray[np.bool_]  # False for an animal that must not be shown
@@ -110,16 +109,15 @@ class Search(Protocol):
         """The words of the search that the animal's record has, as a reason to show it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """One question, carried from the door through the whole answer."""
 
     visitor: Visitor
     at: int  # the moment the answer is as of, in milliseconds since 1970: later events do not count
     now: int  # the moment of asking, by the clock, in milliseconds since 1970
-    context: Mapping[str, Value] = field(default_factory=dict)
+    context: Mapping[str, Value] = msgspec.field(default_factory=dict)
     """Facets of the visit that the request names, such as the device."""
-    preferences: Preferences = field(default_factory=Preferences)  # answers of the quiz
+    preferences: Preferences = msgspec.field(default_factory=Preferences)  # answers of the quiz
     eligibility: Eligibility = ANYBODY
     filter: AppliedFilter | None = None
     """Filter of the answer; promoted items keep to the promotion's own filter instead."""

@@ -1,9 +1,10 @@
 """Directory of campaigns: the dataset group and campaign that a request means."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from pawsonalize import recipes
 from pawsonalize.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, NotReady
@@ -39,8 +40,7 @@ _DISTANCES: Mapping[Purpose, Mapping[str, int]] = {
 """The recipes that answer, and their distance from the purpose: the nearest one does."""
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryEntry:
+class DirectoryEntry(msgspec.Struct, frozen=True):
     """A campaign of a dataset group; `is_stopped` is one whose recommender is INACTIVE."""
 
     campaign: Campaign
@@ -80,8 +80,7 @@ def entries(registry: Registry) -> list[DirectoryEntry]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Target of a request, by its name or full name: a group, a campaign, or neither."""
 
     dataset_group: str | None = None
@@ -274,8 +273,7 @@ def _campaign_of(recommender: Recommender, found: Mapping[str, DirectoryEntry]) 
     raise NotReady(f"{state}: ask again when it is ACTIVE")
 
 
-@dataclass(frozen=True, slots=True)
-class Readiness:
+class Readiness(msgspec.Struct, frozen=True):
     """Campaigns that answer, and what does not answer yet."""
 
     solution_version: str | None  # the default group's; None while none is live

@@ -9,6 +9,7 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +28,7 @@ _TRIES = 16  # with half of the novelty placed, 1 in 65,000 draws needs the slow
 _COUNTED_EVENTS = 500_000  # of the newest; older touches say little of what is new
 
 
-@dataclass(frozen=True)
-class Novelty:
+class Novelty(msgspec.Struct, frozen=True, dict=True):
     """The whole exploration weights of the catalogue's items, or of those at `positions`."""
 
     # The type of the weights has room for their sum.
@@ -78,8 +78,7 @@ class Novelty:
         return int(self.weights[place]) if is_one else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Explored:
+class Explored(msgspec.Struct, frozen=True):
     """The places of an answer: catalogue positions, which were drawn, and the propensities.
 
     `propensities[k]` is the probability of the item at place k, given the items before it:
@@ -161,8 +160,7 @@ def spread(promoted: Sequence[int], rest: Explored, seed: str) -> tuple[Explored
     return Explored(*columns), tuple(is_promoted)
 
 
-@dataclass(frozen=True, slots=True)
-class Exposed:
+class Exposed(msgspec.Struct, frozen=True):
     """Items as of a version's cut: touches of each, and which are young, shape (items,)."""
 
     item_ids: Sequence[str]

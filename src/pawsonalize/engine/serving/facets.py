@@ -5,7 +5,6 @@ One path for training, evaluation and serving, so that a name means the same in 
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -88,8 +87,7 @@ def _coded(columns: Columns, n_items: int) -> ItemAttributes:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class FacetReader:
+class FacetReader(msgspec.Struct, frozen=True):
     """Reads facets: values of the datasets' categorical columns, and of a few of our own."""
 
     # Names count without case and `_`: `deviceKind` and `DEVICE_KIND` are the same.

@@ -6,8 +6,9 @@ exactly that text among the values of the row; other comparisons are of numbers.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,14 +56,13 @@ _COMPARED: Mapping[Operator, Callable[[NDArray[np.float64], float], Mask]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """Values that rows are compared with; `interactions` are each row's event types, casefolded."""
 
     values: Values
     interactions: Texts | None = None
-    current_user: Attributes = field(default_factory=dict)
-    current_item: Attributes = field(default_factory=dict)
+    current_user: Attributes = msgspec.field(default_factory=dict)
+    current_item: Attributes = msgspec.field(default_factory=dict)
 
 
 def passing_rows(expression: FilterExpression, rows: AttributeColumns, facts: Facts) -> Mask:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
+
+import msgspec
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.filter_parser import parse
@@ -41,8 +42,7 @@ _DATASETS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(msgspec.Struct, frozen=True):
     """The filters of a registry; fields are those of schemas, and of rows in the catalogue."""
 
     registry: Registry
@@ -125,8 +125,7 @@ class Filters:
                 return True
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedFilter:
+class AppliedFilter(msgspec.Struct, frozen=True):
     """An expression whose placeholders all have values; `expression` is None if nothing is left."""
 
     expression: FilterExpression | None

@@ -1,11 +1,13 @@
 """Items: their attributes as columns, from the items dataset and their ids, and their animals."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, TypeVar
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
@@ -27,8 +29,7 @@ _ITEMS = "ITEMS"
 _KEPT = 8  # of the newest models' catalogues, so that those served no more go
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(msgspec.Struct, frozen=True):
     """A column of text: the rows of each value, and the rows with any value, shape (rows,)."""
 
     positions: Mapping[str, NDArray[np.intp]]
@@ -128,8 +129,7 @@ class PerCatalogue(Generic[T]):
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(msgspec.Struct, frozen=True):
     at: int
     changes: int
     items: Mapping[str, Item]

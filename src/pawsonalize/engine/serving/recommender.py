@@ -1,11 +1,13 @@
 """Recommends groups for a visitor, and orders lists."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass
 from itertools import repeat
 from typing import NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
@@ -43,8 +45,7 @@ class Scored(NamedTuple):
     promotion: str | None = None  # the one that put it there
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """An ordered answer and the impression id it was logged under."""
 
     recommendation_id: str
@@ -52,16 +53,14 @@ class Answer:
     items: tuple[Scored, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RankingAnswer(Answer):
+class RankingAnswer(Answer, frozen=True):
     """A list in order; the scores of its `items` sum to 1, and so do those of its `groups`."""
 
     group_ids: tuple[str, ...]  # of the items
     groups: tuple[Scored, ...]  # the distinct ones, best first
 
 
-@dataclass(frozen=True, slots=True)
-class GroupScores:
+class GroupScores(msgspec.Struct, frozen=True):
     """Scores of one animal of each group, by the served model or what it counted."""
 
     served: Served
@@ -75,8 +74,7 @@ class GroupScores:
         return self.served.answered_by(self.context) == STAND_IN
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """One place of a list to rank: the caller's id, and the group it stands for."""
 
     item_id: str

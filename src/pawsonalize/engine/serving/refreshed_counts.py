@@ -1,7 +1,8 @@
 """Incremental updates of models: counts of newer events, stored beside the versions they are of."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.kinds.solutions import Cut
@@ -10,8 +11,7 @@ _MARK = ".counts-"
 _KEPT = 2  # a worker may be loading the one before the newest
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshedCounts:
+class RefreshedCounts(msgspec.Struct, frozen=True):
     """A version's model with the counts of what the cut sees of the log."""
 
     version: str
@@ -36,8 +36,7 @@ class RefreshedCounts:
         return cls(version, Cut(*map(int, cut.split("-"))))  # older ones say nothing of items
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshedArtefacts:
+class RefreshedArtefacts(msgspec.Struct, frozen=True):
     """The incremental updates among the artefacts."""
 
     artefacts: ArtefactStore

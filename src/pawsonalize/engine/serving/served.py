@@ -1,9 +1,10 @@
 """A solution version made ready to answer: loaded, brought up to date, tried, ready to explore."""
 
 import time
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, runtime_checkable
 
+import msgspec
 import numpy as np
 
 from pawsonalize.artefacts.base import ArtefactStore
@@ -92,8 +93,7 @@ def _load_models(artefacts: ArtefactStore, version: SolutionVersion) -> tuple[Mo
     return model, ChoiceModel.of_arrays(arrays)
 
 
-@dataclass(frozen=True, slots=True)
-class ServingSettings:
+class ServingSettings(msgspec.Struct, frozen=True):
     """Settings of a campaign. An influence of None is that of the version's training."""
 
     exploration_weight: float = 0.0
@@ -104,8 +104,13 @@ class ServingSettings:
 
     def of(self, campaign: Campaign) -> "ServingSettings":
         """The campaign's own settings, and these where it has none."""
-        own = {one.name: getattr(campaign, one.name) for one in fields(self)}
-        return replace(self, **{name: value for name, value in own.items() if value is not None})
+        own = {name: getattr(campaign, name) for name in self.__struct_fields__}
+        return msgspec.structs.replace(
+            self, **{name: value for name, value in own.items() if value is not None}
+        )
+
+
+_OF_THE_VERSION = ServingSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ class Served:
 
     version: SolutionVersion
     model: Model
-    settings: ServingSettings = ServingSettings()
+    settings: ServingSettings = _OF_THE_VERSION
     novelty: Novelty | None = None
     exposed: Exposed | None = None
     dataset_group: str = DEFAULT_DATASET_GROUP
@@ -155,8 +160,7 @@ class Serving(Protocol):
         """True if there is one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(msgspec.Struct, frozen=True):
     """One fixed version."""
 
     current: Served
@@ -179,8 +183,7 @@ class RemoteCampaign(Protocol):
         """Return the model that answers for the version, or its stand-in while it is away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loader:
+class Loader(msgspec.Struct, frozen=True):
     """Loads solution versions. Without an `exposure` their answers do not explore."""
 
     registry: Registry

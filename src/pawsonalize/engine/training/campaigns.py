@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -23,8 +22,7 @@ Refusal = Callable[[SolutionVersion, SolutionVersion | None, int], str | None]
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
+class Following(msgspec.Struct, frozen=True):
     """Updates campaigns to versions that became ACTIVE, each once.
 
     One that cannot be served, was refused or was rolled back is not tried again.
@@ -72,8 +70,7 @@ class Following:
 _SERVING = ("exploration_weight", "exploration_item_age_cut_off", "min_provisioned_tps")
 
 
-@dataclass(frozen=True, slots=True)
-class Recommenders:
+class Recommenders(msgspec.Struct, frozen=True):
     """The recommenders of a registry. Any server goes on with a creation where another one died."""
 
     registry: Registry

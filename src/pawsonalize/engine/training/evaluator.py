@@ -1,10 +1,11 @@
 """An evaluation from the log to the report."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
@@ -45,8 +46,7 @@ Measured = Mapping[str, Interval]
 """An interval for every metric, by its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class RankerReport:
+class RankerReport(msgspec.Struct, frozen=True):
     """One ranker on one split; `lead` is the recipe's value less this one's, user by user."""
 
     name: str
@@ -55,8 +55,7 @@ class RankerReport:
     lead: Mapping[str, Difference]
 
 
-@dataclass(frozen=True, slots=True)
-class SliceReport:
+class SliceReport(msgspec.Struct, frozen=True):
     """One slice: how many test cases have a target in it, and every ranker's metrics on them."""
 
     kind: str
@@ -65,8 +64,7 @@ class SliceReport:
     metrics: Mapping[str, Measured]
 
 
-@dataclass(frozen=True, slots=True)
-class SplitReport:
+class SplitReport(msgspec.Struct, frozen=True):
     """One split. Moments are milliseconds since 1970.
 
     `moment` is when the model was trained. `repeated` is the share of targets that the user had
@@ -93,16 +91,14 @@ class SplitReport:
         return "NDCG@5" if self.split == "time" else "user-split NDCG@5"
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(msgspec.Struct, frozen=True):
     """A split that the data do not allow, and why."""
 
     split: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(msgspec.Struct, frozen=True):
     """A recipe's evaluation as of a moment; `findings` say what the numbers of each split mean."""
 
     recipe: str
@@ -248,8 +244,7 @@ def _calibration(holdout: Holdout, judgement: Judgement) -> Calibration:
     return calibration(np.concatenate(judgement.best_scores), np.concatenate(happened))
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationOrder:
+class EvaluationOrder(msgspec.Struct, frozen=True):
     """A recipe, its settings and splits; `as_of` (ms since 1970) hides everything later."""
 
     recipe: str

@@ -1,8 +1,8 @@
 """Evidence for the gate: the new version, popularity and the live one, side by side."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,8 +68,7 @@ def unsound(ranker: Ranker, questions: int) -> tuple[int, int]:
 Fit = Callable[[TrainingData], Model]
 
 
-@dataclass(frozen=True, slots=True)
-class LiveStanding:
+class LiveStanding(msgspec.Struct, frozen=True):
     """The live version: how to fit it, as of which moment, and which events it had seen."""
 
     solution_version: str
@@ -197,8 +196,7 @@ def _engine_metrics(version: SolutionVersion) -> MeasuredVersion:
     return MeasuredVersion(version.name, engine, version.as_of, version.metrics, version.unmeasured)
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(msgspec.Struct, frozen=True):
     """Asks the gate about new versions, on events that were held out."""
 
     log: EventLog

@@ -1,12 +1,13 @@
 """The hold-out: the training part, the test cases, the right answers, and the baselines."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from itertools import compress
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize import recipes
@@ -67,8 +68,7 @@ class SplitName(StrEnum):
     TIME = "time"
 
 
-@dataclass(frozen=True, slots=True)
-class Holdout:
+class Holdout(msgspec.Struct, frozen=True):
     """Test cases for any model; the candidates are `training.item_ids`.
 
     - `there` is their mask over the items of `data`, whose events are split.
@@ -315,8 +315,7 @@ def can_be_judged(recipe: str) -> bool:
     return not recipe_named(recipe).needs_item and recipe != recipes.NEXT_BEST_ACTION
 
 
-@dataclass(frozen=True, slots=True)
-class GateQueries:
+class GateQueries(msgspec.Struct, frozen=True):
     """Makes rankers of models and of baselines, which all get the same test cases.
 
     `chooses`: the spread of its choices tells something. `personal`: it should beat popularity.

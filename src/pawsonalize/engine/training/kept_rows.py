@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from math import isnan
 from typing import Any
@@ -45,8 +44,7 @@ class NameCodes(dict[str, int]):
         return self.setdefault(name, len(self))
 
 
-@dataclass(frozen=True, slots=True)
-class Coded:
+class Coded(msgspec.Struct, frozen=True):
     """A column of names, as codes that number them; -1 is no name."""
 
     names: tuple[str, ...]
@@ -76,8 +74,7 @@ class Coded:
         return Coded(tuple(self.names[code] for code in used.tolist()), new[codes])
 
 
-@dataclass(frozen=True, slots=True)
-class KeptRows:
+class KeptRows(msgspec.Struct, frozen=True):
     """Rows of the log in its order, as columns, also those sent later than the cut.
 
     `names` are of visitors, items, event types and facets. A visitor is named by a digest of their
@@ -246,8 +243,7 @@ def _rows(log: EventLog, after: int, through: int, progress: Progress) -> Iterat
 _MARK = ".erased-"
 
 
-@dataclass(frozen=True, slots=True)
-class ErasedRows:
+class ErasedRows(msgspec.Struct, frozen=True):
     """The artefacts of all versions, served ones and old ones."""
 
     registry: Registry

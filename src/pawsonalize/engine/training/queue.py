@@ -1,8 +1,8 @@
 """Trainings that wait for their turn, and automatic trainings, which are stored when due."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError, TooManyRequests
@@ -21,8 +21,7 @@ from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.storage.events.event_log import EventLog
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingQueue:
+class TrainingQueue(msgspec.Struct, frozen=True):
     """Starts trainings that are only stored, so that at most `at_once` run; 0 leaves them alone.
 
     Dataset groups take turns; of one, the oldest is first.
@@ -57,8 +56,7 @@ _FIRST_AFTER = 10 * SECOND  # one that you train at once by hand needs no first 
 logger = structlog.get_logger()  # `log` is the events'
 
 
-@dataclass(frozen=True, slots=True)
-class AutomaticTraining:
+class AutomaticTraining(msgspec.Struct, frozen=True):
     """Stores the versions that are due; the training queue starts them.
 
     A version is due so many days after the newest one was created. With `retrains` there is a daily

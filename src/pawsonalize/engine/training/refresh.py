@@ -1,10 +1,11 @@
 """Counts kept current: of served versions, and of what answers before the first training."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from itertools import chain
 
+import msgspec
 import structlog
+from msgspec.structs import replace
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotReady, PawsonalizeError
@@ -36,8 +37,7 @@ FAILED = 1
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class CountRefresher:
+class CountRefresher(msgspec.Struct, frozen=True):
     """Counts the events after a version's cut into its model; with `reading` out of core."""
 
     registry: Registry
@@ -165,8 +165,7 @@ _NEWEST_EVENTS = 20_000  # counted in about a second; a training counts all even
 _REST = 9  # times as long as a count took, so that answers have nine tenths of the time
 
 
-@dataclass(slots=True)
-class Untrained:
+class Untrained(msgspec.Struct):
     """Counts of the inventory's groups and the newest events, in place of a model.
 
     So a visitor's own events and the quiz count from the first event on.
@@ -222,8 +221,7 @@ class Untrained:
         self._served, self._seen = None, (0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedOrNot:
+class TrainedOrNot(msgspec.Struct, frozen=True):
     """Model that a campaign serves; until it serves any, the counts."""
 
     live: LiveModel

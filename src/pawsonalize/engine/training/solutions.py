@@ -1,11 +1,11 @@
 """Creates and changes solutions, if they can be trained."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
 from itertools import islice
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import STANDARD, EventTypes
@@ -26,8 +26,7 @@ from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.settings import Range, points, tunable
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetGroups:
+class DatasetGroups(msgspec.Struct, frozen=True):
     """The dataset groups of a registry."""
 
     registry: Registry
@@ -68,7 +67,7 @@ _VALUED = "value_weighted_events"
 
 def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
     """Build a recipe's settings from plain values; InvalidInput names an unknown or bad one."""
-    known = [field.name for field in fields(kind)]
+    known = kind.__struct_fields__
     for name in given:
         if name not in known:
             raise InvalidInput(
@@ -83,7 +82,7 @@ def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
 def trained_settings(version: SolutionVersion) -> Any:
     """The settings of a training; InvalidInput for a recipe, setting or weight that is unknown."""
     kind = recipe_named(version.recipe).settings
-    known = {field.name for field in fields(kind)}
+    known = kind.__struct_fields__
     # What tuning found wins over the version's own, and event parameters over both.
     settings = {**version.settings, **({} if version.tuned is None else version.tuned.settings)}
     weighed: dict[str, EventParameters] = {}
@@ -134,8 +133,7 @@ MOST_DAYS: Final = 30
 LONGEST_NAME: Final = 63  # names of versions begin with it
 
 
-@dataclass(frozen=True, slots=True)
-class Solutions:
+class Solutions(msgspec.Struct, frozen=True):
     """The solutions of a registry; `event_types` say what the types that they name mean."""
 
     registry: Registry
@@ -202,7 +200,7 @@ def ranges_of(tuning: Tuning, trained: Solution | SolutionVersion) -> dict[str, 
     if not tuning.ranges:  # a setting that you chose stays
         own = tunable(kind)
         return {name: own[name] for name in own if name not in {*trained.settings, *weighed}}
-    numbers = {field.name for field in fields(kind) if field.type is not bool}
+    numbers = {field.name for field in msgspec.structs.fields(kind) if field.type is not bool}
     for name in tuning.ranges:
         if name not in numbers or name in weighed:
             left = ", ".join(sorted(numbers - weighed))

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 import structlog
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.artefacts.base import ArtefactStore
@@ -38,8 +38,7 @@ from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 
 
-@dataclass(frozen=True, slots=True)
-class HeldOutMetrics:
+class HeldOutMetrics(msgspec.Struct, frozen=True):
     """Metrics by name, or the reason why there are none."""
 
     metrics: Mapping[str, float]
@@ -114,8 +113,7 @@ _BEING_MEASURED = HeldOutMetrics(
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(msgspec.Struct, frozen=True):
     """A new model: `card` and `arrays` are to be stored, `sample` is what it is measured on."""
 
     summary: LogSummary
@@ -124,8 +122,7 @@ class Fitted:
     arrays: Arrays
 
 
-@dataclass(frozen=True, slots=True)
-class Trainer:
+class Trainer(msgspec.Struct, frozen=True):
     """Trains solution versions in this process; with `reading` the log is counted out of core."""
 
     registry: Registry
@@ -286,8 +283,7 @@ def _learned(
     return Fitted(counts.summary, sample, card, model.arrays())
 
 
-@dataclass(slots=True)
-class ProgressReport:
+class ProgressReport(msgspec.Struct):
     """A training's progress in its version's row, written at most once a second."""
 
     registry: Registry

@@ -5,11 +5,11 @@ the trials' own hold-out.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.engine.training.holdout import Holdout, SplitName, gate_queries, hold_out, part_of

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
@@ -37,8 +36,7 @@ from pawsonalize.storage.events.group_usage import GroupDays
 from pawsonalize.storage.work import WorkTable
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingLimit:
+class TrainingLimit(msgspec.Struct, frozen=True):
     """Counts trainings exactly, whichever server they are asked of."""
 
     registry: Registry
@@ -62,8 +60,7 @@ class TrainingLimit:
         self.days.return_training(group, now // DAY)
 
 
-@dataclass(frozen=True, slots=True)
-class SolutionVersions:
+class SolutionVersions(msgspec.Struct, frozen=True):
     """Creates, finds and deletes solution versions."""
 
     registry: Registry
@@ -158,7 +155,7 @@ class SolutionVersions:
     def first_settings(self, solution: str) -> Mapping[str, Any] | None:
         """Settings of a first version, without a ranker: live soon. None if there is one."""
         found = self.registry.get(Solution, solution)
-        known = {field.name for field in fields(recipe_named(found.recipe).settings)}
+        known = recipe_named(found.recipe).settings.__struct_fields__
         if "learn" not in known or self.newest(solution) is not None:
             return None
         return {"learn": False, **found.settings}

@@ -1,8 +1,9 @@
 """Reads the archive's events while the archive is in use, by the time at which they came in."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from pawsonalize.archive.parquet import check_parquet, parquet_file
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotFound
@@ -13,8 +14,7 @@ from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.storage.archive_ledger import Segment
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(msgspec.Struct, frozen=True):
     """Moments from `since` on and before `until`; None: without a bound."""
 
     since: int | None = None
@@ -38,8 +38,7 @@ class Period:
 ALWAYS = Period()
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveReader:
+class ArchiveReader(msgspec.Struct, frozen=True):
     """Reads the objects that the ledger names, one at a time, without erased visitors."""
 
     archive: ErasedArchive
@@ -91,16 +90,14 @@ class _ReadAgain(Exception):
     """The objects that were read have changed: some were joined, or a visitor was erased."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
+class Exported(msgspec.Struct, frozen=True):
     """Counts of what was written."""
 
     events: int
     files: int
 
 
-@dataclass(slots=True)
-class ArchiveExport:
+class ArchiveExport(msgspec.Struct):
     """Writes `day=2026-11-24/events.parquet` below a folder, in place of what is there.
 
     One object is in memory at a time. With a dataset group, only that and its actions are written.

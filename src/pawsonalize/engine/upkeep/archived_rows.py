@@ -9,7 +9,6 @@ different rows. The same rows always give the same bytes, so that it does not ma
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
 
@@ -27,8 +26,7 @@ _KEY = re.compile(
 _DAY, _HOUR = "%Y/%m/%d", "%Y/%m/%d/%H"
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectName:
+class ObjectName(msgspec.Struct, frozen=True):
     """A key, taken apart; offsets `first` to `last`, inclusive."""
 
     key: str

@@ -7,8 +7,10 @@ came in waits in a table until then; a server that finds it gone finds the objec
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby, islice
+
+import msgspec
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, NotFound
@@ -29,8 +31,7 @@ _STILL_WRITTEN = HOUR  # of a day that is over, some server may be behind
 _LOOKED_AT_AGAIN = DAY  # whoever read an object before it was deleted may have written it again
 
 
-@dataclass(frozen=True, slots=True)
-class Compaction:
+class Compaction(msgspec.Struct, frozen=True):
     """Compacts an archive; several servers may do so at once."""
 
     ledger: ArchiveLedger
@@ -123,15 +124,16 @@ class Compaction:
             return
         if name is not None and archived_rows.digest(data) != whole.sha256:
             rows = len(archived_rows.decode(name, data))
-            self.ledger.confirm(replace(whole, rows=rows, sha256=archived_rows.digest(data)))
+            self.ledger.confirm(
+                msgspec.structs.replace(whole, rows=rows, sha256=archived_rows.digest(data))
+            )
 
 
 ROWS_PER_OBJECT = 10_000
 _RAW_BYTES = 32_000_000  # of one object; 10,000 events as sites send them have about 4 MB
 
 
-@dataclass(frozen=True, slots=True)
-class Archiver:
+class Archiver(msgspec.Struct, frozen=True):
     """Archives a log; holds the rows of one object in memory at a time."""
 
     log: EventLog

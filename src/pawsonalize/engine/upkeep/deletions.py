@@ -6,7 +6,6 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,8 +35,7 @@ _BREAKS = re.compile(rb"[\s,;|\"'{}\[\]:]")
 _LOCATIONS = ("source", "target")
 
 
-@dataclass(frozen=True, slots=True)
-class VisitorFiles:
+class VisitorFiles(msgspec.Struct, frozen=True):
     """The folders that jobs read and write, buckets `shared` for them, and the jobs."""
 
     registry: Registry
@@ -106,8 +104,7 @@ _USERS_AT_ONCE = 10_000  # of one erasure, which is written down in one transact
 _RECENT = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Deletions:
+class Deletions(msgspec.Struct, frozen=True):
     """Turns the jobs into erasures, whichever process looks, and settles them."""
 
     registry: Registry

@@ -1,10 +1,10 @@
 """Takes erased visitors out of the archive, object by object."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
@@ -27,8 +27,7 @@ class ErasureNote(msgspec.Struct, frozen=True, rename="camel"):
     """0 in notes that were written before they said so."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureNotes:
+class ErasureNotes(msgspec.Struct, frozen=True):
     """The notes in an object store, by the ids of the erasures."""
 
     objects: ObjectStore
@@ -93,8 +92,7 @@ def ignore_progress(_done: str) -> None:
     """A watch that is ignored."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamedErasure:
+class NamedErasure(msgspec.Struct, frozen=True):
     """An erasure and the names it is about."""
 
     erasure: Erasure
@@ -113,8 +111,7 @@ class VisitorObjects(Protocol):
         """Clean the objects that hold one of the visitors, by hashes, or have changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErasedArchive:
+class ErasedArchive(msgspec.Struct, frozen=True):
     """The archive, as it is to be: without the events that erasures cover."""
 
     objects: ObjectStore

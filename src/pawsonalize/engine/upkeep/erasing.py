@@ -2,10 +2,10 @@
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
+import msgspec
 import structlog
 
 from pawsonalize.domain.errors import LeaseLost, PawsonalizeError
@@ -33,8 +33,7 @@ Purge = Callable[[Sequence[erased_archive.NamedErasure], erased_archive.Watch], 
 """Takes erased visitors out of files; yields what cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErasureSteps:
+class ErasureSteps(msgspec.Struct, frozen=True):
     """Steps of erasures that other rooms and the tables do."""
 
     rows: VisitorRows

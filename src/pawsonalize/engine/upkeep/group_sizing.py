@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.datasets import DatasetGroup
@@ -13,15 +14,14 @@ from pawsonalize.storage.events.group_usage import CountMark, GroupSize, GroupSi
 _MODELS_SECONDS = 600.0  # to list all models takes long in a bucket
 
 
-@dataclass(slots=True)
-class GroupSizing:
+class GroupSizing(msgspec.Struct):
     """Counts new events at each look, and all of them once a day, since some were deleted."""
 
     sizes: GroupSizes
     registry: Registry
     head: Callable[[], int]
     artefacts: Callable[[], Mapping[str, int]]
-    _models: dict[str, int] = field(default_factory=dict)
+    _models: dict[str, int] = msgspec.field(default_factory=dict)
     _models_until: float = 0.0
 
     def count(self, now: int) -> None:

@@ -1,8 +1,10 @@
 """Rebuilds an empty log from the archive alone, or a part of it, as archived or read anew."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
+
+import msgspec
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, InvalidInput, NotFound
@@ -22,8 +24,7 @@ Reader = Callable[[str, Event], Event]
 """Reads an event's JSON; beside it the event as it was read before. InvalidInput if it cannot."""
 
 
-@dataclass(slots=True)
-class Rereading:
+class Rereading(msgspec.Struct):
     """Reads events anew and counts what became of them; what cannot be read stays as archived."""
 
     read: Reader
@@ -31,7 +32,7 @@ class Rereading:
     changed: int = 0
     without_raw: int = 0
     refused: int = 0
-    named: list[str] = field(default_factory=list)
+    named: list[str] = msgspec.field(default_factory=list)
     """The first of those that stayed as they were, with the reason."""
 
     def rows(self, rows: Sequence[LoggedEvent]) -> list[LoggedEvent]:
@@ -69,8 +70,7 @@ class Rereading:
 _AT_ONCE = 1_000  # in one transaction, so that other events wait for none of them
 
 
-@dataclass(slots=True)
-class Appended:
+class Appended(msgspec.Struct):
     """Counts of the source's events that are in the archive."""
 
     stored: int = 0
@@ -79,9 +79,9 @@ class Appended:
     """Of visitors who were erased from the target since they came in."""
     refused: int = 0
     """Events refused because their item is no animal group, as the default dataset group needs."""
-    named: list[str] = field(default_factory=list)
+    named: list[str] = msgspec.field(default_factory=list)
     """The first of the refused ones, with the reason."""
-    damaged: list[str] = field(default_factory=list)
+    damaged: list[str] = msgspec.field(default_factory=list)
     """Reasons why objects could not be read, one sentence each."""
 
     @property
@@ -90,8 +90,7 @@ class Appended:
         return self.stored + self.duplicates + self.erased + self.refused
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayInto:
+class ReplayInto(msgspec.Struct, frozen=True):
     """Appends the events of `source` to `target`, with its actions.
 
     An event keeps its id and when it happened, and comes in now; to repeat it changes nothing.
@@ -138,8 +137,7 @@ class ReplayInto:
         found.duplicates += len(stored) - sum(stored)
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
+class Replayed(msgspec.Struct, frozen=True):
     """Number of events restored, and of those of the archive that are of another time."""
 
     restored: int

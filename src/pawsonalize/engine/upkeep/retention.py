@@ -4,10 +4,10 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from pawsonalize.archive.base import ObjectStore
@@ -55,8 +55,7 @@ def delete_answers(impressions: Impressions, before: int) -> int:
     return sum(iter(lambda: impressions.forget(before, first_id, _AT_ONCE), 0))
 
 
-@dataclass(frozen=True, slots=True)
-class EventRetention:
+class EventRetention(msgspec.Struct, frozen=True):
     """Lets events leave the table that were received more than `days` ago; 0 keeps them."""
 
     log: EventLog

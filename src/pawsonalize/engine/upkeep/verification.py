@@ -8,7 +8,8 @@ archive alone; up to the last one that a replay left out or read anew, the log m
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
@@ -21,16 +22,14 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wing import added
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveFinding:
+class ArchiveFinding(msgspec.Struct, frozen=True):
     """Something that is wrong with one object."""
 
     key: str
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(msgspec.Struct, frozen=True):
     """Counts of objects and findings; `pending` segments are planned, not written.
 
     Rows with offsets above `planned_through`, up to `head`, await the next archiving.

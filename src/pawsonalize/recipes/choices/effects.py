@@ -1,12 +1,19 @@
 """Shown places, and common effects, fitted by Newton steps one kind after the other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
-from scipy.special import expit
 
+from pawsonalize.late import late
 from pawsonalize.recipes.data import Bools, Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy import special
+else:
+    special = late("scipy.special")
+
 
 TRAITS = ("species", "breed", "family", "size", "age", "colour", "shelter")
 """Traits that animals share. Visitors may have effects of all but the last."""
@@ -64,8 +71,7 @@ def usual_attention(places: int = PLACES) -> Floats:
     return np.asarray(1 / np.arange(1, places + 1) ** _FADES)
 
 
-@dataclass(frozen=True, slots=True)
-class ShownPlaces:
+class ShownPlaces(msgspec.Struct, frozen=True):
     """Places of pages, a row for each; columns (rows,) of codes from 0."""
 
     visitor: Ints
@@ -102,8 +108,7 @@ class ShownPlaces:
         )
 
 
-@dataclass(slots=True)
-class Effects:
+class Effects(msgspec.Struct):
     """Log-odds by what they belong to. `levels` has an array for each of `LEVELS`, by code."""
 
     intercept: float
@@ -113,8 +118,7 @@ class Effects:
     attention: Floats
 
 
-@dataclass(slots=True)
-class _State:
+class _State(msgspec.Struct):
     odds: Floats
     chosen: Bools
     attention: Floats
@@ -128,7 +132,7 @@ def looked_at(attention: Floats, chance: Floats, chosen: Bools) -> Floats:
 
 def gradient(odds: Floats, attention: Floats, chosen: Bools) -> tuple[Floats, Floats]:
     """Gradient and curvature of rows; a place passed over counts by the chance it was seen."""
-    chance = expit(odds)
+    chance = special.expit(odds)
     looked = looked_at(attention, chance, chosen)
     return looked * (chosen - chance), looked * chance * (1 - chance)
 
@@ -213,7 +217,7 @@ def _fit_levels(found: Effects, state: _State, name: str, codes: Ints, *, learn:
 
 def _fit_attention(found: Effects, state: _State, place: Ints, usual: Floats) -> None:
     """Fit attention of each place: chosen over expected; the intercept takes the first place."""
-    chance = expit(state.odds)
+    chance = special.expit(state.odds)
     count, mean = len(usual), float(chance.mean())
     chosen = np.bincount(place, state.chosen, count) + _SHOWN * mean * usual
     share = chosen / (np.bincount(place, chance, count) + _SHOWN * mean)

@@ -1,14 +1,14 @@
 """The model of choices, fitted to pages and stored with a solution version."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
 from msgspec import field
-from scipy.special import expit
 
 from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.late import late
 from pawsonalize.recipes.choices.effects import (
     ANIMAL,
     FACTORS,
@@ -31,6 +31,12 @@ from pawsonalize.recipes.choices.own_effects import (
 )
 from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, PickScale
 from pawsonalize.recipes.data import Arrays, Bools, Floats
+
+if TYPE_CHECKING:
+    from scipy import special
+else:
+    special = late("scipy.special")
+
 
 MIN_OPENED = 50  # with fewer animals opened on pages than this, nothing is learned
 _MIN_INQUIRIES = 50
@@ -174,7 +180,7 @@ def _opening(shown: ShownPlaces) -> Effects:
 
 def _are_eager(shown: ShownPlaces, found: Effects) -> Bools:
     looked = found.attention[shown.place]
-    columns = (shown.opened.astype(float), looked, looked * expit(_log_odds(shown, found)))
+    columns = (shown.opened.astype(float), looked, looked * special.expit(_log_odds(shown, found)))
     sums = np.array([np.bincount(shown.visit, one) for one in columns])
     return are_eager(*sums)[shown.visit]
 
@@ -204,7 +210,7 @@ def _better_by(shown: ShownPlaces) -> float:
     if not before.opened.any():
         return 0.0
     found = _opening(before)
-    learned = found.attention[after.place] * expit(_log_odds(after, found))
+    learned = found.attention[after.place] * special.expit(_log_odds(after, found))
     plain = sum(mean * after.factors[name] for name, (mean, _) in FACTORS.items())
     usual = usual_attention()[after.place]
     rate = _calibrated(np.asarray(plain), usual, after.opened)
@@ -216,7 +222,7 @@ def _calibrated(odds: Floats, attention: Floats, chosen: Bools) -> Floats:
     for _ in range(20):
         pull, firm = gradient(odds + intercept, attention, chosen)
         intercept += float(np.clip(pull.sum() / firm.sum(), -1, 1))
-    return attention * expit(odds + intercept)
+    return attention * special.expit(odds + intercept)
 
 
 def _likelihood(chance: Floats, chosen: Bools) -> float:
@@ -236,7 +242,7 @@ def _log_odds(shown: ShownPlaces, found: Effects, *, own: bool = True) -> Floats
 
 
 def _animal_counts(shown: ShownPlaces, found: Effects) -> Floats:
-    chance = expit(_log_odds(shown, found, own=False))
+    chance = special.expit(_log_odds(shown, found, own=False))
     looked = looked_at(found.attention[shown.place], chance, shown.opened)
     columns = (shown.opened.astype(float), looked, looked * chance)
     return np.array([np.bincount(shown.animal, one, shown.animals) for one in columns])
@@ -249,7 +255,7 @@ def _visitor_variances(shown: ShownPlaces, found: Effects) -> dict[str, float]:
     attention = found.attention[newest.place]
     for _ in range(5):  # without their likings visitors open less, or more
         pull, firm = gradient(odds, attention, newest.opened)
-        chance = expit(odds)
+        chance = special.expit(odds)
         odds += float(np.clip(pull.sum() / firm.sum(), -1, 1))
     # How much a residual changes with the odds: what is not chosen may not have been looked at.
     missed = looked_at(attention, chance, np.zeros(len(chance), np.bool_))

@@ -1,16 +1,23 @@
 """Effects of single animals, visits and visitors; variances among visitors; bid prices."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
-from scipy.linalg.lapack import dposv
-from scipy.special import expit, logit
 
+from pawsonalize.late import late
 from pawsonalize.recipes.choices.effects import VISITOR_TRAITS, gradient
 from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, AnsweredBoard, PickScale, PickStages
 from pawsonalize.recipes.data import Bools, Floats, Ints, Singles
+
+if TYPE_CHECKING:
+    from scipy import special
+    from scipy.linalg import lapack
+else:
+    special, lapack = late("scipy.special"), late("scipy.linalg.lapack")
+
 
 _STEPS = 6
 FEW = 4  # openings from which a visit may be eager; fewer are always evidence
@@ -57,9 +64,9 @@ def _own_log_odds(
 ) -> Floats:
     """Fit log-odds beyond the expected ones, by Newton steps; `variance` is that of the prior."""
     own = np.zeros(len(opened))
-    usual = logit(np.clip(expected / np.maximum(looked, 1e-9), 1e-4, 0.95))
+    usual = special.logit(np.clip(expected / np.maximum(looked, 1e-9), 1e-4, 0.95))
     for _ in range(steps):
-        prior, chance = variance(own), expit(usual + own)
+        prior, chance = variance(own), special.expit(usual + own)
         slope = opened - looked * chance - own / prior
         own += np.clip(slope / (looked * chance * (1 - chance) + 1 / prior), -_STEP, _STEP)
     return own
@@ -78,8 +85,7 @@ def are_eager(opened: Floats, looked: Floats, expected: Floats) -> Bools:
     return np.asarray((eager > _TOO_EAGER) & (opened >= FEW))
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(msgspec.Struct, frozen=True):
     """Places that one visitor was shown, shape (rows,)."""
 
     traits: Ints
@@ -90,8 +96,7 @@ class Watched:
     opened: Bools
 
 
-@dataclass(frozen=True, slots=True)
-class VisitorEffects:
+class VisitorEffects(msgspec.Struct, frozen=True):
     """Posterior of the visitor's own effects; one without evidence is 0."""
 
     codes: tuple[Ints, ...]
@@ -130,8 +135,7 @@ def visitor_effects(
     return VisitorEffects(tuple(codes), parts, float(effects[-1]), variance)
 
 
-@dataclass(frozen=True, slots=True)
-class VisitorPosterior:
+class VisitorPosterior(msgspec.Struct, frozen=True):
     """The visitor's log-odds of some animals beyond everybody's, and how sure they are.
 
     The effect to open anything at all is left out: it is the same for all animals.
@@ -213,7 +217,7 @@ def _solve(
             pull, curvature = stages.gradient(offset + on_boards @ effects)
             firmness += on_boards.T @ curvature @ on_boards
             slope += on_boards.T @ pull
-        effects += np.clip(dposv(firmness, slope)[1], -_LONGEST_STEP, _LONGEST_STEP)
+        effects += np.clip(lapack.dposv(firmness, slope)[1], -_LONGEST_STEP, _LONGEST_STEP)
         if step + 1 < _VISITOR_STEPS:
             odds = watched.offset + matrix @ effects.astype(np.float32)
     return codes, effects, firmness

@@ -5,14 +5,19 @@ is a choice among the animals that are left; the first one is a choice among "no
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-from scipy.special import logsumexp
 
+from pawsonalize.late import late
 from pawsonalize.recipes.data import Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy import special
+else:
+    special = late("scipy.special")
 
 
 class PickScale(msgspec.Struct, frozen=True):
@@ -36,8 +41,7 @@ _DEFAULT_PLACE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredBoard:
+class AnsweredBoard(msgspec.Struct, frozen=True):
     """A board and what was picked of it; columns (animals,)."""
 
     traits: Ints
@@ -121,11 +125,13 @@ def _log_likelihoods(board: AnsweredBoard, spread: Floats, dice: np.random.Gener
     odds += spread[-1] * dice.standard_normal((_DRAWS, 1)) * board.distance
     utilities = _SCALES[:, None, None] * odds  # (scales, draws, animals)
     outside = (_SCALES[:, None] * _OUTSIDES)[:, :, None]  # (scales, outsides, 1)
-    everybody = np.logaddexp(outside, logsumexp(utilities, axis=2)[:, None])
+    everybody = np.logaddexp(outside, special.logsumexp(utilities, axis=2)[:, None])
     first = utilities[:, None, :, board.picks[0]] if board.picks else outside
     found = first - everybody
     left = np.ones(len(board.offset), np.bool_)
     for before, place in pairwise(board.picks):
         left[before] = False
-        found += (utilities[:, :, place] - logsumexp(utilities[:, :, left], axis=2))[:, None]
-    return np.asarray(logsumexp(found, axis=2) - np.log(_DRAWS))
+        found += (utilities[:, :, place] - special.logsumexp(utilities[:, :, left], axis=2))[
+            :, None
+        ]
+    return np.asarray(special.logsumexp(found, axis=2) - np.log(_DRAWS))

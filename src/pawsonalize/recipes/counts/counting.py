@@ -1,10 +1,11 @@
 """Exact counts of a log, equal however it is split: all sums are of whole parts of `GRAIN`."""
 
 import hashlib
-from dataclasses import dataclass, replace
 from functools import cached_property
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from pawsonalize.domain.times import HOUR
 from pawsonalize.recipes.counts.facet_lifts import counted_facets, earlier_events, facet_counts
@@ -37,8 +38,7 @@ _FACET_FACTOR = 1_343_714_438
 _SHIFT = 452_807_053
 
 
-@dataclass(frozen=True)
-class LogSummary:
+class LogSummary(msgspec.Struct, frozen=True, dict=True):
     """Figures of a log besides its single events."""
 
     data: TrainingData  # of which all but the events counts: out of core it has a part of them

@@ -5,13 +5,14 @@ Wide cells come first; narrow ones are compared with what those explain already.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
-from scipy.sparse import coo_array, csr_array
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.preferences import PREFERRED, USER_FACET
+from pawsonalize.late import late
 from pawsonalize.recipes.artefact import (
     check_codes,
     check_offsets,
@@ -25,6 +26,12 @@ from pawsonalize.recipes.counts.weights import on_grain
 from pawsonalize.recipes.data import Array, Arrays, Facet, Facets, Floats, Int32s, Ints, Singles
 from pawsonalize.recipes.items import ItemIndex
 
+if TYPE_CHECKING:
+    from scipy import sparse
+else:
+    sparse = late("scipy.sparse")
+
+
 _PREFIX = "facets."
 _SPLIT = "\x1f"
 RARER = 1.0 / np.sqrt(np.arange(1.0, 10_001.0))
@@ -32,8 +39,7 @@ RARER = 1.0 / np.sqrt(np.arange(1.0, 10_001.0))
 _ATTRIBUTE_OF = {USER_FACET + name: attribute for name, attribute in PREFERRED.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Tilt:
+class Tilt(msgspec.Struct, frozen=True):
     """Logs of lifts that add up: `cells` (cells + 1,), and `items` (items,) on top of them."""
 
     cells: Singles
@@ -51,8 +57,7 @@ class Tilt:
         reweigh(parts, np.exp(np.float32(power) * (logs - logs.max(initial=-np.inf))), n_items)
 
 
-@dataclass(frozen=True, slots=True)
-class FacetLifts:
+class FacetLifts(msgspec.Struct, frozen=True):
     """Lifts of facets by row: those counted, then the quiz's answers with their fixed effect."""
 
     counts: Counts
@@ -127,7 +132,9 @@ class FacetLifts:
         """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
         n_items = len(index.ids)
         if not any(name.startswith(_PREFIX) for name in arrays):
-            return cls.of((), csr_array((0, n_items), dtype=np.float64), index, doubt, unlike)
+            return cls.of(
+                (), sparse.csr_array((0, n_items), dtype=np.float64), index, doubt, unlike
+            )
         texts = [text.partition(_SPLIT) for text in unpack_strings(_PREFIX + "names", arrays)]
         names = tuple((name, value) for name, _, value in texts)
         starts = take(arrays, _PREFIX + "starts", np.int64, (len(names) + 1,))
@@ -137,7 +144,7 @@ class FacetLifts:
         check_codes(_PREFIX + "items", items, n_items)
         if not (np.isfinite(counts) & (counts >= 0)).all() or len(set(names)) < len(names):
             raise CorruptArtefact("the counts of facets do not fit")
-        table = csr_array((counts, items, starts), shape=(len(names), n_items))
+        table = sparse.csr_array((counts, items, starts), shape=(len(names), n_items))
         return cls.of(names, table, index, doubt, unlike)
 
 
@@ -155,11 +162,11 @@ def facet_counts(
     row = {name: place for place, name in enumerate(names)}
     worth = on_grain(weight * RARER[np.minimum(earlier_events(user), len(RARER) - 1)])
     shape = (len(names), n_items)
-    counts: Counts = csr_array(shape, dtype=np.float64)
+    counts: Counts = sparse.csr_array(shape, dtype=np.float64)
     for column in _rows_of(facets, row).T:
         known = np.flatnonzero(column >= 0)
         places = (column[known], item[known])
-        counts = counts + coo_array((worth[known], places), shape=shape).tocsr()
+        counts = counts + sparse.coo_array((worth[known], places), shape=shape).tocsr()
     return tidy(counts)
 
 

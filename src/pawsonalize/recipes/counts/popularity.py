@@ -1,9 +1,9 @@
 """Popularity of items, and factors of their chances: lasting choices and availability."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +27,7 @@ UNKNOWN_VISITOR_SMOOTHING = 30.0
 """For visitors without history: a small usual number would make much of few choices."""
 
 
-@dataclass(frozen=True, slots=True)
-class Popularity:
+class Popularity(msgspec.Struct, frozen=True):
     """Shares that sum to 1 over the catalogue."""
 
     share: Singles
@@ -84,8 +83,7 @@ def _narrowest(cells: Ints, none: int) -> Ints:
     return narrowest
 
 
-@dataclass(frozen=True)
-class ReturnRate:
+class ReturnRate(msgspec.Struct, frozen=True, dict=True):
     """Rate at which choices of an item last: lasting = (chosen + 5) / (chosen + 5 + returned)."""
 
     chosen: Singles
@@ -153,8 +151,7 @@ def reweigh(parts: Singles, factors: Singles, n_items: int) -> None:
     parts *= (before / after)[:, np.newaxis]
 
 
-@dataclass(frozen=True)
-class AvailabilityFactor:
+class AvailabilityFactor(msgspec.Struct, frozen=True, dict=True):
     """Mean availability of each item at its events, `usual` (items,); all 0 if it is not known."""
 
     usual: Singles
@@ -192,8 +189,7 @@ class AvailabilityFactor:
         return cls(take_weights(arrays, "usual_availability", (n_items,)), smoothing)
 
 
-@dataclass(frozen=True, slots=True)
-class AvailabilityHistory:
+class AvailabilityHistory(msgspec.Struct, frozen=True):
     """Stays for quick look-up: `counts[k]` just before change `k * every`, then steps of ±1."""
 
     counts: Int32s

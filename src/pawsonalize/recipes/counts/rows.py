@@ -1,22 +1,29 @@
 """Sparse rows of weighted targets; steps between items and between cells, and co-visits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array, diags_array, vstack
 
+from pawsonalize.late import late
 from pawsonalize.recipes.artefact import check_codes, check_offsets, take, take_weights
 from pawsonalize.recipes.counts.weights import WeighedLog, on_grain
 from pawsonalize.recipes.data import Array, Arrays, Floats, Int32s, Ints, Singles, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 
+if TYPE_CHECKING:
+    from scipy import sparse
+
+    Counts = sparse.csr_array[Any, tuple[int, int]]
+else:
+    sparse, Counts = late("scipy.sparse"), Any
+
+
 Entries = tuple[Array, Array, Array]
 """Columns and values of some rows, one row after the other, and the length of each."""
-Counts = csr_array[Any, tuple[int, int]]
 _LONG = 6  # a sample has so many times the values that are wanted, or `_SAMPLE` if that is more
 _SAMPLE = 1_200
 _SHORT = 500  # so many values are sorted whole: that is faster than to find the least first
@@ -25,8 +32,7 @@ PAIR_GRAIN = 2.0**28
 _CHUNK = 1_000  # source items at a time, so that unpruned co-visits never fill the memory
 
 
-@dataclass(frozen=True, slots=True)
-class SparseRows:
+class SparseRows(msgspec.Struct, frozen=True):
     """The largest values of each row, by column; the last row is empty, for unknown sources."""
 
     starts: Ints
@@ -121,7 +127,7 @@ def keep_largest(rows: Counts, width: int) -> Counts:
         keep[first:end] = False
         keep[first + largest(rows.data[first:end], width)] = True
     kept = np.concatenate(([0], np.cumsum(np.minimum(np.diff(starts), width))))
-    return csr_array((rows.data[keep], rows.indices[keep], kept), shape=rows.shape)
+    return sparse.csr_array((rows.data[keep], rows.indices[keep], kept), shape=rows.shape)
 
 
 def largest(values: Array, keep: int) -> NDArray[np.intp]:
@@ -149,8 +155,7 @@ def _likely(values: Array, keep: int) -> NDArray[np.intp]:
     return np.asarray(places)
 
 
-@dataclass(frozen=True, slots=True)
-class Covisits:
+class Covisits(msgspec.Struct, frozen=True):
     """Items met by the same users: sums of roots of weights, by blocks of rows to save memory."""
 
     rows: Callable[[int, int], Counts]
@@ -181,27 +186,30 @@ def count_steps(
     Visits are in order of user, then time.
     """
     shape = (n_items, n_items)
-    counts: Counts = csr_array(shape, dtype=np.float64)
+    counts: Counts = sparse.csr_array(shape, dtype=np.float64)
     for gap in range(1, window + 1):
         counted = user[:-gap] == user[gap:]
         if not to_itself:
             counted &= item[:-gap] != item[gap:]
         first = np.flatnonzero(counted)
         worth = on_grain(weight[first + gap] * gap_decay ** (gap - 1))
-        counts = counts + coo_array((worth, (item[first], item[first + gap])), shape=shape).tocsr()
+        counts = (
+            counts
+            + sparse.coo_array((worth, (item[first], item[first + gap])), shape=shape).tocsr()
+        )
     return tidy(counts)
 
 
 def both_ways(counts: Counts, back: float) -> Counts:
     """The steps, and `back` times as much in the other direction."""
-    return csr_array(counts + back * counts.T)
+    return sparse.csr_array(counts + back * counts.T)
 
 
 def transition_table(counts: Counts, *, width: int, power: float) -> SparseRows:
     """Rows of the counts, each divided by its sum to `power`, so that busy items do not drown."""
     total = np.asarray(counts.sum(axis=1))
     scale = np.where(total > 0, np.maximum(total, 1e-30) ** -power, 0.0)
-    return SparseRows.of(csr_array(diags_array(scale) @ counts), width)
+    return SparseRows.of(sparse.csr_array(sparse.diags_array(scale) @ counts), width)
 
 
 def meetings(log: WeighedLog, history: int) -> Covisits:
@@ -212,14 +220,14 @@ def meetings(log: WeighedLog, history: int) -> Covisits:
     visit = visit[visits_left <= history]
     shape = (data.n_users, len(data.item_ids))
     places = (data.user[visit], data.item[visit])
-    chosen = csr_array(coo_array((on_grain(log.weight[visit]), places), shape=shape))
+    chosen = sparse.csr_array(sparse.coo_array((on_grain(log.weight[visit]), places), shape=shape))
     weights = np.asarray(chosen.sum(axis=0), np.float64)
     chosen.data = np.floor(np.sqrt(chosen.data) * PAIR_GRAIN**0.5 + 0.5).astype(np.int64)
-    by_item = csr_array(chosen.T)
+    by_item = sparse.csr_array(chosen.T)
 
     def rows(start: int, end: int) -> Counts:
-        together = csr_array(by_item[start:end] @ chosen)
-        return csr_array(
+        together = sparse.csr_array(by_item[start:end] @ chosen)
+        return sparse.csr_array(
             (together.data / PAIR_GRAIN, together.indices, together.indptr), shape=together.shape
         )
 
@@ -232,14 +240,16 @@ def covisit_table(covisits: Covisits, *, width: int, shrinkage: float) -> Sparse
     n_items = len(norm)
     rows: list[Counts] = []
     for start in range(0, max(n_items, 1), _CHUNK):  # at least once: no item, no row
-        together = coo_array(covisits.rows(start, min(start + _CHUNK, n_items)))
+        together = sparse.coo_array(covisits.rows(start, min(start + _CHUNK, n_items)))
         source, target = together.row + start, together.col
         cosine = together.data / np.maximum(norm[source] * norm[target] + shrinkage, 1e-30)
         cosine[source == target] = 0.0
-        chunk = csr_array(coo_array((cosine, (together.row, target)), shape=together.shape))
+        chunk = sparse.csr_array(
+            sparse.coo_array((cosine, (together.row, target)), shape=together.shape)
+        )
         chunk.eliminate_zeros()
         rows.append(keep_largest(chunk, width))
-    return SparseRows.of(csr_array(vstack(rows)), width)
+    return SparseRows.of(sparse.csr_array(sparse.vstack(rows)), width)
 
 
 def repeat_share(repeated: int, preceded: int) -> float:
@@ -253,8 +263,7 @@ def count_visits(data: TrainingData) -> Ints:
     return np.flatnonzero(np.concatenate(([True], ~again))[: len(data)])
 
 
-@dataclass(frozen=True)
-class RelatedItems:
+class RelatedItems(msgspec.Struct, frozen=True, dict=True):
     """From a visitor's cells on to cells, and within a cell to items by their `base`."""
 
     steps: SparseRows  # a row per cell, which sums to its level's weight at most
@@ -330,19 +339,19 @@ def cell_steps(
 ) -> SparseRows:
     """Steps between cells of one level, plus `prior` to itself; full rows sum to their share."""
     levels, shape = len(index.cells), (index.n_cells, index.n_cells)
-    table = csr_array(shape, dtype=np.float32)
+    table = sparse.csr_array(shape, dtype=np.float32)
     for level, cells in enumerate(index.cells[:, :-1]):
         known = np.flatnonzero(cells < index.n_cells)
-        member = csr_array(
-            coo_array(
+        member = sparse.csr_array(
+            sparse.coo_array(
                 (np.ones(len(known), np.float32), (known, cells[known])),
                 shape=(len(index.ids), index.n_cells),
             )
         )
         own = np.zeros(index.n_cells, np.float32)
         own[cells[known]] = prior
-        steps = member.T @ counts @ member + diags_array(own)
+        steps = member.T @ counts @ member + sparse.diags_array(own)
         share = fade**level / sum(fade**other for other in range(levels))
         scale = share / np.maximum(np.asarray(steps.sum(axis=1)), np.float32(1e-30))
-        table = table + diags_array(scale.astype(np.float32)) @ steps
-    return SparseRows.of(csr_array(table), width)
+        table = table + sparse.diags_array(scale.astype(np.float32)) @ steps
+    return SparseRows.of(sparse.csr_array(table), width)

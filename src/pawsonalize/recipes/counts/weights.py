@@ -6,9 +6,9 @@ of old data would make everything before it weigh nothing.
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from functools import cached_property
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,8 +35,7 @@ CURVE = (
 _POWERS = 0.5 ** np.arange(OLDEST + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveTime:
+class ActiveTime(msgspec.Struct, frozen=True):
     """A clock that stops one day after the last event of a pause; else the calendar, to the bit."""
 
     stops: Floats
@@ -80,8 +79,7 @@ def decay_weights(ages: Array, half_life: float) -> Floats:
     return np.asarray(left * _POWERS[whole.astype(np.int64)], np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class LogClock:
+class LogClock(msgspec.Struct, frozen=True):
     """Active time of a log, and what it is at the newest event."""
 
     active: ActiveTime
@@ -104,11 +102,10 @@ def on_grain(values: NDArray[np.floating]) -> Floats:
     return np.asarray(np.floor(values * GRAIN + 0.5) / GRAIN, np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class EventWeights:
+class EventWeights(msgspec.Struct, frozen=True):
     """Weights of events by type, and their decay."""
 
-    of_type: Mapping[str, float] = field(default_factory=dict)
+    of_type: Mapping[str, float] = msgspec.field(default_factory=dict)
     others: float = 1.0
     valued: AbstractSet[str] = frozenset()
     """Types whose value, from 0 to 10, multiplies their weight."""
@@ -131,8 +128,7 @@ class EventWeights:
         return np.asarray(weights * np.where(known, values, 1.0), np.float64)
 
 
-@dataclass(frozen=True)
-class WeighedLog:
+class WeighedLog(msgspec.Struct, frozen=True, dict=True):
     """Events with the weight of each: what the tables of one training are counted from."""
 
     data: TrainingData
@@ -155,8 +151,7 @@ class WeighedLog:
         return self.strength * self.fade
 
 
-@dataclass(frozen=True, slots=True)
-class VisitLog:
+class VisitLog(msgspec.Struct, frozen=True):
     """Visits by columns (visits,); those of user u are rows offsets[u]:offsets[u + 1]."""
 
     offsets: Array

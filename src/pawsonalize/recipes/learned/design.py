@@ -1,18 +1,17 @@
 """The numbers the learned engine depends on; what must adapt is chosen on held-out users."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from pawsonalize.recipes.counts.weights import EventWeights
 
 
-@dataclass(frozen=True, slots=True)
-class Design:
+class Design(msgspec.Struct, frozen=True):
     """One configuration for every data set, found on validation splits of public sequences."""
 
     repeats: bool = True
     """True if an item may be chosen again; if not, what the visitor saw is masked."""
     candidates: int = 200
-    weights: EventWeights = field(default_factory=EventWeights)
+    weights: EventWeights = msgspec.field(default_factory=EventWeights)
     context_half_life_days: float = 90.0
     seen_events: int = 50
     """Newest events of a visitor that are known when serving; so no more when training."""

@@ -3,9 +3,9 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from pawsonalize.domain.errors import CorruptArtefact
@@ -125,8 +125,7 @@ class Candidates(NamedTuple):
     extra: Mapping[str, Array]
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(msgspec.Struct, frozen=True):
     """Tables, and the ranker over their candidates."""
 
     tables: Tables

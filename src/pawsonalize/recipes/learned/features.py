@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from pawsonalize.recipes.counts.rows import largest
@@ -114,8 +114,7 @@ class Proposed(NamedTuple):
     found: Signals
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """Features to calculate of those that only trees read; the others are 0."""
 
     ranks: bool = True

@@ -3,10 +3,10 @@
 import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from pawsonalize.domain.errors import CorruptArtefact
@@ -28,8 +28,7 @@ _WORTH = 1.01  # times what the linear score reaches alone: trees cost time in e
 # All splits of all trees are compared at once. Bit k of a tree's word is its leaf k, from the left;
 # a split that sends a row right rules out leaves on its left, and the first one left is the row's
 # (QuickScorer: Lucchese et al., SIGIR 2015). For the few rows of a request it beats LightGBM.
-@dataclass(frozen=True, slots=True)
-class Forest:
+class Forest(msgspec.Struct, frozen=True):
     """T trees of up to S splits each, filled up with splits that send every row left."""
 
     features: Array
@@ -101,8 +100,7 @@ def _rounded_down(bound: float) -> Array:
     return np.asarray(near if float(near) <= bound else np.nextafter(near, np.float32(-np.inf)))
 
 
-@dataclass(frozen=True, slots=True)
-class Trees:
+class Trees(msgspec.Struct, frozen=True):
     """A LightGBM booster with its text, which is what is stored, and the same as a table."""
 
     text: str
@@ -192,8 +190,7 @@ def _lightgbm() -> Any:
     return importlib.import_module("lightgbm")
 
 
-@dataclass(frozen=True)
-class Linear:
+class Linear(msgspec.Struct, frozen=True, dict=True):
     """Score = sum of weight * (feature - mean) / spread over the feature `columns` (K,)."""
 
     columns: Array
@@ -249,8 +246,7 @@ def fit_linear(samples: Samples, names: tuple[str, ...]) -> Linear:
     return Linear(columns, mean, spread, np.asarray(found.x, np.float64))
 
 
-@dataclass(frozen=True, slots=True)
-class Ranker:
+class Ranker(msgspec.Struct, frozen=True):
     """Utility = heat * (linear + weight * trees); its softmax is the chance of each candidate."""
 
     names: tuple[str, ...]

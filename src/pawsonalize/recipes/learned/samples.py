@@ -1,8 +1,8 @@
 """Training requests cut from the log itself, with everything their users did later hidden."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from pawsonalize.recipes.counts.weights import VisitLog
@@ -17,8 +17,7 @@ _CHUNK = 64
 _HELD = 200  # candidates kept of a held-out request, at most
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(msgspec.Struct, frozen=True):
     """G requests whose target is among their N candidates, which are in random order."""
 
     x: Array  # features, shape (G, N, F) float32

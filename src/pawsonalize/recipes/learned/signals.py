@@ -1,11 +1,11 @@
 """Requests, the tables' dense answers to them, and the blend that chooses candidates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from pawsonalize.domain.times import DAY
@@ -33,8 +33,7 @@ FACTOR_SHARE = np.float32(3.0)
 _FIRST_STAGE = np.array([0.0, 1.0, 1.0, 0.5, 0.7, 1.0, FACTOR_SHARE, 0.3], np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One request with its L newest visits, newest first; moments are ms since 1970."""
 
     context: Array  # catalogue positions, shape (L,)
@@ -163,8 +162,7 @@ class Signals(NamedTuple):
         return np.asarray(self.dense[len(SIGNALS) :])
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(msgspec.Struct, frozen=True):
     """Rows' entries to take out: `worth` of the step row -> column."""
 
     row: Array

@@ -1,16 +1,23 @@
 """Similar users, and what they did around the match; similar items, by their attributes."""
 
 from collections import Counter
-from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
-from scipy import sparse
 
+from pawsonalize.late import late
 from pawsonalize.recipes.counts.rows import expand
 from pawsonalize.recipes.counts.weights import VisitLog
 from pawsonalize.recipes.data import Array, ItemAttributes
 from pawsonalize.recipes.learned.design import Design
+
+if TYPE_CHECKING:
+    from scipy import sparse
+else:
+    sparse = late("scipy.sparse")
+
 
 _BEFORE, _AFTER = 20, 30  # visits of a neighbour around the match that count
 _DISTANCE = np.arange(-_BEFORE, _AFTER)
@@ -19,8 +26,7 @@ _KERNEL = _KERNEL.astype(np.float32)
 _MATCHED = 8  # single-valued attributes that are also compared one by one, at most
 
 
-@dataclass(frozen=True)
-class Postings:
+class Postings(msgspec.Struct, frozen=True, dict=True):
     """Newest visits of each item. `starts` (items + 1,) index `users`; `items` are the log's."""
 
     starts: Array
@@ -136,8 +142,7 @@ def _echoes(p: Postings, context: Array, other: Array) -> Array:
     return np.asarray(held.take(held.searchsorted(tails), mode="clip") == tails)
 
 
-@dataclass(frozen=True)
-class Likeness:
+class Likeness(msgspec.Struct, frozen=True, dict=True):
     """Attributes of items, rare values weighing more. The last column or row stands for no item."""
 
     # So -1 is no item, and no look-up needs a mask.
@@ -241,7 +246,7 @@ def likeness_of(codes: Array, columns: tuple[str, ...]) -> Likeness:
     )
 
 
-def _padded(rows: sparse.csr_array) -> tuple[Array, Array]:
+def _padded(rows: "sparse.csr_array") -> tuple[Array, Array]:
     lengths = np.diff(rows.indptr)
     shape = (int(lengths.max(initial=0)), len(lengths) + 1)
     columns, values = np.zeros(shape, np.intp), np.zeros(shape, np.float32)

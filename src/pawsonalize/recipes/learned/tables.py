@@ -1,11 +1,13 @@
 """All counted tables of one training, and factors, built from one log and nothing else."""
 
-from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
-from scipy import sparse
+from msgspec.structs import replace
 
+from pawsonalize.late import late
 from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.popularity import AvailabilityFactor, AvailabilityHistory
 from pawsonalize.recipes.counts.rows import Counts, SparseRows, keep_largest, tidy
@@ -23,13 +25,18 @@ from pawsonalize.recipes.learned.similarity import (
 from pawsonalize.recipes.mixture import Mixture, MixtureCounts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
+if TYPE_CHECKING:
+    from scipy import sparse
+else:
+    sparse = late("scipy.sparse")
+
+
 _FIRST = 32  # factors that say enough of an item to choose candidates
 SLICES = 64
 _HALVES = (1, 4)  # half-lives of the trends, in slices of 1/64 of the log's active time
 
 
-@dataclass(frozen=True, slots=True)
-class Factors:
+class Factors(msgspec.Struct, frozen=True):
     """j after i scores the product of their rows: `source` and `target`, (items, rank) float32."""
 
     source: Array
@@ -88,8 +95,7 @@ def _truncated(matrix: Counts, rank: int, design: Design) -> tuple[Array, Array]
     return image @ vectors, basis @ vectors
 
 
-@dataclass(frozen=True)
-class Trend:
+class Trend(msgspec.Struct, frozen=True, dict=True):
     """Choices of items, in all and lately; a stored model keeps the last slice alone."""
 
     total: Array
@@ -117,8 +123,7 @@ class Trend:
         return max(int(self.edges.searchsorted(moment, side="right")) - 1, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Usual:
+class Usual(msgspec.Struct, frozen=True):
     """Usual choices of everybody."""
 
     rate: Array  # log of choices per available animal of each cell, shape (cells + 1,)
@@ -143,8 +148,7 @@ class Usual:
         return cls(rate.astype(np.float32), share)
 
 
-@dataclass(frozen=True)
-class Tables:
+class Tables(msgspec.Struct, frozen=True, dict=True):
     """Tables that answer a request; everything that an artefact holds of the counts."""
 
     design: Design
@@ -173,8 +177,7 @@ class Tables:
         return len(self.index.ids)
 
 
-@dataclass(frozen=True, slots=True)
-class StepCounts:
+class StepCounts(msgspec.Struct, frozen=True):
     """Sums over users that the tables are counted from: see `EventCounts`."""
 
     steps: Counts
@@ -212,8 +215,7 @@ def slice_edges(summary: LogSummary) -> Array:
     return clock.moments(np.linspace(first, last, SLICES, endpoint=False))
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(msgspec.Struct, frozen=True):
     """Tables, and what else a training needs; `facets` (visits, F) are rows of lifts."""
 
     sample: TrainingData

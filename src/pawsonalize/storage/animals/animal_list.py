@@ -1,7 +1,6 @@
 """The inventory as people look through it: filtered, in the order of who waits or is seen least."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -34,8 +33,7 @@ class AnimalOrder(StrEnum):
     """Least exposure first."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnimalSearch:
+class AnimalSearch(msgspec.Struct, frozen=True):
     """Conditions on animals, and where to begin; None means any."""
 
     limit: int
@@ -51,8 +49,7 @@ class AnimalSearch:
     hardly_seen: bool = False  # only available animals that are hardly seen
 
 
-@dataclass(frozen=True, slots=True)
-class StockCounts:
+class StockCounts(msgspec.Struct, frozen=True):
     """Number of animals of each status, and how those that are available are shown."""
 
     statuses: dict[str, int]

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 from sqlalchemy import Column, Connection, Select, and_, delete, func, or_, select
@@ -31,8 +31,7 @@ Change = Callable[[Mapping[str, Animal]], Iterable[Animal]]
 """Takes the animals as they are, by id; returns those to write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(msgspec.Struct, frozen=True):
     """The state of availability after a change."""
 
     number: int  # number of changes
@@ -86,8 +85,7 @@ def record_changes(
     upsert(connection, animal_changes, changed)
 
 
-@dataclass(frozen=True, slots=True)
-class AnimalQuery:
+class AnimalQuery(msgspec.Struct, frozen=True):
     """Conditions on animals, in the order of their ids. An animal must fit all given fields."""
 
     limit: int  # most animals of a page

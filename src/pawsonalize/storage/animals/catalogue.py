@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, Table, bindparam, delete, func, select
@@ -28,8 +27,7 @@ _ATTRIBUTES_OF = PreparedSelect(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One item of the catalogue."""
 
     item_id: str
@@ -37,8 +35,7 @@ class Item:
     created_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(msgspec.Struct, frozen=True):
     """Stored attributes and quiz answers of a user."""
 
     user_id: str

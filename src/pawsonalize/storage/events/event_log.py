@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass
 from itertools import compress
 from typing import ClassVar, Self
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from pawsonalize.domain.events import (
@@ -37,8 +37,7 @@ _PART = 10_000
 _ERASED_BATCH = 10_000  # between two of them, others may write
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(msgspec.Struct, frozen=True):
     """Number and earliest moment of an item's events in a part of the log."""
 
     events: int  # number of events

@@ -1,7 +1,6 @@
 """Events read for pages and reports: the newest, those of a time, single ones by their ids."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -51,8 +50,7 @@ def reporting_lists(batch: Iterable[Event]) -> Iterator[Event]:
     return (one for one in batch if one.impression and one.recommendation_id is None)
 
 
-@dataclass(frozen=True, slots=True)
-class TailQuery:
+class TailQuery(msgspec.Struct, frozen=True):
     """Conditions on the newest events; None means any."""
 
     limit: int

@@ -5,10 +5,11 @@ A day is a number of days since 1970, in UTC.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import groupby
 
+import msgspec
+from msgspec.structs import asdict
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from pawsonalize.domain.events import Event, owning_group
@@ -23,8 +24,7 @@ _THROUGH = "dataset groups counted through"
 _SINCE = "dataset groups counted anew at"
 
 
-@dataclass(frozen=True, slots=True)
-class GroupSize:
+class GroupSize(msgspec.Struct, frozen=True):
     """Stored events and model bytes of a dataset group."""
 
     dataset_group: str
@@ -32,8 +32,7 @@ class GroupSize:
     model_bytes: int  # bytes of its models
 
 
-@dataclass(frozen=True, slots=True)
-class CountMark:
+class CountMark(msgspec.Struct, frozen=True):
     """Offset up to which events were counted."""
 
     through: int  # up to this offset of the log
@@ -92,8 +91,7 @@ def _mark(connection: Connection) -> CountMark:
     return CountMark(found.get(_THROUGH, 0), found.get(_SINCE, 0))
 
 
-@dataclass(frozen=True, slots=True)
-class DayCounts:
+class DayCounts(msgspec.Struct, frozen=True):
     """Use of a dataset group on one day; `…_ms` are milliseconds."""
 
     dataset_group: str
@@ -107,7 +105,7 @@ class DayCounts:
     training_ms: int = 0  # processor time of trainings, of all cores
 
 
-_COUNTS = [name for name in DayCounts.__dataclass_fields__ if name not in {"dataset_group", "day"}]
+_COUNTS = [name for name in DayCounts.__struct_fields__ if name not in {"dataset_group", "day"}]
 Place = tuple[str, int]
 """A dataset group and a day."""
 
@@ -163,8 +161,7 @@ def _adding(dialect: str, names: tuple[str, ...]) -> Insert:
     return merging(dialect, days, lambda new: {name: days.c[name] + new[name] for name in names})
 
 
-@dataclass(frozen=True, slots=True)
-class DailyLimits:
+class DailyLimits(msgspec.Struct, frozen=True):
     """Limits of new events a day by dataset group, for one batch of events."""
 
     most: Mapping[str, int]  # by dataset group; one that is left out has no limit

@@ -1,10 +1,10 @@
 """A visitor's history: the user's own events, and anonymous events of the user's sessions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from pawsonalize.domain.events import UNPICK, LoggedEvent, Visitor, standing
@@ -13,16 +13,14 @@ from pawsonalize.storage.statements import PreparedSelect
 from pawsonalize.storage.tables import events, sessions
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True):
     """A place in a visitor's history. The events before `(sent_at, offset)` come next."""
 
     sent_at: int
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryQuery:
+class HistoryQuery(msgspec.Struct, frozen=True):
     """Part of a history, newest first."""
 
     limit: int  # most events of a page
@@ -32,8 +30,7 @@ class HistoryQuery:
     until: int | None = None  # events sent before this moment
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(msgspec.Struct, frozen=True):
     """An event of a visitor about an animal."""
 
     offset: int
@@ -49,7 +46,7 @@ class Deed:
 
 RecentEvent = tuple[str, str, int, float | None]
 """(item_id, event_type, sent_at, event_value): all that scoring needs of a past event."""
-DEED = tuple(events.c[name] for name in Deed.__dataclass_fields__)
+DEED = tuple(events.c[name] for name in Deed.__struct_fields__)
 OF_AN_ANIMAL = events.c.animal_id.is_not(None)
 _RECENT = tuple(
     events.c[name] for name in ("item_id", "event_type", "sent_at", "event_value", "offset")

@@ -8,7 +8,6 @@ takes 1.0 KB (`benchmarks.disk`).
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
 from typing import Any, Final
@@ -110,8 +109,7 @@ PAGES: Final = (ANIMALS, ANIMAL_RANKING, SEARCH)
 """The answers of animals that choices are learned from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Impression:
+class Impression(msgspec.Struct, frozen=True):
     """One answer as it was given."""
 
     recommendation_id: str

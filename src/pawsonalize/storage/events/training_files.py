@@ -1,10 +1,11 @@
 """Events for trainings: batches from the log, and the files of the training table."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
+from msgspec.structs import asdict
 
 from pawsonalize.domain.events import SESSION_KEY, USER_KEY, owning_group
 from pawsonalize.storage.database import Database
@@ -44,8 +45,7 @@ TRAINING_ROWS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LogRow:
+class LogRow(msgspec.Struct, frozen=True):
     """An event as the training table takes it; its session may be bound to a user later."""
 
     offset: int
@@ -59,8 +59,7 @@ class LogRow:
     properties: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingFile:
+class TrainingFile(msgspec.Struct, frozen=True):
     """A file of the training table. It has the events of its dataset group from first to last."""
 
     key: str
@@ -69,8 +68,7 @@ class TrainingFile:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class TableState:
+class TableState(msgspec.Struct, frozen=True):
     """Content of a dataset group's training table."""
 
     through: int  # all events of the log up to this offset

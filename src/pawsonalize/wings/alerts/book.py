@@ -8,11 +8,11 @@ each write of any server waits for the one before.
 import secrets
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 from sqlalchemy import ColumnElement, Connection, Delete, Select, delete, func, or_, select
 
 from pawsonalize.domain.errors import Conflict
@@ -173,8 +173,7 @@ class AlertBook(TableAccess):
         return bytes.fromhex(str(known))
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(msgspec.Struct, frozen=True):
     """Alerts of the last week, for those who write many; `AlertBook.add` counts anew."""
 
     _settings: AlertSettings

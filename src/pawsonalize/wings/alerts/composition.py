@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+import msgspec
 
 from pawsonalize import clock
 from pawsonalize.access.services import Services
@@ -24,8 +25,7 @@ from pawsonalize.wings.alerts.messages import Messages
 _SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Alerts:
+class Alerts(msgspec.Struct, frozen=True):
     """The parts that operations, pages and tasks of a server share."""
 
     matching: Matching

@@ -9,12 +9,13 @@ so the chance of each is known and logged, and not always the same ones are told
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import structlog
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor

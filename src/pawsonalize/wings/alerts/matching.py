@@ -9,10 +9,19 @@ part in the chance.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
-from scipy.special import expit
+from msgspec.structs import replace
+
+from pawsonalize.late import late
+
+if TYPE_CHECKING:
+    from scipy import special
+else:
+    special = late("scipy.special")
 
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.events import Visitor
@@ -34,8 +43,7 @@ _COMPARED = 24  # animals that reasons set one apart from
 _FAIRNESS = [COMMON.index(name) for name in ("exposure", "priority", "bid_price")]
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(msgspec.Struct, frozen=True):
     """Chances of one visitor to open some animals.
 
     NaN for an animal that must not be shown to the visitor, or is not available.
@@ -52,8 +60,7 @@ class Outlook:
         return np.asarray(self.chances - self.others)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """A visitor who would love an animal."""
 
     user_id: str
@@ -65,8 +72,7 @@ class Match:
     """The solution version by which it was weighed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
+class Matches(msgspec.Struct, frozen=True):
     """Matches of an animal, best first; of `willing` visitors the last active were weighed."""
 
     willing: int
@@ -169,4 +175,4 @@ def _chances(weighing: Weighing, slots: Slots) -> Floats:
     for part in _FAIRNESS:
         odds -= weighing.common.parts[part][slots]
     spread = np.sqrt(1 + np.pi / 8 * weighing.variance_left(slots))
-    return np.asarray(expit(odds / spread))
+    return np.asarray(special.expit(odds / spread))

@@ -2,8 +2,9 @@
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import quote
+
+import msgspec
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import USER, Visitor, visitor_digest
@@ -18,8 +19,7 @@ from pawsonalize.wings.alerts.matching import Match
 STOP = "/alerts/stop"
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(msgspec.Struct, frozen=True):
     """One animal, or a bonded unit, of which one visitor is told."""
 
     user_id: str
@@ -35,8 +35,7 @@ def news_id(user_id: str, rest: str) -> str:
     return f"alert-{visitor_digest(USER, user_id)}-{rest}"
 
 
-@dataclass(frozen=True, slots=True)
-class Messages:
+class Messages(msgspec.Struct, frozen=True):
     """Writes alerts; `key` signs the links."""
 
     key: bytes

@@ -1,15 +1,16 @@
 """Saved searches: the query of a link to the adoption site, read as rules and in words."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import parse_qsl
+
+import msgspec
 
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.ui.choices import HouseholdRules, in_words, read_preferences
 
 
-@dataclass(frozen=True, slots=True)
-class SearchRules:
+class SearchRules(msgspec.Struct, frozen=True):
     """Choices that a link has, with answers of the quiz."""
 
     choices: HouseholdRules
@@ -26,7 +27,7 @@ class SearchRules:
     def eligibility(self) -> Eligibility:
         """The hard rules. Answers of the quiz are rules here: who is told wished for just that."""
         rules, wanted = self.choices.rules(()), self.answers
-        return replace(
+        return msgspec.structs.replace(
             rules,
             # Where the search says nothing, the stored profile does.
             kids=rules.kids or None,

@@ -1,7 +1,8 @@
 """Alerts on the adoption site: a wish to be told, given and taken back."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.settings import Settings
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
 
 
-@dataclass(frozen=True, slots=True)
-class AlertsOfVisitor:
+class AlertsOfVisitor(msgspec.Struct, frozen=True):
     """Reads what a visitor wished; see `ui.storefront.ReadAlerts`."""
 
     catalogue: Catalogue

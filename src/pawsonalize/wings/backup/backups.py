@@ -13,10 +13,10 @@ from pathlib import Path
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.databases import open_artefacts, root_key_file
-from pawsonalize.app.new_files import check_new
 from pawsonalize.archive.base import sync
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts import files
+from pawsonalize.cli.new_files import check_new
 from pawsonalize.domain import errors
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.refreshed_counts import RefreshedCounts

@@ -1,8 +1,7 @@
 """Boards as answers: given, logged and found again."""
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 
 from pawsonalize.engine.serving.animals.answer import AnimalsAnswer, places_in_order
 from pawsonalize.engine.serving.animals.available import Slots

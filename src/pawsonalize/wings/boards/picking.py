@@ -1,7 +1,6 @@
 """Answers to boards, checked and written as the events that they are."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -19,8 +18,7 @@ from pawsonalize.storage.events.impressions import BOARD, Impression
 _DEEDS_READ = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Picks:
+class Picks(msgspec.Struct, frozen=True):
     """An answer of a visitor to a board, best first; nothing is "none of these"."""
 
     board_id: str
@@ -29,8 +27,7 @@ class Picks:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class PickDoor:
+class PickDoor(msgspec.Struct, frozen=True):
     """Checks picks against the board that was given."""
 
     pages: PageReader

@@ -1,8 +1,9 @@
 """Boards of the adoption site."""
 
 from collections.abc import Container
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.ingest.payloads import Part
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from pawsonalize.app.engine import Engine
 
 
-@dataclass(frozen=True, slots=True)
-class Boards:
+class Boards(msgspec.Struct, frozen=True):
     """Gives boards to the pages; see `ui.storefront.SiteBoards`."""
 
     individuals: Individuals

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import groupby
 
 import msgspec
+from msgspec.structs import replace
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, species_id

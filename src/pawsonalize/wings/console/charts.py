@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 352, 10, 128
 _TICKS = 3
@@ -11,16 +12,14 @@ _KINDS = 4
 _MOST_DIGITS = 9
 
 
-@dataclass(frozen=True, slots=True)
-class ChartLine:
+class ChartLine(msgspec.Struct, frozen=True):
     """A line of a chart; None is a gap."""
 
     label: str
     values: tuple[float | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LineChart:
+class LineChart(msgspec.Struct, frozen=True):
     """Lines over the same places, with the words of a table that says the same.
 
     `places` are where the values stand from left to right, in any unit; evenly, if left out. With

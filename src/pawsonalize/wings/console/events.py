@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.events import EventTypes, LoggedEvent, Visitor
@@ -63,8 +63,7 @@ class ArchiveState(msgspec.Struct, frozen=True, rename="camel"):
     waiting: int
 
 
-@dataclass(frozen=True, slots=True)
-class TailLookup:
+class TailLookup(msgspec.Struct, frozen=True):
     """The events to look up: the newest, or those of an event's id or of a visitor."""
 
     event_id: str | None
@@ -85,8 +84,7 @@ def read_tail(given: Mapping[str, str]) -> TailLookup:
     return TailLookup(read_text(given, "eventId"), visitor, query)
 
 
-@dataclass(frozen=True, slots=True)
-class EventViews:
+class EventViews(msgspec.Struct, frozen=True):
     """Looks at the events of any dataset group."""
 
     adapters: Adapters

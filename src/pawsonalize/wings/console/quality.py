@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -104,8 +103,7 @@ class DataReport(msgspec.Struct, frozen=True, rename="camel"):
     letters: list[LetterReason]
 
 
-@dataclass(frozen=True, slots=True)
-class QualityViews:
+class QualityViews(msgspec.Struct, frozen=True):
     """Judges the events of a dataset group."""
 
     _settings: Settings

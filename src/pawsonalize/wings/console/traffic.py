@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
@@ -37,13 +36,12 @@ class TrafficKind(StrEnum):
 _ANSWERS = (TrafficKind.RECOMMENDATIONS, TrafficKind.RERANKINGS)  # visitors wait for these
 
 
-@dataclass(frozen=True, slots=True)
-class TrafficCounts:
+class TrafficCounts(msgspec.Struct, frozen=True):
     """Counts of a server since it began."""
 
-    statuses: Mapping[tuple[TrafficKind, int], float] = field(default_factory=dict)
+    statuses: Mapping[tuple[TrafficKind, int], float] = msgspec.field(default_factory=dict)
     """Requests, by kind and status of HTTP."""
-    within: Mapping[tuple[TrafficKind, float], float] = field(default_factory=dict)
+    within: Mapping[tuple[TrafficKind, float], float] = msgspec.field(default_factory=dict)
     """Requests, by kind and the seconds within which they were answered."""
     accepted: float = 0.0
     """Events that were taken in."""

@@ -4,7 +4,7 @@ Nothing of it is logged, and no answer that is made here counts as shown.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -128,8 +128,7 @@ class VisitorReport(msgspec.Struct, frozen=True, rename="camel"):
     versions: list[ComparableVersion]
 
 
-@dataclass(frozen=True, slots=True)
-class VisitorLookup:
+class VisitorLookup(msgspec.Struct, frozen=True):
     """A visitor, a page of events, and the versions that answer."""
 
     visitor: Visitor
@@ -151,8 +150,7 @@ def read_lookup(given: Mapping[str, str]) -> VisitorLookup:
     return VisitorLookup(Visitor(user, session), limit, cursor, version, against)
 
 
-@dataclass(frozen=True, slots=True)
-class VisitorViews:
+class VisitorViews(msgspec.Struct, frozen=True):
     """Looks at visitors of any dataset group."""
 
     _adapters: Adapters
@@ -309,7 +307,8 @@ def _recommends(recipe: str) -> bool:
 
 def _unexplored(served: Served) -> Served:
     # So that only the models differ.
-    return replace(served, settings=replace(served.settings, exploration_weight=0.0))
+    settings = msgspec.structs.replace(served.settings, exploration_weight=0.0)
+    return replace(served, settings=settings)
 
 
 def _compared(answer: ExpectedAnswer, others: Mapping[str, int]) -> ExpectedAnswer:

@@ -8,11 +8,11 @@ people.
 import re
 import secrets
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
 import zstandard
+from msgspec.structs import replace
 from sqlalchemy import and_, bindparam, func, select, update
 
 from pawsonalize.archive.base import ObjectStore
@@ -67,8 +67,7 @@ def decode_letters(key: str, data: bytes) -> list[DeadLetter]:
         raise CorruptArtefact(f"{key} cannot be read: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class ArchivedLetters:
+class ArchivedLetters(msgspec.Struct, frozen=True):
     """The letters in the archive, as they are to be: without those of erased visitors."""
 
     database: Database

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import structlog
+from msgspec.structs import asdict
 from prometheus_client import Counter
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
@@ -50,8 +52,7 @@ _FULL_FOR = 15 * MINUTE
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class _Room:
+class _Room(msgspec.Struct):
     letters: int = 0
     bytes: int = 0
     until: float = 0.0

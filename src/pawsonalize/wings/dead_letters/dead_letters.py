@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+import msgspec
+from msgspec.structs import asdict, replace
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -36,11 +37,10 @@ _CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f-]{1,80})", re.ASCII)
 _COLUMNS = dead_letters.c
 _PLACE = (_COLUMNS.at, _COLUMNS.letter_id)
 _ARCHIVED = (_COLUMNS.archived_in, _COLUMNS.archived_at)
-OF_A_LETTER = [_COLUMNS[name] for name in DeadLetter.__dataclass_fields__]
+OF_A_LETTER = [_COLUMNS[name] for name in DeadLetter.__struct_fields__]
 
 
-@dataclass(frozen=True, slots=True)
-class LetterQuery:
+class LetterQuery(msgspec.Struct, frozen=True):
     """Selection of letters; None means any. `since` is inclusive, `until` is not."""
 
     code: str | None = None
@@ -63,8 +63,7 @@ class LetterQuery:
 ALL = LetterQuery()
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(msgspec.Struct, frozen=True):
     """Number of letters that wait for one reason."""
 
     source: str
@@ -78,8 +77,7 @@ def letter_of(row: Mapping[Any, Any]) -> DeadLetter:
     return DeadLetter(**{column.name: row[column] for column in OF_A_LETTER})
 
 
-@dataclass(frozen=True, slots=True)
-class LetterPage:
+class LetterPage(msgspec.Struct, frozen=True):
     """Letters, newest first, and the cursor of the next page, None on the last."""
 
     letters: tuple[DeadLetter, ...]

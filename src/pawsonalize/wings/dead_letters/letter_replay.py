@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -87,15 +87,13 @@ class LetterReceipt(msgspec.Struct, frozen=True):
         return cls(accepted, duplicates, tuple(left for one in each for left in one.left))
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(msgspec.Struct, frozen=True):
     letter: DeadLetter
     events: list[Event]
     left: list[DeadLetter]
 
 
-@dataclass(frozen=True, slots=True)
-class LetterReplay:
+class LetterReplay(msgspec.Struct, frozen=True):
     """Reads letters as what comes in is read, and stores them in their dataset groups."""
 
     letters: DeadLetters
@@ -112,7 +110,7 @@ class LetterReplay:
 
     def mend(self, letter_id: str, mended: bytes, *, force: bool = False) -> DeadLetter:
         """Mend a letter. NotFound without it; InvalidInput if it is refused too, unless forced."""
-        letter = replace(self.letters.get(letter_id), mended=mended)
+        letter = msgspec.structs.replace(self.letters.get(letter_id), mended=mended)
         for left in self.check(letter):
             if not force:
                 raise InvalidInput(
@@ -174,4 +172,6 @@ class LetterReplay:
 
 
 def _refused(letter: DeadLetter, error: InvalidInput) -> DeadLetter:
-    return replace(letter, code=error.code, message=error.message, field=error.field)
+    return msgspec.structs.replace(
+        letter, code=error.code, message=error.message, field=error.field
+    )

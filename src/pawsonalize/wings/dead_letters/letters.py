@@ -7,11 +7,11 @@ import re
 import secrets
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import visitor_digest
@@ -33,8 +33,7 @@ _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[eW][A-Za-z0-9+/_-]{10,}")
 _STANDARD = str.maketrans("-_", "+/")
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter(RefusedInput):
+class DeadLetter(RefusedInput, frozen=True):
     """A refusal that is kept until it is taken in or removed."""
 
     letter_id: str = ""
@@ -44,7 +43,7 @@ class DeadLetter(RefusedInput):
 
     def __post_init__(self) -> None:
         if not self.letter_id:
-            object.__setattr__(self, "letter_id", self._new_id())
+            msgspec.structs.force_setattr(self, "letter_id", self._new_id())
 
     def _new_id(self) -> str:
         if self.position is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -137,8 +138,7 @@ def _moment(rng: np.random.Generator, day: Floats, start: int) -> Ints:
 
 # A visitor sees a stretch of the day's shuffled animals from a random place on, so each is shown
 # equally often at every position: the log is fit for learning position bias, and other rankings.
-@dataclass(frozen=True, slots=True)
-class SitePages:
+class SitePages(msgspec.Struct, frozen=True):
     """Animals by day and species: cell c holds animals[offsets[c]:offsets[c + 1]], shuffled."""
 
     start: int
@@ -216,8 +216,7 @@ def browse(
     return Views.joined(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Walk:
+class _Walk(msgspec.Struct, frozen=True):
     settings: WorldSettings
     utility: Utility | None
     site: SitePages

@@ -1,12 +1,11 @@
 """Settings of a demo world: its size and its difficulty."""
 
-from dataclasses import dataclass
+import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 
 
-@dataclass(frozen=True, slots=True)
-class WorldSettings:
+class WorldSettings(msgspec.Struct, frozen=True):
     """Sizes and strengths of a world; the seed and the end are given to `generate`."""
 
     animals: int = 400

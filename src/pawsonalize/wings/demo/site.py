@@ -1,9 +1,10 @@
 """Additions of the made-up shelter to the adoption site: who one is, adoptions, trainings."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -44,8 +45,7 @@ _DOING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Learning:
+class Learning(msgspec.Struct, frozen=True):
     """Progress of the first model; `first_run` is None where this server trains nothing."""
 
     log: EventLog

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import NormalDist
 
+import msgspec
 import numpy as np
 
 from pawsonalize.domain.animals import Animal
@@ -26,8 +27,7 @@ from pawsonalize.wings.demo.traits import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Shelter:
+class Shelter(msgspec.Struct, frozen=True):
     """A place of animals; the name is unique, latitude and longitude are in degrees."""
 
     name: str

@@ -28,8 +28,7 @@ _AGE_HAZARD = np.log(calibration.AGE_HAZARD)
 _SIZES = ("small", "medium", "large", "extra_large")
 
 
-@dataclass(frozen=True, slots=True)
-class Breed:
+class Breed(msgspec.Struct, frozen=True):
     """One breed as an adoption site lists it."""
 
     species: str

@@ -8,8 +8,7 @@ All terms are log odds. `appeal` is what everybody likes, `taste` the visitor's 
 the likeness to the animal just looked at in the same session.
 """
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,8 +25,7 @@ _LIKENESS = (1.2, 0.6, 0.5, 0.5)
 _HOUSEHOLD = household_log_odds()
 
 
-@dataclass(frozen=True, slots=True)
-class Utility:
+class Utility(msgspec.Struct, frozen=True):
     """The true utilities of one world; animals and visitors are positions."""
 
     affinities: Affinities
@@ -91,8 +89,7 @@ def notice_weights(size: int, bias: float) -> Singles:
     return np.asarray(-bias * np.log1p(np.arange(size)), np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class Oracle:
+class Oracle(msgspec.Struct, frozen=True):
     """The truth behind a world's choices. Ids are positions."""
 
     settings: WorldSettings

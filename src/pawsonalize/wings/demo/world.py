@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -194,8 +195,7 @@ def _after_adoption(visits: Visits, events: EventColumns, rng: np.random.Generat
     return np.asarray((events.session >= 0) & (visits.start[events.session] > done[events.visitor]))
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(msgspec.Struct, frozen=True):
     """A made-up adoption site. Its users are adopters, then bots; guests are positions only.
 
     A visitor is a position (`events.columns.visitor`), an animal one in `animals`.

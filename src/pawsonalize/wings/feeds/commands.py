@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.app.new_files import check_new, write_new
+from pawsonalize.cli.new_files import check_new, write_new
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import Command, DataDir, Encoding, Json, Separator
 from pawsonalize.cli.terminal import print_listing

@@ -4,10 +4,10 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import typer
 
 from pawsonalize import clock
@@ -27,8 +27,7 @@ _SHOWN = 20  # rows of a report, and values
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """The result of a file: its report, or the error that refused it."""
 
     name: str

@@ -1,12 +1,12 @@
 """The formats by name, which one a file is in, and its bytes into rows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache, partial
 from io import BytesIO
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InputTooLarge, InvalidInput
 from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
@@ -165,8 +165,7 @@ MAX_FEED_BYTES = 512 << 20  # also of what a small gzip file may unpack to
 Rows = Callable[[], Iterator[FeedRow]]
 
 
-@dataclass(frozen=True, slots=True)
-class FeedForm:
+class FeedForm(msgspec.Struct, frozen=True):
     """Form of a feed; None means that it is detected."""
 
     format: str | None = None

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
@@ -39,8 +39,7 @@ _Stays = defaultdict[str, list[tuple[int, History]]]
 """Of each animal: the rows and their reports."""
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
+class BadRow(msgspec.Struct, frozen=True):
     """A row of a feed that was left out. `place` is its line or number in the file, from 1."""
 
     place: int
@@ -48,8 +47,7 @@ class BadRow:
     reason: str
 
 
-@dataclass(slots=True)
-class FeedReport:
+class FeedReport(msgspec.Struct):
     """The result of importing a feed.
 
     `removed` animals were listed and are not in it; `kept` ones may be in an unreadable row. `odd`
@@ -64,11 +62,11 @@ class FeedReport:
     removed: int = 0
     kept: int = 0
     status_kept: int = 0
-    rejected: list[BadRow] = field(default_factory=list)
-    odd: list[BadRow] = field(default_factory=list)
-    unrecognised: dict[str, dict[str, int]] = field(default_factory=dict)
-    unread: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    rejected: list[BadRow] = msgspec.field(default_factory=list)
+    odd: list[BadRow] = msgspec.field(default_factory=list)
+    unrecognised: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
+    unread: list[str] = msgspec.field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
 
     @property
     def is_refused(self) -> bool:
@@ -98,8 +96,7 @@ class FeedReport:
         values[value] = values.get(value, 0) + 1
 
 
-@dataclass(frozen=True, slots=True)
-class FeedImport:
+class FeedImport(msgspec.Struct, frozen=True):
     """Options of an import: the source of its animals, and whether it has all of them."""
 
     source: str = ""
@@ -109,7 +106,9 @@ class FeedImport:
 
     def with_meanings(self, registry: Registry) -> "FeedImport":
         """Add the meanings that operators stored; those of a mapping file win."""
-        return replace(self, mapping=Meanings(registry).mapping(self.source, self.mapping))
+        return msgspec.structs.replace(
+            self, mapping=Meanings(registry).mapping(self.source, self.mapping)
+        )
 
 
 def import_feed(
@@ -222,7 +221,7 @@ def _listing(row: FeedRow, how: FeedImport, now: int, report: FeedReport) -> Lis
     animal = replace(
         listing.animal, animal_id=animal_id, external_id=external_id, source=how.source
     )
-    return replace(listing, animal=animal)
+    return msgspec.structs.replace(listing, animal=animal)
 
 
 def _chunks(things: Iterator[T]) -> Iterator[list[T]]:
@@ -263,7 +262,9 @@ def keep_newest_import(
     changes: dict[str, Any] = {count: getattr(report, count) for count in COUNTS} | {
         "at": now,
         "rejected": len(report.rejected),
-        "first_rejected": tuple(replace(one, reason=one.reason[:_LONGEST]) for one in first),
+        "first_rejected": tuple(
+            msgspec.structs.replace(one, reason=one.reason[:_LONGEST]) for one in first
+        ),
         "unrecognised": {
             field: dict(most_frequent(some)[:_MOST_VALUES])
             for field, some in report.unrecognised.items()

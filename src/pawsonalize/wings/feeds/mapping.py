@@ -10,7 +10,6 @@ as it is.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
@@ -54,8 +53,7 @@ _MOST = 2_000  # values of one source: what has more is no list of words
 _DOG = AnimalForm(id="a", species=attributes.DOG)
 
 
-@dataclass(frozen=True, slots=True)
-class ValueMapping:
+class ValueMapping(msgspec.Struct, frozen=True):
     """Meanings by field and by value, in one spelling."""
 
     meanings: Mapping[str, Mapping[str, str]]
@@ -188,8 +186,7 @@ class SourceMeanings(Resource, frozen=True, kw_only=True):
     meanings: Mapping[str, Mapping[str, str]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Meanings:
+class Meanings(msgspec.Struct, frozen=True):
     """Stores meanings. They count at the next import of the source, and make a feed due."""
 
     registry: Registry

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -66,8 +66,7 @@ _FIRST_WAIT, _LONGEST_WAIT = MINUTE, HOUR
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Polling:
+class Polling(msgspec.Struct):
     """Fetches and imports the feeds that are due, under a lease; twice the same changes nothing."""
 
     feeds: Mapping[str, ListedFeed]
@@ -76,7 +75,7 @@ class Polling:
     problems: Problems
     leases: Leases
     stopped: Callable[[], bool] = NEVER
-    _begun: set[str] = field(default_factory=set)
+    _begun: set[str] = msgspec.field(default_factory=set)
 
     def look(self, now: int) -> int:
         """Take the feeds that are due, and return how many those were, failures included."""
@@ -153,7 +152,7 @@ class Polling:
         pages = source.fetched(known, self.stopped)
         if not pages:
             return None, {"result": "not changed since"}
-        how = replace(source.how, allow_shrink=allow_shrink)
+        how = msgspec.structs.replace(source.how, allow_shrink=allow_shrink)
         report = replace(source, how=how).import_pages(self.animals, pages, now)
         keep_newest_import(self.registry, state.name, how.source, report, now)
         if report.is_refused:
@@ -192,8 +191,7 @@ def polling(
     return Polling(feeds, adapters.registry, adapters.animals, problems, adapters.leases, stopped)
 
 
-@dataclass(frozen=True, slots=True)
-class Fetching:
+class Fetching(msgspec.Struct, frozen=True):
     """The polling of the feeds in a running server, and its thread."""
 
     polling: Polling

@@ -6,7 +6,6 @@ cannot, the user must.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from io import BytesIO
@@ -22,8 +21,7 @@ from pawsonalize.engine.ingest.csv_files import UTF8, CsvTable, RowError, TextFo
 from pawsonalize.engine.ingest.decoder import decode
 
 
-@dataclass(frozen=True, slots=True)
-class FeedRow:
+class FeedRow(msgspec.Struct, frozen=True):
     """One animal of a feed: its form, or the reason why there is none.
 
     `place` is its line or number in the file, from 1. Most bad rows have an `external_id` too, so
@@ -125,8 +123,7 @@ _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _PIVOT = 69  # two digits below it are of this century, as POSIX has it
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(msgspec.Struct, frozen=True):
     """A column all of whose dates may be read both ways, with one of them."""
 
     column: str
@@ -217,8 +214,7 @@ def _clock(text: str) -> tuple[int, int, int] | None:
     return hour, int(found[2]), int(found[3] or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class TableForm:
+class TableForm(msgspec.Struct, frozen=True):
     """Separator and order of dates (None: detected), and the columns by our names.
 
     `columns` maps a field, upper-case and without underscores, to its column, or to "" for none.
@@ -226,7 +222,7 @@ class TableForm:
 
     separator: str | None = None
     dates: DateOrder | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def column(self, name: str) -> str:
         """Return the column of a field."""

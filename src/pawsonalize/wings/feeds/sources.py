@@ -195,8 +195,7 @@ class FeedEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     map: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListedFeed:
+class ListedFeed(msgspec.Struct, frozen=True):
     """A feed, its schedule as text, and the latest moment up to another at which it was due."""
 
     source: FeedSource

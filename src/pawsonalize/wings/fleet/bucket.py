@@ -8,13 +8,13 @@ sees half of one, and objects are never changed.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import numpy as np
 import structlog
 from numpy.typing import NDArray
@@ -39,8 +39,7 @@ _DIGITS = 16  # of the digest in a folder's name; the whole of it is compared
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class BucketArtefacts:
+class BucketArtefacts(msgspec.Struct):
     """`ArtefactStore` on an object store that several machines share.
 
     `hurried` is the same object store for readers and deletions, which are tried again later
@@ -53,7 +52,7 @@ class BucketArtefacts:
     _cache: ArtefactCache
     _now: Callable[[], int]
     _monotonic: Callable[[], float] = time.monotonic
-    _seen: dict[str, float] = field(default_factory=dict)
+    _seen: dict[str, float] = msgspec.field(default_factory=dict)
 
     def save(self, name: str, card: ModelCard, arrays: Arrays) -> str:
         """See `ArtefactStore.save`. What is saved is in this machine's cache as well."""

@@ -4,11 +4,11 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import msgspec
 import structlog
 
 from pawsonalize import clock
@@ -80,8 +80,7 @@ def send_test(notifiers: Mapping[str, Notifier], now: int) -> dict[str, str | No
     return {name: send(notifier, news) for name, notifier in notifiers.items()}
 
 
-@dataclass(slots=True)
-class Courier:
+class Courier(msgspec.Struct):
     """Delivers to one notifier; several processes may each have a courier for it.
 
     A delivery's lease keeps two of them from sending the same at once. If a courier dies after
@@ -167,8 +166,7 @@ def _forget_old(settings: Settings, adapters: Adapters, now: int) -> None:
 USABLE = (open_notifiers,)
 
 
-@dataclass(frozen=True, slots=True)
-class Notifying:
+class Notifying(msgspec.Struct, frozen=True):
     """The notifiers and the outbox of a running server, and threads for what may hang."""
 
     notifiers: Mapping[str, Notifier]

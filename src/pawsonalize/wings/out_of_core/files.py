@@ -1,10 +1,10 @@
 """The files of the training table: rows of the log as Parquet, sorted by visitor."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -156,8 +156,7 @@ class LogBatch(NamedTuple):
         return LogBatch(*columns)
 
 
-@dataclass(frozen=True, slots=True)
-class LogSource:
+class LogSource(msgspec.Struct, frozen=True):
     """The rows of the table with `after < offset <= through` and `since <= sent_at <= until`."""
 
     files: Sequence[str]
@@ -167,7 +166,7 @@ class LogSource:
     until: int
     """Milliseconds since 1970, as is `since`."""
     since: int | None = None
-    sessions: Columns = field(default_factory=dict)
+    sessions: Columns = msgspec.field(default_factory=dict)
     """The sessions whose users are known by now: `visitor` of the session, and `user`."""
 
     def batches(self) -> Iterator[LogBatch]:

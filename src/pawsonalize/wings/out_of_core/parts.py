@@ -6,10 +6,11 @@ between two of these numbers, so parts come in the order of visitors.
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.events import DISLIKE, RETURN, EventTypes, plain_spelling
@@ -126,8 +127,7 @@ class _Split:
         return rows
 
 
-@dataclass(frozen=True, slots=True)
-class _UsersFacets:
+class _UsersFacets(msgspec.Struct, frozen=True):
     """Stored facets by code, and the code of each user who has any, in order."""
 
     facets: list[_FacetTuple]
@@ -162,8 +162,7 @@ def _against(split: "_Split", item: Array) -> list[Returned]:
     return [Returned(item[those[2]], those[3]) for those in kinds]
 
 
-@dataclass(frozen=True, slots=True)
-class LogParts:
+class LogParts(msgspec.Struct, frozen=True):
     """The selected rows in parts, and all that training data have beside them."""
 
     files: Sequence[Path]
@@ -275,8 +274,7 @@ def _keep_within(files: Sequence[Path], selection: TrainingSelection, n_items: i
         rows[of_user[user] & of_item[rows["item"]]].tofile(file)
 
 
-@dataclass(frozen=True, slots=True)
-class _Histories:
+class _Histories(msgspec.Struct, frozen=True):
     """Second pass: the rows of each part in the order of visitors, then of time."""
 
     n_users: int

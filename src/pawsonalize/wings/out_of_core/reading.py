@@ -3,16 +3,16 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import reduce
 from math import isnan
 from operator import add
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.events import EventTypes
@@ -20,6 +20,7 @@ from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.training_data import MEASURED_EVENTS
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Cut, TrainingSelection
+from pawsonalize.late import late
 from pawsonalize.recipes.counts.counting import EventCounts, item_marks, summary_of
 from pawsonalize.recipes.counts.rows import Counts, Covisits, tidy
 from pawsonalize.recipes.counts.weights import EventWeights, LogClock
@@ -30,6 +31,12 @@ from pawsonalize.storage.events.training_files import TrainingFile
 from pawsonalize.wings.out_of_core.files import Columns, LogSource
 from pawsonalize.wings.out_of_core.parts import LogParts
 from pawsonalize.wings.out_of_core.training_table import TrainingTable
+
+if TYPE_CHECKING:
+    from scipy import sparse
+else:
+    sparse = late("scipy.sparse")
+
 
 _BATCH = 50_000
 _END_OF_TIME = 2**62
@@ -98,11 +105,11 @@ class PartedCounts(EventCounts):
     def covisits(self, weights: EventWeights, history: int) -> Covisits:
         """See `EventCounts`."""
         n_items = len(self.summary.data.item_ids)
-        pairs, total = csr_array((n_items, n_items), dtype=np.float64), np.zeros(n_items)
+        pairs, total = sparse.csr_array((n_items, n_items), dtype=np.float64), np.zeros(n_items)
         for one in self._parts():
             met = one.covisits(weights, history)
-            pairs, total = csr_array(pairs + met.rows(0, len(total))), total + met.weights
-        return Covisits(lambda start, end: csr_array(pairs[start:end]), total)
+            pairs, total = sparse.csr_array(pairs + met.rows(0, len(total))), total + met.weights
+        return Covisits(lambda start, end: sparse.csr_array(pairs[start:end]), total)
 
     def visit_steps(self, weights: EventWeights, window: int, gap_decay: float) -> Counts:
         """See `EventCounts`."""
@@ -143,7 +150,7 @@ class PartedCounts(EventCounts):
         return reduce(add, map(count, self._parts()))
 
     def _matrix(self, count: Callable[[EventCounts], Counts]) -> Counts:
-        return tidy(csr_array(reduce(add, map(count, self._parts()))))
+        return tidy(sparse.csr_array(reduce(add, map(count, self._parts()))))
 
 
 def _together(
@@ -153,8 +160,7 @@ def _together(
     return period, item.astype(np.int32), np.bincount(place, count).astype(np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class TableReading:
+class TableReading(msgspec.Struct, frozen=True):
     """Reads the training tables of all dataset groups."""
 
     scratch: Callable[[str], Path]
@@ -221,8 +227,7 @@ class TableReading:
         return self.fetched(folder, table.bring_up_to(cut.log_offset, progress))
 
 
-@dataclass(slots=True)
-class SampledLog:
+class SampledLog(msgspec.Struct):
     """A sample of visitors, read as the log is: see `TrainingLog`; `columns` are in its order."""
 
     has_digests = True

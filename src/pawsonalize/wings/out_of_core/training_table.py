@@ -5,14 +5,15 @@ of others, and only then are those deleted. So whoever reads the table finds eac
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import groupby
 from urllib.parse import quote
 from uuid import uuid4
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.events import SESSION, USER, owning_group, visitor_digest, visitor_key
@@ -43,8 +44,7 @@ _JOINED_ROWS = 2_000_000  # at most so many in one file of several
 _SMALL_FILES = 24  # of a day, before they are joined
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingTable:
+class TrainingTable(msgspec.Struct, frozen=True):
     """The training table of one dataset group."""
 
     files: TrainingFiles

@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import structlog
 
 from pawsonalize.domain import errors
@@ -27,8 +27,7 @@ _PAUSE_SECONDS = 2.0  # after a failure nobody waits for another one
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class AmazonServing:
+class AmazonServing(msgspec.Struct, frozen=True):
     """The version that a campaign there is to serve, and its settings."""
 
     version: str
@@ -50,14 +49,13 @@ class AmazonServing:
         return {"itemExplorationConfig": exploration}
 
 
-@dataclass(slots=True)
-class AmazonCampaigns:
+class AmazonCampaigns(msgspec.Struct):
     """Brings campaigns there to where ours are."""
 
     _calls: Calls
     _names: AmazonNames
     _versions: AmazonVersions
-    _arns: dict[str, str] = field(default_factory=dict)
+    _arns: dict[str, str] = msgspec.field(default_factory=dict)
 
     def find(self, ours: str, solution: str) -> str | None:
         """Return the ARN of the campaign, or None if there is none yet."""
@@ -166,8 +164,7 @@ def _has_failed(state: Mapping[str, Any], wanted: AmazonServing) -> bool:
     return at is None or at.timestamp() * SECOND >= wanted.requested_at
 
 
-@dataclass(slots=True)
-class AmazonQueries:
+class AmazonQueries(msgspec.Struct):
     """Asks one campaign. After a failure it is not asked for a moment, so that nobody waits."""
 
     _calls: Calls
@@ -175,7 +172,7 @@ class AmazonQueries:
     _campaign: str
     """Name of ours, as is that of the solution."""
     _solution: str
-    _changing: threading.Lock = field(default_factory=threading.Lock)
+    _changing: threading.Lock = msgspec.field(default_factory=threading.Lock)
     _rest_until: float = 0.0
     _reason: str | None = None
 

@@ -7,9 +7,9 @@ goes through a bucket that both may use: an export there, an import here.
 import csv
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from pawsonalize import clock
@@ -70,17 +70,16 @@ def _clients(url: str | None) -> dict[str, Any]:
     return {name: boto3.client(name, endpoint_url=url) for name in names}
 
 
-@dataclass(slots=True)
-class Copy:
+class Copy(msgspec.Struct):
     """The copy of one dataset group: what came along, and what stays."""
 
     source: dict[str, Any]
     target: dict[str, Any]
     through: str
     role: str
-    done: list[str] = field(default_factory=list)
-    stays: list[str] = field(default_factory=list)
-    campaigns: list[tuple[str, str]] = field(default_factory=list)
+    done: list[str] = msgspec.field(default_factory=list)
+    stays: list[str] = msgspec.field(default_factory=list)
+    campaigns: list[tuple[str, str]] = msgspec.field(default_factory=list)
 
     def copy(self, arn: str) -> None:
         """Copy the dataset group; data first, as solutions are trained on them."""

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 from pawsonalize import clock
 from pawsonalize.access.services import Services
@@ -27,8 +28,7 @@ _SERVICES = ("", "_PERSONALIZE", "_PERSONALIZE_EVENTS", "_PERSONALIZE_RUNTIME")
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared
 
 
-@dataclass(frozen=True, slots=True)
-class AmazonEngine:
+class AmazonEngine(msgspec.Struct, frozen=True):
     """See `RemoteEngine`; and what feeds it."""
 
     personalize: AmazonPersonalize

@@ -7,9 +7,9 @@ that every item has its place. While it is away, a stand-in answers.
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
+import msgspec
 import numpy as np
 from cachetools import TTLCache
 from numpy.typing import NDArray
@@ -58,8 +58,7 @@ class AmazonPersonalize:
         return dataset_group == DEFAULT_DATASET_GROUP and recipe in RECIPES
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     scores: NDArray[np.float64]
     stood_in: bool
 
@@ -196,14 +195,13 @@ def _weights(
     return np.asarray(weights / weights.sum(), np.float64)
 
 
-@dataclass(slots=True)
-class AmazonCampaign:
+class AmazonCampaign(msgspec.Struct):
     """See `RemoteCampaign`. Moves the campaign there, a look at a time."""
 
     _personalize: AmazonPersonalize
     _campaign: str
     """Name of ours."""
-    _queries: dict[str, AmazonQueries] = field(default_factory=dict)
+    _queries: dict[str, AmazonQueries] = msgspec.field(default_factory=dict)
     _looked: tuple[AmazonServing, int] | None = None
     _look_again_at: float = 0.0
 

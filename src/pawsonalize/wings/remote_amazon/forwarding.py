@@ -8,11 +8,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -44,8 +44,7 @@ Session = tuple[str | None, str]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class UnsentEvent:
+class UnsentEvent(msgspec.Struct, frozen=True):
     """An event that Amazon Personalize does not take, or takes `without` its properties alone."""
 
     event_id: str
@@ -53,8 +52,7 @@ class UnsentEvent:
     without: bool = False
 
 
-@dataclass(slots=True)
-class AmazonFeeding:
+class AmazonFeeding(msgspec.Struct):
     """Puts events and items there."""
 
     calls: Calls
@@ -181,8 +179,7 @@ class Forwarding(Resource, frozen=True, kw_only=True):
     last_sent_at: int | None = None
 
 
-@dataclass(slots=True)
-class Forwarder:
+class Forwarder(msgspec.Struct):
     """Forwards the events of the default dataset group."""
 
     event_log: EventLog

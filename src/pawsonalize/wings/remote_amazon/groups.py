@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from hashlib import blake2b
 
+import msgspec
+
 from pawsonalize.domain.errors import EngineUnavailable, NotFound
 from pawsonalize.wings.remote_amazon.calls import Calls
 
@@ -30,15 +32,14 @@ INTERACTIONS = json.dumps(
 """The schema of interactions, if the group has none yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class AmazonNames:
+class AmazonNames(msgspec.Struct, frozen=True):
     """Names, or ARNs, at Amazon Personalize, by the names of ours; others are derived from ours."""
 
     dataset_group: str = "pawsonalize"
     event_tracker: str = ""
     """The tracker's ARN; empty: the tracker of the dataset group."""
-    solutions: Mapping[str, str] = field(default_factory=dict)
-    campaigns: Mapping[str, str] = field(default_factory=dict)
+    solutions: Mapping[str, str] = msgspec.field(default_factory=dict)
+    campaigns: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def solution(self, ours: str) -> str:
         """Return the name or ARN of the solution there."""
@@ -67,8 +68,7 @@ def is_arn(name: str) -> bool:
     return name.startswith("arn:")
 
 
-@dataclass(frozen=True, slots=True)
-class AmazonDataset:
+class AmazonDataset(msgspec.Struct, frozen=True):
     """A dataset there: its ARN, and the names of its schema's fields."""
 
     arn: str

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from pawsonalize.domain.errors import EngineUnavailable, NotFound, PawsonalizeError, TrainingFailed
@@ -25,8 +25,7 @@ _PHASE = "training at Amazon Personalize"
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class AmazonTraining:
+class AmazonTraining(msgspec.Struct, frozen=True):
     """See `RemoteTraining`."""
 
     personalize: AmazonPersonalize

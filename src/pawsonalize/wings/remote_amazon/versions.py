@@ -1,8 +1,9 @@
 """Solutions and solution versions at Amazon Personalize."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
+
+import msgspec
 
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.recipes import PERSONALIZED_RANKING, SIMILAR_ITEMS, USER_PERSONALIZATION
@@ -19,14 +20,13 @@ FAILED = ("FAILED", "STOPPED")
 """Ends of a status after which nothing becomes ready."""
 
 
-@dataclass(slots=True)
-class AmazonVersions:
+class AmazonVersions(msgspec.Struct):
     """Trains versions there. A version there has the name of ours, so none is trained twice."""
 
     _calls: Calls
     _names: AmazonNames
     _group: AmazonGroup
-    _solutions: dict[str, str] = field(default_factory=dict)
+    _solutions: dict[str, str] = msgspec.field(default_factory=dict)
 
     def solution(self, ours: str, recipe: str) -> str:
         """Return the ARN of the solution; make a missing one. Conflict if its recipe differs."""

@@ -43,8 +43,7 @@ _BREEDS = 40
 _TRAITS = ("calm", "cuddly", "good with kids", "good with cats", "good with dogs", "house-trained")
 
 
-@dataclass(frozen=True, slots=True)
-class SearchResult:
+class SearchResult(msgspec.Struct, frozen=True):
     """Animals that a search found; see `engine.serving.animals.searches`."""
 
     wish: Wish
@@ -213,7 +212,7 @@ class Searching:
             total = int(together(available, found, scores).found[led].sum())
             unsure = any(bool((verdicts[one][led][found[led]] == 0).any()) for one in kept)
         made = SearchResult(wish, kept, given_up, total, unsure, puts, available, found, scores)
-        return replace(made, record=_record(text, made)) if self.is_logged else made
+        return msgspec.structs.replace(made, record=_record(text, made)) if self.is_logged else made
 
     def suggestions(self, individuals: Individuals, now: int) -> list[str]:
         """The breeds of the available animals, the most frequent first, and some traits."""

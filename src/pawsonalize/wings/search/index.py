@@ -6,6 +6,7 @@ from itertools import islice
 from threading import Lock
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -256,8 +257,7 @@ class AnimalIndex:
         return judged
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(msgspec.Struct, frozen=True):
     """Words, answers and text of an animal."""
 
     slot: int

@@ -6,9 +6,9 @@ refusals then have the ids that they had, from themselves or from their place in
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import structlog
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
@@ -26,15 +26,14 @@ _PARTS_AT_ONCE = 5_000  # in one transaction: others write as well
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class BatchCounts:
+class BatchCounts(msgspec.Struct, frozen=True):
     """Counts of one batch of records."""
 
     records: int = 0
     accepted: int = 0
     duplicates: int = 0
     """Events that were stored before."""
-    reasons: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = msgspec.field(default_factory=Counter)
     """Reasons of refused records, or parts of them: a field or a code, and how often."""
 
     @property
@@ -52,8 +51,7 @@ class BatchCounts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class StreamSource:
+class StreamSource(msgspec.Struct, frozen=True):
     """A stream as events and refusals name it, and where its events belong."""
 
     name: str
@@ -68,8 +66,7 @@ class _Found(NamedTuple):
     place: str
 
 
-@dataclass(slots=True)
-class Consumer:
+class Consumer(msgspec.Struct):
     """Takes one stream's records, batch by batch, in one thread."""
 
     stream: Stream

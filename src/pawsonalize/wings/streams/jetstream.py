@@ -10,10 +10,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StreamUnavailable
@@ -36,11 +36,10 @@ PATIENCE_SECONDS = 10.0
 _LONGEST_SECONDS = 30.0
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(msgspec.Struct):
     read: int | None
     """The sequence that was read last; None: begin where the address says."""
-    unstored: deque[DeliveredMessage] = field(default_factory=deque)
+    unstored: deque[DeliveredMessage] = msgspec.field(default_factory=deque)
     """Delivered and not acknowledged."""
     feed: Feed | None = None
     again: float = 0.0

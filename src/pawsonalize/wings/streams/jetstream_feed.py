@@ -10,9 +10,10 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from pawsonalize.domain.times import SECOND
 from pawsonalize.wings.streams.stream import Record
@@ -32,8 +33,7 @@ _MOST_BYTES = 4_000_000
 _NANOSECONDS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveredMessage:
+class DeliveredMessage(msgspec.Struct, frozen=True):
     """A message as it was delivered."""
 
     record: Record

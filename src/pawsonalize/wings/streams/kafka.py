@@ -4,9 +4,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from pawsonalize.app.sending import Outgoing
@@ -26,13 +26,12 @@ _CLOSE_SECONDS = 1.8
 _GIVE_BACK_SECONDS = 1.5
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(msgspec.Struct):
     next: int | None = None
     """Offset that comes next, if known."""
     last_at: int | None = None
     """Arrival at the topic of the record that was read last."""
-    unstored: deque[int] = field(default_factory=deque)
+    unstored: deque[int] = msgspec.field(default_factory=deque)
     """Offsets that were read and not acknowledged."""
     stored: int | None = None
     """Offset that was acknowledged last."""

@@ -5,10 +5,11 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
+
+import msgspec
 
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable, needing
@@ -112,8 +113,7 @@ def refused(shown: str, region: str, call: str, answer: Any) -> KinesisFailure:
     return KinesisFailure(kind, error)
 
 
-@dataclass(frozen=True, slots=True)
-class ShardList:
+class ShardList(msgspec.Struct, frozen=True):
     """The shards of a stream, and when that was so by the clock of Kinesis."""
 
     parents: Mapping[str, Sequence[str]]

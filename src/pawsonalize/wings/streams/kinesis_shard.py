@@ -4,10 +4,10 @@ import hashlib
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import msgspec
 import structlog
 
 from pawsonalize.domain.errors import needing
@@ -82,8 +82,7 @@ def _open(client: KinesisClient, shard: str, position: str | None) -> str:
     return client.iterator(shard, "AT_SEQUENCE_NUMBER", StartingSequenceNumber=position)
 
 
-@dataclass(slots=True)
-class ShardReader:
+class ShardReader(msgspec.Struct):
     """Reader of one shard. Its calls are made elsewhere; all else is for one thread."""
 
     shard: str
@@ -109,9 +108,9 @@ class ShardReader:
     """Bytes that wait."""
     _failures: int = 0
     _expected: str | None = None
-    _waiting: deque[tuple[Record, str | None]] = field(default_factory=deque)
-    _unstored: dict[str, str | None] = field(default_factory=dict)
-    _calls: deque[float] = field(default_factory=lambda: deque(maxlen=_CALLS))
+    _waiting: deque[tuple[Record, str | None]] = msgspec.field(default_factory=deque)
+    _unstored: dict[str, str | None] = msgspec.field(default_factory=dict)
+    _calls: deque[float] = msgspec.field(default_factory=lambda: deque(maxlen=_CALLS))
 
     @property
     def waiting(self) -> int:

@@ -6,11 +6,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from pawsonalize import clock
@@ -118,13 +118,12 @@ def _open_stream(address: StreamAddress, shards: stream_shards.ShardTable) -> St
     return KafkaStream(address, shards, holder, clock.now)
 
 
-@dataclass(slots=True)
-class StreamReading:
+class StreamReading(msgspec.Struct):
     """Reads the stream of the settings beside a server's answers, in one thread."""
 
     _open: Callable[[], Consumer]
     _consumer: Consumer | None = None
-    _stopping: threading.Event = field(default_factory=threading.Event)
+    _stopping: threading.Event = msgspec.field(default_factory=threading.Event)
     _pause: float = 0.0
 
     def work(self) -> None:
@@ -148,13 +147,12 @@ class StreamReading:
             self._consumer.stream.close()
 
 
-@dataclass(slots=True)
-class CatchingUp:
+class CatchingUp(msgspec.Struct):
     """Tells when a stream is read through, by this consumer and by all others."""
 
     _consumer: Consumer
     _shards: stream_shards.ShardTable
-    _looked: dict[str, int | None] = field(default_factory=dict)
+    _looked: dict[str, int | None] = msgspec.field(default_factory=dict)
 
     def is_over(self, counts: BatchCounts) -> bool:
         """True if the stream has nothing more after this batch.

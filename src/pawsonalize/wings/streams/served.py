@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
@@ -48,8 +47,7 @@ def count_batch(counts: BatchCounts) -> None:
     RECORDS.inc(counts.records)
 
 
-@dataclass(frozen=True, slots=True)
-class ServedStreams:
+class ServedStreams(msgspec.Struct, frozen=True):
     """Parts that operations, metrics and the background share."""
 
     shards: Callable[[], list[Shard]]

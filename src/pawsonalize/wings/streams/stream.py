@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import msgspec
+
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.wings.streams.stream_shards import ShardLag
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """A record of a stream."""
 
     shard: str

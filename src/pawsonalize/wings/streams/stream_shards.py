@@ -26,8 +26,7 @@ _ENCODE = msgspec.json.Encoder().encode
 _COLUMNS = stream_shards.c
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
+class Shard(msgspec.Struct, frozen=True):
     """A shard as it is in the tables."""
 
     stream: str
@@ -51,8 +50,7 @@ class Shard:
     """Moment of the lag, in milliseconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShardLag:
+class ShardLag(msgspec.Struct, frozen=True):
     """Lag of a reader behind the end of its shard."""
 
     shard: str

@@ -3,10 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 from structlog.testing import capture_logs
 
 from pawsonalize.domain.errors import StorageUnavailable

@@ -1,6 +1,6 @@
 """Which answer an outcome is put down to."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.outcomes import (

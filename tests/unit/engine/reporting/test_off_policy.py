@@ -1,10 +1,10 @@
 """What was shown, by which chance, and what came of it."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.reporting.outcomes import logged_choices

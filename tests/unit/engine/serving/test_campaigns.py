@@ -87,7 +87,7 @@ def shop(registry: Registry, artefacts: ArtefactStore) -> Shop:
     return Shop(registry, artefacts)
 
 
-class Loading(Loader):
+class Loading(Loader, frozen=True):
     """Counts what is loaded, and loads only while `open` is set."""
 
     loads: ClassVar[list[str]] = []

@@ -259,7 +259,7 @@ def test_the_model_is_told_the_visitors_newest_50_events_up_to_the_moment(
     told, again = model.contexts
     assert again.availability is not None
     assert again.availability.tolist() == [1]  # a list holds one animal each
-    assert told == replace(again, availability=None)
+    assert told == msgspec.structs.replace(again, availability=None)
     assert [seen.item for seen in told.events] == [f"2-B-1-{n}" for n in range(57, 7, -1)]
     assert (told.events[0].time, told.events[0].value, told.now) == (T0 + 57, 28.5, T0 + 57)
 
@@ -423,9 +423,9 @@ def test_an_objective_favours_items_with_a_higher_value_as_far_as_it_may(
 def test_a_filter_is_applied_before_the_cut_so_that_nobody_is_missing(filtered: Runtime) -> None:
     cats = Query(ANYONE, T0, T0, filter=species("1"))
     for limit in (1, 2, 3):
-        answer = filtered.recommend(replace(cats, limit=limit))
+        answer = filtered.recommend(msgspec.structs.replace(cats, limit=limit))
         assert ids_of(answer) == CATS_BEST_FIRST[:limit]
-    assert ids_of(filtered.recommend(replace(cats, limit=99))) == CATS_BEST_FIRST
+    assert ids_of(filtered.recommend(msgspec.structs.replace(cats, limit=99))) == CATS_BEST_FIRST
     nobody = Query(ANYONE, T0, T0, filter=species("9"))
     assert filtered.recommend(nobody).items == ()
 
@@ -494,7 +494,7 @@ def test_a_promotion_that_lacks_items_leaves_its_places_to_the_rest(filtered: Ru
     answer = filtered.recommend(query)
     assert sum(item.promotion == "cats" for item in answer.items) == 3
     assert len(answer.items) == 5
-    answer = filtered.recommend(replace(query, limit=3))
+    answer = filtered.recommend(msgspec.structs.replace(query, limit=3))
     assert ids_of(answer) == CATS_BEST_FIRST
 
 

@@ -1,10 +1,9 @@
 """Data checks: what is wrong is found and named with its fix, what is right is left alone."""
 
-from dataclasses import replace
-
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.engine.training.retraining.checking import (
     Finding,

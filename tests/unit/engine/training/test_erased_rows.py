@@ -173,7 +173,7 @@ def test_whoever_loads_a_model_while_it_is_put_elsewhere_gets_it(
     outdated = [world.train("v")]
     world.purge()
 
-    class Behind(Registry):
+    class Behind(Registry, frozen=True):
         """Gives at first what was there before."""
 
         def find(self, kind: type, name: str):  # type: ignore[no-untyped-def]

@@ -1,6 +1,5 @@
 """A recipe's settings, from text and from what a solution says of events."""
 
-import dataclasses
 from typing import get_type_hints
 
 import msgspec
@@ -17,8 +16,7 @@ from pawsonalize.kinds.solutions import (
 from pawsonalize.recipes.catalogue import RECIPES
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     days: float = 30.0
     rounds: int = 3
     exact: bool = False
@@ -58,7 +56,7 @@ def test_no_recipe_takes_a_setting_that_is_no_number(subtests: pytest.Subtests) 
                 kind = RECIPES[recipe].settings
                 numbers = [
                     field.name
-                    for field in dataclasses.fields(kind)
+                    for field in msgspec.structs.fields(kind)
                     if get_type_hints(kind)[field.name] is float
                 ]
                 for name in numbers:

@@ -1,9 +1,9 @@
 """The training table holds what the log holds, however and by whom it was written."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from pyarrow import BufferReader
 from pyarrow.parquet import read_table
 
@@ -189,7 +189,7 @@ def test_a_process_that_dies_while_it_writes_leaves_nothing_that_stays(
     table: TrainingTable, log: EventLog, written: bool
 ) -> None:
     add(log, 1, 2)
-    broken = replace(table, objects=Broken(table.objects, written))  # type: ignore[arg-type]
+    broken = replace(table, objects=Broken(table.objects, written))
     with pytest.raises(StorageUnavailable):
         broken.bring_up_to(log.head())
     assert table.files.files() == []
@@ -213,6 +213,6 @@ def test_of_two_that_write_at_once_one_wins_and_the_other_goes_on_from_there(
             table.objects.replace(key, content)
             table.bring_up_to(log.head())
 
-    replace(table, objects=Racing()).bring_up_to(log.head())  # type: ignore[arg-type]
+    replace(table, objects=Racing()).bring_up_to(log.head())
     assert [row["item"] for row in rows(table)] == ["i1", "i2"]
     assert keys(table) == {file.key for file in table.files.files()}

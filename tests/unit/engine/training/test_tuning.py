@@ -89,7 +89,7 @@ def test_what_the_gate_holds_out_changes_nothing() -> None:
 
 
 def _columns(data: TrainingData) -> dict[str, Any]:
-    return {name: getattr(data, name) for name in TrainingData.__slots__}
+    return {name: getattr(data, name) for name in TrainingData.__struct_fields__}
 
 
 def test_time_cuts_off_later_trials_only() -> None:

@@ -70,7 +70,7 @@ def test_a_model_that_does_not_predict_the_newest_pages_better_is_not_kept(truth
     newest = np.arange(len(shown)) >= len(shown) * 0.9
     disliked = -truth.levels["size"][shown.traits["size"][shown.animal]]
     turned = np.random.default_rng(0).random(len(shown)) < 0.05 * np.exp(3 * disliked)
-    another = replace(shown, opened=np.where(newest, turned, shown.opened))
+    another = msgspec.structs.replace(shown, opened=np.where(newest, turned, shown.opened))
     assert fit_choices(another, truth.names, pages=9) is UNFITTED
 
 

@@ -1,10 +1,11 @@
 """The affinity for groups: what a visitor likes more than others do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
+import msgspec
 import numpy as np
 from cachetools import LRUCache
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.breeds import TRAITS, traits_of
@@ -172,14 +173,13 @@ class GroupAffinity:
         return self._versions.setdefault(groups.served.version.name, _OfVersion())
 
 
-@dataclass(slots=True)
-class _OfVersion:
+class _OfVersion(msgspec.Struct):
     """Cached values; `where` has the positions of groups in the catalogue, by code."""
 
     item_ids: tuple[str, ...] = ()
-    positions: dict[str, int] = field(default_factory=dict)
+    positions: dict[str, int] = msgspec.field(default_factory=dict)
     codes: Codes | None = None
-    where: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    where: Ints = msgspec.field(default_factory=lambda: np.empty(0, np.int64))
     unknown: tuple[int, GroupScores] | None = None
     """The scores for an unknown visitor, and the hour that they are as of."""
     unknown_logs: tuple[GroupScores, Ints, Floats] | None = None

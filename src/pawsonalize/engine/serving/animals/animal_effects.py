@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from cachetools import LRUCache
-from scipy.special import expit
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
@@ -23,6 +24,7 @@ from pawsonalize.engine.serving.animals.pages import (
     was_shown,
 )
 from pawsonalize.kinds.resource import first_recommendation_id
+from pawsonalize.late import late
 from pawsonalize.recipes.choices.effects import looked_at
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.own_effects import FEW, animal_effects, are_eager
@@ -32,6 +34,12 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import Impression, Impressions
 
+if TYPE_CHECKING:
+    from scipy import special
+else:
+    special = late("scipy.special")
+
+
 _AT_FIRST = 20_000  # of the newest pages, where no training counted any
 _AT_ONCE = 5_000
 _PAGES_KEPT = 20_000
@@ -40,11 +48,10 @@ _LAG = 10_000  # milliseconds; writers may be so late
 _UNKNOWN = np.empty(0), np.empty(0)
 
 
-@dataclass(slots=True)
-class _Visits:
+class _Visits(msgspec.Struct):
     """Counts of one visitor by animal: no more than there are animals."""
 
-    counted: dict[str, list[float]] = field(default_factory=dict)
+    counted: dict[str, list[float]] = msgspec.field(default_factory=dict)
     counts: bool = True
 
 
@@ -144,7 +151,7 @@ class AnimalEffects:
         with available.lock:
             odds = tables.log_odds(available, ids, columns)
         place = np.concatenate([np.arange(size) for size in sizes])
-        chance = expit(odds)
+        chance = special.expit(odds)
         looked = looked_at(self._attention[place], chance, np.zeros(len(odds), np.bool_))
         ends = np.cumsum(sizes)[:-1]
         columns_of = zip(pages, np.split(looked, ends), np.split(chance, ends), strict=True)

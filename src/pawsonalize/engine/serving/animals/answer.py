@@ -6,11 +6,12 @@ caller names the answers of its page, and any worker shows it again, in its own 
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from math import isnan, nan
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
@@ -36,8 +37,7 @@ _WRITTEN_WITHIN = SECOND // 2  # milliseconds
 _OURS = re.compile("RID-[0-9a-f]{8}-[0-9a-f]{4}-")  # which begin with the moment
 
 
-@dataclass(frozen=True, slots=True)
-class AnimalPlace:
+class AnimalPlace(msgspec.Struct, frozen=True):
     """One place of an answer: the animal, and the animals that are bonded with it.
 
     `score` is exp(utility - highest possible utility), in a ranking the animal's share of
@@ -57,8 +57,7 @@ class AnimalPlace:
     recommendation_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AnimalsAnswer:
+class AnimalsAnswer(msgspec.Struct, frozen=True):
     """Animals in order, and the impression id they were logged under."""
 
     recommendation_id: str
@@ -104,8 +103,7 @@ def standings_of(weighing: Weighing, weighed: Weighed) -> list[Standing]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenPages:
+class OpenPages(msgspec.Struct, frozen=True):
     """Finds the answers of an open page, with what still waits to be written."""
 
     table: Impressions

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
+import msgspec
 from cachetools import LRUCache, cached
 
 from pawsonalize.domain.animal_words import AnimalWords, Vocabulary, read_words
@@ -101,8 +102,7 @@ class AvailableAnimalsWatch:
         return available
 
 
-@dataclass(frozen=True, slots=True)
-class FoundAnimals:
+class FoundAnimals(msgspec.Struct, frozen=True):
     """The animals that fit all words; if there are none, those that fit most of them."""
 
     household: Sequence[str]

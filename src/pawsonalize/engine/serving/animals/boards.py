@@ -1,7 +1,6 @@
 """Boards that a visitor was given, and what they picked of them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import msgspec
@@ -17,8 +16,7 @@ BOARDS_READ = 6  # of a visitor's newest: as many as an answer has time for
 _DECODE = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class PickedBoard:
+class PickedBoard(msgspec.Struct, frozen=True):
     """A board that was answered: the group and the animal of each place, and the picked places."""
 
     groups: tuple[str, ...]
@@ -27,8 +25,7 @@ class PickedBoard:
     """Best first; empty for "none of these"."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoardHistory:
+class BoardHistory(msgspec.Struct, frozen=True):
     """The boards of one visitor. One of which all picks were taken back is neither."""
 
     picked: tuple[PickedBoard, ...] = ()
@@ -40,8 +37,7 @@ class BoardHistory:
 NO_BOARDS = BoardHistory()
 
 
-@dataclass(frozen=True, slots=True)
-class BoardReader:
+class BoardReader(msgspec.Struct, frozen=True):
     """Finds the boards that events answer."""
 
     table: Impressions

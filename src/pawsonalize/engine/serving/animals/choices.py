@@ -1,10 +1,12 @@
 """Effects of the model of choices on animals for one visitor, in columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.events import Visitor
@@ -44,8 +46,7 @@ _DISTANCE = PARTS.index("distance")
 _GONE = -1
 
 
-@dataclass(frozen=True, slots=True)
-class ChoiceWeights:
+class ChoiceWeights(msgspec.Struct, frozen=True):
     """Weights of the parts of a utility that the model of choices learns."""
 
     factors: Weights
@@ -67,8 +68,7 @@ class ChoiceWeights:
         return cls(factors, *own)
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
+class Pages(msgspec.Struct, frozen=True):
     """Pages that one visitor saw lately: of each place the group, the animal, and the result.
 
     `factors` are those logged with the page, in the order of `PARTS`, shape (places, parts);
@@ -144,8 +144,7 @@ class PageReader:
         return replace(Pages.of(seen, opened, at - _VISIT), boards=boards, wanted=wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class CommonParts:
+class CommonParts(msgspec.Struct, frozen=True):
     """The parts of utilities by slot that are the same for every visitor, in order of `COMMON`."""
 
     bare: tuple[Floats, ...]
@@ -156,16 +155,15 @@ class CommonParts:
     highest: float
 
 
-@dataclass(frozen=True, slots=True)
-class Personal:
+class Personal(msgspec.Struct, frozen=True):
     """One visitor's effects in the model of choices, by the group's and by the colour's code."""
 
     visitor: Floats
     visitor_in_colours: Floats
     distance: float = 0.0  # added by the visitor's own effect to each unit of the factor `distance`
-    seen: Slots = field(default_factory=lambda: np.empty(0, np.int64))
+    seen: Slots = msgspec.field(default_factory=lambda: np.empty(0, np.int64))
     """The animals that the visitor was shown in this visit, ascending."""
-    seen_by: Floats = field(default_factory=lambda: np.empty(0))
+    seen_by: Floats = msgspec.field(default_factory=lambda: np.empty(0))
     """The log of 1 + the attention that the visitor paid to each of them."""
     boards: BoardHistory = NO_BOARDS
     effects: own_effects.VisitorEffects | None = None

@@ -1,10 +1,10 @@
 """Choice of the animals that get the places, and of their exploration shares."""
 
-from dataclasses import dataclass, field
 from math import ceil
 from threading import Lock
 from weakref import WeakKeyDictionary
 
+import msgspec
 import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
@@ -126,14 +126,15 @@ class ExplorationShares:
         self._room = np.empty(len(self._slots), np.float32)  # memory that queries share
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(msgspec.Struct, frozen=True):
     """Cached values of one set of available animals; use them only while you hold its lock."""
 
-    groups: GroupAffinity = field(default_factory=GroupAffinity)
-    traits: TraitAffinity = field(default_factory=TraitAffinity)
-    shares: ExplorationShares = field(default_factory=ExplorationShares)
-    choices: LRUCache[str, ChoiceTables] = field(default_factory=lambda: LRUCache(_VERSIONS_KEPT))
+    groups: GroupAffinity = msgspec.field(default_factory=GroupAffinity)
+    traits: TraitAffinity = msgspec.field(default_factory=TraitAffinity)
+    shares: ExplorationShares = msgspec.field(default_factory=ExplorationShares)
+    choices: LRUCache[str, ChoiceTables] = msgspec.field(
+        default_factory=lambda: LRUCache(_VERSIONS_KEPT)
+    )
     """By solution version."""
 
 

@@ -3,11 +3,12 @@
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import UNKNOWN, Animal
@@ -29,8 +30,7 @@ _YES, _NO = GOOD_WITH[GoodWith.YES], GOOD_WITH[GoodWith.NO]
 GOOD_WITH |= {True: _YES, False: _NO, None: GOOD_WITH[GoodWith.UNKNOWN]}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A point on the globe, in degrees."""
 
     latitude: float
@@ -122,8 +122,7 @@ class Places:
         return self._last[1]
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(msgspec.Struct, frozen=True):
     """The animals that must not appear, by the id of the animal, its breed or its group."""
 
     animals: frozenset[str] = frozenset()
@@ -134,8 +133,7 @@ class Denied:
 NOBODY = Denied()
 
 
-@dataclass(frozen=True, slots=True)
-class Eligibility:
+class Eligibility(msgspec.Struct, frozen=True):
     """The hard rules: a known "no" excludes an animal, an unknown answer does not."""
 
     kids: bool | None = None
@@ -194,8 +192,7 @@ class Eligibility:
 ANYBODY = Eligibility()
 
 
-@dataclass(frozen=True, slots=True)
-class EligibilityVerdict:
+class EligibilityVerdict(msgspec.Struct, frozen=True):
     """Animals that pass, and the number of rules of unknown answer, both of shape (animals,)."""
 
     passing: Mask

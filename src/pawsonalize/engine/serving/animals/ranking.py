@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import nan
 
 import numpy as np
+from msgspec.structs import replace
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotFound

@@ -1,8 +1,8 @@
 """Reasons for an animal's place: short, and true of the animal, the visitor and the place."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from pawsonalize.domain.animals import Animal
@@ -51,8 +51,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AnimalStanding:
+class AnimalStanding(msgspec.Struct, frozen=True):
     """One place of an answer: the animals that have it, and how much each part lifts it.
 
     `parts` are those of the utility by name, `lifts` the same less their mean over the answer.

@@ -1,8 +1,9 @@
 """Searches in words, as pages and alerts see them; a wing reads and answers them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from pawsonalize.engine.serving.context import Query, Search
 
@@ -10,8 +11,7 @@ if TYPE_CHECKING:
     from pawsonalize.engine.serving.animals.ranking import Individuals
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """One thing that was understood, as a chip shows it."""
 
     id: str

@@ -1,6 +1,7 @@
 """Settings of individuals: weights of their factors, and how their exposure is shared."""
 
-from dataclasses import astuple, dataclass
+import msgspec
+from msgspec.structs import astuple
 
 FACTORS = ("waiting", "exposure", "photos", "priority", "bid_price", "distance", "compatibility")
 """Factors in which animals of one group differ."""
@@ -12,8 +13,7 @@ PARTS = (*COMMON, "group", "visitor", "seen", "distance", "compatibility", "rele
 """The parts of a utility, in the order in which they are added."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(msgspec.Struct, frozen=True):
     """The weight of each factor in an animal's utility, in the order of `FACTORS`.
 
     Each adds weight * factor to the utility, which is a log of odds: a weight of 0.69 doubles an
@@ -34,8 +34,7 @@ class Weights:
         return astuple(self)
 
 
-@dataclass(frozen=True, slots=True)
-class AffinitySettings:
+class AffinitySettings(msgspec.Struct, frozen=True):
     """The weights of what a visitor looks at; the formula is in docs/explanation/animals.md.
 
     `species` to `age` weigh the log of how much more often the visitor looks at a value than usual.
@@ -59,8 +58,7 @@ class AffinitySettings:
         return self.species, self.breed, self.family, self.size, self.age
 
 
-@dataclass(frozen=True, slots=True)
-class AnimalSettings:
+class AnimalSettings(msgspec.Struct, frozen=True):
     """Settings of the choice of animals from their groups."""
 
     weights: Weights = Weights()

@@ -1,10 +1,11 @@
 """The utility of animals for a visitor, part by part."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property
 
+import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.engine.serving.animals import factors
@@ -32,8 +33,7 @@ _PRECISION = 2.0**-20
 """Of a sum of some numbers in single precision, beside how large they may be together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
+class Weighed(msgspec.Struct, frozen=True):
     """Animals with the parts of their utility, (animals, parts), with and without weights."""
 
     slots: Slots
@@ -42,8 +42,7 @@ class Weighed:
     utilities: Floats  # the sums of the parts, from left to right
 
 
-@dataclass(frozen=True)
-class Weighing:
+class Weighing(msgspec.Struct, frozen=True, dict=True):
     """Inputs of a weighing; `lost` is what a group loses by dislikes: all, if not to be shown."""
 
     available: AvailableAnimals
@@ -155,8 +154,7 @@ def _add(parts: Iterable[Floats], total: Floats) -> Floats:
     return total
 
 
-@dataclass(frozen=True, slots=True)
-class Estimates:
+class Estimates(msgspec.Struct, frozen=True):
     """About the utility of every slot; -inf if it may not be shown, or has no place of its own."""
 
     values: NDArray[np.float32]

@@ -1,7 +1,6 @@
 """The first step: which campaigns to retrain, is there something new, and are the data sound?"""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
 from typing import Any
@@ -44,8 +43,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """Something wrong with the data, and what to do; `code` is stable, for machines."""
 
     code: str
@@ -246,8 +244,7 @@ _LONGEST_NAME = 100  # of a solution, in the names of its versions
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Checking:
+class Checking(msgspec.Struct, frozen=True):
     """Checks each dataset group's data before training, but for campaigns in `without`."""
 
     registry: Registry

@@ -3,7 +3,6 @@
 A worker that takes the run over goes on from its `step`. Moments are milliseconds since 1970.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
@@ -206,7 +205,7 @@ def read_record(run: Work) -> RunRecord:
 def as_work(record: RunRecord) -> Work:
     """The run as it is stored when it begins."""
     new = Work(run_lease(record.run_id), RETRAINING, created_at=record.started_at)
-    return dataclasses.replace(new, **changes_of(record))
+    return msgspec.structs.replace(new, **changes_of(record))
 
 
 def changes_of(record: RunRecord) -> dict[str, Any]:

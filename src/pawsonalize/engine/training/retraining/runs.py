@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 import structlog
 
 from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError
@@ -32,8 +32,7 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.work import Turns, WorkTable
 
 
-@dataclass(frozen=True, slots=True)
-class Runs:
+class Runs(msgspec.Struct, frozen=True):
     """Retraining runs in the work table; `check` raises if the part has nothing to retrain."""
 
     work: WorkTable
@@ -116,8 +115,7 @@ MAX_BROKEN = 3
 _BROKEN = {RunOutcome.FAILED, RunOutcome.TIMED_OUT}
 
 
-@dataclass(slots=True)
-class FirstRun:
+class FirstRun(msgspec.Struct):
     """Begins a run while no model is live and there is something to learn from.
 
     After a run that led to no model, the next begins once there are `_GROWTH` times as many events;
@@ -165,8 +163,7 @@ _LOOK_SECONDS = 10.0
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class GroupTimers:
+class GroupTimers(msgspec.Struct):
     """Begins the runs of dataset groups that are due, one at a time and in turns."""
 
     runs: Runs
@@ -174,7 +171,7 @@ class GroupTimers:
     turns: Turns
     order: FairOrder
     read: Callable[[str], Schedule | None]
-    _until: float = field(default=0.0)
+    _until: float = msgspec.field(default=0.0)
 
     def look(self, now: int) -> None:
         """Begin a run that is due, unless another one runs."""

@@ -2,19 +2,18 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
+import msgspec
 from cronsim import CronSim, CronSimError
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class CheckSettings:
+class CheckSettings(msgspec.Struct, frozen=True):
     """Thresholds of the data checks; shares are of all events, between 0 and 1."""
 
     min_events: int = 100

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 
@@ -38,8 +37,7 @@ from pawsonalize.kinds.problems import Outbox
 from pawsonalize.kinds.resource import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Judging:
+class Judging(msgspec.Struct, frozen=True):
     """Asks the gate about each version, for each campaign apart, as of the run's moment."""
 
     versions: SolutionVersions
@@ -78,8 +76,7 @@ class Judging:
 _PATIENT_CHECKS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class PromotionSteps:
+class PromotionSteps(msgspec.Struct, frozen=True):
     """Campaign updates; `serve` loads what a campaign asks for, where no server does that."""
 
     campaigns: Campaigns
@@ -167,8 +164,7 @@ def in_turns(halves: Sequence[Half]) -> list[Half]:
     return [half for _, half in sorted(zip(rounds, halves, strict=True), key=itemgetter(0))]
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
+class Training(msgspec.Struct, frozen=True):
     """Trains solution versions, each in a process of its own, at most `at_once` at a time."""
 
     versions: SolutionVersions
@@ -255,8 +251,7 @@ _SUBJECTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(msgspec.Struct, frozen=True):
     """Puts notifications of a run into the outbox: each once, however often its step runs."""
 
     outbox: Outbox

@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass, field
 from typing import IO
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -98,8 +99,7 @@ _FIRST_PAUSE_SECONDS = 1.0
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(msgspec.Struct, frozen=True):
     """The step is not done: do it again in so many seconds."""
 
     record: RunRecord

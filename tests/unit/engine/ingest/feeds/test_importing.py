@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals, Availability

@@ -1,10 +1,9 @@
 """Exploration of individuals: its floor, whom it prefers, its odds and its replay."""
 
-from dataclasses import replace
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -226,9 +227,9 @@ def test_nobody_waits_while_a_filter_reads_the_tables(database: Database) -> Non
     stock = [told(n, GROUPS[n], [(T0, AnimalStatus.AVAILABLE)]) for n in range(2)]
     table.put(stock, T0)
     answers = individuals(database, impressions, Watched)
-    chosen = replace(asked(NOW), filter=AppliedFilter(None, {}))
+    chosen = msgspec.structs.replace(asked(NOW), filter=AppliedFilter(None, {}))
     assert [one.animal_ids for one in answers.recommend(chosen).places] == [("a0",)]
-    again = replace(asked(NOW), filter=chosen.filter)
+    again = msgspec.structs.replace(asked(NOW), filter=chosen.filter)
     assert len(answers.rerank(["a0", "a1"], again).places) == 1
     impressions.close()
     table.remove(["a0", "a1"], T0)
@@ -248,7 +249,10 @@ def test_the_same_question_with_the_same_id_replays_places_parts_and_propensitie
     stock = [animal(f"r{n:02}", GROUPS[n % 3], listed=T0 - n * 9 * DAY) for n in range(40)]
     table.put(stock, T0)
     answers = individuals(database, impressions, exploration_weight=0.3)
-    shown = [answers.recommend(replace(asked(NOW - 9), now=NOW - 9)).places for _ in range(2)]
+    shown = [
+        answers.recommend(msgspec.structs.replace(asked(NOW - 9), now=NOW - 9)).places
+        for _ in range(2)
+    ]
     assert shown[0] != shown[1], "another id is another draw"
     impressions.close()  # what waits to be written counts as shown, and would go in between
     ids = tuple(place.animal_ids for place in shown[0])

@@ -1,9 +1,9 @@
 """An event is joined to the page that it came from, and people are told from machines."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.events import STANDARD
 from pawsonalize.domain.times import MINUTE

@@ -1,9 +1,8 @@
 """What a visitor looks at more often than it is there is what the visitor wants."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.engine.serving.animals.affinity import TraitAffinity
 from pawsonalize.engine.serving.animals.available import Codes

@@ -1,11 +1,11 @@
 """Evaluations of data whose right answer is known."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.training.evaluator import (

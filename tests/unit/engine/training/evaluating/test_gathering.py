@@ -1,10 +1,9 @@
 """The gate's evidence: nobody is told too early, and what is better shows."""
 
-from dataclasses import replace
-
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.engine.training.evidence import (
@@ -195,7 +194,7 @@ def version(name: str, cut: Cut, **changes: object) -> SolutionVersion:
     given = SolutionVersion(
         name=name, solution="s", recipe=RECIPE, cut=cut, settings={"learn": False}
     )
-    return msgspec.structs.replace(given, **changes)
+    return replace(given, **changes)
 
 
 def write(log: EventLog, users: range) -> None:

@@ -1,7 +1,6 @@
 """The hold-out: questions as the service would be asked them, and nothing known too early."""
 
-import dataclasses
-
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -152,7 +151,7 @@ def test_a_part_cuts_every_column_of_the_events() -> None:
     part = part_of(data, rows, items, as_of=5)
     columns = [
         getattr(part, field.name)
-        for field in dataclasses.fields(part)
+        for field in msgspec.structs.fields(part)
         if isinstance(getattr(data, field.name), np.ndarray)
     ]
     assert {len(column) for column in columns} == {len(part)}
@@ -163,7 +162,7 @@ def test_a_part_cuts_every_column_of_the_events() -> None:
     assert [part.item_ids[item] for item in part.item] == names
     assert [column.dtype for column in columns] == [
         getattr(data, field.name).dtype
-        for field in dataclasses.fields(data)
+        for field in msgspec.structs.fields(data)
         if isinstance(getattr(data, field.name), np.ndarray)
     ]
 
