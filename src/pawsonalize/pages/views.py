@@ -1,6 +1,6 @@
 """Views of the service, each a page and the same report as JSON, and actions of operators."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -122,16 +122,15 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             )
         return ViewQuery.of(request, group, {**self.usual, **given})
 
-    def _report(self, request: Request) -> object:
+    def _report(self, request: Request) -> Any:
+        given = filled(request.query_params)
+        if self.needs and not any(name in given for name in self.needs):
+            return None
         return self.read(self._query(request))
 
     def _shown(self, request: Request, caller: Caller) -> Response:
         query, given = self._query(request), filled(request.query_params)
-        report: Any = None
-        if self.takes_long:
-            report = request.state.report
-        elif not self.needs or any(name in given for name in self.needs):
-            report = self.read(query)
+        report = request.state.report if self.takes_long else self._report(request)
         older = getattr(report, "next_cursor", None)
         registry = query.services.registry
         groups = registry.page(DatasetGroup, _GROUPS) if self.is_of_group else ()
@@ -211,20 +210,28 @@ class PageAction(msgspec.Struct, frozen=True):
         return shown(request, caller, "console/confirmation.html", wanted=wanted, path=self.path)
 
     async def _done(self, request: Request) -> Response:
-        caller = None
-        try:
-            caller = await caller_of(request, OPERATOR)
-            check_reach(caller.dataset_group, None)
-            query = ViewQuery.of(request, DATASET_GROUP, await fields_of(request))
-            result = await run_in_threadpool(self.act, query)
-        except PawsonalizeError as error:
-            if caller is not None:
-                await note_action(request, caller, None, error.code)
-            return failed(request, error, caller)
-        await note_action(request, caller, result.target, "done")
-        if result.once:
-            return shown(request, caller, "console/shown_once.html", done=result)
-        return see(result.page, result.notice)
+        return await perform(request, self._act)
+
+    async def _act(self, request: Request) -> Done:
+        query = ViewQuery.of(request, DATASET_GROUP, await fields_of(request))
+        return await run_in_threadpool(self.act, query)
+
+
+async def perform(request: Request, act: Callable[[Request], Awaitable[Done]]) -> Response:
+    """Do what a form of a page asks for, if the caller is an operator, and note it."""
+    caller = None
+    try:
+        caller = await caller_of(request, OPERATOR)
+        check_reach(caller.dataset_group, None)
+        result = await act(request)
+    except PawsonalizeError as error:
+        if caller is not None:
+            await note_action(request, caller, None, error.code)
+        return failed(request, error, caller)
+    await note_action(request, caller, result.target, "done")
+    if result.once:
+        return shown(request, caller, "console/shown_once.html", done=result)
+    return see(result.page, result.notice)
 
 
 async def note_action(request: Request, caller: Caller, target: str | None, outcome: str) -> None:

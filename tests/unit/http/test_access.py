@@ -63,6 +63,7 @@ MAY = {
     "GET /v1/audit": {Scope.OPERATOR},
     "GET /v1/console/animals": {Scope.OPERATOR},
     "GET /v1/console/feeds": {Scope.OPERATOR},
+    "GET /v1/console/uploads": {Scope.OPERATOR},
     "PUT /v1/console/meanings": {Scope.OPERATOR},
     "GET /v1/console/visitors": {Scope.OPERATOR},
     "GET /v1/console/events": {Scope.OPERATOR},

@@ -23,6 +23,7 @@ PAGES = (
     "/console/animals?status=any&order=newest",
     "/console/animals/seen",
     "/console/animals/feeds",
+    "/console/animals/upload",
     "/console/visitors",
     "/console/visitors?userId=looker",
     f"/console/visitors?sessionId=looking&against={OTHER_VERSION}",
@@ -216,7 +217,7 @@ def test_a_test_notification_is_sent_after_asking(browser: TestClient) -> None:
 
 
 def test_no_form_of_another_site_does_anything(browser: TestClient) -> None:
-    for path in ("animals/meaning", "data/letters/mend", "data/letters/remove"):
+    for path in ("animals/meaning", "animals/upload", "data/letters/mend", "data/letters/remove"):
         answer = browser.post(
             f"/console/{path}", data={}, headers={**_FORM, "Origin": "https://evil.example"}
         )

@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, Select, and_, delete, func, or_, sele
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.statuses import LEFT, AnimalStatus, Stay, revise
+from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import PreparedSelect, in_parts, insert, upsert
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import (
@@ -154,6 +155,10 @@ class Animals(TableAccess):
         """The animals that are available at that moment, longest wait first."""
         return [_as_of(row.record, at) for row in self._rows(_waiting(at).limit(limit))]
 
+    def rehearsal(self) -> "RehearsedAnimals":
+        """Return the same animals, of which no change is written."""
+        return RehearsedAnimals(self._database)
+
     def stays_since(self, moment: int, limit: int) -> dict[str, tuple[Stay, ...]]:
         """The stays by animal since then, of at most `limit` animals: those listed last."""
         found = select(stays.c.animal_id).where(stays.c.until > moment).group_by(stays.c.animal_id)
@@ -180,6 +185,24 @@ class Animals(TableAccess):
             for row in self._rows(_waiting(at).where(column.in_(part))):
                 found[row.item_id].append(_as_of(row.record, at))
         return dict(found)
+
+
+class RehearsedAnimals(Animals):
+    """The animals as changes would leave them: `get_many` has the changes, the tables do not."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._changed: dict[str, Animal] = {}
+
+    def update(self, animal_ids: Collection[str], change: Change, _at: int) -> None:
+        """Keep what `change` returns in memory."""
+        known = self.get_many(animal_ids)
+        self._changed |= {animal.animal_id: animal for animal in change(known)}
+
+    def get_many(self, animal_ids: Collection[str]) -> dict[str, Animal]:
+        """The animals of these ids, changed or not."""
+        changed = self._changed.keys() & set(animal_ids)
+        return super().get_many(animal_ids) | {one: self._changed[one] for one in changed}
 
 
 def _waiting(at: int) -> Select[tuple[str, str]]:

@@ -15,11 +15,12 @@ class FeedSettings(msgspec.Struct, frozen=True):
 WING = Wing(
     "feeds",
     settings=":FeedSettings",
-    console_pages="pages:PAGES",
+    console_pages="upload_pages:CONSOLE_PAGES",
     operations="pages:OPERATIONS",
     commands="commands:COMMANDS",
     checks="polling:CHECKS",
     usable="polling:USABLE",
     started="polling:started",
     tasks="polling:tasks",
+    upkeep="uploads:upkeep",
 )

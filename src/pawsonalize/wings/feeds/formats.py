@@ -12,9 +12,9 @@ from pawsonalize.domain.errors import InputTooLarge, InvalidInput
 from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
 from pawsonalize.engine.ingest.csv_files import UTF8, as_text, read_text_form
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode, likely_name
-from pawsonalize.wings.feeds.asm3 import image_service, read_asm3_csv, read_asm3_json
+from pawsonalize.wings.feeds.asm3 import READ_FIELDS, image_service, read_asm3_csv, read_asm3_json
 from pawsonalize.wings.feeds.petfinder import read_petfinder_json
-from pawsonalize.wings.feeds.presets import preset_of, presets, read_preset
+from pawsonalize.wings.feeds.presets import bare_name, preset_of, presets, read_preset
 from pawsonalize.wings.feeds.rescuegroups import read_rescuegroups
 from pawsonalize.wings.feeds.rows import (
     AS_USUAL,
@@ -134,13 +134,45 @@ def feed_of(
     if found not in formats():
         raise InvalidInput(f"--format must be one of {', '.join(formats())}", field="format")
     options: dict[str, Any] = {}
-    if found.endswith("csv") or (found in presets() and content.lstrip()[:1] not in b"[{<"):
+    if is_table(found, content):
         options["form"] = form
     elif form != AS_USUAL:
         raise InvalidInput(f"--columns, --dates and --separator are of CSV: this is {found}")
     if found.startswith("asm3"):
         options["service"] = image_service(address)
     return partial(formats()[found], **options)
+
+
+def is_table(name: str, content: bytes) -> bool:
+    """True if a file of that format is a table, whose columns can be named."""
+    return name.endswith("csv") or (name in presets() and content.lstrip()[:1] not in b"[{<")
+
+
+def slots_of(name: str) -> Mapping[str, str]:
+    """Return what columns of a format may hold: names for `TableForm.columns`, and words."""
+    if name in presets():
+        return presets()[name].slots()
+    if name == "csv":
+        return {bare_name(attribute): field for field, attribute in FIELDS.items()}
+    return {field.upper(): field for field in READ_FIELDS} if name == "asm3-csv" else {}
+
+
+def usual_columns(name: str, header: tuple[str, ...]) -> dict[str, str]:
+    """Return what each column of a file is taken for by its name: a slot, or nothing.
+
+    In our own CSV a name that looks misspelt is taken for what it looks like.
+    """
+    slots = slots_of(name)
+    ids = {column: slot for slot, column in _id_columns(header).items()} if name == "csv" else {}
+    found = {
+        one: ids.get(one) or (bare_name(one) if bare_name(one) in slots else "") for one in header
+    }
+    if name == "csv":
+        for column in header:
+            left = [one.upper() for one in FIELDS.values() if bare_name(one) not in found.values()]
+            if not found[column] and (right := likely_name(column, left)):
+                found[column] = bare_name(right)
+    return found
 
 
 def detected(content: bytes) -> str:
@@ -193,11 +225,11 @@ def read_feed(
     pages: Sequence[bytes], form: FeedForm = DETECTED, address: str = ""
 ) -> tuple[Rows, list[str]]:
     """Return a function that yields the rows at each call, and notes on the reading."""
-    decoded = [_decoded(page, form.encoding) for page in pages]
-    texts = [text for text, _ in decoded]
+    read = [decoded(page, form.encoding) for page in pages]
+    texts = [text for text, _ in read]
     feed = feed_of(texts[0], form.format, form.table, address)
     notes = []
-    if (encoding := decoded[0][1]) not in {UTF8, form.encoding}:
+    if (encoding := read[0][1]) not in {UTF8, form.encoding}:
         notes.append(f"read as {encoding}, as it looks: --encoding names another")
 
     def rows() -> Iterator[FeedRow]:
@@ -211,9 +243,10 @@ def read_feed(
     return rows, notes
 
 
-def _decoded(content: bytes, encoding: str | None) -> tuple[bytes, str]:
+def decoded(content: bytes, encoding: str | None, most: int = MAX_FEED_BYTES) -> tuple[bytes, str]:
+    """Return the text of a file, unpacked and in UTF-8, and its encoding."""
     stream, found = as_text(BytesIO(content), encoding)
-    text = stream.read(MAX_FEED_BYTES + 1).encode(UTF8, "surrogateescape")
-    if len(text) > MAX_FEED_BYTES:
-        raise InputTooLarge(f"a feed may have {MAX_FEED_BYTES >> 20} MB: split it, with --delta")
+    text = stream.read(most + 1).encode(UTF8, "surrogateescape")
+    if len(text) > most:
+        raise InputTooLarge(f"a feed may have {most >> 20} MB: split it, with --delta")
     return text, found

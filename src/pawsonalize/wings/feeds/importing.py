@@ -32,7 +32,8 @@ FILES = "files"
 """The origin of imports by `animals import` and `animals watch`."""
 COUNTS = ("rows", "created", "updated", "unchanged", "removed", "kept")
 """Numbers that a report and its stored summary share."""
-_MOST_ROWS, _MOST_VALUES, _LONGEST = 20, 50, 300  # of a stored summary
+MOST_ROWS = 20
+_MOST_VALUES, _LONGEST = 50, 300  # of a stored summary
 _CHUNK = 1_000
 T = TypeVar("T")
 _Stays = defaultdict[str, list[tuple[int, History]]]
@@ -258,7 +259,7 @@ def keep_newest_import(
     """Keep the result of an import in place of the one before."""
     stored = NewestImport(name=digest_name(f"{origin}\n{source}"), origin=origin, source=source)
     name = find_or_create(registry, stored, now).name
-    first = report.rejected[:_MOST_ROWS]
+    first = report.rejected[:MOST_ROWS]
     changes: dict[str, Any] = {count: getattr(report, count) for count in COUNTS} | {
         "at": now,
         "rejected": len(report.rejected),

@@ -18,13 +18,19 @@ from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import Confirmation, Done, PageAction, View, ViewQuery
-from pawsonalize.wings.feeds.importing import FILES, NewestImport, find_newest_import
+from pawsonalize.wings.feeds.importing import (
+    FILES,
+    MOST_ROWS,
+    FeedReport,
+    NewestImport,
+    find_newest_import,
+)
 from pawsonalize.wings.feeds.mapping import MEANINGS, Meanings, ValueMapping, most_frequent
 from pawsonalize.wings.feeds.polling import FeedState, Fetching
 from pawsonalize.wings.feeds.sources import ListedFeed
 
-_INVENTORY = "/console/animals"
-_FEEDS, _MEANING_PAGE = f"{_INVENTORY}/feeds", f"{_INVENTORY}/meaning"
+INVENTORY = "/console/animals"
+FEEDS, _MEANING_PAGE = f"{INVENTORY}/feeds", f"{INVENTORY}/meaning"
 _FETCHED = (
     "A feed of that source is fetched again within a minute. Files count when they are imported"
     " again."
@@ -134,6 +140,15 @@ def _news(newest: NewestImport) -> FeedNews:
     return report_of(FeedNews, newest, at=iso(newest.at), first_rejected=rejected)
 
 
+def news_of(report: FeedReport, now: int) -> FeedNews:
+    """Return the result of an import in the form of the newest one of a feed."""
+    first = [report_of(LeftOutRow, one) for one in report.rejected[:MOST_ROWS]]
+    count, notes = len(report.rejected), tuple(report.notes)
+    return report_of(
+        FeedNews, report, at=iso(now), rejected=count, first_rejected=first, notes=notes
+    )
+
+
 def _unrecognised(newest: NewestImport, mapping: ValueMapping) -> Iterator[UnrecognisedValue]:
     for field, values in newest.unrecognised.items():
         for value, rows in most_frequent(values):
@@ -142,10 +157,15 @@ def _unrecognised(newest: NewestImport, mapping: ValueMapping) -> Iterator[Unrec
 
 def feeds_content(_query: ViewQuery, found: FeedList) -> dict[str, object]:
     """Return the feeds, and the meanings that a value may get."""
+    has_values = any(one.unrecognised for one in found.feeds)
+    return {"feeds": found.feeds, **meaning_choices(has_breeds=has_values)}
+
+
+def meaning_choices(*, has_breeds: bool) -> dict[str, object]:
+    """Return the meanings that values may get; the many breeds only where they are shown."""
     return {
-        "feeds": found.feeds,
         "choices": {name: list(all_of) for name, all_of in MEANINGS.items() if name != "breed"},
-        "breeds": list(MEANINGS["breed"]) if any(one.unrecognised for one in found.feeds) else [],
+        "breeds": list(MEANINGS["breed"]) if has_breeds else [],
     }
 
 
@@ -161,7 +181,7 @@ def ask_meaning(query: ViewQuery) -> Confirmation:
     title = f"{'Say' if meaning else 'Forget'} what this {field} means"
     effects = (effect, _FETCHED if meaning else _FETCHED_LATER)
     values = {"source": source, "field": field, "value": value, "meaning": meaning}
-    return Confirmation(title, effects, "Say so" if meaning else "Forget it", _FEEDS, values)
+    return Confirmation(title, effects, "Say so" if meaning else "Forget it", FEEDS, values)
 
 
 def say_meaning(query: ViewQuery) -> Done:
@@ -169,7 +189,7 @@ def say_meaning(query: ViewQuery) -> Done:
     source, field, value, meaning = _meaning_of(query)
     Meanings(query.services.registry).say(source, field, value, meaning, query.now)
     done = f"counts as {meaning} from the next import on" if meaning else "has no meaning any more"
-    return Done(_FEEDS, f"The {field} “{value[:80]}” {done}.", target=field)
+    return Done(FEEDS, f"The {field} “{value[:80]}” {done}.", target=field)
 
 
 def _meaning_of(query: ViewQuery) -> tuple[str, str, str, str]:
@@ -217,9 +237,9 @@ async def put_meaning(request: Request) -> Response:
 
 
 PAGES = (
-    Link("Feeds", _FEEDS, tab_of=_INVENTORY, place=3),
+    Link("Feeds", FEEDS, tab_of=INVENTORY, place=3),
     View(
-        page=_FEEDS,
+        page=FEEDS,
         template="feeds/feeds.html",
         read=feed_list,
         content=feeds_content,

@@ -46,6 +46,17 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         listed = [given] if isinstance(given, str) else given
         return [one.removeprefix(_TURNED) for one in listed]
 
+    def slots(self) -> dict[str, str]:
+        """Return the fields by their names in CSV, as `TableForm.columns` has them."""
+        found: dict[str, str] = {}
+        for field in self.fields:
+            words = f"{field}, a yes means no" if self.is_turned(field) else field
+            for name in self.names(field):
+                label = words if len(self.names(field)) == 1 else f"{field} ({name})"
+                known = found.get(bare_name(name))
+                found[bare_name(name)] = f"{known}, {label}" if known else label
+        return found
+
     def is_turned(self, field: str) -> bool:
         """True if a yes means no."""
         return self.fields[field] in [_TURNED + one for one in self.names(field)]
@@ -61,9 +72,9 @@ def presets() -> Mapping[str, Preset]:
 def preset_of(content: bytes) -> str | None:
     """Return the preset that a file's beginning looks like; None if it looks like none."""
     kind = _kind(content)
-    names = set(map(_plain, _shown_names(kind, content[:_SHOWN])))
+    names = set(map(bare_name, _shown_names(kind, content[:_SHOWN])))
     for name, preset in presets().items():
-        if kind in preset.kinds and names.issuperset(map(_plain, preset.marks)):
+        if kind in preset.kinds and names.issuperset(map(bare_name, preset.marks)):
             return name
     return None
 
@@ -109,8 +120,8 @@ def read_preset(
 def _table(
     preset: Preset, content: bytes, form: rows.TableForm
 ) -> Iterator[tuple[int, dict[str, Any]] | rows.FeedRow]:
-    there = {_plain(column): column for column in rows.header_of(content, form)}
-    by_field = {field: [_plain(one) for one in preset.names(field)] for field in preset.fields}
+    there = {bare_name(column): column for column in rows.header_of(content, form)}
+    by_field = {field: [bare_name(one) for one in preset.names(field)] for field in preset.fields}
     names = [one for some in by_field.values() for one in some]
     dates = [one for field in by_field if field.endswith(_DATES) for one in by_field[field]]
     known = {one: there[one] for one in names if one in there}
@@ -121,7 +132,7 @@ def _table(
 
 def _there(names: list[str], columns: Mapping[str, str]) -> str:
     """The first of the names that is a column, or else the first."""
-    return next((one for one in names if one in columns), names[0])
+    return next((one for one in names if columns.get(one)), names[0])
 
 
 def _members(preset: Preset, content: bytes) -> Iterator[tuple[int, dict[str, Any]] | rows.FeedRow]:
@@ -149,7 +160,7 @@ def _elements(
     for element in root.iter():
         if _local(element.tag) in preset.records:
             place += 1
-            yield place, {_plain(_local(one.tag)): (one.text or "").strip() for one in element}
+            yield place, {bare_name(_local(one.tag)): (one.text or "").strip() for one in element}
 
 
 _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
@@ -160,17 +171,18 @@ def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def _plain(name: str) -> str:
+def bare_name(name: str) -> str:
+    """The letters and digits of a name, upper-case: by them names compare."""
     return re.sub(r"[\W_]", "", name).upper()
 
 
 def _path(name: str) -> list[str]:
-    return [_plain(part) for part in name.split(".")]
+    return [bare_name(part) for part in name.split(".")]
 
 
 def _plain_keys(node: Any) -> Any:
     if isinstance(node, dict):
-        return {_plain(key): _plain_keys(value) for key, value in node.items()}
+        return {bare_name(key): _plain_keys(value) for key, value in node.items()}
     return [_plain_keys(one) for one in node] if isinstance(node, list) else node
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -247,6 +248,7 @@ class TableForm(msgspec.Struct, frozen=True):
 
 
 AS_USUAL = TableForm()
+_EXAMPLES, _LOOKED_AT = 3, 1_000  # values of a column, in the first rows
 
 
 def read_columns(given: Sequence[str]) -> dict[str, str]:
@@ -325,7 +327,7 @@ def read_table(
                 f" {name.lower()}=COLUMN; there are {', '.join(table.header)[:500]}",
                 field=name,
             )
-    orders = _date_orders(content, form, {name: wanted[name] for name in dates if name in wanted})
+    orders = date_orders(content, form, {name: wanted[name] for name in dates if name in wanted})
     for row in table.rows():
         if isinstance(row, RowError):
             yield FeedRow(row.line, None, reason=row.reason)
@@ -345,9 +347,19 @@ def _opened(content: bytes, form: TableForm) -> CsvTable:
     return CsvTable(BytesIO(content), TextForm(UTF8, form.separator))
 
 
-def _date_orders(
-    content: bytes, form: TableForm, places: Mapping[str, int]
-) -> dict[str, DateOrder]:
+def examples_of(content: bytes, form: TableForm) -> dict[str, list[str]]:
+    """The columns of the file, each with its first values that differ."""
+    table = _opened(content, form)
+    found: dict[str, list[str]] = {name: [] for name in table.header}
+    for row in islice(table.rows(), _LOOKED_AT):
+        for some, value in zip(found.values(), getattr(row, "values", ()), strict=False):
+            if len(some) < _EXAMPLES and value.strip() and value.strip() not in some:
+                some.append(value.strip())
+    return found
+
+
+def date_orders(content: bytes, form: TableForm, places: Mapping[str, int]) -> dict[str, DateOrder]:
+    """The order of the dates in each of these columns; InvalidInput if one cannot be found."""
     if form.dates is not None or not places:
         return dict.fromkeys(places, form.dates or DateOrder.ISO)
     found = {name: order_of(name, _values(content, form, place)) for name, place in places.items()}

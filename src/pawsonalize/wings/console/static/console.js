@@ -25,3 +25,22 @@ for (const first of document.querySelectorAll('[data-every]')) {
   };
   again();
 }
+
+// A form that says data-drop takes a file that is dropped on it, and says when the file was written;
+// without this script one chooses it, and it counts as written now.
+for (const form of document.querySelectorAll('form[data-drop]')) {
+  const { file, written } = form.elements;
+  const note = () => { written.value = file.files[0]?.lastModified ?? ''; };
+  file.addEventListener('change', note);
+  for (const kind of ['dragover', 'dragleave', 'drop']) {
+    form.addEventListener(kind, (event) => {
+      event.preventDefault();
+      form.classList.toggle('over', kind === 'dragover');
+      if (kind !== 'drop' || !event.dataTransfer.files.length) return;
+      const one = new DataTransfer();
+      one.items.add(event.dataTransfer.files[0]);
+      file.files = one.files;
+      note();
+    });
+  }
+}

@@ -1,0 +1,312 @@
+"""Upload of a feed on the console: its columns and values are mended there, and it is tried first.
+
+Nothing is imported but what the page has shown: if choices change with the button to import, the
+page comes again.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from itertools import islice
+
+import msgspec
+from python_multipart.exceptions import FormParserError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pawsonalize.access.services import Services, services_of
+from pawsonalize.domain.errors import Conflict, InputTooLarge, InvalidInput
+from pawsonalize.domain.limits import parse_id
+from pawsonalize.domain.times import iso
+from pawsonalize.engine.ingest.animal_form import FIELDS
+from pawsonalize.engine.ingest.csv_files import separator_of
+from pawsonalize.http.operation import About, RequestParameter
+from pawsonalize.pages.shell import Link
+from pawsonalize.pages.views import Done, View, ViewQuery, perform
+from pawsonalize.ui.endpoints import Fields, fields_of
+from pawsonalize.ui.rendering import with_query
+from pawsonalize.wings.feeds import pages
+from pawsonalize.wings.feeds.formats import Rows, decoded, formats, read_feed, slots_of
+from pawsonalize.wings.feeds.mapping import Unrecognised
+from pawsonalize.wings.feeds.presets import presets
+from pawsonalize.wings.feeds.rows import DateOrder, date_orders, examples_of
+from pawsonalize.wings.feeds.uploads import (
+    MAX_UNPACKED_BYTES,
+    MAX_UPLOAD_BYTES,
+    FeedUpload,
+    UploadReading,
+    Uploads,
+)
+
+_UPLOAD = f"{pages.INVENTORY}/upload"
+_MAX_CHOICES_BYTES = 1 << 20  # a table of a thousand columns, and some values
+_FRAME_BYTES = 64 << 10  # of a form, around its file
+_SHOWN, _LONGEST, _EXAMPLES, _LOOKED_AT = 20, 80, 3, 1_000
+_ORDERS = {DateOrder.US: "month first", DateOrder.EU: "day first", DateOrder.ISO: "year first"}
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+_MEANING = "meaning."
+_ENCODINGS = ("utf-8", "cp1252", "cp1250", "iso8859-1", "utf-16")
+
+
+class UploadColumn(msgspec.Struct, frozen=True, rename="camel"):
+    """A column of a table, or a field of another file, with its first values that differ.
+
+    `field` is what it is taken for; null for a column that is left out.
+    """
+
+    name: str
+    field: str | None
+    examples: list[str]
+
+
+class UploadReport(msgspec.Struct, frozen=True, rename="camel"):
+    """An uploaded file as it is read, and the result that its import would have; none is done yet.
+
+    `error` is the reason for which nothing can be imported like that; then there is no `outcome`.
+    `unrecognised` has the values that nobody knows, and those that got a meaning here.
+    """
+
+    file: str
+    source: str
+    written_at: str
+    complete: bool
+    format: str
+    encoding: str | None = None
+    separator: str | None = None
+    date_orders: list[str] = []
+    columns: list[UploadColumn] = []
+    outcome: pages.FeedNews | None = None
+    unrecognised: list[pages.UnrecognisedValue] = []
+    error: str | None = None
+
+
+def read_upload(query: ViewQuery) -> UploadReport:
+    """Report on an upload: how it is read, and what its import would do."""
+    uploads = _uploads(query.services)
+    upload = uploads.get(query.text("upload"))
+    found = UploadReport(
+        upload.file,
+        upload.source,
+        iso(upload.written_at),
+        upload.complete,
+        upload.reading.format,
+        unrecognised=list(_values(upload, {})),
+    )
+    try:
+        for changes in _stages(uploads, upload, query.now):
+            found = msgspec.structs.replace(found, **changes)
+    except (InvalidInput, Conflict) as error:
+        found = msgspec.structs.replace(found, error=error.message)
+    return found
+
+
+def _stages(uploads: Uploads, upload: FeedUpload, now: int) -> Iterator[dict[str, object]]:
+    """Yield the parts of the report: with an error, those before it are shown."""
+    content, reading = uploads.content(upload), upload.reading
+    text, encoding = decoded(content, reading.encoding, MAX_UNPACKED_BYTES)
+    yield {"encoding": encoding}
+    if reading.columns:
+        yield from _table(reading, text)
+    else:
+        yield {"columns": _fields(read_feed([content], reading.form())[0])}
+    report = uploads.rehearse(upload, now)
+    values = list(_values(upload, report.unrecognised))
+    yield {"outcome": pages.news_of(report, now), "unrecognised": values}
+
+
+def _table(reading: UploadReading, text: bytes) -> Iterator[dict[str, object]]:
+    first = text.partition(b"\n")[0].decode("utf-8", "replace")
+    separator = reading.table.separator or separator_of(first)
+    slots, examples = slots_of(reading.format), examples_of(text, reading.table)
+    columns = [
+        UploadColumn(name, slots.get(reading.columns.get(name, "")), _short(some))
+        for name, some in examples.items()
+    ]
+    yield {"columns": columns, "separator": _SEPARATORS.get(separator, separator)}
+    fields = [one.field or "" for one in columns]
+    for field in ("id", "species"):
+        if field in slots.values() and field not in fields:
+            raise InvalidInput(f"no column is taken for {field}: choose the one that holds it")
+    dates = {one.name: at for at, one in enumerate(columns) if fields[at].endswith(("At", "Date"))}
+    orders = date_orders(text, reading.form().table, dates)
+    yield {"date_orders": sorted({_ORDERS[order] for order in orders.values()})}
+
+
+def _fields(rows: Rows) -> list[UploadColumn]:
+    """Return the fields that a file without columns has."""
+    forms = [row.form for row in islice(rows(), _LOOKED_AT) if row.form is not None]
+    found = {}
+    for field, attribute in FIELDS.items():
+        texts = [
+            str(value) for one in forms if (value := getattr(one, attribute)) not in (None, "")
+        ]
+        found[field] = [*dict.fromkeys(texts)][:_EXAMPLES]
+    return [UploadColumn(name, name, _short(some)) for name, some in found.items() if some]
+
+
+def _short(examples: list[str]) -> list[str]:
+    return [one[:_LONGEST] for one in examples]
+
+
+def _values(upload: FeedUpload, unrecognised: Unrecognised) -> Iterator[pages.UnrecognisedValue]:
+    for field, meanings in upload.meanings.items():
+        for value, meaning in meanings.items():
+            yield pages.UnrecognisedValue(field, value, 0, meaning)
+    found = ((rows, name, one) for name, some in unrecognised.items() for one, rows in some.items())
+    for rows, field, value in sorted(found, key=lambda one: (-one[0], one)):
+        yield pages.UnrecognisedValue(field, value, rows, None)
+
+
+def _content(query: ViewQuery, report: UploadReport | None) -> dict[str, object]:
+    """Return the upload with its choices, and all that may be chosen."""
+    meanings = pages.meaning_choices(has_breeds=report is not None and bool(report.unrecognised))
+    content: dict[str, object] = {"most": MAX_UPLOAD_BYTES, "shown": _SHOWN, **meanings}
+    if report is None:
+        return content
+    upload = _uploads(query.services).get(query.text("upload"))
+    return content | {
+        "upload": upload,
+        "slots": slots_of(upload.reading.format),
+        "formats": {one: presets()[one].about if one in presets() else one for one in formats()},
+        "encodings": _ENCODINGS,
+        "separators": _SEPARATORS.values(),
+        "orders": {order.value: words for order, words in _ORDERS.items()},
+    }
+
+
+async def post_upload(request: Request) -> Response:
+    """Keep a file, and show how it is read."""
+    return await perform(request, _keep)
+
+
+async def post_choices(request: Request) -> Response:
+    """Store the choices, or import the file if the page has shown what they do."""
+    return await perform(request, _choose)
+
+
+async def _keep(request: Request) -> Done:
+    # The whole body comes first: no thread and no lock waits for a slow client.
+    fields, file, content = await _read_file(request)
+    services, written = services_of(request), fields.get("written", "")
+    now = services.now()
+    new = FeedUpload(
+        name="",
+        file=file,
+        written_at=min(int(written), now) if written.isdecimal() else now,
+        source=_source(fields),
+        complete=fields.get("holds") == "complete",
+        reading=UploadReading(format=""),
+    )
+    stored = await run_in_threadpool(_uploads(services).keep, new, content, now)
+    return Done(_page_of(stored), "", stored.name)
+
+
+async def _choose(request: Request) -> Done:
+    fields = await fields_of(request, _MAX_CHOICES_BYTES)
+    services = services_of(request)
+    return await run_in_threadpool(_chosen, _uploads(services), fields, services.now())
+
+
+def _chosen(uploads: Uploads, fields: Fields, now: int) -> Done:
+    upload, is_import = uploads.get(fields.get("upload", "")), fields.get("do") == "import"
+    if fields.get("look") != str(upload.revision):
+        raise Conflict("the choices for this file were changed meanwhile: load its page again")
+    chosen = _with_choices(upload, fields)
+    if chosen != upload:
+        stored = uploads.choose(chosen, upload.reading, now)
+        notice = "Nothing is imported yet: the choices have changed. This is what they do."
+        return Done(_page_of(stored), notice if is_import else "", upload.name)
+    if not is_import:
+        return Done(_page_of(upload), "", upload.name)
+    report = uploads.run(upload, now)
+    page = _page_of(upload) if report.is_refused else pages.FEEDS
+    return Done(page, f"{upload.file}: {report.in_words()}.", upload.name)
+
+
+def _with_choices(upload: FeedUpload, fields: Fields) -> FeedUpload:
+    columns = {one: fields.get(f"column.{one}", "") for one in upload.reading.columns}
+    choices = {one: fields.get(one) or None for one in ("encoding", "separator", "dates")}
+    meanings: dict[str, dict[str, str]] = {}
+    for name, meaning in fields.items():
+        if name.startswith(_MEANING) and meaning.strip():
+            field, _, value = name.removeprefix(_MEANING).partition(".")
+            meanings.setdefault(field, {})[value] = meaning.strip()
+    return msgspec.structs.replace(
+        upload,
+        source=_source(fields),
+        complete=fields.get("holds") == "complete",
+        allow_shrink=fields.get("allowShrink") == "true",
+        reading=UploadReading(format=fields.get("format", ""), columns=columns, **choices),
+        meanings=meanings,
+    )
+
+
+def _source(fields: Fields) -> str:
+    source = fields.get("source", "").strip()
+    return parse_id(source, "source") if source else ""
+
+
+async def _read_file(request: Request) -> tuple[dict[str, str], str, bytes]:
+    """Return the fields of a form, and the name and the bytes of its file."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise InvalidInput("send the file as multipart/form-data, as the page does")
+    try:
+        form = await MultiPartParser(request.headers, _bounded(request.stream())).parse()
+    except (MultiPartException, FormParserError) as error:
+        raise InvalidInput(f"the form cannot be read ({error}): send the file again") from error
+    file = form.get("file")
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise InvalidInput("no file came: choose one, then send it", field="file")
+    content = await file.read()
+    await form.close()
+    return {name: one for name, one in form.items() if isinstance(one, str)}, file.filename, content
+
+
+async def _bounded(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > MAX_UPLOAD_BYTES + _FRAME_BYTES:
+            raise InputTooLarge(
+                f"a file may have {MAX_UPLOAD_BYTES >> 20} MB here: pack it with gzip, or import it"
+                " with `pawsonalize animals import`",
+                field="file",
+            )
+        yield chunk
+
+
+def _uploads(services: Services) -> Uploads:
+    return Uploads(services.registry, services.inventory.animals)
+
+
+def _page_of(upload: FeedUpload) -> str:
+    # With the revision no page that is still being made for other choices is shared.
+    return with_query(_UPLOAD, {"upload": upload.name, "look": str(upload.revision)})
+
+
+CONSOLE_PAGES = (
+    *pages.PAGES,
+    Link("Upload", _UPLOAD, tab_of=pages.INVENTORY, place=4),
+    View(
+        page=_UPLOAD,
+        template="feeds/upload.html",
+        read=read_upload,
+        content=_content,
+        path="/uploads",
+        operation="feed_upload",
+        summary="How an uploaded file is read, and what its import would do.",
+        about=About.INVENTORY,
+        answer=UploadReport,
+        parameters=(
+            RequestParameter(
+                "upload", "The upload, as the address of its page names it.", required=True
+            ),
+        ),
+        needs=("upload",),
+        takes_long=True,
+    ),
+    Route(_UPLOAD, post_upload, methods=["POST"]),
+    Route(f"{_UPLOAD}/choices", post_choices, methods=["POST"]),
+)

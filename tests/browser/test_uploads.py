@@ -1,0 +1,106 @@
+"""A file with three wrong columns is mended and imported in a real browser, with no command."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from pawsonalize.app.adapters import opened
+from pawsonalize.app.asgi import build_app
+from pawsonalize.settings import Settings
+from tests.adoption_site import serving
+from tests.browser.conftest import PATIENCE
+from tests.browser.test_accessibility import broken_rules
+from tests.service_data import make_service
+from tests.unit.engine.ingest.feeds.test_uploads import SHELTER
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return make_service(tmp_path_factory.mktemp("uploaded"), train=False)
+
+
+@pytest.fixture(scope="module")
+def address(service: Settings) -> Iterator[str]:
+    with serving(build_app(service)) as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width", "has_scripts"),
+    [("light", 360, True), ("dark", 1280, True), ("dark", 360, False)],
+)
+def test_a_file_with_wrong_columns_is_mended_and_imported(
+    browser: Browser,
+    address: str,
+    service: Settings,
+    tmp_path: Path,
+    scheme: Any,
+    width: int,
+    has_scripts: bool,
+) -> None:
+    file, source = tmp_path / "kennel.csv", f"{scheme}-{width}"
+    file.write_bytes(SHELTER)
+    context = browser.new_context(
+        base_url=address,
+        color_scheme=scheme,
+        java_script_enabled=has_scripts,
+        viewport={"width": width, "height": 800},
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto("/console")
+    # Four clicks from here to a mended column; what is chosen or typed is none.
+    page.get_by_role("link", name="Animals").click()
+    page.get_by_role("link", name="Upload").click()
+    check(page, width, has_scripts)
+    page.get_by_label("Source").fill(source)
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("alert").filter(has_text="No column is taken for species").wait_for()
+    check(page, width, has_scripts)
+    for column, field in (("KIND", "species"), ("RACE", "breed"), ("CAME IN", "intakeAt")):
+        page.get_by_label(f"What does the column {column} hold?").select_option(field)
+    page.get_by_role("button", name="Look again").first.click()
+    page.get_by_text("3 new, 0 left, 1 row refused").wait_for()
+    page.locator("summary").click()
+    page.get_by_text("'Zyx' (its breed is 'Qqq')").wait_for()
+    page.get_by_label("What does the size wee mean?").select_option("small")
+    check(page, width, has_scripts)
+    page.get_by_role("button", name="Look again").first.click()
+    page.get_by_role("button", name="Import it").click()
+    page.get_by_role("status").filter(has_text="3 new").wait_for()
+    context.close()
+    assert complaints == []
+    with opened(service) as adapters:
+        assert adapters.inventory.get(f"{source}:a2").size == "1"
+
+
+def test_a_file_is_dropped_and_says_when_it_was_written(browser: Browser, address: str) -> None:
+    page = browser.new_context(base_url=address).new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto("/console/animals/upload")
+    dropped = page.evaluate_handle(
+        """() => {
+          const files = new DataTransfer();
+          files.items.add(new File(['id,species\\nd1,dog\\n'], 'd.csv', {lastModified: 86400000}));
+          return files;
+        }"""
+    )
+    for event in ("dragover", "drop"):
+        page.dispatch_event("form[data-drop]", event, {"dataTransfer": dropped})
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_text("1 new, 0 left, 0 rows refused").wait_for()
+    page.get_by_text("written 1970-01-02").wait_for()
+    page.context.close()
+
+
+def check(page: Page, width: int, has_scripts: bool) -> None:
+    """No rule of WCAG is broken, and nothing scrolls sideways."""
+    if has_scripts:
+        assert not broken_rules(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
