@@ -188,9 +188,9 @@ def _elsewhere(rules: Eligibility, pick: random.Random) -> Eligibility:
 def _timed(read: Callable[..., Any], took: list[float]) -> Callable[..., Any]:
     """The same, with the CPU time that it takes appended to the list."""
 
-    def timed(*arguments: Any) -> Any:
+    def timed(*arguments: Any, **named: Any) -> Any:
         begun = time.thread_time()
-        found = read(*arguments)
+        found = read(*arguments, **named)
         took.append(time.thread_time() - begun)
         return found
 

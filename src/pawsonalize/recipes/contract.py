@@ -38,6 +38,7 @@ class Context(msgspec.Struct, frozen=True):
     """Events that speak against items, newest first; answers lose them whatever the model does."""
     visitor: str | None = None
     """The user's id, or else the session's; for a model whose histories lie elsewhere."""
+    picked: bool = True  # False if no event answers a board, which says nothing of groups
 
 
 class Model(Protocol):

@@ -29,6 +29,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import (
     DISLIKE,
     NOTHING,
+    PICKS,
     RETURN,
     STANDARD,
     VIEW,
@@ -176,10 +177,13 @@ def context_of(
     if visitor.user_id is None and visitor.session_id is None:
         return Context((), at, facets=facets)
     newest = log.recent(visitor, at, MAX_CONTEXT_EVENTS)
+    # Of more events than were read nobody knows here.
+    picked = len(newest) == MAX_CONTEXT_EVENTS or any(event[1] in PICKS for event in newest)
     if wishes:
         newest = [event for event in newest if not _is_withdrawn(event, wishes, log.event_types)]
     name = visitor.user_id or visitor.session_id
-    return build_context(newest, at, facets, log.event_types, visitor=name)
+    context = build_context(newest, at, facets, log.event_types, visitor=name)
+    return replace(context, picked=picked)
 
 
 def query_context(

@@ -203,23 +203,24 @@ def _solve(
     traits = (watched.traits, *(board.traits for board in boards))
     distance = (watched.distance, *(board.distance for board in boards))
     codes, matrix, priors = _design(np.hstack(traits), np.concatenate(distance), variances)
-    matrix, on_boards = np.split(matrix, [len(watched.opened)])
-    stages = PickStages(boards, learned)
-    offset = np.concatenate([np.empty(0), *(board.offset for board in boards)])
+    places, stages = len(watched.opened), PickStages(boards, learned)
+    offset = np.concatenate([watched.offset, *(board.offset for board in boards)])
     effects = np.zeros(len(priors))
-    odds = watched.offset
+    odds = offset
+    pull, firm = np.empty((2, len(offset)), np.float32)
     for step in range(_VISITOR_STEPS):
-        pull, firm = gradient(odds, watched.attention, watched.opened)
-        firmness = ((matrix.T * firm.astype(np.float32)) @ matrix).astype(np.float64)
-        firmness.flat[:: len(priors) + 1] += 1 / priors
-        slope = matrix.T @ pull.astype(np.float32) - effects / priors
+        pull[:places], firm[:places] = gradient(odds[:places], watched.attention, watched.opened)
         if boards:
-            pull, curvature = stages.gradient(offset + on_boards @ effects)
-            firmness += on_boards.T @ curvature @ on_boards
-            slope += on_boards.T @ pull
+            pull[places:], firm[places:], shares = stages.gradient(odds[places:])
+        firmness = ((matrix.T * firm) @ matrix).astype(np.float64)
+        if boards:
+            left = shares.astype(np.float32) @ matrix[places:]
+            firmness -= left.T @ left
+        firmness.flat[:: len(priors) + 1] += 1 / priors
+        slope = matrix.T @ pull - effects / priors
         effects += np.clip(lapack.dposv(firmness, slope)[1], -_LONGEST_STEP, _LONGEST_STEP)
         if step + 1 < _VISITOR_STEPS:
-            odds = watched.offset + matrix @ effects.astype(np.float32)
+            odds = offset + matrix @ effects.astype(np.float32)
     return codes, effects, firmness
 
 

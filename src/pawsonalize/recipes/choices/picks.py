@@ -5,6 +5,7 @@ is a choice among the animals that are left; the first one is a choice among "no
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -53,39 +54,46 @@ class AnsweredBoard(msgspec.Struct, frozen=True):
     """The places that were picked, best first; empty for "none of these"."""
 
 
+@lru_cache(maxsize=4096)
+def _stages(size: int, picks: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """Animals that are left at each stage of a board, "none" last, and those that are chosen."""
+    left, chosen = np.ones((max(len(picks), 1), size + 1)), np.zeros(size + 1)
+    for stage, place in enumerate(picks, start=1):
+        # Who has picked one said no more to "none"; to stop says nothing of the rest.
+        left[stage:, [place, size]] = 0
+    chosen[[*picks] or size] = 1
+    return left, chosen
+
+
 class PickStages:
     """All choices on some boards; `gradient` is about their animals, one board after the other."""
 
+    # Each answer to a visitor who picked is solved with it: few calls of numpy, each on all boards.
     def __init__(self, boards: Sequence[AnsweredBoard], learned: PickScale) -> None:
-        self._learned = learned
+        self._scale = learned.scale
+        parts = [_stages(len(board.offset), board.picks) for board in boards]
         size = sum(len(board.offset) for board in boards)
-        left, chosen, start = [], np.zeros(size + 1), 0
-        for board in boards:
-            end = start + len(board.offset)
-            here = np.zeros(size + 1, np.bool_)
-            here[[*range(start, end), size]] = True  # the last column is "none of these"
-            for place in board.picks:
-                left.append(here.copy())
-                chosen[start + place] += 1
-                # Who has picked one said no more to "none"; to stop says nothing of the rest.
-                here[[start + place, size]] = False
-            if not board.picks:
-                left.append(here)
-                chosen[size] += 1
+        self._left = np.zeros((sum(len(left) for left, _ in parts), size + 1))
+        self._utilities = np.full(size + 1, learned.scale * learned.outside)
+        self._chosen = np.concatenate([np.empty(0), *(chosen[:-1] for _, chosen in parts)])
+        stage = start = 0
+        for left, chosen in parts:
+            stages, end = slice(stage, stage := stage + len(left)), start + len(chosen) - 1
+            self._left[stages, start:end] = left[:, :-1]
+            self._left[stages, -1] = left[:, -1]
             start = end
-        self._left, self._chosen = np.array(left), chosen
 
-    def gradient(self, odds: Floats) -> tuple[Floats, Floats]:
-        """Gradient (animals,) and negative Hessian (animals, animals) by the log-odds."""
-        scale = self._learned.scale
-        utilities = scale * np.append(odds, self._learned.outside)
-        of_left = np.where(self._left, utilities, -np.inf)
-        shares = np.exp(of_left - of_left.max(axis=1, keepdims=True))
-        shares /= shares.sum(axis=1, keepdims=True)
+    def gradient(self, odds: Floats) -> tuple[Floats, Floats, Floats]:
+        """Gradient g, curvature h (animals,) and shares s (stages, animals) by the log-odds.
+
+        The negative Hessian is diag(h) - s^T s.
+        """
+        scale = self._scale
+        self._utilities[:-1] = scale * odds
+        shares = self._left * np.exp(self._utilities)
+        shares = (shares * (scale / shares.sum(axis=1, keepdims=True)))[:, :-1]
         total = shares.sum(axis=0)
-        pull = scale * (self._chosen - total)
-        shares = shares[:, :-1]
-        return pull[:-1], scale**2 * (np.diag(total[:-1]) - shares.T @ shares)
+        return scale * self._chosen - total, scale * total, shares
 
 
 # Visitors differ, and a board was mostly given to one of whom little was known. So the chance of an

@@ -101,7 +101,8 @@ def test_the_gradient_is_that_of_the_plackett_luce_likelihood() -> None:
         then = first[0] - np.log(np.exp(first[:2]).sum())
         return float(first[2] - with_none[0] + then + none - with_none[1] + third[1] - with_none[2])
 
-    pull, firm = PickStages(boards, learned).gradient(odds)
+    pull, curvature, shares = PickStages(boards, learned).gradient(odds)
+    firm = np.diag(curvature) - shares.T @ shares
     steps = 1e-5 * np.eye(len(odds))
     slope = [(likelihood(odds + one) - likelihood(odds - one)) / 2e-5 for one in steps]
     assert pull == pytest.approx(slope, abs=1e-7)

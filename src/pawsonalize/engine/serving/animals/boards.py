@@ -55,8 +55,8 @@ class BoardReader(msgspec.Struct, frozen=True):
         left = tuple(board for board in given if board.recommendation_id not in answers)
         newest = dict(islice(answers.items(), BOARDS_READ))
         known = {board.recommendation_id: board for board in given}
-        missing = (self.table.get(name) for name in newest if name not in known)
-        known |= {board.recommendation_id: board for board in missing if board is not None}
+        if missing := [name for name in newest if name not in known]:
+            known |= self.table.get_many(missing)
         boards = ((known.get(name) or self._listed(those)) for name, those in newest.items())
         answered = zip(boards, newest.values(), strict=True)
         picked = (picked_board(board, those) for board, those in answered if board is not None)

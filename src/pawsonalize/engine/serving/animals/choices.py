@@ -20,7 +20,12 @@ from pawsonalize.engine.serving.animals.available import (
     Codes,
     Slots,
 )
-from pawsonalize.engine.serving.animals.boards import NO_BOARDS, BoardHistory, BoardReader
+from pawsonalize.engine.serving.animals.boards import (
+    NO_BOARDS,
+    BoardHistory,
+    BoardReader,
+    PickedBoard,
+)
 from pawsonalize.engine.serving.animals.factors import OF_GROUPS, group_values, logged_factors
 from pawsonalize.engine.serving.animals.pages import (
     ShownPages,
@@ -120,14 +125,25 @@ class PageReader:
     animals: Animals
 
     def of(
-        self, visitor: Visitor, at: int, waiting: Sequence[Impression], kinds: frozenset[str]
+        self,
+        visitor: Visitor,
+        at: int,
+        waiting: Sequence[Impression],
+        kinds: frozenset[str],
+        *,
+        picked: bool = True,
     ) -> Pages:
-        """The newest places before `at`, newest page first, with those `waiting` to be written."""
+        """The newest places before `at`, newest page first, with those `waiting` to be written.
+
+        If the visitor never `picked`, no event is read of somebody who was shown nothing.
+        """
         if visitor == Visitor():
             return NO_PAGES
         stored = self.table.pages_of(visitor, at, PAGES_READ)
         new = [page for page in waiting if page.as_of < at and page.question in (*PAGES, BOARD)]
         pages = {page.recommendation_id: page for page in (*stored, *new)}
+        if not (pages or picked):
+            return NO_PAGES
         in_time = sorted(pages.values(), key=lambda page: page.as_of)
         deeds = self.log.deeds_of(visitor, at, _DEEDS_READ)
         given = [page for page in in_time[::-1] if page.question == BOARD]
@@ -182,6 +198,11 @@ class _Shown(NamedTuple):
     traits: Slots
     of_group: Floats
     of_animal: Floats
+
+    def part(self, places: slice) -> "_Shown":
+        return _Shown(
+            self.there[places], self.traits[:, places], self.of_group[places], self.of_animal[places]
+        )
 
 
 class ChoiceTables:
@@ -246,8 +267,7 @@ class ChoiceTables:
         groups, colours = self._groups.shape[1], self._colours.shape[1]
         if not (pages.groups or pages.boards.picked) or not available.ids:
             return Personal(np.zeros(groups), np.zeros(colours), boards=pages.boards)
-        watched, there = self._watched(available, pages, liked)
-        boards = self._answered(available, pages.boards, liked, near)
+        watched, there, boards = self._evidence(available, pages, liked, near)
         variances, learned = self.model.visitor_variances, self.model.picks
         own = own_effects.visitor_effects(watched, variances, boards, learned)
         wholly = np.zeros(groups)
@@ -269,8 +289,7 @@ class ChoiceTables:
         slots: Slots,
     ) -> own_effects.VisitorPosterior:
         """The visitor's effects with their covariance, as they bear on these animals."""
-        watched, _ = self._watched(available, pages, liked)
-        boards = self._answered(available, pages.boards, liked, near)
+        watched, _, boards = self._evidence(available, pages, liked, near)
         group, colour, place = (
             available.column(name, slots) for name in ("group", "colour", "place")
         )
@@ -305,11 +324,17 @@ class ChoiceTables:
         own = sum(weight * columns[name] for name, weight in self.model.weights.items())
         return np.asarray(self.model.intercept + appeal + own)
 
-    def _watched(
-        self, available: AvailableAnimals, pages: Pages, liked: Floats
-    ) -> tuple[own_effects.Watched, Slots]:
-        """The places of the pages, and the slot of the animal at each."""
-        shown = self._shown(available, pages.groups, pages.animals, liked)
+    def _evidence(
+        self, available: AvailableAnimals, pages: Pages, liked: Floats, near: Floats
+    ) -> tuple[own_effects.Watched, Slots, list[AnsweredBoard]]:
+        """The places of the pages, the slot of the animal at each, and the boards."""
+        places, boards = len(pages.groups), pages.boards.picked
+        groups, animals = [*pages.groups], [*pages.animals]
+        for board in boards:
+            groups += board.groups
+            animals += board.animals
+        both = self._shown(available, groups, animals, liked)
+        shown = both.part(slice(places))
         distance, weights = pages.factors[:, _DISTANCE], self.model.weights
         # The log-odds to open each place. What makes visitors ask has no part in it: a place that
         # was not opened says nothing of that.
@@ -319,27 +344,28 @@ class ChoiceTables:
         watched = own_effects.Watched(
             shown.traits, distance, np.asarray(to_open), attention, pages.opened
         )
-        return watched, shown.there
+        if not boards:
+            return watched, shown.there, []
+        on_boards = both.part(slice(places, None))
+        return watched, shown.there, self._answered(available, boards, on_boards, near)
 
     def _answered(
-        self, available: AvailableAnimals, boards: BoardHistory, liked: Floats, near: Floats
+        self,
+        available: AvailableAnimals,
+        boards: Sequence[PickedBoard],
+        shown: _Shown,
+        near: Floats,
     ) -> list[AnsweredBoard]:
-        if not boards.picked:
-            return []
-        groups = [group for board in boards.picked for group in board.groups]
-        animals = [animal for board in boards.picked for animal in board.animals]
-        shown = self._shown(available, groups, animals, liked)
         here = shown.there != _GONE
         place = available.column("place", np.where(here, shown.there, 0))
         distance = np.where(here, near[place], 0.0)
         odds = shown.of_group + shown.of_animal + self.model.weights["distance"] * distance
         odds += self.model.weights["far"] * factors.far(distance)
-        ends = np.cumsum([len(board.groups) for board in boards.picked])[:-1]
-        columns = (np.split(one, ends, axis=-1) for one in (shown.traits, distance, odds))
-        return [
-            AnsweredBoard(traits, away, own, board.picks)
-            for board, traits, away, own in zip(boards.picked, *columns, strict=True)
-        ]
+        found, end = [], 0
+        for board in boards:
+            own = slice(end, end := end + len(board.groups))
+            found.append(AnsweredBoard(shown.traits[:, own], distance[own], odds[own], board.picks))
+        return found
 
     def _shown(
         self,

@@ -238,6 +238,7 @@ class Individuals:
             query.page[0].as_of if query.page else query.at,
             self.impressions.waiting_of(query.visitor),
             frozenset(groups.served.choices.kinds),
+            picked=groups.context.picked,
         )
         with available.lock:
             codes, derived = available.codes["group"], self._derived.of(available)

@@ -5,6 +5,7 @@ import pytest
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals.choices import PAGES_READ, PageReader, Pages
+from pawsonalize.engine.serving.context import context_of
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
@@ -87,3 +88,15 @@ def test_what_was_shown_within_the_hour_is_of_this_visit(
     shown.append([page("R1", "a"), page("R2", "b", at=1)])
     found = read(reader, at=NOW + 1)
     assert (found.animals, found.lately.tolist()) == (("b", "a"), [True, False])
+
+
+def test_no_event_is_read_of_somebody_who_was_shown_nothing_and_picked_nothing(
+    reader: PageReader, log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append([event("1", user=None, animal_id="a")])
+    context = context_of(log, Visitor(None, "s1"), NOW)
+    assert not context.picked
+    monkeypatch.setattr(EventLog, "deeds_of", None)
+    assert reader.of(Visitor(None, "s1"), NOW, (), NONE, picked=context.picked).animals == ()
+    log.append([event("2", user=None, animal_id="a", event_type="pick", recommendation_id="B1")])
+    assert context_of(log, Visitor(None, "s1"), NOW).picked
