@@ -36,8 +36,8 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.eligibility import Eligibility, Place
+from pawsonalize.engine.serving.animals.page_reader import PageReader
 from pawsonalize.engine.serving.context import Query, query_context
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.recipes.choices.effects import usual_attention

@@ -15,8 +15,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.answer import OpenPages
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.eligibility import Postcodes, read_postcodes
+from pawsonalize.engine.serving.animals.page_reader import PageReader
 from pawsonalize.engine.serving.animals.ranking import Individuals, never
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.exploration import Exposure

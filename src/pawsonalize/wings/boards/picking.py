@@ -10,7 +10,7 @@ from pawsonalize.domain.events import NO_PICK, PICK, UNPICK, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.payloads import Part, unpack
 from pawsonalize.engine.serving.animals.boards import MOST_PICKS, belongs, picked_board
-from pawsonalize.engine.serving.animals.choices import PageReader
+from pawsonalize.engine.serving.animals.page_reader import PageReader
 from pawsonalize.engine.serving.animals.pages import place_of
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.storage.events.impressions import BOARD, Impression

@@ -7,7 +7,7 @@ import msgspec
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.ingest.payloads import Part
-from pawsonalize.engine.serving.animals.choices import PAGES_READ
+from pawsonalize.engine.serving.animals.page_reader import PAGES_READ
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.settings import Settings

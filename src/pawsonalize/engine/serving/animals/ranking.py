@@ -29,9 +29,10 @@ from pawsonalize.engine.serving.animals.answer import (
 )
 from pawsonalize.engine.serving.animals.available import Slots
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, PageReader
+from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights
 from pawsonalize.engine.serving.animals.choosing import CachedTables, Derived, choose
 from pawsonalize.engine.serving.animals.eligibility import kilometres, place_of
+from pawsonalize.engine.serving.animals.page_reader import PageReader
 from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.searches import AnimalSearches
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings

@@ -14,7 +14,6 @@ from pawsonalize.engine.serving.animals.choices import (
     ChoiceTables,
     ChoiceWeights,
     CommonParts,
-    Pages,
     Personal,
 )
 from pawsonalize.engine.serving.animals.eligibility import (
@@ -24,6 +23,7 @@ from pawsonalize.engine.serving.animals.eligibility import (
     EligibilityVerdict,
     judge,
 )
+from pawsonalize.engine.serving.animals.page_reader import Pages
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.serving.context import THE_ANIMAL, Relevance
 from pawsonalize.recipes.choices.own_effects import VisitorPosterior

@@ -11,9 +11,10 @@ from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
-from pawsonalize.engine.serving.animals.choices import NO_PAGES, ChoiceTables, ChoiceWeights, Pages
+from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights
 from pawsonalize.engine.serving.animals.choosing import choose
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility, Place
+from pawsonalize.engine.serving.animals.page_reader import NO_PAGES, Pages
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, Pages
+from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights
+from pawsonalize.engine.serving.animals.page_reader import Pages
 from pawsonalize.engine.serving.animals.settings import PARTS, Weights
 from pawsonalize.recipes.choices.model import ChoiceModel
 from tests.animal_data import animal

@@ -4,7 +4,7 @@ import pytest
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.animals.choices import PAGES_READ, PageReader, Pages
+from pawsonalize.engine.serving.animals.page_reader import PAGES_READ, PageReader, Pages
 from pawsonalize.engine.serving.context import context_of
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database

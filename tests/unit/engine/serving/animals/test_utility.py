@@ -13,8 +13,8 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
-from pawsonalize.engine.serving.animals.choices import Pages
 from pawsonalize.engine.serving.animals.eligibility import Eligibility, Place
+from pawsonalize.engine.serving.animals.page_reader import Pages
 from pawsonalize.engine.serving.animals.settings import FACTORS, PARTS, AnimalSettings, Weights
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
