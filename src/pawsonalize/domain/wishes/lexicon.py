@@ -61,11 +61,6 @@ class Phrase(NamedTuple):
         return ("function", function) in self.meanings
 
     @property
-    def is_function(self) -> bool:
-        """True if it only says how other words are meant."""
-        return bool(self.meanings) and all(part == "function" for part, _ in self.meanings)
-
-    @property
     def is_unknown(self) -> bool:
         """True if it has no meaning here."""
         return self.meanings <= _COMMON
@@ -109,9 +104,15 @@ def _vocabulary(language: str) -> frozenset[str]:
 
 
 def language_of(words: Iterable[Word]) -> str:
-    """The language that has most of the words; of several, the first of our list."""
+    """The language that has most of the words, also together with English; else the first."""
     texts = {one for word in words for one in singulars(word.text)}
-    return max(_LANGUAGES, key=lambda language: len(texts & _vocabulary(language)))
+    english = texts & _vocabulary(_LANGUAGES[0])
+
+    def share(language: str) -> tuple[int, int]:
+        own = texts & _vocabulary(language)
+        return len(own), len(own | english)
+
+    return max(_LANGUAGES, key=share)
 
 
 @cache

@@ -113,6 +113,10 @@ class _Reading:
     listed: str = ""
     """Part of what was negated last, in a list that may go on."""
     is_or: bool = False
+    is_joined: bool = False
+    """A comma or a conjunction came last."""
+    has_child: bool = False
+    """The last member was a child."""
 
     def wish(self) -> Wish:
         """Read the text."""
@@ -120,13 +124,11 @@ class _Reading:
         place = 0
         while place < len(self.phrases):
             place += self._bound(place) or self._place(place) or self._phrase(place)
-        if all(" " not in one.text and one.is_function for one in self.phrases):
-            self.rest = [one.text for one in self.phrases if one.text.isalnum()]  # a name, as Max
         return Wish("", tuple(_united(self.rules)), tuple(self.evidence), " ".join(self.rest))
 
     def _phrase(self, place: int) -> int:
         phrase = self.phrases[place]
-        if self._turn(phrase):
+        if self._turn(phrase, place):
             return 1
         if self._is_member(place):
             self._add_members(phrase)
@@ -137,17 +139,24 @@ class _Reading:
                 self._add("rules", Rule(name, _YES), phrase)
         elif self._member(place):
             pass
-        elif (self.mode and phrase.values("species") - _PETS) or self._is_compared(place):
+        elif self._is_companion(place) or self._is_compared(place):
             self.rest.append(phrase.text)  # `our chickens`: of them records say nothing
         elif any(phrase.values(part) for part in _ATTRIBUTES):
             self._add_attributes(phrase, place)
-        elif phrase.does("rest") or (phrase.is_unknown and phrase.text.isalpha()):
+        else:
+            self._pass(phrase)
+        return 1
+
+    def _pass(self, phrase: Phrase) -> None:
+        """Take a word that is none of these: it ends a list, or is left to search."""
+        if phrase.does("rest") or (phrase.is_unknown and phrase.text.isalpha()):
             self._add_word(phrase)
         elif len(phrase.text) > _ARTICLE:
             self.listed = ""
-        return 1
+            if self.has_child:
+                self.mode = ""  # `our son dreams of a dog`
 
-    def _turn(self, phrase: Phrase) -> bool:
+    def _turn(self, phrase: Phrase, place: int) -> bool:
         """Take a word that says how others are meant; False if it is none."""
         if phrase.text in _BREAKS or phrase.does("but"):
             # `no kids but two cats`
@@ -156,9 +165,11 @@ class _Reading:
         elif phrase.does("seek"):
             self.mode = self.listed = ""  # `we have a cat and want a dog`
         elif phrase.text == ",":
-            self.mode, self.negated = "", False
+            self.negated, self.is_joined = False, True
+            if not (self.mode == "have" and self._is_list(place)):
+                self.mode = ""
         elif phrase.does("or") or phrase.does("and"):
-            self.is_or = phrase.does("or")
+            self.is_or, self.is_joined = phrase.does("or"), True
             self.negated |= self.is_or and bool(self.listed)
         elif phrase.does("not"):
             self.negated, self.begun, self.mode, self.listed = True, phrase.start, "", ""
@@ -179,10 +190,25 @@ class _Reading:
         members = phrase.values("member")
         if not members:
             return self.mode == "have" and bool(phrase.values("breed")) and not self._member(place)
-        if any(one.does("gone") for one in self.phrases[place + 1 : place + 3]):
-            return False  # `our dog died`: another one is wanted
+        if self._is_gone(place):
+            return False
         is_child = "kids" in members and not phrase.values("age")
         return is_child or bool(self.mode) or self._is_at_home(place)
+
+    def _is_list(self, place: int) -> bool:
+        """True before `a dog`, as in `we have kids, a dog and a cat`."""
+        after = self.phrases[place + 1 : place + 3]
+        is_one = bool(after) and (after[0].text in {"a", "an"} or number_in(after[0]) is not None)
+        return is_one and bool(after[-1].values("member"))
+
+    def _is_gone(self, place: int) -> bool:
+        """True for the dog in `our dog died`: another one is wanted."""
+        return any(one.does("gone") for one in self.phrases[place + 1 : place + 3])
+
+    def _is_companion(self, place: int) -> bool:
+        """True for an animal of the household of which records say nothing: `our chickens`."""
+        others = self.phrases[place].values("species") - _PETS
+        return bool(self.mode and others) and not self._is_gone(place)
 
     def _is_at_home(self, place: int) -> bool:
         return self._next_does(place, "friendly") or self._next_does(place, "absent")
@@ -203,7 +229,8 @@ class _Reading:
         """The place of the member of which this word says more: `small children`; 0 if none."""
         for here in range(place + 1, min(place + _AHEAD, len(self.phrases))):
             phrase = self.phrases[here]
-            if phrase.values("member") or (self.mode == "have" and phrase.values("breed")):
+            is_animal = phrase.values("breed") or phrase.values("species")
+            if phrase.values("member") or (self.mode == "have" and is_animal):
                 return here if self.mode or self._is_at_home(here) else 0
             more = any(phrase.values(part) for part in _MEMBERS_APART) or number_in(phrase)
             if not more and not phrase.does("filler") and not phrase.does("and"):
@@ -216,6 +243,7 @@ class _Reading:
             for one in phrase.values("breed")
         }
         self.listed = _MEMBER if self.negated else ""
+        self.has_child = "kids" in names
         if not self.negated:  # `no kids` asks for nothing
             self.rules += [Rule(name, _YES, words=phrase.text) for name in sorted(names) if name]
 
@@ -224,8 +252,10 @@ class _Reading:
         if "breed" in parts and "colour" in parts:  # `lab or golden`, but a golden cat
             follows = bool(self.rules) and self.rules[-1].name == "breed"
             parts.remove("colour" if follows else "breed")
-        if "age" in parts and "species" in parts and (self.negated or self.listed == "age"):
-            parts.remove("species")  # who wants no puppy may want a dog
+        if "age" in parts and "species" in parts:
+            is_known = any(one.name == "species" for one in self.rules) and not self.is_joined
+            if self.negated or self.listed == "age" or is_known:
+                parts.remove("species")  # who wants no puppy may want a dog
         return parts
 
     def _add_attributes(self, phrase: Phrase, place: int) -> None:
@@ -253,7 +283,7 @@ class _Reading:
                 self.listed = part
         if not (was_negated or self.negated):
             self.listed = ""
-        self.negated, self.begun, self.is_or = False, None, False
+        self.negated, self.begun, self.is_or, self.is_joined = False, None, False, False
 
     def _add_flag(self, name: str, phrase: Phrase) -> None:
         if name == "purebred":
