@@ -3,16 +3,19 @@
     python -m benchmarks.search [--animals 600] [--each 40] [--seed 1] [--tuning]
 
 Side by side: SQLite's FTS5 with all words, BM25 with any word, sentence embeddings alone (with the
-extra `search`), and ours. By kind of wish: the mean reciprocal rank of the first animal that was
-meant, the share of wishes with one among the first three, and `violated`, the number of animals
-among the first ten that are known to contradict a rule of the wish. `verdict` are kinds, templates
-and phrases that nobody looked at while the reader was built; `--tuning` shows the other ones alone.
+extra `search`), and ours, by words alone and with their meaning. By kind of wish: the mean
+reciprocal rank of the first animal that was meant, the share of wishes with one among the first
+three, and `violated`, the number of animals among the first ten that are known to contradict a
+rule of the wish. `verdict` are kinds, templates and phrases that nobody looked at while the reader
+was built; `--tuning` shows the other ones alone.
 """
 
 import argparse
 import json
+import shutil
 import sqlite3
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
@@ -26,9 +29,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 from benchmarks.catalogue import shared_data
 from benchmarks.search_wishes import SearchWish, draw_wishes
 from benchmarks.search_world import NOW, Searched, draw_animals
-from pawsonalize.domain.animal_words import Vocabulary, read_words, words_in
+from pawsonalize.domain.animal_words import words_in
 from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
-from pawsonalize.domain.wishes import read_wish
+from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
+from pawsonalize.engine.serving.context import Query
+from pawsonalize.storage.animals.animals import Animals, Availability
+from pawsonalize.storage.animals.exposures import AnimalExposures
+from pawsonalize.storage.database import Database
+from pawsonalize.wings.search.finding import Searching
+from pawsonalize.wings.search.meaning import Encoder
+from pawsonalize.wings.search.meanings import DescriptionMeanings
 
 _LOOKED_AT = 10
 Order = Callable[[str], list[int]]
@@ -76,23 +87,27 @@ def embeddings(animals: Sequence[Searched]) -> Order | None:
     return lambda text: np.argsort(-(texts @ np.asarray(model.encode([text]))[0])).tolist()
 
 
-def ours(animals: Sequence[Searched], words: Words) -> Order:
-    """Rules first."""
-    records = [one.animal for one in animals]
-    vocabulary = Vocabulary([read_words(one, one.group_at(NOW).age) for one in records])
+def ours(animals: Sequence[Searched], folder: Path, *, meaning: bool) -> Order:
+    """The service's own search, of a visitor of whom nothing is known; by relevance alone."""
+    database = Database(f"sqlite:///{folder / f'{meaning}.sqlite3'}")
+    table = Animals(database)
+    table.put([one.animal for one in animals], NOW)
+    stays, shown = Availability(database), AnimalExposures(database)
+    watch = AvailableAnimalsWatch(table, stays, shown, {})
+    name = Encoder.name() if meaning else None
+    meanings = None if name is None else DescriptionMeanings(folder / "search", name, table)
+    searching = Searching(table, meanings)
+    index = searching.index(watch.of(NOW, NOW), NOW)
+    while index.read_traits():
+        pass
+    while meanings is not None and index.without_meaning():
+        meanings.make(index)
+    places = {one.animal.animal_id: place for place, one in enumerate(animals)}
+    query = Query(Visitor(), NOW, NOW)
 
     def order(text: str) -> list[int]:
-        wish = read_wish(text, NOW, vocabulary)
-        ranks = {place: rank for rank, place in enumerate(words.find(wish.gist or text, " OR "))}
-        keys = []
-        for place, animal in enumerate(records):
-            fits = [rule.fits(animal) for rule in wish.rules]
-            if False in fits:
-                continue
-            soft = [rule.fits(animal) for rule in wish.evidence]
-            points = fits.count(None) * 1.0 + soft.count(False) * 2 + soft.count(None)
-            keys.append((points, ranks.get(place, len(records)), place))
-        return [place for *_, place in sorted(keys)]
+        found = searching.find(watch, query, text)
+        return [places[one] for one in found.ids()]
 
     return order
 
@@ -141,14 +156,17 @@ def main(arguments: Sequence[str]) -> int:
     animals = draw_animals(options.animals, options.seed, shared_data() / "shelters")
     wishes = draw_wishes(animals, options.each, options.seed)
     wishes = [one for one in wishes if one.is_tuning or not options.tuning]
-    words = Words(animals)
+    words, folder = Words(animals), Path(tempfile.mkdtemp(prefix="searches-"))
+    model = Encoder.name() is not None
     orders: dict[str, Order | None] = {
         "FTS5": lambda text: words.find(text, " "),
         "BM25": lambda text: words.find(text, " OR "),
         "embeddings": embeddings(animals),
-        "ours": ours(animals, words),
+        "ours, words": ours(animals, folder, meaning=False),
+        "ours": ours(animals, folder, meaning=True) if model else None,
     }
     rows = measure(wishes, animals, {name: one for name, one in orders.items() if one})
+    shutil.rmtree(folder)
     if options.json:
         print(json.dumps({"results": rows}))
         return 0

@@ -22,7 +22,6 @@ from pawsonalize.engine.ingest.inventory import AnimalNames, Inventory
 from pawsonalize.engine.reporting.exposure_report import available_exposure
 from pawsonalize.engine.reporting.service_figures import FigureSources, RunFigures, ServiceFigures
 from pawsonalize.engine.serving.actions import ActionRecommending
-from pawsonalize.engine.serving.animals.available_watch import InventorySearch
 from pawsonalize.engine.training.retraining.record import Fate
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.kinds.access_keys import ADOPTION_SITE
@@ -130,7 +129,6 @@ def storefront_of(adapters: Adapters, engine: Engine) -> Storefront:
     return Storefront(
         runtime=engine.serving.runtime,
         individuals=engine.serving.individuals,
-        search=InventorySearch(adapters.animals, engine.serving.available),
         ingest=engine.ingest,
         log=adapters.log,
         animals=adapters.animals,

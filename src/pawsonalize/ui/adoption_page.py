@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.serving.animals.answer import seconds_until_written
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.searches import SearchedAnimals
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS
 from pawsonalize.ui import words
@@ -70,12 +71,6 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
     known, looking_for = Knowledge.of(storefront, visitor), preferences_of(request)
     adopted, favourites = known.did("adoption"), known.did("favorite")
     filters, rules, notices = _read_request(request, storefront, looking_for, adopted)
-    found = storefront.search.find(filters.text, now, filters.as_written) if filters.text else None
-    if found:
-        rules = replace(rules, **dict.fromkeys(found.household, True))
-    available = [] if found else storefront.animals.available(now, MAX_RESULTS)
-    listed = found.species if found else {one.animal_id: one.species for one in available}
-    species = {one: kind for one, kind in listed.items() if one not in adopted}
     show = _show(request)
     # Another choice, or another answer, is another page of this browser.
     pages, name = read_pages(request), f"{crc32(repr((filters, looking_for)).encode()):x}"
@@ -83,10 +78,14 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         visitor, now, now, preferences=looking_for, eligibility=rules, limit=show, explain=True
     )
     query = replace(query, repeats=tuple(pages.pop(name, ())))
-    wanted = [one for one, kind in species.items() if filters.species in {None, kind}]
-    levels = {one: found.levels[one] if found else 0 for one in wanted}
-    ordered = order(storefront, query, levels if found else None)
-    pickable = [one for one in available if one.animal_id in levels]
+    found, every = _search(storefront, filters, query)
+    query = query if found is None else found.apply(query)
+    available = [] if found else storefront.animals.available(now, MAX_RESULTS)
+    here = [one for one in available if one.animal_id not in adopted]
+    pickable = [one for one in here if filters.species in {None, one.species}]
+    species = every or Counter(one.species for one in here)
+    wanted = found.ids() if found else [one.animal_id for one in pickable]
+    ordered = order(storefront, query)
     is_whole = known.serving is not None and not (filters.excludes or found)
     picks = pick(storefront, query, pickable, ordered) if is_whole else ()
     animals = available or [one.animal for one in ordered.shown]
@@ -94,15 +93,16 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
     def card(one: Shown | Pick, place: Shown | None = None) -> dict[str, Any]:
         return animal_card(one.animal, now, one.recommendation_id, favourites, place)
 
-    call = _call(request, known, filters, looking_for, wanted)
+    call = _call(request, known, filters, looking_for)
     board = None if found else board_of_page(storefront, query, ordered, known)
     response = animals_page(
         "adoption.html",
         notices=notices,
-        filters=_by_species(species.values(), filters),
+        filters=_by_species(species, filters),
         asked=filters,
         found=found,
-        searched=found.suggestion if found and found.is_mended else filters.text,
+        searched=(found and found.suggestion) or filters.text,
+        suggestions=_suggestions(storefront, now),
         has_places=any(one.latitude is not None or one.postcode for one in animals),
         has_postcodes=bool(storefront.individuals.available.postcodes),
         cards=[card(one, one) for one in ordered.shown],
@@ -158,15 +158,41 @@ def _more(filters: HouseholdRules, show: int, ordered: Ordered) -> str | None:
     return f"{longer}#to-{quote(ordered.shown[-1].animal.animal_id, safe='')}"
 
 
+def _search(
+    storefront: Storefront, filters: HouseholdRules, query: Query
+) -> tuple[SearchedAnimals | None, Mapping[str, int]]:
+    """Search by the text, if there is one; also count the found by species, of all species."""
+    individuals = storefront.individuals
+    if not filters.text or individuals.searches is None:
+        return None, {}
+    rules = replace(query.eligibility, species=frozenset())
+    query = replace(query, eligibility=rules)
+    found = individuals.searches.find(
+        individuals.available,
+        query,
+        filters.text,
+        filters.without,
+        as_written=filters.as_written,
+    )
+    return found, individuals.fitting_species(found.apply(query))
+
+
+def _suggestions(storefront: Storefront, now: int) -> Sequence[str] | None:
+    """Return words to search for; None where nobody searches."""
+    searches = storefront.individuals.searches
+    return None if searches is None else searches.suggestions(storefront.individuals.available, now)
+
+
 def _by_species(
-    waiting: Collection[str], filters: HouseholdRules
+    waiting: Mapping[str, int], filters: HouseholdRules
 ) -> list[tuple[str, str, int, bool]]:
     """Return name, address, number of animals and whether it is chosen, for each species."""
     by_species = [
         (words.species_plural(one), filters.path(one), count, one == filters.species)
-        for one, count in sorted(Counter(waiting).items())
+        for one, count in sorted(waiting.items())
     ]
-    return [("Everyone", filters.path(None), len(waiting), filters.species is None), *by_species]
+    every = sum(waiting.values())
+    return [("Everyone", filters.path(None), every, filters.species is None), *by_species]
 
 
 def _call(
@@ -174,13 +200,11 @@ def _call(
     known: Knowledge,
     filters: HouseholdRules,
     looking_for: Preferences,
-    found: Sequence[str],
 ) -> str:
     call = known.identity() | {"of": "animals"} | filters.call | as_call(looking_for)
     if filters.text:
-        ids = [{"itemId": one} for one in found[:_PAGE]]
-        call |= {"itemMetadataList": ids}
-        return curl(f"{request.base_url}v1/rerankings?detail=full", call)
+        call |= {"query": filters.text, "without": [*filters.without], "limit": _PAGE}
+        return curl(f"{request.base_url}v1/searches?detail=full", call)
     return curl(f"{request.base_url}v1/recommendations?detail=full", call | {"limit": _PAGE})
 
 

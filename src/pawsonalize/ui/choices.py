@@ -34,6 +34,7 @@ _WITHIN_KM = ("25", "50", "100", "250")
 _POINT = re.compile(r"(-?\d{1,2}(?:\.\d{1,6})?),(-?\d{1,3}(?:\.\d{1,6})?)")
 _MAX_POSTCODE = 20
 _MAX_CHARS = 100
+_MAX_WITHOUT, _BETWEEN = 500, "|"
 
 
 def preferences_of(request: Request) -> Preferences:
@@ -138,6 +139,8 @@ class HouseholdRules(msgspec.Struct, frozen=True):
     """Text of the search; empty: none."""
     as_written: bool = False
     """No typing error of `text` is mended."""
+    without: tuple[str, ...] = ()
+    """Ids of readings of `text` that were taken off."""
 
     @classmethod
     def of(cls, given: Mapping[str, str], looking_for: Preferences) -> "HouseholdRules":
@@ -157,6 +160,7 @@ class HouseholdRules(msgspec.Struct, frozen=True):
             within=within if near and within in _WITHIN_KM else "",
             text=given.get("q", "").strip()[:_MAX_CHARS],
             as_written="as-written" in given,
+            without=tuple(filter(None, given.get("without", "")[:_MAX_WITHOUT].split(_BETWEEN))),
         )
 
     def rules(self, adopted: Iterable[str]) -> Eligibility:
@@ -193,6 +197,7 @@ class HouseholdRules(msgspec.Struct, frozen=True):
         query = {
             "q": self.text,
             "as-written": "yes" if self.text and self.as_written else "",
+            "without": _BETWEEN.join(self.without) if self.text else "",
             "species": species or "",
             **dict.fromkeys(home, "yes"),
             "near": self.near,
@@ -210,7 +215,13 @@ class HouseholdRules(msgspec.Struct, frozen=True):
 
     def searching(self, text: str, *, as_written: bool = False) -> str:
         """Return the address with all other choices, and another text to search for, or none."""
-        return msgspec.structs.replace(self, text=text, as_written=as_written).path(self.species)
+        return msgspec.structs.replace(self, text=text, as_written=as_written, without=()).path(
+            self.species
+        )
+
+    def leaving_out(self, reading: str) -> str:
+        """Return the address with one reading of the text less."""
+        return msgspec.structs.replace(self, without=(*self.without, reading)).path(self.species)
 
     @property
     def excludes(self) -> bool:

@@ -1,7 +1,7 @@
 """Order of the animals on a page, with reasons, as the service answers it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 
 import msgspec
@@ -58,20 +58,17 @@ class Pick(msgspec.Struct, frozen=True):
     recommendation_id: str
 
 
-def order(storefront: Storefront, query: Query, found: Mapping[str, int] | None = None) -> Ordered:
-    """Return the first animals that the rules allow: of all, or of those in `found`, by level."""
+def order(storefront: Storefront, query: Query) -> Ordered:
+    """Return the first animals that the rules allow, of those that the query's search finds."""
     individuals = storefront.individuals
-    if found is not None and not found:
-        return Ordered((), 0, None)
     try:
-        if found is not None:
-            return _ordered(storefront, query, *individuals.rank_found(found, query))
         answer = individuals.recommend(query)
         return _ordered(storefront, query, answer, len(individuals.fitting(query)))
     except NotReady:
         fitting = individuals.fitting(query)  # the longest wait first
-        if found is not None:
-            fitting = sorted(filter(found.__contains__, fitting), key=found.__getitem__)
+        if query.search is not None:
+            there = frozenset(fitting)
+            fitting = [one for one in query.search.ids() if one in there]
         known = storefront.animals.get_many(fitting[: query.limit])
         longest = [known[one] for one in fitting[: query.limit] if one in known]
         return Ordered(_shown(storefront, query, longest), len(fitting), None)

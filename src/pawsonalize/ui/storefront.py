@@ -9,7 +9,6 @@ from starlette.requests import Request
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.payloads import Part
-from pawsonalize.engine.serving.animals.available_watch import InventorySearch
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.live_model import LiveModel
@@ -104,7 +103,6 @@ class Storefront(msgspec.Struct, frozen=True):
 
     runtime: Runtime
     individuals: Individuals
-    search: InventorySearch
     ingest: Ingest
     log: EventLog
     animals: Animals

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from pawsonalize.domain.animal_words import Vocabulary, read_words
+from pawsonalize.domain.animal_words import Vocabulary
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.wishes import Rule, Wish, read_wish
@@ -93,8 +93,8 @@ def test_a_typing_error_is_mended_unless_a_record_has_the_word() -> None:
         "female kitten",
     )
     assert read_wish("femal kiten", T0, as_written=True).rest == "femal kiten"
-    here = one("1-Manx-1-1", name="Kiten", description="A femal.")
-    assert read_wish("femal kiten", T0, Vocabulary([read_words(here, "1")])).suggestion is None
+    here = Vocabulary({"kiten": 1}, {"femal"})
+    assert read_wish("femal kiten", T0, here).suggestion is None
 
 
 def test_what_has_no_meaning_here_is_left_to_search() -> None:

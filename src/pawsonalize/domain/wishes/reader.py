@@ -73,7 +73,7 @@ def read_wish(
     unless it is read `as_written`. `places` are names of places, as `words_in` spells them.
     """
     text = text[:_MOST_LETTERS]
-    mended = None if as_written else _mend(text, vocabulary or Vocabulary(()))
+    mended = None if as_written else _mend(text, vocabulary or Vocabulary({}))
     reading = _Reading(mended or text, at, frozenset(places))
     return replace(reading.wish(), text=text, suggestion=mended)
 

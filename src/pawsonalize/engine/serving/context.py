@@ -106,6 +106,9 @@ class Search(Protocol):
     def relevance(self, available: AvailableAnimals) -> Relevance:
         """The relevance of the available animals. Their lock is held."""
 
+    def ids(self) -> list[str]:
+        """The animals that were found, best first, whatever the rules of the query say."""
+
     def reason(self, animal: Animal) -> str | None:
         """The words of the search that the animal's record has, as a reason to show it."""
 

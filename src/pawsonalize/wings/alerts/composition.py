@@ -11,7 +11,6 @@ from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task, at_the_moment
 from pawsonalize.domain.roles import SERVE
-from pawsonalize.engine.serving.animals.available_watch import InventorySearch
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.work import Turns
@@ -69,8 +68,7 @@ def started(settings: Settings, adapters: Adapters, services: Services) -> Itera
     matching = Matching(unseen, Audience(adapters.database))
     book, url = book_of(settings, adapters), settings.part(AlertSettings).alerts_url.rstrip("/")
     messages = Messages(book.key(), url, settings.serves_site)
-    search = InventorySearch(adapters.animals, individuals.available)
-    daily = DailyAlerts(matching, book, messages, search, Turns(adapters.database))
+    daily = DailyAlerts(matching, book, messages, Turns(adapters.database))
     with ThreadPoolExecutor(1, thread_name_prefix="alerts") as threads:
         yield Alerts(matching, book, messages, daily, adapters.catalogue, threads, clock.now)
 

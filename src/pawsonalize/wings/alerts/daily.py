@@ -20,7 +20,6 @@ from msgspec.structs import replace
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.available_watch import InventorySearch
 from pawsonalize.engine.serving.animals.settings import COMMON
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.recipes.data import Floats
@@ -52,7 +51,6 @@ class DailyAlerts:
     matching: Matching
     book: AlertBook
     messages: Messages
-    search: InventorySearch
     turns: Turns
 
     def send_once(self, now: int) -> None:
@@ -104,11 +102,21 @@ class DailyAlerts:
         with available.lock:
             order = available.order[available.moments.searchsorted(since, side="right") :]
             ids = [available.ids[slot] for slot in order[available.leads[order]].tolist()]
-        text = rules.choices.text
-        if not ids or not text:
+        choices, individuals = rules.choices, self.matching.individuals
+        if not ids or not choices.text:
             return ids, ()
-        found = self.search.find(text, now, rules.choices.as_written)
-        return [one for one in ids if one in found.levels and not found.is_nearest], found.household
+        if individuals.searches is None:  # nobody knows whom the words mean
+            return [], ()
+        query = Query(Visitor(), now, now)
+        found = individuals.searches.find(
+            individuals.available,
+            query,
+            choices.text,
+            choices.without,
+            as_written=choices.as_written,
+        )
+        there = frozenset(() if found.given_up else found.ids())
+        return [one for one in ids if one in there], found.household
 
     def _send_for_animals(self, room: Room, now: int) -> int:
         audience, written = self.matching.audience, 0

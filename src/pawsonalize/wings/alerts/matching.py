@@ -147,8 +147,8 @@ class Matching:
         """The match with its reasons; None if the animal may not be shown any more."""
         query = replace(self._query(outlook.user_id, now, outlook.rules), explain=True)
         # On a page of animals that are all loved alike, nothing sets one apart.
-        together = dict.fromkeys([animal_id, *self._some_animals(now)], 0)
-        answer, _ = self.individuals.rank_found(together, query)
+        together = dict.fromkeys([animal_id, *self._some_animals(now)])
+        answer = self.individuals.rerank([*together], query)
         own = next((one for one in answer.places if one.animal_ids[0] == animal_id), None)
         if own is None:
             return None

@@ -180,10 +180,14 @@ def _search(
 
     def answer(query: Query) -> AnimalsAnswer:
         what = searching.find(
-            individuals, query, given.query, given.without, as_written=given.as_written
+            individuals.available,
+            query,
+            given.query,
+            given.without,
+            as_written=given.as_written,
         )
         made.append(what)
-        return individuals.recommend(replace(query, search=what))
+        return individuals.recommend(what.apply(query))
 
     return _Answered(find(services, individuals, query, given.include, answer), made[0])
 

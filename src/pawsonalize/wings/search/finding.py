@@ -1,6 +1,5 @@
 """Finds animals by words: rules first, then evidence, words and meaning; then as a page is made."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,8 +18,8 @@ from pawsonalize.domain.breeds import UNKNOWN_BREED
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.wishes import Rule, Wish, read_wish
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
+from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.pages import SearchRecord
-from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.searches import Reading
 from pawsonalize.engine.serving.context import Query, Relevance
 from pawsonalize.storage.animals.animals import Animals
@@ -83,6 +82,17 @@ class SearchResult(msgspec.Struct, frozen=True):
         """The words without typing errors, if there were any."""
         return self.wish.suggestion
 
+    @property
+    def household(self) -> list[str]:
+        """Members of the household, by the words."""
+        return [one.name for one in self.kept if _is_member(one)]
+
+    def apply(self, query: Query) -> Query:
+        """The query with this search, and its household."""
+        home: dict[str, Any] = dict.fromkeys(self.household, True)
+        rules = msgspec.structs.replace(query.eligibility, **home)
+        return msgspec.structs.replace(query, search=self, eligibility=rules)
+
     def ids(self) -> list[str]:
         """The animals that were found, best first."""
         slots = np.flatnonzero(self.found)
@@ -133,17 +143,23 @@ class IndexVocabulary(Vocabulary):
     """The words of an index."""
 
     def __init__(self, index: AnimalIndex) -> None:
-        super().__init__(())
+        super().__init__({})
         self._index = index
 
     @cached_property
-    def _counts(self) -> Counter[str]:
-        return Counter(dict(self._index.facts.words()))
+    def counts(self) -> Mapping[str, int]:
+        """About how many animals have each word in their facts."""
+        with self._index.lock:
+            return dict(self._index.facts.words())
 
     def has(self, word: str) -> bool:
         """True if a record has the word, also in its description."""
         with self._index.lock:
             return stem(word) in self._index.facts or stem(word) in self._index.stories
+
+
+def _is_member(rule: Rule) -> bool:
+    return rule.name in _HOUSEHOLD and "yes" in rule.values and not rule.negated
 
 
 def reading(rule: Rule) -> Reading:
@@ -174,7 +190,7 @@ class Searching:
 
     def find(
         self,
-        individuals: Individuals,
+        watch: AvailableAnimalsWatch,
         query: Query,
         text: str,
         without: Collection[str] = (),
@@ -182,7 +198,7 @@ class Searching:
         as_written: bool = False,
     ) -> SearchResult:
         """Find animals by a text, without the rules of these ids."""
-        available = individuals.available.of(query.at, query.now)
+        available = watch.of(query.at, query.now)
         index = self.index(available, query.at)
         wish = read_wish(
             text, query.at, IndexVocabulary(index), index.places, as_written=as_written
@@ -198,7 +214,9 @@ class Searching:
             puts = index.puts.copy()
             verdicts = {one: index.judge(one) for one in (*rules, *wish.evidence)}
             words = index.words(words_in(wish.rest))
-            gist = index.words(words_in(wish.gist))
+            # A breed may be a name as well: `labrador rex`.
+            breeds = (one.words for one in rules if one.name == "breed" and not one.negated)
+            gist = index.words(words_in(" ".join((wish.gist, *breeds))))
             near = None if meaning is None else index.meaning(meaning)
         with available.lock:
             led = available.order[available.leads[available.order]]
@@ -214,9 +232,9 @@ class Searching:
         made = SearchResult(wish, kept, given_up, total, unsure, puts, available, found, scores)
         return msgspec.structs.replace(made, record=_record(text, made)) if self.is_logged else made
 
-    def suggestions(self, individuals: Individuals, now: int) -> list[str]:
+    def suggestions(self, watch: AvailableAnimalsWatch, now: int) -> list[str]:
         """The breeds of the available animals, the most frequent first, and some traits."""
-        available = individuals.available.of(now, now)
+        available = watch.of(now, now)
         with available.lock:
             counts = np.bincount(available.column("breed", available.order))
             names = [available.codes["breed"].names[code] for code in np.argsort(-counts)]
@@ -264,7 +282,7 @@ def _scores(
             np.where(v == 0, _UNKNOWN, v > 0) for v in map(verdicts.__getitem__, wish.evidence)
         ]
         parts.append((_EVIDENCE * len(fitting), np.mean(fitting, axis=0)))
-    if wish.gist:
+    if words.any():
         parts.append((_WORDS if wish.rest else _WORDS_OF_EVIDENCE, words))
     if near is not None:
         parts.append((_MEANING if wish.rest else _MEANING_OF_EVIDENCE, near))
@@ -287,7 +305,7 @@ def _record(text: str, found: SearchResult) -> str:
     for rule in found.kept:
         if not rule.negated and rule.name in _PREFERRED:
             wanted[rule.name] = tuple(sorted(rule.values))
-        elif rule.name in _HOUSEHOLD and "yes" in rule.values and not rule.negated:
+        elif _is_member(rule):
             wanted[rule.name] = True
     given_up = tuple(one.words for one in found.gone)
     record = SearchRecord(text, Preferences(**wanted), found.total, given_up)

@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +32,10 @@ class TextModel(Protocol):
 
 
 class Encoder:
-    """The model of the extra, loaded when it is first used."""
+    """The model of the extra; it takes a second to load, and a process loads it once."""
 
-    def __init__(self) -> None:
-        self._model: TextModel | None = None
-        self._lock = Lock()
+    _model: ClassVar[TextModel | None] = None
+    _loading: ClassVar[Lock] = Lock()
 
     @staticmethod
     def name() -> str | None:
@@ -48,12 +47,23 @@ class Encoder:
         stated = [one.hash.value for one in listed if _is_of_model(str(one)) and one.hash]
         return hashlib.sha256("".join(sorted(stated)).encode()).hexdigest()[:12]
 
-    def encode(self, texts: Sequence[str]) -> Singles:
-        """Vectors of texts; CorruptArtefact if the model's files are not as they were published."""
-        with self._lock:
-            if self._model is None:
-                self._model = _load()
-        return self._model.encode([text[:_LETTERS] for text in texts]).astype(np.float32)
+    @classmethod
+    def is_loaded(cls) -> bool:
+        """True if texts can be encoded at once."""
+        return cls._model is not None
+
+    @classmethod
+    def load(cls) -> TextModel:
+        """Load the model; CorruptArtefact if its files are not as they were published."""
+        with cls._loading:
+            if cls._model is None:
+                cls._model = _load()
+            return cls._model
+
+    @classmethod
+    def encode(cls, texts: Sequence[str]) -> Singles:
+        """Vectors of texts."""
+        return cls.load().encode([text[:_LETTERS] for text in texts]).astype(np.float32)
 
 
 def _is_of_model(name: str) -> bool:

@@ -3,9 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-import structlog
 
-from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.kinds.processes import held
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals
@@ -17,18 +15,15 @@ from pawsonalize.wings.search.vectors import VectorFile
 _AT_ONCE = 16  # texts, which take about 0.1 s
 _PARTS = 8  # of a call: a server that ends waits for it
 _SPARE_ROWS = 1_000
-log = structlog.get_logger()
 
 
 class DescriptionMeanings:
     """Vectors of descriptions, read from the file of this machine, and made where they lack."""
 
     def __init__(self, folder: Path, name: str, animals: Animals) -> None:
-        self._encoder = Encoder()
         self._animals = animals
         self._file = VectorFile(folder / f"vectors-{name}.bin")
         self._lock = folder / "vectors.lock"
-        self._is_broken = False
 
     @classmethod
     def of(cls, settings: Settings, animals: Animals) -> "DescriptionMeanings | None":
@@ -37,15 +32,10 @@ class DescriptionMeanings:
         return None if name is None else cls(settings.data_dir / SEARCH_FOLDER, name, animals)
 
     def vector(self, text: str) -> Singles | None:
-        """The vector of a text that is searched for; None if the model's files are broken."""
-        if self._is_broken:
+        """The vector of a text that is searched for; None before the model is loaded."""
+        if not Encoder.is_loaded():  # no search waits for that: words are there
             return None
-        try:
-            vector: Singles = self._encoder.encode([text])[0]
-        except CorruptArtefact as error:
-            self._is_broken = True
-            log.warning("searches compare words alone", reason=error.message)
-            return None
+        vector: Singles = Encoder.encode([text])[0]
         return vector
 
     def read(self, index: AnimalIndex) -> bool:
@@ -56,8 +46,14 @@ class DescriptionMeanings:
         return bool(index.without_meaning())
 
     def make(self, index: AnimalIndex) -> None:
-        """Make the vectors that are missing, unless another worker does."""
-        if not self.read(index):
+        """Make the vectors that are missing, unless another worker does; load the model anyway.
+
+        CorruptArtefact if it cannot be loaded: then words alone are compared.
+        """
+        is_missing = self.read(index)
+        if index.embedded.any() or is_missing:
+            Encoder.load()
+        if not is_missing:
             return
         self._file.path.parent.mkdir(exist_ok=True)
         with held(self._lock) as lock:
@@ -80,7 +76,7 @@ class DescriptionMeanings:
         texts = {digest_of(one.description): one.description for one in known.values()}
         if not texts:  # they left meanwhile: the index follows soon
             return False
-        vectors = self._encoder.encode(list(texts.values()))
+        vectors = Encoder.encode(list(texts.values()))
         self._file.add(list(texts), vectors.astype(np.float16))
         before = len(index.without_meaning())
         return self.read(index) and len(index.without_meaning()) < before

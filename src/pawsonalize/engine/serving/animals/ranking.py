@@ -1,6 +1,6 @@
 """Answers of individual animals: groups from the model, then animals, their order and reasons."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from pawsonalize.engine.serving.animals.answer import (
     standings_of,
     with_logged_ids,
 )
-from pawsonalize.engine.serving.animals.available import Slots
+from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights
 from pawsonalize.engine.serving.animals.choosing import CachedTables, Derived, choose
@@ -153,22 +153,17 @@ class Individuals:
         follow. InvalidInput for an empty list, more than 500 animals or an animal given twice.
         """
         check_ids(animal_ids)
-        return self.rank_found(dict.fromkeys(animal_ids, 0), query)[0]
-
-    def rank_found(self, found: Mapping[str, int], query: Query) -> tuple[AnimalsAnswer, int]:
-        """The best 500, those of lower levels first, and the number of all that may be shown."""
         query = self.runtime.with_user(query)
         groups = self.runtime.score_groups(query, ranking=True)
         query = self.open_pages.read(query, ANIMAL_RANKING, groups.served.version.name)
         place_in_page = {ids[0]: place for place, (ids, *_) in enumerate(places_of(query.page))}
         with self.weighing(query, groups, self.settings.group_affinity) as weighing:
             available, end = weighing.available, len(place_in_page)
-            slots = weighing.fitting(available.slots(found))
+            slots = weighing.fitting(available.slots(animal_ids))
             utilities = weighing.utilities(slots)
             names = [available.ids[slot] for slot in slots.tolist()]
-            levels = np.array([found[one] for one in names], np.int64)
             before = np.array([place_in_page.get(one, end) for one in names], np.int64)
-            order = np.lexsort((available.rank[slots], -utilities, levels, before))[:MAX_RESULTS]
+            order = np.lexsort((available.rank[slots], -utilities, before))[:MAX_RESULTS]
             weighed = weighing.weigh(slots[order])
             shares = np.exp(weighed.utilities - weighed.utilities.max(initial=-np.inf))
             ids = [(available.ids[slot],) for slot in weighed.slots.tolist()]
@@ -176,15 +171,29 @@ class Individuals:
             standings = standings_of(weighing, weighed) if query.explain else []
         if end in before[order]:  # somebody new makes it another page
             query = replace(query, page=())
-        return self.answer(ANIMAL_RANKING, query, groups, places, standings), len(slots)
+        return self.answer(ANIMAL_RANKING, query, groups, places, standings)
 
     def fitting(self, query: Query) -> list[str]:
         """The animals that may be shown, longest listed first: one for each place."""
+        with self._fitting(query) as (available, slots):
+            return [available.ids[slot] for slot in slots.tolist()]
+
+    def fitting_species(self, query: Query) -> dict[str, int]:
+        """The number of animals that may be shown, by species."""
+        with self._fitting(query) as (available, slots):
+            counts = np.bincount(available.column("species", slots))
+            names = available.codes["species"].names
+            return {names[code]: int(counts[code]) for code in np.flatnonzero(counts).tolist()}
+
+    @contextmanager
+    def _fitting(self, query: Query) -> Iterator[tuple[AvailableAnimals, Slots]]:
         available = self.available.of(query.at, query.now)
         with available.lock:
             led = available.order[available.leads[available.order]]
-            passing = led[available.judge(query.eligibility, led).passing]
-            return [available.ids[slot] for slot in passing.tolist()]
+            passing = available.judge(query.eligibility, led).passing
+            if query.search is not None:
+                passing &= query.search.relevance(available).found[led]
+            yield available, led[passing]
 
     def _recommended(self, query: Query, about: str | None) -> AnimalsAnswer:
         check_between("limit", query.limit, 1, MAX_RESULTS)

@@ -1,14 +1,12 @@
 """Searches in words, as pages and alerts see them; a wing reads and answers them."""
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import msgspec
 
+from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.context import Query, Search
-
-if TYPE_CHECKING:
-    from pawsonalize.engine.serving.animals.ranking import Individuals
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -51,8 +49,12 @@ class SearchedAnimals(Search, Protocol):
     def is_unsure(self) -> bool:
         """True if for some of them nobody knows if they fit a rule."""
 
-    def ids(self) -> list[str]:
-        """The animals that were found, best first, whatever the rules of the query say."""
+    @property
+    def household(self) -> Sequence[str]:
+        """Members of the household, by the words: kids, dogs and cats."""
+
+    def apply(self, query: Query) -> Query:
+        """The query with this search, and its household."""
 
 
 class AnimalSearches(Protocol):
@@ -60,7 +62,7 @@ class AnimalSearches(Protocol):
 
     def find(
         self,
-        individuals: "Individuals",
+        watch: AvailableAnimalsWatch,
         query: Query,
         text: str,
         without: Collection[str] = (),
@@ -69,5 +71,5 @@ class AnimalSearches(Protocol):
     ) -> SearchedAnimals:
         """Find animals by a text, without the readings of these ids."""
 
-    def suggestions(self, individuals: "Individuals", now: int) -> list[str]:
+    def suggestions(self, watch: AvailableAnimalsWatch, now: int) -> list[str]:
         """Words to search for, the most useful first."""
