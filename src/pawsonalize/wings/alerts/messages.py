@@ -56,7 +56,9 @@ class Messages(msgspec.Struct, frozen=True):
         url = first.url
         if self.serves_site:
             url = with_query(f"{self.url}{path_of(first.animal_id)}", {"from": name})
-        who = " and ".join(one.name or one.animal_id for one in animals)
+        kinds = (words.SPECIES.get(one.species, "friend") for one in animals)
+        names = (one.name or f"A {kind}" for one, kind in zip(animals, kinds, strict=True))
+        who = " and ".join(names)
         group = first.group_at(now)
         verb = "wait" if len(animals) > 1 else "waits"
         why = "You wished to be told when somebody new fits your search. " if search else ""
