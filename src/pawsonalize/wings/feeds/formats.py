@@ -14,7 +14,7 @@ from pawsonalize.engine.ingest.csv_files import UTF8, as_text, read_text_form
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode, likely_name
 from pawsonalize.wings.feeds.asm3 import READ_FIELDS, image_service, read_asm3_csv, read_asm3_json
 from pawsonalize.wings.feeds.petfinder import read_petfinder_json
-from pawsonalize.wings.feeds.presets import bare_name, preset_of, presets, read_preset
+from pawsonalize.wings.feeds.presets import bare_name, known_names, preset_of, presets, read_preset
 from pawsonalize.wings.feeds.rescuegroups import read_rescuegroups
 from pawsonalize.wings.feeds.rows import (
     AS_USUAL,
@@ -160,18 +160,19 @@ def slots_of(name: str) -> Mapping[str, str]:
 def usual_columns(name: str, header: tuple[str, ...]) -> dict[str, str]:
     """Return what each column of a file is taken for by its name: a slot, or nothing.
 
-    In our own CSV a name that looks misspelt is taken for what it looks like.
+    In our own CSV a name that another system has, or that looks misspelt, counts as well.
     """
     slots = slots_of(name)
-    ids = {column: slot for slot, column in _id_columns(header).items()} if name == "csv" else {}
-    found = {
-        one: ids.get(one) or (bare_name(one) if bare_name(one) in slots else "") for one in header
-    }
+    found = {one: bare_name(one) if bare_name(one) in slots else "" for one in header}
     if name == "csv":
-        for column in header:
-            left = [one.upper() for one in FIELDS.values() if bare_name(one) not in found.values()]
+        found |= {column: slot for slot, column in _id_columns(header).items()}
+        for column in (one for one in header if not found[one]):
+            left = {one.upper(): bare_name(one) for one in FIELDS.values()}
+            left = {one: slot for one, slot in left.items() if slot not in found.values()}
+            other = known_names().get(bare_name(column), "")
+            found[column] = other if other in left.values() else ""
             if not found[column] and (right := likely_name(column, left)):
-                found[column] = bare_name(right)
+                found[column] = left[right]
     return found
 
 

@@ -69,6 +69,18 @@ def presets() -> Mapping[str, Preset]:
     return msgspec.convert(tomllib.loads(text), dict[str, Preset])
 
 
+@cache
+def known_names() -> Mapping[str, str]:
+    """The fields that columns of these systems hold, by their names; none for what differs."""
+    found: dict[str, str] = {}
+    for preset in presets().values():
+        for field in (one for one in preset.fields if not preset.is_turned(one)):
+            for name in map(bare_name, preset.names(field)):
+                same = found.setdefault(name, bare_name(field)) == bare_name(field)
+                found[name] = bare_name(field) if same else ""
+    return found
+
+
 def preset_of(content: bytes) -> str | None:
     """Return the preset that a file's beginning looks like; None if it looks like none."""
     kind = _kind(content)

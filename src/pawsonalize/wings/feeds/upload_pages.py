@@ -5,6 +5,7 @@ page comes again.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -13,7 +14,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from pawsonalize.access.services import Services, services_of
@@ -121,7 +121,7 @@ def _table(reading: UploadReading, text: bytes) -> Iterator[dict[str, object]]:
     separator = reading.table.separator or separator_of(first)
     slots, examples = slots_of(reading.format), examples_of(text, reading.table)
     columns = [
-        UploadColumn(name, slots.get(reading.columns.get(name, "")), _short(some))
+        _column(name, slots.get(reading.columns.get(name, "")), some)
         for name, some in examples.items()
     ]
     yield {"columns": columns, "separator": _SEPARATORS.get(separator, separator)}
@@ -143,11 +143,11 @@ def _fields(rows: Rows) -> list[UploadColumn]:
             str(value) for one in forms if (value := getattr(one, attribute)) not in (None, "")
         ]
         found[field] = [*dict.fromkeys(texts)][:_EXAMPLES]
-    return [UploadColumn(name, name, _short(some)) for name, some in found.items() if some]
+    return [_column(name, name, some) for name, some in found.items() if some]
 
 
-def _short(examples: list[str]) -> list[str]:
-    return [one[:_LONGEST] for one in examples]
+def _column(name: str, field: str | None, examples: list[str]) -> UploadColumn:
+    return UploadColumn(name, field, [one[:_LONGEST] for one in examples])
 
 
 def _values(upload: FeedUpload, unrecognised: Unrecognised) -> Iterator[pages.UnrecognisedValue]:
@@ -174,16 +174,6 @@ def _content(query: ViewQuery, report: UploadReport | None) -> dict[str, object]
         "separators": _SEPARATORS.values(),
         "orders": {order.value: words for order, words in _ORDERS.items()},
     }
-
-
-async def post_upload(request: Request) -> Response:
-    """Keep a file, and show how it is read."""
-    return await perform(request, _keep)
-
-
-async def post_choices(request: Request) -> Response:
-    """Store the choices, or import the file if the page has shown what they do."""
-    return await perform(request, _choose)
 
 
 async def _keep(request: Request) -> Done:
@@ -221,6 +211,7 @@ def _chosen(uploads: Uploads, fields: Fields, now: int) -> Done:
     if not is_import:
         return Done(_page_of(upload), "", upload.name)
     report = uploads.run(upload, now)
+    # With no good row the file is still here, to be mended.
     page = _page_of(upload) if report.is_refused else pages.FEEDS
     return Done(page, f"{upload.file}: {report.in_words()}.", upload.name)
 
@@ -307,6 +298,6 @@ CONSOLE_PAGES = (
         needs=("upload",),
         takes_long=True,
     ),
-    Route(_UPLOAD, post_upload, methods=["POST"]),
-    Route(f"{_UPLOAD}/choices", post_choices, methods=["POST"]),
+    Route(_UPLOAD, partial(perform, act=_keep), methods=["POST"]),
+    Route(f"{_UPLOAD}/choices", partial(perform, act=_choose), methods=["POST"]),
 )

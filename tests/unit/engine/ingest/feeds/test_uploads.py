@@ -52,12 +52,15 @@ def mended(uploads: Uploads, upload: FeedUpload, **columns: str) -> FeedUpload:
 
 
 def test_columns_are_taken_for_what_they_are_named_or_look_like(uploads: Uploads) -> None:
-    own = kept(uploads, b"animal_id,species,good wiht kids,notes\na1,dog,yes,x\n").reading
+    own = kept(
+        uploads, b"animal_id,species,good wiht kids,DOB,notes\na1,dog,yes,2020-05-17,x\n"
+    ).reading
     assert own.format == "csv"
     assert own.columns == {
         "ANIMAL_ID": "ID",
         "SPECIES": "SPECIES",
         "GOOD WIHT KIDS": "GOODWITHKIDS",
+        "DOB": "BIRTHDATE",
         "NOTES": "",
     }
     preset = kept(uploads, b"ID,Type,AnimalName,PrimaryBreed,NoKids,Odd\n1,Dog,Rex,Beagle,1,x\n")
