@@ -88,7 +88,8 @@ def _draw(kind: str, is_tuning: bool, one: Searched, random: Random) -> SearchWi
     conditions: list[Condition] = []
     said: dict[str, str] = {}
     for slot in re.findall(r"{(\w+)}", template):
-        filled = _fill(slot, one, is_tuning, language, random, conditions)
+        within = "within" in template
+        filled = _fill(slot, one, is_tuning, language, random, conditions, within=within)
         if filled is None:
             return None
         said[slot], condition = filled
@@ -107,6 +108,8 @@ def _fill(
     language: str,
     random: Random,
     before: Sequence[Condition],
+    *,
+    within: bool = False,
 ) -> tuple[str, Condition] | None:
     """Words for a slot and their condition, which the animal fulfils; None if it has none such."""
     if slot in _NUMBERS:
@@ -119,7 +122,8 @@ def _fill(
         case "breed" | "notbreed":
             return _fill_breed(part, one, random)
         case "town" | "postcode":
-            return (one.town if part == "town" else TOWNS[one.town][0]), Condition("town", one.town)
+            name = "within" if within else "town"
+            return (one.town if part == "town" else TOWNS[one.town][0]), Condition(name, one.town)
         case "trait" | "clause":
             choices = [each for each in sorted(one.traits) if each in lists[part]]
         case "members":
@@ -219,11 +223,11 @@ def _trait(one: Searched, value: str) -> bool | None:
     return True if value in one.traits else False if against in one.traits else None
 
 
-def _near(one: Searched, town: str) -> bool:
+def _kilometres(one: Searched, town: str) -> float:
     (_, lat, lon), (_, lat2, lon2) = TOWNS[town], TOWNS[one.town]
     half = sin(radians(lat2 - lat) / 2) ** 2
     half += cos(radians(lat)) * cos(radians(lat2)) * sin(radians(lon2 - lon) / 2) ** 2
-    return 12_742 * asin(sqrt(half)) < 30
+    return 12_742 * asin(sqrt(half))
 
 
 def _answer(name: str) -> Any:
@@ -243,7 +247,8 @@ _JUDGES: Mapping[str, Any] = {
     "age": _bands,
     "sex": lambda one, value: one.animal.sex == value,
     "colour": lambda one, value: value in one.colours if one.colours else None,
-    "town": _near,
+    "town": lambda one, value: _kilometres(one, value) < 50,
+    "within": lambda one, value: _kilometres(one, value) < 30,
     "trait": _trait,
     "younger": lambda one, value: one.months < int(value) * 12,
     "older": lambda one, value: one.months >= int(value) * 12,

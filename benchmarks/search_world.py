@@ -96,17 +96,17 @@ _FALLBACK: Mapping[str, Sequence[tuple[str, str, int]]] = {
 _COLOURS = {
     "black": "black blk",
     "white": "white wht",
-    "grey": "gray grey blue",
-    "brown": "brown brn chocolate choc",
+    "grey": "gray grey blue silver slvr siver smoke",
+    "brown": "brown brn chocolate choc liver",
     "orange": "orange org red",
-    "tan": "tan",
-    "cream": "cream buff",
+    "tan": "tan fawn apricot",
+    "cream": "cream crm buff",
     "brindle": "brindle",
-    "tabby": "tabby torbie",
+    "tabby": "tabby tabbico torbie tiger",
     "tortoiseshell": "tortie tortoiseshell torbie",
     "calico": "calico",
-    "tricolour": "tricolor",
-    "gold": "gold yellow",
+    "tricolour": "tricolor tricolour",
+    "gold": "gold golden yellow blonde",
 }
 _OF_COLOUR: defaultdict[str, set[str]] = defaultdict(set)
 for _one, _words in _COLOURS.items():
@@ -184,7 +184,7 @@ def _draw(animal_id: str, random: Random, kinds: Kinds, colours: Colours) -> Sea
     coloured = random.choices(*colours[species])[0]
     found = {
         one
-        for word in re.sub(r"\w+ merle", "", coloured).replace("/", " ").split()
+        for word in re.findall(r"\w+", re.sub(r"\w+ merle", "", coloured))
         for one in _OF_COLOUR.get(word, ())
     }
     traits = _draw_traits(random, species)

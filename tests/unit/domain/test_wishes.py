@@ -63,6 +63,59 @@ def test_wishes_are_read_as_rules_and_evidence(subtests: pytest.Subtests) -> Non
             assert read(text) == sorted(found.split())
 
 
+def test_wishes_are_read_in_seven_languages(subtests: pytest.Subtests) -> None:
+    cases = {
+        "busco perro tranquilo que se lleve bien con niños, no muy grande": (
+            "-size=3/4 kids=yes species=2 trait=calm"
+        ),
+        "wir haben zwei Katzen und suchen einen kleinen Hund": "cats=yes size=1 species=2",
+        "Kater, kinderlieb, unter 5 Jahren": "kids=yes months<60 sex=male species=1",
+        "chien calme, pas trop gros, moins de 3 ans": ("-size=3/4 months<36 species=2 trait=calm"),
+        "pas de berger allemand ni de husky": "-breed -breed=husky",
+        "cachorro pequeno, tenho duas crianças": "kids=yes size=1 species=2",
+        "piccolo cane che vada d'accordo con i gatti": "cats=yes size=1 species=2",
+        "rustige hond, niet te groot, goed met kinderen": (
+            "-size=3/4 kids=yes species=2 trait=calm"
+        ),
+        "chat senior": "age=4 species=1",
+    }
+    for text, found in cases.items():
+        with subtests.test(text=text):
+            assert read(text) == sorted(found.split())
+
+
+def test_a_household_is_told_from_the_animal_that_is_wished(subtests: pytest.Subtests) -> None:
+    cases = {
+        "we have a cat and want a dog": "cats=yes species=2",
+        "our daughter keeps asking for a dog": "kids=yes species=2",
+        "companion for my 2 year old neutered male tabby": "cats=yes",
+        "we have kids, a dog and a cat": "cats=yes dogs=yes kids=yes",
+        "our old dog died": "species=2",
+        "a kitten for our dog": "age=1 dogs=yes species=1",
+        "allergic to cats, want a dog": "-species=1 species=2",
+        "scared of big dogs": "-size=3/4",
+        "never chases cats": "cats=yes",
+        "nothing bigger than a beagle": "",
+    }
+    for text, found in cases.items():
+        with subtests.test(text=text):
+            assert read(text) == sorted(found.split())
+
+
+def test_what_a_record_leaves_open_of_a_household_is_read_in_the_description() -> None:
+    (rule,) = read_wish("good with cats", T0).rules
+    fits = {
+        "Grew up with two cats.": True,
+        "No cats, please.": False,
+        "Hardly ever barks, chases cats.": False,
+        "A black cat of a dog.": None,
+    }
+    for description, expected in fits.items():
+        assert rule.fits(one("2-Beagle-2-3", description=description)) is expected, description
+    here = one("2-Beagle-2-3", description="No cats.", good_with_cats=GoodWith.YES)
+    assert rule.fits(here), "a record's own answer counts"
+
+
 def test_numbers_with_units_are_bounds(subtests: pytest.Subtests) -> None:
     cases = {
         "under 20 kg": "pounds<44.1",

@@ -137,6 +137,8 @@ class _Reading:
             self.negated = False  # `never chases cats`
             for name in sorted(good_with):
                 self._add("rules", Rule(name, _YES), phrase)
+            if phrase.values("species"):  # `Familienhund`
+                self._add_attributes(phrase, place)
         elif self._member(place):
             pass
         elif self._is_companion(place) or self._is_compared(place):
