@@ -91,6 +91,25 @@ export interface Watch {
   isRead(card: Element): boolean;
 }
 
+/** One thing that a search understood; its id in `without` switches it off. */
+export interface Reading {
+  id: string;
+  label: string;
+  words: string;
+}
+
+export interface SearchAnswer {
+  recommendationId: string;
+  animals: Animal[];
+  total: number;
+  rules: Reading[];
+  understood: Reading[];
+  rest?: string;
+  nearest?: { givenUp: Reading[] };
+  didYouMean?: string;
+  cursor?: string;
+}
+
 export class Pawsonalize {
   constructor(options?: Options);
   readonly url: string;
@@ -116,6 +135,9 @@ export class Pawsonalize {
 
   /** A board of animals to choose among; without animals where that is not worth its place. */
   board(query?: Query & { size?: number }): Promise<{ boardId: string; animals: Animal[] }>;
+
+  /** Animals that these words find, best first; what was understood, and what nobody fits. */
+  search(words: string, query?: Query & { without?: string[] }): Promise<SearchAnswer>;
 
   /** The order of these animals for the visitor, of which those stay out that are not available. */
   rerank(
@@ -144,5 +166,6 @@ declare global {
       readonly client: Pawsonalize;
     };
     "pawsonalize-board": HTMLElement & { refresh(): Promise<void>; readonly client: Pawsonalize };
+    "pawsonalize-search": HTMLElement & { refresh(): Promise<void>; readonly client: Pawsonalize };
   }
 }

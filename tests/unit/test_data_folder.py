@@ -80,6 +80,7 @@ COMMANDS = [
     "runs ls",
     "runs show one",
     "runs watch one",
+    "search x",
     "servers",
     "solution-versions ls",
     "solution-versions show one",

@@ -1,5 +1,6 @@
 """A visitor writes what they mean: rules hold, words come first, the order is theirs."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -121,6 +122,17 @@ def test_reasons_name_the_words(client: TestClient) -> None:
     assert first["id"] == "rex"
     assert first["reasons"][0] == "you wrote “calm” and “fireplace”"
     assert first["factors"]["relevance"] > 0
+
+
+def test_the_console_shows_what_was_searched_and_what_nobody_fits(client: TestClient) -> None:
+    for words, session in (("Siamese", "s-5"), ("siamese", "s-6"), ("hairless rabbit", "s-5")):
+        search(client, words, sessionId=session)
+    time.sleep(0.5)  # answers are written a moment later
+    page = client.get("/console/animals/searches").text
+    unfit, _, frequent = page.partition("Searched most")
+    assert "hairless rabbit" in unfit
+    assert "iamese" not in unfit
+    assert "iamese" in frequent
 
 
 def test_an_empty_query_is_refused(client: TestClient) -> None:

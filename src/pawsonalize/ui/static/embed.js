@@ -82,6 +82,13 @@ export class Pawsonalize {
     return { boardId, animals: animals.map(merged) };
   }
 
+  // What was understood stands beside the animals: send the ids of some `without` to drop them.
+  async search(words, query) {
+    const [said] = await this.#ask("searches",
+      { include: ["animal"], of: undefined, ...query, query: words });
+    return { ...said, animals: said.animals.map(merged) };
+  }
+
   // What may be read stays, with all that is above it, unless `all` may move.
   async order(root, query, all) {
     const watch = this.watch(root);
@@ -399,7 +406,7 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     if (isRead && performance.now() - first > this.client.timeout) throw Error("too late");
     const { animals, recommendationId } = answer;
     if (!animals[0]) throw Error("none");
-    this.#show(answer);
+    this.show(answer);
     const own = animals.map((one) => one.recommendationId ?? recommendationId);
     this.#keep([recommendationId, ...own], query.limit);
   }
@@ -427,7 +434,7 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     this.client.watch(this.#list);
   }
 
-  #show({ animals, recommendationId }) {
+  show({ animals, recommendationId }) {
     const hasOwn = this.querySelector("template");
     if (hasOwn) this.#list?.remove();
     const list = this.#list = make("ul");
@@ -489,8 +496,55 @@ class BoardElement extends AnimalsElement {
   }
 }
 
+class SearchElement extends AnimalsElement {
+  #words;
+  #without;
+  #readings;
+
+  connectedCallback() {
+    const isNew = !this.shadowRoot;
+    super.connectedCallback();
+    if (!isNew) return;
+    const said = (name, text) => this.getAttribute(name) ?? text;
+    const form = make("form", { part: "form", role: "search" });
+    const label = said("label", "Search the animals");
+    const input = make("input", { type: "search", maxLength: 100, ariaLabel: label, part: "input" });
+    input.placeholder = said("placeholder", "Calm dog for kids, beagle, a name …");
+    form.append(input, make("button", { part: "search", textContent: said("button", "Search") }));
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      this.#words = input.value.trim();
+      this.#without = [];
+      this.refresh();
+    };
+    this.#readings = make("p", { part: "readings", ariaLive: "polite" });
+    this.shadowRoot.firstChild.append(form, this.#readings);
+  }
+
+  async fill() {
+    if (!this.#words) return;
+    const answer =
+      await this.client.search(this.#words, { ...this.query, without: this.#without });
+    const { rules, understood, nearest, animals } = answer;
+    const given = nearest?.givenUp.map(({ words }) => words).join(", ");
+    const none = this.getAttribute("none") ?? "Nobody here fits";
+    this.#readings.replaceChildren(
+      ...[...rules, ...understood].map(({ id, label }) => make("button", {
+        type: "button", part: "reading", textContent: `${label} ×`, onclick: () => {
+          this.#without.push(id);
+          this.refresh();
+        },
+      })),
+      given || !animals[0] ? `${none}: ${given ?? this.#words}` : "",
+    );
+    this.show(answer);
+    this.shadowRoot.lastChild.hidden = true;
+  }
+}
+
 const known = globalThis.customElements;
 if (!known?.get("pawsonalize-animals")) {
   known?.define("pawsonalize-animals", AnimalsElement);
   known?.define("pawsonalize-board", BoardElement);
+  known?.define("pawsonalize-search", SearchElement);
 }

@@ -17,5 +17,7 @@ WING = Wing(
     settings=":SearchSettings",
     operations="endpoints:OPERATIONS",
     tasks="serving:tasks",
+    commands="commands:COMMANDS",
+    console_pages="pages:PAGES",
     ports={"searches": "serving:searches"},
 )

@@ -116,7 +116,9 @@ class DetailedSearchAnswer(Searched, frozen=True, rename="camel", kw_only=True, 
 _REQUEST = msgspec.json.Decoder(SearchRequest)
 
 
-class _Answered(NamedTuple):
+class Answered(NamedTuple):
+    """An answer of animals, and what was found."""
+
     answered: AnimalsFound
     found: SearchedAnimals
 
@@ -155,7 +157,7 @@ async def post_searches(request: Request) -> Any:
     individuals = await individuals_for(request, address, Purpose.RECOMMENDING)
     search = partial(_search, services, individuals, given, continues, is_full)
     found = await answer_in_lane(request, DATASET_GROUP, given, search)
-    return _answer(found, continues, is_full)
+    return search_answer(found, continues, is_full=is_full)
 
 
 def _read_cursor(cursor: str | None) -> tuple[str, ...]:
@@ -170,7 +172,7 @@ def _search(
     given: SearchRequest,
     continues: tuple[str, ...],
     explain: bool,
-) -> _Answered:
+) -> Answered:
     refuse_of_animals(given, "metadata_columns")
     query = read_query(services, given, DATASET_GROUP, explain=explain)
     query = replace(query, limit=given.limit, continues=continues)
@@ -189,10 +191,11 @@ def _search(
         made.append(what)
         return individuals.recommend(what.apply(query))
 
-    return _Answered(find(services, individuals, query, given.include, answer), made[0])
+    return Answered(find(services, individuals, query, given.include, answer), made[0])
 
 
-def _answer(found: _Answered, continues: tuple[str, ...], is_full: bool) -> Searched:
+def search_answer(found: Answered, continues: tuple[str, ...], *, is_full: bool) -> Searched:
+    """Return the body of the answer; `continues` are the answers before."""
     (answer, included), what = found
     kind: Any = answers.DetailedRecommendation if is_full else answers.Recommendation
     animals = [

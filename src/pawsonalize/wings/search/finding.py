@@ -24,6 +24,7 @@ from pawsonalize.engine.serving.animals.searches import Reading
 from pawsonalize.engine.serving.context import Query, Relevance
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.search.index import AnimalIndex, Floats, Verdicts
+from pawsonalize.wings.search.meaning import Encoder
 from pawsonalize.wings.search.meanings import DescriptionMeanings
 from pawsonalize.wings.search.words import stem, stems
 
@@ -187,6 +188,16 @@ class Searching:
                 index = self._indexes[available] = AnimalIndex(available, self.animals)
         index.follow(at)
         return index
+
+    def prepare(self, watch: AvailableAnimalsWatch, at: int, now: int) -> None:
+        """Read all that a search may need at once, as no task does it in the background."""
+        index = self.index(watch.of(at, now), at)
+        while index.read_traits():
+            pass
+        if self.meanings is not None:
+            self.meanings.read(index)
+            if index.embedded.any():
+                Encoder.load()
 
     def find(
         self,

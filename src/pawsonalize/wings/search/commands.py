@@ -1,0 +1,95 @@
+"""`pawsonalize search`: which animals a visitor's words find, and how they were read."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from pawsonalize import clock
+from pawsonalize.cli.opening import opened
+from pawsonalize.cli.options import At, Command, DataDir, Json, Session, User, visitor_of
+from pawsonalize.cli.terminal import print_listing
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import parse_moment
+from pawsonalize.settings import load_settings
+
+_COLUMNS = ("", "animal", "name", "group", "score", "why")
+
+
+def search(
+    *,
+    query: Annotated[str, typer.Argument(help="What is looked for, in any words.")],
+    user: User = None,
+    session: Session = None,
+    limit: Annotated[int, typer.Option(help="At most so many, 1 to 500.")] = 10,
+    without: Annotated[
+        list[str] | None, typer.Option(help="The id of a rule to switch off; may be repeated.")
+    ] = None,
+    at: At = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show the animals that words find, in a visitor's order, and how the words were read.
+
+    Nothing is counted as shown, and no place is explored. Needs no running server. `--json` prints
+    what `POST /v1/searches/detailed` answers.
+
+    Example: pawsonalize search "calm dog for kids, not too big"
+    """
+    from pawsonalize.app.preview import Preview
+    from pawsonalize.engine.serving.context import Query
+    from pawsonalize.engine.serving.directory import Address, Purpose
+    from pawsonalize.http.recommendations import AnimalsFound
+    from pawsonalize.wings.search.endpoints import Answered, search_answer
+    from pawsonalize.wings.search.finding import Searching
+
+    if not query.strip():
+        raise InvalidInput("say what is looked for, in words", field="QUERY")
+    settings, now = load_settings({"data_dir": data_dir}), clock.now()
+    moment = now if at is None else parse_moment(at, "--at")
+    with opened(settings) as adapters:
+        preview = Preview(adapters, Address(None, None), Purpose.RECOMMENDING, now)
+        individuals = preview.individuals
+        searching = individuals.searches
+        assert isinstance(searching, Searching)
+        searching.prepare(individuals.available, moment, now)
+        visitor = visitor_of(user, session)
+        question = individuals.with_profile(Query(visitor, moment, now, limit=limit, explain=True))
+        found = searching.find(individuals.available, question, query, without or ())
+        answer = individuals.recommend(found.apply(question))
+        names = preview.names(answer)
+    if json:
+        body = search_answer(Answered(AnimalsFound(answer), found), (), is_full=True)
+        print(msgspec.json.encode(body).decode())
+        return
+    for title, readings in (
+        ("rules", found.rules),
+        ("evidence", found.understood),
+        ("given up, as nobody fits all", found.given_up),
+    ):
+        if readings:
+            print(f"{title}: {', '.join(f'{one.label} ({one.id})' for one in readings)}")
+    if found.rest:
+        print(f"words: {found.rest}")
+    if found.suggestion:
+        print(f"searched for: {found.suggestion}")
+    if not answer.places:
+        print("Nobody is found.")
+        return
+    print_listing(
+        _COLUMNS,
+        (
+            (
+                str(place),
+                " and ".join(one.animal_ids),
+                " and ".join(names.get(name, "") for name in one.animal_ids),
+                one.group_id,
+                f"{one.score:.4f}",
+                "\n".join(one.reasons),
+            )
+            for place, one in enumerate(answer.places, 1)
+        ),
+    )
+
+
+COMMANDS = (Command("search", search, "Ask, and see what came of it", after="rerank"),)
