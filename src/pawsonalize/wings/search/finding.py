@@ -236,8 +236,8 @@ class Searching:
             found, given_up = _by_rules(rules, verdicts, available, led, puts)
             kept = tuple(one for one in rules if one not in given_up)
             scores = _scores(wish, kept, verdicts, gist, near)
-            if wish.rest:
-                found &= _has_any(wish, words, near)
+            if wish.rest and not (wish.rules or wish.evidence):  # else such words exclude nobody
+                found &= _has_any(words, near)
             total = int(together(available, found, scores).found[led].sum())
             unsure = any(bool((verdicts[one][led][found[led]] == 0).any()) for one in kept)
         made = SearchResult(wish, kept, given_up, total, unsure, puts, available, found, scores)
@@ -301,14 +301,9 @@ def _scores(
     return np.asarray(sum(weight * part for weight, part in parts) / (total or 1.0) + words * 0)
 
 
-def _has_any(wish: Wish, words: Floats, near: Floats | None) -> NDArray[np.bool_]:
+def _has_any(words: Floats, near: Floats | None) -> NDArray[np.bool_]:
     """True for animals that have a word of the text, or mean something like it."""
-    found = words > 0
-    if near is not None:
-        found |= near >= _FAR
-    if not found.any() and (wish.rules or wish.evidence):
-        return np.ones(len(words), np.bool_)
-    return found
+    return words > 0 if near is None else (words > 0) | (near >= _FAR)
 
 
 def _record(text: str, found: SearchResult) -> str:

@@ -1,0 +1,319 @@
+"""One pass through the phrases of a wish.
+
+A word of negation holds for what follows it, on through `or` and through lists of one kind ("no
+husky or malamute"), until something else comes. After words such as "good with" and "we have", cats
+and dogs are members of a household. Children always are.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+
+from pawsonalize.domain import attributes
+from pawsonalize.domain.attributes import EXTRA_LARGE, LARGE
+from pawsonalize.domain.breed_spelling import plain_letters
+from pawsonalize.domain.wishes.bounds import number_in, read_bound
+from pawsonalize.domain.wishes.lexicon import Phrase, phrases_in, words_of_text
+from pawsonalize.domain.wishes.rules import Rule, is_hard
+
+UNITED = ("species", "breed", "size", "age", "sex")
+"""Attributes of which any of several values fits."""
+_ATTRIBUTES = (*UNITED, "colour", "coat", "flag", "trait")
+_LISTED = ("species", "breed", "size", "colour")  # lists that `and` and commas go on
+_MEMBERS_APART = ("size", "age", "sex", "colour", "number", "coat", "trait", "unit", "flag")
+_MEMBER = "member"
+_PETS = frozenset({attributes.CAT, attributes.DOG})
+_ARTICLE = 3  # letters of words that a list may have between its members
+_AHEAD = 7  # phrases in which a member of the household may follow
+_YES = frozenset({"yes"})
+_BREAKS = frozenset(".;!?:()\n")
+_POSTCODE = re.compile(r"\d{4,5}")
+
+
+@dataclass
+class WishReading:
+    """A text that is read once, phrase by phrase; its fields are what has been read so far."""
+
+    text: str
+    at: int
+    places: frozenset[str]
+    rules: list[Rule] = field(default_factory=list)
+    evidence: list[Rule] = field(default_factory=list)
+    rest: list[str] = field(default_factory=list)
+    mode: str = ""
+    """`with` and `have` make cats and dogs members of a household."""
+    negated: bool = False
+    begun: int | None = None
+    """Place of the word of negation."""
+    listed: str = ""
+    """Part of what was negated last, in a list that may go on."""
+    is_or: bool = False
+    is_joined: bool = False
+    """A comma or a conjunction came last."""
+    has_child: bool = False
+    """The last member was a child."""
+
+    def read(self) -> None:
+        """Read the text."""
+        self.phrases = list(phrases_in(words_of_text(self.text)))
+        place = 0
+        while place < len(self.phrases):
+            place += self._bound(place) or self._place(place) or self._phrase(place)
+
+    def _phrase(self, place: int) -> int:
+        phrase = self.phrases[place]
+        if self._turn(phrase, place):
+            return 1
+        if self._is_member(place):
+            self._add_members(phrase)
+            return 1 + (self._next_does(place, "friendly") or self._is_more_of_member(place + 1))
+        if good_with := phrase.values("bad_with" if self.negated else "good_with"):
+            self.negated = False  # `never chases cats`
+            for name in sorted(good_with):
+                self._add("rules", Rule(name, _YES), phrase)
+            if phrase.values("species"):  # `Familienhund`
+                self._add_attributes(phrase, place)
+        elif self._member(place):
+            pass
+        elif self._is_companion(place) or self._is_compared(place):
+            self.rest.append(phrase.text)  # `our chickens`: of them records say nothing
+        elif any(phrase.values(part) for part in _ATTRIBUTES):
+            self._add_attributes(phrase, place)
+        else:
+            self._pass(phrase)
+        return 1
+
+    def _pass(self, phrase: Phrase) -> None:
+        """Take a word that is none of these: it ends a list, or is left to search."""
+        if phrase.does("rest") or (phrase.is_unknown and phrase.text.isalpha()):
+            self._add_word(phrase)
+        elif len(phrase.text) > _ARTICLE:
+            self.listed = ""
+            if self.has_child:
+                self.mode = ""  # `our son dreams of a dog`
+
+    def _turn(self, phrase: Phrase, place: int) -> bool:
+        """Take a word that says how others are meant; False if it is none."""
+        if phrase.text in _BREAKS or phrase.does("but"):
+            # `no kids but two cats`
+            mode = "have" if phrase.does("but") and self.listed == _MEMBER else ""
+            self.mode, self.negated, self.listed, self.is_or = mode, False, "", False
+        elif phrase.does("seek"):
+            self.mode = self.listed = ""  # `we have a cat and want a dog`
+        elif phrase.text == ",":
+            self.negated, self.is_joined = False, True
+            if not (self.mode == "have" and self._is_list(place)):
+                self.mode = ""
+        elif phrase.does("or") or phrase.does("and"):
+            self.is_or, self.is_joined = phrase.does("or"), True
+            self.negated |= self.is_or and bool(self.listed)
+        elif phrase.does("not"):
+            self.negated, self.begun, self.mode, self.listed = True, phrase.start, "", ""
+        elif (phrase.does("with") or phrase.does("have")) and not phrase.values("trait"):
+            self.mode = "have" if phrase.does("have") else "with"
+        elif phrase.does("for") and any(one.name in {"species", "breed"} for one in self.rules):
+            self.mode = "have"  # `a kitten for our dog`, but not `looking for a dog`
+        else:
+            return False
+        return True
+
+    def _next_does(self, place: int, function: str) -> bool:
+        rest = [one for one in self.phrases[place + 1 : place + 3] if one.text != "-"]
+        return bool(rest) and rest[0].does(function)
+
+    def _is_member(self, place: int) -> bool:
+        phrase = self.phrases[place]
+        members = phrase.values("member")
+        if not members:
+            return self.mode == "have" and bool(phrase.values("breed")) and not self._member(place)
+        if self._is_gone(place):
+            return False
+        is_child = "kids" in members and not phrase.values("age")
+        return is_child or bool(self.mode) or self._is_at_home(place)
+
+    def _is_list(self, place: int) -> bool:
+        """True before `a dog`, as in `we have kids, a dog and a cat`."""
+        after = self.phrases[place + 1 : place + 3]
+        is_one = bool(after) and (after[0].text in {"a", "an"} or number_in(after[0]) is not None)
+        return is_one and bool(after[-1].values("member"))
+
+    def _is_gone(self, place: int) -> bool:
+        """True for the dog in `our dog died`: another one is wanted."""
+        return any(one.does("gone") for one in self.phrases[place + 1 : place + 3])
+
+    def _is_companion(self, place: int) -> bool:
+        """True for an animal of the household of which records say nothing: `our chickens`."""
+        others = self.phrases[place].values("species") - _PETS
+        return bool(self.mode and others) and not self._is_gone(place)
+
+    def _is_at_home(self, place: int) -> bool:
+        return self._next_does(place, "friendly") or self._next_does(place, "absent")
+
+    def _is_compared(self, place: int) -> bool:
+        """True for the breed in `nothing bigger than a beagle`."""
+        before = [one for one in self.phrases[max(0, place - 2) : place] if len(one.text) > 1][-1:]
+        compares = any(one.does("under") or one.does("over") for one in before)
+        return compares and bool(self.phrases[place].values("breed"))
+
+    def _is_more_of_member(self, place: int) -> bool:
+        """True for `children small`, but not in `kids, small dog`."""
+        here, after = [*self.phrases[place : place + 2], None, None][:2]
+        is_more = here is not None and bool(here.values("size") or here.values("age"))
+        return is_more and not (after and (after.values("species") or after.values("breed")))
+
+    def _member(self, place: int) -> int:
+        """The place of the member of which this word says more: `small children`; 0 if none."""
+        for here in range(place + 1, min(place + _AHEAD, len(self.phrases))):
+            phrase = self.phrases[here]
+            is_animal = phrase.values("breed") or phrase.values("species")
+            if phrase.values("member") or (self.mode == "have" and is_animal):
+                return here if self.mode or self._is_at_home(here) else 0
+            more = any(phrase.values(part) for part in _MEMBERS_APART) or number_in(phrase)
+            if not more and not phrase.does("filler") and not phrase.does("and"):
+                return 0
+        return 0
+
+    def _add_members(self, phrase: Phrase) -> None:
+        names = phrase.values("member") or {
+            {attributes.CAT: "cats", attributes.DOG: "dogs"}.get(one.partition("/")[0], "")
+            for one in phrase.values("breed")
+        }
+        self.listed = _MEMBER if self.negated else ""
+        self.has_child = "kids" in names
+        if not self.negated:  # `no kids` asks for nothing
+            self.rules += [Rule(name, _YES, words=phrase.text) for name in sorted(names) if name]
+
+    def _parts_of(self, phrase: Phrase) -> list[str]:
+        parts = [part for part in _ATTRIBUTES if phrase.values(part)]
+        if "breed" in parts and "colour" in parts:  # `lab or golden`, but a golden cat
+            follows = bool(self.rules) and self.rules[-1].name == "breed"
+            parts.remove("colour" if follows else "breed")
+        if "age" in parts and "species" in parts:
+            is_known = any(one.name == "species" for one in self.rules) and not self.is_joined
+            if self.negated or self.listed == "age" or is_known:
+                parts.remove("species")  # who wants no puppy may want a dog
+        return parts
+
+    def _add_attributes(self, phrase: Phrase, place: int) -> None:
+        parts = self._parts_of(phrase)
+        if parts == ["species"] and self.listed and self.phrases[place - 1].values(self.listed):
+            return  # `no big dogs`
+        self.mode = ""
+        was_negated, is_or = self.negated, self.is_or
+        for part in parts:
+            self.negated = was_negated or (part == self.listed and part in _LISTED)
+            if part == "flag":
+                for name in sorted(phrase.values("flag")):
+                    self._add_flag(name, phrase)
+            elif part == "trait":
+                hard = any(map(is_hard, phrase.values("trait")))
+                rule = Rule("trait", phrase.values("trait"))
+                self._add("rules" if hard else "evidence", rule, phrase)
+            else:
+                values = phrase.values(part)
+                if part == "size" and values == {LARGE}:
+                    values |= {EXTRA_LARGE}
+                self.is_or = is_or
+                self._add("rules", Rule(part, values), phrase)
+            if self.negated:
+                self.listed = part
+        if not (was_negated or self.negated):
+            self.listed = ""
+        self.negated, self.begun, self.is_or, self.is_joined = False, None, False, False
+
+    def _add_flag(self, name: str, phrase: Phrase) -> None:
+        if name == "purebred":
+            self._add("rules", Rule("mixed", _YES, not self.negated), phrase)
+        elif name == "sheds":
+            self._add("rules", Rule("sheds_little", _YES, not self.negated), phrase)
+        else:
+            self._add("rules", Rule(name, _YES, self.negated), phrase)
+
+    def _add(self, kind: str, rule: Rule, phrase: Phrase) -> None:
+        words = self.text[phrase.start : phrase.end]
+        if self.negated:
+            words = f"no {words}" if self.begun is None else self.text[self.begun : phrase.end]
+        if rule.name not in {"mixed", "sheds_little"}:
+            rule = replace(rule, negated=self.negated)
+        rule = replace(rule, words=words, at=self.at)
+        found: list[Rule] = getattr(self, kind)
+        if self.is_or and found and found[-1].name == rule.name == "colour" and not rule.negated:
+            rule = replace(rule, values=rule.values | found.pop().values)
+        if rule not in found:
+            found.append(rule)
+
+    def _add_word(self, phrase: Phrase) -> None:
+        self.mode = ""
+        if self.negated:
+            self._add("evidence", Rule("word", frozenset({phrase.text})), phrase)
+        else:
+            self.rest.append(self.text[phrase.start : phrase.end])
+        self.negated, self.listed = False, "word" if self.negated else ""
+
+    def _bound(self, place: int) -> int:
+        """Read a number with its unit and its bounds; the count of phrases, 0 if there is none."""
+        bound = read_bound(self.phrases, place)
+        if bound is None:
+            return 0
+        words = self.text[self.phrases[place].start : self.phrases[bound.end - 1].end]
+        if bound.name == "months" and self._is_of_member(place, bound.end):
+            return bound.end - place
+        if bound.name == "place" and not (bound.under or bound.over):
+            return bound.end - place  # `runs 10 miles`
+        least, most = (None, None) if bound.sizes else bound.limits()
+        values = bound.chosen_sizes() if bound.sizes else frozenset[str]()
+        self.rules.append(Rule(bound.name, values, self.negated, words, least, most, self.at))
+        self.negated = False
+        return bound.end - place
+
+    def _is_of_member(self, place: int, end: int) -> bool:
+        """True if the age is one of the household: `kids (5 and 8 years)`, `our 4 year old son`."""
+        if (self.mode and self._member(end - 1)) or any(
+            "kids" in one.values("member") for one in self.phrases[end : end + 1]
+        ):
+            return True
+        for one in reversed(self.phrases[:place]):
+            if "kids" in one.values("member") and not one.values("age"):
+                return True
+            is_between = one.does("filler") or one.does("and") or one.text in {"(", ",", ":"}
+            if not is_between and number_in(one) is None and not one.values("about"):
+                return False
+        return False
+
+    def _place(self, place: int) -> int:
+        """Read a place or a postcode; the count of phrases, 0 if there is none."""
+        phrase = self.phrases[place]
+        if _POSTCODE.fullmatch(phrase.text):
+            return self._add_place(place, place, place + 1)
+        near = phrase.does("near")
+        if not near and not phrase.does("in") and not phrase.does("of"):
+            return 0
+        start = here = place + 1
+        while here < min(len(self.phrases), start + 4):
+            one = self.phrases[here]
+            if (
+                one.meanings and not (near and one.does("filler") and here > start)
+            ) or not one.text[0].isalnum():
+                break
+            here += 1
+        for end in range(here, start, -1):
+            name = " ".join(one.text for one in self.phrases[start:end])
+            if near or name in self.places or _POSTCODE.fullmatch(name):
+                return self._add_place(place, start, end)
+        return 0
+
+    def _add_place(self, place: int, start: int, end: int) -> int:
+        first, last = self.phrases[start], self.phrases[end - 1]
+        name = plain_letters(self.text[first.start : last.end])
+        begun = self.phrases[place].start
+        if self.negated and self.begun is not None:
+            begun = self.begun
+        words = self.text[begun : last.end]
+        if self.rules and self.rules[-1].name == "place" and not self.rules[-1].values:
+            bound = self.rules.pop()  # `within 20 km of San José`
+            words = f"{bound.words} {words}"
+            rule = replace(bound, values=frozenset({name}), words=words)
+        else:
+            rule = Rule("place", frozenset({name}), self.negated, words, at=self.at)
+        self.negated = False
+        self.rules.append(rule)
+        return end - place
