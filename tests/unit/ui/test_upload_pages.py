@@ -127,6 +127,17 @@ def test_choices_of_an_older_page_change_nothing(browser: TestClient) -> None:
     assert browser.get(f"{_UPLOAD}?upload=nothing").status_code == 404
 
 
+def test_choices_that_no_page_offers_are_refused_by_name(browser: TestClient) -> None:
+    page = send(browser, b"id,species\nf1,dog\n")
+    for wrong in ({"encoding": "klingon"}, {"separator": "xx"}, {"dates": "never"}):
+        answer = choose(browser, page, **wrong)
+        assert answer.status_code == 400
+        assert "".join(wrong.values()) in answer.text
+    page = choose(browser, page, **{"column.ID": "NOPE", "column.SPECIES": "NOPE"})
+    assert "No column is taken for id" in words(page)
+    assert "must be one of jsonl" in words(choose(browser, page, format="nope"))
+
+
 def test_only_operators_upload(browser: TestClient, service: Settings) -> None:
     with TestClient(browser.app, "http://127.0.0.1:8080") as other:
         for scope in (None, Scope.CONTROL_PLANE, Scope.SITE):

@@ -43,6 +43,7 @@ MAX_UPLOAD_BYTES = 16 << 20
 MAX_UNPACKED_BYTES = 64 << 20
 _MOST_KEPT = 20  # uploads: with the bound of each, the table stays small
 _LONGEST_NAME = 200
+_GONE = "that file was imported, or forgotten after a day: upload it again"
 
 
 class UploadReading(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +60,8 @@ class UploadReading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def table(self) -> TableForm:
-        """The form of its table before any column is named."""
-        return FeedForm.read(None, None, self.separator, {}, None).table
+        """The form of its table before any column is named; InvalidInput for a wrong choice."""
+        return FeedForm.read(None, self.encoding, self.separator, {}, self.dates).table
 
     def form(self) -> FeedForm:
         """Return the form of the feed; InvalidInput if two columns are taken for the same."""
@@ -68,9 +69,9 @@ class UploadReading(msgspec.Struct, frozen=True, kw_only=True):
         by_slot = dict.fromkeys(slots if self.columns else (), "")
         for column, slot in self.columns.items():
             if slot and by_slot.get(slot):
+                both, field = f"{by_slot[slot]} and {column}", slots.get(slot, slot)
                 raise InvalidInput(
-                    f"{by_slot[slot]} and {column} are both taken for {slots[slot]}: choose one,"
-                    " and leave the other out",
+                    f"{both} are both taken for {field}: choose one, and leave the other out",
                     field=column,
                 )
             if slot:
@@ -138,16 +139,19 @@ class Uploads(msgspec.Struct, frozen=True):
         """Return an upload; NotFound if it was imported or forgotten."""
         found = self.registry.find(FeedUpload, name)
         if found is None:
-            raise NotFound("that file was imported, or forgotten after a day: upload it again")
+            raise NotFound(_GONE)
         return found
 
     def content(self, upload: FeedUpload) -> bytes:
         """Return the bytes of the file."""
-        return zlib.decompress(self.registry.get(UploadedFile, upload.name).packed)
+        found = self.registry.find(UploadedFile, upload.name)
+        if found is None:
+            raise NotFound(_GONE)
+        return zlib.decompress(found.packed)
 
     def choose(self, chosen: FeedUpload, before: UploadReading, now: int) -> FeedUpload:
         """Store choices; if the file is read as another table now, its columns are found anew."""
-        new = chosen.reading
+        new, _checked = chosen.reading, chosen.reading.table
         parts = ("format", "encoding", "separator")
         if any(getattr(new, part) != getattr(before, part) for part in parts):
             text, _ = decoded(self.content(chosen), new.encoding, MAX_UNPACKED_BYTES)
@@ -207,10 +211,10 @@ def read_again(reading: UploadReading, text: bytes) -> UploadReading:
         header = header_of(text, reading.table)
     except InvalidInput:  # another choice may read them, so the file is kept
         return msgspec.structs.replace(reading, columns={})
-    known, usual = reading.columns, usual_columns(reading.format, header)
+    known = {column: slot for column, slot in reading.columns.items() if column in header}
+    usual = usual_columns(reading.format, header)
     free = {column: "" if slot in known.values() else slot for column, slot in usual.items()}
-    columns = {column: known.get(column, free[column]) for column in header}
-    return msgspec.structs.replace(reading, columns=columns)
+    return msgspec.structs.replace(reading, columns={**free, **known})
 
 
 def upkeep(
