@@ -15,11 +15,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pawsonalize.app.adapters import opened
 from pawsonalize.kinds.access_keys import Scope, secret_of
+from tests.animal_data import animal
 from tests.e2e.conftest import Server, Start, run, starting
+from tests.e2e.picking import orders_after_picks
 from tests.e2e.test_crash import assert_exactly_once
 from tests.e2e.writers import Writers, form
-from tests.service_data import make_key, make_service
+from tests.event_data import T0
+from tests.service_data import CATS, DOGS, make_key, make_service
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -329,3 +333,14 @@ def test_a_port_that_is_taken_is_one_line_with_the_next_move_and_nothing_is_made
 def test_a_server_names_its_adoption_site_when_it_starts(start: Start, tmp_path: Path) -> None:
     server = start(tmp_path / "data", site="true", site_name="Paws of San José")
     assert f"adoption site:  {server.url}/ (Paws of San José)" in server.output.read_text()
+
+
+def test_a_pick_counts_at_once_in_every_worker(start: Start, tmp_path: Path) -> None:
+    settings = make_service(tmp_path / "data")
+    with opened(settings) as adapters:
+        adapters.animals.put([animal(group, group) for group in (*CATS, *DOGS)], T0)
+    server = start(settings.data_dir, "--workers", "2")
+    wait_until(lambda: len(workers_of(server)) == 2)
+    cat, dog = orders_after_picks([server], 12)
+    assert len(cat) == len(dog) == 1
+    assert cat != dog

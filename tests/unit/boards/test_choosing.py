@@ -1,6 +1,7 @@
 """A board tells most about its visitor, shows nobody who is known not to fit, and is fair."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -76,6 +77,41 @@ def test_each_chance_is_how_often_the_animal_comes_so_that_estimates_stay_exact(
         second.append(weights[1])
     assert list(first.values()) == pytest.approx([1.0] * len(GROUPS), rel=0.2)
     assert np.mean(second) == pytest.approx(len(GROUPS) - 1, rel=0.05)
+
+
+class _Paths(np.random.Generator):
+    """Chance that goes where it is told; `random` gives the middle of a place's share."""
+
+    def __init__(self, path: tuple[int, ...]) -> None:
+        super().__init__(np.random.PCG64(0))
+        self._path = list(path)
+
+    def random(self) -> float:  # type: ignore[override]
+        return self._path.pop(0) / 1000
+
+
+def test_off_policy_estimates_of_boards_are_exact() -> None:
+    """In a world small enough to count all boards: four animals, three places, any outcomes."""
+    animals, worth = (sizes([0, 1, 2, 2]), np.zeros(4)), np.array([1.0, 0.2, 5.0, 3.0])
+    known = visitor_posterior(NO_PAGES, VISITOR_VARIANCES, (), DEFAULT_PICKS, animals)
+    rows = np.tile(np.arange(4), (3, 1))
+    odds = np.array([0.1, -0.2, 0.3, 0.0])
+    boards: dict[tuple[int, ...], list[float]] = {}
+    for path in product(range(0, 1000, 20), repeat=3):
+        found = draw_board(known, odds, np.arange(4), rows, 1.0, _Paths(path))
+        boards[tuple(row for row, _ in found)] = [chance for _, chance in found]
+    assert len(boards) == 4 * 3 * 2
+    chances = {one: np.prod(each) for one, each in boards.items()}
+    assert sum(chances.values()) == pytest.approx(1.0)
+    # Divided by its chance, what an animal at a place brings is in the mean that of all who could
+    # still come there: with the animals before it, the worth of all.
+    estimates = sum(
+        chances[one]
+        * np.array([worth[row] / each + worth[[*one[:place]]].sum()
+                    for place, (row, each) in enumerate(zip(one, boards[one], strict=True))])
+        for one in boards
+    )  # fmt: skip
+    assert estimates == pytest.approx([worth.sum()] * 3)
 
 
 def test_what_is_not_known_yet_is_on_a_board_sooner() -> None:

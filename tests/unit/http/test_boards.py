@@ -1,16 +1,23 @@
 """A visitor picks an animal of a board, and the very next page is theirs."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from pawsonalize import clock
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
+from pawsonalize.cli.main import app
 from pawsonalize.domain.times import HOUR, MINUTE, iso
 from pawsonalize.settings import Settings
-from tests.service_data import client_of, make_service
+from pawsonalize.storage.animals.catalogue import Item
+from tests.event_data import T0
+from tests.service_data import CATS, DOGS, SETTINGS, client_of, make_service
+from tests.training import train_and_serve
 from tests.unit.http.conftest import error_of
 
 BREEDS = ("Beagle", "Pug", "Boxer", "Poodle", "Collie", "Dachshund")
@@ -158,19 +165,21 @@ def test_the_next_answer_names_what_was_picked_and_its_parts_add_up(client: Test
     assert "you picked it" in reasons
 
 
-@pytest.mark.parametrize("way", ["one call", "events"])
+@pytest.mark.parametrize("way", ["one call", "events", "stream"])
 def test_several_picks_count_whichever_way_they_come(client: TestClient, way: str) -> None:
     board, ids = mixed_board(client, way)
     best = [first_of("cat", ids), first_of("small", ids)]
+    events = [
+        {"sessionId": way, "eventType": "Pick", "boardId": board, "animal_id": one,
+         "eventValue": rank}
+        for rank, one in reversed([*enumerate(best, 1)])
+    ]  # fmt: skip
     if way == "one call":
         assert pick(client, board, way, *best).json()["accepted"] == 2
     else:
-        events = [
-            {"sessionId": way, "eventType": "Pick", "boardId": board, "animal_id": one,
-             "eventValue": rank}
-            for rank, one in reversed([*enumerate(best, 1)])
-        ]  # fmt: skip
-        assert client.post("/v1/events", json=events).json()["accepted"] == 2
+        sent = [{"Partitionkey": way, "Data": one} for one in events]
+        batch = sent if way == "stream" else events
+        assert client.post("/v1/events", json=batch).json()["accepted"] == 2
     found = {one["id"]: one["factors"]["visitor"] for one in page_of(client, way)}
     others = [value for one, value in found.items() if one not in best]
     assert min(found[one] for one in best) > sum(others) / len(others)
@@ -252,18 +261,77 @@ def test_strange_boards_visitors_and_animals_are_refused_with_words(client: Test
     assert set(likes(page_of(client, "thief")).values()) == {0.0}
 
 
-def test_a_boosters_picks_lift_nobody(client: TestClient) -> None:
+def test_a_boosters_picks_lift_nobody(client: TestClient, settings: Settings) -> None:
+    """Neither one visitor's thousands of picks, nor those of many sessions of one address."""
     at = iso(clock.now() + HOUR)
-    before = page_of(client, "bystander", at=at)
+
+    def of_others() -> tuple[Any, ...]:
+        places = page_of(client, "bystander", at=at)
+        parts = ("appeal", "animal_effect", "group", "visitor", "bid_price")
+        groups = client.post("/v1/recommendations/detailed", json={"limit": 30, "at": at}).json()
+        scores = {one["id"]: one["score"] for one in groups["recommendations"]}
+        return {one["id"]: [one["factors"][part] for part in parts] for one in places}, scores
+
+    before = of_others()
+    board, ids = board_of(client, "booster")
+    picks = [
+        {"sessionId": "booster", "eventType": "pick", "boardId": board, "animal_id": ids[0]}
+    ] * 500
+    for _ in range(4):
+        assert client.post("/v1/events", json=picks).json()["accepted"] == len(picks)
     for number in range(30):
         session = f"booster {number}"
         board, ids = board_of(client, session)
         pick(client, board, session, ids[0])
-        page_of(client, session)
-    after = page_of(client, "bystander", at=at)
-    scores = [{one["id"]: (one["factors"]["group"], one["factors"]["visitor"]) for one in page}
-              for page in (before, after)]  # fmt: skip
-    assert scores[0] == scores[1]
+    with opened(settings) as adapters:  # by which animals' effects are counted in every worker
+        assert "pick" not in {one.event_type for one in adapters.log.deeds(0, 10_000)}
+    assert of_others() == before
+
+
+def test_a_pick_counts_once_in_the_affinity_as_a_view_does(client: TestClient) -> None:
+    board, ids = mixed_board(client, "picks once")
+    picked = first_of("large", ids)
+    sent = iso(clock.now())
+    pick(client, board, "picks once", picked, sentAt=sent)
+    view = {"sessionId": "views", "eventType": "view", "animal_id": picked, "sentAt": sent}
+    client.post("/v1/events", json=view)
+    at = iso(clock.now() + HOUR)
+    found = [
+        {one["id"]: one["factors"]["group"] for one in page_of(client, session, at=at)}
+        for session in ("picks once", "views")
+    ]
+    assert found[0] == found[1]
+    assert found[0][picked] > 0
+
+
+def test_picks_that_are_replayed_from_the_archive_give_the_same_answers_to_the_bit(
+    tmp_path: Path,
+) -> None:
+    """In a new folder with the same animals, which knows no board; one pick was taken back."""
+    at = iso(clock.now() + HOUR)
+    here = make_service(tmp_path / "here")
+    with client_of(build_app(here)) as client:
+        client.put("/v1/animals", json=animals())
+        kept, ids = mixed_board(client, "s")
+        pick(client, kept, "s", first_of("large", ids), first_of("cat", ids))
+        gone, ids = mixed_board(client, "s")
+        pick(client, gone, "s", first_of("small", ids))
+        taken = {"eventType": "unpick", "boardId": gone, "animal_id": first_of("small", ids)}
+        assert client.post("/v1/events", json={"sessionId": "s", **taken}).json()["accepted"] == 1
+        answer = own_parts(page_of(client, "s", at=at))
+        assert len({tuple(own) for own, _ in answer.values()}) > 2
+    with opened(here) as adapters:
+        adapters.archiver.archive_once()
+    command = ["archive", "replay", "--data-dir", str(tmp_path / "there")]
+    done = CliRunner().invoke(app, command, env={"PAWSONALIZE_ARCHIVE_URL": here.archive})
+    assert done.exit_code == 0, done.output
+    there = Settings.of(**SETTINGS, data_dir=tmp_path / "there")
+    with opened(there) as adapters:
+        adapters.catalogue.put_items([Item(group, {}) for group in (*CATS, *DOGS, "2-Unseen-1-1")])
+        train_and_serve(adapters, T0 + 1000)
+    with client_of(build_app(there)) as client:
+        client.put("/v1/animals", json=animals())
+        assert own_parts(page_of(client, "s", at=at)) == answer
 
 
 def asks(client: TestClient, session: str, **more: Any) -> bool:
