@@ -49,7 +49,7 @@ nightly: check ## Run every test, those that take long too, with all examples
 check: setup ## Format, lint, types and the floor plan
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers $(CORES)
 	$(BIN)/lint-imports
 
 bench: setup ## Run the benchmarks (minutes; the machine should be idle)
