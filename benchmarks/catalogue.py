@@ -129,8 +129,8 @@ def benchmarks() -> dict[str, Benchmark]:
             "Adoptions and stays in made-up markets",
             (
                 (
-                    *("--worlds", "town", "--seeds", "1", "--share", "0.02"),
-                    *("--every", "90", "--answers", "1"),
+                    *("--worlds", "town", "--seeds", "1", "--share", "0.005"),
+                    *("--every", "180", "--answers", "1"),
                 ),
             ),
             (("--worlds", "town", "--seeds", "1", "--share", "0.1", "--every", "30"),),
@@ -138,7 +138,7 @@ def benchmarks() -> dict[str, Benchmark]:
         ),
         "pages": Benchmark(
             "What a page is worth beside others' at the same moment",
-            (("--worlds", "town", "--seeds", "1", "--share", "0.02", "--every", "90"),),
+            (("--worlds", "town", "--seeds", "1", "--share", "0.005", "--every", "180"),),
             (("--worlds", "town", "--seeds", "1", "--share", "0.1", "--every", "30"),),
             (("--seeds", "1", "--every", "15", "--recipe", "popularity-count"),),
             shown=("results",),
@@ -174,7 +174,7 @@ def benchmarks() -> dict[str, Benchmark]:
         ),
         "out_of_core": Benchmark(
             "Training time and memory, in memory and out of core",
-            (("--events", "3000"),),
+            (("--events", "600"),),
             (("--events", "1000000"),),
             (("--events", "10000000"), ("--events", "100000000", "--engines", "out-of-core")),
         ),
