@@ -44,6 +44,7 @@ _MIN_EXPLORED = 500  # places that chance alone filled: fewer say too little of 
 _HELD_OUT = 0.1
 _ROWS = 200_000  # of the newest, from which the variances of visitors are learned
 _ARRAY = "choices"
+_SEARCHED = "relevance"
 
 _UNFITTED = {name: mean for name, (mean, _) in FACTORS.items()}
 _INQUIRY_PRIOR: Mapping[str, tuple[float, float]] = dict.fromkeys(FACTORS, (0.0, 0.1))
@@ -143,11 +144,13 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     opened = int(shown.opened.sum())
     if opened < MIN_OPENED:
         return UNFITTED
-    better_by = _better_by(shown)
+    better_by, searches_help = _held_out(shown)
     if better_by <= 0:
         return UNFITTED
     if eager.any():
         found = _opening(shown)
+    if not searches_help:
+        found.weights[_SEARCHED] = _UNFITTED[_SEARCHED]
     inquiring = _fit_inquiries(shown)
     usual = found.attention
     counted = _animal_counts(shown, found)
@@ -204,17 +207,22 @@ def _fit_inquiries(shown: ShownPlaces) -> Effects | None:
     )
 
 
-def _better_by(shown: ShownPlaces) -> float:
+def _held_out(shown: ShownPlaces) -> tuple[float, bool]:
+    """Gain in the likelihood of held-out choices; True if the weight of searches is part of it."""
     cut = int(len(shown) * (1 - _HELD_OUT))
     before, after = shown.take(np.arange(cut)), shown.take(np.arange(cut, len(shown)))
     if not before.opened.any():
-        return 0.0
+        return 0.0, False
     found = _opening(before)
-    learned = found.attention[after.place] * special.expit(_log_odds(after, found))
+    attention, odds = found.attention[after.place], _log_odds(after, found)
+    learned = attention * special.expit(odds)
+    less = _UNFITTED[_SEARCHED] - found.weights[_SEARCHED]
+    unlearned = attention * special.expit(odds + less * after.factors[_SEARCHED])
+    gain = _likelihood(learned, after.opened) - _likelihood(unlearned, after.opened)
     plain = sum(mean * after.factors[name] for name, (mean, _) in FACTORS.items())
     usual = usual_attention()[after.place]
     rate = _calibrated(np.asarray(plain), usual, after.opened)
-    return _likelihood(learned, after.opened) - _likelihood(rate, after.opened)
+    return _likelihood(learned, after.opened) - _likelihood(rate, after.opened), gain > 0
 
 
 def _calibrated(odds: Floats, attention: Floats, chosen: Bools) -> Floats:

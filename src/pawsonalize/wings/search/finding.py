@@ -228,7 +228,9 @@ class Searching:
             # A breed may be a name as well: `labrador rex`.
             breeds = (one.words for one in rules if one.name == "breed" and not one.negated)
             gist = index.words(words_in(" ".join((wish.gist, *breeds))))
-            near = None if meaning is None else index.meaning(meaning)
+            fits = [verdicts[one] >= 0 for one in rules if one.name in _NEVER_GIVEN_UP]
+            among = np.logical_and.reduce([puts >= 0, *fits])
+            near = None if meaning is None else index.meaning(meaning, among)
         with available.lock:
             led = available.order[available.leads[available.order]]
             led = led[available.judge(query.eligibility, led).passing]

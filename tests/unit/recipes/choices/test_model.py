@@ -102,3 +102,18 @@ def test_waiting_adds_up_to_at_least_nothing_whatever_leads_to_asking() -> None:
     turned = msgspec.structs.replace(UNFITTED, inquiry_weights={"waiting": -3.0, "distance": 0.5})
     assert turned.weight("waiting") == 0.0
     assert turned.weight("distance") == UNFITTED.weights["distance"] + 0.5
+
+
+def test_the_weight_of_searches_is_learned_where_that_predicts_the_newest_better(
+    truth: Truth,
+) -> None:
+    usual = FACTORS["relevance"][0]
+
+    def weight(relevance: np.ndarray) -> float:
+        factors = {**truth.shown.factors, "relevance": relevance}
+        searched = msgspec.structs.replace(truth.shown, factors=factors)
+        return fit_choices(searched, truth.names, pages=WORLD.pages).weights["relevance"]
+
+    assert weight(np.zeros(len(truth.shown))) == usual, "nobody searched"
+    chance = np.random.default_rng(0).random(len(truth.shown))
+    assert weight(chance) < usual / 2, "what was written has no part in these choices"
