@@ -77,6 +77,7 @@ def test_wishes_are_read_in_seven_languages(subtests: pytest.Subtests) -> None:
         "rustige hond, niet te groot, goed met kinderen": (
             "-size=3/4 kids=yes species=2 trait=calm"
         ),
+        "junge Katze": "age=2 species=1",
         "chat senior": "age=4 species=1",
     }
     for text, found in cases.items():
@@ -95,6 +96,8 @@ def test_a_household_is_told_from_the_animal_that_is_wished(subtests: pytest.Sub
         "allergic to cats, want a dog": "-species=1 species=2",
         "scared of big dogs": "-size=3/4",
         "never chases cats": "cats=yes",
+        "friendly to everyone, white cat": "colour=white species=1 trait=outgoing",
+        "good with people and dogs": "dogs=yes",
         "nothing bigger than a beagle": "",
     }
     for text, found in cases.items():
