@@ -1,5 +1,6 @@
 """Meanings of the animals' descriptions: made in the background, by one worker of a machine."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,12 @@ from pawsonalize.wings.search.vectors import VectorFile
 _AT_ONCE = 16  # texts, which take about 0.1 s
 _PARTS = 8  # of a call: a server that ends waits for it
 _SPARE_ROWS = 1_000
+
+
+@lru_cache(maxsize=256)  # a chip that is taken off, or the next page, has the same words
+def _vector(text: str) -> Singles:
+    vector: Singles = Encoder.encode([text])[0]
+    return vector
 
 
 class DescriptionMeanings:
@@ -35,8 +42,7 @@ class DescriptionMeanings:
         """The vector of a text that is searched for; None before the model is loaded."""
         if not Encoder.is_loaded():  # no search waits for that: words are there
             return None
-        vector: Singles = Encoder.encode([text])[0]
-        return vector
+        return _vector(text)
 
     def read(self, index: AnimalIndex) -> bool:
         """Take into the index what the file has; True if vectors are missing still."""
