@@ -1,5 +1,6 @@
 """Versions are trained at the remote engine, once each, whatever happens on the way."""
 
+import msgspec
 import pytest
 
 from pawsonalize import clock
@@ -26,11 +27,11 @@ def test_another_machine_goes_on_with_the_same_remote_version(driving: Driving) 
     def dies(_seconds: float) -> None:
         raise Died
 
-    object.__setattr__(driving.remote.training, "sleep", dies)
+    msgspec.structs.force_setattr(driving.remote.training, "sleep", dies)
     with pytest.raises(Died):
         driving.adapters.trainer.train(created.name)
     assert driving.adapters.versions.get(created.name).remote is not None
-    object.__setattr__(driving.remote.training, "sleep", lambda _seconds: None)
+    msgspec.structs.force_setattr(driving.remote.training, "sleep", lambda _seconds: None)
     driving.proxy.mend()
     trained = driving.adapters.trainer.train(created.name)
     assert trained.status is Status.ACTIVE
@@ -47,7 +48,7 @@ def test_a_training_waits_while_the_remote_engine_is_away(driving: Driving) -> N
         if len(waited) == 2:
             driving.proxy.mend()
 
-    object.__setattr__(driving.remote.training, "sleep", sleep)
+    msgspec.structs.force_setattr(driving.remote.training, "sleep", sleep)
     assert driving.train().status is Status.ACTIVE
     assert len(waited) >= 2
 
@@ -77,7 +78,7 @@ def test_who_stops_a_training_stops_it_there(driving: Driving) -> None:
         if version.remote is not None:
             driving.adapters.trainings.stop(created.name, clock.now())
 
-    object.__setattr__(driving.remote.training, "sleep", stopped_meanwhile)
+    msgspec.structs.force_setattr(driving.remote.training, "sleep", stopped_meanwhile)
     with pytest.raises(Conflict):
         driving.adapters.trainer.train(created.name)
     assert driving.adapters.versions.get(created.name).status is Status.CREATE_STOPPED
