@@ -239,7 +239,10 @@ class Searching:
             kept = tuple(one for one in rules if one not in given_up)
             scores = _scores(wish, kept, verdicts, gist, near)
             if wish.rest and not (wish.rules or wish.evidence):  # else such words exclude nobody
-                found &= _has_any(words, near)
+                if (has := found & _has_any(words, near))[led].any():
+                    found = has
+                else:
+                    given_up = (Rule("word", frozenset(words_in(wish.rest)), words=wish.rest),)
             total = int(together(available, found, scores).found[led].sum())
             unsure = any(bool((verdicts[one][led][found[led]] == 0).any()) for one in kept)
         made = SearchResult(wish, kept, given_up, total, unsure, puts, available, found, scores)
