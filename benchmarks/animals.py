@@ -3,9 +3,10 @@
     python -m benchmarks.animals [--animals 300000] [--groups 12500] [--events 200000] [--json]
 
 The animals are in 10,000 shelters. One worker process, one connection; users drawn at random among
-those with events. Then the same while an animal changes before every tenth request. At last CPU
-times in one thread: of the same answers without a door, with and without what they read of the
-visitor's events and pages, and to solve for the effects of a visitor who was shown 160 places.
+those with events. Boards and searches in words are among the requests. Then the same while an
+animal changes before every tenth request. At last CPU times in one thread: of the same answers
+without a door, with and without what they read of the visitor's events and pages, and to solve for
+the effects of a visitor who was shown 160 places.
 """
 
 import argparse
@@ -49,6 +50,8 @@ _SHELTERS = 10_000
 _USERS_PER_EVENT = 1 / 20
 _HOUSEHOLD = {"household": {"kids": True, "cats": True}}
 _PAGE, _PLACES = 20, 160
+_TEMPERS = ("Calm", "Full of energy", "Shy at first", "A lap cat at heart", "Loves everybody")
+_LIKED = ("walks", "naps", "water", "other animals", "a garden", "children", "to be alone")
 _NEAR = {"latitude": 39.0, "longitude": -118.0, "maxDistanceKm": 200}
 
 
@@ -89,26 +92,29 @@ def _animal(number: int, item: str, listed: int, place: Any, good_with: list[Goo
         photos=("https://example.org/a.jpg",) * (number % 4),
         latitude=float(place[0]),
         longitude=float(place[1]),
+        description=f"{_TEMPERS[number % 5]}, and likes {_LIKED[number % 7]}.",
     )
 
 
 def measure(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, float]]:
     """Latencies of each kind of request, one after the other from the same server."""
     os.environ["PAWSONALIZE_DATA_DIR"] = str(data_dir)
-    kinds: dict[str, dict[str, Any]] = {
-        "groups": {},
-        "animals": {"of": "animals"},
-        "animals, household": {"of": "animals", **_HOUSEHOLD},
-        "animals, household, near": {"of": "animals", **_HOUSEHOLD, **_NEAR},
-        "500 animals": {"of": "animals", "limit": 500},
+    kinds: dict[str, tuple[str, dict[str, Any]]] = {
+        "groups": ("recommendations", {}),
+        "animals": ("recommendations", {"of": "animals"}),
+        "animals, household": ("recommendations", {"of": "animals", **_HOUSEHOLD}),
+        "animals, household, near": ("recommendations", {"of": "animals", **_HOUSEHOLD, **_NEAR}),
+        "500 animals": ("recommendations", {"of": "animals", "limit": 500}),
+        "boards": ("boards", {}),
+        "searches": ("searches", {"query": "calm dog for kids, not too big"}),
     }
     found = {}
     with serving(data_dir) as port:
-        for name, asked in kinds.items():
+        for name, (path, asked) in kinds.items():
             pick = random.Random(1)
             bodies = [
                 post(
-                    "/v1/recommendations",
+                    f"/v1/{path}",
                     json.dumps({"userId": f"u{pick.randrange(users)}", **asked}).encode(),
                 )
                 for _ in range(requests)
