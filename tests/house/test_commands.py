@@ -113,7 +113,6 @@ def test_a_report_that_somebody_waits_for_imports_only_what_it_needs(tmp_path: P
         "0",
         "asyncio",
         "numpy",
-        "rich",
         "sqlalchemy",
         "structlog",
     ]
