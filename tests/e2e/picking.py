@@ -21,12 +21,15 @@ def pick_kind(server: Server, session: str, species: str) -> None:
     assert post(server, f"/v1/boards/{board['boardId']}/picks", answer)["accepted"] == 1
 
 
-def orders_after_picks(servers: list[Server], asked: int) -> list[set[tuple[str, ...]]]:
-    """The orders that a visitor who picked a cat gets at once, and one who picked a dog."""
+def firsts_after_picks(servers: list[Server], asked: int) -> list[set[str]]:
+    """The species first shown at once to a visitor who picked a cat, and to one who picked a dog.
+
+    Only the first: what another server has shown meanwhile comes later on the next page.
+    """
     at, found = iso(clock.now() + HOUR), []
     for session, species in (("picked a cat", "1"), ("picked a dog", "2")):
         pick_kind(servers[0], session, species)
         query = {"sessionId": session, "of": "animals", "limit": 20, "at": at}
         answers = (post(one, "/v1/recommendations", query) for one in servers for _ in range(asked))
-        found.append({tuple(one["id"] for one in answer) for answer in answers})
+        found.append({answer[0]["itemId"].partition("-")[0] for answer in answers})
     return found

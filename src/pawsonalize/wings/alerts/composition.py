@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 
 import msgspec
 
@@ -67,7 +68,8 @@ def started(settings: Settings, adapters: Adapters, services: Services) -> Itera
     unseen = individuals.with_runtime(individuals.runtime, is_seen=False)
     matching = Matching(unseen, Audience(adapters.database))
     book, url = book_of(settings, adapters), settings.part(AlertSettings).alerts_url.rstrip("/")
-    messages = Messages(book.key(), url, settings.serves_site)
+    # Read at its first use: a server starts on a full disk too, where no key can be made.
+    messages = Messages(cache(book.key), url, settings.serves_site)
     daily = DailyAlerts(matching, book, messages, Turns(adapters.database))
     with ThreadPoolExecutor(1, thread_name_prefix="alerts") as threads:
         yield Alerts(matching, book, messages, daily, adapters.catalogue, threads, clock.now)

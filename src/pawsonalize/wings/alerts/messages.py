@@ -1,7 +1,7 @@
 """Alerts in words, and the links that stop them."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 import msgspec
@@ -36,9 +36,9 @@ def news_id(user_id: str, rest: str) -> str:
 
 
 class Messages(msgspec.Struct, frozen=True):
-    """Writes alerts; `key` signs the links."""
+    """Writes alerts; `key` reads what signs the links."""
 
-    key: bytes
+    key: Callable[[], bytes]
     url: str
     serves_site: bool
 
@@ -117,4 +117,4 @@ class Messages(msgspec.Struct, frozen=True):
         return hmac.compare_digest(self._signature(user_id).encode(), given)
 
     def _signature(self, user_id: str) -> str:
-        return hmac.digest(self.key, f"stop {user_id}".encode(), "sha256").hex()[:32]
+        return hmac.digest(self.key(), f"stop {user_id}".encode(), "sha256").hex()[:32]
