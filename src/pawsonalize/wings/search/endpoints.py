@@ -94,7 +94,7 @@ class Searched(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_d
     total: int
     """The number of animals that were found."""
     nearest: Nearest | UnsetType = UNSET
-    """What was given up: rules, as nobody fits all, or words that no animal has."""
+    """Rules that were given up, as nobody fits all, or words that no animal has."""
     did_you_mean: str | UnsetType = UNSET
     """The words without typing errors, which were searched for; see `asWritten`."""
     cursor: str | UnsetType = UNSET
