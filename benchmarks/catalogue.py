@@ -149,6 +149,17 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--each", "20"),),
             shown=("results",),
         ),
+        "search_pages": Benchmark(
+            "What a page is worth that answers words, beside others at the same moment",
+            (
+                (
+                    *("--seeds", "1", "--share", "0.1", "--days", "2"),
+                    *("--searching", "1", "--every", "180"),
+                ),
+            ),
+            (("--seeds", "1", "--days", "20", "--every", "30"),),
+            shown=("results",),
+        ),
         "fleet": Benchmark(
             "One to three servers over one PostgreSQL and one bucket",
             (

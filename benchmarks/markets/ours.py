@@ -7,11 +7,12 @@ market is always answered in the same way: what is drawn by chance has the marke
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 from unittest.mock import patch
 
 import msgspec
@@ -42,6 +43,18 @@ from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, load_settings
 from pawsonalize.wings.boards.giving import give_board
+from pawsonalize.wings.search.finding import Searching
+
+
+class Searches(NamedTuple):
+    """Pages that one visitor could be shown for their words."""
+
+    ours: Ints
+    unexplored: Ints
+    relevant: Ints
+    """Of the same animals, the most relevant first."""
+    unread: Ints
+    """Of all that fit the visitor's home and species, as if no word was written."""
 
 
 @dataclass
@@ -82,12 +95,38 @@ class Ours:
 
     def page(self, ask: Ask, size: int) -> Ints:
         """What the service answers."""
-        self._query = self._asked(ask, ask.at, size)
-        answer = self.engine.individuals.recommend(self._query)
+        return self._recommended(self._asked(ask, ask.at, size))
+
+    def search(self, ask: Ask, size: int, text: str) -> Searches:
+        """What the service answers to words, and what it could have."""
+        query = self._asked(ask, ask.at, size)
+        searching = self.engine.individuals.searches
+        assert isinstance(searching, Searching), "the wing is here"
+        searching.prepare(self.engine.available, ask.at, ask.at)  # else done in the background
+        found = searching.find(self.engine.available, query, text)
+        searched = found.apply(query)
+        fitting = set(self.engine.individuals.fitting(searched))
+        relevant = [one for one in found.ids() if one in fitting][:size]
+        page = self._recommended(searched)
+        unread = self._unseen(query, self.engine.runtime)
+        return Searches(page, self.unexplored(), self._places(relevant), unread)
+
+    def _recommended(self, query: Query) -> Ints:
+        self._query = query
+        answer = self.engine.individuals.recommend(query)
         self._answer = answer.recommendation_id
         page = [place.animal_ids[0] for place in answer.places]
         self._shown.update(page)
-        return np.array([self._at[one] for one in page], np.int64)
+        return self._places(page)
+
+    def _unseen(self, query: Query, runtime: Runtime) -> Ints:
+        """A page that nobody is shown, with what the newest one draws by chance."""
+        query = msgspec.structs.replace(query, recommendation_id=self._answer)
+        answer = self.engine.individuals.with_runtime(runtime, is_seen=False).recommend(query)
+        return self._places([place.animal_ids[0] for place in answer.places])
+
+    def _places(self, ids: Sequence[str]) -> Ints:
+        return np.array([self._at[one] for one in ids], np.int64)
 
     def board(self, ask: Ask, size: int) -> Ints:
         """The board that the service gives, where its answer says that one is worth its place."""
@@ -99,7 +138,7 @@ class Ours:
             return np.empty(0, np.int64)
         answer = give_board(self.engine.individuals, query, size)
         self._board = answer.recommendation_id
-        return np.array([self._at[place.animal_ids[0]] for place in answer.places], np.int64)
+        return self._places([place.animal_ids[0] for place in answer.places])
 
     def hear_picks(self, picked: Picked) -> None:
         """Send the picks as events."""
@@ -157,11 +196,7 @@ class Ours:
         settings = msgspec.structs.replace(served.settings, exploration_weight=0.0)
         fixed = Fixed(replace(served, settings=settings))
         runtime = Runtime(Filtering(self.adapters.log, self.adapters.catalogue), fixed, None)
-        query = msgspec.structs.replace(
-            self._query, recommendation_id=self._answer
-        )  # draws no new one
-        answer = self.engine.individuals.with_runtime(runtime, is_seen=False).recommend(query)
-        return np.array([self._at[place.animal_ids[0]] for place in answer.places], np.int64)
+        return self._unseen(self._query, runtime)
 
     def hear(self, shown: Shown) -> None:
         """Send what the visitor did as events."""

@@ -172,6 +172,8 @@ def test_a_rule_fits_contradicts_or_does_not_know(subtests: pytest.Subtests) -> 
         ("anything but black", one("1-Manx-1-3", colours=("BLK", "white")), False),
         ("anything but black", one("1-Manx-1-3"), None),
         ("ginger", one("1-Manx-1-3", colours=("org",)), True),
+        ("not too young", one("2-Beagle-2-1"), False),
+        ("not too young", one("2-Beagle-2-3"), True),
         ("under 20 kg", one("2-Beagle-1-3"), True),
         ("under 20 kg", one("2-Beagle-2-3"), None),
         ("under 20 kg", one("2-Beagle-4-3"), False),

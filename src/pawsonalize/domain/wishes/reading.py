@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from pawsonalize.domain import attributes
-from pawsonalize.domain.attributes import EXTRA_LARGE, LARGE
+from pawsonalize.domain.attributes import BABY, EXTRA_LARGE, LARGE, YOUNG
 from pawsonalize.domain.breed_spelling import plain_letters
 from pawsonalize.domain.wishes.bounds import number_in, read_bound
 from pawsonalize.domain.wishes.lexicon import Phrase, phrases_in, words_of_text
@@ -212,6 +212,8 @@ class WishReading:
                 values = phrase.values(part)
                 if part == "size" and values == {LARGE}:
                     values |= {EXTRA_LARGE}
+                if part == "age" and values == {YOUNG} and self.negated:
+                    values |= {BABY}  # who is too young is a puppy first of all
                 self.is_or = is_or
                 self._add("rules", Rule(part, values), phrase)
             if self.negated:
