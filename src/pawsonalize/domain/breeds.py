@@ -72,7 +72,8 @@ def find_breed(species: str, text: str) -> str | None:
 
 def breeds_named(text: str) -> dict[str, str]:
     """The breed of each species that the table has under exactly this name, by species."""
-    found = {species: _BREEDS.get((species, _key(text))) for species in SPECIES_NAMES}
+    key = _key(text)
+    found = {species: _BREEDS.get((species, key)) for species in SPECIES_NAMES}
     return {species: breed for species, breed in found.items() if breed}
 
 
