@@ -15,7 +15,7 @@ from pawsonalize.engine.serving.animals.pages import EXPLORED
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.recipes.choices.effects import FACTORS, VISITOR_TRAITS
 from pawsonalize.recipes.data import Bools
-from pawsonalize.storage.events.impressions import Impression, Impressions
+from pawsonalize.storage.events.impressions import SEARCH, Impression, Impressions
 
 OF_GROUPS = VISITOR_TRAITS[:-1]  # the traits that a group has; the others are of an animal
 _UNKNOWN = ("",) * len(OF_GROUPS)
@@ -89,12 +89,26 @@ def compatibility(verdict: EligibilityVerdict) -> Floats:
 
 
 def logged_factors(page: Impression, size: int) -> Sequence[Sequence[float]]:
-    """The factors of the first places in the order of `PARTS`; 0 where they were not logged."""
+    """The factors of the first places in the order of `PARTS`; 0 where they were not logged.
+
+    Of a page that answers a search, the relevance is centred.
+    """
     logged = (page.factors or ())[:size]
     if logged and len(logged[0]) == len(PARTS) - 1:  # pages of before searches had a relevance
         logged = tuple((*row, 0.0) for row in logged)
-    is_whole = len(logged) == size and all(len(row) == len(PARTS) for row in logged)
-    return logged if is_whole else [_NOTHING] * size
+    if len(logged) < size or any(len(row) != len(PARTS) for row in logged):
+        return [_NOTHING] * size
+    return _centred(logged) if page.question == SEARCH else logged
+
+
+def _centred(rows: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
+    """The same with the relevance beyond the page's mean.
+
+    What all animals of a page have alike tells searches from other pages, not one animal from
+    another: it would teach a weight of its own, and who opened nothing would seem to like none.
+    """
+    mean = sum(row[-1] for row in rows) / max(1, len(rows))
+    return [(*row[:-1], row[-1] - mean) for row in rows]
 
 
 def factor_columns(

@@ -1,15 +1,22 @@
 """What one visitor was shown before a moment, and what they opened of it."""
 
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals.page_reader import PAGES_READ, PageReader, Pages
+from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.context import context_of
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import ANIMAL_RANKING, Impression, Impressions
+from pawsonalize.storage.events.impressions import (
+    ANIMAL_RANKING,
+    SEARCH,
+    Impression,
+    Impressions,
+)
 from tests.event_data import T0, event
 from tests.page_data import page
 
@@ -71,6 +78,24 @@ def test_rankings_and_replays_count_if_the_site_shows_them(
     assert known.animals == ("a",)
     log.append([event("1", user=None, animal_id="a", recommendation_id="R1", at=9)])
     assert read(reader).animals == ("a",)
+
+
+def test_a_search_tells_of_animals_only_by_what_sets_them_apart_on_its_page(
+    reader: PageReader, shown: Impressions
+) -> None:
+    def searched(name: str, first: float, second: float) -> Impression:
+        rest = (0.5,) * (len(PARTS) - 1)
+        rows = ((*rest, first), (*rest, second))
+        return replace(page(name, "a", "b", question=SEARCH), factors=rows)
+
+    def factors() -> list[list[float]]:
+        found = reader.of(Visitor(None, "s1"), NOW, (), frozenset({SEARCH}))
+        return [list(row) for row in found.factors]
+
+    shown.append([searched("R1", 1.0, 1.0)])
+    assert factors() == [[0.5] * (len(PARTS) - 1) + [0.0]] * 2
+    shown.append([replace(searched("R2", 1.0, 0.5), answered_at=T0 + 5, as_of=T0 + 5)])
+    assert [row[-1] for row in factors()] == [0.25, -0.25, 0.0, 0.0]
 
 
 def test_a_visitor_without_pages_has_none_and_of_many_the_newest_count(
