@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cache
@@ -21,6 +21,7 @@ from pawsonalize.wings.feeds import rows
 
 Kind = Literal["csv", "json", "xml"]
 Names = str | list[str]
+Found = tuple[int, dict[str, Any]] | rows.FeedRow
 _LISTS = frozenset({"photos", "colours"})
 _DATES = ("At", "Date")
 _TURNED = "not "
@@ -105,7 +106,9 @@ def _shown_names(kind: Kind, start: bytes) -> Sequence[str]:
 
 def _kind(content: bytes) -> Kind:
     start = content[:_SHOWN].lstrip()
-    return {b"<": "xml", b"{": "json", b"[": "json"}.get(start[:1], "csv")  # type: ignore[return-value]
+    if start.startswith(b"<"):
+        return "xml"
+    return "json" if start.startswith((b"{", b"[")) else "csv"
 
 
 def read_preset(
@@ -119,19 +122,19 @@ def read_preset(
             " --format, or leave it out",
             field="format",
         )
-    read: Callable[[], Iterator[tuple[int, dict[str, Any]] | rows.FeedRow]] = {
-        "csv": lambda: _table(preset, content, form),
-        "json": lambda: _members(preset, content),
-        "xml": lambda: _elements(preset, content),
-    }[kind]
-    first = [_path(one) for one in preset.names("id")]
-    id_of = lambda record: next(filter(None, (_first(record, path) for path in first)), "")  # noqa: E731
-    return rows.read_rows(read(), id_of, lambda record: _form(preset, record))
+    if kind == "csv":
+        records = _table(preset, content, form)
+    else:
+        records = _members(preset, content) if kind == "json" else _elements(preset, content)
+    paths = [_path(one) for one in preset.names("id")]
+
+    def id_of(record: dict[str, Any]) -> str:
+        return next((text for path in paths for text in _texts(record, path)), "")
+
+    return rows.read_rows(records, id_of, lambda record: _form(preset, record))
 
 
-def _table(
-    preset: Preset, content: bytes, form: rows.TableForm
-) -> Iterator[tuple[int, dict[str, Any]] | rows.FeedRow]:
+def _table(preset: Preset, content: bytes, form: rows.TableForm) -> Iterator[Found]:
     there = {bare_name(column): column for column in rows.header_of(content, form)}
     by_field = {field: [bare_name(one) for one in preset.names(field)] for field in preset.fields}
     names = [one for some in by_field.values() for one in some]
@@ -147,7 +150,7 @@ def _there(names: list[str], columns: Mapping[str, str]) -> str:
     return next((one for one in names if columns.get(one)), names[0])
 
 
-def _members(preset: Preset, content: bytes) -> Iterator[tuple[int, dict[str, Any]] | rows.FeedRow]:
+def _members(preset: Preset, content: bytes) -> Iterator[Found]:
     found = decode(_ANY, content)
     if isinstance(found, dict):
         found = next((found[one] for one in preset.records if one in found), found)
@@ -161,9 +164,7 @@ def _members(preset: Preset, content: bytes) -> Iterator[tuple[int, dict[str, An
             yield rows.FeedRow(place, None, reason="it is no JSON object")
 
 
-def _elements(
-    preset: Preset, content: bytes
-) -> Iterator[tuple[int, dict[str, Any]] | rows.FeedRow]:
+def _elements(preset: Preset, content: bytes) -> Iterator[Found]:
     try:
         root = Xml.fromstring(content)
     except (Xml.ParseError, DefusedXmlException) as error:
@@ -208,10 +209,6 @@ def _texts(node: Any, path: list[str]) -> Iterator[str]:
             yield from _texts(node.get(path[0]), path[1:])
     elif node is not None and not isinstance(node, dict) and str(node).strip():
         yield str(node).strip()
-
-
-def _first(record: dict[str, Any], path: list[str]) -> str:
-    return next(_texts(record, path), "")
 
 
 def _form(preset: Preset, record: dict[str, Any]) -> AnimalForm:
