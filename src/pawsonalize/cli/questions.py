@@ -151,7 +151,7 @@ def _recommend_animals(
 
         _print_body(animals_response(AnimalsFound(answer), is_full=True))
         return
-    _print_animals(answer, preview.names(answer), explain)
+    print_animals(answer, preview.names(answer), explain)
 
 
 def _rerank_groups(
@@ -179,14 +179,14 @@ def _rerank_animals(
 
         _print_body(animal_ranking_response(AnimalsFound(answer), query.now, is_full=True))
         return
-    _print_animals(answer, preview.names(answer), explain)
+    print_animals(answer, preview.names(answer), explain)
 
 
 def _print_body(response: "Response") -> None:
     print(bytes(response.body).decode())
 
 
-def _print_animals(answer: "AnimalsAnswer", names: Mapping[str, str], explain: bool) -> None:
+def print_animals(answer: "AnimalsAnswer", names: Mapping[str, str], explain: bool) -> None:
     """Print a line for each animal, with those that go with it; the parts of its score, and why."""
     rows = []
     for place in answer.places:

@@ -58,7 +58,7 @@ class TableSizes(TableAccess):
         return self._count(impressions.c.recommendation_id >= packed_id(first_id))
 
     def first_answer_at(self) -> int | None:
-        """When the oldest answer was given; None without answers."""
+        """The moment of the oldest answer; None without answers."""
         oldest = select(impressions.c.answered_at).order_by(impressions.c.recommendation_id)
         found: int | None = self._scalar(oldest.limit(1))
         return found

@@ -1,6 +1,6 @@
 """`pawsonalize search`: which animals a visitor's words find, and how they were read."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -8,12 +8,13 @@ import typer
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import At, Command, DataDir, Json, Session, User, visitor_of
-from pawsonalize.cli.terminal import print_listing
+from pawsonalize.cli.questions import print_animals
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings
 
-_COLUMNS = ("", "animal", "name", "group", "score", "why")
+if TYPE_CHECKING:
+    from pawsonalize.wings.search.finding import SearchResult
 
 
 def search(
@@ -62,6 +63,12 @@ def search(
         body = search_answer(Answered(AnimalsFound(answer), found), (), is_full=True)
         print(msgspec.json.encode(body).decode())
         return
+    _print_reading(found)
+    print_animals(answer, names, explain=True)
+
+
+def _print_reading(found: "SearchResult") -> None:
+    """Print how the words were read."""
     for title, readings in (
         ("rules", found.rules),
         ("evidence", found.understood),
@@ -73,23 +80,6 @@ def search(
         print(f"words: {found.rest}")
     if found.suggestion:
         print(f"searched for: {found.suggestion}")
-    if not answer.places:
-        print("Nobody is found.")
-        return
-    print_listing(
-        _COLUMNS,
-        (
-            (
-                str(place),
-                " and ".join(one.animal_ids),
-                " and ".join(names.get(name, "") for name in one.animal_ids),
-                one.group_id,
-                f"{one.score:.4f}",
-                "\n".join(one.reasons),
-            )
-            for place, one in enumerate(answer.places, 1)
-        ),
-    )
 
 
 COMMANDS = (Command("search", search, "Ask, and see what came of it", after="rerank"),)
