@@ -1,7 +1,4 @@
-"""The gate: from evidence on a new solution version to the decision whether it goes live.
-
-Evidence is from held-out events: a test case is one question of one user, in NDCG@5.
-"""
+"""The gate: from evidence on a new solution version to the decision whether it goes live."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -89,6 +86,7 @@ class Spread(msgspec.Struct, frozen=True):
 _NOTHING = Interval(0.0, 0.0, 0.0)
 
 
+# From held-out events: a test case is one question of one user, in NDCG@5.
 class Evidence(msgspec.Struct, frozen=True):
     """Everything the rules read. Moments are milliseconds since 1970."""
 
@@ -181,9 +179,10 @@ def _live_verdict(evidence: Evidence, settings: GateSettings, now: int) -> RuleV
 
 
 def slice_verdict(evidence: Evidence, settings: GateSettings) -> RuleVerdict:
-    """A mean that rises must not hide visitors or animals that lose."""
+    """Refuse a version that is worse than before for one of the slices."""
     rule, other = "slices", "popularity" if evidence.live is None else "the live version"
     least, margin = settings.min_slice_test_cases, settings.slice_margin
+    # A mean that rises must not hide visitors or animals that lose.
     parts = [part for part in evidence.slices if 0 < least <= part.test_cases]
     if not parts:
         return not_applicable(rule, "no slice has test cases enough")
@@ -230,7 +229,7 @@ def threshold_verdict(value: float, settings: GateSettings, measured: str = "") 
 
 
 def _spread_verdicts(evidence: Evidence, settings: GateSettings) -> tuple[RuleVerdict, RuleVerdict]:
-    """A recommender that shows a handful of items, or one item, to everybody has collapsed."""
+    # A recommender that shows a handful of items, or one item, to everybody has collapsed.
     spread = evidence.spread
     if spread is None:
         message = f"{evidence.recipe} does not choose items for a visitor"
@@ -254,7 +253,7 @@ def _spread_verdicts(evidence: Evidence, settings: GateSettings) -> tuple[RuleVe
 
 
 def _sound_verdicts(evidence: Evidence, settings: GateSettings) -> tuple[RuleVerdict, RuleVerdict]:
-    """Few test cases make every number chance; every score is a number, and tells items apart."""
+    # Few test cases make every number chance; every score is a number, and tells items apart.
     cases, need = evidence.test_cases, settings.min_test_cases
     message = f"{cases} test cases, at least {need} are needed"
     enough = RuleOutcome.INSUFFICIENT if cases < max(need, 1) else RuleOutcome.PASSED

@@ -1,9 +1,4 @@
-"""Intervals of means by the bootstrap over users, and of stays that have not ended yet.
-
-Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), chapters 13 and 16. Users are drawn
-whole, since one user's values belong together. With few users (under about 30) the intervals are
-too narrow; with one they are a point.
-"""
+"""Intervals of means by the bootstrap over users, and of stays that have not ended yet."""
 
 import math
 from collections.abc import Sequence
@@ -40,6 +35,9 @@ class Difference(Interval, frozen=True):
 
 def resampled_means(values: Floats, seed: int, resamples: int = RESAMPLES) -> Floats:
     """Means over users drawn with replacement; (users, metrics) to (resamples, metrics)."""
+    # Users are drawn whole, since one user's values belong together (Efron and Tibshirani, "An
+    # Introduction to the Bootstrap", 1993, chapters 13 and 16). With fewer than about 30 users the
+    # intervals are too narrow; with one they are a point.
     users = len(values)
     drawn = np.random.default_rng(seed).integers(users, size=(resamples, users))
     # How often each resample holds each user, counted for all resamples at once.
@@ -150,13 +148,11 @@ def restricted_mean(curve: SurvivalCurve, horizon: float) -> Interval | None:
 def expected_rates(levels: Sequence[Ints], waited: Floats, adopted: Mask) -> Floats:
     """Adoptions to expect per day of waiting for each arrival, shape (arrivals,).
 
-    `levels` are codes of what is known on arrival, from coarse to fine. A level's rate is its
-    adoptions over its days, drawn towards the rate of the level above where it has few. What became
-    of an arrival says nothing about itself: rates come from the other folds, of which arrival i is
-    in number i mod 5.
+    `levels` are codes of what is known on arrival, from coarse to fine.
     """
     rates = np.empty(len(waited))
     fold = np.arange(len(waited)) % FOLDS
+    # What became of an arrival says nothing about itself: rates come from the other folds.
     for number in range(FOLDS):
         known = fold != number
         days, ends = waited * known, (adopted & known).astype(float)
@@ -164,6 +160,7 @@ def expected_rates(levels: Sequence[Ints], waited: Floats, adopted: Mask) -> Flo
         rate = np.full(len(waited), (ends.sum() + 1) / (days.sum() + 1))
         for codes in levels:
             all_ends, all_days = (np.bincount(codes, one)[codes] for one in (ends, days))
+            # A level with few adoptions is drawn towards the rate of the level above.
             rate = (all_ends + _PRIOR_ADOPTIONS) / (all_days + _PRIOR_ADOPTIONS / rate)
         rates[~known] = rate[~known]
     return rates

@@ -1,8 +1,4 @@
-"""The gate's rules for a version of which only mean metrics are known.
-
-A remote engine measures its versions on users that it chose, and reports means. So nothing can be
-paired, and no interval drawn. A rule that needs more than means cannot be judged, and says so.
-"""
+"""The gate's rules for a version of which only mean metrics are known."""
 
 from collections.abc import Mapping
 
@@ -34,6 +30,8 @@ def decide_by_metrics(
 ) -> gate.Decision:
     """Apply the rules that means can be judged by; the others say that they cannot be."""
 
+    # A remote engine measures on users that it chose and reports means: nothing can be paired, and
+    # no interval drawn.
     def unknown(rule: str, what: str) -> gate.RuleVerdict:
         return gate.not_applicable(rule, f"cannot be judged: {new.engine} does not say {what}")
 

@@ -45,11 +45,9 @@ class Placements(msgspec.Struct, frozen=True):
         return Placements(renumbered, self.before[targets], self.tied[targets], len(questions))
 
     def gain(self, gains: Floats) -> Floats:
-        """Sum the expected gains of each question's targets, shape (questions,).
-
-        `gains[r]` is that of rank r + 1. A target in a tie is at each of the tie's ranks with equal
-        chance, so its expectation is their mean gain (McSherry & Najork, ECIR 2008, section 2).
-        """
+        """Sum the targets' expected gains, shape (questions,); `gains[r]` is that of rank r + 1."""
+        # A target in a tie is at each of the tie's ranks with equal chance, so its expectation is
+        # their mean gain (McSherry and Najork, ECIR 2008, section 2).
         up_to = np.concatenate(([0.0], np.cumsum(gains)))
         first = np.minimum(self.before, len(gains))
         last = np.minimum(self.before + self.tied, len(gains))
@@ -81,12 +79,10 @@ def precision(placements: Placements, k: int) -> Floats:
 
 
 def normalized_discounted_cumulative_gain(placements: Placements, k: int) -> Floats:
-    """Gain of the first k, each right item 1 / log2(rank + 1), over the best possible gain.
-
-    The best list has min(k, targets) right items at its top. Source: Amazon Personalize,
-    "Evaluating a solution version with metrics"; trec_eval's `ndcg_cut` with binary relevance is
-    the same.
-    """
+    """Gain of the first k, each right item 1 / log2(rank + 1), over the best possible gain."""
+    # The best list has min(k, targets) right items at its top, as in Amazon Personalize
+    # ("Evaluating a solution version with metrics") and in trec_eval's `ndcg_cut` for binary
+    # relevance.
     gains = 1 / np.log2(np.arange(2, k + 2))
     targets = np.bincount(placements.question, minlength=placements.n_questions)
     best = np.concatenate(([0.0], np.cumsum(gains)))[np.minimum(targets, k)]
@@ -113,6 +109,7 @@ def _none_among(placements: Placements, k: int) -> Iterator[tuple[int, Floats]]:
     """For each rank from 1 to k the chance that no item up to it is right, per question."""
     first = np.full(placements.n_questions, MISSED)
     np.minimum.at(first, placements.question, placements.before)
+    # Only the first right item counts, and the tie in which it may stand.
     leads = placements.before == first[placements.question]
     right = np.bincount(placements.question[leads], minlength=placements.n_questions)
     size = np.ones(placements.n_questions, np.int64)
@@ -132,6 +129,7 @@ def coverage(lists: Iterable[Ints], n_items: int) -> float:
     return len(shown) / n_items if n_items else 0.0
 
 
+# `coverage` is not among them: it is of all lists together, not of one question.
 METRICS: Mapping[str, Metric] = {
     **{
         f"normalized_discounted_cumulative_gain_at_{k}": partial(
@@ -143,7 +141,6 @@ METRICS: Mapping[str, Metric] = {
     **{f"precision_at_{k}": partial(precision, k=k) for k in (5, 10, 25)},
     "hit_rate_at_10": partial(hit_rate, k=10),
 }
-"""`coverage` is not among them: it is of all lists together, not of one question."""
 
 NDCG_AT_5, NDCG_AT_10, *_ = METRICS
 
@@ -173,6 +170,7 @@ def judge(ranker: Ranker, targets: Sequence[Ints]) -> Judgement:
         placed.append(place(scores, wanted))
         allowed = np.flatnonzero(scores > -np.inf)
         if len(allowed) > DEPTH:
+            # All that tie with the last place stay: the stable sort decides by position.
             threshold = np.partition(scores[allowed], -DEPTH)[-DEPTH]
             allowed = allowed[scores[allowed] >= threshold]
         top = allowed[np.argsort(-scores[allowed], kind="stable")][:DEPTH]
@@ -182,15 +180,12 @@ def judge(ranker: Ranker, targets: Sequence[Ints]) -> Judgement:
 
 
 def segment_metrics(scores: NDArray[np.floating], chose: NDArray[np.bool_]) -> dict[str, float]:
-    """Metrics of segments of users, one for each item; both arrays have shape (items, users).
-
-    A segment has the best hundredth of the users, rounded up, of at most 2,500. `…hit` is the mean
-    number of its users who chose the item, `…recall` their mean share of all who did, `…coverage`
-    the share of users who are in any. Source: Amazon Personalize, "Evaluating a solution version
-    with metrics".
-    """
+    """Metrics of segments of users, one for each item; both arrays have shape (items, users)."""
     if not len(scores):
         return {}
+    # A segment has the best hundredth of the users, at most 2,500 of them. A hit is a user who
+    # chose the item, recall the share of all who did, coverage the share of users in any segment
+    # (Amazon Personalize, "Evaluating a solution version with metrics").
     segments = judge(lambda item: scores[item], [np.flatnonzero(row) for row in chose])
     users = scores.shape[1]
     size = -(-users // 100)

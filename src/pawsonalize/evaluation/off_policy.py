@@ -12,8 +12,8 @@ from pawsonalize.evaluation.intervals import CONFIDENCE, Interval, intervals
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+# A smaller effective sample says more about a few lucky rows than about the policy.
 LEAST_SAMPLE = 100.0
-"""An effective sample below it says more about a few lucky rows than about the policy."""
 LEAST_ANSWERS = 30
 _HEAVY = 0.1  # of all weight in a single row: more of such rows would not help
 _BOOTSTRAPPED = 2_000  # with more answers means are normal, and resampling them takes memory
@@ -63,10 +63,9 @@ def self_normalised(choices: Choices) -> Floats:
     """SNIPS = Σ w r / Σ w with w = target / logged: always within the rewards' range.
 
     The result is a value v + w (r - v) / mean w for every row, v being SNIPS: their mean is the
-    estimate, and how they vary is how far it can be trusted. NaN without any weight. Source:
-    Swaminathan & Joachims, "The Self-Normalized Estimator for Counterfactual Learning", NeurIPS
-    2015.
+    estimate, and how they vary is how far it can be trusted. NaN without any weight.
     """
+    # Swaminathan and Joachims, "The Self-Normalized Estimator for Counterfactual Learning" (2015).
     weights, gains = choices.weights, choices.reward
     total = float(weights.sum())
     if total == 0:

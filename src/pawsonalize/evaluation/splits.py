@@ -42,17 +42,15 @@ class Split(msgspec.Struct, frozen=True):
 
 
 def personalize_split(user: NDArray[np.integer], seed: int) -> Split:
-    """One user in ten is a test user; the others' events are the training part.
-
-    Of a test user with n events the oldest floor(0.9 n) are input and the rest truth. Test users
-    are drawn among users with at least two events, a tenth of them, rounded up. Source: Amazon
-    Personalize, "Evaluating a solution version with metrics".
-    """
+    """One user in ten is a test user; the others' events are the training part."""
     start, end = _spans(user)
+    # One event alone leaves nothing to hold out.
     able = np.flatnonzero(end - start >= 2)
     many = -(-len(able) // TEST_SHARE)
     chosen = np.sort(np.random.default_rng(seed).choice(able, many, replace=False))
     start, end = start[chosen], end[chosen]
+    # Of n events the oldest floor(0.9 n) are input and the rest truth (Amazon Personalize,
+    # "Evaluating a solution version with metrics").
     cut = start + (end - start) * (TEST_SHARE - 1) // TEST_SHARE
     training = np.ones(len(user), np.bool_)
     for first, last in zip(start, end, strict=True):
@@ -61,16 +59,14 @@ def personalize_split(user: NDArray[np.integer], seed: int) -> Split:
 
 
 def global_time_split(user: NDArray[np.integer], time: Ints, moment: int, seed: int) -> Split:
-    """Everything before `moment` is the training part; every user active since is asked once.
-
-    The question is one of the user's events since then, drawn by lot, given all events before it:
-    as on a day of service, the model is old, and the visitor's history is not.
-    """
+    """Everything before `moment` is the training part; every user active since is asked once."""
     start, end = _spans(user)
     up_to = np.concatenate(([0], np.cumsum(time >= moment)))
     since = end - (up_to[end] - up_to[start])
     active = np.flatnonzero(since < end)
     start, since, end = start[active], since[active], end[active]
+    # One of the user's events since then, given all before it: as on a day of service, the model is
+    # old, and the visitor's history is not.
     cut = since + np.random.default_rng(seed).integers(end - since)
     return Split(time < moment, start, cut, cut + 1)
 
@@ -91,6 +87,7 @@ def births(item: NDArray[np.integer], time: Ints, created: Ints) -> Ints:
     """The moment at which each item was created or first seen; `created` may be int64's end."""
     known = created.copy()
     np.minimum.at(known, item, time)
+    # What nobody touched, and has no date, was always there.
     known[known == np.iinfo(np.int64).max] = np.iinfo(np.int64).min
     return known
 
@@ -121,6 +118,7 @@ def by_novelty(is_new: Mask) -> list[Slice]:
 
 def by_chance(n_items: int, seed: int) -> Baseline:
     """Every order as likely as any other."""
+    # A seed for each question, so that no answer depends on which were asked before.
     return lambda _history, question: np.random.default_rng((seed, question)).random(n_items)
 
 
@@ -135,6 +133,7 @@ def by_own_history(shares: Floats) -> Baseline:
     def score(history: Ints, _question: int) -> Floats:
         scores = shares.copy()
         # Written oldest first, so of a repeated item the newest place stays.
+        # From 2 to 3: above all shares, which are at most 1.
         scores[history[::-1]] = 2.0 + 1.0 / np.arange(len(history), 0, -1)
         return scores
 

@@ -53,9 +53,10 @@ def read_card(card: ModelCard, recipe: str, form: int, settings: type[SettingsT]
 
 
 def take(arrays: Arrays, name: str, dtype: type[Any], shape: tuple[int | None, ...]) -> Array:
-    """Return a checked array as a plain view, for a memory map is slow; None in `shape` is any."""
+    """Return a checked array as a plain view; None in `shape` is any length."""
     if name not in arrays:
         raise CorruptArtefact(f"the artefact lacks the array {name!r}")
+    # Not `asanyarray`: each look into a memory map costs several times one into an array.
     array = np.asarray(arrays[name])
     if array.dtype != np.dtype(dtype):
         raise CorruptArtefact(f"array {name!r} holds {array.dtype}, expected {np.dtype(dtype)}")
@@ -77,6 +78,7 @@ def take_weights(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> Si
 
 def pack_strings(name: str, texts: Sequence[str]) -> dict[str, Array]:
     """Texts as two arrays: `name.bytes` (UTF-8, joined) and `name.offsets` (len + 1)."""
+    # Ids may hold lone surrogates, which UTF-8 refuses otherwise.
     encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
     offsets = np.zeros(len(encoded) + 1, np.int64)
     np.cumsum([len(part) for part in encoded], out=offsets[1:])
@@ -106,5 +108,6 @@ def check_offsets(name: str, offsets: Ints, total: int) -> None:
 
 def check_codes(name: str, codes: Array, below: int) -> None:
     """CorruptArtefact unless every code is in 0…below-1."""
+    # An empty array has neither least nor greatest.
     if codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < below:
         raise CorruptArtefact(f"array {name!r} points outside 0…{below - 1}")

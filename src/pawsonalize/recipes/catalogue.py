@@ -33,10 +33,8 @@ def recipe_named(name: str) -> Recipe[Any]:
 
 
 def refreshed(model: Model, data: Countable) -> Model:
-    """A model with the counts of a fit on `data`, bit for bit; this one stays as it is.
-
-    All is counted again, so nothing drifts.
-    """
+    """A model with the counts of a fit on `data`, bit for bit; this one stays as it is."""
+    # All is counted again: sums that are only added to would drift from those of a training.
     if isinstance(model, LearnedModel):
         return model.refreshed(data)
     recipe = recipe_named(model.card.recipe)

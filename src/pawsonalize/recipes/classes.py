@@ -1,8 +1,4 @@
-"""Latent classes of visitors: each views species, families, sizes and ages in shares of its own.
-
-So two events say more than two events: who looked at two small grown dogs is likely of a class
-that looks at terriers as well. Breeds are left out: there are many, and families say enough.
-"""
+"""Latent classes of visitors: each views species, families, sizes and ages in shares of its own."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,6 +25,7 @@ else:
 
 Value = tuple[str, Trait]  # a look by its name: `("age", ("2", "1"))` are the babies among the dogs
 
+# Breeds are left out: there are many, and families say enough.
 CLASS_TRAITS = (SPECIES, "family", "size", "age")
 _PREFIX = "classes."
 _SPLIT = "\x1f"
@@ -40,6 +37,8 @@ _DOUBT = 10.0
 _MIXED = 0.3  # at first each user is nearly of one class, by chance
 
 
+# Two events say more than each alone: who looked at two small grown dogs is likely of a class that
+# looks at terriers as well.
 @dataclass(frozen=True, slots=True, eq=False)
 class LatentClasses:
     """The classes, as logs of shares."""
@@ -68,6 +67,8 @@ class LatentClasses:
         facet = {name: code for code, name in enumerate(facets)}
         shares = np.exp(traits)
         weight = np.ones_like(shares)
+        # Shares are those within a species: a class that hardly views cats says little about which
+        # cats.
         for (name, (species, _)), code in value.items():
             if name != SPECIES:
                 weight[:, code] = shares[:, value[SPECIES, ("", species)]]
@@ -82,6 +83,7 @@ class LatentClasses:
         given = [self.facets[one] for one in context.facets if one in self.facets]
         logs = self.size + self.traits[:, seen].sum(axis=1)
         logs += self.answers[:, given].sum(axis=1)
+        # Less the greatest, or all classes of a long history would be 0.
         return _expected(np.exp(logs - logs.max()), self._weight, self._weighted)
 
     def arrays(self) -> dict[str, Array]:
@@ -189,6 +191,7 @@ class _Counted(msgspec.Struct, frozen=True):
 
     def shares_of(self, belongs: Floats) -> Floats:
         """The log of each class's shares, (classes, values)."""
+        # As if each class had `_DOUBT` more choices, spread as those of everybody.
         found = (self.counts.T @ belongs).T + _DOUBT * self.usual
         wholes = np.zeros((len(found), int(self.whole.max(initial=-1)) + 1))
         np.add.at(wholes.T, self.whole, found.T)
@@ -243,6 +246,7 @@ def _quiz_answers(data: TrainingData, place: Ints) -> tuple[tuple[Facet, ...], I
         if not name.startswith(USER_FACET) or is_preference(name):
             continue
         of_value = np.array([code.setdefault((name, value), len(code)) for value in values])
+        # Rows of a user are oldest first: reversed, `unique` finds the newest answer.
         newest_first = np.flatnonzero(column >= 0)[::-1]
         user, newest = np.unique(data.user[newest_first], return_index=True)
         who = place[user]

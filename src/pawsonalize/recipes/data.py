@@ -85,6 +85,7 @@ def facet_columns(
                 for value in listed:
                     count[value] = count.get(value, 0) + many
             kept = sorted(count, key=lambda value: -count[value])[:most_values]
+            # By name, so that codes do not depend on the order of events.
             code = {value: place for place, value in enumerate(sorted(kept))}
             for place in range(max(map(len, values))):
                 column = [code.get(one[place], -1) if place < len(one) else -1 for one in values]
@@ -147,6 +148,7 @@ class StayColumns(msgspec.Struct, frozen=True):
     def as_of(self, moment: int, code: NDArray[np.integer]) -> "StayColumns":
         """Return the data as known at the moment, item i renumbered `code[i]` (-1: left out)."""
         known = (self.since <= moment) & (code[self.item] >= 0)
+        # A stay that ended later was still going on at that moment.
         until = np.where(self.until > moment, FOREVER, self.until)
         return StayColumns(code[self.item[known]].astype(np.int32), self.since[known], until[known])
 
@@ -158,6 +160,7 @@ class StayColumns(msgspec.Struct, frozen=True):
     def mean(self, moments: Ints, weights: NDArray[np.floating], n_items: int) -> Singles:
         """Mean available animals of each item over weighted moments, shape (items,)."""
         order = np.argsort(moments, kind="stable")
+        # Sums of weights up to each moment: a stay covers the difference of two of them.
         up_to = np.concatenate(([0.0], np.cumsum(weights[order], dtype=np.float64)))
         first, last = (np.searchsorted(moments[order], edge) for edge in (self.since, self.until))
         share = (up_to[last] - up_to[first]) / max(float(up_to[-1]), 1e-30)

@@ -74,6 +74,7 @@ class ItemIndex(msgspec.Struct, frozen=True):
         if group is None or len(self.cells) not in {len(_ANIMAL_LEVELS), len(_WITH_FAMILIES)}:
             return None
         cell, none = self._cell, self.n_cells
+        # Names as `build` joins them, but without its loops: a request may look up 500 ids.
         species = cell.get(f"species\x1f{group.species}", none)
         if species == none:  # then no narrower cell exists either
             return None
@@ -131,6 +132,7 @@ def _levels(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
         return _WITH_FAMILIES if "family" in names else _ANIMAL_LEVELS
     if not names:
         return _ANIMAL_LEVELS
+    # A catalogue of anything else has one level for each attribute.
     return tuple((name,) for name in dict.fromkeys(names))
 
 

@@ -310,12 +310,14 @@ class Mixture(msgspec.Struct, frozen=True):
         np.add.at(covisits, met, met_worth * third)
         lift = reached * fourth / self.related.cell_base
         self.related.spread_to(related[:n_items], lift, self.index)
+        # Rounding may leave less than 0.
         rest = np.float32(max(0.0, rest))
         np.multiply(self.popularity.share, rest, out=popularity[:n_items])
         if outside:
             cells = self.index.cells_of_ids(outside)
             own_of = dict(zip(seen.ids, (latest * first).tolist(), strict=True))
             own[n_items:] = [own_of.get(item, 0.0) for item in outside]
+            # The base of an item that nobody touched is the smoothing alone.
             related[n_items:] = lift[cells].sum(axis=0) * np.float32(s.related_items_smoothing)
             popularity[n_items:] = self.popularity.of_cells(cells) * rest
 

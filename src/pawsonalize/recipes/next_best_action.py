@@ -25,6 +25,8 @@ from pawsonalize.recipes.settings import Positive, Range, RecipeSettings
 _FORMAT = 1
 _MAX_EVENTS = 20_000_000  # they are read in order, event by event
 _MAX_ACTIONS = 2_000  # what an action says of another is kept for each pair
+# NOT_TAKEN was put to the user in vain, and VIEWED as well, unless the user takes it later. Every
+# other event is a taking.
 _FAILURES: Final = frozenset({"NOT_TAKEN", "VIEWED"})
 _MAX_STATE = 50  # as many as a context has events
 
@@ -41,13 +43,7 @@ class NextBestActionSettings(RecipeSettings, frozen=True):
 
 
 class NextBestAction:
-    """The rate at which users take an action, moved by what this user did with others.
-
-    An event of type NOT_TAKEN is an action that was put to the user in vain, and VIEWED one too,
-    unless the user takes it later; every other event is a taking. Rates are smoothed towards the
-    average and decay with time. What the user last did with each action says how much more or less
-    likely the next one is: the mean of those lifts, in log odds. Nothing is random.
-    """
+    """The rate at which users take an action, moved by what this user did with others."""
 
     name = NEXT_BEST_ACTION
     needs_item = False
@@ -133,6 +129,7 @@ class _Trials(msgspec.Struct, frozen=True):
 
     def rates(self, smoothing: float) -> Floats:
         """Rate at which each action is taken, strictly between 0 and 1."""
+        # Plus 1 and 2, so that no rate is 0 or 1, whose log odds are infinite.
         average = (self.successes.sum() + 1) / (self.shown.sum() + 2)
         rates: Floats = (self.successes + smoothing * average) / (self.shown + smoothing)
         return rates
@@ -156,6 +153,7 @@ class NextBestActionModel(msgspec.Struct, frozen=True):
         odds = _log_odds(self.rates)
         state = self._state(context)
         if state:
+            # What the user last did with each action says how much likelier the next one is.
             lifts = [self.lifts[outcome, action] for action, outcome in state.items()]
             odds = odds + np.mean(np.array(lifts, np.float64), axis=0)
         return np.asarray(1 / (1 + np.exp(-odds)), np.float64)
@@ -185,6 +183,7 @@ class NextBestActionModel(msgspec.Struct, frozen=True):
         for event in context.events:
             place = places.get(event.item)
             if place is not None:
+                # Newest first, and the newest is what counts.
                 state.setdefault(place, int(event.event_type not in _FAILURES))
         return state
 

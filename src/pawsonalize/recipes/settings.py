@@ -43,6 +43,7 @@ def _fault(value: Any, kind: Any, bounds: Collection[Any]) -> str | None:
         return None if isinstance(value, str) else f"text, not {value!r:.40}"
     if kind is bool:
         return None if isinstance(value, bool) else f"true or false, not {value!r:.40}"
+    # To Python true and false are numbers.
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"a number, not {value!r:.40}"
     faults = {

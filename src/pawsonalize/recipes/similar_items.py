@@ -171,7 +171,9 @@ class SimilarItemsModel(IndexedModel, frozen=True, dict=True):
                 fresh = np.exp2(-age / (s.freshness_half_life_days * DAY))
                 fresh = np.append(fresh, np.ones(len(outside))).astype(np.float32)
                 freshness += np.float32(_BOOST * s.freshness_influence) * fresh * similarity
+            # The item in question is never an answer.
             parts[:, row[row < n_items]] = 0
             parts[:, [n_items + k for k, item in enumerate(outside) if item == question]] = 0
+        # All is 0 if the catalogue holds nothing else.
         parts /= float(parts[:, :n_items].sum(axis=1).sum()) or 1.0
         return parts

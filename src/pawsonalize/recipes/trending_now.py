@@ -49,11 +49,13 @@ class RecentVisitors(msgspec.Struct, frozen=True):
 
     def windows(self, now: int) -> tuple[Int32s, Int32s]:
         """Unique visitors (items,) of the window ending at `now` and of the one before."""
+        # Older visits were dropped, so an earlier moment cannot be answered.
         end = max(now, self.newest)
         return self._ending(end), self._ending(end - STEPS)
 
     def _ending(self, end: int) -> Int32s:
         row = end - self.newest + STEPS
+        # So long after the newest visit all windows are empty.
         if row >= len(self.sliding):
             return np.zeros(self.sliding.shape[1], np.int32)
         return np.asarray(self.sliding[row])
@@ -73,10 +75,12 @@ class RecentVisitors(msgspec.Struct, frozen=True):
 
 def _sliding(step: Ints, item: Int32s, user: Int32s, newest: int, n_items: int) -> Int32s:
     start = step.copy()
+    # Whoever comes back within a window counts once in it, only longer.
     returns = np.flatnonzero(_same(_pairs(item, user)))
     start[returns] = np.maximum(step[returns], step[returns - 1] + STEPS)
     first_row = newest - STEPS
     changes = np.zeros((2 * STEPS + 1, n_items), np.int32)
+    # Changes alone are noted: one running sum then gives every window.
     np.add.at(changes, (np.maximum(start - first_row, 0), item), 1)
     np.subtract.at(changes, (step + STEPS - first_row, item), 1)
     return np.asarray(changes[:-1].cumsum(axis=0, dtype=np.int32))
@@ -132,6 +136,8 @@ def trend_score(
     now, then = current[rising].astype(np.float64), before[rising].astype(np.float64)
     rest_now = float(current.sum(dtype=np.int64)) - now + _STANDSTILL
     rest_then = float(before.sum(dtype=np.int64)) - then + _STANDSTILL
+    # If everything grows, an item that grows as much does not trend. If the rest shrinks, one that
+    # does not shrink does not trend either.
     expected = then * np.maximum(rest_now / rest_then, 1.0)
     ratio = np.log((now + smoothing) / (expected + smoothing))
     error = np.sqrt(1 / (now + smoothing) + 1 / (then + smoothing))

@@ -1,8 +1,4 @@
-"""`user-personalization` and `personalized-ranking`: what this visitor will choose next.
-
-A mixture of tables answers from zero data on; a ranker that is learned where the log teaches more
-orders its likeliest candidates. Classes of visitors say what kinds of animals somebody likes.
-"""
+"""`user-personalization` and `personalized-ranking`: what this visitor will choose next."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -49,7 +45,8 @@ class UserPersonalizationSettings(MixtureSettings, frozen=True):
     """Classes of visitors told apart by the animals they look at; 0: none."""
 
     def draft(self) -> "UserPersonalizationSettings":
-        """The mixture alone: a hundred times quicker to fit, and what is tuned is all in it."""
+        """The mixture alone."""
+        # It is a hundred times quicker to fit, and all that is tuned is in it.
         return replace(self, learn=False, classes=0)
 
     def design(self, seed: int) -> Design:
@@ -115,6 +112,8 @@ class _Answer(NamedTuple):
     scale: float = 1.0
 
 
+# The mixture answers from zero data on. Where the log teaches more, a learned ranker orders its
+# likeliest candidates. Classes say what kinds of animals somebody likes.
 class UserPersonalizationModel(IndexedModel, frozen=True, dict=True):
     """The mixture, and what was learned beyond it, if anything."""
 
@@ -191,6 +190,7 @@ class UserPersonalizationModel(IndexedModel, frozen=True, dict=True):
         rows = self.mixture.facet_rows(context)
         if not len(rows):
             return {}
+        # The answer without facets: what is more with them came from them.
         plain = self._answer(replace(context, facets=()), outside).parts[-2:, columns]
         added = np.maximum(tables[-2:] - plain, 0.0)
         tables[-2:] -= added
@@ -208,6 +208,7 @@ class UserPersonalizationModel(IndexedModel, frozen=True, dict=True):
         scores = parts.sum(axis=0) if scores is None else scores
         if self.learned is None or found is None or (best := found.utilities.max()) == -np.inf:
             return _Answer(scores, parts, None)
+        # Of held-out choices a share of `recall` were candidates, so the others keep the rest.
         left = float(scores[: len(self.index.ids)].sum() - scores[found.items].sum())
         scale = min(1.0, (1.0 - self.learned.ranker.recall) / left) if left > 0 else 1.0
         chance = np.exp(found.utilities - best)
@@ -221,6 +222,7 @@ class UserPersonalizationModel(IndexedModel, frozen=True, dict=True):
         total = parts[:, : len(self.index.ids)].sum(axis=0)
         total[seen] = 0.0
         left = float(total.sum())
+        # Whoever has seen everything is answered as if nothing was masked.
         if left > 0:
             parts[:, seen] = 0.0
             parts /= np.float32(left)
@@ -229,6 +231,7 @@ class UserPersonalizationModel(IndexedModel, frozen=True, dict=True):
         assert answer.found is not None
         found, scores = answer.found, answer.scores.astype(np.float64)
         best = int(found.utilities.argmax())
+        # The difference of utility and log score is the same for all candidates; others get it too.
         level = found.utilities[best] - np.log(max(scores[found.items[best]], 1e-300))
         wanted = np.maximum(scores[columns], 1e-300)
         parts = {

@@ -41,10 +41,11 @@ had paid to the animal in the visit. The others are the factors of
 animal fits the words of a search, 0 on every other page.
 """
 
+# At least 0, whatever was chosen: waiting may lift an animal, never sink it.
 BOUNDED = frozenset({"group", "visitor", "waiting", "compatibility", "relevance"})
-"""Weights that are at least 0, whatever was chosen: waiting may lift, never sink."""
 
 _FADES = 0.6
+# No answer is longer.
 PLACES = 500
 _SWEEPS = 12
 _SETTLED = 3  # sweeps before variances and attention are learned
@@ -126,6 +127,7 @@ class _State(msgspec.Struct):
 
 def looked_at(attention: Floats, chance: Floats, chosen: Bools) -> Floats:
     """Probability that each place was looked at, from its attention and its usual choices."""
+    # Bayes: who chose was looking; who did not has missed the place, or looked and turned it down.
     missed = attention * np.maximum(1 - chance, 1e-9)  # looked at, and not chosen
     return np.where(chosen, 1.0, missed / (1 - attention + missed))
 
@@ -134,6 +136,7 @@ def gradient(odds: Floats, attention: Floats, chosen: Bools) -> tuple[Floats, Fl
     """Gradient and curvature of rows; a place passed over counts by the chance it was seen."""
     chance = special.expit(odds)
     looked = looked_at(attention, chance, chosen)
+    # Expectation over whether the place was looked at, as in an EM step.
     return looked * (chosen - chance), looked * chance * (1 - chance)
 
 
@@ -179,6 +182,8 @@ def fit_effects(
 
 
 def _centre(found: Effects, codes: Mapping[str, Ints]) -> None:
+    # Effects and intercept can trade places without a change of the odds. Centred, a value that was
+    # never shown counts as the mean.
     for name, column in codes.items():
         values = found.levels[name]
         mean = float(values[column].mean()) if len(column) else 0.0
@@ -210,17 +215,20 @@ def _fit_levels(found: Effects, state: _State, name: str, codes: Ints, *, learn:
     state.odds += step[codes]
     if learn:
         known = np.bincount(codes, minlength=len(values)) > 0
+        # The second moment of each effect is the square of its mode and its variance (an EM step).
         spread = (values**2 + 1 / firmness)[known]
         total = spread.sum() + _AS_MANY * VARIANCES[name]
         found.variances[name] = float(total / (len(spread) + _AS_MANY))
 
 
 def _fit_attention(found: Effects, state: _State, place: Ints, usual: Floats) -> None:
-    """Fit attention of each place: chosen over expected; the intercept takes the first place."""
+    """Fit attention of each place: chosen over expected."""
     chance = special.expit(state.odds)
     count, mean = len(usual), float(chance.mean())
     chosen = np.bincount(place, state.chosen, count) + _SHOWN * mean * usual
     share = chosen / (np.bincount(place, chance, count) + _SHOWN * mean)
+    # Choices show only the product of attention and chance: the first place counts as 1, and the
+    # intercept takes the rest.
     found.attention = np.minimum(share / share[0], 1.0)
     state.attention = found.attention[place]
     step = float(np.clip(np.log(share[0]), -_STEP, _STEP))

@@ -94,6 +94,7 @@ class ChoiceModel(msgspec.Struct, frozen=True):
         """To open and to ask."""
         own = self.weights.get(factor, _UNFITTED[factor])  # a model of before knows no searches
         total = own + self.inquiry_weights.get(factor, 0.0)
+        # Both parts together may not sink it either: see `BOUNDED`.
         return max(total, 0.0) if factor == "waiting" else total
 
     def appeal(self, animal_id: str, values: Sequence[str]) -> float:
@@ -139,16 +140,21 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     if int(shown.opened.sum()) < MIN_OPENED:
         return UNFITTED
     found = _opening(shown)
+    # Bots that open everything would teach that all places are looked at. They are found by a first
+    # fit, and the final one goes without them.
     eager = _are_eager(shown, found)
     shown = shown.take(~eager)
     opened = int(shown.opened.sum())
     if opened < MIN_OPENED:
         return UNFITTED
+    # Defaults are better than a model that predicts the newest choices no better than they do.
     better_by, searches_help = _held_out(shown)
     if better_by <= 0:
         return UNFITTED
     if eager.any():
         found = _opening(shown)
+    # Few pages are of searches, so the rest would hide that their weight harms: it has to help by
+    # itself.
     if not searches_help:
         found.weights[_SEARCHED] = _UNFITTED[_SEARCHED]
     inquiring = _fit_inquiries(shown)
@@ -196,6 +202,7 @@ def _fit_inquiries(shown: ShownPlaces) -> Effects | None:
     if int(shown.inquired.sum()) < _MIN_INQUIRIES:
         return None
     opened = shown.take(shown.opened)
+    # An animal that was opened was looked at.
     return fit_effects(
         opened,
         opened.inquired,
@@ -209,6 +216,7 @@ def _fit_inquiries(shown: ShownPlaces) -> Effects | None:
 
 def _held_out(shown: ShownPlaces) -> tuple[float, bool]:
     """Gain in the likelihood of held-out choices; True if the weight of searches is part of it."""
+    # Rows are in order of time. The newest are held out, since a model serves what comes after it.
     cut = int(len(shown) * (1 - _HELD_OUT))
     before, after = shown.take(np.arange(cut)), shown.take(np.arange(cut, len(shown)))
     if not before.opened.any():
@@ -226,6 +234,7 @@ def _held_out(shown: ShownPlaces) -> tuple[float, bool]:
 
 
 def _calibrated(odds: Floats, attention: Floats, chosen: Bools) -> Floats:
+    # The defaults get the best intercept for the held-out rows, so that only the ordering decides.
     intercept = -2.5
     for _ in range(20):
         pull, firm = gradient(odds + intercept, attention, chosen)
@@ -244,6 +253,7 @@ def _log_odds(shown: ShownPlaces, found: Effects, *, own: bool = True) -> Floats
         total += weight * shown.factors[name]
     for name in (*TRAITS, ANIMAL) if own else TRAITS:
         codes = shown.animal if name == ANIMAL else shown.traits[name][shown.animal]
+        # A value that only newer rows have reads the 0 at the end.
         values = np.append(found.levels[name], 0.0)
         total += values[np.minimum(codes, len(values) - 1)]
     return total
@@ -259,6 +269,7 @@ def _animal_counts(shown: ShownPlaces, found: Effects) -> Floats:
 def _visitor_variances(shown: ShownPlaces, found: Effects) -> dict[str, float]:
     """Variances of visitors' affinities, from the newest rows."""
     newest = shown.take(np.arange(max(0, len(shown) - _ROWS), len(shown)))
+    # Without the visitors' own effects, whose spread is to be found.
     odds = _log_odds(newest, found) - found.weights["visitor"] * newest.factors["visitor"]
     attention = found.attention[newest.place]
     for _ in range(5):  # without their likings visitors open less, or more

@@ -44,9 +44,10 @@ VISITOR_VARIANCES: Mapping[str, float] = {
 """Variances among visitors of the log-odds of each effect, before any training."""
 _PRIOR = 0.01  # weight of the variances before any training, beside the measured ones
 _LEAST, _MOST = 0.005, 3.0
+# More than any code of a second column, so that two pairs never get one number.
 _MIX = 1_000_003
+# Days of waiting that count at most; with fewer, all who wait long would count alike.
 HORIZON = 3_650.0
-"""Days of waiting that count at most; with fewer, all who wait long would count alike."""
 _MOST_APPEAL = 4.0  # log-odds; a few choices must not make an animal irresistible
 
 
@@ -64,6 +65,7 @@ def _own_log_odds(
 ) -> Floats:
     """Fit log-odds beyond the expected ones, by Newton steps; `variance` is that of the prior."""
     own = np.zeros(len(opened))
+    # All places of an animal as one of mean chance; the log-odds of 0 and 1 would be infinite.
     usual = special.logit(np.clip(expected / np.maximum(looked, 1e-9), 1e-4, 0.95))
     for _ in range(steps):
         prior, chance = variance(own), special.expit(usual + own)
@@ -73,11 +75,10 @@ def _own_log_odds(
 
 
 def are_eager(opened: Floats, looked: Floats, expected: Floats) -> Bools:
-    """True for visits (as of bots) with over ten times the usual odds to open an animal; (visits,).
+    """True for visits (as of bots) with over ten times the usual odds to open an animal."""
 
-    Eagerness has a Student t prior: few visits are very far off (Lange, Little and Taylor 1989).
-    """
-
+    # A Student t prior by its variance at each step: few visits are very far off (Lange, Little and
+    # Taylor 1989).
     def variance(eager: Floats) -> Floats:
         return (_FREEDOM * _VISIT_VARIANCE + eager**2) / (_FREEDOM + 1)
 
@@ -153,6 +154,7 @@ class VisitorPosterior(msgspec.Struct, frozen=True):
     def variance(self) -> Floats:
         """Of each animal's log-odds; shape (animals,)."""
         both = self.covariance[self.columns[:, None], self.columns[None]].sum(axis=(0, 1))
+        # The last row but one is that of distance, the last one that of nothing.
         own = self.covariance[-2]
         both += 2 * self.distance * own[self.columns].sum(axis=0) + self.distance**2 * own[-2]
         return np.asarray(both + self.variances @ self._is_new)
@@ -162,6 +164,7 @@ class VisitorPosterior(msgspec.Struct, frozen=True):
         own = self.covariance[self.columns[:, animal]].sum(axis=0)
         own = own + self.distance[animal] * self.covariance[-2]
         both = own[self.columns].sum(axis=0) + self.distance * own[-2]
+        # A value that was never shown varies as visitors do; animals that share it vary together.
         same = self._is_new & (self.traits == self.traits[:, [animal]])
         return np.asarray(both + self.variances @ same)
 
@@ -209,16 +212,22 @@ def _solve(
     odds = offset
     pull, firm = np.empty((2, len(offset)), np.float32)
     for step in range(_VISITOR_STEPS):
+        # Places of pages come first, then the animals of boards.
         pull[:places], firm[:places] = gradient(odds[:places], watched.attention, watched.opened)
         if boards:
             pull[places:], firm[places:], shares = stages.gradient(odds[places:])
         firmness = ((matrix.T * firm) @ matrix).astype(np.float64)
         if boards:
+            # Animals of one board compete, so their Hessian has more than a diagonal: see
+            # `PickStages`.
             left = shares.astype(np.float32) @ matrix[places:]
             firmness -= left.T @ left
         firmness.flat[:: len(priors) + 1] += 1 / priors
         slope = matrix.T @ pull - effects / priors
+        # The precision is symmetric and positive definite: Cholesky takes half the work of a
+        # general solution.
         effects += np.clip(lapack.dposv(firmness, slope)[1], -_LONGEST_STEP, _LONGEST_STEP)
+        # After the last step nobody reads the odds.
         if step + 1 < _VISITOR_STEPS:
             odds = offset + matrix @ effects.astype(np.float32)
     return codes, effects, firmness

@@ -54,6 +54,7 @@ class AnsweredBoard(msgspec.Struct, frozen=True):
     """The places that were picked, best first; empty for "none of these"."""
 
 
+# The same few sizes and picks come back for all visitors.
 @lru_cache(maxsize=4096)
 def _stages(size: int, picks: tuple[int, ...]) -> tuple[Floats, Floats]:
     """Animals that are left at each stage of a board, "none" last, and those that are chosen."""

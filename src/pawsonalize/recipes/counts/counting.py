@@ -32,8 +32,8 @@ from pawsonalize.recipes.data import (
 
 _BEFORE_ALL = -(2**60)
 _PRIME = 2**31 - 1
+# Factors of the item, type, value, time, place and item before.
 _FACTORS = (1_103_515_245, 69_621, 742_938_285, 950_706_376, 1_226_874_159, 62_089_911)
-"""Factors of the item, type, value, time, place and item before."""
 _FACET_FACTOR = 1_343_714_438
 _SHIFT = 452_807_053
 
@@ -73,6 +73,7 @@ class EventCounts:
     def __init__(self, data: TrainingData, clock: LogClock | None = None) -> None:
         self.data = data
         self._clock = clock or LogClock.of(data.time, data.as_of)
+        # One training asks for the same weights many times in a row, so the newest are kept.
         self._newest: tuple[WeighedLog, VisitLog] | None = None
 
     @cached_property
@@ -170,6 +171,7 @@ class EventCounts:
     def recent(self, step: int, count: int) -> tuple[Ints, Int32s, Int32s]:
         """Distinct (step, item, user) of the newest `count` steps; users are numbered anew."""
         data = self.data
+        # Events of clocks that run ahead count as of now.
         steps = np.minimum(data.time, data.as_of) // step
         inside = steps > steps.max(initial=_BEFORE_ALL) - count
         user = np.unique(data.user[inside], return_inverse=True)[1]

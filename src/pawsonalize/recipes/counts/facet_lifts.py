@@ -1,8 +1,4 @@
-"""Lifts of cells and items by a visitor's facets: counts over what is expected without the facet.
-
-`doubt` choices are added to both (a gamma prior: DuMouchel, The American Statistician 53, 1999).
-Wide cells come first; narrow ones are compared with what those explain already.
-"""
+"""Lifts of cells and items by a visitor's facets: counts over those without the facet."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -194,7 +190,10 @@ def _lifts(counts: Floats, index: ItemIndex, doubt: float) -> tuple[Floats, Floa
     items = np.zeros(counts.shape)
     for value, chosen in enumerate(counts):
         expected = of_value[value] * usual
+        # Wide cells come first: narrow ones are compared with what those explain already.
         for level in index.cells[::-1, :-1]:
+            # `doubt` is added to both (a gamma prior: DuMouchel, The American Statistician 53,
+            # 1999).
             found = np.bincount(level, chosen, size) + doubt
             lift = np.log(found / (np.bincount(level, expected, size) + doubt))
             lift[-1] = 0.0  # what has no cell
@@ -224,6 +223,7 @@ def wish(index: ItemIndex, answer: Facet, unlike: float) -> Singles:
     result = np.zeros(index.n_cells + 1, np.float32)
     for cell, cell_name in enumerate(index.cell_names):
         described = _described(cell_name)
+        # Logs of cells add up, so the species counts in its own cell alone.
         alone = attribute != "species" or len(described) == 1
         if alone and described.get(attribute, value) != value:
             result[cell] = np.log(unlike)

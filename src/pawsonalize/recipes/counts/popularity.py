@@ -23,8 +23,8 @@ from pawsonalize.recipes.data import (
 from pawsonalize.recipes.items import ItemIndex
 
 _DOUBT = 5.0  # lasting choices every item is thought to have had: one return proves little
+# A small usual number of animals would make much of a visitor's few choices.
 UNKNOWN_VISITOR_SMOOTHING = 30.0
-"""For visitors without history: a small usual number would make much of few choices."""
 
 
 class Popularity(msgspec.Struct, frozen=True):
@@ -36,11 +36,7 @@ class Popularity(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, users: Floats, index: ItemIndex, smoothing: float) -> "Popularity":
-        """Shares of `users` (decayed users per item) plus less than `smoothing` users each.
-
-        The addition grows with the mean m of the narrowest cell, (m + 1) / (m + 2): untouched items
-        of popular breeds get more, while whole users still decide the order of touched ones.
-        """
+        """Shares of `users` (decayed users per item) plus less than `smoothing` users each."""
         size = index.n_cells + 1
         total, count = np.zeros(size), np.zeros(size)
         for cells in index.cells[:, :-1]:
@@ -48,8 +44,11 @@ class Popularity(msgspec.Struct, frozen=True):
             count += np.bincount(cells, minlength=size)
         total[-1], count[-1] = users.sum(), len(users)
         mean = total / np.maximum(count, 1)
+        # It grows with the mean m of the narrowest cell: untouched items of popular breeds get
+        # more, while whole users still decide the order of touched ones.
         extra = smoothing * (mean + 1) / (mean + 2)
         raw = users + extra[_narrowest(index.cells[:, :-1], index.n_cells)]
+        # A catalogue without users, and without smoothing, must not divide by zero.
         whole = raw.sum() or 1.0
         extra[-1] = 0.0
         return cls((raw / whole).astype(np.float32), (extra / whole).astype(np.float32))
@@ -121,11 +120,12 @@ class ReturnRate(msgspec.Struct, frozen=True, dict=True):
         return bool(self.returned.any())
 
     def apply(self, parts: Singles) -> None:
-        """Weigh proposals in place, but the first table: only the visitor's own returns count."""
+        """Weigh proposals in place by lasting choices, but for the first table."""
         if not self.is_known:
             return
         n_items = len(self.lasting)
         outside = np.ones(parts.shape[1] - n_items, np.float32)
+        # That table is the visitor's own history: what others brought back says nothing of it.
         reweigh(parts[1:], np.concatenate((self.lasting, outside)), n_items)
 
     def arrays(self) -> dict[str, Array]:
@@ -147,6 +147,7 @@ def reweigh(parts: Singles, factors: Singles, n_items: int) -> None:
     """Multiply proposals in place; each table keeps its sum over its first `n_items` columns."""
     before = parts[:, :n_items].sum(axis=1)
     parts *= factors
+    # A table without proposals stays at 0 and does not become NaN.
     after = np.maximum(parts[:, :n_items].sum(axis=1), np.float32(1e-30))
     parts *= (before / after)[:, np.newaxis]
 

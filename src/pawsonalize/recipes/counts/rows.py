@@ -27,8 +27,9 @@ Entries = tuple[Array, Array, Array]
 _LONG = 6  # a sample has so many times the values that are wanted, or `_SAMPLE` if that is more
 _SAMPLE = 1_200
 _SHORT = 500  # so many values are sorted whole: that is faster than to find the least first
+# Products of two weights' roots are whole numbers of parts of one, as many as this, so that their
+# sums are exact in any order.
 PAIR_GRAIN = 2.0**28
-"""Products of two weights' roots are whole numbers of parts of one: as many parts as this."""
 _CHUNK = 1_000  # source items at a time, so that unpruned co-visits never fill the memory
 
 
@@ -59,6 +60,7 @@ class SparseRows(msgspec.Struct, frozen=True):
         """Add `factors[…, k]` times row `rows[k]` to `out[…]`, for every k; rows may repeat."""
         columns, values, lengths = self.gather(rows)
         for sums, scales in zip(np.atleast_2d(out), np.atleast_2d(factors), strict=True):
+            # Not `sums[columns] +=`, which adds only once where a column repeats.
             np.add.at(sums, columns, values * scales.repeat(lengths))
 
     def gather(self, rows: Array) -> Entries:
@@ -134,9 +136,11 @@ def largest(values: Array, keep: int) -> NDArray[np.intp]:
     """Places of the `keep` largest, largest first, ties by place."""
     if len(values) <= max(keep, _SHORT):
         return np.asarray((-values).argsort(kind="stable")[:keep])
+    # Few of many are wanted: a bound from a sample drops most before anything is sorted.
     places = _likely(values, keep)
     if len(places) < len(values):
         return places[largest(values[places], keep)]
+    # All that equal the last one wanted stay, since ties go by place.
     places = (values >= np.partition(values, -keep)[-keep]).nonzero()[0]
     return np.asarray(places[(-values[places]).argsort(kind="stable")[:keep]])
 
@@ -222,6 +226,7 @@ def meetings(log: WeighedLog, history: int) -> Covisits:
     places = (data.user[visit], data.item[visit])
     chosen = sparse.csr_array(sparse.coo_array((on_grain(log.weight[visit]), places), shape=shape))
     weights = np.asarray(chosen.sum(axis=0), np.float64)
+    # The product of two roots is one weight; on the grain, so that the sums of users are exact.
     chosen.data = np.floor(np.sqrt(chosen.data) * PAIR_GRAIN**0.5 + 0.5).astype(np.int64)
     by_item = sparse.csr_array(chosen.T)
 
@@ -297,6 +302,8 @@ class RelatedItems(msgspec.Struct, frozen=True, dict=True):
 
     def spread_to(self, out: Singles, lift: Singles, index: ItemIndex) -> None:
         """Write base times the `lift` (cells + 1,) of its cells for each catalogue item."""
+        # A level that follows from a narrower one is added once a cell here, not once an item
+        # below.
         lift = lift + lift[self.parent]
         first, *others = self.apart
         lift.take(index.cells[first, :-1], out=out, mode="clip")  # checked when loaded; the fastest
@@ -322,6 +329,8 @@ def _implied_levels(cells: Ints, none: int) -> tuple[Ints, tuple[int, ...]]:
     parent, hosts, implied = np.full(none + 1, none, np.int64), set[int](), set[int]()
     for wide in range(len(cells) - 1, 0, -1):
         for narrow in range(wide - 1, -1, -1):
+            # Of a cell that lies in two wider ones, `above` keeps the last, and the comparison
+            # fails.
             above = np.full(none + 1, none, np.int64)
             above[cells[narrow]] = cells[wide]
             follows = (above[cells[narrow]] == cells[wide]).all() and above[none] == none

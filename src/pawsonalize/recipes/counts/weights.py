@@ -1,8 +1,4 @@
-"""Weights of events by type, value and age, and the visits that they make.
-
-Age counts active time: a pause ages the log by a day, or else the first live event after an import
-of old data would make everything before it weigh nothing.
-"""
+"""Weights of events by type, value and age, and the visits that they make."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -16,11 +12,12 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.data import Array, Floats, TrainingData
 
 PAUSE = DAY  # the most that time without any event counts, in milliseconds
+# Most half-lives of age; older events count as if that old, so the order of all time stays.
 OLDEST = 15
-"""Most half-lives of age; older events count as if that old, so the order of all time stays."""
+# The most that a value counts: a price or a duration by mistake must not drown all else.
 MOST = 10.0
-"""The most that a value counts: a price or a duration by mistake must not drown all else."""
 GRAIN = 2.0**20  # sums are whole numbers of parts of one: as many parts as this
+# The polynomial q of `decay_weights`, by rising powers.
 CURVE = (
     -0.19314718055946636,
     0.04707932636893659,
@@ -31,10 +28,11 @@ CURVE = (
     -1.1908855089362268e-06,
     7.224467270103884e-08,
 )
-"""The polynomial q of `decay_weights`, by rising powers."""
 _POWERS = 0.5 ** np.arange(OLDEST + 1)
 
 
+# A pause ages the log by a day, or else the first live event after an import of old data would make
+# everything before it weigh nothing.
 class ActiveTime(msgspec.Struct, frozen=True):
     """A clock that stops one day after the last event of a pause; else the calendar, to the bit."""
 
@@ -55,6 +53,7 @@ class ActiveTime(msgspec.Struct, frozen=True):
     def at(self, times: Array) -> Floats:
         """Return the clock at each moment, same shape; milliseconds, never running backwards."""
         pause = np.searchsorted(self.ends, times, side="right")
+        # Within a pause the clock stands where it stopped.
         standing = np.append(self.stops, np.inf)[pause]
         return np.asarray(np.minimum(times, standing) - self.skipped[pause], np.float64)
 

@@ -40,7 +40,8 @@ _CONSTANT = ("history", "idle", "slow_top", "factor_top", "newest_popularity")
 
 
 def _targets(own: Arrays, shape: tuple[int, ...]) -> Array:
-    """The factors of the targets, item by item; older artefacts hold them factor by factor."""
+    """Return the factors of the targets, item by item."""
+    # Older artefacts hold them factor by factor, by another name.
     if "target" in own:
         return _finite(own, "target", np.float32, shape[::-1]).T
     return _finite(own, "targets", np.float32, shape)

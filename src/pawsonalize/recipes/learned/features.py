@@ -156,6 +156,7 @@ def feature_names(t: Tables) -> tuple[str, ...]:
 def may_propose(t: Tables, found: Signals, item: int) -> bool:
     """True if the item is on the shortlist; where it is not, nothing else need be calculated."""
     own = found.blend[item]
+    # The place that `largest` would give: after all that are greater, and equal ones before it.
     before = np.count_nonzero(found.blend > own) + np.count_nonzero(found.blend[:item] == own)
     return bool(before < _SHORTLIST * t.design.candidates)
 
@@ -165,6 +166,7 @@ def propose(t: Tables, found: Signals) -> Proposed:
     listed = largest(found.blend, _SHORTLIST * t.design.candidates)
     factors = found.places @ t.factors.target.take(listed, axis=0).T
     share = FACTOR_SHARE / np.maximum(found.most[FACTOR], _LEAST)
+    # The shortlist was made with the first factors alone: all of them take their place.
     blend = found.blend[listed] + share * (factors[0] - found.dense[FACTOR, listed])
     best = largest(blend, t.design.candidates)
     blend = blend[best]
@@ -217,6 +219,7 @@ def _rank(values: Array, out: Array) -> None:
     # Floats above 0 are in the order of their bits. Whole numbers of which no two are equal are
     # sorted without a branch, and what is worth the same keeps its order.
     bits = np.maximum(values, np.float32(0.0)).view(np.int32).astype(np.int64)
+    # The lower 16 bits hold the place, which is below the number of candidates.
     order = np.sort((-bits << 16) + np.arange(count), axis=1) & 0xFFFF
     order += np.arange(0, values.size, count)[:, None]
     ranks = np.empty(values.size, np.float32)
@@ -255,6 +258,7 @@ def _availability(t: Tables, r: Request, top: Array) -> Iterator[Array]:
         return
     usual = availability.usual[top]
     now = usual if r.availability is None else r.availability[top]
+    # A tenth of an animal keeps the log finite where there is none.
     gap = (now + np.float32(0.1)) / (usual + np.float32(availability.smoothing))
     yield np.log1p(now)[None]
     yield np.log(gap)[None]

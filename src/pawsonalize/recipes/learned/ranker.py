@@ -68,6 +68,7 @@ class Forest(msgspec.Struct, frozen=True):
     def predict(self, x: Array) -> Array:
         """The trees' sum for features (N, F) float32, shape (N,): bit for bit LightGBM's."""
         parts = [self._sums(x[k : k + _CHUNK]) for k in range(0, len(x), _CHUNK)]
+        # `concatenate` refuses an empty list, and there may be no row.
         return np.concatenate([np.zeros(0), *parts])
 
     def _sums(self, x: Array) -> Array:
@@ -96,6 +97,7 @@ def _splits(node: Mapping[str, Any], first: int) -> Iterator[tuple[Mapping[str, 
 
 
 def _rounded_down(bound: float) -> Array:
+    # Features are float32 and thresholds float64: rounded down, x <= bound keeps its answer.
     near = np.float32(bound)
     return np.asarray(near if float(near) <= bound else np.nextafter(near, np.float32(-np.inf)))
 
@@ -204,6 +206,7 @@ class Linear(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _slope(self) -> Array:
+        # One product up to the last used column is faster than to pick the used ones.
         slope = np.zeros(int(self.columns.max(initial=-1)) + 1)
         slope[self.columns] = self.weights / self.spread
         return slope.astype(np.float32)
@@ -218,12 +221,13 @@ class Linear(msgspec.Struct, frozen=True, dict=True):
 
 
 def fit_linear(samples: Samples, names: tuple[str, ...]) -> Linear:
-    """Fit on the features that have one scale in every request; some thousand requests do."""
+    """Fit on the features that have one scale in every request."""
     from scipy.optimize import minimize  # noqa: PLC0415 - slow to import, only trainings need it
 
     ends = ("_scaled", "_lift", "_gap", "_log")
     used = [name.endswith(ends) or name.startswith("like_") for name in names]
     columns = np.flatnonzero(used)
+    # Some thousand requests say enough of so few weights.
     y, there = samples.y[:_MOST], samples.there[:_MOST]
     z = samples.x[:_MOST, :, columns]
     real = z[there]
@@ -234,6 +238,7 @@ def fit_linear(samples: Samples, names: tuple[str, ...]) -> Linear:
 
     def loss(w: Array) -> tuple[float, Array]:
         score = np.where(there, (z @ w.astype(np.float32)).reshape(y.shape), -np.inf)
+        # Less the greatest of a request, so that no exponent overflows.
         top = score.max(axis=1, keepdims=True)
         share = np.exp(score - top)
         total = share.sum(axis=1, keepdims=True)
@@ -323,5 +328,6 @@ def _fit_heat(score: Array, y: Array) -> float:
         total = np.log(np.exp(z - top[:, None]).sum(axis=1)) + top
         return float((total - z[y]).mean())
 
+    # Factors from 1 / 20 to 20.
     found = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
     return float(np.exp(found.x))

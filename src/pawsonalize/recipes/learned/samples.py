@@ -39,6 +39,7 @@ def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | Non
     users, cuts = _pick(c.log, d, rng)
     if len(users) < d.min_requests:
         return None
+    # A user is whole in one fold, so no request meets tables that know what its user did later.
     fold = rng.integers(0, d.folds, n_users)
     held = rng.random(n_users) < d.holdout
     done: tuple[list[Samples], list[Samples]] = ([], [])
@@ -131,6 +132,7 @@ def _sample(
 ) -> tuple[Array, Array, Array] | None:
     r = at_position(c.log, tables.index, c.stays, user, cut, c.facets, tables.design)
     found = signals(tables, r, own)
+    # Nothing costly is calculated for targets that cannot be candidates.
     if not may_propose(tables, found, target):
         return None
     proposed = propose(tables, found)
@@ -143,6 +145,7 @@ def _sample(
 
 def _thin(y: Array, there: Array, size: int, rng: np.random.Generator) -> Array:
     key = rng.random(len(y))
+    # The target always stays; places without a candidate go first.
     key[y] = -1.0
     key[~there] = 2.0
     return rng.permutation(np.argsort(key)[:size])  # a fixed place would leak the target

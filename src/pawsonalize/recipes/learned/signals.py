@@ -63,6 +63,7 @@ def at_position(
     """The request just before visit `cut` of a user; `facets` (visits, F) are rows of lifts."""
     start = int(log.offsets[user])
     end = start + cut
+    # A visitor who is served is known by so many events, so in training no more may be known.
     known = min(cut, design.seen_events) if design.repeats else cut
     newest_first = np.arange(end - 1, end - 1 - min(cut, design.context), -1)
     now, times = float(log.times[end]), log.times[newest_first]
@@ -120,6 +121,7 @@ def _visits(
     strengths: list[float] = []
     stronger = 0.0
     for place, event in enumerate(events):
+        # Newest first: a favourite comes before the view that it continues, and lends it its worth.
         worth = max(design.weights.of_event(event.event_type, event.value), stronger)
         own = event.event_type != "view" and event.event_type in design.weights.of_type
         if own and place + 1 < len(events) and events[place + 1].item == event.item:
@@ -240,6 +242,7 @@ def _add(dense: Array, forward: Entries, backward: Entries, weights: Array) -> N
 
 def _blend(t: Tables, r: Request, dense: Array, most: Array) -> Array:
     blend = np.matmul(_FIRST_STAGE / np.maximum(most, np.float32(1e-9)), dense)
+    # Of equals the more popular comes first.
     blend += t.trend.between_equals
     if r.availability is not None:
         blend[r.availability == 0] = -np.inf
@@ -261,6 +264,7 @@ def _interests(r: Request, t: Tables) -> tuple[Interests, list[int]]:
     strengths: list[float] = []
     places: list[int] = []
     for place, (row, worth) in enumerate(zip(r.context.tolist(), r.worth.tolist(), strict=True)):
+        # Items outside the catalogue differ by their ids, which only live requests have.
         item = row if row >= 0 or not r.ids else r.ids[place]
         if item != -1 and item in first:
             halves[item] *= 0.5
@@ -294,7 +298,7 @@ def _own_steps(
 
 
 def _without(entries: Entries, rows: SparseRows, items: Array, own: Pairs) -> Entries:
-    """Entries without own steps; one that would have been pruned then goes whole: it would leak."""
+    """Entries without own steps."""
     columns, values, lengths = entries
     # Rows come in order, and columns in order within each, so an entry is found by both.
     key = np.arange(len(items)).repeat(lengths) * rows.width + columns
@@ -305,6 +309,7 @@ def _without(entries: Entries, rows: SparseRows, items: Array, own: Pairs) -> En
     found[found] = key[at[found]] == wanted[found]
     at, pair = at[found], pair[found]
     left = values[at] - own.worth[pair]
+    # One that would have been pruned without them goes whole: to see it would give the target away.
     pruned = left < rows.floor[own.row[pair]] + 1e-6
     values[at] = np.where(pruned, 0.0, left)
     return columns, values, lengths

@@ -21,6 +21,7 @@ else:
 
 _BEFORE, _AFTER = 20, 30  # visits of a neighbour around the match that count
 _DISTANCE = np.arange(-_BEFORE, _AFTER)
+# After the match visits count in full, before it 0.4; each step further away takes a fifth.
 _KERNEL = np.where(_DISTANCE > 0, 1.0, 0.4) * 0.8 ** np.abs(np.abs(_DISTANCE) - 1)
 _KERNEL = _KERNEL.astype(np.float32)
 _MATCHED = 8  # single-valued attributes that are also compared one by one, at most
@@ -44,6 +45,7 @@ class Postings(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def norm(self) -> Array:
         """Factor of each user's similarity: long histories overlap with all."""
+        # Plus 5, or users of a single visit would outweigh all others.
         return (1.0 / np.sqrt(np.diff(self.offsets) + 5.0)).astype(np.float32)
 
     @cached_property
@@ -58,9 +60,10 @@ class Postings(msgspec.Struct, frozen=True, dict=True):
 
 
 def build_postings(log: VisitLog, keep: int) -> Postings:
-    """Without times, the newest are those nearest the end of their user's history."""
+    """Gather the `keep` newest visits of each item."""
     owners = log.owners
     position = np.arange(len(owners)) - log.offsets[owners]
+    # Without times, the newest are those nearest the end of their user's history.
     age = -log.times if log.timed else log.lengths[owners] - position
     order = np.lexsort((age, log.items))
     counts = np.bincount(log.items, minlength=log.n_items)
@@ -124,6 +127,7 @@ def _nearest(
 def _most(values: Array, keep: int) -> Array:
     if len(values) <= keep:
         return np.arange(len(values))
+    # In no order, as neighbours are only added up.
     least = np.partition(values, -keep)[-keep]
     above, equal = (values > least).nonzero()[0], (values == least).nonzero()[0]
     return np.concatenate((above, equal[: keep - len(above)]))
@@ -134,6 +138,7 @@ def _echoes(p: Postings, context: Array, other: Array) -> Array:
     size, length = len(p.idf) + 1, len(context)
     digits = np.zeros(length + 2, np.int64)
     digits[:length] = context + 1
+    # Digits as in `Postings.tails`; whoever visited one or two items in all matches by fewer.
     one = digits[:length] * size**2
     two = one + digits[1:-1] * size
     held = np.concatenate((one, two, two + digits[2:]))
@@ -231,6 +236,7 @@ def likeness_of(codes: Array, columns: tuple[str, ...]) -> Likeness:
     place = codes[item, column] + base[column] if len(item) else np.zeros(0, np.int64)
     shape = (len(codes), width)
     matrix = sparse.csr_array(sparse.coo_array((np.ones(len(item)), (item, place)), shape=shape))
+    # An item that lists a value twice has it once.
     matrix.data[:] = 1.0
     rarity = np.log1p(shape[0] / (1.0 + np.bincount(matrix.indices, minlength=width)))
     weighted = sparse.csr_array(matrix @ sparse.diags_array(rarity)) if width else matrix
@@ -257,6 +263,7 @@ def _padded(rows: "sparse.csr_array") -> tuple[Array, Array]:
 
 def _numbered(codes: Array) -> tuple[Array, Array]:
     nothing = np.zeros(codes.shape[1], np.int64)
+    # One number more for each column: that of no value.
     nothing[1:] = np.cumsum(codes[:, :-1].max(axis=0, initial=-1) + 2)
     values = np.concatenate([codes + 1 + nothing, nothing[None]])
     return np.ascontiguousarray(values, np.int32), nothing

@@ -64,6 +64,7 @@ def factorise(counts: Counts, design: Design) -> Factors:
         counts = keep_largest(counts, max(design.factor_entries // size, 1))
     matrix = sparse.csr_array(counts + design.backward * counts.T)
     matrix.data[matrix.data < 1e-6] = 0.0
+    # To view an item twice in a row says nothing of others.
     matrix.setdiag(0.0)
     matrix.eliminate_zeros()
     matrix.data = matrix.data**design.damping
@@ -74,6 +75,7 @@ def factorise(counts: Counts, design: Design) -> Factors:
         @ matrix
         @ sparse.diags_array(into**-design.degree_power)
     )
+    # As many factors as items would only repeat the counts.
     rank = min(design.rank, max(size // 8, 1))
     left, right = _truncated(sparse.csr_array(scaled, dtype=np.float32), rank, design)
     source = left * (out**-0.5)[:, None]
@@ -85,11 +87,14 @@ def _truncated(matrix: Counts, rank: int, design: Design) -> tuple[Array, Array]
     """Left (items, rank) @ right.T near the matrix, right orthonormal: subspace iteration."""
     rng = np.random.default_rng(design.seed)
     size = matrix.shape[1]
+    # Some columns more than wanted, so that the wanted ones are found well (Halko, Martinsson and
+    # Tropp, SIAM Review 53, 2011).
     basis = rng.standard_normal((size, min(rank + 16, size))).astype(np.float32)
     transposed = sparse.csr_array(matrix.T)
     for _ in range(design.sweeps):
         basis, _ = np.linalg.qr(transposed @ (matrix @ basis))
     image = matrix @ basis
+    # A symmetric problem as small as the rank, instead of an SVD of all items.
     values, vectors = np.linalg.eigh(image.T @ image)
     vectors = vectors[:, np.argsort(-values, kind="stable")[:rank]]
     return image @ vectors, basis @ vectors
@@ -142,6 +147,7 @@ class Usual(msgspec.Struct, frozen=True):
             there += np.bincount(cells, availability.usual, size)
         share = np.zeros(likeness.n_values, np.float32)
         for values, first in zip(likeness.values[:-1].T, likeness.nothing.tolist(), strict=True):
+            # Plus one, as the visitor's own share is divided by this.
             weight = np.bincount(values - first, total) + 1.0
             share[first : first + len(weight)] = weight / weight.sum()
         rate = np.log((chosen + 1.0) / (there + availability.smoothing))
@@ -283,6 +289,7 @@ def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> Tables
     design, summary = c.tables.design, c.mixture_counts.summary
     fold = EventCounts(c.sample.of_events(member[c.sample.user]), c.clock)
     others = c.counts.minus(StepCounts.of(fold, c.counts.edges, design))
+    # At the size of all users, since popularity must not be lower in training than in service.
     share = max(float(others.visits.sum()), 1e-9) / max(float(c.counts.visits.sum()), 1e-9)
     mixture_counts = c.mixture_counts.minus(MixtureCounts.of(fold, settings, summary))
     return replace(
