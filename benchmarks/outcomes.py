@@ -2,7 +2,8 @@
 
     python -m benchmarks.outcomes [--worlds town charm] [--seeds verdict] [--share 0.25]
                                   [--every 7] [--without-ours] [--answers 0.5 1] [--noise vague]
-                                  [--board 6] [--taps 1] [--jobs 2] [--json]
+                                  [--board 6] [--taps 1] [--alerts 0.33] [--orders newest oracle]
+                                  [--jobs 2] [--json]
 
 Each world of `benchmarks.markets.worlds` is drawn for each seed, and played by each order in a copy
 of its own: the same arrivals, visits and luck, but whom a visitor adopts is gone for all who come
@@ -15,6 +16,11 @@ is told how the market works, but has to learn animals and visitors.
 With `--answers`, `ours` and the `informed` play once more for each share of visitors that answer
 boards. A `clear` answer depends on likes 2.5 times as much as an opening does, a `vague` one just
 as much.
+
+With `--alerts`, `ours` plays once more where such a share of the visitors wishes to be told of
+animals, for each share of `--answers` and for nobody. Alerts are written once in seven days; half
+of them are followed. `--orders` names the other orders that play, beside `newest`, `content
+profile` and `oracle`.
 
 Figures are means over seeds, with the lowest and the highest of a single seed. They are of every
 animal that waits at the start or arrives later. `rmst90` is the mean of min(stay, 90 days);
@@ -41,8 +47,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
 from benchmarks.markets.draw import Drawn, draw
-from benchmarks.markets.figures import LEAST, MOST, Figures, Row, figures, over_seeds, over_worlds
-from benchmarks.markets.knowing import KNOWING, Informed
+from benchmarks.markets.figures import (
+    LEAST,
+    MOST,
+    RIVAL,
+    Figures,
+    Row,
+    figures,
+    over_seeds,
+    over_worlds,
+)
+from benchmarks.markets.knowing import KNOWING
 from benchmarks.markets.ours import served
 from benchmarks.markets.play import Copy, Order, play
 from benchmarks.markets.rivals import SIMPLE
@@ -75,17 +90,33 @@ class Playing:
     """Animals on a board."""
     taps: int = 3
     """Animals that a visitor picks of it, at most."""
+    alerts: float = 0.0
+    """Share of visitors who wish to be told of animals."""
+    orders: frozenset[str] = frozenset(SIMPLE) | frozenset(KNOWING)
+    """The orders that play beside ours."""
 
 
 def play_one(world: str, seed: int, playing: Playing) -> dict[str, Figures]:
     """The figures of each order, in one world of one seed."""
     drawn = draw(smaller(WORLDS[world], playing.share), seed)
-    copies = _played(drawn, playing, SIMPLE, KNOWING)
+    simple, knowing = (
+        {name: of for name, of in orders.items() if name in playing.orders}
+        for orders in (SIMPLE, KNOWING)
+    )
+    copies = _played(drawn, playing, simple, knowing)
     visitors = replace(drawn.market, noise=playing.noise, board=playing.board, taps=playing.taps)
-    for share in playing.answers:
-        asked = replace(drawn, market=replace(visitors, answers=share))
-        played = _played(asked, playing, {}, {"informed": Informed})
-        copies |= {f"{name}, {share:.0%} asked": copy for name, copy in played.items()}
+    informed = {name: of for name, of in knowing.items() if name == "informed"}
+    for answers in (0.0, *playing.answers):
+        asked = replace(drawn, market=replace(visitors, answers=answers))
+        words = f", {answers:.0%} asked" if answers else ""
+        if answers:
+            played = _played(asked, playing, {}, informed)
+            copies |= {f"{name}{words}": copy for name, copy in played.items()}
+        if playing.alerts:
+            told = replace(asked, market=replace(asked.market, alerted=playing.alerts))
+            copies[f"ours{words}, {playing.alerts:.0%} alerted"] = _played(told, playing, {}, {})[
+                "ours"
+            ]
     return {name: figures(copy) for name, copy in copies.items()}
 
 
@@ -204,6 +235,10 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--noise", choices=_NOISE, default="clear", help="of those answers")
     parser.add_argument("--board", type=int, default=9, help="animals on a board")
     parser.add_argument("--taps", type=int, default=3, help="animals that are picked, at most")
+    parser.add_argument("--alerts", type=float, default=0.0, help="share who wish to be told")
+    parser.add_argument(
+        "--orders", nargs="*", choices=[*SIMPLE, *KNOWING], default=[*SIMPLE, *KNOWING]
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
@@ -218,6 +253,8 @@ def main(arguments: Sequence[str]) -> None:
         _NOISE[options.noise],
         options.board,
         options.taps,
+        options.alerts,
+        frozenset({*options.orders, LEAST, RIVAL, MOST}),
     )
     for world, rows in measure(options.worlds, played, playing, options.jobs):
         found[world] = rows

@@ -114,6 +114,12 @@ class Drawn:
         return tuple(best[likes[best] > self.usual + noise[-1]].tolist())
 
     @cached_property
+    def alerted(self) -> Ints:
+        """The visitors who wish to be told of animals."""
+        dice = np.random.default_rng((self.seed, 12))
+        return np.flatnonzero(dice.random(len(self.home)) < self.market.alerted)
+
+    @cached_property
     def usual(self) -> float:
         """What an average visitor makes of an average animal."""
         return float(self._crowd().mean())

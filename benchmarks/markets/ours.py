@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from benchmarks.markets.draw import Drawn, Ints
-from benchmarks.markets.play import Ask, Picked, Shown
+from benchmarks.markets.play import Alert, Ask, Picked, Shown
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import ServingParts, follow_campaign
 from pawsonalize.domain.events import (
@@ -32,6 +32,7 @@ from pawsonalize.domain.events import (
     Event,
     Visitor,
 )
+from pawsonalize.domain.preferences import HOUSEHOLD
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
@@ -42,8 +43,18 @@ from pawsonalize.engine.serving.served import Fixed
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, load_settings
+from pawsonalize.storage.work import Turns
+from pawsonalize.wings.alerts import AlertSettings
+from pawsonalize.wings.alerts.audience import CONSENT, YES, Audience
+from pawsonalize.wings.alerts.book import AlertBook
+from pawsonalize.wings.alerts.daily import DailyAlerts
+from pawsonalize.wings.alerts.matching import Matching
+from pawsonalize.wings.alerts.messages import Alert as Written
+from pawsonalize.wings.alerts.messages import Messages
 from pawsonalize.wings.boards.giving import give_board
 from pawsonalize.wings.search.finding import Searching
+
+_SECONDS_AFTER = {VIEW: 1, INQUIRY: 2, ADOPTION: 3}
 
 
 class Searches(NamedTuple):
@@ -55,6 +66,19 @@ class Searches(NamedTuple):
     """Of the same animals, the most relevant first."""
     unread: Ints
     """Of all that fit the visitor's home and species, as if no word was written."""
+
+
+class Book(AlertBook):
+    """Stores alerts, and hands over the new ones."""
+
+    new: list[Written]
+
+    def add(self, alert: Written, now: int) -> bool:
+        """Store an alert; False if it may not be sent."""
+        is_new = super().add(alert, now)
+        if is_new:
+            self.new.append(alert)
+        return is_new
 
 
 @dataclass
@@ -76,9 +100,12 @@ class Ours:
     _session: int = -1
     _shown: set[str] = field(default_factory=set)
     _events: int = 0
+    _alerted: int = 0
+    _book: Book | None = None
+    _daily: DailyAlerts | None = None
 
     def __post_init__(self) -> None:
-        self.now = self._trained = self._refreshed = self.drawn.start
+        self.now = self._trained = self._refreshed = self._alerted = self.drawn.start
         listed = [
             replace(
                 one, history=(StatusChange(AnimalStatus.AVAILABLE, int(at)),), photos=("p",) * n
@@ -92,6 +119,8 @@ class Ours:
         self._at = {one.animal_id: place for place, one in enumerate(listed)}
         self._listed = listed
         self.engine.recommending.refresh()
+        if self.drawn.market.alerted > 0:
+            self._allow_alerts()
 
     def page(self, ask: Ask, size: int) -> Ints:
         """What the service answers."""
@@ -171,6 +200,49 @@ class Ours:
         ]
         self.adapters.log.append(picks or [answer])
 
+    def _allow_alerts(self) -> None:
+        """Store the consent and the home of the visitors who wish to be told."""
+        database, individuals = self.adapters.database, self.engine.individuals
+        unseen = individuals.with_runtime(individuals.runtime, is_seen=False)
+        self._book = Book(database, AlertSettings(), ())
+        self._book.new = []
+        self._daily = DailyAlerts(
+            Matching(unseen, Audience(database)),
+            self._book,
+            Messages(lambda: b"", "", serves_site=False),
+            Turns(database),
+        )
+        for visitor in self.drawn.alerted.tolist():
+            lives = self.drawn.home[visitor].tolist()
+            home = {
+                name: "yes" if one else "no" for name, one in zip(HOUSEHOLD, lives, strict=True)
+            }
+            place = dict(zip(("LATITUDE", "LONGITUDE"), self.drawn.place[visitor], strict=True))
+            stored = {CONSENT: YES, **home, **{name: f"{one:.4f}" for name, one in place.items()}}
+            self.adapters.catalogue.set_attributes(f"v{visitor}", stored)
+
+    def alerts(self, at: int) -> Sequence[Alert]:
+        """Write alerts once in seven days, as the bounds of alerts are those of a week."""
+        if self._book is None or self._daily is None or at - self._alerted < 7 * DAY:
+            return ()
+        self.now = self._alerted = at
+        self._keep_up()
+        self._daily.send_once(at)
+        found = [
+            Alert(
+                int(one.user_id[1:]), self._at[one.animal_id], at, one.impression.recommendation_id
+            )
+            for one in self._book.new
+        ]
+        self._book.new.clear()
+        return found
+
+    def hear_alert(self, alert: Alert, *, inquired: bool, adopted: bool) -> None:
+        """Send as events what the visitor did with the animal of an alert."""
+        kinds = [VIEW, *[INQUIRY] * inquired, *[ADOPTION] * adopted]
+        did = [(kind, alert.animal) for kind in kinds]
+        self._send(did, f"v{alert.visitor}", alert.name, alert.name, alert.at)
+
     def _asked(self, ask: Ask, at: int, size: int) -> Query:
         session = ask.session
         self.now = at
@@ -200,31 +272,37 @@ class Ours:
 
     def hear(self, shown: Shown) -> None:
         """Send what the visitor did as events."""
-        happened = [(place, VIEW, 1) for place in np.flatnonzero(shown.opened).tolist()]
-        happened += [(place, INQUIRY, 2) for place in np.flatnonzero(shown.inquired).tolist()]
-        if shown.adopted is not None:
-            place = int(np.flatnonzero(shown.page == shown.adopted)[0])
-            happened.append((place, ADOPTION, 3))
+        ask, page = shown.ask, shown.page
+        did = [(VIEW, one) for one in page[shown.opened].tolist()]
+        did += [(INQUIRY, one) for one in page[shown.inquired].tolist()]
+        did += [(ADOPTION, one) for one in [shown.adopted] if one is not None]
+        self._send(did, _user(ask), f"s{ask.session.number}", self._answer, ask.at)
+
+    def _send(
+        self, did: Sequence[tuple[str, int]], user: str | None, session: str, name: str, at: int
+    ) -> None:
+        """Append events: their types and animals, one second after another for each type."""
         batch = []
-        for place, kind, seconds in happened:
-            animal, at = self._listed[shown.page[place]], shown.ask.at + seconds * SECOND
+        for kind, place in did:
+            animal, sent_at = self._listed[place], at + _SECONDS_AFTER[kind] * SECOND
             self._events += 1
             batch.append(
                 Event(
                     event_id=f"e{self._events}",
-                    user_id=_user(shown.ask),
-                    session_id=f"s{shown.ask.session.number}",
+                    user_id=user,
+                    session_id=session,
                     event_type=kind,
-                    item_id=animal.group_at(at).id,
-                    sent_at=at,
-                    received_at=at,
+                    item_id=animal.group_at(sent_at).id,
+                    sent_at=sent_at,
+                    received_at=sent_at,
                     animal_id=animal.animal_id,
-                    recommendation_id=self._answer,
+                    recommendation_id=name,
                 )
             )
         self.adapters.log.append(batch)
-        if shown.adopted is not None:
-            self._adopt(shown.adopted, shown.ask.at + 4 * SECOND)
+        for kind, place in did:
+            if kind == ADOPTION:
+                self._adopt(place, at + 4 * SECOND)
 
     def _adopt(self, place: int, at: int) -> None:
         gone = StatusChange(AnimalStatus.ADOPTED, at)

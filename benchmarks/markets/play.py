@@ -1,6 +1,6 @@
 """Plays a market: each order of animals has a copy, with the same visits and the same luck."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -41,6 +41,17 @@ class Picked:
     picks: tuple[int, ...] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A visitor is told of an animal."""
+
+    visitor: int
+    animal: int
+    at: int
+    name: str
+    """The order's own."""
+
+
 class Order(Protocol):
     """Orders animals, and hears what became of each page."""
 
@@ -66,6 +77,19 @@ class Asking(Protocol):
         ...
 
 
+@runtime_checkable
+class Alerting(Protocol):
+    """An order that may tell visitors of animals."""
+
+    def alerts(self, at: int) -> Sequence[Alert]:
+        """The alerts that have been written since the last call."""
+        ...
+
+    def hear_alert(self, alert: Alert, *, inquired: bool, adopted: bool) -> None:
+        """Learn that the animal was opened, or not."""
+        ...
+
+
 @dataclass
 class Copy:
     """One copy of the market: who is gone, and how often each was on a page."""
@@ -82,6 +106,9 @@ class Copy:
     """Places of animals that are known not to get along with the visitor's home."""
     boards: int = 0
     answered: int = 0
+    alerts: int = 0
+    followed: int = 0
+    """Alerts that led to an opening."""
 
     def __post_init__(self) -> None:
         self.gone = np.full(len(self.drawn.animals), NEVER)
@@ -120,7 +147,7 @@ class Copy:
             else:
                 self.expected += worth(drawn, session.visitor, page)
             opened = wants & _looked_at(drawn, wants, dice)
-            keen = 1 / (1 + np.exp(-(drawn.adopting + market.keen * likes)))
+            keen = _keen(drawn, likes)
             taken = opened & (to_adopt[page] < keen) & (not session.is_bot)
             asked = opened & ((to_adopt[page] < np.minimum(1, 4 * keen)) & (not session.is_bot))
             seen.update(page.tolist())
@@ -150,9 +177,40 @@ class Copy:
         self.refused += int(drawn.refused(ask.session.visitor, board).sum())
         order.hear_picks(Picked(ask, board, picks))
 
+    def follow_alerts(self, at: int) -> None:
+        """Let happen what the alerts until then bring."""
+        if self.drawn.market.alerted > 0 and isinstance(self.order, Alerting):
+            for alert in self.order.alerts(at):
+                self._follow(self.order, alert)
+
+    def _follow(self, order: Alerting, alert: Alert) -> None:
+        """Let a visitor look at the animal of an alert, or not; the luck is the alert's own."""
+        drawn, visitor, animal = self.drawn, alert.visitor, alert.animal
+        self.alerts += 1
+        self.refused += int(drawn.refused(visitor, np.array([animal])).sum())
+        dice = np.random.default_rng((drawn.seed, 11, visitor, animal))
+        whim, (heeds, to_open, to_adopt) = dice.standard_normal(), dice.random(3)
+        if visitor in self.home or self.gone[animal] != NEVER or heeds >= drawn.market.heeds:
+            return
+        likes = drawn.expected(visitor, np.array([animal]))[0] + drawn.market.whim * whim
+        if to_open >= 1 / (1 + np.exp(-(drawn.opening + likes))):
+            return
+        self.followed += 1
+        keen = _keen(drawn, likes)
+        adopted = bool(to_adopt < keen)
+        if adopted:
+            self.gone[animal] = alert.at + MINUTE
+            self.home.add(visitor)
+        order.hear_alert(alert, inquired=bool(to_adopt < 4 * keen), adopted=adopted)
+
     def _check(self, ask: Ask, shown: Ints) -> None:
         if not np.isin(shown, ask.there).all():
             raise ValueError("an order shows an animal that is gone, or was on an earlier page")
+
+
+def _keen(drawn: Drawn, likes: Floats) -> Floats:
+    """The chances to adopt animals that were opened."""
+    return np.asarray(1 / (1 + np.exp(-(drawn.adopting + drawn.market.keen * likes))))
 
 
 def worth(drawn: Drawn, visitor: int, page: Ints) -> float:
@@ -184,5 +242,6 @@ def play(drawn: Drawn, orders: Mapping[str, Order]) -> dict[str, Copy]:
     for session in drawn.sessions:
         luck = drawn.luck(session.number)
         for copy in copies.values():
+            copy.follow_alerts(session.at)
             copy.visit(session, luck)
     return copies

@@ -61,6 +61,10 @@ class Market:
     """Animals on a board."""
     taps: int = 3
     """Animals that a visitor picks of it, at most."""
+    alerted: float = 0.0
+    """Share of the visitors who wish to be told of animals; with 0, no alert is sent."""
+    heeds: float = 0.5
+    """The chance that an alert is followed: its animal is looked at, as in the first place."""
 
 
 _QUIET = Market(demand=0.6, days=150, sessions=8_000, visitors=2_500)
