@@ -13,7 +13,10 @@ from pawsonalize.access.admission import Admission, Caller
 from pawsonalize.access.limits import Lane, check_reach
 from pawsonalize.access.services import services_of
 from pawsonalize.domain import errors
+from pawsonalize.http.json import filled
 from pawsonalize.kinds.access_keys import CONTROL_PLANE, OPERATOR, Scope
+from pawsonalize.pages.period import keep_period
+from pawsonalize.pages.tables import TablePage
 from pawsonalize.ui.rendering import page
 from pawsonalize.wing import added
 
@@ -105,7 +108,10 @@ def shown(
     path = request.url.path
     above = (link for _, link in links() if path == link or path.startswith(f"{link}/"))
     content |= {"current": max(above, key=len, default=""), "key_id": caller.key_id}
-    response = page(template, status, **content)
+    given = filled(request.query_params)
+    response = page(template, status, **content, here=TablePage(path, given))
+    response.body = keep_period(bytes(response.body), given)
+    response.headers["Content-Length"] = str(len(response.body))
     if notice:
         response.delete_cookie(_NOTICE)
     return response

@@ -22,6 +22,7 @@ from pawsonalize.http.operation import About, Operation, RequestParameter
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.pages.period import PagePeriod
 from pawsonalize.pages.shell import caller_of, failed, guarded, links, see, shown
 from pawsonalize.storage.journal import AuditEntry
 from pawsonalize.ui.endpoints import fields_of
@@ -57,6 +58,10 @@ class ViewQuery(msgspec.Struct, frozen=True):
         """Return a parameter; empty if it is left out."""
         return self.parameters.get(name, "")
 
+    def period(self, usual: str) -> PagePeriod:
+        """Return the time that the page is about: `usual` where the address names none."""
+        return PagePeriod.of(self.parameters, self.now, usual)
+
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """A view for operators; its page is `template`, which knows the `report`."""
@@ -79,6 +84,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
     """Parameters without all of which the page is a form alone."""
     takes_long: bool = False
+    periods: tuple[str, ...] = ()
+    """The usual time of a page that shows one, such as 30d, and choices that it has more."""
 
     @property
     def is_of_group(self) -> bool:
@@ -134,11 +141,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         older = getattr(report, "next_cursor", None)
         registry = query.services.registry
         groups = registry.page(DatasetGroup, _GROUPS) if self.is_of_group else ()
+        period = query.period(self.periods[0]) if self.periods else None
         return shown(
             request,
             caller,
             self.template,
             report=report,
+            period=period,
+            periods=period and period.choices(self.periods),
             **({} if self.content is None else self.content(query, report)),
             tab=self.page,
             tabs=tabs_of(self.page),

@@ -14,6 +14,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.training.retraining.record import CANCELLING, RETRAINING, Fate
+from pawsonalize.pages.period import PagePeriod
 from pawsonalize.settings import Settings
 from pawsonalize.wings.console.outcomes import OutcomeReports, OutcomesOverTime
 from tests.animal_data import animal
@@ -212,20 +213,20 @@ def test_a_step_that_was_tried_again_says_after_what(tmp_path: Any) -> None:
 def test_a_page_of_outcomes_asks_for_its_report_once(
     app: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, outcomes = list[tuple[str, int]](), OutcomeReports.outcomes
+    asked, outcomes = list[tuple[str, str]](), OutcomeReports.outcomes
 
-    def noted(reports: OutcomeReports, dataset_group: str, days: int) -> OutcomesOverTime:
-        asked.append((dataset_group, days))
-        return outcomes(reports, dataset_group, days)
+    def noted(reports: OutcomeReports, dataset_group: str, period: PagePeriod) -> OutcomesOverTime:
+        asked.append((dataset_group, period.name))
+        return outcomes(reports, dataset_group, period)
 
     monkeypatch.setattr(OutcomeReports, "outcomes", noted)
     assert app.get("/console/outcomes?days=30").status_code == 200
-    assert asked == [("pawsonalize", 30)]
+    assert asked == [("pawsonalize", "30d")]
 
 
 def test_outcomes_open_with_a_time_in_which_waits_are_known(app: TestClient) -> None:
     page = app.get("/console/outcomes").text
-    assert re.search(r'days=180[^>]*aria-current="true"', page)
+    assert re.search(r'period=180d[^>]*aria-current="true"', page)
 
 
 def test_pages_of_the_adoption_site_count_as_answers(tmp_path: Path) -> None:
@@ -245,10 +246,11 @@ def test_pages_of_the_adoption_site_count_as_answers(tmp_path: Path) -> None:
     assert counts["recommendations"] == 2
 
 
-def test_outcomes_are_refused_for_a_time_that_nobody_offers(app: TestClient) -> None:
-    assert app.get("/console/outcomes?days=7").status_code == 400
+def test_outcomes_are_refused_for_a_time_that_cannot_be_meant(app: TestClient) -> None:
     assert app.get("/console/outcomes?days=x").status_code == 400
-    assert app.get("/v1/console/outcomes?days=7").status_code == 400
+    assert app.get("/v1/console/outcomes?period=soon").status_code == 400
+    days = {"from": "2026-05-01", "to": "2026-05-07"}
+    assert app.get("/v1/console/outcomes", params=days).json()["days"] == 7
     assert app.get("/console/outcomes?datasetGroup=nowhere").status_code == 404
 
 

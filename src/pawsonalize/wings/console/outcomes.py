@@ -1,4 +1,4 @@
-"""Outcomes on the console: the report of the last days, in all and over time, with its charts."""
+"""Outcomes on the console: the report of a time, in all and over time, with its charts."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -6,17 +6,16 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY, MINUTE, iso
+from pawsonalize.domain.times import MINUTE, iso
 from pawsonalize.engine.reporting.outcomes_process import OutcomesPeriod, OutcomesProcesses
 from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
 from pawsonalize.engine.reporting.report import Curve, OutcomesReport
 from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.pages.period import PagePeriod
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.ui.words import day
 from pawsonalize.wings.console.charts import ChartLine, LineChart
 
-_CHOICES = (30, 90, 180, 365)  # days that reports may be of
 _KEPT = 10 * MINUTE
 _PARTS = 12
 _VERSIONS_LISTED = 20  # the newest; curves are drawn of the first four with arrivals
@@ -26,7 +25,7 @@ _STEPS = 30  # at which a curve is drawn
 
 
 class OutcomesOverTime(msgspec.Struct, frozen=True, rename="camel"):
-    """The outcomes of the last `days`, made at the moment `at`; in all and in twelve parts."""
+    """The outcomes of a time of so many `days`, made at the moment `at`; in all and in parts."""
 
     at: str
     dataset_group: str
@@ -43,21 +42,22 @@ class OutcomeReports:
         self._now = now
         self._kept = CachedLookup(self._make, now, _KEPT)
 
-    def outcomes(self, dataset_group: str, days: int) -> OutcomesOverTime:
-        """Return those of the last days; InvalidInput for a number that is none of the choices."""
-        if days not in _CHOICES:
-            listed = ", ".join(map(str, _CHOICES))
-            raise InvalidInput(f"days must be one of {listed}", field="days")
-        return self._kept.find((dataset_group, days))
+    def outcomes(self, dataset_group: str, period: PagePeriod) -> OutcomesOverTime:
+        """Return those of a time."""
+        # The newest days are one report while it is kept, though they end a moment later.
+        wanted = PagePeriod(0, 0, period.name) if period.name else period
+        return self._kept.find((dataset_group, wanted))
 
-    def _make(self, key: tuple[str, int]) -> OutcomesOverTime:
-        (dataset_group, days), now = key, self._now()
-        made = self._processes.make(dataset_group, OutcomesOrder(now - days * DAY, now), _PARTS)
-        return OutcomesOverTime(iso(now), dataset_group, days, made.report, made.periods)
+    def _make(self, key: tuple[str, PagePeriod]) -> OutcomesOverTime:
+        (dataset_group, wanted), now = key, self._now()
+        period = PagePeriod.of({}, now, wanted.name) if wanted.name else wanted
+        order = OutcomesOrder(period.since, min(period.until, now))
+        made = self._processes.make(dataset_group, order, _PARTS)
+        return OutcomesOverTime(iso(now), dataset_group, period.days, made.report, made.periods)
 
 
 def outcomes_content(_query: ViewQuery, found: OutcomesOverTime) -> dict[str, object]:
-    """Return the choices, the newest versions and the charts."""
+    """Return the newest versions and the charts."""
     report = found.report
     versions = sorted(report.versions, key=lambda line: line.name, reverse=True)
     waiting = {"all arrivals": report.curve, "the hardest fifth": report.hardest_curve}
@@ -70,7 +70,6 @@ def outcomes_content(_query: ViewQuery, found: OutcomesOverTime) -> dict[str, ob
     ]
     newest = dict(curves[:_CURVES])
     return {
-        "choices": _CHOICES,
         "versions": versions[:_VERSIONS_LISTED],
         "waiting": _survival("Share still waiting, by days since arrival", waiting),
         "by_version": _survival("Share still waiting, by version", newest) if newest else None,

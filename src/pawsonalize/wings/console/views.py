@@ -5,6 +5,7 @@ from pawsonalize.http.json import read_limit
 from pawsonalize.http.operation import About, RequestParameter
 from pawsonalize.http.reports import AuditPage, audit_page
 from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.pages.period import PARAMETERS
 from pawsonalize.pages.shell import HOME, Link
 from pawsonalize.pages.views import GROUP_PARAMETER, View, ViewQuery
 from pawsonalize.wings.console.actions import ACTIONS, KEYS
@@ -29,7 +30,6 @@ from pawsonalize.wings.console.runs import RunReport, run_report
 from pawsonalize.wings.console.service import ServiceReport
 from pawsonalize.wings.console.visitors import VisitorReport, read_lookup
 
-_DEFAULT_DAYS = 90
 _CURSOR = RequestParameter("cursor", "The `nextCursor` of the page before.")
 
 
@@ -42,8 +42,8 @@ def _service_report(query: ViewQuery) -> ServiceReport:
 
 
 def _outcomes(query: ViewQuery) -> OutcomesOverTime:
-    days = read_limit(query.parameters.get("days"), _DEFAULT_DAYS, "days")
-    return _console(query).outcomes.outcomes(query.group, days)
+    read_limit(query.parameters.get("days"), 0, "days")  # its error names the field
+    return _console(query).outcomes.outcomes(query.group, query.period("90d"))
 
 
 def _audit(query: ViewQuery) -> AuditPage:
@@ -121,10 +121,14 @@ _VIEWS = (
         summary="Outcomes of the last days, in all, by version and over time.",
         answer=OutcomesOverTime,
         parameters=(
-            RequestParameter("days", "30, 90, 180 or 365; 90 if left out.", int),
+            RequestParameter(
+                "days", "The last days, where no period is named; 90 if left out.", int
+            ),
+            *PARAMETERS,
             RequestParameter(GROUP_PARAMETER, "The dataset group; the default one if left out."),
         ),
-        usual={"days": "180"},  # waits are known of arrivals that were followed for 90 days
+        usual={"days": "180"},
+        periods=("180d", "365d"),  # waits are known of arrivals that were followed for 90 days
         takes_long=True,
     ),
     View(
