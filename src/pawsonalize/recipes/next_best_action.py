@@ -25,8 +25,6 @@ from pawsonalize.recipes.settings import Positive, Range, RecipeSettings
 _FORMAT = 1
 _MAX_EVENTS = 20_000_000  # they are read in order, event by event
 _MAX_ACTIONS = 2_000  # what an action says of another is kept for each pair
-# NOT_TAKEN was put to the user in vain, and VIEWED as well, unless the user takes it later. Every
-# other event is a taking.
 _FAILURES: Final = frozenset({"NOT_TAKEN", "VIEWED"})
 _MAX_STATE = 50  # as many as a context has events
 
@@ -43,7 +41,13 @@ class NextBestActionSettings(RecipeSettings, frozen=True):
 
 
 class NextBestAction:
-    """The rate at which users take an action, moved by what this user did with others."""
+    """The rate at which users take an action, moved by what this user did with others.
+
+    An event of type NOT_TAKEN is an action that was put to the user in vain, and VIEWED one too,
+    unless the user takes it later; every other event is a taking. Rates are smoothed towards the
+    average and decay with time. What the user last did with each action says how much more or less
+    likely the next one is: the mean of those lifts, in log odds. Nothing is random.
+    """
 
     name = NEXT_BEST_ACTION
     needs_item = False
@@ -153,7 +157,6 @@ class NextBestActionModel(msgspec.Struct, frozen=True):
         odds = _log_odds(self.rates)
         state = self._state(context)
         if state:
-            # What the user last did with each action says how much likelier the next one is.
             lifts = [self.lifts[outcome, action] for action, outcome in state.items()]
             odds = odds + np.mean(np.array(lifts, np.float64), axis=0)
         return np.asarray(1 / (1 + np.exp(-odds)), np.float64)

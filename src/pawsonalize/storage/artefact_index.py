@@ -1,8 +1,4 @@
-"""Index of the artefacts in the object store: listed ones are whole, and nothing else counts.
-
-Uploads are noted before they begin, so that what a dead writer left is found without a listing of
-the bucket, and nothing of anybody else is ever taken for it.
-"""
+"""Index of the artefacts in the object store: listed ones are whole, and nothing else counts."""
 
 from enum import StrEnum
 
@@ -28,12 +24,9 @@ _BEGINNING = PreparedSelect(
 class DraftState(StrEnum):
     """Progress of a draft's objects."""
 
-    WRITING = "writing"
-    """They are being written, or their writer died."""
-    REMOVED = "removed"
-    """They are to be deleted."""
-    EMPTIED = "emptied"
-    """They are deleted; if their writer lives after all, there may be more."""
+    WRITING = "writing"  # they are being written, or their writer died
+    REMOVED = "removed"  # they are to be deleted
+    EMPTIED = "emptied"  # they are deleted; if their writer lives after all, there may be more
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -77,6 +70,8 @@ class ArtefactIndex(TableAccess):
 
     def begin(self, draft: Draft) -> None:
         """Note that objects are about to be written."""
+        # Before the upload begins, so that what a dead writer left is found without a listing of
+        # the bucket, and nothing of anybody else is ever taken for it.
         self._execute(_noting(draft))
 
     def commit(self, artefact: ListedArtefact, now: int) -> bool:

@@ -31,6 +31,7 @@ def works_under_lease() -> bool:
 def check_fences(connection: Connection) -> None:
     """Raise LeaseLost unless this thread's leases are still its own, in a write transaction."""
     for name, token in _FENCES.get():
+        # Read in the transaction of the write, so nobody takes the lease in between.
         if connection.scalar(select(work.c.token).where(work.c.name == name)) != token:
             raise LeaseLost(f"another process goes on with {name}: this one ends")
 

@@ -1,7 +1,4 @@
-"""A whole database: copied as of one moment while others write, brought back, and taken away.
-
-SQLite is copied by its own backup API, PostgreSQL by its own programs pg_dump and pg_restore.
-"""
+"""A whole database: copied as of one moment while others write, brought back, and taken away."""
 
 import os
 import re
@@ -26,6 +23,7 @@ SQLITE_COPY, POSTGRES_COPY = "database.sqlite3", "database.pgdump"
 
 def copy_database(database: Database, url: str, folder: Path) -> Path:
     """Copy the database into a file of the folder, as of one moment; NotReady without pg_dump."""
+    # Each database is copied by its own means, which read as of one moment.
     if database.file is None:
         copy = folder / POSTGRES_COPY
         _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={copy}")
@@ -48,6 +46,7 @@ def copy_database(database: Database, url: str, folder: Path) -> Path:
 
 def restore_postgres(url: str, copy: Path) -> None:
     """Bring a copy into a database without our tables, or nothing; NotReady without pg_restore."""
+    # All or nothing, as half a copy would pass for a database.
     options = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
     _run("pg_restore", url, *options, str(copy))
 

@@ -1,8 +1,4 @@
-"""The data folder: which folder may become one, what is ours in it, and who may read that.
-
-A mistyped path must cost nothing, as root too. So rights are set when something of ours is made,
-and `wrong_rights` finds what is ours by name: nothing of another user, nothing behind a link.
-"""
+"""The data folder: which folder may become one, what is ours in it, and who may read that."""
 
 import os
 import re
@@ -37,7 +33,7 @@ class RootKeyFile(msgspec.Struct, frozen=True):
             ) from error
 
     def _make(self) -> None:
-        """Write it whole or not at all. If two make it at once, the first wins."""
+        """Write it whole or not at all."""
         draft = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -46,6 +42,7 @@ class RootKeyFile(msgspec.Struct, frozen=True):
                 file.flush()
                 os.fsync(file.fileno())
             try:
+                # Unlike a rename, a link fails if the file exists: of two at once, the first wins.
                 os.link(draft, self.path)
             except FileExistsError:
                 return
@@ -60,10 +57,8 @@ FOLDERS = (
     SEARCH_FOLDER,
 )
 """Our folders in it, besides the archive's."""
-FILES = ("load.lock", "retrain.log", ROOT_KEY_FILE)
-"""Our files in it, besides the database's."""
-DRAFT = ".draft-"
-"""Prefix of folders that are not whole yet."""
+FILES = ("load.lock", "retrain.log", ROOT_KEY_FILE)  # our files in it, besides the database's
+DRAFT = ".draft-"  # prefix of folders that are not whole yet
 
 # A data folder has one of these, and no other folder has.
 _MARKS = (
@@ -140,6 +135,8 @@ def make_data_folder(folder: Path, access: str) -> None:
                 folder.chmod(_right(folder.stat(), access))
 
 
+# A mistyped path must cost nothing, as root too: what is ours is found by name, nothing of another
+# user and nothing behind a link.
 def wrong_rights(folder: Path, access: str) -> Iterator[tuple[Path, int, int]]:
     """Yield path, mode and right mode of what is ours and has wrong rights, the folder first."""
     top = folder.resolve()
@@ -154,6 +151,7 @@ def wrong_rights(folder: Path, access: str) -> Iterator[tuple[Path, int, int]]:
 
 def set_mode(path: Path, mode: int) -> None:
     """Change the mode of a file or a folder; OSError for a link."""
+    # Neither to follow a link, nor to wait for the other end of a pipe.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         os.fchmod(descriptor, mode)

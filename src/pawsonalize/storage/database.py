@@ -24,15 +24,14 @@ if TYPE_CHECKING:
     from pawsonalize.storage.postgres import PostgresEngines
     from pawsonalize.storage.replica import ReadReplica
 
-CONNECTIONS = 20
-"""Connections to PostgreSQL that one process opens at most, by default."""
+CONNECTIONS = 20  # connections to PostgreSQL that one process opens at most, by default
 CATCH_UP_SECONDS = 30.0
 
 # One writer at a time gives offsets in commit order, so a reader that has seen offset n will
 # never meet a smaller one later. SQLite locks the file; PostgreSQL takes this advisory lock.
 _WRITER_LOCK = 7_291_966
+# A writer that says nothing for so long loses its turn: its machine may stand still for ever.
 _STILL_SECONDS = 60
-"""A writer that says nothing for so long loses its turn: its machine may stand still for ever."""
 _TAKE_TURN = text(
     "SELECT set_config('idle_in_transaction_session_timeout', :limit, true),"
     " pg_advisory_xact_lock(:key)"
@@ -44,6 +43,7 @@ _TRIAL = {
     True: "PRAGMA user_version = 1",
     False: "UPDATE alembic_version SET version_num = version_num",
 }
+# Some connections are reserved for others than usual roles; the second kind since PostgreSQL 16.
 _CONNECTION_LIMIT = text(
     "SELECT current_setting('max_connections')::int"
     " - current_setting('superuser_reserved_connections')::int"
@@ -163,6 +163,7 @@ class Database:
     def confirm_leases(self) -> None:
         """LeaseLost if this thread works under a lease that another one has by now."""
         if works_under_lease():
+            # Each write transaction begins with a look at the leases.
             with self.writing():
                 pass
 
@@ -213,6 +214,7 @@ class Database:
         if log.exists() and log.stat().st_size:
             return False
         self._until_there_is_room = self._engine
+        # `immutable`: then SQLite opens no file beside this one.
         url = f"sqlite:///file:{quote(str(self.file))}?mode=ro&immutable=1&uri=true"
         self._engine = self._answering = create_engine(url, hide_parameters=True)
         return True
@@ -238,11 +240,13 @@ class Database:
         if answering.get() and self._remote.pulse.is_silent:
             raise StorageUnavailable(SILENT, detail=self.shown_url)
         connection = engine.connect()
+        # Each SELECT is to see the newest committed state, and no transaction stays open.
         return connection.execution_options(isolation_level="AUTOCOMMIT") if reads else connection
 
     @contextmanager
     def _exclusive(self, connection: Connection) -> Iterator[None]:
         if self.is_local:
+            # Not a plain BEGIN, whose first write fails if somebody wrote since its first read.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.execute(_TAKE_TURN, {"key": _WRITER_LOCK, "limit": f"{_STILL_SECONDS}s"})
@@ -327,6 +331,7 @@ def _opened(url: str, connections: int) -> "Engine | PostgresEngines":
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
             parsed,
+            # The driver begins no transaction by itself.
             connect_args={"isolation_level": None, "timeout": 15},
             hide_parameters=True,  # they are ids of visitors, and errors are logged
         )

@@ -41,6 +41,7 @@ class ErasedLookup(TableAccess):
         late = (erasures.c.noted_at > moment, erasures.c.dataset_group == dataset_group)
         wanted = select(_WHO.visitor, func.max(erasures.c.noted_at)).join(erasures, _SAME)
         with self._database.reading() as connection:
+            # As a rule nobody was noted since: that costs one look at the end of an index.
             if last_noted(connection) <= moment:
                 return {}
             found = connection.execute(wanted.where(*late).group_by(_WHO.visitor))

@@ -12,6 +12,7 @@ _TOO_MANY = (
     "PostgreSQL takes no more connections: lower database_connections or workers, or raise its"
     " max_connections (docs/how-to/run-several-servers.md)"
 )
+# Parts of the messages of databases, and what they mean for people.
 _KNOWN = (
     ("disk is full", FULL),
     ("readonly", READ_ONLY),

@@ -8,6 +8,7 @@ from pawsonalize.storage.statements import merge
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import audit_log, problems
 
+# The column keeps the name that it was made with.
 _COLUMNS = [
     column.label("notified_at" if column.name == "told_at" else column.name)
     for column in problems.c

@@ -1,8 +1,4 @@
-"""Connections with time-outs, so that a frozen PostgreSQL gives 503 within 2 seconds.
-
-A server that froze keeps its connections and takes new ones. No time-out of its own ends a
-statement then, and none of the system's, so the client must look at the clock.
-"""
+"""Connections with time-outs, so that a frozen PostgreSQL gives 503 within 2 seconds."""
 
 import threading
 import time
@@ -23,8 +19,7 @@ ConnectionT = TypeVar("ConnectionT", bound="psycopg.Connection[Any]")
 
 _ASK_SECONDS = 0.6  # a statement that takes longer makes us ask whether the server lives
 _PULSE_SECONDS = 0.4  # so long it has to say so
-ANSWER_SECONDS = 120.0
-"""A living server has so long for one statement of a request."""
+ANSWER_SECONDS = 120.0  # a living server has so long for one statement of a request
 _CONNECT_SECONDS = 0.8
 _POOL_SECONDS = 0.8
 _RETRY_SECONDS = 0.2
@@ -41,6 +36,8 @@ _LEAST_PATIENT = 2  # connections
 SILENT = "the server does not answer"
 
 
+# A server that froze keeps its connections and takes new ones. No time-out of its own ends a
+# statement then, and none of the system's, so the client must look at the clock.
 class Pulse:
     """Tells a frozen server from a slow statement, by a connection of its own."""
 
@@ -92,6 +89,7 @@ class Pulse:
             except psycopg.Error:
                 connection = None
                 time.sleep(_RETRY_SECONDS)
+                # Asked again from here, so that the end of the silence is seen.
                 if self.is_silent:
                     self._requested.set()
             else:
@@ -221,6 +219,7 @@ class PostgresEngines:
         """Open at most so many, one to ask whether the server lives; `longest` is in s."""
         self._longest = longest
         url = url.set(drivername="postgresql+psycopg")
+        # One connection is the pulse's; the others are for requests and other work, half each.
         patient = max(_LEAST_PATIENT, (connections - 1) // 2)
         self.patient = self._engine(url, patient, pool_timeout=30.0)
         self.answering = self._engine(url, connections - 1 - patient, pool_timeout=_POOL_SECONDS)

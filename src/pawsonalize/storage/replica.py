@@ -39,8 +39,7 @@ class ReadReplica:
         self._is_checked = False
         self._failed_at: float | None = None
         self._wanted: tuple[str, float] | None = None
-        self.fault: str | None = None
-        """Reason why it does not answer; None while it does."""
+        self.fault: str | None = None  # reason why it does not answer; None while it does
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -53,6 +52,8 @@ class ReadReplica:
         if self._failed_at is not None and time.monotonic() - self._failed_at < _AGAIN_SECONDS:
             return None
         try:
+            # Within the time that an answer has, whoever reads: a frozen replica must not hold
+            # anything up.
             connection = open_ones.enter_context(in_time(self._engines.answering.connect)())
             connection = connection.execution_options(isolation_level="AUTOCOMMIT")
             self._check(connection)
@@ -91,6 +92,8 @@ class ReadReplica:
         """Raise StorageUnavailable while it does not answer, or is more than a minute behind."""
         now = time.monotonic()
         head, since = self._wanted or (self.head(), now)
+        # One position of the primary is watched until the replica has it: that takes as long as it
+        # is behind.
         behind = self._behind(head)
         self._wanted = None if behind is not None and behind <= 0 else (head, since)
         if behind is None:

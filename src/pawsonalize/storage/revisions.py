@@ -1,9 +1,4 @@
-"""Revisions of the tables: programs that may run on them, and migrations to the newest.
-
-Several versions of the program may run on one database, so a change of the tables comes in two
-parts, in two releases: a migration that expands them, on which older programs go on, and later one
-that contracts them. The tables say which is the oldest program that may run on them.
-"""
+"""Revisions of the tables: programs that may run on them, and migrations to the newest."""
 
 import time
 import uuid
@@ -20,10 +15,11 @@ from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.tables import REVISION, agreements, metadata, servers
 from pawsonalize.wing import added
 
-EXPANDS, CONTRACTS = "expands", "contracts"
-"""Values of `change` in a migration."""
-TABLES = metadata
-"""All tables; those of the wings are added to them by the line below."""
+# Several versions of the program may run on one database, so a change of the tables comes in two
+# parts, in two releases: a migration that expands them, on which older programs go on, and later
+# one that contracts them. The tables say which is the oldest program that may run on them.
+EXPANDS, CONTRACTS = "expands", "contracts"  # values of `change` in a migration
+TABLES = metadata  # all tables; those of the wings are added to them by the line below
 _OF_WINGS = (*added("tables"),)
 Connected = Callable[[], AbstractContextManager[Connection]]
 
@@ -120,6 +116,7 @@ def _await_older(reading: Connected, oldest: str) -> Mapping[tuple[str, str], in
             found = _older_than(connection, oldest)
         beats.look(found)
         living = {one for one in found if beats.has_moved(one) and not beats.is_gone(one)}
+        # Not before each of them is known to live or to be gone.
         if all(one in living or beats.is_gone(one) for one in found):
             if living:
                 raise _still_running(living, oldest)

@@ -59,6 +59,7 @@ class ServerTable(TableAccess):
                 self._database.refuse(reason)
                 raise StorageUnavailable(reason)
             mine = update(servers).where(servers.c.name == server.name).values(counted)
+            # A server that was taken out although it lives comes back.
             if not connection.execute(mine).rowcount:
                 row = {**asdict(server), "roles": ",".join(server.roles), "serves": serves}
                 insert_new(connection, servers, [row])

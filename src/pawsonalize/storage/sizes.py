@@ -83,18 +83,16 @@ _SWEPT = ("events", "sessions", "users", "impressions", "erased_visitors", "raw_
 
 
 def remove_remains(database: Database, names: Collection[str] | None) -> None:
-    """Leave nothing of deleted rows in the files that this service writes.
-
-    SQLite: the write-ahead log is emptied. The file is written anew if any names were deleted, or
-    if `names` is None and nobody knows. PostgreSQL: dead rows are vacuumed.
-    """
+    """Leave nothing of deleted rows in the files; `names` is None if nobody knows what went."""
     if not database.is_local:
         database.maintain("VACUUM " + ", ".join((*_SWEPT, *(one.name for one in added("tables")))))
         return
+    # If no name was deleted, the file is not worth to be written anew.
     if database.file is not None and (names is None or names):
         # `secure_delete` overwrites deleted rows, but not the copies that SQLite leaves in the
         # free space of a page when it moves rows to another.
         database.maintain("VACUUM")
+    # The log has copies of the rows as well.
     if database.maintain("PRAGMA wal_checkpoint(TRUNCATE)")[0]:
         raise StorageUnavailable("the write-ahead log is being read: it is emptied at the next try")
 
@@ -136,6 +134,7 @@ def tidy(database: Database) -> None:
             driver = cast("sqlite3.Connection", connection.connection.driver_connection)
             driver.executescript(f"PRAGMA incremental_vacuum({_STEP})")
         before, size = size, FileSize.of(database) or size
+        # No more can be freed for now.
         if size.free >= before.free:
             break
     log = Path(f"{database.file}-wal")

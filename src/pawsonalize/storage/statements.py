@@ -1,8 +1,4 @@
-"""Statements for both databases: inserts with conflicts, and SELECTs that every answer needs.
-
-SQLAlchemy takes several times as long to run a SELECT as SQLite does. So a prepared one is written
-out once, and SQLite gets its text directly. PostgreSQL gets it as any other statement.
-"""
+"""Statements for both databases: inserts with conflicts, and SELECTs that every answer needs."""
 
 import sqlite3
 from collections import deque
@@ -16,6 +12,8 @@ from pawsonalize.domain.events import SEPARATORS, EventTypes
 from pawsonalize.storage.tables import events
 
 
+# SQLAlchemy takes several times as long to run a SELECT as SQLite does. So a prepared one is
+# written out once, and SQLite gets its text directly. PostgreSQL gets it as any other statement.
 class PreparedSelect:
     """A SELECT of texts and numbers with named parameters, without `IN` lists; its SQLite text."""
 
@@ -42,6 +40,7 @@ class PreparedReads:
     def rows(self, wanted: PreparedSelect, parameters: Mapping[str, object]) -> list[Any]:
         """Return the rows of the SELECT as tuples, as of the newest committed state."""
         try:
+            # The one used last, whose cache is the fullest.
             connection = self._idle.pop()
         except IndexError:
             connection = self._opened()
@@ -68,6 +67,7 @@ class PreparedReads:
         return connection
 
 
+# Far below 32,766, the most parameters that a statement of SQLite has.
 _IDS_AT_ONCE = 500
 
 _Id = TypeVar("_Id", str, bytes)

@@ -59,6 +59,7 @@ def read_url(url: str) -> URL:
     if found is None:
         return make_url(url)
     who = f"{found['who']}@" if found["who"] is not None else ""
+    # SQLAlchemy takes several hosts only in the query of a URL.
     one = make_url(f"postgresql://{who}/{(found['name'] or '/')[1:]}?{found['rest'] or ''}")
     if "target_session_attrs" not in one.query:
         one = one.update_query_dict({"target_session_attrs": "read-write"})

@@ -45,11 +45,8 @@ class VisitorRows(TableAccess):
         self._wings: list[RowsOfWing] = [rows(database) for rows in added("visitor_rows")]
 
     def erase(self, erasure: Erasure, names: ErasedNames) -> None:
-        """Delete their events, sessions, attributes and answers, and count them in the record.
-
-        What came after the erasure was noted stays. A few visitors at a time, so that others may
-        write; a second call deletes what is left.
-        """
+        """Delete their events, sessions, attributes and answers, and count them in the record."""
+        # A few visitors at a time, so that others may write; a second call deletes what is left.
         for part in in_parts(names.users):
             groups = users.c.dataset_group.in_(_groups(erasure.dataset_group))
             attributes = delete(users).where(groups, users.c.user_id.in_(part))
@@ -97,11 +94,13 @@ def _groups(dataset_group: str) -> tuple[str, str]:
 
 def _traces(erasure: Erasure, column: str, names: Sequence[str]) -> Iterator[Delete]:
     """Yield what deletes the events and answers of users, or the anonymous ones of sessions."""
+    # What came after the erasure was noted stays.
     for table, is_covered in (
         (events, events.c.offset <= erasure.through),
         (impressions, impressions.c.answered_at <= erasure.noted_at),
     ):
         theirs: ColumnElement[bool] = table.c[column].in_(names)
+        # An event of a session that names a user is that user's.
         if column == "session_id":
             theirs &= table.c.user_id.is_(None)
         mine = table.c.dataset_group.in_(_groups(erasure.dataset_group))

@@ -1,9 +1,4 @@
-"""The work table: pieces of work, their turns, and the deliveries of notifications.
-
-A piece of work is claimed by a lease. The claim draws a token, and every write of its holder looks
-first whether the row still has that token (`fence_writes`). So a holder that was only slow writes
-nothing after another one has followed it. `kinds/leases.py` says when a holder counts as dead.
-"""
+"""The work table: pieces of work, their turns, and the deliveries of notifications."""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +13,16 @@ from pawsonalize.storage.statements import insert_new, upsert
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import turns, work
 
-OPEN = "open"
-"""The state of work that has not ended. Each kind has further states."""
+OPEN = "open"  # the state of work that has not ended. Each kind has further states.
 
 _COLUMNS = work.c
 _TOKEN_BITS = 62  # the column is a signed number of 64 bits
 _FREE = {"holder": None, "token": None, "takings": 0}
 
 
+# Work is claimed by a lease. The claim draws a token, and every write of its holder looks first
+# whether the row still has that token (`fence_writes`). So a holder that was only slow writes
+# nothing after another one has followed it. `kinds/leases.py` says when a holder counts as dead.
 class Work(msgspec.Struct, frozen=True):
     """A piece of work; without a kind, a lease alone, which goes when it is free."""
 
@@ -146,6 +143,7 @@ class WorkTable(TableAccess):
 
     def _free(self, which: ColumnElement[bool]) -> None:
         with self._database.writing() as connection:
+            # A lease alone goes, and work only becomes free.
             connection.execute(delete(work).where(which, _COLUMNS.kind == ""))
             connection.execute(update(work).where(which).values(_FREE))
 
@@ -164,6 +162,7 @@ def _holds(name: str, token: int) -> ColumnElement[bool]:
 
 
 def _in_state(kind: str, states: Iterable[str], prefix: str) -> ColumnElement[bool]:
+    # Not LIKE, which takes `_` for any letter.
     begins = func.substr(_COLUMNS.name, 1, len(prefix)) == prefix
     return and_(_COLUMNS.kind == kind, _COLUMNS.state.in_(states), begins)
 
@@ -273,6 +272,7 @@ class Turns(TableAccess):
         """Note that the dataset group has the next turn."""
         newest = select(func.coalesce(func.max(turns.c.turn), 0)).where(turns.c.work == work)
         with self._database.writing() as connection:
+            # Writers have one turn each, so no number is given twice.
             turn = (connection.scalar(newest) or 0) + 1
             upsert(connection, turns, [{"work": work, "dataset_group": group, "turn": turn}])
 

@@ -23,10 +23,7 @@ log = structlog.get_logger()
 
 
 class Following(msgspec.Struct, frozen=True):
-    """Updates campaigns to versions that became ACTIVE, each once.
-
-    One that cannot be served, was refused or was rolled back is not tried again.
-    """
+    """Updates campaigns to versions that became ACTIVE, each once."""
 
     registry: Registry
     campaigns: Campaigns
@@ -58,9 +55,11 @@ class Following(msgspec.Struct, frozen=True):
         reason = None
         if self.refusal is not None and newest.name != live:
             reason = self.refusal(newest, None if live is None else self.versions.get(live), now)
+        # A refused version counts as followed, so that it is not tried with every look.
         if newest.name == live or reason is not None:
             self.registry.update(msgspec.structs.replace(campaign, followed=newest.name), now)
         else:
+            # If somebody changes the campaign meanwhile, that stands: this is a Conflict then.
             before, name = campaign.revision, newest.name
             self.campaigns.update(campaign.name, name, now, expected_revision=before, followed=name)
         event = "followed" if reason is None else "not followed"
@@ -141,6 +140,7 @@ class Recommenders(msgspec.Struct, frozen=True):
         try:
             version, name = self.version(recommender), recommender.served_by
             if version is None:
+                # The same name on every server, so that those that look at once create one version.
                 self.versions.create(name, as_of=now, now=now, name=f"{name}-1", measured=True)
                 self.queue.start_waiting(now)
                 self.registry.update(moved(recommender, Status.CREATE_IN_PROGRESS), now)
@@ -148,6 +148,7 @@ class Recommenders(msgspec.Struct, frozen=True):
                 self._serve(recommender, version, now)
             elif version.status.is_settled:
                 self._failed(recommender, version.failure_reason or version.status, now)
+        # Another server was faster, so nothing has failed.
         except Conflict:
             raise
         except PawsonalizeError as error:

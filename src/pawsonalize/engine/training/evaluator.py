@@ -42,8 +42,7 @@ from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 
-Measured = Mapping[str, Interval]
-"""An interval for every metric, by its name."""
+Measured = Mapping[str, Interval]  # an interval for every metric, by its name
 
 
 class RankerReport(msgspec.Struct, frozen=True):
@@ -87,7 +86,8 @@ class SplitReport(msgspec.Struct, frozen=True):
 
     @property
     def ndcg_name(self) -> str:
-        """The gate's NDCG@5 has the plain name; that of the user split, its own."""
+        """Name of NDCG@5 on this split."""
+        # The gate judges by the time split, so that one has the plain name.
         return "NDCG@5" if self.split == "time" else "user-split NDCG@5"
 
 
@@ -113,7 +113,9 @@ class Evaluation(msgspec.Struct, frozen=True):
     findings: Mapping[str, tuple[str, ...]]
 
 
+# Users, below which another draw may change every number.
 _FEW = 200
+# Share of the recipe's NDCG@5 from which repeats are said to explain it.
 _MOST = 0.85
 
 
@@ -321,6 +323,7 @@ def _evaluate_on(holdout: Holdout, recipe: Recipe[Any], settings: Any, seed: int
     judged = {recipe.name: holdout.judge(model)}
     for name, ranker in baselines(holdout, seed).items():
         judged[name] = judge(ranker, holdout.targets)
+    # A control: a result that is no lower without the order of events does not rest on it.
     unordered = without_order(holdout, seed)
     control = unordered.judge(recipe.fit(unordered.training, settings, seed))
     return measure(holdout, judged, control, seed)

@@ -85,12 +85,10 @@ def fit_of(version: SolutionVersion) -> Fit:
 
 
 def live_training(holdout: Holdout, live: LiveStanding, born: NDArray[np.int64]) -> TrainingData:
-    """The data for the live version: older than the new one's by as much as it is in truth.
-
-    Never a held-out event, nor an item that was `born` since.
-    """
+    """The data for the live version: older than the new one's by as much as it is in truth."""
     staleness = max(holdout.data.as_of - live.as_of, 0)
     moment = holdout.training.as_of - staleness
+    # Never a held-out event, nor an item that was born since.
     rows = holdout.split.training & live.seen & (holdout.data.time <= moment)
     return part_of(holdout.data, rows, holdout.there & (born <= moment), moment)
 
@@ -109,15 +107,12 @@ def gather(
     trained: Model | None = None,
     seed: int = 0,
 ) -> gate.Evidence:
-    """Judge a new version on the newest events of its training data, beside the live one.
-
-    Both are fitted anew without those events. `trained`, the new version's own model, gets the same
-    test cases, only to check that its scores are sound. The seed draws the test cases.
-    """
+    """Judge a new version on the newest events of its training data, beside the live one."""
     mark = new.log_offset if live is None else live.log_offset
     data, seen = marked_training_data(log, catalogue, new.cut, mark, selection=new.selection)
     standing = None
     if live is not None:
+        # A first version learned no ranker, to be live soon; one that may learn is to replace it.
         learns = [one.settings.get("learn", True) for one in (live, new)]
         standing = LiveStanding(live.name, live.as_of, fit_of(live), seen, learns == [False, True])
     if len(data) == 0:
@@ -140,6 +135,7 @@ def evidence_on(
     if not holdout.targets or not holdout.training.item_ids:
         return _nothing_known(recipe, holdout.data, seed)
     ask, targets = gate_queries(holdout, recipe, seed), holdout.targets
+    # Fitted anew without the held-out events, as the live version is below.
     model = fit(holdout.training)
     ours = judge(ask.of_model(model), targets)
     common = judge(ask.of_baseline(popularity(holdout)), targets)
@@ -148,6 +144,7 @@ def evidence_on(
         rival = judge(ask.of_model(live.fit(live_training(holdout, live, born))), targets)
         compared = _compared(ours, rival, seed)
         standing = gate.LiveEvidence(live.solution_version, live.as_of, compared, live.is_first)
+    # The model that would go live gets the same test cases, only to check its scores.
     not_finite, constant = unsound(ask.of_model(trained or model), len(targets))
     return gate.Evidence(
         recipe=recipe,
@@ -202,8 +199,7 @@ class Gate(msgspec.Struct, frozen=True):
     log: EventLog
     catalogue: Catalogue
     versions: SolutionVersions
-    load: Callable[[SolutionVersion], Model]
-    """Reads a version's model."""
+    load: Callable[[SolutionVersion], Model]  # reads a version's model
     settings: GateSettings
     sampling: Sampling = whole_log
 

@@ -45,7 +45,7 @@ def part_of(
 
 
 def reorder(data: TrainingData, source: NDArray[np.int64]) -> TrainingData:
-    """Row r with the item, type and value of row `taken[r]`; users and times stay."""
+    """Row r with the item, type and value of row `source[r]`; users and times stay."""
     return replace(
         data, item=data.item[source], event_type=data.event_type[source], value=data.value[source]
     )
@@ -56,8 +56,8 @@ def positions(items: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.where(items, np.cumsum(items) - 1, -1)
 
 
+# More test users are sampled: the intervals are narrow by then, and it takes seconds.
 MAX_QUESTIONS = 2_000
-"""More test users are sampled: the intervals are narrow by then, and it takes seconds."""
 _TIME_SHARE = 0.9  # as in the other split, which holds out the newest tenth of test users' events
 
 
@@ -101,9 +101,11 @@ class Holdout(msgspec.Struct, frozen=True):
         def scores(question: int) -> NDArray[np.floating]:
             context, availability = self.contexts[question], self.availability(question)
             if availability is not None:
+                # In the model's own order of items, which may lack candidates.
                 of_model = np.zeros(outside + 1, np.int64)
                 of_model[columns] = availability
                 context = replace(context, availability=of_model[:-1])
+            # A candidate that the model does not know reads the -inf at the end.
             known = np.append(model.score_catalogue(context), -np.inf)[columns]
             return only_available(known, availability)
 
@@ -141,6 +143,7 @@ def hold_out(
     else:
         moment = splits.moment_after(data.time, _TIME_SHARE)
         split = splits.global_time_split(data.user, data.time, moment, seed)
+        # What was first seen at that moment was first seen in a held-out event.
         there = born < moment
     return set_questions(name, data, split.sample(most, seed), there, moment)
 
@@ -172,6 +175,7 @@ def set_questions(
 
 def context_before(data: TrainingData, start: int, cut: int) -> Context:
     """Return the context of a user at the event in row `cut`, which has the event's own facets."""
+    # Backwards, a slice that includes row 0 ends at None.
     newest = slice(cut - 1, start - 1 if start > 0 else None, -1) if cut > start else slice(0)
     columns = (data.item, data.event_type, data.time, data.value)
     rows = zip(*(column[newest].tolist() for column in columns), strict=True)
@@ -277,6 +281,7 @@ def draw_lists(holdout: Holdout, seed: int, size: int = LIST_SIZE) -> Lists:
         wanted = targets[targets >= 0]
         others = np.setdiff1d(items, wanted)
         many = min(max(size - len(wanted), 0), len(others))
+        # A seed for each test case, so that its list does not depend on the others.
         drawn = np.random.default_rng((seed, question)).choice(others, many, replace=False)
         lists.append(np.sort(np.concatenate([wanted, drawn])))
     return tuple(lists)

@@ -77,9 +77,7 @@ class Coded(msgspec.Struct, frozen=True):
 class KeptRows(msgspec.Struct, frozen=True):
     """Rows of the log in its order, as columns, also those sent later than the cut.
 
-    `names` are of visitors, items, event types and facets. A visitor is named by a digest of their
-    key, so an artefact holds no ids. Of the properties of events only their facets are kept, as
-    texts. `value` is NaN for an event without one.
+    `names` are of visitors, items, event types and facets. `value` is NaN for an event without one.
     """
 
     names: tuple[Coded, ...]
@@ -98,6 +96,7 @@ class KeptRows(msgspec.Struct, frozen=True):
         digests, items, types, texts = names
         time, value, keys = array("q"), array("d"), dict[str, int]()
         for key, item_id, kind, sent_at, amount, properties in rows:
+            # Visitors are named by digests of their keys, so that an artefact holds no ids.
             code = keys.get(key)
             if code is None:  # a digest takes longer than a look
                 code = keys[key] = digests[digest(key)]
@@ -106,6 +105,7 @@ class KeptRows(msgspec.Struct, frozen=True):
             event_type.append(types[kind])
             time.append(sent_at)
             value.append(np.nan if amount is None else amount)
+            # Of the properties only the facets are kept, which may say less about a person.
             text = None if properties is None else as_properties(reader.of_properties(properties))
             facets.append(-1 if text is None else texts[text])
         coded = (Coded(tuple(of), np.asarray(one)) for of, one in zip(names, codes, strict=True))
@@ -153,6 +153,7 @@ class KeptRows(msgspec.Struct, frozen=True):
         for column, (names, codes) in zip(self.names, _CODED, strict=True):
             arrays[codes] = column.codes
             if names == _VISITORS:
+                # A digest as a number takes half the room of its text.
                 arrays[names] = np.array([int(one, 16) for one in column.names], np.uint64)
             else:
                 arrays |= pack_strings(names, column.names)
@@ -226,6 +227,7 @@ def rows_through(
     if kept is None:
         return new
     rows = kept.plus(new, log.bound(after, through))
+    # If nothing left the log, nothing has to leave the rows.
     if not (log.forgotten_through() or log.left_early()):
         return rows
     return rows.newest(log.rows_through(through))  # those that left the log are the oldest
@@ -260,7 +262,7 @@ class ErasedRows(msgspec.Struct, frozen=True):
         in_training = {one.name for one, _ in versions if not one.status.is_settled}
 
         def is_dead(location: str) -> bool:
-            """Only trainings and this method itself, which runs once at a time, write rows."""
+            # Only trainings and this method itself, which runs once at a time, write rows.
             return not RefreshedCounts.is_at(location) and _owner(location) not in in_training
 
         self.artefacts.sweep(is_dead)
@@ -297,6 +299,7 @@ class ErasedRows(msgspec.Struct, frozen=True):
         self.artefacts.remove(after)  # of an attempt that ended here
         self.artefacts.save(after, card, {**arrays, **rows.without(gone).arrays()})
         watch("model written")
+        # The version changes before the old artefact goes, so a crash between leaves both.
         try:
             self.registry.change(
                 SolutionVersion,
@@ -321,18 +324,21 @@ class ErasedRows(msgspec.Struct, frozen=True):
             about = [one.erasure for one in erasures if one.erasure.dataset_group == group]
             for counts in folds.of(version.name) if about else ():
                 before = counts.cut.as_of
+                # Counts made after the tables were purged know nothing of the visitors.
                 if any(one.tables_at is None or before <= one.tables_at for one in about):
                     self.artefacts.remove(counts.location)
 
     def _remove_unowned(
         self, versions: dict[str, SolutionVersion], erasures: Sequence[NamedErasure]
     ) -> None:
-        """Remove what no version points at: a process died before it could say so, or remove it."""
+        # A process may have died before its version pointed at what it wrote, or before it removed
+        # what no version points at any more.
         gone, owned = _digests(erasures), {version.artefact for version in versions.values()}
         for location in self.artefacts.locations(""):
             version = versions.get(_owner(location))
             is_written = version is not None and not version.status.is_settled
             if location not in owned and not is_written and self._holds(location, gone):
+                # Read again, as a training may have ended since the versions were listed.
                 newest = version and self.registry.find(SolutionVersion, version.name)
                 if newest is None or newest.artefact != location:
                     self.artefacts.remove(location)

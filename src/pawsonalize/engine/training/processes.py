@@ -14,8 +14,7 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import SolutionVersion
 
-MAX_TAKINGS = 3
-"""A training whose machines died so often has failed."""
+MAX_TAKINGS = 3  # a training whose machines died so often has failed
 _KILL_SECONDS = 10.0
 _LOOK_SECONDS = 0.02
 
@@ -79,6 +78,7 @@ class TrainingProcesses:
             training_lease(name), MAX_TAKINGS
         ):
             return self.start(name, now)
+        # A dead training may have left a part of its artefact.
         self._artefacts.sweep(lambda location: location == name)
         with suppress(Conflict):  # somebody else looked at the same moment
             self._registry.update(_dead(version), now)
@@ -98,6 +98,7 @@ class TrainingProcesses:
             except Conflict:  # the training reported its progress meanwhile
                 version = self._registry.get(SolutionVersion, name)
         if version.status is Status.CREATE_STOPPING:
+            # Before the process: if the remote engine does not answer, the training goes on.
             self._stop_remote(version)
             self._kill(name)
             if version.remote is None:  # it may have begun at this very moment
@@ -111,6 +112,7 @@ class TrainingProcesses:
     def _kill(self, name: str) -> None:
         """End the process: here at once, on another machine with its next beat."""
         lease = training_lease(name)
+        # A holder on another machine sees this with its next beat, and ends.
         self._leases.revoke(lease)
         deadline = time.monotonic() + _KILL_SECONDS
         while self._leases.is_here(lease):

@@ -22,10 +22,7 @@ from pawsonalize.storage.events.event_log import EventLog
 
 
 class TrainingQueue(msgspec.Struct, frozen=True):
-    """Starts trainings that are only stored, so that at most `at_once` run; 0 leaves them alone.
-
-    Dataset groups take turns; of one, the oldest is first.
-    """
+    """Starts trainings that are only stored, so that at most `at_once` run; 0 leaves them alone."""
 
     registry: Registry
     trainings: TrainingProcesses
@@ -39,6 +36,7 @@ class TrainingQueue(msgspec.Struct, frozen=True):
         training = [one for one in open_ones if one.status is not Status.CREATE_PENDING]
         # A retraining run may have many, and others would wait for all of them.
         free = self.at_once - sum(one.run is None for one in training)
+        # Dataset groups take turns; of one, the oldest is first.
         ordered = self.order.ordered(waiting, self.registry.group_of) if free > 0 else []
         for version in ordered[: max(free, 0)]:
             self.trainings.start(version.name, now)
@@ -57,16 +55,12 @@ logger = structlog.get_logger()  # `log` is the events'
 
 
 class AutomaticTraining(msgspec.Struct, frozen=True):
-    """Stores the versions that are due; the training queue starts them.
-
-    A version is due so many days after the newest one was created. With `retrains` there is a daily
-    retraining.
-    """
+    """Stores the versions that are due; the training queue starts them."""
 
     registry: Registry
     versions: SolutionVersions
     log: EventLog
-    retrains: bool = False
+    retrains: bool = False  # True if there is a daily retraining
 
     def look(self, now: int) -> None:
         """Store what is due and has new events; a solution that fails holds up no other."""
@@ -84,10 +78,12 @@ class AutomaticTraining(msgspec.Struct, frozen=True):
         newest = next(iter(self.registry.page(SolutionVersion, 1, parent=solution.name)), None)
         if newest is not None and not newest.status.is_settled:
             return
+        # So many days after the newest version was created; the first one soon.
         due = solution.created_at + _FIRST_AFTER
         if newest is not None:
             # A day later if the daily retraining trains it too: nothing is trained twice.
             due = newest.created_at + (days + self._is_retrained(solution)) * DAY
+        # After a training that failed all events count as new: the next one may go well.
         known = 0 if newest is None or newest.status is not Status.ACTIVE else newest.log_offset
         log = self.log.of(solution.data_group)
         if now < due or not has_events(log, known, log.head(), now):

@@ -31,8 +31,7 @@ from pawsonalize.storage.animals.animals import Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 
-FAILED = 1
-"""Exit code of a process that reported itself what it could not refresh."""
+FAILED = 1  # exit code of a process that reported itself what it could not refresh
 
 log = structlog.get_logger()
 
@@ -79,6 +78,7 @@ class CountRefresher(msgspec.Struct, frozen=True):
         counts = RefreshedCounts(name, cut)
         # Counted from the version on each time, so that none inherits from another.
         self.artefacts.save(counts.location, *self._counted(version, model, arrays, cut))
+        # A campaign may go back to a version of before, so the counts of all of these stay.
         targets = (one.versions for one in self.registry.all(Campaign))
         self._folds.trim({name, *chain.from_iterable(targets)})
         return counts
@@ -147,6 +147,7 @@ def refresh_served(
         f"{_PROBLEM}: {registry.get(SolutionVersion, name).solution}": f"{name}: {why}. {_NEXT}."
         for name, why in failed.items()
     }
+    # A problem ends with the first refresh that goes well.
     for problem in problems.standing(now()):
         if problem.name.startswith(_PROBLEM) and problem.name not in messages:
             problems.clear(problem.name, now())
@@ -165,11 +166,9 @@ _NEWEST_EVENTS = 20_000  # counted in about a second; a training counts all even
 _REST = 9  # times as long as a count took, so that answers have nine tenths of the time
 
 
+# A visitor's own events and the quiz are to count from the first event on, before any training.
 class Untrained(msgspec.Struct):
-    """Counts of the inventory's groups and the newest events, in place of a model.
-
-    So a visitor's own events and the quiz count from the first event on.
-    """
+    """Counts of the inventory's groups and the newest events, in place of a model."""
 
     log: EventLog
     catalogue: Catalogue

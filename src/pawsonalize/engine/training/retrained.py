@@ -119,5 +119,6 @@ def _served(registry: Registry, part: Part) -> Iterator[Retrained]:
 
 
 def _place(one: Retrained) -> tuple[bool, str, str]:
+    # False comes before True, so the default dataset group comes first.
     group = one.solution.dataset_group
     return group != DATASET_GROUP, group, one.campaign.name

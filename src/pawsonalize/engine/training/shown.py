@@ -29,8 +29,7 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import Impression, Impressions
 
-MAX_PAGES = 50_000
-"""A model of choices learns from so many of the newest pages."""
+MAX_PAGES = 50_000  # a model of choices learns from so many of the newest pages
 
 _EVENTS = 2_000_000  # of the newest, that are looked through
 _BATCH = 50_000
@@ -77,6 +76,7 @@ def _home_rate(model: ChoiceModel, animals: Animals, now: int) -> float:
     stays = animals.stays_since(since, _ANIMALS)
     known = animals.get_many(stays)
     days = [
+        # Of stays that began earlier, only the days since then.
         sum(max(0, min(one.until, now) - max(one.since, since)) / DAY for one in stays[name])
         for name in known
     ]
@@ -108,6 +108,8 @@ class _Joined:
 
     def take(self, deed: Deed, *, opened: bool, inquired: bool) -> None:
         """Find the page that the event came from; it may report one itself."""
+        # Pages and events in one order of time, so that an event finds only what was shown before
+        # it.
         while self._coming and was_shown(self._coming[0], deed):
             self._add(self._coming.popleft())
         reported = reported_page(deed)

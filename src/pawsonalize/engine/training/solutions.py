@@ -74,6 +74,7 @@ def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
                 f"there is no setting {name}; there are {', '.join(known)}", field="settings"
             )
     try:
+        # Not strict, as settings of commands and files are texts.
         return msgspec.convert(dict(given), kind, strict=False)
     except (msgspec.ValidationError, ValueError) as error:
         raise InvalidInput(f"a recipe setting is wrong: {error}", field="settings") from error
@@ -169,6 +170,7 @@ def check_solution(solution: Solution, event_types: EventTypes = STANDARD) -> No
             f"a solution is trained by itself every 1 to {MOST_DAYS} days, not every {days}",
             field="autoTrainingDays",
         )
+    # Read as a training would read it, so that what is wrong is named now.
     trained_settings(
         SolutionVersion(
             name=solution.name,

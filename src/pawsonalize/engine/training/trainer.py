@@ -177,6 +177,7 @@ class Trainer(msgspec.Struct, frozen=True):
                 found = self._measured(version, fitted.sample)
         report.phase("saving")
         arrays = {**fitted.arrays, **choices.arrays()}
+        # The model is stored before the version says so: one that is ACTIVE can be served.
         location = self.artefacts.save(version.name, fitted.card, arrays)
         trained = moved(
             report.version,

@@ -50,6 +50,7 @@ class EventFacets:
     ) -> Facets:
         """The facets in the order of the data's `user`; users' own hold for all their events."""
         own = np.asarray(self._rows, np.int32)[order]
+        # Before an event is known what the visitor's event before it told.
         before = np.roll(own, 1)
         before[np.flatnonzero(np.diff(user, prepend=-1))] = -1
         known = np.full(max(of_users, default=-1) + int(user.max(initial=0)) + 2, -1, np.int32)
@@ -183,6 +184,7 @@ def marked_training_data(
 ) -> tuple[TrainingData, NDArray[np.bool_]]:
     """The same, and which of the rows the log held up to the offset `mark`, shape (N,)."""
     columns = _Columns(catalogue, cut.as_of, selection, log.event_types, digested=log.has_digests)
+    # Rows up to the mark are read first, so that their places say which they are.
     early = Cut(min(mark, cut.log_offset), cut.as_of)
     columns.add(_rows(log, 0, early, silent))
     marked = len(columns)
@@ -208,14 +210,12 @@ def stays_of(catalogue: Catalogue, as_of: int, items: NameCodes) -> StayColumns:
 
 
 def within(counts: NDArray[np.integer], percentiles: tuple[float, float]) -> NDArray[np.bool_]:
-    """True for each count within the percentiles of those above 0.
-
-    At each end at most that share is left out, and equal counts stay together.
-    """
+    """True for each count within the percentiles of those above 0."""
     some = counts[counts > 0]
     if not len(some):
         return counts > 0
     low, high = percentiles
+    # At each end at most that share is left out, and equal counts stay together.
     # Negated, so that both ends round towards keeping: of four users, 0.99 leaves none out.
     least = -np.quantile(-some, 1 - low, method="inverted_cdf")
     most = np.quantile(some, high, method="inverted_cdf")
@@ -255,6 +255,7 @@ class _Columns:
         user, item, event_type, time, value = self._columns
         for visitor, item_id, sent_type, sent_at, amount, properties in self._chosen(rows):
             kind = self._meaning(sent_type)
+            # What speaks against an item is no choice of it, so it gets no row.
             if kind in self._against:
                 self._against[kind].extend((self._items[item_id], sent_at))
                 continue
@@ -295,6 +296,7 @@ class _Columns:
         by_digest = by_digest[np.isin(by_digest, user[kept])]
         ranks[by_digest] = np.arange(len(by_digest), dtype=np.int32)
         user = ranks[user]
+        # Stable: events of one moment stay in the order of the log.
         order = kept[np.lexsort((time[kept], user[kept]))]
         # Before the names are read: stays may name items that no event has.
         stays = stays_of(self._catalogue, self._as_of, self._items)

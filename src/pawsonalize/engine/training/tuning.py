@@ -1,8 +1,4 @@
-"""Tuning: which settings within their ranges order a held-out day best?
-
-Trials never see the gate's held-out days: these are cut off first. The newest tenth of the rest is
-the trials' own hold-out.
-"""
+"""Tuning: which settings within their ranges order a held-out day best?"""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,13 +18,13 @@ from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.data import TrainingData
 
+# A trial is fitted on at most so many users, drawn by chance, so that it takes seconds.
 MOST_USERS = 5_000
-"""A trial is fitted on at most so many users, drawn by chance, so that it takes seconds."""
 MOST_QUESTIONS = 1_000
+# With fewer test cases, the better of two settings is a matter of luck.
 FEWEST_QUESTIONS = 40
-"""With fewer test cases, the better of two settings is a matter of luck."""
+# In this share of resamples of the visitors the best trial must beat the given settings.
 SURE = 0.8
-"""In this share of resamples of the visitors the best trial must beat the given settings."""
 
 
 def tune(
@@ -40,8 +36,6 @@ def tune(
 ) -> Tuned:
     """Try the version's planned trials; `born` are `item_births`, `clock` counts seconds.
 
-    One half of the held-out users chooses the best trial, by drafts without the parts that are
-    costly to learn. The best of many drafts is partly luck, so the other half compares full models.
     The same data, version and seed give the same result, unless time runs out.
     """
     assert version.tuning is not None
@@ -50,6 +44,8 @@ def tune(
     if holdout is None or len(holdout.targets) < FEWEST_QUESTIONS:
         return Tuned({}, f"fewer than {FEWEST_QUESTIONS} visitors to try settings on")
     questions = np.random.default_rng(seed).permutation(len(holdout.targets))
+    # One half of the users chooses the best trial by drafts, without the parts that are costly to
+    # learn. The best of many is partly luck, so the other half compares full models.
     choosing, confirming = np.array_split(questions, 2)
     given, planned = trained_settings(version), planned_trials(version)
     # The same seed each time, so that only the settings differ.
@@ -102,6 +98,8 @@ def _practice(data: TrainingData, born: NDArray[np.int64], seed: int) -> Holdout
     """The hold-out of trials, of at most so many users; None if nothing lies before it."""
     if len(data) == 0:
         return None
+    # The gate's held-out days are cut off first, so that trials never see them. The newest tenth of
+    # the rest is the trials' own hold-out.
     judged = hold_out(SplitName.TIME, data, born, seed, most=1)
     before = judged.training
     drawn = np.zeros(before.n_users, np.bool_)

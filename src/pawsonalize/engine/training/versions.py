@@ -109,6 +109,7 @@ class SolutionVersions(msgspec.Struct, frozen=True):
         given = {"mode": mode, "seed": seed, **chosen, **others}
         version = self._wanted(name, solution, as_of, given)
         group = self.dataset_group(version)
+        # Counted before it is stored, so that of two servers only one takes the last place.
         self.limit.take(group, now)
         try:
             return self.registry.create(version, now)
@@ -196,6 +197,7 @@ class SolutionVersions(msgspec.Struct, frozen=True):
     def delete(self, name: str) -> None:
         """Delete a version with its artefacts; Conflict that names what must go first."""
         version = self.get(name)
+        # A Conflict if it is needed, so the artefacts go after it.
         self.registry.delete(SolutionVersion, name)
         if version.artefact is not None:
             self.artefacts.remove(version.artefact)
@@ -248,10 +250,7 @@ log = structlog.get_logger()
 
 
 def delete_old_versions(versions: SolutionVersions, work: WorkTable, keep: int) -> int:
-    """Keep each solution's `keep` newest ACTIVE versions, and all needed; returns how many go.
-
-    0 keeps all.
-    """
+    """Delete old versions, of which `keep` of each solution stay (0: all); return their number."""
     deleted, registry = 0, versions.registry
     for solution in list(registry.all(Solution)) if keep else ():
         for name in _old(registry, work, solution, keep):

@@ -104,8 +104,7 @@ class VisitorEffects(msgspec.Struct, frozen=True):
     """By the order of `VISITOR_TRAITS`: the codes of the values that were shown, ascending."""
     effects: tuple[Floats, ...]
     distance: float
-    variances: tuple[Floats, ...]
-    """About those of the effects: as if all others were known."""
+    variances: tuple[Floats, ...]  # about those of the effects: as if all others were known
 
     def of(self, trait: int, size: int) -> Floats:
         """The effects of a trait by code, shape (size,)."""
@@ -147,8 +146,7 @@ class VisitorPosterior(msgspec.Struct, frozen=True):
     mean: Floats
     columns: Ints
     """The place of each effect in `covariance`, its last one if nothing was ever shown of it."""
-    covariance: Floats
-    """Of the effects that something was shown of, then of distance, then 0."""
+    covariance: Floats  # of the effects that something was shown of, then of distance, then 0
     variances: Floats  # of the effects of each trait that nothing was shown of
 
     def variance(self) -> Floats:

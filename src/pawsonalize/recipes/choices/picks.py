@@ -24,8 +24,7 @@ else:
 class PickScale(msgspec.Struct, frozen=True):
     """Dependence of picks on log-odds: utility = scale * (log-odds beyond an average animal)."""
 
-    scale: float = 1.0
-    """1: a pick is as noisy as an opening; less: noisier."""
+    scale: float = 1.0  # 1: a pick is as noisy as an opening; less: noisier
     outside: float = -0.5
     """The log-odds of "none of these". An average visitor turns down one board of six in eleven."""
 
@@ -50,8 +49,7 @@ class AnsweredBoard(msgspec.Struct, frozen=True):
     distance: Floats  # the factor `distance`
     offset: Floats
     """Log-odds to open each animal beyond those of an average one, but for the visitor's own."""
-    picks: tuple[int, ...]
-    """The places that were picked, best first; empty for "none of these"."""
+    picks: tuple[int, ...]  # the places that were picked, best first; empty for "none of these"
 
 
 # The same few sizes and picks come back for all visitors.

@@ -13,8 +13,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import animal_exposures, animals
 
-HARDLY = 0.25
-"""Share of the usual daily exposure below which an animal is hardly seen."""
+HARDLY = 0.25  # share of the usual daily exposure below which an animal is hardly seen
 _ENOUGH = 5  # showings of each available animal on average: with fewer, it is chance who was shown
 _DECODE = msgspec.json.Decoder(Animal).decode
 _SHOWN = sa.func.coalesce(animal_exposures.c.shown, 0)
@@ -25,12 +24,9 @@ _JOINED = animals.outerjoin(animal_exposures, animal_exposures.c.animal_id == an
 class AnimalOrder(StrEnum):
     """In which order animals are listed."""
 
-    WAITING = "waiting"
-    """Longest wait first."""
-    NEWEST = "newest"
-    """Newest listing first."""
-    SHOWN = "shown"
-    """Least exposure first."""
+    WAITING = "waiting"  # longest wait first
+    NEWEST = "newest"  # newest listing first
+    SHOWN = "shown"  # least exposure first
 
 
 class AnimalSearch(msgspec.Struct, frozen=True):
@@ -110,6 +106,7 @@ def is_hardly_seen(animal: Animal, shown: int, shown_a_day: float, now: int) -> 
 
 
 def _hardly_seen(usual: float, now: int) -> sa.ColumnElement[bool]:
+    # As `is_hardly_seen`, in SQL.
     listed = now - animals.c.listed_at
     return sa.and_(_AVAILABLE, listed >= DAY, _SHOWN * float(DAY) < HARDLY * usual * listed)
 
@@ -121,6 +118,7 @@ def _conditions(
         if (wanted := getattr(search, name)) is not None:
             yield animals.c[name] == str(wanted)
     if search.text is not None:
+        # Each database has its own way to read a value out of JSON.
         name_of: sa.ColumnElement[str] = sa.type_coerce(
             sa.func.json_extract(animals.c.record, "$.name"), sa.String
         )

@@ -58,6 +58,7 @@ class Availability(TableAccess):
         changes = animal_changes.c
         written = select(changes.animal_id).where(changes.revision > after.number)
         # Animals may have changed, or time alone changed them: a birthday, a publication.
+        # The answer before may have been as of a later moment.
         first, last = sorted((since, at))
         begins, ends = (and_(edge > first, edge <= last) for edge in (stays.c.since, stays.c.until))
         passed = select(stays.c.animal_id).where(or_(begins, ends))
@@ -79,6 +80,7 @@ def record_changes(
         return
     row = connection.execute(_NEWEST).first()
     newest = Revision(0, 0) if row is None else Revision(*row)
+    # Writers have one turn each, so no number is given twice.
     revision = newest.number + 1
     change = {"revision": revision, "at": max(newest.at, at)}
     upsert(connection, availability_changes, [{"item_id": one, **change} for one in item_ids])
@@ -238,6 +240,7 @@ def _write(
     before = _stays(connection, [animal_id for animal_id in changed if animal_id in known])
     after = {}
     for animal_id, animal in changed.items():
+        # Of a new animal all stays are written.
         cut = 0
         if (old := known.get(animal_id)) is not None:  # stays before the cut are left as they were
             cut = min([at, *(change.at for change in {*animal.history} ^ {*old.history})])
@@ -270,6 +273,7 @@ def _replace_stays(connection: Connection, before: Stays, after: Stays, at: int)
         stay.item_id
         for one, kept in after.items()
         for stay in set(kept) | set(before.get(one, ()))
+        # A stay that is over changes no count, unless it was itself changed.
         if stay.until > at or (one in new and (stay in kept) != (stay in before.get(one, ())))
     }
     record_changes(connection, changed, after, at)

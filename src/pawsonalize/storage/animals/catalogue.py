@@ -13,8 +13,7 @@ from pawsonalize.storage.statements import PreparedSelect, merge, upsert
 from pawsonalize.storage.table_access import GroupTables
 from pawsonalize.storage.tables import items, log_marks, schemas, stays, users
 
-Value = str | float | None
-"""An attribute's value."""
+Value = str | float | None  # an attribute's value
 
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 _DECODE = msgspec.json.Decoder(dict[str, Value]).decode
@@ -74,6 +73,7 @@ class Catalogue(GroupTables):
         """Change these attributes of a user, and no other."""
         mine = select(users.c.attributes).where(self._mine(users), users.c.user_id == user_id)
         who = {"dataset_group": self._dataset_group, "user_id": user_id}
+        # In one transaction, so that no change of another writer is lost.
         with self._database.writing() as connection:
             attributes = {**_DECODE(connection.scalar(mine) or "{}"), **changes}
             upsert(connection, users, [who | {"attributes": _ENCODE(attributes).decode()}])
@@ -122,6 +122,7 @@ class Catalogue(GroupTables):
 
     def stays(self, until: int) -> Iterator[Stay]:
         """Stays of the animals of each item: those that began by `until`, in order."""
+        # Other dataset groups have no single animals.
         if self._dataset_group != DEFAULT_DATASET_GROUP:
             return
         begun = select(stays.c.item_id, stays.c.since, stays.c.until).where(stays.c.since <= until)

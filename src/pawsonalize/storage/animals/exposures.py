@@ -1,10 +1,4 @@
-"""Exposure of items and animals: how often each was shown.
-
-That of an item has a half-life. A showing at moment t adds 2 ** ((t - landmark) / half-life) to one
-number. Writers only add and never read. A reader divides by 2 ** ((now - landmark) / half-life),
-which makes each showing worth half after one half-life (Cormode et al., "Forward Decay", ICDE
-2009).
-"""
+"""Exposure of items and animals: how often each was shown."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -68,6 +62,10 @@ def first_places(places: Sequence[Sequence[str]]) -> list[str]:
     return [one for ids in places[:MAX_IMPRESSION_ITEMS] for one in ids]
 
 
+# The exposure of an item has a half-life. A showing at moment t adds 2 ** ((t - landmark) /
+# half-life) to one number. Writers only add and never read. A reader divides by 2 ** ((now -
+# landmark) / half-life), so a showing is worth half after one half-life (Cormode et al., "Forward
+# Decay", ICDE 2009).
 _HALF_LIFE = 30 * DAY
 _LANDMARK = 1_767_225_600_000  # 2026-01-01; sums last until floats end, 84 years on
 

@@ -256,12 +256,14 @@ class EventLog(Histories):
         """
         mine = self._mine(events)
         with self._database.writing() as connection:
+            # Before the first event goes, so that no training reads a table of the log as it was.
             log_start.forget_table(connection, self._dataset_group)
         if ids_like is not None:
             mine &= events.c.event_id.startswith(ids_like, autoescape=True)
         erased = after = 0
         while True:
             with self._database.writing() as connection:
+                # By pages, since one DELETE of all would keep every other writer waiting.
                 page = select(events.c.offset).where(mine, events.c.offset > after)
                 page = page.order_by(events.c.offset).limit(_ERASED_BATCH)
                 last = connection.scalar(select(func.max(page.subquery().c.offset)))
@@ -287,6 +289,7 @@ def _offsets(
     connection: Connection, batch: Sequence[Event], before: int, stored: int
 ) -> list[int | None]:
     """The offsets of the events that this transaction stored, None for those that were there."""
+    # As a rule there is no duplicate, and the offsets follow each other.
     if stored == len(batch) and _head(connection) == before + stored:
         return list(range(before + 1, before + stored + 1))
     fresh = select(events.c.dataset_group, events.c.event_id, events.c.offset)
@@ -306,6 +309,7 @@ def _bind_sessions(connection: Connection, batch: Sequence[Event]) -> None:
     for event in batch:
         if event.user_id is not None and event.session_id is not None:
             session = (event.dataset_group, event.session_id)
+            # A session stays with its first user.
             bound.setdefault(session, (event.user_id, event.sent_at))
     if bound:
         rows = [

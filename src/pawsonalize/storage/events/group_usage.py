@@ -1,7 +1,4 @@
-"""Usage of each dataset group by day, and the sizes of what it has stored.
-
-A day is a number of days since 1970, in UTC.
-"""
+"""Usage of each dataset group by day, and the sizes of what it has stored."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -91,6 +88,7 @@ def _mark(connection: Connection) -> CountMark:
     return CountMark(found.get(_THROUGH, 0), found.get(_SINCE, 0))
 
 
+# A day is a number of days since 1970, in UTC.
 class DayCounts(msgspec.Struct, frozen=True):
     """Use of a dataset group on one day; `…_ms` are milliseconds."""
 
@@ -106,8 +104,7 @@ class DayCounts(msgspec.Struct, frozen=True):
 
 
 _COUNTS = [name for name in DayCounts.__struct_fields__ if name not in {"dataset_group", "day"}]
-Place = tuple[str, int]
-"""A dataset group and a day."""
+Place = tuple[str, int]  # a dataset group and a day
 
 
 class GroupDays(TableAccess):
@@ -137,6 +134,8 @@ class GroupDays(TableAccess):
             here &= days.c.trainings < most
         with self._database.writing() as connection:
             _add(connection, [DayCounts(group, day)])
+            # The statement that counts also checks, so of two servers only one takes the last
+            # place.
             counted = update(days).where(here).values(trainings=days.c.trainings + 1)
             return connection.execute(counted).rowcount == 1
 
@@ -179,6 +178,7 @@ def apply_limits(connection: Connection, batch: Sequence[Event], limits: DailyLi
     for group, day in wanted:
         used = connection.scalar(_USED, {"of_group": group, "of_day": day}) or 0
         left[group, day] = limits.most[group] - used
+    # As a rule there is room for all, even without a look at duplicates.
     if all(left[place] >= count for place, count in wanted.items()):
         return [True] * len(batch)
     known = _known(connection, [one for one in batch if _place(one) in wanted])
@@ -192,6 +192,7 @@ def apply_limits(connection: Connection, batch: Sequence[Event], limits: DailyLi
         fits = place not in left or len(fresh) <= left[place]
         if fits and place in left:
             left[place] -= len(fresh)
+            # A second event of that id in the batch needs no room either.
             known |= fresh
         allowed += [fits] * len(parts)
     return allowed

@@ -1,9 +1,4 @@
-"""Impressions: the answers that were given, by recommendation id.
-
-There are many more answers than events, each with tens of places. So ids are kept as numbers, and
-places compressed: a page of twenty animals took 4.4 KB of SQLite with its indexes as text, and
-takes 1.0 KB (`benchmarks.disk`).
-"""
+"""Impressions: the answers that were given, by recommendation id."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -30,6 +25,9 @@ from pawsonalize.storage.statements import PreparedSelect, in_parts
 from pawsonalize.storage.table_access import GroupTables
 from pawsonalize.storage.tables import impressions
 
+# There are many more answers than events, each with tens of places. So ids are kept as numbers, and
+# places compressed: a page of twenty animals took 4.4 KB of SQLite with its indexes as text, and
+# takes 1.0 KB (`benchmarks.disk`).
 _PREFIX = "RID-"
 _OTHER = b"\xff"  # before an id of another form; no UUID of this age begins so
 _UUID_BYTES = 16
@@ -42,6 +40,7 @@ def packed_id(recommendation_id: str) -> bytes:
         return b""
     with suppress(ValueError):
         digits = bytes.fromhex(recommendation_id.removeprefix(_PREFIX).replace("-", ""))
+        # Only an id that comes back the same is a number.
         if unpacked_id(digits) == recommendation_id:
             return digits
     return _OTHER + recommendation_id.encode("utf-8", "surrogatepass")
@@ -102,8 +101,7 @@ BOARD: Final = "board"
 
 SEARCH: Final = "search"
 
-ALERT: Final = "alert"
-"""One animal that a visitor is told of by a message. No page: nobody chose."""
+ALERT: Final = "alert"  # one animal that a visitor is told of by a message. No page: nobody chose.
 
 PAGES: Final = (ANIMALS, ANIMAL_RANKING, SEARCH)
 """The answers of animals that choices are learned from."""

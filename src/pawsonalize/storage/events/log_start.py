@@ -12,6 +12,7 @@ from pawsonalize.storage.tables import events, log_marks, raw_events, sessions, 
 
 _FORGOTTEN = "forgotten through"
 _EARLY = "forgotten early of "
+# Each database has its own counter of offsets.
 _COUNT_ON = {
     "sqlite": (
         "UPDATE sqlite_sequence SET seq = max(seq, :last) WHERE name = 'events'",
@@ -30,13 +31,10 @@ class LogStart(TableAccess):
     """Lets the oldest events leave the table, of all dataset groups, in the order of the log."""
 
     def forget(self, through: int, limit: int) -> int:
-        """Delete the oldest events up to the offset, at most so many; returns how many.
-
-        A session of which no event is left is bound to nobody any more, unless the archive has
-        events of it that do not name its user: who is erased later is erased from those, too.
-        """
+        """Delete the oldest events up to the offset, at most so many; returns how many."""
         with self._database.writing() as connection:
             rows = connection.execute(_OLDEST.where(events.c.offset <= through).limit(limit)).all()
+            # A full page may end earlier: the rest is for the next call.
             last: int = rows[-1].offset if len(rows) == limit else through
             if last <= forgotten_through(connection):  # a replay had brought them back
                 for group in {row.dataset_group for row in rows}:
@@ -105,6 +103,8 @@ _OLDEST = select(
 
 def _release_of(connection: Connection, rows: Sequence[Row[Any]]) -> None:
     """Let go of the sessions of events that have left, where nothing needs them."""
+    # A session of which no event is left is bound to nobody any more, unless the archive has events
+    # of it that do not name its user: who is erased later is erased from those, too.
     named = {
         (row.dataset_group, row.session_id, row.is_anonymous) for row in rows if row.session_id
     }

@@ -12,8 +12,8 @@ from pawsonalize.storage.archive_ledger import archived_through
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import events, raw_events
 
+# Mark of packed events, so that a copy of them that SQLite left behind is found.
 RAW_MARK = b"\xf5raw\xf5"
-"""Mark of packed events, so that a copy of them that SQLite left behind is found."""
 _LEVEL = 1  # events wait for this
 _HEADER = 18  # bytes at most, of a zstd frame
 _SPAN = (raw_events.c.first, raw_events.c.last)
@@ -56,6 +56,7 @@ class RawEvents(TableAccess):
         size = 0
         with self._database.reading() as connection:
             for first, _last, begin in connection.execute(rows).all():
+                # The head of a frame says how long the content is, so nothing is unpacked here.
                 more = zstandard.frame_content_size(bytes(begin))
                 if size and size + more > most_bytes:
                     return min(through, int(first) - 1)
@@ -64,6 +65,7 @@ class RawEvents(TableAccess):
 
     def forget_archived(self) -> None:
         """Delete those whose events are all in confirmed objects of the archive."""
+        # As a rule nothing is kept: to look first takes no writer's turn.
         with self._database.reading() as connection:
             if connection.scalar(select(func.min(raw_events.c.first))) is None:
                 return
@@ -91,6 +93,7 @@ def take_out_raws(connection: Connection, which: ColumnElement[bool]) -> None:
     without = set(offsets)
     spans = select(*_SPAN).where(*_overlapping(offsets[0], offsets[-1]))
     for first, last in connection.execute(spans).all():
+        # The first of the offsets that may lie in this row.
         place = bisect_left(offsets, first)
         if place < len(offsets) and offsets[place] <= last:
             this = raw_events.c.first == first
@@ -100,6 +103,7 @@ def take_out_raws(connection: Connection, which: ColumnElement[bool]) -> None:
             if not kept:
                 connection.execute(delete(raw_events).where(this))
             elif len(kept) < len(held):
+                # The first offset is the key of the row, so it stays.
                 values = {"last": kept[-1][0], "packed": _packed(kept)}
                 connection.execute(update(raw_events).where(this).values(values))
 

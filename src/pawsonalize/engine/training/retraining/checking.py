@@ -225,6 +225,7 @@ def check_data(
     data: TrainingData, settings: CheckSettings = _DEFAULT, later: int = 0
 ) -> list[Finding]:
     """All that is wrong with the data, blocking findings first; `later` events were left out."""
+    # Without any event all shares would be 0 / 0.
     checks = _CHECKS if len(data) else (volume,)
     found = chain(ahead(data, later), *(check(data, settings) for check in checks))
     return sorted(found, key=lambda finding: finding.severity is not Severity.BLOCKING)
@@ -283,6 +284,7 @@ class Checking(msgspec.Struct, frozen=True):
     def _not_now(self, record: RunRecord, one: Retrained) -> str | None:
         days, solution = one.solution.auto_training_days, one.solution
         newest = next(iter(self.registry.page(SolutionVersion, 1, parent=solution.name)), None)
+        # A run that somebody asks for trains at once, whatever the rhythm.
         if days is not None and newest is not None and record.trigger is Trigger.SCHEDULE:
             due = newest.created_at + days * DAY
             if record.started_at < due - _PRECISION:
@@ -296,6 +298,7 @@ class Checking(msgspec.Struct, frozen=True):
             return False
         solution, events = one.solution, self.log.of(one.solution.data_group)
         return (
+            # A run as of an earlier moment than the live version's is never the same.
             live.as_of <= record.as_of
             and (live.recipe, live.settings) == (solution.recipe, solution.settings)
             and live.selection == with_meanings(solution.selection, events.event_types)
@@ -325,6 +328,7 @@ class Checking(msgspec.Struct, frozen=True):
             sample = self.sampling(events, catalogue)
             data = training_data(sample, catalogue, through=head, as_of=record.as_of)
             findings = check_data(data, self.settings, later_events(events, head, data))
+        # A database that is away is so for all groups: the whole step is tried again.
         except StorageUnavailable:
             raise
         except Exception as error:  # of this group alone: the others go on

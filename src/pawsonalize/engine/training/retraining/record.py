@@ -22,10 +22,8 @@ from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.storage.work import Work
 
-RETRAINING = "retraining"
-"""The kind of runs in the work table."""
-CANCELLING = "cancelling"
-"""The state of a run that somebody has cancelled and that has not ended."""
+RETRAINING = "retraining"  # the kind of runs in the work table
+CANCELLING = "cancelling"  # the state of a run that somebody has cancelled and that has not ended
 
 
 class Step(StrEnum):
@@ -76,14 +74,13 @@ class Half(msgspec.Struct, frozen=True, kw_only=True):
     """One campaign's share of the run: the version it gets, or why it gets none.
 
     Campaigns of one solution share a version; `solution_version` is empty if none is trained.
-    `solution` and `dataset_group` are empty in the first runs' records, which knew only the default
-    group, in which a solution has its campaign's name. The campaign is updated only while it serves
-    `live_version`, with which the new one was compared. `errors` are those after which a step was
-    tried again.
+    `errors` are those after which a step was tried again.
     """
 
     campaign: str
     solution_version: str
+    # Both are empty in the first runs' records, which knew only the default group, in which a
+    # solution has its campaign's name.
     solution: str = ""
     dataset_group: str = ""
     fate: Fate = Fate.OPEN
@@ -93,6 +90,7 @@ class Half(msgspec.Struct, frozen=True, kw_only=True):
     training_status: str = ""
     training_progress: str = ""
     metrics: Mapping[str, float] = {}
+    # The new one was compared with it; the campaign is updated only while it serves this one.
     live_version: str | None = None
     evidence: Mapping[str, Any] | None = None
     decision: Mapping[str, Any] | None = None
@@ -234,6 +232,7 @@ def attempt_half(half: Half, work: Callable[[Half], Half]) -> Half:
         log.warning("failed", campaign=half.campaign, exc_info=None if known else error)
         text = error.message if isinstance(error, PawsonalizeError) else repr(error)
         half = replace(half, errors=(*half.errors, text))
+        # What is wrong with the input stays wrong; any other error may pass.
         hopeless = isinstance(error, InvalidInput | NotFound)
         if hopeless or len(half.errors) >= MAX_ERRORS:
             return replace(half, fate=Fate.FAILED, reason=text)

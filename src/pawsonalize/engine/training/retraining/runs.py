@@ -58,6 +58,7 @@ class Runs(msgspec.Struct, frozen=True):
     def begin_tick(self, tick: int, now: int, part: Part = EVERYTHING) -> bool:
         """Begin the run of a tick, once; False while another one runs, True if a server did."""
         group = part.dataset_group
+        # The same name on every server, so that a tick begins one run.
         own = "" if group is None else f"-{sha256(group.encode()).hexdigest()[:_OWN_DIGITS]}"
         record = begun(_run_id(tick) + own, Trigger.SCHEDULE, now, now, self.settings, part)
         name = run_lease(record.run_id)
@@ -99,6 +100,7 @@ class Timer:
 
     def __init__(self, runs: Runs, schedule: Schedule, now: int) -> None:
         self._runs, self._schedule = runs, schedule
+        # Ticks since the newest run are due, also those at which no server ran.
         last = next((record.started_at for record in runs.newest(1)), now)
         self._seen = min(last, now)
 
@@ -116,18 +118,13 @@ _BROKEN = {RunOutcome.FAILED, RunOutcome.TIMED_OUT}
 
 
 class FirstRun(msgspec.Struct):
-    """Begins a run while no model is live and there is something to learn from.
-
-    After a run that led to no model, the next begins once there are `_GROWTH` times as many events;
-    after one that broke, also with the next start of a server, unless `MAX_BROKEN` broke one after
-    the other. `since` is when this server started.
-    """
+    """Begins a run while no model is live and there is something to learn from."""
 
     runs: Runs
     log: EventLog
     is_live: Callable[[], bool]
     events_needed: int
-    since: int
+    since: int  # when this server started
     _is_over: bool = False
 
     def look(self, now: int) -> None:
@@ -150,9 +147,11 @@ class FirstRun(msgspec.Struct):
         if last.ended_at is None:
             return False
         known = last.log_offset
+        # With so many more events a model may come out where none did.
         if known is not None and events >= known * _GROWTH:
             return True
         newest = [run.outcome for run in self.runs.newest(MAX_BROKEN)]
+        # A broken run is tried again after a start of the server, unless so many broke in a row.
         tired = len(newest) == MAX_BROKEN and _BROKEN.issuperset(newest)
         return last.outcome in _BROKEN and last.ended_at < self.since and not tired
 

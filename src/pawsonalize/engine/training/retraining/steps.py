@@ -73,6 +73,7 @@ class Judging(msgspec.Struct, frozen=True):
         )
 
 
+# Looks after which the campaign is loaded here, since perhaps no server runs that does it.
 _PATIENT_CHECKS = 3
 
 
@@ -217,6 +218,7 @@ class Training(msgspec.Struct, frozen=True):
         for half in record.halves:
             try:
                 version = self.processes.look(half.solution_version, now)
+            # The run ended before it was created.
             except NotFound:
                 continue
             if not version.status.is_settled:
@@ -295,6 +297,7 @@ class News(msgspec.Struct, frozen=True):
         now: int,
         about: str = "",
     ) -> None:
+        # The same name each time, so that a step that runs again tells nothing twice.
         name = f"{record.run_id}:{kind.value}" + (f":{about}" if about else "")
         details = {half.campaign: _details(half) for half in record.halves}
         self.outbox.enqueue(Notification(name, kind, subject, text, now, record.run_id, details))

@@ -41,8 +41,7 @@ from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.processes import ChildProcesses
 from pawsonalize.storage.work import Work, WorkTable
 
-MAX_STARTS = 20
-"""A run for which so many workers were started, and died, has failed."""
+MAX_STARTS = 20  # a run for which so many workers were started, and died, has failed
 _WORKER = "worker"
 
 
@@ -77,7 +76,7 @@ class WorkerProcesses:
                 lease.is_handed_over = True
 
     def _give_up(self, run: Work, now: int) -> None:
-        """End the run here and now: a worker may not live as long as that takes."""
+        # Not by a worker, which may not live as long as that takes.
         record = read_record(run)
         reason = (
             f"{MAX_STARTS} workers were started for it, and each died or its machine was started"
@@ -112,10 +111,7 @@ StepWork = Callable[[RunRecord, int], RunRecord | Later]
 
 @dataclass(slots=True)
 class RunWorker:
-    """Works on the run that has no worker, until it has ended.
-
-    It holds the run's lease; its writes are LeaseLost once another worker has that.
-    """
+    """Works on the run that has no worker, until it has ended."""
 
     name: str
     table: WorkTable
@@ -134,6 +130,7 @@ class RunWorker:
         run = self.table.open(RETRAINING)
         if run is None:
             return False
+        # The lease is held throughout: once another worker has it, all writes here are LeaseLost.
         with ExitStack() as stack:
             if token is not None:
                 stack.enter_context(self.leases.adopted(run.name, token))
@@ -162,6 +159,7 @@ class RunWorker:
     def _count(self) -> None:
         """Count the time worked, and read whether the run is to be cancelled."""
         before, self._counted_at = self._counted_at, self.steady()
+        # Time worked and not time passed: a run that waits for a worker does not time out.
         worked = self._run.worked_ms + round((self._counted_at - before) * SECOND)
         self.table.change(self._run.name, worked_ms=worked)
         self._read(self._run.name)
@@ -220,6 +218,7 @@ class RunWorker:
         return self._given_up(tried, f"{record.step} failed: {error}")
 
     def _given_up(self, record: RunRecord, reason: str) -> RunRecord:
+        # The notification itself failed, so there is nobody left to tell.
         if record.step is Step.NOTIFY:
             return replace(record, ended_at=self.now())
         after = Step.NOTIFY if record.step is Step.STOP_TRAINING else Step.STOP_TRAINING
