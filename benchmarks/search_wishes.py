@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.search_world import CAT, DOG, OPPOSITES, TOWNS, WORDS, Searched
 from pawsonalize.domain.attributes import BANDS
-from pawsonalize.domain.breeds import find_breed
+from pawsonalize.domain.breeds import family_of, find_breed
 
 TUNING = ("household", "attributes", "negation", "traits", "mixed")
 HELD_OUT = ("typing", "numbers", "places", "languages", "stories")
@@ -218,6 +218,14 @@ def _size(one: Searched, value: str) -> bool | None:
     return one.animal.size in ({"3", "4"} if value == "3" else {value})
 
 
+def _breed(one: Searched, value: str) -> bool | None:
+    """Any terrier is a terrier, and a beagle is a hound, if less surely what was meant."""
+    named = {one.animal.breed, one.animal.secondary_breed or ""}
+    words = {family_of(one.animal.species, breed) or "" for breed in named}
+    words.update(word.casefold() for breed in named for word in breed.split("_"))
+    return True if value in named else None if value.casefold() in words else False
+
+
 def _trait(one: Searched, value: str) -> bool | None:
     against = {**OPPOSITES, **{two: each for each, two in OPPOSITES.items()}}.get(value)
     return True if value in one.traits else False if against in one.traits else None
@@ -242,7 +250,7 @@ _NUMBERS: Mapping[str, Any] = {
 }
 _JUDGES: Mapping[str, Any] = {
     "species": lambda one, value: one.animal.species == value,
-    "breed": lambda one, value: value in {one.animal.breed, one.animal.secondary_breed},
+    "breed": _breed,
     "size": _size,
     "age": _bands,
     "sex": lambda one, value: one.animal.sex == value,

@@ -104,7 +104,7 @@ _COLOURS = {
     "brindle": "brindle",
     "tabby": "tabby tabbico torbie tiger",
     "tortoiseshell": "tortie tortoiseshell torbie",
-    "calico": "calico",
+    "calico": "calico tabbico",
     "tricolour": "tricolor tricolour",
     "gold": "gold golden yellow blonde",
 }
@@ -136,8 +136,10 @@ class Searched:
     @property
     def months(self) -> float:
         """Its age."""
-        assert self.animal.born is not None
-        return (TODAY - self.animal.born).days / 30.44
+        born = self.animal.born
+        assert born is not None
+        whole = 12 * (TODAY.year - born.year) + TODAY.month - born.month
+        return whole + (TODAY.day - born.day) / 31
 
 
 def draw_animals(count: int, seed: int, shelters: Path) -> list[Searched]:

@@ -37,6 +37,11 @@ def words_in(text: str) -> list[str]:
     return [_SPELT.get(word, word) for word in words]
 
 
+def _single(word: str) -> str:
+    """The word without doubled letters, which many forget or add: `agresive`."""
+    return re.sub(r"(.)\1", r"\1", word)
+
+
 def singulars(word: str) -> list[str]:
     """A word and what it may be the plural of."""
     endings = {"ies": "y", "es": "", "s": ""}
@@ -76,5 +81,6 @@ class Vocabulary:
         if word in choices or len(word) < _FEWEST_LETTERS:
             return None
         alike = process.extract(word, choices, scorer=OSA.distance, score_cutoff=1, limit=None)
-        ranked = [(one not in preferred, -self.counts.get(one, 0), one) for one, *_ in alike]
+        likely = {one for one, *_ in alike} or {o for o in preferred if _single(o) == _single(word)}
+        ranked = [(one not in preferred, -self.counts.get(one, 0), one) for one in likely]
         return min(ranked)[-1] if ranked else None

@@ -57,6 +57,10 @@ def test_wishes_are_read_as_rules_and_evidence(subtests: pytest.Subtests) -> Non
         "black and white cat": "colour=black colour=white species=1",
         "beagle or cat": "breed=1/*/beagle",
         "we have a husky": "dogs=yes",
+        "pas de chat noir": "-colour=black",
+        "no cats that scratch furniture": "-trait=destructive",
+        "only dogs": "species=2",
+        "I have experience": "trait=experienced",
     }
     for text, found in cases.items():
         with subtests.test(text=text):
@@ -98,7 +102,13 @@ def test_a_household_is_told_from_the_animal_that_is_wished(subtests: pytest.Sub
         "never chases cats": "cats=yes",
         "friendly to everyone, white cat": "colour=white species=1 trait=outgoing",
         "good with people and dogs": "dogs=yes",
-        "nothing bigger than a beagle": "",
+        "nothing bigger than a lundehund": "",
+        "I'm allergic to cats but love dogs": "-species=1 species=2",
+        "we lost our old beagle and want a puppy": "age=1 species=2",
+        "good with cats but not dogs": "cats=yes",
+        "we are both old, want a young cat": "age=2 species=1",
+        "we are getting a small dog": "size=1 species=2",
+        "my landlord only allows dogs": "species=2",
     }
     for text, found in cases.items():
         with subtests.test(text=text):
@@ -111,6 +121,8 @@ def test_what_a_record_leaves_open_of_a_household_is_read_in_the_description() -
         "Grew up with two cats.": True,
         "No cats, please.": False,
         "Hardly ever barks, chases cats.": False,
+        "- cannot live with other dogs\n- chases cats": False,
+        "Finds cats too much.": False,
         "A black cat of a dog.": None,
     }
     for description, expected in fits.items():
@@ -131,6 +143,8 @@ def test_numbers_with_units_are_bounds(subtests: pytest.Subtests) -> None:
         "fee below 150$": "fee<150",
         "under 300 euros": "fee<300",
         "no bigger than medium": "size=1/2",
+        "nothing bigger than a beagle": "size=1/2",
+        "smaller than a labrador": "size=1/2",
         "smaller than large": "size=1/2",
         "our kids are 5 and 8 years old": "kids=yes",
         "our 4 year old daughter": "kids=yes",
@@ -149,6 +163,10 @@ def test_a_typing_error_is_mended_unless_a_record_has_the_word() -> None:
         "female kitten",
     )
     assert read_wish("femal kiten", T0, as_written=True).rest == "femal kiten"
+    assert read_wish("nothing agresive, freindly to eevryone", T0).suggestion == (
+        "nothing aggressive, friendly to everyone"
+    )
+    assert read_wish("newer", T0).suggestion is None, "it is a word, and none of negation"
     here = Vocabulary({"kiten": 1}, {"femal"})
     assert read_wish("femal kiten", T0, here).suggestion is None
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pawsonalize.domain import attributes
-from pawsonalize.domain.attributes import POUNDS_A_KILO, SIZE_NAMES
+from pawsonalize.domain.animal_words import singulars
+from pawsonalize.domain.attributes import POUNDS_A_KILO, SIZE_NAMES, by_word
 from pawsonalize.domain.wishes.lexicon import Phrase
 
 _MONEY = frozenset("$€£")
@@ -16,6 +17,18 @@ _OLDEST = 15  # "under 3" is about years
 _DASHES = ("-", "\u2013")
 # "2 years old" is not to the day, nor is "10 kg".
 _MONTHS_AROUND, _SHARE_AROUND = 12.0, 0.25
+# As shelters list grown dogs, for `nothing bigger than a beagle`.
+_SIZES_OF_BREEDS = by_word(
+    {
+        attributes.SMALL: "chihuahua yorkie yorkshire maltese pomeranian pug dachshund shih tzu"
+        " pekingese papillon bichon havanese terrier lhasa doxie pom dackel mops",
+        attributes.MEDIUM: "beagle corgi spaniel cocker bulldog basset collie heeler whippet"
+        " sheltie schnauzer cattle aussie brittany staffordshire",
+        attributes.LARGE: "labrador lab retriever golden shepherd husky boxer doberman rottweiler"
+        " pit pitbull dalmatian hound pointer setter greyhound akita malamute weimaraner vizsla",
+        attributes.EXTRA_LARGE: "dane mastiff bernard newfoundland bernese wolfhound pyrenees",
+    }
+)
 
 
 @dataclass
@@ -94,8 +107,9 @@ def _read_words_before(phrases: Sequence[Phrase], bound: WishedBound) -> None:
         one = phrases[bound.end]
         under = one.does("under") or one.text in _UNDER
         over = one.does("over") or one.text in _OVER
-        if (bound.under or bound.over) and one.values("size"):
-            bound.sizes, bound.end = one.values("size"), bound.end + 1
+        sizes = one.values("size") or (one.values("breed") and _sizes_of(one))
+        if (bound.under or bound.over) and sizes:
+            bound.sizes, bound.end = sizes, bound.end + 1
             return
         if one.text in _MONEY:
             bound.unit = "money"
@@ -109,6 +123,11 @@ def _read_words_before(phrases: Sequence[Phrase], bound: WishedBound) -> None:
         bound.is_range |= one.does("between")
         bound.about = min(about, default=bound.about)
         bound.end += 1
+
+
+def _sizes_of(breed: Phrase) -> frozenset[str]:
+    words = (word for text in breed.text.split() for word in singulars(text))
+    return frozenset(_SIZES_OF_BREEDS[word] for word in words if word in _SIZES_OF_BREEDS)
 
 
 def _read_numbers(phrases: Sequence[Phrase], bound: WishedBound) -> bool:

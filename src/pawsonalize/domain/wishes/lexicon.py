@@ -33,6 +33,8 @@ _PLAIN = frozenset({"function", "common"})
 _FEWEST_LETTERS = 4  # of a mended word
 _SHORTENED = frozenset({"max", "min", "ca", "approx", "yr", "yrs", "mo"})  # with a full stop
 _LONGEST_BREED = 4  # words
+_FEWEST_OF_FUNCTIONS = 5  # letters of a mended word that says how others are meant
+SENTENCE_ENDS = frozenset(".;!?:()\n")
 _NOT_OF_BREEDS = {attributes.CAT, attributes.DOG, attributes.RABBIT}
 
 
@@ -117,15 +119,14 @@ def language_of(words: Iterable[Word]) -> str:
 
 @cache
 def mended_words(language: str) -> frozenset[str]:
-    """The words to which typing errors are mended: breeds, and what has a meaning alone."""
-    alone = {
-        phrase
-        for phrase, meanings in lexicon(language).items()
-        if " " not in phrase and not all(part in _PLAIN for part, _ in meanings)
-    }
-    return frozenset(one for one in alone if len(one) >= _FEWEST_LETTERS) | frozenset(
-        one for one in BREED_WORDS if len(one) > _FEWEST_LETTERS
-    )
+    """The words to which typing errors are mended: breeds, and those of phrases."""
+    found = {one for one in BREED_WORDS if len(one) > _FEWEST_LETTERS}
+    for phrase, meanings in lexicon(language).items():
+        is_alone = " " not in phrase and not all(part in _PLAIN for part, _ in meanings)
+        fewest = _FEWEST_LETTERS if is_alone else _FEWEST_OF_FUNCTIONS
+        if meanings != _COMMON:
+            found |= {one for one in phrase.split() if len(one) >= fewest}
+    return frozenset(found)
 
 
 @cache

@@ -12,7 +12,7 @@ from pawsonalize.domain import attributes
 from pawsonalize.domain.attributes import BABY, EXTRA_LARGE, LARGE, YOUNG
 from pawsonalize.domain.breed_spelling import plain_letters
 from pawsonalize.domain.wishes.bounds import number_in, read_bound
-from pawsonalize.domain.wishes.lexicon import Phrase, phrases_in, words_of_text
+from pawsonalize.domain.wishes.lexicon import SENTENCE_ENDS, Phrase, phrases_in, words_of_text
 from pawsonalize.domain.wishes.rules import Rule, is_hard
 
 UNITED = ("species", "breed", "size", "age", "sex")
@@ -21,11 +21,11 @@ _ATTRIBUTES = (*UNITED, "colour", "coat", "flag", "trait")
 _LISTED = ("species", "breed", "size", "colour")  # lists that `and` and commas go on
 _MEMBERS_APART = ("size", "age", "sex", "colour", "number", "coat", "trait", "unit", "flag")
 _MEMBER = "member"
+_MODES = frozenset({"with", "have", "lost"})
 _PETS = frozenset({attributes.CAT, attributes.DOG})
 _ARTICLE = 3  # letters of words that a list may have between its members
 _AHEAD = 7  # phrases in which a member of the household may follow
 _YES = frozenset({"yes"})
-_BREAKS = frozenset(".;!?:()\n")
 _POSTCODE = re.compile(r"\d{4,5}")
 
 
@@ -40,7 +40,7 @@ class WishReading:
     evidence: list[Rule] = field(default_factory=list)
     rest: list[str] = field(default_factory=list)
     mode: str = ""
-    """`with` and `have` make cats and dogs members of a household."""
+    """`with` and `have` make cats and dogs members of a household, `lost` of the past."""
     negated: bool = False
     begun: int | None = None
     """Place of the word of negation."""
@@ -66,13 +66,11 @@ class WishReading:
         if self._is_member(place):
             self._add_members(phrase)
             return 1 + (self._next_does(place, "friendly") or self._is_more_of_member(place + 1))
-        if good_with := phrase.values("bad_with" if self.negated else "good_with"):
-            self.negated = False  # `never chases cats`
-            for name in sorted(good_with):
-                self._add("rules", Rule(name, _YES), phrase)
-            if phrase.values("species"):  # `Familienhund`
-                self._add_attributes(phrase, place)
-        elif self._member(place):
+        if self.mode == "lost" or self._is_gone(place):
+            self._add_lost(phrase)
+        elif good_with := phrase.values("bad_with" if self.negated else "good_with"):
+            self._add_good_with(good_with, phrase, place)
+        elif self._member(place) or self._is_of_person(place):
             pass
         elif self._is_companion(place) or self._is_compared(place):
             self.rest.append(phrase.text)  # `our chickens`: of them records say nothing
@@ -81,6 +79,30 @@ class WishReading:
         else:
             self._pass(phrase)
         return 1
+
+    def _add_good_with(self, names: frozenset[str], phrase: Phrase, place: int) -> None:
+        self.negated = False  # `never chases cats`
+        for name in sorted(names):
+            self._add("rules", Rule(name, _YES), phrase)
+        if phrase.values("species"):  # `Familienhund`
+            self._add_attributes(phrase, place)
+
+    def _add_lost(self, phrase: Phrase) -> None:
+        """Take what is said of an animal that is gone: one of its species is wanted, no second."""
+        kinds = {one.partition("/")[0] for one in phrase.values("breed") if "/" in one}
+        if kinds := phrase.values("species") or kinds:
+            self.mode = ""
+            self._add("rules", Rule("species", frozenset(kinds)), phrase)
+
+    def _is_of_person(self, place: int) -> bool:
+        """True for `older` in `we are an older couple`: the visitor says it of themselves."""
+        before = self.phrases[max(0, place - 3) : place]
+        while before and not before[-1].does("self") and before[-1].does("filler"):
+            before.pop()
+        here = self.phrases[place : place + 4]
+        named = any(one.values("species") or one.values("breed") for one in here)
+        # Active people want active animals.
+        return bool(before) and before[-1].does("self") and not (named or here[0].values("trait"))
 
     def _pass(self, phrase: Phrase) -> None:
         """Take a word that is none of these: it ends a list, or is left to search."""
@@ -93,10 +115,8 @@ class WishReading:
 
     def _turn(self, phrase: Phrase, place: int) -> bool:
         """Take a word that says how others are meant; False if it is none."""
-        if phrase.text in _BREAKS or phrase.does("but"):
-            # `no kids but two cats`
-            mode = "have" if phrase.does("but") and self.listed == _MEMBER else ""
-            self.mode, self.negated, self.listed, self.is_or = mode, False, "", False
+        if phrase.text in SENTENCE_ENDS or phrase.does("but"):
+            self._end_part(phrase, place)
         elif phrase.does("seek"):
             self.mode = self.listed = ""  # `we have a cat and want a dog`
         elif phrase.text == ",":
@@ -107,14 +127,23 @@ class WishReading:
             self.is_or, self.is_joined = phrase.does("or"), True
             self.negated |= self.is_or and bool(self.listed)
         elif phrase.does("not"):
-            self.negated, self.begun, self.mode, self.listed = True, phrase.start, "", ""
-        elif (phrase.does("with") or phrase.does("have")) and not phrase.values("trait"):
-            self.mode = "have" if phrase.does("have") else "with"
+            self.mode = self.mode if self.phrases[place - 1].does("but") else ""
+            self.negated, self.begun, self.listed = True, phrase.start, ""
+        elif (mode := phrase.values("function") & _MODES) and not phrase.values("trait"):
+            self.mode = min(mode)
         elif phrase.does("for") and any(one.name in {"species", "breed"} for one in self.rules):
             self.mode = "have"  # `a kitten for our dog`, but not `looking for a dog`
         else:
             return False
         return True
+
+    def _end_part(self, phrase: Phrase, place: int) -> None:
+        is_of_member = bool(self.phrases[place - 1].values(_MEMBER))
+        if phrase.does("but") and self.listed == _MEMBER:
+            self.mode = "have"  # `no kids but two cats`
+        elif not (phrase.does("but") and is_of_member and self._next_does(place, "not")):
+            self.mode = ""  # else `good with cats but not dogs`
+        self.negated, self.listed, self.is_or = False, "", False
 
     def _next_does(self, place: int, function: str) -> bool:
         rest = [one for one in self.phrases[place + 1 : place + 3] if one.text != "-"]
@@ -149,7 +178,7 @@ class WishReading:
         return self._next_does(place, "friendly") or self._next_does(place, "absent")
 
     def _is_compared(self, place: int) -> bool:
-        """True for the breed in `nothing bigger than a beagle`."""
+        """True for a breed of unknown size in `nothing bigger than a lundehund`."""
         before = [one for one in self.phrases[max(0, place - 2) : place] if len(one.text) > 1][-1:]
         compares = any(one.does("under") or one.does("over") for one in before)
         return compares and bool(self.phrases[place].values("breed"))
@@ -195,7 +224,8 @@ class WishReading:
 
     def _add_attributes(self, phrase: Phrase, place: int) -> None:
         parts = self._parts_of(phrase)
-        if parts == ["species"] and self.listed and self.phrases[place - 1].values(self.listed):
+        before = bool(self.listed) and bool(self.phrases[place - 1].values(self.listed))
+        if parts == ["species"] and (before or (self.negated and self._is_limited(place))):
             return  # `no big dogs`
         self.mode = ""
         was_negated, is_or = self.negated, self.is_or
@@ -205,7 +235,7 @@ class WishReading:
                 for name in sorted(phrase.values("flag")):
                     self._add_flag(name, phrase)
             elif part == "trait":
-                hard = any(map(is_hard, phrase.values("trait")))
+                hard = any(is_hard(one, self.negated) for one in phrase.values("trait"))
                 rule = Rule("trait", phrase.values("trait"))
                 self._add("rules" if hard else "evidence", rule, phrase)
             else:
@@ -221,6 +251,15 @@ class WishReading:
         if not (was_negated or self.negated):
             self.listed = ""
         self.negated, self.begun, self.is_or, self.is_joined = False, None, False, False
+
+    def _is_limited(self, place: int) -> bool:
+        """True for the cat in `pas de chat noir`, `no cat that scratches`."""
+        after = [one for one in self.phrases[place + 1 : place + 4] if one.text != ","]
+        if after and after[0].does("relative"):
+            return True
+        is_named = any(one.values("species") or one.values("breed") for one in after[1:2])
+        is_next = bool(after) and self.phrases[place + 1] == after[0] and not is_named
+        return is_next and any(after[0].values(part) for part in ("colour", "size", "age", "coat"))
 
     def _add_flag(self, name: str, phrase: Phrase) -> None:
         if name == "purebred":

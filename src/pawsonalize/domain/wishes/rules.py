@@ -14,8 +14,9 @@ from pawsonalize.domain import attributes
 from pawsonalize.domain.animal_words import breed_marks, words_in
 from pawsonalize.domain.animals import UNKNOWN, Animal
 from pawsonalize.domain.attributes import BANDS, GoodWith, by_word
-from pawsonalize.domain.times import DAY, SECOND
+from pawsonalize.domain.times import SECOND
 from pawsonalize.domain.wishes.lexicon import (
+    SENTENCE_ENDS,
     Phrase,
     joined,
     meanings_of,
@@ -25,7 +26,6 @@ from pawsonalize.domain.wishes.lexicon import (
 
 Facts = frozenset[str] | None
 Span = tuple[float, float] | None
-_DAYS_A_MONTH = 30.44
 _OPPOSITES = {
     "calm": "energetic",
     "quiet": "noisy",
@@ -35,7 +35,6 @@ _OPPOSITES = {
     "first_time": "experienced",
 }
 _OPPOSITES |= {two: one for one, two in _OPPOSITES.items()}
-_HARD_TRAITS = frozenset({"first_time", "experienced"})
 _SHEDS_LITTLE = by_word(
     {
         True: "poodle bichon maltese havanese schnauzer yorkshire shih doodle maltipoo cavapoo"
@@ -114,9 +113,12 @@ class Rule:
         return False if high <= least or low >= most else None
 
 
-def is_hard(trait: str) -> bool:
-    """True for traits that exclude an animal of which the opposite is known."""
-    return trait in _HARD_TRAITS
+def is_hard(trait: str, negated: bool) -> bool:
+    """True for traits that exclude an animal of which the opposite is known.
+
+    Experienced owners may well have an easy animal.
+    """
+    return trait == "first_time" or (trait == "experienced" and negated)
 
 
 @lru_cache(maxsize=32_768)
@@ -126,13 +128,18 @@ def traits_in(description: str) -> frozenset[str]:
     `-calm` stands where it says not calm, or the opposite; `-cats` where it says no cats.
     """
     found: set[str] = set()
+    last = frozenset[str]()  # members of a household that were named in this sentence
     negated = was_negated = is_with = False
-    phrases = list(phrases_in(words_of_text(description), breeds=False))
+    lines = ". ".join(description.splitlines())  # of a list, each is a sentence
+    phrases = list(phrases_in(words_of_text(lines), breeds=False))
     for phrase, after in zip_longest(phrases, phrases[1:]):
         members = phrase.values("member")
+        last = members or last
         is_stated = is_with or negated or "kids" in members or (after and after.does("friendly"))
         if phrase.does("not"):
             negated = True
+        elif phrase.does("too_much"):  # `finds children too much`
+            found = (found - last) | {f"-{one}" for one in last}
         elif members and is_stated and not phrase.values("age"):
             found |= {f"-{one}" if negated else one for one in members}
         elif phrase.does("with") or phrase.does("have"):
@@ -141,6 +148,7 @@ def traits_in(description: str) -> frozenset[str]:
             negated |= was_negated
         elif not (phrase.does("filler") or phrase.does("and")):
             found.update(_traits_of(phrase, negated))
+            last = frozenset() if phrase.text in SENTENCE_ENDS else last
             is_with = is_with and bool(phrase.meanings)
             was_negated, negated = negated and bool(phrase.meanings), False
     return frozenset(found)
@@ -224,8 +232,9 @@ def _place(animal: Animal, _at: int) -> frozenset[str]:
 
 def _months(animal: Animal, at: int) -> Span:
     if animal.born is not None:
-        born = datetime(animal.born.year, animal.born.month, animal.born.day, tzinfo=UTC)
-        months = (at - born.timestamp() * SECOND) / DAY / _DAYS_A_MONTH
+        here, born = datetime.fromtimestamp(at / SECOND, UTC), animal.born
+        days = here.day - born.day + 0.5  # who is two today is under two no more
+        months = 12 * (here.year - born.year) + here.month - born.month + days / 31
         return months, months
     if animal.age not in attributes.AGES:
         return None
