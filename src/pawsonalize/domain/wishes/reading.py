@@ -89,10 +89,10 @@ class WishReading:
 
     def _add_lost(self, phrase: Phrase) -> None:
         """Take what is said of an animal that is gone: one of its species is wanted, no second."""
-        kinds = {one.partition("/")[0] for one in phrase.values("breed") if "/" in one}
+        kinds = frozenset(one.partition("/")[0] for one in phrase.values("breed") if "/" in one)
         if kinds := phrase.values("species") or kinds:
             self.mode = ""
-            self._add("rules", Rule("species", frozenset(kinds)), phrase)
+            self._add("rules", Rule("species", kinds), phrase)
 
     def _is_of_person(self, place: int) -> bool:
         """True for `older` in `we are an older couple`: the visitor says it of themselves."""
