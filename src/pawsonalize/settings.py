@@ -93,6 +93,9 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """Serve an adoption site with your animals at `/`."""
     site_name: str = "Our animals"
     """Name of that site, at the top of its pages."""
+    public_url: str = ""
+    """Address by which people reach this service, such as `https://pets.example.org`: messages to
+    the shelter have links to the console there; empty: no links."""
     event_types: dict[str, str] = {}  # noqa: RUF012 - msgspec gives each a copy
     """The meaning of your event types, `DetailView: view`; in an environment variable, as JSON."""
     recipe: str = "user-personalization"

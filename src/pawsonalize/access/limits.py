@@ -83,6 +83,22 @@ class Rates:
             )
 
 
+class AddressRate:
+    """Counts calls of anybody by their addresses, in this process, at one rate."""
+
+    def __init__(self, rate: str, now: Callable[[], int]) -> None:
+        self._rate = rate
+        self._calls = _Calls(now)
+
+    def check(self, client: str) -> None:
+        """Count a call; TooManyRequests if it is one too many."""
+        if seconds := self._calls.wait(_parsed(self._rate, "rate"), _neighbours(client)):
+            raise errors.TooManyRequests(
+                f"this may be done {self._rate} from one address: try again in {seconds:,} s",
+                retry_after=seconds,
+            )
+
+
 def check_rate(given: str, field: str) -> None:
     """InvalidInput for text that is no rate."""
     if given:

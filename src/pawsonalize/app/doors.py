@@ -137,6 +137,7 @@ def storefront_of(adapters: Adapters, engine: Engine) -> Storefront:
         demo=offered("demo", settings, adapters, engine),
         boards=offered("site_boards", settings, engine),
         alerts=offered("site_alerts", settings, adapters),
+        inquiry_form=offered("site_inquiries", settings),
         name="Pawsonalize" if settings.is_demo else settings.site_name,
         page_key=f"{found[0].name}.{found[1]}" if found else None,
         erasing=engine.upkeep.erasing,

@@ -28,6 +28,8 @@ class NotificationKind(StrEnum):
     PROBLEM_ENDED = "problem-ended"
     ALERT = "alert"
     ALERTS_STOPPED = "alerts-stopped"
+    INQUIRY = "inquiry"
+    INQUIRY_RECEIVED = "inquiry-received"
     TEST = "test"
 
 
@@ -44,6 +46,10 @@ class Notification:
     run_id: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     """Data for JSON, such as the gate's numbers; a list of mappings is shown as a table."""
+    recipient: str = ""
+    """Address of its one reader, who gets it by e-mail alone; empty: whom the settings name."""
+    reply_to: str = ""
+    """Address that answers to an e-mail go to; empty: the sender's."""
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.notification_id):

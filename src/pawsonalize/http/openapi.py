@@ -170,7 +170,11 @@ TAGS = (
             "/v1/searches",
         ),
     ),
-    Tag("Events", "What visitors did. The very next answer follows them.", ("/v1/events",)),
+    Tag(
+        "Events",
+        "What visitors did. The very next answer follows them.",
+        ("/v1/events", "/v1/inquiries"),
+    ),
     Tag("Animals", "The inventory: who waits, who was adopted, who is seen.", ("/v1/animals",)),
     Tag(
         "Visitors",

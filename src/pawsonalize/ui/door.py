@@ -45,6 +45,7 @@ _OTHERS = 3
 
 # Event type, what the button says, and what it says once that is done.
 _FAVOURITE = ("favorite", "Favourite {name}", "In your favourites")
+_ASK = ("inquiry", "Ask about {name}", "You asked about {name}")
 
 
 def _get_animal_page(request: Request, visitor: Visitor) -> Response:
@@ -56,11 +57,14 @@ def _get_animal_page(request: Request, visitor: Visitor) -> Response:
     known = Knowledge.of(storefront, visitor)
     card = animal_card(animal, now, _source(request), known.did("favorite"))
     event = known.identity() | {"eventType": "view"} | card["event"]
-    actions = (_FAVOURITE, *(storefront.demo.actions if storefront.demo else ()))
+    # Without a form here the shelter is asked at its own page.
+    ask = (_ASK,) if storefront.demo or storefront.inquiry_form else ()
+    actions = (_FAVOURITE, *ask, *(storefront.demo.actions if storefront.demo else ()))
     call = curl(f"{request.base_url}v1/events", event)
     return animals_page(
         "animal.html",
         card=card,
+        inquiry_form=storefront.inquiry_form,
         others=_others(storefront, known, animal, now),
         actions=[
             (event_type, label.format(name=card["name"]), done.format(name=card["name"]))

@@ -107,6 +107,7 @@ _ERROR_PAGES: tuple[tuple[type[errors.PawsonalizeError], HTTPStatus, str], ...] 
     (errors.InvalidInput, HTTPStatus.BAD_REQUEST, "That did not work"),
     (errors.NotFound, HTTPStatus.NOT_FOUND, "Nobody is here"),
     (errors.Conflict, HTTPStatus.CONFLICT, "Not right now"),
+    (errors.TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS, "Once more, a little later"),
     (errors.NotReady, HTTPStatus.SERVICE_UNAVAILABLE, "Not quite awake yet"),
     (errors.StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "We lost our notebook"),
     (errors.CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE, "We lost our notebook"),

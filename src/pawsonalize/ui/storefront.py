@@ -115,6 +115,8 @@ class Storefront(msgspec.Struct, frozen=True):
     """None where no wing gives boards."""
     alerts: ReadAlerts | None
     """None where nobody is told of animals."""
+    inquiry_form: str | None
+    """Template of the form by which visitors write to the shelter; None where there is none."""
     name: str
     """Name of the site."""
     page_key: str | None

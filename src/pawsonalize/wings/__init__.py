@@ -15,5 +15,6 @@ WINGS = (
     "boards",
     "search",
     "alerts",
+    "inquiries",
     "demo",
 )

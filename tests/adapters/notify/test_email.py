@@ -115,3 +115,11 @@ def test_mail_to_or_from_nobody_is_refused() -> None:
     for sender, recipients in (("", ["a@x.example"]), ("paw@x.example", [])):
         with pytest.raises(InvalidInput, match="notify_email_from"):
             SmtpNotifier("smtp://localhost", sender, recipients)
+
+
+def test_a_mail_to_one_reader_goes_to_nobody_else_and_an_answer_to_whom_it_names() -> None:
+    with mail_server() as server:
+        notifier(f"smtp://127.0.0.1:{server.port}").send(replace(NEWS, recipient="ann@x.example"))
+        notifier(f"smtp://127.0.0.1:{server.port}").send(replace(NEWS, reply_to="ann@x.example"))
+    assert server.recipients == ["ann@x.example", "a@x.example"]
+    assert [mail["Reply-To"] for mail in server.mails] == [None, "ann@x.example"]

@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.app.engine import Engine
 
-# A shelter is asked at its own page, and says itself who was adopted.
-_ASK = ("inquiry", "Ask about {name}", "You asked about {name}")
+# Elsewhere the shelter itself says who was adopted.
 _ADOPT = ("adoption", "Adopt {name}", "You adopted {name}")
 _MEANWHILE = (
     "Until then animals are ordered by what you and others look at, how long they wait, and how"
@@ -82,7 +81,7 @@ def demo_of(settings: Settings, adapters: "Adapters", engine: "Engine") -> DemoS
     is_open = not settings.requires_keys
     return DemoSite(
         learning=Learning(adapters.log, engine.training.runs, engine.training.first_run).in_words,
-        actions=(_ASK, _ADOPT) if is_open else (_ASK,),
+        actions=(_ADOPT,) if is_open else (),
         adopt=partial(_adopt, Inventory(adapters.animals)) if is_open else None,
         start_training=engine.start_retraining if is_open else None,
         is_open=is_open,

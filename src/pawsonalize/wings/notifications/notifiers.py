@@ -169,7 +169,9 @@ class SmtpNotifier:
         message = EmailMessage()
         message["Subject"] = _headline(notification)
         message["From"] = self._sender
-        message["To"] = ", ".join(self._recipients)
+        message["To"] = notification.recipient or ", ".join(self._recipients)
+        if notification.reply_to:
+            message["Reply-To"] = notification.reply_to
         message["Date"] = formatdate(notification.happened_at / SECOND)
         # The same for each attempt, so that a mail reader may drop the second; no colon in it.
         name = notification.notification_id.replace(":", ".")

@@ -1,0 +1,225 @@
+"""Inquiries are read, stored with the messages that tell of them, and counted as an event."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+
+from pawsonalize import clock
+from pawsonalize.access.limits import AddressRate
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.domain.events import INQUIRY as INQUIRY_EVENT
+from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.limits import parse_id
+from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.ingest.events import Ingest
+from pawsonalize.engine.ingest.payloads import unpack
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.work import Delivery
+from pawsonalize.ui.rendering import with_query
+from pawsonalize.wing import offered
+from pawsonalize.wings.inquiries import InquirySettings, takes_inquiries
+from pawsonalize.wings.inquiries.book import Inquiry, InquiryBook, news_id
+
+if TYPE_CHECKING:
+    from pawsonalize.access.services import Services
+    from pawsonalize.app.adapters import Adapters
+    from pawsonalize.settings import Settings
+
+LONGEST_NAME, LONGEST_CONTACT, LONGEST_MESSAGE = 100, 200, 1_500
+INBOX = "/console/inquiries"
+# No check of what exists: one that is read from a page by a person, and mistyped, fails anyway.
+_MAIL = re.compile(r"[^\s@,;<>\"()]+@[^\s@,;<>\"()]+\.[^\s@,;<>\"().]+", re.ASCII)
+_PHONE = re.compile(r"\+?[\d\s()/.-]{6,30}")
+_LEAST_DIGITS = 6
+_GONE = (AnimalStatus.ADOPTED, AnimalStatus.REMOVED)
+
+
+class InquiryDraft(msgspec.Struct, frozen=True):
+    """A message as it was typed, checked; InvalidInput names the field that is wrong."""
+
+    animal_id: str
+    name: str
+    contact: str
+    message: str
+
+    @classmethod
+    def read(cls, animal_id: str, name: str, contact: str, message: str) -> "InquiryDraft":
+        """Read the fields of a form or of a call."""
+        contact = _text("contact", contact, LONGEST_CONTACT)
+        is_phone = _PHONE.fullmatch(contact) and sum(map(str.isdigit, contact)) >= _LEAST_DIGITS
+        if not _MAIL.fullmatch(contact) and not is_phone:
+            raise InvalidInput(
+                f"{contact!r} is no e-mail address and no telephone number: write one of them, so"
+                " that the shelter can answer",
+                field="contact",
+            )
+        return cls(
+            parse_id(animal_id, "animalId"),
+            " ".join(_text("name", name, LONGEST_NAME).split()),
+            contact,
+            _text("message", message, LONGEST_MESSAGE),
+        )
+
+    @property
+    def mail(self) -> str:
+        """The address to write to; empty if the visitor wants to be called."""
+        return self.contact if _MAIL.fullmatch(self.contact) else ""
+
+
+def _text(field: str, given: str, most: int) -> str:
+    text = given.strip()
+    if not text:
+        raise InvalidInput(f"{field} is missing: fill it in", field=field)
+    if len(text) > most:
+        raise InvalidInput(
+            f"{field} has {len(text):,} characters: write {most:,} at most", field=field
+        )
+    return text
+
+
+class Inquiring(msgspec.Struct, frozen=True):
+    """Takes inquiries; `notifiers` are those that reach people."""
+
+    book: InquiryBook
+    animals: Animals
+    ingest: Ingest
+    notifiers: Sequence[str]
+    rate: AddressRate
+    url: str
+    days: int
+    is_open: bool
+    now: Callable[[], int]
+
+    async def send(
+        self, draft: InquiryDraft, visitor: Visitor, recommendation_id: str | None = None
+    ) -> tuple[Inquiry, bool]:
+        """Store an inquiry and return it, and whether it is new.
+
+        The same one again changes nothing, so who got no answer may send it again. NotFound or
+        Conflict if it is about no animal that is here.
+        """
+        inquiry, is_new = await run_in_threadpool(self._store, draft, visitor)
+        # Once for each visitor and animal, however often they write.
+        once = _digest(*inquiry.visitor, inquiry.animal_id)
+        event = {
+            "eventId": f"inquiry-{once}",
+            "eventType": INQUIRY_EVENT,
+            "animal_id": inquiry.animal_id,
+            "userId": inquiry.user_id,
+            "sessionId": inquiry.session_id,
+            "recommendationId": recommendation_id,
+        }
+        receipt = await self.ingest.accept(unpack(msgspec.json.encode(event)), self.now())
+        for refused in receipt.rejected:
+            raise InvalidInput(refused.message, field=refused.field)
+        return inquiry, is_new
+
+    def _store(self, draft: InquiryDraft, visitor: Visitor) -> tuple[Inquiry, bool]:
+        if not self.is_open:
+            raise NotFound("no inquiries are taken here: set inquiries to true to take them")
+        animal, now = self.animals.get(draft.animal_id), self.now()
+        name = animal_name(animal, draft.animal_id)
+        if animal is None:
+            raise NotFound(f"there is no animal {name}: choose one from the list")
+        if animal.status in _GONE:
+            raise Conflict(f"{name} is not here any more: choose an animal that waits")
+        who = [visitor.user_id or "", visitor.session_id or ""]
+        inquiry = Inquiry(
+            _digest(draft.animal_id, *who, draft.name, draft.contact, draft.message),
+            draft.animal_id,
+            name,
+            draft.name,
+            draft.contact,
+            draft.message,
+            visitor.session_id or "",
+            visitor.user_id,
+            now,
+        )
+        return inquiry, self.book.add(inquiry, self._deliveries(inquiry, draft.mail))
+
+    def _deliveries(self, inquiry: Inquiry, mail: str) -> Iterator[Delivery]:
+        page = with_query(INBOX, {"animalId": inquiry.animal_id})
+        details = {
+            "animal": inquiry.animal,
+            "animalId": inquiry.animal_id,
+            "name": inquiry.name,
+            "contact": inquiry.contact,
+            "inquiryId": inquiry.inquiry_id,
+        }
+        news = Notification(
+            news_id(inquiry.inquiry_id, "shelter"),
+            NotificationKind.INQUIRY,
+            f"An inquiry about {inquiry.animal}",
+            inquiry.message,
+            inquiry.sent_at,
+            details=details | ({"url": f"{self.url}{page}"} if self.url else {}),
+            reply_to=mail,
+        )
+        yield from (Delivery(news, one) for one in self.notifiers)
+        if mail and "email" in self.notifiers:
+            # Nothing in it was written by whoever sent the form: it may be another's address.
+            text = (
+                f"Your message about {inquiry.animal} has reached us. We answer to this address."
+                "\n\nIf you wrote no such message, somebody typed your address by mistake. You need"
+                " do nothing."
+            )
+            answer = Notification(
+                news_id(inquiry.inquiry_id, "visitor"),
+                NotificationKind.INQUIRY_RECEIVED,
+                f"Your message about {inquiry.animal}",
+                text,
+                inquiry.sent_at,
+                recipient=mail,
+            )
+            yield Delivery(answer, "email")
+
+
+def animal_name(animal: Animal | None, animal_id: str) -> str:
+    """Return an animal's name, or its id where it has none."""
+    return (animal.name if animal else "") or animal_id
+
+
+def _digest(*parts: str) -> str:
+    return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+@contextmanager
+def started(
+    settings: "Settings", adapters: "Adapters", services: "Services"
+) -> Iterator[Inquiring]:
+    """Yield what operations and pages share."""
+    own = settings.part(InquirySettings)
+    # A log keeps what it is told: no name and no message may get there.
+    notifiers = [one for one in offered("notifiers", settings) or () if one != "log"]
+    yield Inquiring(
+        InquiryBook(adapters.database),
+        adapters.animals,
+        services.ingest,
+        notifiers,
+        AddressRate(f"{own.inquiries_per_hour}/hour", clock.now),
+        settings.public_url.rstrip("/"),
+        own.inquiry_days,
+        takes_inquiries(settings),
+        clock.now,
+    )
+
+
+def upkeep(
+    settings: "Settings", adapters: "Adapters", _stopped: Callable[[], bool]
+) -> Iterator[tuple[str, Callable[[int], object]]]:
+    """Yield what forgets old inquiries."""
+    yield "forget old inquiries", partial(_forget_old, settings, adapters)
+
+
+def _forget_old(settings: "Settings", adapters: "Adapters", now: int) -> None:
+    if days := settings.part(InquirySettings).inquiry_days:
+        InquiryBook(adapters.database).forget(now - days * DAY)
