@@ -203,7 +203,7 @@ async def get_animals(request: Request) -> AnimalPage:
     services = services_of(request)
     found, cursor = await services.read(services.inventory.page, _query(request))
     now = services.now()
-    return AnimalPage([_answer(animal, now) for animal in found], cursor)
+    return AnimalPage([animal_answer(animal, now) for animal in found], cursor)
 
 
 @OPERATIONS.add("GET", "/v1/animals/{animal_id:path}", parameters=(_ANIMAL,))
@@ -211,7 +211,7 @@ async def get_animal(request: Request) -> AnimalAnswer:
     """One animal and what became of it."""
     services = services_of(request)
     animal = await services.read(services.inventory.get, _animal_id(request))
-    return _answer(animal, services.now())
+    return animal_answer(animal, services.now())
 
 
 @OPERATIONS.add("DELETE", "/v1/animals/{animal_id:path}", status=204, parameters=(_ANIMAL,))
@@ -242,7 +242,7 @@ async def post_animal_status(request: Request) -> AnimalAnswer:
         now,
         None if form.at is None else parse_moment(form.at, "at"),
     )
-    return _answer(animal, now)
+    return animal_answer(animal, now)
 
 
 def _split(body: bytes, unknown: UnknownFields) -> Sequence[bytes | Raw]:
@@ -285,7 +285,8 @@ def _query(request: Request) -> AnimalQuery:
     )
 
 
-def _answer(animal: Animal, now: int) -> AnimalAnswer:
+def animal_answer(animal: Animal, now: int) -> AnimalAnswer:
+    """Return an animal as it is known, in the words of the API."""
     group = animal.group_at(now)
     return bodies.report_of(
         AnimalAnswer,

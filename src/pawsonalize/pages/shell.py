@@ -17,7 +17,7 @@ from pawsonalize.http.json import filled
 from pawsonalize.kinds.access_keys import CONTROL_PLANE, OPERATOR, Scope
 from pawsonalize.pages.period import keep_period
 from pawsonalize.pages.tables import TablePage
-from pawsonalize.ui.rendering import page
+from pawsonalize.ui.rendering import animals_page, page
 from pawsonalize.wing import added
 
 HOME = "/console"
@@ -87,7 +87,7 @@ def guarded(
             if group is not None:
                 entered = await tenants.enter(group, Lane.WORK, is_its_own=True)
             if report is not None:
-                key = (report, request.url.query)
+                key = (report, request.url.path, request.url.query)
                 request.state.report = await services.reports.share(key, partial(report, request))
             return await services.page_reads.make(answer, request, caller)
         except errors.PawsonalizeError as error:
@@ -100,7 +100,13 @@ def guarded(
 
 
 def shown(
-    request: Request, caller: Caller, template: str, status: int = 200, **content: object
+    request: Request,
+    caller: Caller,
+    template: str,
+    status: int = 200,
+    *,
+    has_photos: bool = False,
+    **content: object,
 ) -> Response:
     """A page with the navigation, and the notice of what was just done."""
     notice = unquote(request.cookies.get(_NOTICE, ""))
@@ -109,7 +115,9 @@ def shown(
     above = (link for _, link in links() if path == link or path.startswith(f"{link}/"))
     content |= {"current": max(above, key=len, default=""), "key_id": caller.key_id}
     given = filled(request.query_params)
-    response = page(template, status, **content, here=TablePage(path, given))
+    # Photos of animals are where their shelters keep them.
+    make = animals_page if has_photos else page
+    response = make(template, status, **content, here=TablePage(path, given))
     response.body = keep_period(bytes(response.body), given)
     response.headers["Content-Length"] = str(len(response.body))
     if notice:
@@ -143,5 +151,5 @@ def failed(
     status, title = next(
         (status, title) for kind, status, title in _STATUS if isinstance(error, kind)
     )
-    content = {"title": title, "message": error.message}
-    return shown(request, caller or Caller(), "console/error.html", status, **content)
+    template, who = "console/error.html", caller or Caller()
+    return shown(request, who, template, status, title=title, message=error.message)

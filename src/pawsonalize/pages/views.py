@@ -86,6 +86,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     takes_long: bool = False
     periods: tuple[str, ...] = ()
     """The usual time of a page that shows one, such as 30d, and choices that it has more."""
+    has_photos: bool = False
+    """True if it shows photos of animals, which are anywhere in the web."""
 
     @property
     def is_of_group(self) -> bool:
@@ -105,7 +107,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             query = ViewQuery.of(request, group)
             services = query.services
             if self.takes_long:
-                key = (self.operation, group, request.url.query)
+                key = (request.url.path, group, request.url.query)
                 return json_response(await services.reports.share(key, partial(self.read, query)))
             return json_response(await services.page_reads.make(self.read, query))
 
@@ -146,6 +148,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             request,
             caller,
             self.template,
+            has_photos=self.has_photos,
             report=report,
             period=period,
             periods=period and period.choices(self.periods),

@@ -74,9 +74,9 @@ def page(template: str, status: int = 200, **content: object) -> HTMLResponse:
     return _response(template, status, "'self'", content)
 
 
-def animals_page(template: str, **content: object) -> HTMLResponse:
+def animals_page(template: str, status: int = 200, **content: object) -> HTMLResponse:
     """Return a page with animals, whose photos are where their shelters keep them."""
-    return _response(template, 200, "'self' https: http:", content)
+    return _response(template, status, "'self' https: http:", content)
 
 
 def _response(template: str, status: int, images: str, content: dict[str, object]) -> HTMLResponse:

@@ -63,6 +63,7 @@ MAY = {
     "GET /v1/outcomes": {Scope.OPERATOR},
     "GET /v1/audit": {Scope.OPERATOR},
     "GET /v1/console/animals": {Scope.OPERATOR},
+    "GET /v1/console/animals/{animalId}": {Scope.OPERATOR},
     "GET /v1/console/feeds": {Scope.OPERATOR},
     "GET /v1/console/uploads": {Scope.OPERATOR},
     "GET /v1/console/inquiries": {Scope.OPERATOR},

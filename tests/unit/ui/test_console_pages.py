@@ -22,6 +22,7 @@ PAGES = (
     "/console/animals",
     "/console/animals?status=any&order=newest",
     "/console/animals/seen",
+    "/console/animals/cat-1",
     "/console/animals/feeds",
     "/console/animals/upload",
     "/console/visitors",

@@ -1,7 +1,7 @@
 """The inventory: takes listings and changes of animals, and finds animals that events name."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -53,21 +53,28 @@ class Inventory(msgspec.Struct, frozen=True):
         self, animal_id: str, status: statuses.AnimalStatus, now: int, at: int | None = None
     ) -> Animal:
         """Set an animal's next status; Conflict if it may not follow, or before its last change."""
-        result: list[Animal] = []
 
-        def change(known: Mapping[str, Animal]) -> Iterable[Animal]:
-            animal = _found(known.get(animal_id), animal_id)
+        def change(animal: Animal) -> Animal:
             statuses.check_step(animal.status, status)
             if status is animal.status:
-                result.append(animal)
-                return ()
+                return animal
             moment = max(now, animal.status_at) if at is None else min(at, now)
             if moment < animal.status_at:
                 raise Conflict(f"it has been {animal.status} since later than that: leave out `at`")
-            result.append(_with(animal, (status,), moment))
-            return result
+            return _with(animal, (status,), moment)
 
-        self.animals.update([animal_id], change, now)
+        return self.edit(animal_id, change, now)
+
+    def edit(self, animal_id: str, change: Callable[[Animal], Animal], now: int) -> Animal:
+        """Replace an animal by what `change` makes of it; NotFound if there is none."""
+        result: list[Animal] = []
+
+        def changed(known: Mapping[str, Animal]) -> Iterable[Animal]:
+            animal = _found(known.get(animal_id), animal_id)
+            result.append(change(animal))
+            return [one for one in result if one != animal]
+
+        self.animals.update([animal_id], changed, now)
         return result[0]
 
     def remove(self, animal_ids: Sequence[str], now: int) -> int:

@@ -57,6 +57,8 @@ class TailQuery(msgspec.Struct, frozen=True):
     after: int = 0  # only those beyond this offset
     before: int | None = None  # only those in front of this offset
     event_type: str | None = None  # of this type, as it was sent
+    animal_id: str | None = None  # about this animal
+    window: int = _WINDOW  # how many offsets are looked through at most
 
 
 class GroupEvents(GroupTables):
@@ -73,16 +75,18 @@ class EventTail(GroupEvents):
     """The newest events of one dataset group."""
 
     def newest(self, query: TailQuery) -> list[LoggedEvent]:
-        """Events among the last 200,000 of the log, newest first."""
+        """Events among the last of the log, newest first: 200,000 at most."""
         end = query.before
         if end is None:
             end = (self._scalar(select(func.max(events.c.offset))) or 0) + 1
-        begin = max(query.after, end - _WINDOW)
+        begin = max(query.after, end - query.window)
         wanted = select(events).where(
             self._mine(events), events.c.offset < end, events.c.offset > begin
         )
         if query.event_type is not None:
             wanted = wanted.where(events.c.event_type == query.event_type)
+        if query.animal_id is not None:
+            wanted = wanted.where(events.c.animal_id == query.animal_id)
         newest_first = wanted.order_by(events.c.offset.desc()).limit(query.limit)
         return [read_event_row(row) for row in self._rows(newest_first)]
 

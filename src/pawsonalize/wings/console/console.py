@@ -12,6 +12,7 @@ from pawsonalize.domain.roles import SERVE
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animal_list import StockList
 from pawsonalize.wing import offered
+from pawsonalize.wings.console.animal import AnimalViews
 from pawsonalize.wings.console.events import EventViews
 from pawsonalize.wings.console.models import ModelReports
 from pawsonalize.wings.console.outcomes import OutcomeReports
@@ -34,6 +35,7 @@ class Console:
         self.models = ModelReports(settings, adapters.registry, reads, services.runs)
         self.outcomes = OutcomeReports(services.outcomes, clock.now)
         self.stock = StockList(reads)
+        self.animals = AnimalViews(adapters, services)
         self.visitors = VisitorViews(adapters, services)
         self.events = EventViews(adapters, refusals)
         self.quality = QualityViews(settings, reads, adapters.log, refusals)

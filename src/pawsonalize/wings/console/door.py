@@ -29,6 +29,8 @@ def routes() -> list[BaseRoute]:
             found += one.routes()
         elif isinstance(one, BaseRoute):
             found.append(one)
+    # An animal's id may be any text: its page comes after those that have a path of their own.
+    found.sort(key=lambda one: isinstance(one, Route) and ":path" in one.path)
     return [
         *found,
         Route(SIGN_IN, _get_sign_in),

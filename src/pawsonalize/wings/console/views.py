@@ -1,5 +1,6 @@
 """Pages of the console, which show the same as operations of the API, and the actions there."""
 
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.json import read_limit
 from pawsonalize.http.operation import About, RequestParameter
@@ -9,6 +10,8 @@ from pawsonalize.pages.period import PARAMETERS
 from pawsonalize.pages.shell import HOME, Link
 from pawsonalize.pages.views import GROUP_PARAMETER, View, ViewQuery
 from pawsonalize.wings.console.actions import ACTIONS, KEYS
+from pawsonalize.wings.console.animal import AnimalReport, animal_content
+from pawsonalize.wings.console.animal_editing import ANIMAL_ACTIONS
 from pawsonalize.wings.console.animals import (
     AnimalListing,
     animal_listing,
@@ -157,6 +160,22 @@ _VIEWS = (
         usual={"limit": "40"},
     ),
     View(
+        page="/console/animals/{animal_id:path}",
+        template="console/animal.html",
+        content=animal_content,
+        read=lambda query: _console(query).animals.report(
+            parse_id(query.path_parameters["animal_id"], "animal_id"), query.now
+        ),
+        path="/animals/{animal_id:path}",
+        operation="animal",
+        summary="One animal: its history, its pages, why it is not seen, and what would help.",
+        about=About.INVENTORY,
+        answer=AnimalReport,
+        parameters=(RequestParameter("animalId", "The animal.", where="path", required=True),),
+        takes_long=True,
+        has_photos=True,
+    ),
+    View(
         page="/console/animals/seen",
         template="console/animals_seen.html",
         content=seen_content,
@@ -238,4 +257,4 @@ _VIEWS = (
     ),
     View(page="/console/settings/audit", template="console/settings_audit.html", read=_audit),
 )
-PAGES = (*_LINKS, *_VIEWS, *ACTIONS)
+PAGES = (*_LINKS, *_VIEWS, *ACTIONS, *ANIMAL_ACTIONS)

@@ -67,6 +67,7 @@ class AnimalEffects:
 
     def __post_init__(self) -> None:
         self._model: ChoiceModel | None = None  # until the first count: to make one reads nothing
+        self._counts: dict[str, list[float]] = {}
 
     def _begin(self, model: ChoiceModel) -> None:
         self._model = model
@@ -83,6 +84,11 @@ class AnimalEffects:
         self._suspects = Suspects()
         self._through = model.through
         self._offset = model.log_offset or max(0, self.log.head() - _DEEDS_AT_FIRST)
+
+    def counts_of(self, animal_id: str) -> tuple[float, float, float]:
+        """Openings of an animal, looks at it, and the openings that so many looks usually bring."""
+        opened, looked, expected = self._counts.get(animal_id, (0.0, 0.0, 0.0))
+        return opened, looked, expected
 
     def count(self, tables: ChoiceTables, available: AvailableAnimals) -> None:
         """Count what came since the last time, and store it with the available animals."""
