@@ -140,6 +140,7 @@ def test_counts_of_two_parts_of_the_visitors_add_up() -> None:
         # Without decay, whose zero is the newest event, so that only the counting is compared.
         still = replace(part, time=np.full_like(part.time, NOW))
         table = UserPersonalization().fit(still, MIXTURE, 3).mixture.facets.counts
+        assert table is not None
         return np.asarray(table.toarray())
 
     whole = counts(np.ones(len(data), np.bool_))
@@ -150,6 +151,7 @@ def test_one_busy_visitor_does_not_count_for_a_crowd() -> None:
     def mobile_cats(events: int) -> float:
         data = visits(1, 1, strength=1.0, events=events)
         table = UserPersonalization().fit(data, MIXTURE, 3).mixture.facets.counts
+        assert table is not None
         return float(table.sum())
 
     assert mobile_cats(100) < 20

@@ -65,6 +65,8 @@ def _own_log_odds(
 ) -> Floats:
     """Fit log-odds beyond the expected ones, by Newton steps; `variance` is that of the prior."""
     own = np.zeros(len(opened))
+    if not len(own):  # nothing was counted yet, and SciPy need not be imported
+        return own
     # All places of an animal as one of mean chance; the log-odds of 0 and 1 would be infinite.
     usual = special.logit(np.clip(expected / np.maximum(looked, 1e-9), 1e-4, 0.95))
     for _ in range(steps):

@@ -56,7 +56,7 @@ class Tilt(msgspec.Struct, frozen=True):
 class FacetLifts(msgspec.Struct, frozen=True):
     """Lifts of facets by row: those counted, then the quiz's answers with their fixed effect."""
 
-    counts: Counts
+    counts: Counts | None
     cells: Singles
     items: Singles
     _names: tuple[Facet, ...]
@@ -64,12 +64,18 @@ class FacetLifts(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(
-        cls, names: tuple[Facet, ...], counts: Counts, index: ItemIndex, doubt: float, unlike: float
+        cls,
+        names: tuple[Facet, ...],
+        counts: Counts | None,
+        index: ItemIndex,
+        doubt: float,
+        unlike: float,
     ) -> "FacetLifts":
-        """The lifts of these facets by the counts of choices, shape (facets, items)."""
+        """The lifts of these facets by counts of choices (facets, items); None without facets."""
         cells = np.zeros((len(names), index.n_cells + 1), np.float32)
         items = np.zeros((len(names), len(index.ids)), np.float32)
         for name in dict.fromkeys(name for name, _ in names):
+            assert counts is not None
             rows = [place for place, facet in enumerate(names) if facet[0] == name]
             cells[rows], items[rows] = _lifts(counts[rows].toarray(), index, doubt)
         quiz = tuple(answers(index))
@@ -112,7 +118,7 @@ class FacetLifts(msgspec.Struct, frozen=True):
 
     def arrays(self) -> dict[str, Array]:
         """The counts as plain arrays; none where nothing was counted."""
-        if not self._names:
+        if self.counts is None or not self._names:
             return {}
         return {
             **pack_strings(_PREFIX + "names", [_SPLIT.join(facet) for facet in self._names]),
@@ -128,9 +134,7 @@ class FacetLifts(msgspec.Struct, frozen=True):
         """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
         n_items = len(index.ids)
         if not any(name.startswith(_PREFIX) for name in arrays):
-            return cls.of(
-                (), sparse.csr_array((0, n_items), dtype=np.float64), index, doubt, unlike
-            )
+            return cls.of((), None, index, doubt, unlike)
         texts = [text.partition(_SPLIT) for text in unpack_strings(_PREFIX + "names", arrays)]
         names = tuple((name, value) for name, _, value in texts)
         starts = take(arrays, _PREFIX + "starts", np.int64, (len(names) + 1,))

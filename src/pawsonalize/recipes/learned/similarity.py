@@ -2,22 +2,14 @@
 
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from pawsonalize.late import late
 from pawsonalize.recipes.counts.rows import expand
 from pawsonalize.recipes.counts.weights import VisitLog
 from pawsonalize.recipes.data import Array, ItemAttributes
 from pawsonalize.recipes.learned.design import Design
-
-if TYPE_CHECKING:
-    from scipy import sparse
-else:
-    sparse = late("scipy.sparse")
-
 
 _BEFORE, _AFTER = 20, 30  # visits of a neighbour around the match that count
 _DISTANCE = np.arange(-_BEFORE, _AFTER)
@@ -234,30 +226,24 @@ def likeness_of(codes: Array, columns: tuple[str, ...]) -> Likeness:
     item, column = np.nonzero(codes >= 0)
     base = np.array([first[name] for name in columns], np.int64)
     place = codes[item, column] + base[column] if len(item) else np.zeros(0, np.int64)
-    shape = (len(codes), width)
-    matrix = sparse.csr_array(sparse.coo_array((np.ones(len(item)), (item, place)), shape=shape))
-    # An item that lists a value twice has it once.
-    matrix.data[:] = 1.0
-    rarity = np.log1p(shape[0] / (1.0 + np.bincount(matrix.indices, minlength=width)))
-    weighted = sparse.csr_array(matrix @ sparse.diags_array(rarity)) if width else matrix
-    norm = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)))
-    unit = (
-        sparse.diags_array(1.0 / np.where(norm > 0, norm, 1.0)) @ weighted
-        if len(codes)
-        else weighted
-    )
-    places, rare = _padded(sparse.csr_array(unit))
+    # An item may have a value in several columns of one name: it counts once.
+    item, place = np.divmod(np.unique(item * width + place), max(width, 1))
+    rarity = np.log1p(len(codes) / (1.0 + np.bincount(place, minlength=width)))[place]
     return Likeness(
-        places, rare, width, codes, columns, tuple(matched), *_numbered(codes[:, matched])
-    )
+        *_padded(item, place, rarity, len(codes)),
+        width, codes, columns, tuple(matched), *_numbered(codes[:, matched]),
+    )  # fmt: skip
 
 
-def _padded(rows: "sparse.csr_array") -> tuple[Array, Array]:
-    lengths = np.diff(rows.indptr)
-    shape = (int(lengths.max(initial=0)), len(lengths) + 1)
+def _padded(item: Array, place: Array, rarity: Array, items: int) -> tuple[Array, Array]:
+    """Return `Likeness.places` and `Likeness.rarity` of pairs that are in order."""
+    known, starts, lengths = np.unique(item, return_index=True, return_counts=True)
+    if len(known):
+        rarity = rarity * np.repeat(1 / np.sqrt(np.add.reduceat(rarity * rarity, starts)), lengths)
+    shape = (int(lengths.max(initial=0)), items + 1)
     columns, values = np.zeros(shape, np.intp), np.zeros(shape, np.float32)
-    row, place = expand(np.zeros(len(lengths), np.int64), lengths)
-    columns[place, row], values[place, row] = rows.indices, rows.data
+    rank = np.arange(len(item)) - np.repeat(starts, lengths)
+    columns[rank, item], values[rank, item] = place, rarity
     return columns, values
 
 

@@ -1,6 +1,7 @@
 """Rule that says when a board is worth its place."""
 
-from pawsonalize.access.services import Services
+from typing import TYPE_CHECKING
+
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import HOUR
@@ -9,6 +10,9 @@ from pawsonalize.engine.serving.animals.utility import Weighing
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.settings import Settings
 from pawsonalize.wings.boards import BoardSettings
+
+if TYPE_CHECKING:
+    from pawsonalize.access.services import Services  # of a server, and commands load the rule
 
 VISIT = HOUR
 NONE = 2  # answers "none of these" in a row: animals on boards are not what the visitor seeks
@@ -40,7 +44,7 @@ class BoardRule:
         return float(weighing.variance_left(slots).mean()) >= WORTH
 
 
-def started(settings: Settings, _adapters: Adapters, _services: Services) -> BoardSettings:
+def started(settings: Settings, _adapters: Adapters, _services: "Services") -> BoardSettings:
     """Share the settings with the wing's operations."""
     return settings.part(BoardSettings)
 

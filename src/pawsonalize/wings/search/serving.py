@@ -1,9 +1,9 @@
 """Parts that the wing's operations share, and work that it repeats in the background."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pawsonalize import clock
-from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task
 from pawsonalize.domain.roles import SERVE
@@ -11,6 +11,9 @@ from pawsonalize.settings import Settings
 from pawsonalize.wings.search import SearchSettings
 from pawsonalize.wings.search.finding import Searching
 from pawsonalize.wings.search.meanings import DescriptionMeanings
+
+if TYPE_CHECKING:
+    from pawsonalize.access.services import Services  # of a server, and commands load the searches
 
 _SECONDS = 0.5
 _PARTS = 10  # at a time, so that a server that ends waits for half a second at most
@@ -23,7 +26,7 @@ def searches(settings: Settings, adapters: Adapters) -> Searching:
 
 
 def tasks(
-    settings: Settings, _adapters: Adapters, services: Services, _shared: None
+    settings: Settings, _adapters: Adapters, services: "Services", _shared: None
 ) -> Iterator[Task]:
     """Yield the work that keeps the index current, so that hardly any search has to read."""
     if settings.has_role(SERVE):

@@ -137,6 +137,8 @@ class AnimalEffects:
             self._through = first_recommendation_id(pages[-1].answered_at - _LAG)
             self._expect(pages, tables, available)
         coming = deque(pages)
+        if not coming and self._shown.is_empty:  # no deed came from a page: none need be read
+            self._offset = max(self._offset, self.log.head())
         while batch := self.log.deeds(self._offset, _AT_ONCE):
             self._offset = batch[-1].offset
             for deed in batch:

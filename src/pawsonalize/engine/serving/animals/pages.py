@@ -61,6 +61,11 @@ class ShownPages:
     def __contains__(self, recommendation_id: str) -> bool:
         return recommendation_id in self._by_id
 
+    @property
+    def is_empty(self) -> bool:
+        """True if no page is known."""
+        return not self._by_id
+
     def is_seen(self, page: Impression) -> bool:
         """True if somebody sees the page, as far as is known by now."""
         return kind_of(page) in self.kinds
