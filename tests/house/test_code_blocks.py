@@ -26,6 +26,7 @@ PAGES = sorted(
     for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
     if page.name != "CHANGELOG.md"
 )
+COMMANDS: Any = get_command(app)
 SHELLS = {"", "bash", "sh", "console"}
 _ELSEWHERE = ("/aws", "/metrics", "/healthz", "/readyz", "/docs", "/openapi.json", "/embed.js")
 
@@ -149,7 +150,7 @@ def test_every_command_exists_with_its_options(subtests: pytest.Subtests) -> Non
     for block in SHELL_BLOCKS:
         with subtests.test(block=block):
             for words in commands(block):
-                parse(get_command(app), words)
+                parse(COMMANDS, words)
 
 
 def parse(command: Any, words: list[str], *, is_whole: bool = True) -> None:
@@ -191,7 +192,7 @@ def parse(command: Any, words: list[str], *, is_whole: bool = True) -> None:
 def test_a_wrong_command_or_option_is_noticed() -> None:
     for wrong in (["runs", "list"], ["serve", "--prot", "1"], ["nothing"]):
         with pytest.raises(AssertionError):
-            parse(get_command(app), wrong)
+            parse(COMMANDS, wrong)
 
 
 CALL = re.compile(r"curl (?P<rest>(?:[^\n']|'[^']*')*)")

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
-from typer.main import get_command
 
 from pawsonalize.cli.access import For
-from pawsonalize.cli.main import app
 from pawsonalize.cli.models import train
 from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS
 from pawsonalize.kinds.access_keys import Scope
@@ -22,7 +20,7 @@ from pawsonalize.recipes.user_personalization import UserPersonalization
 from pawsonalize.settings import as_environment
 from pawsonalize.wings.feeds.formats import formats
 from pawsonalize.wings.feeds.rows import DateOrder
-from tests.house.test_code_blocks import PAGES, ROOT, parse
+from tests.house.test_code_blocks import COMMANDS, PAGES, ROOT, parse
 from tests.service_data import make_service
 
 HEAVY = {
@@ -120,7 +118,7 @@ def test_a_report_that_somebody_waits_for_imports_only_what_it_needs(tmp_path: P
 
 def option(*words: str) -> Any:
     """The option or argument of a command: its last word is the name."""
-    command: Any = get_command(app)
+    command = COMMANDS
     *path, name = words
     for word in path:
         command = command.commands[word]
@@ -147,7 +145,6 @@ TEXTS = [
 ]
 
 
-COMMANDS: Any = get_command(app)
 GROUPS = [name for name, one in COMMANDS.commands.items() if hasattr(one, "commands")]
 
 

@@ -6,7 +6,6 @@ from functools import cached_property
 import msgspec
 import numpy as np
 
-from pawsonalize.recipes.counts.rows import expand
 from pawsonalize.recipes.counts.weights import VisitLog
 from pawsonalize.recipes.data import Array, ItemAttributes
 from pawsonalize.recipes.learned.design import Design
