@@ -136,6 +136,7 @@ def day(value: str | None, field: str) -> date | None:
         raise InvalidInput(
             f"{field} must be a date such as 2024-05-17, not {value.strip()!r}", field=field
         ) from error
+    # Other years are slips of a hand, or of a form of dates.
     if not 1950 <= found.year < 2100:
         raise InvalidInput(
             f"{field} {found} lies outside the years 1950 to 2100: correct it, or leave it out",
@@ -182,6 +183,7 @@ def without_markup(text: str | None) -> str | None:
     """The text that a browser would show: `<b>Tom</b> &amp; Max` is `Tom & Max`."""
     if text is None or ("<" not in text and "&" not in text):
         return text
+    # Entities first, since tags may be written with them.
     seen = _UNSEEN.sub(" ", unescape(text).replace("\N{NO-BREAK SPACE}", " "))
     return _TAG.sub("", _NEW_LINE.sub("\n", seen))
 
@@ -228,6 +230,7 @@ def read_form_breeds(form: AnimalForm, species: str) -> breeds.Breeds:
 def _species_in(breed: str) -> str | None:
     """The species that a breed's name says, cats and dogs apart; None if it says none, or two."""
     words = re.findall(r"\w+", breed)
+    # The longest runs of words first, as `guinea pig` is no `pig`.
     for start, end in sorted(combinations(range(len(words) + 1), 2), key=lambda s: s[0] - s[1]):
         found = species_id(" ".join(words[start:end]))
         if found in _OTHER_SPECIES:

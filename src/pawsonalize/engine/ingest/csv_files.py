@@ -1,7 +1,4 @@
-"""Reads CSV of any size and any quality, one record at a time; reports what is wrong with a row.
-
-A record that cannot be read becomes a RowError, and reading goes on with the next line.
-"""
+"""Reads CSV of any size and any quality, one record at a time; reports what is wrong with a row."""
 
 import codecs
 import csv
@@ -91,6 +88,7 @@ def separator_of(line: str) -> str:
             found = next(csv.reader([line.strip()], delimiter=separator), [])
         except csv.Error:
             return 0
+        # A quote in a name says that the separator has cut a quoted text.
         return 0 if any('"' in name for name in found) else len(found)
 
     return max(_SEPARATORS.values(), key=names)
@@ -136,11 +134,12 @@ def _wide(start: bytes) -> str | None:
 
 
 def _is_utf8(start: bytes, stream: BinaryIO) -> bool:
-    """True if no bytes are damage, or fewer than are letters: then it is UTF-8 that was damaged."""
+    # No bytes are damage, or fewer than are letters: then it is UTF-8 that was damaged.
     decoder = codecs.getincrementaldecoder(UTF8)("surrogateescape")
     damaged = others = 0
     chunk = start
     while chunk:
+        # ASCII needs no look, unless the chunk before ended within a letter.
         if not chunk.isascii() or decoder.getstate()[0]:
             text = decoder.decode(chunk)
             damaged += len(_DAMAGED.findall(text))
@@ -197,6 +196,7 @@ class CsvTable:
     """A CSV file with a header, upper-cased; InvalidInput if that cannot be read."""
 
     def __init__(self, stream: BinaryIO, form: TextForm = DETECTED) -> None:
+        # For the whole process; of itself Python takes up to 131,072.
         csv.field_size_limit(MAX_FIELD_CHARS)
         text, self.encoding = as_text(stream, form.encoding)
         self._source = stream
@@ -255,6 +255,8 @@ class CsvTable:
             except StopIteration:
                 return None
             except (csv.Error, _LineTooLong) as error:
+                # A record that cannot be read costs itself alone: reading goes on with the next
+                # line.
                 reason, last = str(error), self._lines.line
                 reason = next((words for part, words in _REASONS.items() if part in reason), reason)
                 if last > first:

@@ -167,6 +167,7 @@ class Datasets(msgspec.Struct, frozen=True):
         try:
             return self.create(dataset, now)
         except PawsonalizeError:
+            # A schema that was made for this dataset alone is of no use without it.
             if own is not None:
                 self.registry.delete(DatasetSchema, own.name)
             raise
@@ -189,6 +190,7 @@ class Datasets(msgspec.Struct, frozen=True):
         """The group's catalogue, which trainings ask for the schema as well."""
         group = data_group(dataset.dataset_group, dataset.dataset_type)
         catalogue, schema = self.catalogue.of(group), as_items(self.schema(dataset))
+        # Written only if it changed, as nearly every call just puts records.
         if catalogue.schema(schema.dataset) != schema:
             catalogue.put_schema(schema)
         return catalogue, schema

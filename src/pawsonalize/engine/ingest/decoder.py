@@ -32,6 +32,8 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _MAX_LENGTH = 64
+# Letters of a word. Up to 3, no slip is guessed; up to 4, none that takes one letter for another;
+# from 8 on, two slips.
 _SHORT = 3
 _PLAIN = 4
 _LONG = 8
@@ -63,6 +65,7 @@ def _slips(name: str, known: str) -> int | None:
     """Number of typing errors between the names; None if too many to mean the same."""
     given, right, most = _words(name), _words(known), 2
     if len(given) != len(right):
+        # Words that are divided differently are compared as one, in which one slip is allowed.
         given, right, most = [bare(name)], [bare(known)], 1
     counts = [_slips_of_word(one, other) for one, other in zip(given, right, strict=True)]
     total = sum(most + 1 if count is None else count for count in counts)
@@ -97,11 +100,9 @@ UNKNOWN_FIELD = "unknown_field"
 _MAX_NOTED = 200  # to check as many as a body can hold would take seconds
 
 
+# Without the places each counts once, however many entries of a list have it.
 class UnknownFields(dict[str, str]):
-    """The unknown fields of a request: where each is first, by its path without places in lists.
-
-    So each counts once, however many entries of a list have it.
-    """
+    """The unknown fields of a request: where each is first, by its path without places in lists."""
 
     @property
     def are_too_many(self) -> bool:

@@ -1,8 +1,4 @@
-"""The forms in which sites send events, and how they become events.
-
-Unknown fields are left out and named. Known fields are checked strictly: every refusal names the
-field and the next move.
-"""
+"""The forms in which sites send events, and how they become events."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -109,6 +105,7 @@ def read_event(
     unknown: UnknownFields | None = None,
 ) -> events.Event:
     """Read one event that came in at `received_at`; InvalidInput says what is wrong with it."""
+    # Unknown fields are left out and named, and known ones checked strictly.
     form = decode(_FORM, payload.event, unknown)
     origin = payload.origin
     animal_id = _optional_id(form.animal_id, "animal_id")
@@ -124,6 +121,7 @@ def read_event(
         if is_nothing
         else _item(form, animal_id, sent_at, group_of, dataset_group),
         sent_at=sent_at,
+        # A stream that hands an event on again gives the same id, so it counts once.
         event_id=short_id(origin.event_id) if form.event_id is None else form.event_id,
         event_value=form.event_value,
         recommendation_id=_answer_of(form),

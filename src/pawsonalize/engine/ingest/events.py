@@ -91,6 +91,7 @@ class RawTooLong(msgspec.Struct):
         if found:
             self.tell(found)
         self._count += found
+        # At each tenfold of the count, so that a flood fills no log.
         if found and self._count >= 10 * self._logged:
             self._logged = self._count
             log.warning(
@@ -244,6 +245,7 @@ class Ingest:
         """Report events of unknown types, which are stored in any case; a warning for each type."""
         types = self._unknown_types
         if types is not None and (unknown := types.among(events)):
+            # The events are stored, so a report that fails must not look like a failure of theirs.
             with suppress(StorageUnavailable):
                 return await asyncio.to_thread(types.note, unknown)
         return ()

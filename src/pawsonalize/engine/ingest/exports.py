@@ -106,6 +106,7 @@ def _write(file: IO[bytes], schema: Schema, rows: Iterable[Row]) -> int:
     for row in rows:
         writer.writerow([_text(row.get(name)) for name in names])
         written += 1
+    # To close the text would close the file, which others go on with.
     text.detach()
     return written
 

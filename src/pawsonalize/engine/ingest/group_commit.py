@@ -26,8 +26,7 @@ class GroupCommit(Generic[T, FlagT]):
     """One writer thread: while a commit is on its way to the disk, the next calls collect.
 
     `commit` stores events durably, all or none, and returns a flag for each. Beyond `max_waiting`
-    events a call is refused at once, and nothing of it is stored. Calls wait by their owners, of
-    whom a commit takes one call each in turn, and at most `max_each` events while several send.
+    events a call is refused at once, and nothing of it is stored.
     """
 
     def __init__(
@@ -94,11 +93,13 @@ class GroupCommit(Generic[T, FlagT]):
             self._seen = {owner: at for owner, at in self._seen.items() if at > recent}
         each = self._max_each if len(self._seen) > 1 else self._max_batch
         size, sizes = 0, dict.fromkeys(self._calls, 0)
+        # One call of each owner in turn, and at most `max_each` events of one while several send.
         turns = deque(self._calls)
         while turns:
             owner = turns.popleft()
             waiting = self._calls[owner]
             events = len(waiting[0].events)
+            # A call that is larger than a batch goes alone.
             if size and size + events > self._max_batch:
                 return
             if sizes[owner] and sizes[owner] + events > each:

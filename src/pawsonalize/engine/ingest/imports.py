@@ -74,6 +74,7 @@ def load_rows(
         new = store(chunk)
         accepted += len(chunk) if new is None else new
         on_progress(table.bytes_read, size)
+        # Fewer rows than wanted: the file has ended.
         if len(chunk) < chunk_rows:
             return csv_files.ImportReport(
                 dataset, accepted, good - accepted, rejected, tuple(errors)
@@ -223,6 +224,7 @@ def run_import_job(
         dataset=dataset,
         source=source,
     )
+    # The lease shows that the job lives, or another server would settle it as dead.
     with leases.held(lease_of(job)):
         job = registry.create(job, now())
         try:

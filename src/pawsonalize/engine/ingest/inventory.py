@@ -153,6 +153,7 @@ class _Entry:
 
     def _continued(self, old: Animal, listing: Listing) -> Animal:
         report, listed = listing.report, listing.listed
+        # A listing from when the animal had left, or was not known, begins a stay.
         if listed is not None and old.was(listed) in {None, *statuses.LEFT}:
             report = (statuses.StatusChange(statuses.AnimalStatus.AVAILABLE, listed),)
         fresh = self._fresh[old.animal_id]
@@ -216,6 +217,7 @@ class AnimalNames(msgspec.Struct, frozen=True):
         group = animal.group_at(event.sent_at).id
         if event.dataset_group != DEFAULT_DATASET_GROUP:  # whose items may be anything
             items = self.catalogue.of(event.dataset_group)
+            # Then the name is that of an item, or no such group is an item there.
             if items.item(event.item_id) is not None or items.item(group) is None:
                 return event
         return replace(event, item_id=group, animal_id=animal.animal_id)

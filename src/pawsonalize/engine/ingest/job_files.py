@@ -42,6 +42,7 @@ class Sources(msgspec.Struct, frozen=True):
         """The files at or below the location with an ending, by name; InvalidInput if none."""
         url = urlsplit(location)
         path = unquote(url.path)
+        # Before anything is opened, so that no path leads out of its root.
         if ".." in (url.netloc, *path.split("/")) or "\0" in path:
             raise _unreadable(location, "it must not contain `..`")
         if url.query or url.fragment:
@@ -122,6 +123,7 @@ def _files(location: str, root: Path, path: Path, endings: tuple[str, ...]) -> I
         yield SourceFile(path.name, partial(_open_file, path))
         return
     for folder, folders, names in os.walk(path):
+        # In place, as `os.walk` goes on in this order.
         folders.sort()
         for name in sorted(names):
             file = Path(folder) / name

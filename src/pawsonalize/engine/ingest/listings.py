@@ -76,6 +76,7 @@ def read_report(
     intake = read_moment(form.intake_at, "intakeAt")
     ended = read_moment(form.outcome_at, "outcomeAt")
     back = read_moment(form.returned_at, "returnedAt")
+    # An intake that is announced for later counts as now.
     came = listed if listed is not None or intake is None else min(intake, now)
     for name, moment in (("outcomeAt", ended), ("returnedAt", back)):
         if moment is not None and moment > now:
@@ -294,6 +295,7 @@ def _check_group(animal: Animal, at: int) -> None:
 
 
 _NEEDED = frozenset({"id", "species", "source", "externalId", "outcomeAt"})
+# A listing that is right, to try single values in.
 _DOG = AnimalForm(id="a", species=DOG)
 _MOMENTS = frozenset({"listedAt", "intakeAt", "returnedAt"})
 
@@ -303,11 +305,11 @@ def read_known(
 ) -> tuple[Listing, list[str]]:
     """Read a listing without the values that cannot be read: they are unknown, and in `unknown`.
 
-    Second, sentences on moments that are left out as they contradict others. An unknown status is
-    `hold`: the animal may have left. InvalidInput if it is not known which animal of which species
-    it is, or when it left.
+    Second, sentences on moments that are left out as they contradict others. InvalidInput if it is
+    not known which animal of which species it is, or when it left.
     """
     odd: list[str] = []
+    # Each round leaves one value out, until the rest can be read.
     while True:
         try:
             return read_listing(form, now), odd
@@ -324,6 +326,7 @@ def read_known(
             elif all(name != field for field, _value in unknown):
                 values = value if isinstance(value, list) else [value]
                 unknown += [(name, _written(one)) for one in values if one not in (kept or ())]
+            # An animal of unknown status may have left, so it is not shown.
             if name == "status" or (name == "outcome" and not form.outcome_at):
                 changes["status"] = AnimalStatus.HOLD
             form = msgspec.structs.replace(form, **changes)

@@ -117,6 +117,7 @@ def explain_misfit(text: str, document: Any, shape: mi.Type) -> InvalidInput:
 
 def _wanted(shape: mi.Type, field: mi.Field | None) -> str:
     kinds = [one for one in alternatives(shape) if not isinstance(one, mi.NoneType)]
+    # A whole number is a number anyway.
     if any(isinstance(one, mi.FloatType) for one in kinds):
         kinds = [one for one in kinds if not isinstance(one, mi.IntType)]
     words = list(dict.fromkeys(_kind(one) for one in kinds))

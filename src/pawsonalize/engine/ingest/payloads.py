@@ -103,6 +103,7 @@ def _of_lambda(record: dict[str, Any]) -> _Record:
         moment = int(sent) if isinstance(sent, str) and sent.isdigit() else None
         return _record(record["body"], record.get("messageId"), moment, is_text=True)
     kinesis = record["kinesis"]
+    # Stream, shard and sequence number name a record for good, however often it is handed on.
     stream = str(record.get("eventSourceARN", "")).rpartition("/")[2]
     shard = str(record.get("eventID", "")).partition(":")[0]
     place = f"{stream}/{shard}/{kinesis['sequenceNumber']}" if stream and shard else None
@@ -228,6 +229,7 @@ class _Unpacking(msgspec.Struct, frozen=True):
             for name in decoder.decode(_ENVELOPE, text):
                 if decoder.bare(name) not in _OF_ENVELOPES:
                     self.unknown.setdefault(name, name)
+            # Only around an object the envelope holds just this event.
             is_object = bytes(peek.data)[:1] == b"{"
             return self.parts(peek.data, raw if is_object else peek.data, origin, depth + 1)
         if peek.event_type is UNSET:

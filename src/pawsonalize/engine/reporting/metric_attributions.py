@@ -51,11 +51,7 @@ def _parse(text: str) -> tuple[DatasetType | None, str]:
 
 
 class Measuring(msgspec.Struct, frozen=True):
-    """Attributes sent events: to the source that they name, or to the solution that recommended.
-
-    That is the one of the answer that the event names. Other and imported events count in no
-    metric.
-    """
+    """Attributes sent events: to the source that they name, or to the solution that recommended."""
 
     registry: Registry
     log: EventLog
@@ -90,6 +86,7 @@ class Measuring(msgspec.Struct, frozen=True):
             if (
                 event.dataset_group == attribution.dataset_group
                 and event.event_type in types
+                # Imported events came from no recommendation of ours.
                 and not event.event_id.startswith(IMPORTED)
             ):
                 yield event
@@ -100,12 +97,14 @@ class Measuring(msgspec.Struct, frozen=True):
             return named
         if event.recommendation_id is None:
             return None
+        # The solution that recommended is the one of the answer that the event names.
         shown = self.impressions.of(event.dataset_group).get(event.recommendation_id)
         if shown is None:
             return None
         try:
             return self.registry.get(SolutionVersion, shown.solution_version).solution
         except NotFound:
+            # The version was deleted, and its name is all that is left.
             return shown.solution_version
 
     def _value(self, event: Event, dataset: DatasetType | None, column: str) -> float:

@@ -27,8 +27,8 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.event_reads import Outcomes
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
 
+# An item with a greater propensity was the best one left, for exploration weights up to this.
 CHOSEN = 0.5
-"""An item with a greater propensity was the best one left, for exploration weights up to this."""
 _BATCH = 10_000
 
 
@@ -83,6 +83,7 @@ def reported_outcomes(table: Outcomes, since: int, until: int) -> list[Outcome]:
     while page := table.events([*OutcomeKind], since, until, after, _BATCH):
         events += [logged.event for logged in page]
         after = page[-1].offset
+    # A session that is bound to a user by now is that user's.
     alone = {one.session_id for one in events if one.user_id is None and one.session_id is not None}
     users = table.users_of(alone)
     return [
@@ -109,6 +110,7 @@ def unreported_outcomes(
             kind = _KIND_OF.get(change.status)
             if kind is None or not since <= change.at < until:
                 continue
+            # An event and the animal's record know of the same outcome: it counts once.
             if events[kind, animal.animal_id]:
                 events[kind, animal.animal_id] -= 1
                 continue
@@ -245,6 +247,7 @@ def logged_choices(
             row = row_of.get((event.recommendation_id or "", event.item_id))
             if row is not None and event.sent_at <= answered_at[answers[row]] + within:
                 value = worth.get(log.event_types.meaning(event.event_type), 0.0)
+                # Outcomes of one place are steps on one way, so the greatest counts.
                 reward[row] = max(reward[row], value)
         after = events[-1].offset
     logged = np.array(odds, np.float64)

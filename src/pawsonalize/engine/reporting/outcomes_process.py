@@ -1,7 +1,4 @@
-"""Outcomes reports are made in processes of their own, never in one that answers.
-
-They take seconds of Python, which would hold the server's interpreter, and memory.
-"""
+"""Outcomes reports are made in processes of their own, never in one that answers."""
 
 import os
 import selectors
@@ -98,18 +95,14 @@ def make_outcomes(sources: OutcomeSources, order: OutcomesOrder, parts: int) -> 
     return OutcomesMade(report, tuple(periods_of(season, order, parts)))
 
 
+# A report takes seconds of Python, which would hold the server's interpreter, and memory.
 @dataclass(eq=False)
 class OutcomesProcesses:
-    """Runs `command` for each report, with what is asked for as its arguments.
-
-    `look` reads the tables: if they cannot be read, that is known before a process has started, and
-    while one waits. A process ends when its standard input does, so also with a server that is
-    killed.
-    """
+    """Runs `command` for each report, with what is asked for as its arguments."""
 
     command: Sequence[str]
     environment: Mapping[str, str]
-    look: Callable[[], object]
+    look: Callable[[], object]  # reads the tables, and raises if that cannot be done
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -118,6 +111,7 @@ class OutcomesProcesses:
 
     def make(self, dataset_group: str, order: OutcomesOrder, parts: int = 0) -> OutcomesMade:
         """The report by the default weights, which blocks; NotReady with the reason."""
+        # If the tables cannot be read, that is known before a process has started.
         self.look()
         span = (order.since, order.until, order.within_days, parts)
         with self._start([dataset_group, *map(str, span)]) as child:

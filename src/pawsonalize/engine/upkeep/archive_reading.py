@@ -98,14 +98,11 @@ class Exported(msgspec.Struct, frozen=True):
 
 
 class ArchiveExport(msgspec.Struct):
-    """Writes `day=2026-11-24/events.parquet` below a folder, in place of what is there.
-
-    One object is in memory at a time. With a dataset group, only that and its actions are written.
-    """
+    """Writes `day=2026-11-24/events.parquet` below a folder, in place of what is there."""
 
     reader: ArchiveReader
     folder: Path
-    dataset_group: str | None = None
+    dataset_group: str | None = None  # with its actions; None: all
     on_progress: Progress = silent
     _done: int = 0
     _total: int = 0
@@ -139,6 +136,7 @@ class ArchiveExport(msgspec.Struct):
         erased = self.reader.archive.erased
         last_noted, written = erased.last_noted(), 0
         with parquet_file(path) as write:
+            # One object is in memory at a time.
             for segment in segments:
                 written += write(self._rows(segment))
                 self._done += 1

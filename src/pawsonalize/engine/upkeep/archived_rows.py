@@ -93,11 +93,7 @@ _LEVEL = 3  # zstd's default; another one would change the bytes of objects that
 
 
 class _Row(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Every column of the events table in the native API's names, and the event as it came in.
-
-    The default dataset group goes without saying, and so does that an event's raw form is not
-    known: so objects from before there was either are written again with the same bytes.
-    """
+    """Every column of the events table in the native API's names, and the event as it came in."""
 
     offset: int
     event_id: str
@@ -112,6 +108,8 @@ class _Row(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     recommendation_id: str | None
     impression: tuple[str, ...]
     properties: str | None
+    # These two go without saying if they say nothing, so that objects from before there was either
+    # are written again with the same bytes.
     dataset_group: str = DEFAULT_DATASET_GROUP
     raw: str | None = None
 

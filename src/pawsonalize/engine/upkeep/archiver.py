@@ -1,10 +1,4 @@
-"""Copies the log into the archive, exactly once.
-
-The ledger plans which offsets go into which object, the objects are written, the ledger confirms
-them. After a crash in between, the next run finds the same plan and makes the same bytes. So
-several servers may archive at once: only one plan wins, and all write the same objects. How events
-came in waits in a table until then; a server that finds it gone finds the object there already.
-"""
+"""Copies the log into the archive, exactly once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,8 +17,8 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.raw_events import RawEvents
 
 ROWS_PER_DAY_OBJECT = 100_000  # at most so many events in one object, which are a few MB
+# At most so many bytes, compressed: sites may send much that this service does not know.
 BYTES_PER_OBJECT = 24_000_000
-"""At most so many bytes, compressed: sites may send much that this service does not know."""
 
 _STILL_WRITTEN = HOUR  # of a day that is over, some server may be behind
 _LOOKED_AT_AGAIN = DAY  # whoever read an object before it was deleted may have written it again
@@ -116,7 +110,7 @@ class Compaction(msgspec.Struct, frozen=True):
         return archived_rows.decode(name, data)
 
     def _note_changes(self, whole: Segment) -> None:
-        """An erasure may have changed the object before the ledger knew it."""
+        # An erasure may have changed the object before the ledger knew it.
         try:
             data, name = self.objects.get(whole.key), archived_rows.ObjectName.parse(whole.key)
         except NotFound:  # by now it is part of a larger one
@@ -132,6 +126,11 @@ ROWS_PER_OBJECT = 10_000
 _RAW_BYTES = 32_000_000  # of one object; 10,000 events as sites send them have about 4 MB
 
 
+# The ledger plans which offsets go into which object, the objects are written, the ledger confirms
+# them. After a crash in between, the next run finds the same plan and makes the same bytes. So
+# several servers may archive at once: only one plan wins, and all write the same objects. How
+# events came in waits in a table until then; a server that finds it gone finds the object there
+# already.
 class Archiver(msgspec.Struct, frozen=True):
     """Archives a log; holds the rows of one object in memory at a time."""
 

@@ -23,6 +23,7 @@ _PATIENCE_SECONDS = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 5 * SECOND, HOUR
 _WAIT = 10 * SECOND
 _BEFORE_ANSWERS: Final = ("note", "tables")
+# Steps that go by names, so these are forgotten after them.
 _NEED_NAMES: Final = ("tables", "models", "files")
 
 log = structlog.get_logger()
@@ -98,6 +99,7 @@ class Erasing:
         """Before the first answer: take out of the tables whoever an older copy brought back."""
         if self._looked:
             return
+        # Every answer waits for this, so a failure is repeated for a minute without a new look.
         if self._fault is not None and self._now() < self._look_again_at:
             raise self._fault.with_traceback(None)
         try:
@@ -277,6 +279,7 @@ class Erasing:
         if all(trouble.waits for trouble in troubles):
             self.table.settle(one, troubles, now + _WAIT, now)
             return
+        # After 16 doublings the pause is the longest in any case.
         pause = min(_FIRST_PAUSE * 2 ** min(one.attempts, 16), _LONGEST_PAUSE)
         self.table.settle(one, troubles, now + pause, now)
         reasons = "; ".join(f"{each.place}: {each.reason}" for each in troubles if not each.waits)

@@ -118,6 +118,7 @@ class ReplayInto(msgspec.Struct, frozen=True):
 
     def _append(self, rows: Sequence[LoggedEvent], found: Appended) -> None:
         noted = self.erased.noted_since(-1, self.target)
+        # Who was erased from the target since an event came in stays erased.
         kept = [row for row in rows if row.event.received_at > noted.get(digest_of(row), -1)]
         found.erased += len(rows) - len(kept)
         if self.rereading is not None:

@@ -1,10 +1,4 @@
-"""Checks the archive against its ledger and the log, row by row.
-
-Offsets have gaps: a write that was rolled back leaves one, and so does an erased user. So the check
-is on rows. Every row of the log up to a segment's last offset lies in exactly one segment, and the
-segment's object holds it unchanged. Rows that left the log, or that a replay left out, are in the
-archive alone; up to the last one that a replay left out or read anew, the log may differ.
-"""
+"""Checks the archive against its ledger and the log, row by row."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -43,6 +37,11 @@ class Verification(msgspec.Struct, frozen=True):
     findings: tuple[ArchiveFinding, ...]
 
 
+# Offsets have gaps: a write that was rolled back leaves one, and so does an erased user. So the
+# check is on rows. Every row of the log up to a segment's last offset lies in exactly one segment,
+# and the segment's object holds it unchanged. Rows that left the log, or that a replay left out,
+# are in the archive alone; up to the last one that a replay left out or read anew, the log may
+# differ.
 def verify(
     log: EventLog, ledger: ArchiveLedger, objects: ObjectStore, on_progress: Progress = silent
 ) -> Verification:
