@@ -60,8 +60,7 @@ class CheckPlace(Enum):
     DOCTOR = "doctor"
     STATUS = "status"
     OVERVIEW = "overview"
-    READYZ = "readyz"
-    """A finding that needs attention makes the server not ready."""
+    READYZ = "readyz"  # a finding that needs attention makes the server not ready
 
 
 class Check(msgspec.Struct, frozen=True):

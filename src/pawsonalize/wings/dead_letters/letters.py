@@ -38,8 +38,7 @@ class DeadLetter(RefusedInput, frozen=True):
 
     letter_id: str = ""
     """If left out, a new one: always the same for the same position of the same source."""
-    mended: bytes | None = None
-    """Text to be taken in its place."""
+    mended: bytes | None = None  # text to be taken in its place
 
     def __post_init__(self) -> None:
         if not self.letter_id:

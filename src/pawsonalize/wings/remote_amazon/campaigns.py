@@ -17,10 +17,8 @@ from pawsonalize.wings.remote_amazon.calls import Calls
 from pawsonalize.wings.remote_amazon.groups import AmazonNames, is_arn
 from pawsonalize.wings.remote_amazon.versions import AmazonVersions
 
-MOST = 500
-"""Number of items that one query gets, or gives, at most."""
-NOBODY = "pawsonalize-nobody"
-"""A user without any event, who gets popular items."""
+MOST = 500  # number of items that one query gets, or gives, at most
+NOBODY = "pawsonalize-nobody"  # a user without any event, who gets popular items
 _FORGOTTEN_SECONDS = 60.0
 _PAUSE_SECONDS = 2.0  # after a failure nobody waits for another one
 
@@ -169,8 +167,7 @@ class AmazonQueries(msgspec.Struct):
 
     _calls: Calls
     _campaigns: AmazonCampaigns
-    _campaign: str
-    """Name of ours, as is that of the solution."""
+    _campaign: str  # name of ours, as is that of the solution
     _solution: str
     _changing: threading.Lock = msgspec.field(default_factory=threading.Lock)
     _rest_until: float = 0.0

@@ -199,8 +199,7 @@ class AmazonCampaign(msgspec.Struct):
     """See `RemoteCampaign`. Moves the campaign there, a look at a time."""
 
     _personalize: AmazonPersonalize
-    _campaign: str
-    """Name of ours."""
+    _campaign: str  # name of ours
     _queries: dict[str, AmazonQueries] = msgspec.field(default_factory=dict)
     _looked: tuple[AmazonServing, int] | None = None
     _look_again_at: float = 0.0

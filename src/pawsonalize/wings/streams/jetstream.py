@@ -30,24 +30,19 @@ if TYPE_CHECKING:
 _LOG = structlog.get_logger()
 _INFO_SECONDS = 10.0
 _AGAIN_SECONDS = 0.5
-PATIENCE_SECONDS = 10.0
-"""For so long a server that comes up may miss what it had."""
+PATIENCE_SECONDS = 10.0  # for so long a server that comes up may miss what it had
 # Calls end by themselves before this; the margin is for a machine that is busy.
 _LONGEST_SECONDS = 30.0
 
 
 class _Place(msgspec.Struct):
-    read: int | None
-    """The sequence that was read last; None: begin where the address says."""
+    read: int | None  # the sequence that was read last; None: begin where the address says
     unstored: deque[DeliveredMessage] = msgspec.field(default_factory=deque)
     """Delivered and not acknowledged."""
     feed: Feed | None = None
-    again: float = 0.0
-    """Moment of the next try to open a feed."""
-    ahead_since: float | None = None
-    """Moment since which the stream ends before what was read."""
-    lost_through: int = 0
-    """Sequence up to which the log already says that messages are gone."""
+    again: float = 0.0  # moment of the next try to open a feed
+    ahead_since: float | None = None  # moment since which the stream ends before what was read
+    lost_through: int = 0  # sequence up to which the log already says that messages are gone
 
 
 class JetStream:

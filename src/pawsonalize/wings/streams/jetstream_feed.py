@@ -38,8 +38,7 @@ class DeliveredMessage(msgspec.Struct, frozen=True):
 
     record: Record
     sequence: int
-    reply: str
-    """Subject by which the server hears that it was stored."""
+    reply: str  # subject by which the server hears that it was stored
 
 
 class Feed:
@@ -55,10 +54,8 @@ class Feed:
         self._arrived = arrived
         place = re.sub("[^A-Za-z0-9]", "_", shard)[-40:]
         self.name = f"pawsonalize-{place}-{secrets.token_hex(6)}"
-        self.fetched: deque[DeliveredMessage] = deque()
-        """Delivered and not read yet."""
-        self.pending: int | None = None
-        """Messages that were still to come at the last delivery."""
+        self.fetched: deque[DeliveredMessage] = deque()  # delivered and not read yet
+        self.pending: int | None = None  # messages that were still to come at the last delivery
         self._wanted = 0
         self._heard = 0.0
         self._delivered = 0

@@ -27,14 +27,11 @@ _GIVE_BACK_SECONDS = 1.5
 
 
 class _Place(msgspec.Struct):
-    next: int | None = None
-    """Offset that comes next, if known."""
-    last_at: int | None = None
-    """Arrival at the topic of the record that was read last."""
+    next: int | None = None  # offset that comes next, if known
+    last_at: int | None = None  # arrival at the topic of the record that was read last
     unstored: deque[int] = msgspec.field(default_factory=deque)
     """Offsets that were read and not acknowledged."""
-    stored: int | None = None
-    """Offset that was acknowledged last."""
+    stored: int | None = None  # offset that was acknowledged last
     is_started: bool = True
     """False if the client delivers nothing, since the place to read on is unknown."""
 
