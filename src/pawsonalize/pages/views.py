@@ -81,6 +81,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """Defaults of the page's parameters, where they differ from those of the JSON."""
     needs: tuple[str, ...] = ()  # parameters without all of which the page is a form alone
     takes_long: bool = False
+    leads: Callable[[Any], str | None] = lambda _report: None
+    """The page that the report leads to at once; None to show it."""
     periods: tuple[str, ...] = ()
     """The usual time of a page that shows one, such as 30d, and choices that it has more."""
     has_photos: bool = False
@@ -137,6 +139,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     def _shown(self, request: Request, caller: Caller) -> Response:
         query, given = self._query(request), filled(request.query_params)
         report = request.state.report if self.takes_long else self._report(request)
+        if report is not None and (path := self.leads(report)):
+            return see(path)
         older = getattr(report, "next_cursor", None)
         registry = query.services.registry
         groups = registry.page(DatasetGroup, _GROUPS) if self.is_of_group else ()

@@ -29,6 +29,9 @@ PAGES = (
     "/console/visitors?userId=looker",
     f"/console/visitors?sessionId=looking&against={OTHER_VERSION}",
     "/console/visitors?userId=nobody",
+    "/console/find",
+    "/console/find?q=a",
+    "/console/find?q=nothing-of-that-name",
     "/console/data",
     "/console/data?eventId=lost-1",
     "/console/data?sessionId=nobody",
@@ -97,6 +100,7 @@ def test_a_page_is_small_and_shows_what_it_is_given_as_text(
 def test_no_name_breaks_a_page(browser: TestClient, subtests: pytest.Subtests) -> None:
     for name in [*HOSTILE, "x" * 5_000, "'; drop table events; --", "\x00", "\u202e"]:
         for path in [
+            "/console/find?q=",
             "/console/visitors?userId=",
             "/console/visitors?sessionId=",
             "/console/data?eventId=",

@@ -14,6 +14,7 @@ from pawsonalize.storage.animals.animal_list import StockList
 from pawsonalize.wing import offered
 from pawsonalize.wings.console.animal import AnimalViews
 from pawsonalize.wings.console.events import EventViews
+from pawsonalize.wings.console.finding import ConsoleFinder
 from pawsonalize.wings.console.models import ModelReports
 from pawsonalize.wings.console.outcomes import OutcomeReports
 from pawsonalize.wings.console.overview import OverviewReports
@@ -39,6 +40,7 @@ class Console:
         self.visitors = VisitorViews(adapters, services)
         self.events = EventViews(adapters, refusals)
         self.quality = QualityViews(settings, reads, adapters.log, refusals)
+        self.finder = ConsoleFinder(adapters, self.stock, services.runs)
         self.service = partial(service_report, adapters, services, tuple(channels))
         self.keys = adapters.access_keys
 

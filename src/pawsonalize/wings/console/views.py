@@ -6,6 +6,7 @@ from pawsonalize.http.json import read_limit
 from pawsonalize.http.operation import About, RequestParameter
 from pawsonalize.http.reports import AuditPage, audit_page
 from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.pages.finding import Finder, FoundHits, find_hits
 from pawsonalize.pages.period import PARAMETERS
 from pawsonalize.pages.shell import HOME, Link
 from pawsonalize.pages.views import GROUP_PARAMETER, View, ViewQuery
@@ -71,6 +72,20 @@ _LINKS = (
     Link("Audit log", f"{HOME}/settings/audit", tab_of=f"{HOME}/settings", place=4),
 )
 _VIEWS = (
+    View(
+        page="/console/find",
+        template="console/find.html",
+        read=find_hits,
+        operation="find",
+        summary="What is called so: animals, visitors, models, events, answers, dead letters.",
+        answer=FoundHits,
+        parameters=(
+            RequestParameter("q", "An id, or a part of an animal's name.", required=True),
+            RequestParameter(GROUP_PARAMETER, "The dataset group; the default one if left out."),
+        ),
+        needs=("q",),
+        leads=lambda found: found.only_page,
+    ),
     View(
         page="/console",
         template="console/overview.html",
@@ -257,4 +272,5 @@ _VIEWS = (
     ),
     View(page="/console/settings/audit", template="console/settings_audit.html", read=_audit),
 )
-PAGES = (*_LINKS, *_VIEWS, *ACTIONS, *ANIMAL_ACTIONS)
+_FINDER = Finder(lambda query, text: _console(query).finder.find(text, query.group, query.now))
+PAGES = (*_LINKS, *_VIEWS, *ACTIONS, *ANIMAL_ACTIONS, _FINDER)

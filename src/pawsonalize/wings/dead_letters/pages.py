@@ -1,7 +1,8 @@
 """Dead letters: looked at, mended, taken in again and removed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from urllib.parse import quote
 
 from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
@@ -12,11 +13,12 @@ from starlette.routing import Route
 from pawsonalize.access.admission import Caller
 from pawsonalize.access.limits import check_reach
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
+from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.times import iso
 from pawsonalize.http.json import filled, read_text, report_of
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.pages import views
+from pawsonalize.pages.finding import Finder, Hit
 from pawsonalize.pages.reports import LetterReason, RefusedEvent
 from pawsonalize.pages.shell import Link, caller_of, failed, guarded, see, shown
 from pawsonalize.ui.endpoints import fields_of
@@ -37,6 +39,13 @@ _MOST_FORM_BYTES = 6 * _MOST_SHOWN
 def _replay(request: Request) -> LetterReplay:
     replay: LetterReplay = request.app.state.wings["dead_letters"]
     return replay
+
+
+def find_letters(query: views.ViewQuery, text: str) -> Iterator[Hit]:
+    """Yield the letter of an id."""
+    with suppress(NotFound):
+        letter = _letters(query).get(text)
+        yield Hit("dead letter", text, f"{HERE}/{quote(text, safe='')}", letter.message)
 
 
 def _letters(query: views.ViewQuery) -> DeadLetters:
@@ -225,4 +234,5 @@ PAGES = (
     views.PageAction(_REMOVE, ask_remove, do_remove),
     Route(_MEND, post_mended, methods=["POST"]),
     Route(f"{HERE}/{{letter_id}}", guarded(get_letter_page)),
+    Finder(find_letters),
 )

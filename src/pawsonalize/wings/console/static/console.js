@@ -26,6 +26,14 @@ for (const first of document.querySelectorAll('[data-every]')) {
   again();
 }
 
+// "/" goes to the quick search, unless somebody is writing.
+document.addEventListener('keydown', (event) => {
+  const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (event.key !== '/' || !isPlain || event.target.closest('input, textarea, select')) return;
+  event.preventDefault();
+  document.getElementById('quick')?.focus();
+});
+
 // A form that says data-drop takes a file that is dropped on it, and says when the file was written;
 // without this script one chooses it, and it counts as written now.
 for (const form of document.querySelectorAll('form[data-drop]')) {
