@@ -112,13 +112,10 @@ class Informed(Scoring):
         if len(known) >= _BOARDS or len(there) < size:
             return there[:0]
         everybody = self._everybody() + self._far(visitor)
-        posterior = visitor_posterior(
-            self._watched(ask, everybody),
-            self._variances,
-            self._answered(ask, everybody),
-            self._picks,
-            (self._traits(there), np.zeros(len(there))),
-        )
+        watched, boards = self._watched(ask, everybody), self._answered(ask, everybody)
+        own = visitor_effects(watched, self._variances, boards, self._picks)
+        traits, far = self._traits(there), np.zeros(len(there))
+        posterior = visitor_posterior(own, self._variances, traits, far)
         odds = everybody[there] + posterior.mean
         rows = np.arange(len(there))
         dice = np.random.default_rng((self.drawn.seed, 9, ask.session.number))

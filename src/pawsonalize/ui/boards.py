@@ -1,7 +1,7 @@
 """Boards on the pages: "Whom would you like to meet first?", and what the visitor picked."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.events import PICK, UNPICK, Event, Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.serving.animals.answer import seconds_until_written
+from pawsonalize.engine.serving.animals.answer import wait_until_written
 from pawsonalize.engine.serving.animals.boards import MOST_PICKS
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.ui.cards import animal_card
@@ -122,8 +122,8 @@ async def post_picks(request: Request, visitor: Visitor, fields: Fields) -> Resp
     if storefront.boards is None:
         raise NotFound("nobody is asked here: go back to the animals")
     board_id, now = parse_id(fields.get("board"), "board"), storefront.now()
-    # Another worker may have given the board: it is written a moment later.
-    await asyncio.sleep(seconds_until_written([board_id], now))
+    knows = partial(run_in_threadpool, storefront.boards.knows, board_id, visitor, now)
+    await wait_until_written(board_id, storefront.now, knows)
     picked = tuple(fields[one] for one in ("picked-1", "picked-2", "animal") if one in fields)
     query = request.url.query
     try:

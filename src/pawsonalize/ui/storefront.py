@@ -54,6 +54,9 @@ class SiteBoards(Protocol):
     def waiting(self, visitor: Visitor, at: int, answered: Container[str]) -> SiteBoard | None:
         """The newest board of this visit, if it is not among those that were answered."""
 
+    def knows(self, board_id: str, visitor: Visitor, at: int) -> bool:
+        """True if there is an answer of that id by now."""
+
     def events(
         self, board_id: str, visitor: Visitor, picked: tuple[str, ...], at: int
     ) -> list[Part]:

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.recipes.choices.own_effects import VISITOR_VARIANCES, visitor_posterior
-from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, AnsweredBoard
+from pawsonalize.recipes.choices.picks import AnsweredBoard
 from pawsonalize.recipes.data import Ints
 from pawsonalize.wings.boards import giving
 from pawsonalize.wings.boards.choosing import draw_board
@@ -26,7 +25,7 @@ from tests.unit.engine.serving.animals.available_animals import (
     together,
     violates,
 )
-from tests.unit.recipes.choices.test_picks import NO_PAGES, board, sizes
+from tests.unit.recipes.choices.test_picks import board, posterior, sizes
 
 GROUPS = [f"2-Beagle-{size}-{age}" for size in (1, 2, 3) for age in (1, 2, 3)]
 
@@ -93,7 +92,7 @@ class _Paths(np.random.Generator):
 def test_off_policy_estimates_of_boards_are_exact() -> None:
     """In a world small enough to count all boards: four animals, three places, any outcomes."""
     animals, worth = (sizes([0, 1, 2, 2]), np.zeros(4)), np.array([1.0, 0.2, 5.0, 3.0])
-    known = visitor_posterior(NO_PAGES, VISITOR_VARIANCES, (), DEFAULT_PICKS, animals)
+    known = posterior(*animals)
     rows = np.tile(np.arange(4), (3, 1))
     odds = np.array([0.1, -0.2, 0.3, 0.0])
     boards: dict[tuple[int, ...], list[float]] = {}
@@ -119,7 +118,7 @@ def test_what_is_not_known_yet_is_on_a_board_sooner() -> None:
     animals = sizes([0, 1, 2, 3]), np.zeros(4)
 
     def boards_with_the_fourth(*known: AnsweredBoard) -> int:
-        found = visitor_posterior(NO_PAGES, VISITOR_VARIANCES, known, DEFAULT_PICKS, animals)
+        found = posterior(*animals, *known)
         place: Ints = np.arange(4)[None]
         boards = (
             draw_board(found, np.zeros(4), place[0], place, 1.0, np.random.default_rng(seed))

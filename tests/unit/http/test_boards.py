@@ -334,6 +334,26 @@ def test_picks_that_are_replayed_from_the_archive_give_the_same_answers_to_the_b
         assert own_parts(page_of(client, "s", at=at)) == answer
 
 
+def test_whoever_is_on_a_board_is_logged_with_the_chance_of_it_and_was_shown_once(
+    tmp_path: Path,
+) -> None:
+    """Not once more by the picks, which list the animals of the board too."""
+    settings = make_service(tmp_path)
+    with client_of(build_app(settings)) as client:
+        client.put("/v1/animals", json=animals())
+        board, ids = board_of(client, "s", size=6)
+        pick(client, board, "s", *ids[:2])
+    with opened(settings) as adapters:
+        shown = adapters.exposures.of([one["id"] for one in animals()])
+        given = adapters.impressions.get(board)
+    assert shown == dict.fromkeys(ids, 1)
+    assert given is not None
+    assert given.propensities is not None
+    assert [one for (one,) in given.animal_ids or ()] == ids
+    assert len(given.propensities) == len(ids)
+    assert all(0 < one < 1 for one in given.propensities)
+
+
 def asks(client: TestClient, session: str, **more: Any) -> bool:
     body = {"sessionId": session, "of": "animals", **more}
     answer = client.post("/v1/recommendations", json=body)

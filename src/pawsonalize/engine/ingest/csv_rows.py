@@ -13,12 +13,15 @@ from pawsonalize.domain.events import (
     DEFAULT_EVENT_TYPE,
     MAX_IMPRESSION_ITEMS,
     MAX_PROPERTIES_CHARS,
+    NO_PICK,
+    NOTHING,
     Event,
 )
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Schema, SchemaField
 from pawsonalize.domain.times import LATEST, SECOND, parse_moment
 from pawsonalize.engine.ingest.csv_files import CsvRow
+from pawsonalize.engine.ingest.event_form import pick_of
 from pawsonalize.storage.animals.catalogue import Item, User
 
 _INT64 = 2**63
@@ -162,6 +165,7 @@ def read_created_at(text: str) -> int | None:
     return moment
 
 
+ANIMAL = "ANIMAL_ID"  # of picks alone: other rows are about groups
 IMPORTED = "import-"  # every id of an imported event begins so
 _KNOWN = (
     "USER_ID",
@@ -198,12 +202,14 @@ class EventReader:
         # a file that grew adds its new rows, and a corrected row adds itself alone.
         hashed = self._hash.copy()
         hashed.update(json.dumps([row.line, *row.values]).encode())
+        picked = self._pick_of(texts, kind, recommendation)
+        is_none = picked == NO_PICK
         return Event(
             event_id=f"{IMPORTED}{hashed.hexdigest()}",
             user_id=parse_id(user, "USER_ID"),
             session_id=None,
-            event_type=parse_id(kind, "EVENT_TYPE") if kind else DEFAULT_EVENT_TYPE,
-            item_id=parse_id(item, "ITEM_ID"),
+            event_type=picked or (parse_id(kind, "EVENT_TYPE") if kind else DEFAULT_EVENT_TYPE),
+            item_id=NOTHING if is_none else parse_id(item, "ITEM_ID"),
             sent_at=parse_moment(moment, "TIMESTAMP"),
             received_at=self._received_at,
             event_value=float(read_number(self._value, value)) if value else None,
@@ -212,8 +218,24 @@ class EventReader:
             ),
             impression=_impression(shown) if shown else (),
             properties=self._properties(texts) if self._others else None,
+            animal_id=(NOTHING if is_none else parse_id(texts[ANIMAL], ANIMAL)) if picked else None,
             dataset_group=self._dataset_group,
         )
+
+    def _pick_of(self, texts: Mapping[str, str], kind: str, board: str) -> str | None:
+        """The type of an answer to a board, in a file that names animals; None of other rows."""
+        picked = pick_of(kind, self._dataset_group) if ANIMAL in texts else None
+        if picked is not None and not board:
+            raise InvalidInput(
+                f"must be the board of the {picked}: fill it in, or leave the row out",
+                field="RECOMMENDATION_ID",
+            )
+        if picked not in {None, NO_PICK} and not texts[ANIMAL]:
+            raise InvalidInput(
+                f"must be the animal of the {picked}: fill it in, or leave the row out",
+                field=ANIMAL,
+            )
+        return picked
 
     def _properties(self, texts: Mapping[str, str]) -> str | None:
         found = {field.name: read_value(field, texts[field.name]) for field in self._others}

@@ -110,7 +110,7 @@ def read_event(
     origin = payload.origin
     animal_id = _optional_id(form.animal_id, "animal_id")
     sent_at = read_sent_at(origin.sent_at if form.sent_at is None else form.sent_at, received_at)
-    is_nothing = _pick_of(form.event_type, dataset_group) == events.NO_PICK
+    is_nothing = pick_of(form.event_type, dataset_group) == events.NO_PICK
     return read_interaction(
         dataset_group,
         received_at,
@@ -161,7 +161,7 @@ def _answer_of(form: EventForm) -> Id | None:
     )
 
 
-def _pick_of(event_type: object, dataset_group: str) -> str | None:
+def pick_of(event_type: object, dataset_group: str) -> str | None:
     """The type of an answer to a board; None for any other event."""
     if dataset_group != events.DEFAULT_DATASET_GROUP or not isinstance(event_type, str):
         return None  # boards are of animals
@@ -252,7 +252,7 @@ def read_interaction(
     """The event; InvalidInput names the value that is wrong. Without an id it gets a new one."""
     if event_value is not None and not math.isfinite(event_value):
         raise InvalidInput("eventValue must be a finite number", field="eventValue")
-    picked = _pick_of(event_type, dataset_group)
+    picked = pick_of(event_type, dataset_group)
     if picked is not None and recommendation_id is None:
         raise InvalidInput(
             f"{picked} is of a board: send the boardId that POST /v1/boards gave",

@@ -12,7 +12,7 @@ from pawsonalize.domain.events import NOTHING, Event
 from pawsonalize.domain.filters import number_text
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.ingest.csv_rows import IMPORTED
+from pawsonalize.engine.ingest.csv_rows import ANIMAL, IMPORTED
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.kinds.datasets import Dataset, as_items, data_group
@@ -80,6 +80,7 @@ def _interaction(event: Event) -> Row:
     properties = msgspec.json.decode(event.properties) if event.properties else {}
     return {
         **{name.upper(): _plain(value) for name, value in properties.items()},
+        **({ANIMAL: event.animal_id} if event.animal_id else {}),
         "USER_ID": event.user_id or event.session_id,
         "ITEM_ID": event.item_id,
         "TIMESTAMP": event.sent_at // SECOND,  # whole seconds, as at AWS

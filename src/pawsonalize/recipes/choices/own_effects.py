@@ -107,6 +107,8 @@ class VisitorEffects(msgspec.Struct, frozen=True):
     effects: tuple[Floats, ...]
     distance: float
     variances: tuple[Floats, ...]  # about those of the effects: as if all others were known
+    factor: Floats
+    """The upper Cholesky factor of the precision of all effects, in the order of `KINDS`."""
 
     def of(self, trait: int, size: int) -> Floats:
         """The effects of a trait by code, shape (size,)."""
@@ -128,13 +130,21 @@ def visitor_effects(
     learned: PickScale = DEFAULT_PICKS,
 ) -> VisitorEffects:
     """The likeliest effects, given what was opened and picked, and how much visitors differ."""
-    codes, effects, firmness = _solve(watched, variances, boards, learned)
+    codes, effects, firmness, factor = _solve(watched, variances, boards, learned)
     ends = np.cumsum([1, *(len(one) for one in codes)]).tolist()
     left = 1 / firmness.diagonal()
     parts, variance = (
         tuple(values[start:end] for start, end in pairwise(ends)) for values in (effects, left)
     )
-    return VisitorEffects(tuple(codes), parts, float(effects[-1]), variance)
+    return VisitorEffects(tuple(codes), parts, float(effects[-1]), variance, factor)
+
+
+def unknown_effects(variances: Mapping[str, float]) -> VisitorEffects:
+    """The effects of a visitor of whom nothing is known."""
+    nothing = (np.empty(0),) * len(VISITOR_TRAITS)
+    codes = (np.empty(0, np.int64),) * len(VISITOR_TRAITS)
+    spread = np.array([variances[ANYTHING], variances[DISTANCE]])
+    return VisitorEffects(codes, nothing, 0.0, nothing, np.diag(1 / np.sqrt(spread)))
 
 
 class VisitorPosterior(msgspec.Struct, frozen=True):
@@ -150,50 +160,48 @@ class VisitorPosterior(msgspec.Struct, frozen=True):
     """The place of each effect in `covariance`, its last one if nothing was ever shown of it."""
     covariance: Floats  # of the effects that something was shown of, then of distance, then 0
     variances: Floats  # of the effects of each trait that nothing was shown of
+    is_new: Bools  # where nothing was ever shown of it, shape (traits, animals)
 
     def variance(self) -> Floats:
         """Of each animal's log-odds; shape (animals,)."""
-        both = self.covariance[self.columns[:, None], self.columns[None]].sum(axis=(0, 1))
+        one, other = np.triu_indices(len(self.columns))  # the covariance is symmetric
+        times = np.where(one == other, 1.0, 2.0)
+        both = times @ self.covariance[self.columns[one], self.columns[other]]
         # The last row but one is that of distance, the last one that of nothing.
         own = self.covariance[-2]
         both += 2 * self.distance * own[self.columns].sum(axis=0) + self.distance**2 * own[-2]
-        return np.asarray(both + self.variances @ self._is_new)
+        return np.asarray(both + self.variances @ self.is_new)
 
     def covariance_with(self, animal: int) -> Floats:
         """Of each animal's log-odds with those of one; shape (animals,)."""
         own = self.covariance[self.columns[:, animal]].sum(axis=0)
         own = own + self.distance[animal] * self.covariance[-2]
-        both = own[self.columns].sum(axis=0) + self.distance * own[-2]
+        both = np.asarray(own[self.columns].sum(axis=0) + self.distance * own[-2])
         # A value that was never shown varies as visitors do; animals that share it vary together.
-        same = self._is_new & (self.traits == self.traits[:, [animal]])
-        return np.asarray(both + self.variances @ same)
-
-    @property
-    def _is_new(self) -> Bools:
-        return np.asarray(self.columns == len(self.covariance) - 1)
+        for trait in np.flatnonzero(self.is_new[:, animal]).tolist():
+            same = self.traits[trait] == self.traits[trait, animal]
+            both += self.variances[trait] * same
+        return both
 
 
 def visitor_posterior(
-    watched: Watched,
-    variances: Mapping[str, float],
-    boards: Sequence[AnsweredBoard],
-    learned: PickScale,
-    animals: tuple[Ints, Floats],
+    own: VisitorEffects, variances: Mapping[str, float], traits: Ints, distance: Floats
 ) -> VisitorPosterior:
-    """The posterior of `animals`: their traits and the factor `distance`, as in `Watched`."""
-    codes, effects, firmness = _solve(watched, variances, boards, learned)
-    traits, distance = animals
-    columns, start = np.full_like(traits, len(effects)), 1
-    for known, own, column in zip(codes, traits, columns, strict=True):
-        place_of = np.full(max(own.max(initial=0), known.max(initial=0)) + 1, len(effects))
+    """The posterior of animals with these traits and factors `distance`, as in `Watched`."""
+    size = len(own.factor)
+    columns, start = np.full_like(traits, size), 1
+    for known, codes, column in zip(own.codes, traits, columns, strict=True):
+        place_of = np.full(max(codes.max(initial=0), known.max(initial=0)) + 1, size)
         place_of[known] = np.arange(start, start + len(known))
-        column[:] = place_of[own]
+        column[:] = place_of[codes]
         start += len(known)
-    covariance = np.zeros((len(effects) + 1, len(effects) + 1))
-    covariance[:-1, :-1] = np.linalg.inv(firmness)
-    mean = np.append(effects, 0.0)[columns].sum(axis=0) + effects[-1] * distance
+    covariance = np.zeros((size + 1, size + 1))
+    upper = np.triu(lapack.dpotri(own.factor)[0])
+    covariance[:-1, :-1] = upper + np.triu(upper, 1).T
+    effects = np.concatenate([[0.0], *own.effects, [own.distance, 0.0]])
+    mean = effects[columns].sum(axis=0) + own.distance * distance
     others = np.array([variances[name] for name in VISITOR_TRAITS])
-    return VisitorPosterior(traits, distance, mean, columns, covariance, others)
+    return VisitorPosterior(traits, distance, mean, columns, covariance, others, columns == size)
 
 
 def _solve(
@@ -201,8 +209,8 @@ def _solve(
     variances: Mapping[str, float],
     boards: Sequence[AnsweredBoard],
     learned: PickScale,
-) -> tuple[list[Ints], Floats, Floats]:
-    """Codes of each trait, effects, and their precision (Newton)."""
+) -> tuple[list[Ints], Floats, Floats, Floats]:
+    """Codes of each trait, effects, their precision, and its Cholesky factor (Newton)."""
     traits = (watched.traits, *(board.traits for board in boards))
     distance = (watched.distance, *(board.distance for board in boards))
     codes, matrix, priors = _design(np.hstack(traits), np.concatenate(distance), variances)
@@ -226,11 +234,12 @@ def _solve(
         slope = matrix.T @ pull - effects / priors
         # The precision is symmetric and positive definite: Cholesky takes half the work of a
         # general solution.
-        effects += np.clip(lapack.dposv(firmness, slope)[1], -_LONGEST_STEP, _LONGEST_STEP)
+        factor, change, _ = lapack.dposv(firmness, slope)
+        effects += np.clip(change, -_LONGEST_STEP, _LONGEST_STEP)
         # After the last step nobody reads the odds.
         if step + 1 < _VISITOR_STEPS:
             odds = offset + matrix @ effects.astype(np.float32)
-    return codes, effects, firmness
+    return codes, effects, firmness, factor
 
 
 def _design(

@@ -39,20 +39,25 @@ def draw_board(
     given the sample.
     """
     weight, left = scale**2 / SHARED, known.variance()
+    liked, codes = VALUE * odds[samples], alike[samples]
     found: list[tuple[int, float]] = []
-    steps: list[Floats] = []
-    for sample in samples:
-        rows = sample[~np.isin(alike[sample], alike[[row for row, _ in found]])]
+    steps = np.zeros((len(samples), len(left)))
+    is_new = np.ones(int(alike.max(initial=-1)) + 1, np.bool_)
+    for sample, own, code in zip(samples, liked, codes, strict=True):
+        here = is_new[code]
+        rows = sample[here]
         if not len(rows):
             continue
-        scores = (np.log1p(weight * left[rows]) + VALUE * odds[rows]) / TEMPERATURE
+        scores = (np.log1p(weight * left[rows]) + own[here]) / TEMPERATURE
         chances = np.exp(scores - scores.max())
         chances /= chances.sum()
         place = min(int(np.searchsorted(np.cumsum(chances), dice.random())), len(rows) - 1)
-        row = int(rows[place])
+        row, before = int(rows[place]), steps[: len(found)]
         found.append((row, float(chances[place])))
-        # The covariance after the answer is one of rank one less, for each animal before.
-        with_row = known.covariance_with(row) - sum(step[row] * step for step in steps)
-        steps.append(with_row * np.sqrt(weight / (1 + weight * left[row])))
-        left = left - steps[-1] ** 2
+        is_new[alike[row]] = False
+        if len(found) < len(samples):  # nothing is drawn after the last
+            # The covariance after the answer is one of rank one less, for each animal before.
+            with_row = known.covariance_with(row) - before[:, row] @ before
+            steps[len(before)] = with_row * np.sqrt(weight / (1 + weight * left[row]))
+            left = left - steps[len(before)] ** 2
     return found

@@ -1,6 +1,5 @@
 """POST /v1/boards and POST /v1/boards/{boardId}/picks."""
 
-import asyncio
 from functools import partial
 from typing import Annotated
 
@@ -11,10 +10,10 @@ from starlette.requests import Request
 from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.domain.times import SECOND, parse_moment
+from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import Id, Moment
-from pawsonalize.engine.serving.animals.answer import seconds_until_written
+from pawsonalize.engine.serving.animals.answer import wait_until_written
 from pawsonalize.engine.serving.animals.boards import MOST_PICKS
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
@@ -41,8 +40,6 @@ from pawsonalize.wings.boards.picking import PickDoor, Picks
 OPERATIONS = Operations(about=About.ANSWER)
 _BOARD = RequestParameter("boardId", "The board.", where="path", required=True)
 _VISITOR = {"sessionId": "s-1"}
-_LATE = 3 * SECOND
-_AGAIN = 0.1  # seconds
 
 
 class BoardRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
@@ -157,11 +154,7 @@ async def post_picks(request: Request) -> PicksReceipt:
         now if given.sent_at is None else parse_moment(given.sent_at, "sentAt"),
     )
     door = PickDoor(services.individuals.pages, services.individuals.impressions)
-    # Another worker may have given it just now, and writes it late on a busy machine.
-    while await services.read(door.find, picks) is None:
-        if not (left := seconds_until_written([name], services.now() - _LATE)):
-            break
-        await asyncio.sleep(min(left, _AGAIN))
+    await wait_until_written(name, services.now, partial(services.read, door.knows, picks))
     parts = await services.read(door.events, picks)
     receipt = await services.ingest.accept(
         parts, now, group, whole=True, before_commit=partial(leave, request)

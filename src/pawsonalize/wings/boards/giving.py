@@ -4,7 +4,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from pawsonalize.engine.serving.animals.answer import AnimalsAnswer, places_in_order
-from pawsonalize.engine.serving.animals.available import Slots
+from pawsonalize.engine.serving.animals.available import EVERY_SLOT, Slots
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.engine.serving.context import Query
@@ -43,10 +43,10 @@ def choose_board(weighing: Weighing, size: int, seed: str) -> tuple[Slots, Float
     """The slots of a board, and the chance of each given those before it; `seed` is all chance."""
     available, values = weighing.available, estimate(weighing).values
     values[weighing.disliked] = -np.inf
-    there = np.flatnonzero(values > -np.inf)
-    pictured = there[available.column("photos", there) > 0]
-    if len(pictured) >= size:
-        there = pictured
+    may_be_shown = values > -np.inf
+    there = np.flatnonzero(may_be_shown & (available.column("photos", EVERY_SLOT) > 0))
+    if len(there) < size:
+        there = np.flatnonzero(may_be_shown)
     if not len(there):
         return there, np.empty(0)
     dice = np.random.default_rng(int.from_bytes(seed.encode()))

@@ -60,14 +60,17 @@ class PickDoor(msgspec.Struct, frozen=True):
         sent = list(_events(board, places, picks))
         return unpack(msgspec.json.encode(sent))
 
-    def find(self, picks: Picks) -> Impression | None:
-        """The answer of that id as far as it is known here by now."""
+    def knows(self, picks: Picks) -> bool:
+        """True if there is an answer of that id by now, as far as is known here."""
+        return self._find(picks) is not None
+
+    def _find(self, picks: Picks) -> Impression | None:
         waiting = self.given.waiting_of(picks.visitor)
         answer = next((one for one in waiting if one.recommendation_id == picks.board_id), None)
         return answer or self.pages.table.get(picks.board_id)
 
     def _board(self, picks: Picks) -> Impression:
-        board = self.find(picks)
+        board = self._find(picks)
         if board is None or board.question != BOARD:
             raise NotFound(
                 f"there is no board {picks.board_id}: send the boardId that POST /v1/boards gave"

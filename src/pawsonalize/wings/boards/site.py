@@ -45,12 +45,19 @@ class Boards(msgspec.Struct, frozen=True):
         animals = tuple(ids[0] for ids in newest.animal_ids or ())
         return SiteBoard(newest.recommendation_id, animals, newest.as_of)
 
+    def knows(self, board_id: str, visitor: Visitor, at: int) -> bool:
+        """True if there is an answer of that id by now."""
+        return self._door.knows(Picks(board_id, visitor, (), at))
+
     def events(
         self, board_id: str, visitor: Visitor, picked: tuple[str, ...], at: int
     ) -> list[Part]:
         """The events of an answer to a board."""
-        door = PickDoor(self.individuals.pages, self.individuals.impressions)
-        return door.events(Picks(board_id, visitor, picked, at))
+        return self._door.events(Picks(board_id, visitor, picked, at))
+
+    @property
+    def _door(self) -> PickDoor:
+        return PickDoor(self.individuals.pages, self.individuals.impressions)
 
 
 def boards_of(settings: Settings, engine: "Engine") -> Boards | None:

@@ -93,6 +93,33 @@ def test_every_optional_column_and_unknown_ones_are_kept() -> None:
     assert event.properties == '{"DEVICE":"phone"}'
 
 
+BOARDS = f"{HEADER},EVENT_TYPE,EVENT_VALUE,RECOMMENDATION_ID,IMPRESSION,ANIMAL_ID\n"
+
+
+def test_picks_of_a_file_that_names_animals_are_those_of_the_events_themselves() -> None:
+    """So they answer their board wherever they are replayed; other rows are about groups."""
+    picked, none, seen = events(
+        f"{BOARDS}u1,2-Beagle-2-3,1790000000,Pick,1,RID-1,a-7|a-9,a-7\n"
+        "u1,none,1790000001,no-pick,,RID-2,a-7|a-9,\n"
+        "u1,2-Beagle-2-3,1790000002,view,,,,a-7\n"
+    )
+    assert (picked.event_type, picked.animal_id, picked.item_id) == ("pick", "a-7", "2-Beagle-2-3")
+    assert (picked.recommendation_id, picked.event_value) == ("RID-1", 1.0)
+    assert picked.impression == none.impression == ("a-7", "a-9")
+    assert (none.event_type, none.animal_id, none.item_id) == ("no-pick", "", "")
+    assert (seen.animal_id, seen.properties) == (None, '{"ANIMAL_ID":"a-7"}')
+
+
+def test_a_pick_that_names_no_board_or_no_animal_is_refused_with_words() -> None:
+    assert errors(
+        f"{BOARDS}u1,2-Beagle-2-3,1790000000,pick,1,,a-7,a-7\n"
+        "u1,2-Beagle-2-3,1790000000,unpick,,RID-1,a-7,\n"
+    ) == [
+        (2, "RECOMMENDATION_ID", "must be the board of the pick: fill it in, or leave the row out"),
+        (3, "ANIMAL_ID", "must be the animal of the unpick: fill it in, or leave the row out"),
+    ]
+
+
 def test_spaces_around_values_a_byte_order_mark_and_windows_line_ends_do_not_matter() -> None:
     plain = events(f"{HEADER}\n7,2-B-1-1,1656408773\n8,2-B-1-1,1656408773\n")
     windows = f"\ufeff{HEADER}\r\n7,2-B-1-1,1656408773\r\n8,2-B-1-1,1656408773".encode()

@@ -7,6 +7,7 @@ from pawsonalize.recipes.choices.effects import VISITOR_TRAITS
 from pawsonalize.recipes.choices.own_effects import (
     KINDS,
     VISITOR_VARIANCES,
+    VisitorPosterior,
     Watched,
     visitor_effects,
     visitor_posterior,
@@ -24,6 +25,12 @@ SIZE = VISITOR_TRAITS.index("size")
 SMALL, MEDIUM, LARGE = 0, 1, 2
 _NONE = np.empty(0)
 NO_PAGES = Watched(np.empty((6, 0), np.int64), _NONE, _NONE, _NONE, np.empty(0, np.bool_))
+
+
+def posterior(traits: Ints, distance: Floats, *boards: AnsweredBoard) -> VisitorPosterior:
+    """What is known of animals for a visitor who answered these boards, and saw no page."""
+    own = visitor_effects(NO_PAGES, VISITOR_VARIANCES, boards)
+    return visitor_posterior(own, VISITOR_VARIANCES, traits, distance)
 
 
 def sizes(values: list[int]) -> Ints:
@@ -112,13 +119,9 @@ def test_the_gradient_is_that_of_the_plackett_luce_likelihood() -> None:
 
 def test_a_pick_leaves_less_to_know_of_such_animals() -> None:
     animals = sizes([SMALL, MEDIUM, LARGE]), np.zeros(3)
-
-    def variance(*boards: AnsweredBoard) -> Floats:
-        learned = DEFAULT_PICKS
-        return visitor_posterior(NO_PAGES, VISITOR_VARIANCES, boards, learned, animals).variance()
-
-    assert variance() == pytest.approx([sum(VISITOR_VARIANCES[one] for one in VISITOR_TRAITS)] * 3)
-    assert (variance(board(LARGE)) < variance()).all()
+    before = posterior(*animals).variance()
+    assert before == pytest.approx([sum(VISITOR_VARIANCES[one] for one in VISITOR_TRAITS)] * 3)
+    assert (posterior(*animals, board(LARGE)).variance() < before).all()
 
 
 def test_animals_that_share_what_is_not_known_vary_together() -> None:
@@ -126,9 +129,7 @@ def test_animals_that_share_what_is_not_known_vary_together() -> None:
     dice = np.random.default_rng(0)
     traits, distance = dice.integers(4, size=(6, 9)), -dice.random(9)
     boards = [AnsweredBoard(traits[:, :5], distance[:5], np.zeros(5), (2, 0))]
-    known = visitor_posterior(
-        NO_PAGES, VISITOR_VARIANCES, boards, DEFAULT_PICKS, (traits, distance)
-    )
+    known = posterior(traits, distance, *boards)
     covariance = np.array([known.covariance_with(one) for one in range(9)])
     assert covariance == pytest.approx(covariance.T)
     assert np.diag(covariance) == pytest.approx(known.variance())

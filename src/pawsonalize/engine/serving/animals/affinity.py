@@ -76,7 +76,7 @@ class TraitAffinity:
         if there is not self._there:
             self._count(codes.names, there)
             self._there = there
-        seen = [values for one in context.events if (values := traits_of(one.item))]
+        seen = [one.item for one in context.events if traits_of(one.item)]
         lifts = self._lifts(seen, context, settings, classes)
         affinity: Floats = lifts[self._of_group].sum(axis=0)
         wish = settings.wish * settings.doubt / (settings.doubt + len(seen))
@@ -111,7 +111,7 @@ class TraitAffinity:
 
     def _lifts(
         self,
-        seen: Sequence[Sequence[Value]],
+        seen: Sequence[str],
         context: Context,
         settings: AffinitySettings,
         classes: LatentClasses | None,
@@ -121,14 +121,27 @@ class TraitAffinity:
         if classes is not None:
             code, usual = self._known_to(classes, settings.usual)
             like = np.where(code >= 0, classes.expected(context)[code], like)
-        codes = [self._codes[one] for each in seen for one in each if one in self._codes]
-        values = np.bincount(np.array(codes, np.int64), minlength=len(self._codes))
-        names = [(trait, species) for each in seen for trait, (species, _) in each]
-        wholes = [self._wholes[one] for one in names if one in self._wholes]
-        whole = np.bincount(np.array(wholes, np.int64), minlength=len(self._wholes))
+        values, whole = self._counted(seen)
         doubt, weights = settings.doubt, np.array(settings.weights())[self._trait_of]
         shares = (values + doubt * like) / ((whole[self._whole_of] + doubt) * usual)
         return np.asarray(weights * np.log(shares))
+
+    def _counted(self, seen: Sequence[str]) -> tuple[Ints, Ints]:
+        """Events by value, and by species of each trait."""
+        assert self._groups is not None
+        # Groups that ever had an animal have their codes; most events are of those.
+        known = [self._groups[one] for one in seen if one in self._groups]
+        others = [one for item in seen if item not in self._groups for one in traits_of(item)]
+        codes = self._of_group[:, known].ravel()
+        more = [self._codes[one] for one in others if one in self._codes]
+        names = [(trait, species) for trait, (species, _) in others]
+        wholes = [self._wholes[one] for one in names if one in self._wholes]
+        values = np.concatenate([codes, np.array(more, np.int64)])
+        whole = np.concatenate([self._whole_of[codes], np.array(wholes, np.int64)])
+        return (
+            np.bincount(values, minlength=len(self._codes)),
+            np.bincount(whole, minlength=len(self._wholes)),
+        )
 
     def _known_to(self, classes: LatentClasses, usual: float) -> tuple[Ints, Floats]:
         """By value: its code in the classes, -1 if they do not know it, and its usual share."""

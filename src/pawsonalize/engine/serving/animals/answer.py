@@ -4,8 +4,9 @@ An open page is shown again as it was, or goes on without repeats. Every answer 
 caller names the answers of its page, and any worker shows it again, in its own order.
 """
 
+import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import islice
 from math import isnan, nan
 
@@ -34,6 +35,8 @@ _DECIMALS = 4  # of what is logged for the model of choices
 _VISIT = 12 * HOUR
 _EVENTS_READ = 50
 _WRITTEN_WITHIN = SECOND // 2  # milliseconds
+_LATE = 3 * SECOND  # a busy machine writes so much later
+_AGAIN = 0.1  # seconds
 _OURS = re.compile("RID-[0-9a-f]{8}-[0-9a-f]{4}-")  # which begin with the moment
 
 
@@ -159,6 +162,16 @@ def seconds_until_written(ids: Sequence[str], now: int) -> float:
     moments = [int(one[4:17].replace("-", ""), 16) for one in ids if _OURS.match(one)]
     left = max(moments, default=0) + _WRITTEN_WITHIN - now
     return max(0, min(left, _WRITTEN_WITHIN)) / SECOND
+
+
+async def wait_until_written(
+    name: str, now: Callable[[], int], is_known: Callable[[], Awaitable[bool]]
+) -> None:
+    """Wait for an answer that another worker may have given just now: 3.5 seconds at most."""
+    while not await is_known():
+        if not (left := seconds_until_written([name], now() - _LATE)):
+            return
+        await asyncio.sleep(min(left, _AGAIN))
 
 
 def places_of(page: Sequence[Impression]) -> Iterator[tuple[tuple[str, ...], float, str]]:

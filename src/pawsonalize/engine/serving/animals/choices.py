@@ -183,21 +183,20 @@ class ChoiceTables:
     def posterior(
         self,
         available: AvailableAnimals,
-        pages: Pages,
-        liked: Floats,
+        own: own_effects.VisitorEffects | None,
         near: Floats,
         slots: Slots,
     ) -> own_effects.VisitorPosterior:
         """The visitor's effects with their covariance, as they bear on these animals."""
-        watched, _, boards = self._evidence(available, pages, liked, near)
         group, colour, place = (
             available.column(name, slots) for name in ("group", "colour", "place")
         )
-        traits = np.vstack([self._of_group[:, group], colour])
-        variances, learned = self.model.visitor_variances, self.model.picks
-        return own_effects.visitor_posterior(
-            watched, variances, boards, learned, (traits, near[place])
+        traits, variances = (
+            np.vstack([self._of_group[:, group], colour]),
+            self.model.visitor_variances,
         )
+        known = own_effects.unknown_effects(variances) if own is None else own
+        return own_effects.visitor_posterior(known, variances, traits, near[place])
 
     def variance_left(
         self, available: AvailableAnimals, own: own_effects.VisitorEffects | None, slots: Slots

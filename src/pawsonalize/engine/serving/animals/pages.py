@@ -136,8 +136,10 @@ def digest_of_key(key: str) -> str:
 
 def place_of(page: Impression, animal_id: str) -> int | None:
     """Return the animal's place on the page, from 0."""
-    places = enumerate(page.animal_ids or ())
-    return next((place for place, ids in places if animal_id in ids), None)
+    for place, ids in enumerate(page.animal_ids or ()):
+        if animal_id in ids:
+            return place
+    return None
 
 
 def was_shown(page: Impression, deed: Deed) -> bool:

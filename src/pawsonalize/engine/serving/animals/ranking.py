@@ -279,7 +279,6 @@ class Individuals:
                 near,
                 available.slots(disliked),
                 tables,
-                pages,
                 None if query.search is None else query.search.relevance(available),
             )
 

@@ -23,7 +23,6 @@ from pawsonalize.engine.serving.animals.eligibility import (
     EligibilityVerdict,
     judge,
 )
-from pawsonalize.engine.serving.animals.page_reader import Pages
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.serving.context import THE_ANIMAL, Relevance
 from pawsonalize.recipes.choices.own_effects import VisitorPosterior
@@ -58,7 +57,6 @@ class Weighing(msgspec.Struct, frozen=True, dict=True):
     """The factor `distance` of each place, by its code; 0 for a visitor without a place."""
     disliked: Slots
     tables: ChoiceTables
-    pages: Pages
     relevance: Relevance | None = None
 
     @cached_property
@@ -82,7 +80,7 @@ class Weighing(msgspec.Struct, frozen=True, dict=True):
 
     def posterior(self, slots: Slots) -> VisitorPosterior:
         """See `ChoiceTables.posterior`."""
-        return self.tables.posterior(self.available, self.pages, self.liked, self.near, slots)
+        return self.tables.posterior(self.available, self.personal.effects, self.near, slots)
 
     def variance_left(self, slots: Slots) -> Floats:
         """See `ChoiceTables.variance_left`."""

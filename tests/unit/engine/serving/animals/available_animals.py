@@ -118,7 +118,6 @@ def question_of(
         near,
         np.empty(0, np.int64),
         tables,
-        pages,
     )
 
 
