@@ -70,6 +70,7 @@ COMMANDS = [
     "keys ls",
     "keys rotate PAWS",
     "keys rm PAWS",
+    "letter",
     "notifications ls",
     "notifications retry",
     "outcomes",

@@ -29,6 +29,7 @@ class NotificationKind(StrEnum):
     ALERT = "alert"
     ALERTS_STOPPED = "alerts-stopped"
     INQUIRY = "inquiry"
+    LETTER = "letter"
     INQUIRY_RECEIVED = "inquiry-received"
     TEST = "test"
 
@@ -46,6 +47,8 @@ class Notification:
     run_id: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     """Data for JSON, such as the gate's numbers; a list of mappings is shown as a table."""
+    html: str = ""
+    """The whole for mail readers that show more than text; then `text` repeats the details."""
     recipient: str = ""
     """Address of its one reader, who gets it by e-mail alone; empty: whom the settings name."""
     reply_to: str = ""

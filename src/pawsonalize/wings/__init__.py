@@ -16,5 +16,6 @@ WINGS = (
     "search",
     "alerts",
     "inquiries",
+    "letter",
     "demo",
 )

@@ -68,6 +68,8 @@ def _as_json(notification: Notification) -> bytes:
 
 def as_text(notification: Notification) -> str:
     """Return the text, the details below it, and the run that it is about."""
+    if notification.html:
+        return notification.text
     details = notification.details.items()
     lines = [f"{name}: {_cell(value)}" for name, value in details if not _is_table(value)]
     parts = [notification.text, *(["\n".join(lines)] if lines else [])]
@@ -178,6 +180,8 @@ class SmtpNotifier:
         message["Message-ID"] = f"<{name}@pawsonalize.invalid>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(as_text(notification))
+        if notification.html:
+            message.add_alternative(notification.html, subtype="html")
         return message
 
 

@@ -57,7 +57,7 @@ def _latest(fields: str, zone: ZoneInfo, now: int) -> int | None:
     return int(tick.timestamp()) * SECOND
 
 
-def read_schedule(text: str, zone: str) -> Schedule | None:
+def read_schedule(text: str, zone: str, field: str = "retrain_schedule") -> Schedule | None:
     """A schedule from settings, `rate(1 day)` or `0 3 * * *`; None if empty, else InvalidInput."""
     if not text.strip():
         return None
@@ -79,6 +79,6 @@ def read_schedule(text: str, zone: str) -> Schedule | None:
         raise InvalidInput(
             f"{text} is no schedule ({error}): write rate(1 day), or minute, hour, day, month and"
             " weekday as cron does, such as 0 3 * * *",
-            field="retrain_schedule",
+            field=field,
         ) from error
     return partial(_latest, text.strip(), clocks)

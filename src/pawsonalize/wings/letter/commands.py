@@ -1,0 +1,23 @@
+"""`pawsonalize letter`: the letter to the shelter, as it would be sent now."""
+
+from pawsonalize import clock
+from pawsonalize.cli.opening import opened
+from pawsonalize.cli.options import Command, DataDir, Json
+from pawsonalize.cli.terminal import print_result
+from pawsonalize.settings import load_settings
+
+
+def letter(data_dir: DataDir = None, json: Json = False) -> None:
+    """Print the letter that the shelter would get now. Nothing is sent.
+
+    Example: pawsonalize letter
+    """
+    from pawsonalize.wings.letter.writing import WeekOfAnimals
+
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        found = WeekOfAnimals(adapters.database).letter(clock.now(), settings.public_url)
+    print_result(found, json, lambda one: print(f"{one.subject}\n\n{one.as_text()}", end=""))
+
+
+COMMANDS = (Command("letter", letter, "Look after the service"),)

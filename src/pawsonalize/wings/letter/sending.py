@@ -1,0 +1,81 @@
+"""The letter is sent once at each of its times, by one server of all."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+from msgspec.structs import asdict
+
+from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, work_of_one
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.engine.training.retraining.schedule import Schedule
+from pawsonalize.storage.work import Deliveries, Delivery, Turns
+from pawsonalize.wings.letter import channels_of, schedule_of
+from pawsonalize.wings.letter.writing import WeeklyLetter, WeekOfAnimals
+
+if TYPE_CHECKING:
+    from pawsonalize.access.services import Services
+    from pawsonalize.app.adapters import Adapters
+    from pawsonalize.settings import Settings
+
+_LOOK_SECONDS = 30.0
+TURN = "letter"
+
+log = structlog.get_logger()
+
+
+class LetterPost(msgspec.Struct, frozen=True):
+    """Sends letters by all notifiers that reach people."""
+
+    schedule: Schedule
+    write: Callable[[int], WeeklyLetter]
+    deliveries: Deliveries
+    channels: list[str]
+    turns: Turns
+
+    def send_due(self, now: int) -> None:
+        """Send the letter of the newest time that has come, unless that is done."""
+        tick, last = self.schedule(now), self.turns.last(TURN).get(DEFAULT_DATASET_GROUP)
+        if tick is None or tick == last:
+            return
+        # The first time that is seen is of before there was a schedule.
+        if last is not None:
+            news = notification_of(self.write(now), tick)
+            self.deliveries.add([Delivery(news, one) for one in self.channels])
+            log.info("letter written", subject=news.subject)
+        # Died in between: the same id is stored once, however often it is added.
+        self.turns.put(TURN, DEFAULT_DATASET_GROUP, tick)
+
+
+def notification_of(letter: WeeklyLetter, at: int) -> Notification:
+    """Return the letter as news for all notifiers."""
+    parts = [asdict(part) | {"lines": [asdict(one) for one in part.lines]} for part in letter.parts]
+    return Notification(
+        f"letter-{at}",
+        NotificationKind.LETTER,
+        letter.subject,
+        letter.as_text(),
+        at,
+        details={"url": letter.url, "parts": parts},
+        html=letter.as_html(),
+    )
+
+
+def tasks(
+    settings: "Settings", adapters: "Adapters", services: "Services", _shared: object
+) -> Iterator[Task]:
+    """Yield the task that looks whether a letter is due."""
+    if (schedule := schedule_of(settings)) is None:
+        return
+    week = WeekOfAnimals(adapters.database)
+    post = LetterPost(
+        schedule,
+        lambda now: week.letter(now, settings.public_url),
+        adapters.deliveries,
+        channels_of(settings),
+        Turns(adapters.database),
+    )
+    once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(post.send_due))
+    yield Task("send letters", _LOOK_SECONDS, work_of_one(settings, services.servers, once))

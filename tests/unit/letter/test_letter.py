@@ -1,0 +1,103 @@
+"""The letter to the shelter: what it says, and that it is sent once."""
+
+import json
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+from typer.testing import CliRunner
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import opened
+from pawsonalize.app.asgi import build_app
+from pawsonalize.app.configuration import unusable
+from pawsonalize.cli.main import app
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.training.retraining.schedule import read_schedule
+from pawsonalize.settings import Settings
+from pawsonalize.storage.work import Turns
+from pawsonalize.wings.letter.sending import LetterPost
+from pawsonalize.wings.letter.writing import WeekOfAnimals
+from tests.service_data import client_of, make_service
+
+URL = "https://pets.example.org"
+PUG = {"species": "dog", "breed": "Pug", "size": "small", "age": "adult"}
+WHOLE = {
+    "photos": ["https://pets.example.org/n.jpg"],
+    "description": "Calm.",
+    **dict.fromkeys(("goodWithKids", "goodWithDogs", "goodWithCats"), "yes"),
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = make_service(tmp_path, train=False, public_url=f"{URL}/")
+    with client_of(build_app(settings)) as client:
+        fill(client)
+    return settings
+
+
+def fill(client: TestClient) -> None:
+    animals = [
+        {**PUG, "id": "nina", "name": "Nina <3", "listedAt": "2026-01-01"},
+        {**PUG, **WHOLE, "id": "a/b", "name": "Bo", "listedAt": "2026-02-01"},
+        {**PUG, "id": "max", "name": "Max", "listedAt": "2026-01-01"},
+        {**PUG, "id": "old", "listedAt": "2025-01-01", "outcomeAt": "2025-02-01"},
+    ]
+    answer = client.put("/v1/animals", json=animals)
+    assert answer.json()["rejected"] == [], answer.text
+    done = client.post("/v1/animals/max/status", json={"status": "adopted"})
+    assert done.status_code == 200, done.text
+
+
+def test_it_says_who_went_home_who_waits_and_what_their_records_lack(settings: Settings) -> None:
+    with opened(settings) as adapters:
+        letter = WeekOfAnimals(adapters.database).letter(clock.now(), f"{URL}/")
+        later = WeekOfAnimals(adapters.database).letter(clock.now() + 8 * DAY, "")
+    text = letter.as_text()
+    assert letter.subject == "1 went home, 2 wait"
+    assert f"- Max (dog, Pug)\n  {URL}/console/animals/max\n" in text
+    assert "- Nina <3 (dog, Pug), " in text
+    assert f"{URL}/console/animals/a%2Fb" in text
+    lacks = "no photo, no description, nobody knows about kids, dogs and cats"
+    assert f"- Nina <3 (dog, Pug): {lacks}\n" in text
+    assert "Bo (dog, Pug):" not in text, "nothing of Bo is missing"
+    assert "1 of all: no photo" in text
+    assert f'<a href="{URL}/console/animals/nina">Nina &lt;3 (dog, Pug), ' in letter.as_html()
+    assert later.subject == "0 went home, 2 wait"
+    assert "http" not in later.as_text()
+
+
+def test_each_time_brings_one_letter_by_all_that_reach_people(settings: Settings) -> None:
+    now = clock.now()
+    with opened(settings) as adapters:
+        week, schedule = WeekOfAnimals(adapters.database), read_schedule("0 8 * * 1", "UTC")
+        assert schedule is not None
+        turns, deliveries = Turns(adapters.database), adapters.deliveries
+        post = LetterPost(
+            schedule, lambda at: week.letter(at, URL), deliveries, ["email", "sns"], turns
+        )
+        post.send_due(now)
+        assert deliveries.newest(9) == [], "nothing is due for a time before the schedule"
+        for later in (7 * DAY, 7 * DAY + 1, 14 * DAY):
+            post.send_due(now + later)
+        sent = deliveries.newest(9)
+    assert len({one.notification.notification_id for one in sent}) == 2
+    assert sorted(one.notifier for one in sent) == ["email", "email", "sns", "sns"]
+
+
+def test_the_command_prints_it(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAWSONALIZE_PUBLIC_URL", URL)
+    folder = ["--data-dir", str(settings.data_dir)]
+    printed = CliRunner().invoke(app, ["letter", *folder])
+    assert printed.stdout.startswith("1 went home, 2 wait\n\n1 went home in the last seven days\n")
+    assert f"{URL}/console/animals/nina" in printed.stdout
+    as_json = CliRunner().invoke(app, ["letter", "--json", *folder])
+    assert json.loads(as_json.stdout)["subject"] == "1 went home, 2 wait"
+
+
+def test_a_letter_that_reaches_nobody_or_has_no_time_is_refused(tmp_path: Path) -> None:
+    nobody = Settings.of(data_dir=tmp_path, letter_schedule="0 8 * * 1")
+    assert any("the weekly letter reaches nobody" in str(one) for one in unusable(nobody))
+    never = Settings.of(data_dir=tmp_path, letter_schedule="Mondays")
+    assert any("Mondays is no schedule" in str(one) for one in unusable(never))
