@@ -1,8 +1,4 @@
-"""Sources of settings: a config file and environment variables.
-
-A name that nobody knows is never passed over: in the file it is an error, in the environment a
-warning, and both name the setting that was probably meant.
-"""
+"""Sources of settings: a config file and environment variables."""
 
 import difflib
 import re
@@ -45,6 +41,8 @@ _OF_AWS = {
 }
 
 
+# A name that nobody knows is never passed over: in the file it is an error, in the environment a
+# warning, and both name the setting that was probably meant.
 class Written(msgspec.Struct, frozen=True):
     """Values and sources of settings by name, and the config file that was read, if any.
 
@@ -81,9 +79,10 @@ def display_value(value: object) -> str:
 def read_secrets(environ: MutableMapping[str, str]) -> None:
     """Make a variable of each file in the folder of secrets, by its name; what is set stays.
 
-    Files without the name of a variable are passed over, as systems keep files of their own there.
     InvalidInput if folder or file cannot be read.
     """
+    # Files without the name of a variable are passed over, as systems keep files of their own
+    # there.
     if not (given := environ.get(SECRETS)):
         return
     try:

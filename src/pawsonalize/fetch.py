@@ -1,8 +1,4 @@
-"""Fetch one address by HTTP: conditionally, within limits, and without giving secrets away.
-
-Headers go to the origin they were meant for alone; redirects lead to http and https only. No
-message has more of an address than host and path, since the rest may be a password.
-"""
+"""Fetch one address by HTTP: conditionally, within limits, and without giving secrets away."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -35,6 +31,8 @@ _CHUNK = 1 << 16
 _NOT_MODIFIED = 304
 
 
+# Headers go to the origin they were meant for alone; redirects lead to http and https only. No
+# message has more of an address than host and path, since the rest may be a password.
 class Validators(msgspec.Struct, frozen=True):
     """The version of an answer. Sent with the next request, it asks for a newer one only."""
 

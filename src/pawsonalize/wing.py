@@ -1,8 +1,4 @@
-"""Wings: optional capabilities, each in one folder below `wings/`, with all that is its own.
-
-The main house imports no wing. It loops over what the wings in `wings.WINGS` declare, and imports
-that when it needs it, so that `--help` loads no server and a wing that is taken away is not missed.
-"""
+"""Wings: optional capabilities, each in one folder below `wings/`, with all that is its own."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -12,6 +8,9 @@ from typing import Any
 import msgspec
 
 
+# The main house imports no wing. It loops over what the wings in `wings.WINGS` declare, and imports
+# that when it needs it, so that `--help` loads no server and a wing that is taken away is not
+# missed.
 class Wing(msgspec.Struct, frozen=True):
     """The parts that an optional capability adds to the service.
 

@@ -231,11 +231,9 @@ def key_for(origin: str) -> str:
 
 
 def is_of_this_machine(host: str, names: Collection[str]) -> bool:
-    """True if a request by this `Host` is for us: an address, a local name, or our own.
-
-    A page elsewhere can make its own name point at our address. Such a name has a dot: nobody in
-    the internet owns one without, as machines and containers in a local network have.
-    """
+    """True if a request by this `Host` is for us: an address, a local name, or our own."""
+    # A page elsewhere can make its own name point at our address. Such a name has a dot: nobody in
+    # the internet owns one without, as machines and containers in a local network have.
     page = _parts(f"//{host}")
     name = "" if page is None else page.hostname or ""
     if "." not in name or name.endswith(".localhost") or name in names:

@@ -20,14 +20,12 @@ _SAVED = 1.0  # seconds of processor time that are spent without a wait
 _LONGEST_WAIT = 1.0  # seconds: after a long report the next page must not seem dead
 
 
+# With a `share`, which is for one at a time, they take that share of one processor's time in the
+# long run, so that the rest of the interpreter is left to answers. A second that was not used is
+# saved: somebody who clicks through the pages waits for none. A report waits one second at most for
+# those before it.
 class HeavyReads:
-    """Makes a few reports at a time, in threads of their own; `waiting` more may wait.
-
-    With a `share`, which is for one at a time, they take that share of one processor's time in the
-    long run, so that the rest of the interpreter is left to answers. A second that was not used is
-    saved: somebody who clicks through the pages waits for none. A report waits one second
-    at most for those before it.
-    """
+    """Makes a few reports at a time, in threads of their own; `waiting` more may wait."""
 
     # Where one takes seconds, let few wait: each has a turn of its dataset group meanwhile, and a
     # server that ends answers all of them first.
@@ -110,16 +108,13 @@ class _Queue(msgspec.Struct):
     """In the order of their turns, each with the time of the loop at which it came."""
 
 
+# Of `at_once` slots one dataset group gets at most three quarters, so that others find one free
+# while slow work of it goes on. What waits is served by who had the least time so far, by weight.
+# Who comes anew begins level with the others: rest earns nothing. Requests that become ready in the
+# same turn of the loop all stand in line before the first of them is served. So this is fair, too,
+# where answers are made in the loop itself.
 class FairSlots:
-    """Slots of one event loop, weighted and fair.
-
-    Of `at_once` slots one dataset group gets at most three quarters, so that others find one free
-    while slow work of it goes on. What waits is served by who had the least time so far, by weight.
-    Who comes anew begins level with the others: rest earns nothing.
-
-    Requests that become ready in the same turn of the loop all stand in line before the first of
-    them is served. So this is fair, too, where answers are made in the loop itself.
-    """
+    """Slots of one event loop, weighted and fair."""
 
     def __init__(self, at_once: int, most_waiting: int) -> None:
         self._free = at_once

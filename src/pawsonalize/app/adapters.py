@@ -250,10 +250,8 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def trainer(self) -> "Trainer":
-        """Trains in this very process the versions that are created by now.
-
-        So a replica that it reads from has every event up to their cuts.
-        """
+        """Trains in this very process the versions that are created by now."""
+        # No later ones: a replica that it reads from has every event up to their cuts.
         from pawsonalize.engine.training.shown import learn_choices
         from pawsonalize.engine.training.trainer import Trainer
 

@@ -83,10 +83,9 @@ def asgi() -> Starlette:
 
 
 def _keep_what_is_loaded() -> None:
-    """Take all present objects out of garbage collection, which goes on from here.
-
-    They live as long as the process; to walk through 300,000 animals stops answers for 0.2 s.
-    """
+    """Take all present objects out of garbage collection, which goes on from here."""
+    # The objects live as long as the process; to walk through 300,000 animals stops answers for 0.2
+    # s.
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)
 
@@ -156,11 +155,9 @@ def _routes(settings: Settings) -> list[BaseRoute]:
 
 @contextmanager
 def at_the_end_signal(work: Callable[[], object]) -> Iterator[None]:
-    """Do the work on the event loop when a signal to end comes, before uvicorn hears of it.
-
-    uvicorn tells nobody when it begins to wait for requests. Only the main thread gets signals:
-    elsewhere, as in tests, nothing is done.
-    """
+    """Do the work on the event loop when a signal to end comes, before uvicorn hears of it."""
+    # uvicorn tells nobody when it begins to wait for requests. Only the main thread gets signals:
+    # elsewhere, as in tests, nothing is done.
     if threading.current_thread() is not threading.main_thread():
         yield
         return

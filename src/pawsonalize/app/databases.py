@@ -43,10 +43,8 @@ def _database(settings: Settings, *, must_exist: bool = False) -> Database:
 
 
 def _refuse_emptied(settings: Settings) -> None:
-    """Refuse a database file without a byte, though models were trained on it.
-
-    To make tables in it would look like a new, healthy service.
-    """
+    """Refuse a database file without a byte, though models were trained on it."""
+    # To make tables in it would look like a new, healthy service.
     file = settings.data_dir.absolute() / data_folder.DATABASE_FILE
     if settings.database_url or not file.is_file() or file.stat().st_size:
         return

@@ -26,11 +26,9 @@ _MEASURED_DAYS = 7
 _FORESEEN_DAYS = 3650
 
 
+# A kind is full when retention deletes as much as comes.
 class Growth(msgspec.Struct, frozen=True):
-    """Bytes that a day adds of one kind; it is full after `days`, never if that is None.
-
-    A kind is full when retention deletes as much as comes.
-    """
+    """Bytes that a day adds of one kind; it is full after `days`, never if that is None."""
 
     kind: str
     per_day: float

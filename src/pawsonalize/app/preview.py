@@ -1,8 +1,4 @@
-"""Questions that an operator asks beside the servers: the same answers, and nothing is logged.
-
-They are asked of what the campaigns serve. Places are not explored, so that an answer shows what
-the model makes of a visitor, and the same question has the same answer.
-"""
+"""Questions that an operator asks beside the servers: the same answers, and nothing is logged."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -28,6 +24,8 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 
 
+# Questions go to what the campaigns serve. Places are not explored, so that an answer shows what
+# the model makes of a visitor, and the same question has the same answer.
 class Preview(msgspec.Struct, frozen=True, dict=True):
     """Answers questions of one address, as the servers would."""
 

@@ -75,11 +75,9 @@ class ServingParts:
         )
 
     def models(self) -> list[LiveModel]:
-        """Return the live models of this process that serve a version.
-
-        A default campaign that serves nothing is no fault of its model: following it has failed
-        then.
-        """
+        """Return the live models of this process that serve a version."""
+        # A default campaign that serves nothing is no fault of its model: following it has failed
+        # then.
         ready = [live for live in self.live.values() if live.is_ready]
         return [*ready, *self.runtimes.live_models()]
 

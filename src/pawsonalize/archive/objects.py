@@ -1,8 +1,4 @@
-"""Object stores behind one interface: local folders, S3 and others.
-
-This is not obstore's local store, because that never syncs its files: a power cut may take back
-what it reported as stored.
-"""
+"""Object stores behind one interface: local folders, S3 and others."""
 
 import os
 import shutil
@@ -35,6 +31,8 @@ _S3 = ("s3", "s3a")
 _NO_BUCKET = "<Code>NoSuchBucket</Code>"  # in the answers of S3 and of services like it
 
 
+# This is not obstore's local store, because that never syncs its files: a power cut may take back
+# what it reported as stored.
 class LocalObjects:
     """`ObjectStore` on a local folder, which is made when it is missing."""
 

@@ -132,13 +132,11 @@ def size_of(folder: Path) -> int:
     return 0
 
 
+# The processes of a machine share it: one of them fetches what is missing, and all map the same
+# files. What was used longest ago makes room for what is new; a process that has mapped a file goes
+# on with it.
 class ArtefactCache:
-    """A folder of artefacts, each by its location and digest.
-
-    The processes of a machine share it: one of them fetches what is missing, and all map the same
-    files. What was used longest ago makes room for what is new; a process that has mapped a file
-    goes on with it.
-    """
+    """A folder of artefacts, each by its location and digest."""
 
     def __init__(self, root: Path, most_bytes: int) -> None:
         self._root = root

@@ -85,11 +85,9 @@ def _campaign_shown(services: AwsServices, campaign: Campaign) -> Answer:
 def _requested_version(
     services: AwsServices, members: Members
 ) -> tuple[SolutionVersion, dict[str, Any]]:
-    """Return the version of an ARN, and what a campaign must know of it to follow its solution.
-
-    `SolutionArn/$LATEST` is the newest that is ACTIVE: from there on it follows. Another version
-    is served until there is a newer one than those followed so far, as after a rollback.
-    """
+    """Return the version of an ARN, and what a campaign must know of it to follow its solution."""
+    # `SolutionArn/$LATEST` is the newest that is ACTIVE: from there on it follows. Another version
+    # is served until there is a newer one than those followed so far, as after a rollback.
     arn: str = members["solutionVersionArn"]
     if not arn.endswith(_LATEST):
         if members.get("campaignConfig", {}).get(_SYNC):

@@ -1,8 +1,4 @@
-"""Operations of Amazon Personalize's three services, and errors as their clients know them.
-
-botocore's own models describe the operations. A client's typed exceptions are those that an
-operation declares; any other name reaches it as a plain `ClientError` with that code.
-"""
+"""Operations of Amazon Personalize's three services, and errors as their clients know them."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -71,6 +67,8 @@ _NAMES: tuple[tuple[type[PawsonalizeError], str], ...] = (
 )
 
 
+# botocore's own models describe the operations. A client's typed exceptions are those that an
+# operation declares; any other name reaches it as a plain `ClientError` with that code.
 class AwsOperation(msgspec.Struct, frozen=True):
     """One operation of Amazon Personalize."""
 

@@ -1,7 +1,4 @@
-"""Recipes by AWS's names, with the recipe of ours behind each, and those of AWS's two domains.
-
-Segments of users are made of the model that also recommends, since it has each user's affinity.
-"""
+"""Recipes by AWS's names, with the recipe of ours behind each, and those of AWS's two domains."""
 
 import inspect
 from collections.abc import Mapping
@@ -42,6 +39,7 @@ _ALWAYS: Final = {
 }
 
 
+# Segments of users are made of the model that also recommends, since it has each user's affinity.
 class AwsRecipe(msgspec.Struct, frozen=True):
     """A recipe by AWS's name, with ours; it has AWS's type, or is a use case of a domain."""
 

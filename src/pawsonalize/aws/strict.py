@@ -1,8 +1,4 @@
-"""Rules by which Amazon Personalize refuses what this service could do.
-
-A program whose tests pass here must not fail there. So each rule holds unless the setting
-`aws_strict` is off, which `rule` alone looks at. The page of coverage lists them.
-"""
+"""Rules by which Amazon Personalize refuses what this service could do."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
@@ -36,6 +32,8 @@ _ALWAYS_THERE = frozenset({"TIMESTAMP", "USERID"})
 RULES: list[Callable[..., None]] = []
 
 
+# A program whose tests pass here must not fail there. So each rule holds unless the setting
+# `aws_strict` is off, which `rule` alone looks at. The page of coverage lists them.
 def rule(
     reasons: Callable[Concatenate[AwsServices, P], Iterator[str]],
 ) -> Callable[Concatenate[AwsServices, P], None]:

@@ -1,7 +1,4 @@
-"""`python -m pawsonalize.cli.low_priority COMMAND …`: a command that lets all other work go first.
-
-It gives way before it imports anything: that alone takes a second, which requests would feel.
-"""
+"""`python -m pawsonalize.cli.low_priority COMMAND …` lets all other work go first."""
 
 import importlib
 import os
@@ -12,6 +9,8 @@ _NICENESS = 10
 _CONNECTIONS = 8  # as BACKGROUND_CONNECTIONS of the settings, which take long to import
 
 
+# The process gives way before it imports anything: that alone takes a second, which requests would
+# feel.
 def give_way(niceness: int = _NICENESS) -> None:
     """Let everything else go first, once only; of several cores, leave one alone."""
     if os.nice(0) >= niceness:

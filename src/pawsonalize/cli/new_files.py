@@ -1,13 +1,11 @@
-"""Files that people name to be written: each is new, and lies in a folder that exists.
-
-What is there already may be work of hours, and a folder that is not there a mistyped path.
-"""
+"""Files that people name to be written: each is new, and lies in a folder that exists."""
 
 from pathlib import Path
 
 from pawsonalize.domain.errors import Conflict, InvalidInput
 
 
+# What is there already may be work of hours, and a folder that is not there a mistyped path.
 def check_new(path: Path | None) -> None:
     """Conflict if the path is taken, InvalidInput if its folder is missing; before any work."""
     if path is None:

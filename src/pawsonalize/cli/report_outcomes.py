@@ -1,8 +1,4 @@
-"""`python -m pawsonalize.cli.report_outcomes GROUP SINCE UNTIL WITHIN PARTS`: a report, as JSON.
-
-Servers start it for somebody who waits. So it imports only what it needs, and goes only a little
-after other work.
-"""
+"""`python -m pawsonalize.cli.report_outcomes GROUP SINCE UNTIL WITHIN PARTS`: a report, as JSON."""
 
 import gc
 import os
@@ -14,6 +10,8 @@ from pawsonalize.cli.low_priority import end_with_parent, give_way, need_few_con
 _NICENESS = 2
 
 
+# Servers start it for somebody who waits. So it imports only what it needs, and goes only a little
+# after other work.
 def main(dataset_group: str, *numbers: str) -> int:
     """Write the report or why there is none; the exit code says which it is."""
     import msgspec

@@ -205,12 +205,10 @@ def _run(options: dict[str, Any]) -> None:
 
 
 def _supervise_with_workers() -> None:
-    """Let uvicorn's supervisor, which has no setting for it, notice at once when a worker dies.
-
-    While the supervisor holds the worker's end of the pipe between them, a worker that dies after
-    it was asked whether it lives leaves no end of file: the supervisor waits for the answer until
-    the health check times out, replaces nobody and hears no signal.
-    """
+    """Let uvicorn's supervisor, which has no setting for it, notice at once when a worker dies."""
+    # While the supervisor holds the worker's end of the pipe between them, a worker that dies after
+    # it was asked whether it lives leaves no end of file: the supervisor waits for the answer until
+    # the health check times out, replaces nobody and hears no signal.
     from uvicorn.supervisors.multiprocess import Process
 
     start = Process.start

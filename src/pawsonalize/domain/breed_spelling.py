@@ -1,7 +1,4 @@
-"""Breed names as shelters spell them: shortened (`GERM SH POINT`), turned round or misspelt.
-
-A rule takes a name only if one breed alone fits it, and never across coat lengths.
-"""
+"""Breed names as shelters spell them: shortened (`GERM SH POINT`), turned round or misspelt."""
 
 import re
 import unicodedata
@@ -78,6 +75,7 @@ DECORATIONS = frozenset(word for words in _DECORATIONS.values() for word in word
 """Words that say nothing of the breed, unless a breed has them in its name."""
 
 
+# A rule takes a name only if one breed alone fits it, and never across coat lengths.
 def plain_letters(text: str) -> str:
     """The text in lower case and without accents."""
     if text.isascii():

@@ -1,9 +1,4 @@
-"""Statuses of an animal, its history of changes, and its stays.
-
-A history is woven from reports, each what a row of a shelter's records says of a stay; they come
-late, in any order and more than once, often with days only. Changes of one moment are walked like
-an Eulerian trail over "there" and "away": at each node, loops come before the edge to the other.
-"""
+"""Statuses of an animal, its history of changes, and its stays."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -144,6 +139,9 @@ def with_report(
     return woven, tuple(sorted({*known, *((one,) for one in missed)}, key=_key))
 
 
+# A history is woven from reports, each what a row of a shelter's records says of a stay; they come
+# late, in any order and more than once, often with days only. Changes of one moment are walked like
+# an Eulerian trail over "there" and "away": at each node, loops come before the edge to the other.
 def weave(history: History, reports: Iterable[History]) -> tuple[History, set[Contradiction]]:
     """The history that reports and direct changes make, and contradictions; idempotent."""
     reports = sorted(reports, key=_key)

@@ -1,8 +1,4 @@
-"""Connections with a time to everything that a client does, and room for those that are quick.
-
-uvicorn waits for a head, a body or the reader of an answer for as long as the client likes, and
-keeps every connection. So some thousands of slow ones use up all files that a process may open.
-"""
+"""Connections with a time to everything that a client does, and room for those that are quick."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,6 +23,8 @@ _GRACE_SECONDS = 1.0  # who connects has so long before it makes room for others
 _CLOSING_SECONDS = 5.0  # a connection that does not close by itself is cut off
 
 
+# uvicorn waits for a head, a body or the reader of an answer for as long as the client likes, and
+# keeps every connection. So some thousands of slow ones use up all files that a process may open.
 class Waits(Enum):
     """Reason of a connection to wait. All but an answer is up to the client."""
 

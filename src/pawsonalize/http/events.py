@@ -1,10 +1,4 @@
-"""POST /v1/events: `{"events": […]}`, one event or a list, each bare or in an envelope.
-
-Amazon Data Firehose delivers here too. It sends a batch again until it gets 200 with the id of its
-request. So events that are refused are kept as dead letters, and the batch is accepted; where
-one cannot be kept, the batch is refused, and Firehose keeps it in its bucket.
-Source: https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
-"""
+"""POST /v1/events: `{"events": […]}`, one event or a list, each bare or in an envelope."""
 
 from functools import partial
 from typing import Annotated
@@ -43,6 +37,10 @@ _OTHER_WRAPPINGS = (
 )
 
 
+# Amazon Data Firehose delivers here too. It sends a batch again until it gets 200 with the id of
+# its request. So events that are refused are kept as dead letters, and the batch is accepted; where
+# one cannot be kept, the batch is refused, and Firehose keeps it in its bucket. Source:
+# https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
 # What the API document shows. Decoding goes event by event, so that a bad one costs no other.
 class EventList(Form, frozen=True):
     """One or several events."""

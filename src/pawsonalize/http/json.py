@@ -51,11 +51,9 @@ def read_flag(given: Mapping[str, str], name: str) -> bool:
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the whole body; InputTooLarge as soon as it exceeds the service's limit.
-
-    It is read once, by `checked`, before the request takes a slot of its dataset group: a client
-    that sends it slowly keeps nobody else waiting.
-    """
+    """Return the whole body; InputTooLarge as soon as it exceeds the service's limit."""
+    # The body is read once, by `checked`, before the request takes a slot of its dataset group: a
+    # client that sends it slowly keeps nobody else waiting.
     state = request.state
     if not hasattr(state, "body"):
         state.body = await read_bounded(request.stream(), services_of(request).max_body_bytes)
@@ -64,10 +62,8 @@ async def read_body(request: Request) -> bytes:
 
 
 def check_media_type(request: Request) -> None:
-    """Refuse a body that is not declared as JSON.
-
-    A page of another site can send such a body without permission; JSON it cannot.
-    """
+    """Refuse a body that is not declared as JSON."""
+    # A page of another site can send such a body without permission; JSON it cannot.
     headers = request.headers
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return

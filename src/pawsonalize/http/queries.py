@@ -199,10 +199,10 @@ async def prepare(
 ) -> Address:
     """Return the address of the query; Forbidden for what a page may not send.
 
-    Call it before the request takes a slot. A query of another moment reads the whole inventory,
-    so it gets a lane of its own. One that names answers of a page waits until they are in the
-    tables, half a second at most.
+    Call it before the request takes a slot.
     """
+    # A query of another moment reads the whole inventory, so it gets a lane of its own. One that
+    # names answers of a page waits until they are in the tables, half a second at most.
     check_visitor(request, given.user_id, detailed=detailed)
     if given.at is not None:
         if caller_of(request).is_page:

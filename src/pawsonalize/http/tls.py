@@ -1,8 +1,4 @@
-"""TLS: a certificate that may change while the service runs, and handshakes with a time-out.
-
-uvicorn has the event loop do the handshake, for up to a minute and before it knows the connection.
-So here a connection begins as plain, counts among the others, and is upgraded.
-"""
+"""TLS: a certificate that may change while the service runs, and handshakes with a time-out."""
 
 import asyncio
 import ssl
@@ -23,6 +19,8 @@ _LOOK_SECONDS = 1.0
 log = structlog.get_logger()
 
 
+# uvicorn has the event loop do the handshake, for up to a minute and before it knows the
+# connection. So here a connection begins as plain, counts among the others, and is upgraded.
 def certificate_of(certificate: str, key: str) -> "Certificate | None":
     """The certificate of the settings, None without any; InvalidInput if it cannot be used."""
     if not certificate and not key:

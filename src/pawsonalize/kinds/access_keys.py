@@ -1,8 +1,4 @@
-"""Access keys: who may call, and what.
-
-No secret is stored. Each is derived from the key's id and one root key, so that tables and their
-backups give nobody a secret (docs/adr/0020).
-"""
+"""Access keys: who may call, and what."""
 
 import base64
 import hmac
@@ -30,6 +26,8 @@ ADOPTION_SITE: Final = "the adoption site"
 """The note of the key that the adoption site's pages use where keys are required."""
 
 
+# No secret is stored. Each is derived from the key's id and one root key, so that tables and their
+# backups give nobody a secret (docs/adr/0020).
 class Scope(StrEnum):
     """A permission of a key."""
 

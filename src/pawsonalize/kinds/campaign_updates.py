@@ -13,12 +13,10 @@ from pawsonalize.kinds.solutions import Solution, SolutionVersion
 CALLED_OFF = "rolled back before it was served"
 
 
+# The old version serves on until the first server has loaded the new one, serves it and settles the
+# update. If it cannot, the update has failed and nothing has changed.
 class Campaigns:
-    """Updates and rollbacks of campaigns.
-
-    The old version serves on until the first server has loaded the new one, serves it and settles
-    the update. If it cannot, the update has failed and nothing has changed.
-    """
+    """Updates and rollbacks of campaigns."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry

@@ -1,9 +1,4 @@
-"""Dataset groups, datasets, imports, event trackers, filters and metric attributions.
-
-Actions lie as the items of a group of their own, beside those of their dataset group. So the
-log, the archive, erasure and training treat actions as they treat items, and neither is ever
-taken for the other. No dataset group can have such a name.
-"""
+"""Dataset groups, datasets, imports, event trackers, filters and metric attributions."""
 
 from dataclasses import replace
 from enum import StrEnum
@@ -30,6 +25,9 @@ from pawsonalize.kinds.resource import Resource, Status
 from pawsonalize.kinds.schemas import ITEMS_OF_A_SHOP, DatasetSchema, avro_text, dataset_type_named
 
 
+# Actions lie as the items of a group of their own, beside those of their dataset group. So the log,
+# the archive, erasure and training treat actions as they treat items, and neither is ever taken for
+# the other. No dataset group can have such a name.
 class DatasetGroup(Resource, frozen=True, kw_only=True):
     """Datasets, solutions and event trackers that belong together."""
 

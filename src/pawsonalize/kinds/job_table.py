@@ -114,12 +114,10 @@ class JobTable(msgspec.Struct, frozen=True):
         )
 
 
+# While a job is done, its lease is held. So what a process that died has begun is begun anew by
+# another one, of this machine or of another.
 class JobWorker(msgspec.Struct, Generic[ResourceT], frozen=True):
-    """Does the jobs of a kind, one after the other, each time `work` is called.
-
-    While a job is done, its lease is held. So what a process that died has begun is begun anew by
-    another one, of this machine or of another.
-    """
+    """Does the jobs of a kind, one after the other, each time `work` is called."""
 
     table: JobTable
     kind: JobKind[ResourceT]

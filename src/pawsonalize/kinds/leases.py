@@ -1,11 +1,4 @@
-"""Leases: one process of all machines holds a piece of work, or a name, at a time.
-
-Inside one machine the kernel says which holder lives: it keeps a lock, which is free when it dies,
-also after `kill -9`. Between machines, a holder counts beats up in the work table. A process that
-sees the count stand still for the length of a lease, by its own steady clock, may take the lease.
-A holder that was only slow has lost it then: the tables refuse its next write, as the token is
-another one.
-"""
+"""Leases: one process of all machines holds a piece of work, or a name, at a time."""
 
 import os
 import secrets
@@ -41,6 +34,11 @@ _SHARE = 4  # a process that took long is followed by a pause of so many times i
 log = structlog.get_logger()
 
 
+# Inside one machine the kernel says which holder lives: it keeps a lock, which is free when it
+# dies, also after `kill -9`. Between machines, a holder counts beats up in the work table. A
+# process that sees the count stand still for the length of a lease, by its own steady clock, may
+# take the lease. A holder that was only slow has lost it then: the tables refuse its next write, as
+# the token is another one.
 class Lease(msgspec.Struct):
     """A lease that this process holds."""
 
@@ -101,9 +99,9 @@ class Leases:
         """Take a lease for a child process, which inherits the lock; None if another one has it.
 
         Set `is_handed_over` once the child runs: it goes on by `adopted`, or lets go of it there.
-        This process beats for it, too, while it lives: a child that gives way to all other work may
-        take longer to come up than a lease lasts.
         """
+        # This process beats for it, too, while it lives: a child that gives way to all other work
+        # may take longer to come up than a lease lasts.
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self.lock(name)
         with held(path, patience=patience) as descriptor:
@@ -289,13 +287,11 @@ def _identity(folder: Path) -> str:
     return path.read_text()
 
 
+# The server that begins keeps the lease of the command's last word, and hands its token to the
+# process as an argument. The time of the lease's lock is where the pause begins: at the start of
+# the last process, or later if `rest` moved it.
 class SideProcess:
-    """Starts `command` in `environment` at most every `pause` seconds, on one machine of all.
-
-    The server that begins keeps the lease of the command's last word, and hands its token to the
-    process as an argument. The time of the lease's lock is where the pause begins: at the start of
-    the last process, or later if `rest` moved it.
-    """
+    """Starts `command` in `environment` at most every `pause` seconds, on one machine of all."""
 
     def __init__(
         self,

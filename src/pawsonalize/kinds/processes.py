@@ -1,8 +1,4 @@
-"""Processes beside the server, and the locks that say whether one lives.
-
-The kernel releases a lock when its holder dies, also after `kill -9` or a restart of the machine.
-So no heartbeat can be missed, and no process id can be taken for a later one.
-"""
+"""Processes beside the server, and the locks that say whether one lives."""
 
 import fcntl
 import os
@@ -18,6 +14,8 @@ from typing import IO
 _LOOK_SECONDS = 0.005
 
 
+# The kernel releases a lock when its holder dies, also after `kill -9` or a restart of the machine.
+# So no heartbeat can be missed, and no process id can be taken for a later one.
 @contextmanager
 def held(path: Path, *, patience: float = 0.0) -> Iterator[int | None]:
     """The lock's empty file, locked while the block runs; None if another process holds it.

@@ -1,8 +1,4 @@
-"""Resources by name: created once, within quotas; updated by compare-and-set; listed in pages.
-
-A quota is checked before a resource is created. So creations at the same moment may exceed it by a
-few.
-"""
+"""Resources by name: created once, within quotas; updated by compare-and-set; listed in pages."""
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -36,6 +32,8 @@ _TRIES = 20  # each time another writer got through, so no caller waits for long
 _CURSOR = re.compile(r"(\d{1,15})\.([A-Za-z0-9][A-Za-z0-9_-]{0,127})", re.ASCII)
 
 
+# A quota is checked before a resource is created. So creations at the same moment may exceed it by
+# a few.
 @cache
 def blocks_of(blocked: type[Resource]) -> tuple[tuple[type[Resource], Block], ...]:
     """The kinds that may need one of that kind, the last in the order of creation first."""

@@ -195,11 +195,9 @@ class Done(msgspec.Struct, frozen=True):
     """Secrets that the answer shows, and no page after it."""
 
 
+# Pages of other sites get no further than the guard, and a session is sent from our pages alone.
 class PageAction(msgspec.Struct, frozen=True):
-    """An action of an operator: GET asks, with the fields of the query; POST does it and notes it.
-
-    Pages of other sites get no further than the guard, and a session is sent from our pages alone.
-    """
+    """An operator's action: GET asks, with the fields of the query; POST does it and notes it."""
 
     path: str
     ask: Callable[[ViewQuery], Confirmation]

@@ -31,14 +31,12 @@ class _Kept(msgspec.Struct, frozen=True):
     runtime: Runtime
 
 
+# At most `limit` campaigns are in memory, those that answered last, and the `pinned` ones, which
+# are kept current elsewhere. Models are made by `live_model`, and loaded one after the other in a
+# thread of their own, so that no other campaign's answer waits for them.
 @dataclass(eq=False)
 class Runtimes:
-    """Recommends and ranks from any campaign, by its name, in its own dataset group.
-
-    At most `limit` campaigns are in memory, those that answered last, and the `pinned` ones, which
-    are kept current elsewhere. Models are made by `live_model`, and loaded one after the other in a
-    thread of their own, so that no other campaign's answer waits for them.
-    """
+    """Recommends and ranks from any campaign, by its name, in its own dataset group."""
 
     registry: Registry
     impressions: ImpressionLog

@@ -1,7 +1,4 @@
-"""Facets: read from a request's context, an event and a user, and from the catalogue.
-
-One path for training, evaluation and serving, so that a name means the same in all of them.
-"""
+"""Facets: read from a request's context, an event and a user, and from the catalogue."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,6 +27,7 @@ _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 _DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 
 
+# One path for training, evaluation and serving, so that a name means the same in all of them.
 def item_attributes(item_ids: Sequence[str], catalogue: Catalogue) -> ItemAttributes:
     """Describe the items: animal groups by their ids, all items by the Items dataset."""
     groups = [AnimalGroup.parse(item_id) for item_id in item_ids]

@@ -1,8 +1,4 @@
-"""Filters applied: one evaluator for items, users and the current user alike.
-
-Null meets no condition, not even NOT IN and !=. IN, NOT IN and comparisons with text look for
-exactly that text among the values of the row; other comparisons are of numbers.
-"""
+"""Filters applied: one evaluator for items, users and the current user alike."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -56,6 +52,8 @@ _COMPARED: Mapping[Operator, Callable[[NDArray[np.float64], float], Mask]] = {
 }
 
 
+# Null meets no condition, not even NOT IN and !=. IN, NOT IN and comparisons with text look for
+# exactly that text among the values of the row; other comparisons are of numbers.
 class Facts(msgspec.Struct, frozen=True):
     """Values that rows are compared with; `interactions` are each row's event types, casefolded."""
 

@@ -16,12 +16,10 @@ _MAX_WAITING = 100_000
 log = structlog.get_logger()
 
 
+# An impression that cannot be stored is dropped: it is a measurement, and must never take the
+# answers down with it. It is counted in `lost`, and `report_lost` says so.
 class ImpressionLog:
-    """Gathers impressions and writes them in the background, so that no answer waits.
-
-    An impression that cannot be stored is dropped: it is a measurement, and must never take the
-    answers down with it. It is counted in `lost`, and `report_lost` says so.
-    """
+    """Gathers impressions and writes them in the background, so that no answer waits."""
 
     def __init__(self, table: Impressions) -> None:
         self._table = table

@@ -212,13 +212,11 @@ def _described(item_id: str, item: Item | None) -> Attributes:
     return row
 
 
+# A clock that runs behind another machine's does no harm: no answer is of a moment before the
+# newest change.
 @dataclass(eq=False)
 class AvailabilityWatch:
-    """Available animals of each item: exact in every answer, counted only if changed.
-
-    A clock that runs behind another machine's does no harm: no answer is of a moment before the
-    newest change.
-    """
+    """Available animals of each item: exact in every answer, counted only if changed."""
 
     availability: Availability
     available: AvailableAnimalsWatch | None = None

@@ -1,8 +1,4 @@
-"""The file of a backup: a tar with a list of what is in it, compressed with zstd.
-
-`manifest.json` names every other member with its size and digest. It comes last, so that a file
-without it was cut off.
-"""
+"""The file of a backup: a tar with a list of what is in it, compressed with zstd."""
 
 import hashlib
 import tarfile
@@ -21,6 +17,8 @@ _PRIVATE = 0o600  # it has every visitor, and the root key of the access keys
 _LEVEL = 3
 
 
+# `manifest.json` names every other member with its size and digest. It comes last, so that a file
+# without it was cut off.
 class Member(msgspec.Struct, frozen=True):
     """A file of the backup."""
 

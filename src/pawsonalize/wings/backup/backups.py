@@ -1,9 +1,4 @@
-"""A backup of database, models and archive as of one moment, and bringing it back elsewhere.
-
-A server goes on while a backup is made. Models are linked first, then the database is copied: so
-what the copy names is there, and no model knows an event that the copy has not. What was deleted
-or joined between the two is linked again, or all is begun anew.
-"""
+"""A backup of database, models and archive as of one moment, and bringing it back elsewhere."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -40,6 +35,9 @@ _MODELS, _ARCHIVE = "models", "archive"
 Show = Callable[[str], object]
 
 
+# A server goes on while a backup is made. Models are linked first, then the database is copied: so
+# what the copy names is there, and no model knows an event that the copy has not. What was deleted
+# or joined between the two is linked again, or all is begun anew.
 class _Moved(Exception):
     """Something that the copy of the database names was deleted meanwhile."""
 
@@ -252,10 +250,8 @@ def _check_fits(settings: Settings, manifest: Manifest) -> None:
 
 
 def _bring_back_archive(settings: Settings, database: Database, staged: Path) -> None:
-    """Put the objects in their place, but for those that are newer than the copied database.
-
-    The archive would use their names again, for other events.
-    """
+    """Put the objects in their place, but for those that are newer than the copied database."""
+    # The archive would use their names again, for other events.
     newer = set(unknown_objects(ArchiveLedger(database), open_objects(str(staged))))
     objects = open_objects(settings.archive, settings.archive_kms_key)
     for file in sorted(staged.rglob("*")):

@@ -1,9 +1,4 @@
-"""Dead letters in the archive: `errors/2026/11/24/15/letters-{mark}.jsonl.zst`.
-
-The folder is the hour of their arrival in UTC. The table plans which letters go into which object,
-so that each is in one, whoever dies in between. Nothing is rebuilt from these objects: they are for
-people.
-"""
+"""Dead letters in the archive: `errors/2026/11/24/15/letters-{mark}.jsonl.zst`."""
 
 import re
 import secrets
@@ -46,6 +41,9 @@ _NEW = and_(_COLUMNS.archived_at.is_(None), _COLUMNS.archived_in.is_(None))
 _PLANNED = and_(_COLUMNS.archived_at.is_(None), _COLUMNS.archived_in.is_not(None))
 
 
+# The folder is the hour of their arrival in UTC. The table plans which letters go into which
+# object, so that each is in one, whoever dies in between. Nothing is rebuilt from these objects:
+# they are for people.
 def is_of_letters(key: str) -> bool:
     """True if the key is that of an object of dead letters."""
     return _KEY.fullmatch(key) is not None

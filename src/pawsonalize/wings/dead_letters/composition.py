@@ -133,10 +133,8 @@ class Refusals:
 
 
 def _without_others(letters: Sequence[DeadLetter], user_id: str | None) -> list[DeadLetter]:
-    """Return the letters that name no user but this one.
-
-    Replay needs no visitor's token, so a page could otherwise speak for others.
-    """
+    """Return the letters that name no user but this one."""
+    # Replay needs no visitor's token, so a page could otherwise speak for others.
     return [
         letter
         for letter in letters

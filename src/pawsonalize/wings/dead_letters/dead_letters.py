@@ -162,10 +162,8 @@ class DeadLetters(TableAccess):
         return letter
 
     def settle(self, fates: Sequence[Sequence[DeadLetter]], of: Sequence[DeadLetter]) -> None:
-        """Replace each letter by what is left of it, in one transaction.
-
-        Of a letter that is gone meanwhile, nothing comes back.
-        """
+        """Replace each letter by what is left of it, in one transaction."""
+        # Of a letter that is gone meanwhile, nothing comes back.
         with self._database.writing() as connection:
             for letter, left in zip(of, fates, strict=True):
                 this = _COLUMNS.letter_id == letter.letter_id

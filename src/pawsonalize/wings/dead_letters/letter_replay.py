@@ -118,10 +118,8 @@ class LetterReplay(msgspec.Struct, frozen=True):
         return self.letters.mend(letter_id, mended)
 
     def replay(self, letters: Sequence[DeadLetter]) -> Iterator[LetterReceipt]:
-        """Take letters in, in that order; what is taken is a letter no more.
-
-        After a crash, stored events whose letters are still there are duplicates.
-        """
+        """Take letters in, in that order; what is taken is a letter no more."""
+        # After a crash, stored events whose letters are still there are duplicates.
         for start in range(0, len(letters), _STORED_AT_ONCE):
             read = [self._read(one) for one in letters[start : start + _STORED_AT_ONCE]]
             stored = iter(self.store([event for one in read for event in one.events]))

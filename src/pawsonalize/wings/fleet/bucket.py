@@ -1,9 +1,4 @@
-"""Trained models in an object store, with the list of them in SQL and a cache on each machine.
-
-A model's objects lie below `models/<location>/<draft>/`, where the draft's name is given once. A
-row of the list is what makes them an artefact: it is written when all of them are there. So nobody
-sees half of one, and objects are never changed.
-"""
+"""Trained models in an object store, with the list of them in SQL and a cache on each machine."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -39,12 +34,13 @@ _DIGITS = 16  # of the digest in a folder's name; the whole of it is compared
 log = structlog.get_logger()
 
 
+# `hurried` is the same object store for readers and deletions, which are tried again later anyway;
+# `patient` outlasts a short outage at the end of a long training.
+# A model's objects lie below `models/<location>/<draft>/`, where the draft's name is given once. A
+# row of the list is what makes them an artefact: it is written when all of them are there. So
+# nobody sees half of one, and objects are never changed.
 class BucketArtefacts(msgspec.Struct):
-    """`ArtefactStore` on an object store that several machines share.
-
-    `hurried` is the same object store for readers and deletions, which are tried again later
-    anyway; `patient` outlasts a short outage at the end of a long training.
-    """
+    """`ArtefactStore` on an object store that several machines share."""
 
     _index: ArtefactIndex
     _patient: ObjectStore

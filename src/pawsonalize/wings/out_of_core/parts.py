@@ -1,8 +1,4 @@
-"""The rows of the training table as coded columns, in parts by visitor that memory holds.
-
-A part is a file in a scratch folder. Visitors are numbers made of digests, and each part has those
-between two of these numbers, so parts come in the order of visitors.
-"""
+"""The rows of the training table as coded columns, in parts by visitor that memory holds."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -47,6 +43,8 @@ _ROW = np.dtype(
 _FacetTuple = tuple[Facet, ...]
 
 
+# A part is a file in a scratch folder. Visitors are numbers made of digests, and each part has
+# those between two of these numbers, so parts come in the order of visitors.
 class _Met:
     """Codes of names, with the first offset of each and how often it is met."""
 

@@ -1,8 +1,4 @@
-"""The training table: the log as Parquet files in the archive's store, for engines out of core.
-
-Files are never changed. A new one is written first, one transaction puts it into the table in place
-of others, and only then are those deleted. So whoever reads the table finds each event once.
-"""
+"""The training table: the log as Parquet files in the archive's store, for engines out of core."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -43,6 +39,9 @@ _JOINED_ROWS = 2_000_000  # at most so many in one file of several
 _SMALL_FILES = 24  # of a day, before they are joined
 
 
+# Files are never changed. A new one is written first, one transaction puts it into the table in
+# place of others, and only then are those deleted. So whoever reads the table finds each event
+# once.
 class TrainingTable(msgspec.Struct, frozen=True):
     """The training table of one dataset group."""
 

@@ -1,8 +1,4 @@
-"""Calls of Amazon Personalize's API, and what its errors mean here.
-
-botocore finds region, credentials and endpoints as for any tool of that cloud. So the variables
-`AWS_ENDPOINT_URL_PERSONALIZE`, `…_EVENTS` and `…_RUNTIME` count.
-"""
+"""Calls of Amazon Personalize's API, and what its errors mean here."""
 
 import os
 import threading
@@ -39,6 +35,8 @@ _OF_CREDENTIALS = frozenset(
 )
 
 
+# botocore finds region, credentials and endpoints as for any tool of that cloud. So the variables
+# `AWS_ENDPOINT_URL_PERSONALIZE`, `…_EVENTS` and `…_RUNTIME` count.
 class Calls:
     """Calls of the three services; may be used by several threads."""
 

@@ -1,8 +1,4 @@
-"""`pawsonalize leave`: a dataset group, copied from one Personalize endpoint to another.
-
-Both sides are asked by boto3 alone, so either may be AWS or anything that speaks its API. The data
-goes through a bucket that both may use: an export there, an import here.
-"""
+"""`pawsonalize leave`: a dataset group, copied from one Personalize endpoint to another."""
 
 import csv
 import time
@@ -26,6 +22,8 @@ _STAYS = (
 )
 
 
+# Both sides are asked by boto3 alone, so either may be AWS or anything that speaks its API. The
+# data goes through a bucket that both may use: an export there, an import here.
 def leave(
     group: Annotated[str, typer.Argument(help="The ARN of the dataset group to copy.")],
     through: Annotated[str, typer.Option(help="s3://bucket/folder that both sides may use.")],

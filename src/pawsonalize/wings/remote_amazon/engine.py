@@ -1,8 +1,4 @@
-"""Amazon Personalize as the engine: its parts, its campaigns, and its models.
-
-It gives scores for a part of the catalogue. Everything else comes after that, the popular first, so
-that every item has its place. While it is away, a stand-in answers.
-"""
+"""Amazon Personalize as the engine: its parts, its campaigns, and its models."""
 
 import threading
 import time
@@ -42,6 +38,8 @@ _Listed = list[tuple[str, float | None]]
 _Ask = Callable[[], _Listed]
 
 
+# Amazon scores a part of the catalogue. Everything else comes after that, the popular first,
+# so that every item has its place. While it is away, a stand-in answers.
 class AmazonPersonalize:
     """The parts of Amazon Personalize, in a region of an account."""
 

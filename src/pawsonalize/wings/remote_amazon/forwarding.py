@@ -1,8 +1,4 @@
-"""Forward the log to Amazon Personalize, in order.
-
-Events are put first, then the position is noted. After a crash in between they are put again with
-the same event ids, which count once there.
-"""
+"""Forward the log to Amazon Personalize, in order."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +39,8 @@ Session = tuple[str | None, str]  # a user, if known, and a session
 T = TypeVar("T")
 
 
+# Events are put first, then the position is noted. After a crash in between they are put again with
+# the same event ids, which count once there.
 class UnsentEvent(msgspec.Struct, frozen=True):
     """An event that Amazon Personalize does not take, or takes `without` its properties alone."""
 

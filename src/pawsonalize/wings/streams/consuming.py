@@ -1,8 +1,4 @@
-"""Take what a stream brings: good events into the log, the others to the keeper of refused ones.
-
-Only durable records are acknowledged. After a crash the stream brings the others again; events and
-refusals then have the ids that they had, from themselves or from their place in the stream.
-"""
+"""Take what a stream brings: good events into the log, the others to the keeper of refused ones."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,6 +22,8 @@ _PARTS_AT_ONCE = 5_000  # in one transaction: others write as well
 log = structlog.get_logger()
 
 
+# Only durable records are acknowledged. After a crash the stream brings the others again; events
+# and refusals then have the ids that they had, from themselves or from their place in the stream.
 class BatchCounts(msgspec.Struct, frozen=True):
     """Counts of one batch of records."""
 

@@ -1,9 +1,4 @@
-"""NATS JetStream: each subject of a stream is a shard, read by one consumer at a time.
-
-A durable that several share would hand a dead one's messages out after later ones. So shards are
-leased in the tables, the position there is the truth, and whoever takes a shard reads it with a
-consumer of its own on the server, which begins behind that position.
-"""
+"""NATS JetStream: each subject of a stream is a shard, read by one consumer at a time."""
 
 import asyncio
 import time
@@ -35,6 +30,9 @@ PATIENCE_SECONDS = 10.0  # for so long a server that comes up may miss what it h
 _LONGEST_SECONDS = 30.0
 
 
+# A durable that several share would hand a dead one's messages out after later ones. So shards are
+# leased in the tables, the position there is the truth, and whoever takes a shard reads it with a
+# consumer of its own on the server, which begins behind that position.
 class _Place(msgspec.Struct):
     read: int | None  # the sequence that was read last; None: begin where the address says
     unstored: deque[DeliveredMessage] = msgspec.field(default_factory=deque)

@@ -1,8 +1,4 @@
-"""Messages of one subject from a consumer of its own on the server: in order, without a gap.
-
-Messages that are lost on the way show as a gap in the server's count, a consumer that is gone by
-its silence. Then the feed is broken, and another one begins behind the last message that was read.
-"""
+"""Messages of one subject from a consumer of its own on the server: in order, without a gap."""
 
 import json
 import re
@@ -33,6 +29,9 @@ _MOST_BYTES = 4_000_000
 _NANOSECONDS = 1_000_000_000
 
 
+# Messages that are lost on the way show as a gap in the server's count, a consumer that is gone by
+# its silence. Then the feed is broken, and another one begins behind the last message that was
+# read.
 class DeliveredMessage(msgspec.Struct, frozen=True):
     """A message as it was delivered."""
 

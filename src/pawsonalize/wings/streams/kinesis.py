@@ -32,11 +32,9 @@ _T = TypeVar("_T")
 log = structlog.get_logger()
 
 
+# Nobody waits for a call that hangs: neither `close`, nor the end of the process.
 class SideCalls:
-    """Threads that make slow calls; results are dealt with in the owner's thread.
-
-    Nobody waits for a call that hangs: neither `close`, nor the end of the process.
-    """
+    """Threads that make slow calls; results are dealt with in the owner's thread."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads

@@ -222,12 +222,10 @@ class KinesisClient:
             raise unanswered(self._shown, error) from error
 
 
+# A call may fail for some records only, in any order. So no call has two records of a key: the next
+# one follows when the one before it is stored.
 class KinesisProducer:
-    """`Producer` of Amazon Kinesis.
-
-    A call may fail for some records only, in any order. So no call has two records of a key: the
-    next one follows when the one before it is stored.
-    """
+    """`Producer` of Amazon Kinesis."""
 
     def __init__(
         self,

@@ -1,8 +1,4 @@
-"""A connection to NATS for callers that are not asynchronous, and what fails in it.
-
-The client's own reconnecting is off: what was on its way when a connection breaks is lost anyway,
-so whoever reads begins anew behind what it has read. A connection works, or it is thrown away.
-"""
+"""A connection to NATS for callers that are not asynchronous, and what fails in it."""
 
 import asyncio
 import contextlib
@@ -39,6 +35,8 @@ _ID = "Nats-Msg-Id"
 _T = TypeVar("_T")
 
 
+# The client's own reconnecting is off: what was on its way when a connection breaks is lost anyway,
+# so whoever reads begins anew behind what it has read. A connection works, or it is thrown away.
 class NatsLink:
     """One connection, made again when it is lost, and the thread that serves it."""
 
@@ -275,11 +273,9 @@ class JetStreamProducer:
             raise StreamUnavailable(f"{self._address.shown} has not what it says that it has")
 
     async def _has(self, context: "JetStreamContext", sequence: int, given_id: str) -> bool:
-        """True if a record that the stream calls a duplicate is stored.
-
-        After all nodes were killed at once, an acknowledged one was missing. One without a place is
-        not stored yet, and may never be.
-        """
+        """True if a record that the stream calls a duplicate is stored."""
+        # After all nodes were killed at once, an acknowledged one was missing. One without a place
+        # is not stored yet, and may never be.
         if not sequence:
             return False
         try:

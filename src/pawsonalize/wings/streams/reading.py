@@ -154,10 +154,8 @@ class CatchingUp(msgspec.Struct):
     _looked: dict[str, int | None] = msgspec.field(default_factory=dict)
 
     def is_over(self, counts: BatchCounts) -> bool:
-        """True if the stream has nothing more after this batch.
-
-        Another consumer's lag counts once it was noted again since: that consumer may be dead.
-        """
+        """True if the stream has nothing more after this batch."""
+        # Another consumer's lag counts once it was noted again since: that consumer may be dead.
         if counts.records:
             self._looked.clear()
             return False

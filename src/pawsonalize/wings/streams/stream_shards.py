@@ -1,11 +1,4 @@
-"""Shards of streams in the tables: their consumers, positions and leases.
-
-Leases are for streams that assign nothing. No clock of another machine counts: a holder counts its
-beats up in the table, and whoever sees a count stand still for the length of a lease, by its own
-steady clock, takes the shard. A holder that was only slow may still store what it had read: its
-events carry the same ids, and its records begin no later than the new holder's, so neither doubles
-nor order are lost.
-"""
+"""Shards of streams in the tables: their consumers, positions and leases."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,6 +19,11 @@ _ENCODE = msgspec.json.Encoder().encode
 _COLUMNS = stream_shards.c
 
 
+# Leases are for streams that assign nothing. No clock of another machine counts: a holder counts
+# its beats up in the table, and whoever sees a count stand still for the length of a lease, by its
+# own steady clock, takes the shard. A holder that was only slow may still store what it had read:
+# its events carry the same ids, and its records begin no later than the new holder's, so neither
+# doubles nor order are lost.
 class Shard(msgspec.Struct, frozen=True):
     """A shard as it is in the tables."""
 

@@ -1,8 +1,4 @@
-"""Traces by OpenTelemetry: a span for each request, and within it for the model and the database.
-
-Off, nothing of it is imported or called. A span never says who asked or for whom: it has a method,
-a route and a status, and of an error the type alone, since its message may name a visitor.
-"""
+"""Traces by OpenTelemetry: a span for each request, with those of model and database in it."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +29,9 @@ _SERVER_ERROR = 500
 _PROPAGATED = (b"traceparent", b"tracestate")
 
 
+# Off, nothing of it is imported or called. A span never says who asked or for whom: it has a
+# method, a route and a status, and of an error the type alone, since its message may name a
+# visitor.
 def check_tracing(settings: Settings) -> None:
     """InvalidInput if traces are wanted and the extra is missing."""
     if settings.part(TracingSettings).traces_url:
