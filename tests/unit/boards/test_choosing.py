@@ -67,7 +67,7 @@ def test_each_chance_is_how_often_the_animal_comes_so_that_estimates_stay_exact(
     """What an animal is worth, divided by its chance, is in the mean the worth of all."""
     monkeypatch.setattr(giving, "SAMPLED", 4)  # of nine
     available = available_from([animal(f"a{n}", group) for n, group in enumerate(GROUPS)])
-    question, times, second = question_of(available), 3_000, []
+    question, times, second = question_of(available), 1_500, []
     first = dict.fromkeys(range(len(GROUPS)), 0.0)
     for seed in range(times):
         slots, chances = choose_board(question, 4, f"RID-{seed}")
@@ -96,7 +96,7 @@ def test_off_policy_estimates_of_boards_are_exact() -> None:
     rows = np.tile(np.arange(4), (3, 1))
     odds = np.array([0.1, -0.2, 0.3, 0.0])
     boards: dict[tuple[int, ...], list[float]] = {}
-    for path in product(range(0, 1000, 20), repeat=3):
+    for path in product(range(0, 1000, 50), repeat=3):
         found = draw_board(known, odds, np.arange(4), rows, 1.0, _Paths(path))
         boards[tuple(row for row, _ in found)] = [chance for _, chance in found]
     assert len(boards) == 4 * 3 * 2
