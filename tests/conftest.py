@@ -146,7 +146,7 @@ def usual_umask() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def served_pragmas() -> Iterator[tuple[str, ...]]:
-    """What SQLite is told in a service; here it does not wait for disks, as no power is cut.
+    """What SQLite is told in a service; here nothing waits for disks, as no power is cut.
 
     Processes that tests start do wait for them.
     """
@@ -154,6 +154,7 @@ def served_pragmas() -> Iterator[tuple[str, ...]]:
 
     served = database.SQLITE_PRAGMAS
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
         patch.setattr(database, "SQLITE_PRAGMAS", (*served, "PRAGMA synchronous=OFF"))
         yield served
 

@@ -84,7 +84,6 @@ Run = Callable[..., Traffic]
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Starts traffic with these settings."""
-    monkeypatch.setattr("os.fsync", lambda _: None)  # no power is cut here
     with ExitStack() as stack:
 
         def started(events: int, answers: int, parts: int = 8, **settings: Any) -> Traffic:
