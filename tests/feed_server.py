@@ -55,6 +55,13 @@ def feed_server() -> Iterator[FeedServer]:
             if answer.silent is not None:
                 answer.silent.wait(30)
 
+        def do_OPTIONS(self) -> None:
+            answer = feeds.answers.get(f"OPTIONS {self.path}", Answer(status=403))
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+
         def log_message(self, *_: Any) -> None:
             pass
 

@@ -38,6 +38,7 @@ export interface Animal {
   size?: string;
   age?: string;
   sex?: string;
+  colours?: string[];
   shelter?: string;
   waitingDays?: number;
   fee?: number;

@@ -1,8 +1,8 @@
 """Fetch one address by HTTP: conditionally, within limits, and without giving secrets away."""
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPMessage
 from typing import IO, Any
@@ -68,23 +68,54 @@ def fetch(
     known: Validators = _UNKNOWN,
     limits: Limits = _LIMITS,
     stopped: Callable[[], bool] = lambda: False,
+    check: Callable[[str], None] | None = None,
 ) -> Fetched | None:
-    """Fetch an address; None if it has not changed since `known`. InvalidInput or NotFetched."""
-    check_url(url)
+    """Fetch an address; None if it has not changed since `known`. InvalidInput or NotFetched.
+
+    `check` raises InvalidInput for addresses that are not to be asked, also those of redirects.
+    """
+    check = check or check_url
+    check(url)
     request = Request(url, headers={"User-Agent": "pawsonalize", "Accept-Encoding": "gzip"})  # noqa: S310 - checked
     conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.modified}
     for name, value in {**headers, **conditions}.items():
         if value:
             request.add_unredirected_header(name, value)
-    where = safe_address(url)
     try:
-        with _opener().open(request, timeout=limits.silence) as answer:
-            content = _read(answer, where, limits, stopped)
+        with _answer(request, limits.silence, check) as answer:
+            content = _read(answer, safe_address(url), limits, stopped)
             return Fetched(content, answer.url, *_version(answer.headers))
+    except _NotModified:
+        return None
+
+
+def preflight(url: str, origin: str, headers: str) -> str:
+    """Ask as a browser would if pages of an origin may post there; return the allowed origin.
+
+    NotFetched where the server refuses.
+    """
+    check_url(url)
+    sent = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    sent["Access-Control-Request-Headers"] = headers
+    request = Request(url, method="OPTIONS", headers={"User-Agent": "pawsonalize", **sent})  # noqa: S310 - checked
+    with _answer(request, SILENCE_SECONDS, check_url) as answer:
+        return str(answer.headers.get("Access-Control-Allow-Origin", ""))
+
+
+class _NotModified(Exception):
+    """The server has nothing newer."""
+
+
+@contextmanager
+def _answer(request: Request, silence: float, check: Callable[[str], None]) -> Iterator[Any]:
+    where = safe_address(request.full_url)
+    try:
+        with _opener(check).open(request, timeout=silence) as answer:
+            yield answer
     except HTTPError as error:
         error.close()
         if error.code == _NOT_MODIFIED:
-            return None
+            raise _NotModified from error
         raise NotFetched(f"{where} answered {error.code} {error.reason}") from error
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error) or type(error).__name__
@@ -98,8 +129,7 @@ def check_url(url: str) -> None:
         if parsed.scheme in {"http", "https"} and parsed.hostname and not parsed.username:
             return
     raise InvalidInput(
-        "a feed's address must be https://host/path, without a user or password: those go into a"
-        " header",
+        "the address must be https://host/path, without a user or password: those go into a header",
         field="url",
     )
 
@@ -122,10 +152,13 @@ class _Redirects(HTTPRedirectHandler):
 
     max_redirections = 5
 
+    def __init__(self, check: Callable[[str], None]) -> None:
+        self._check = check
+
     def redirect_request(
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
-        check_url(newurl)
+        self._check(newurl)
         new = super().redirect_request(req, fp, code, msg, headers, newurl)
         if new is not None and same_origin(req.full_url, newurl):
             for name, value in req.unredirected_hdrs.items():
@@ -133,12 +166,13 @@ class _Redirects(HTTPRedirectHandler):
         return new
 
 
-def _opener() -> OpenerDirector:
+def _opener(check: Callable[[str], None]) -> OpenerDirector:
     # No more than HTTP: the usual opener of urllib opens files as well.
     opener = OpenerDirector()
-    errors = (HTTPDefaultErrorHandler, HTTPErrorProcessor, _Redirects)
+    errors = (HTTPDefaultErrorHandler, HTTPErrorProcessor)
     for handler in (ProxyHandler, HTTPHandler, HTTPSHandler, *errors):
         opener.add_handler(handler())
+    opener.add_handler(_Redirects(check))
     return opener
 
 

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +11,12 @@ from typing import Any
 
 import httpx
 from playwright.sync_api import Page
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.settings import Settings
+from tests.adoption_site import serving, site
+from tests.service_data import make_key
 
 HOW_TO = Path(__file__).parents[2] / "docs/how-to/embed-animals.md"
 EXAMPLES = dict(
@@ -82,3 +88,15 @@ def shelter_site(shelter: Shelter) -> Iterator[Shelter]:
         yield shelter
         server.shutdown()
         thread.join()
+
+
+@contextmanager
+def embedding(folder: Path, inventory: Sequence[Animal]) -> Iterator[Shelter]:
+    """A service that wants keys, and a shelter's site that has one for its pages."""
+    app = site(folder, inventory, access_keys="required")
+    settings = Settings(data_dir=folder, access_keys="required")
+    with serving(app) as address:
+        service = address.replace("127.0.0.1", "pets.example")
+        with shelter_site(Shelter(0, "", service, make_key(settings, Scope.SITE))) as shelter:
+            shelter.key = make_key(settings, Scope.BROWSER, origins=[shelter.origin])
+            yield shelter

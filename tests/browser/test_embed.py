@@ -9,13 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
-from tests.adoption_site import ANIMALS, serving, site
+from tests.adoption_site import ANIMALS
 from tests.browser.conftest import PATIENCE
-from tests.browser.embedding import EXAMPLES, Shelter, shelter_site
+from tests.browser.embedding import EXAMPLES, Shelter, embedding
 from tests.browser.test_accessibility import broken_rules
-from tests.service_data import make_key
 
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
 INVENTORY = [
@@ -26,14 +23,8 @@ INVENTORY = [
 
 @pytest.fixture(scope="module")
 def shelter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelter]:
-    folder = tmp_path_factory.mktemp("embed") / "data"
-    app = site(folder, INVENTORY, access_keys="required")
-    settings = Settings(data_dir=folder, access_keys="required")
-    with serving(app) as address:
-        service = address.replace("127.0.0.1", "pets.example")
-        with shelter_site(Shelter(0, "", service, make_key(settings, Scope.SITE))) as shelter:
-            shelter.key = make_key(settings, Scope.BROWSER, origins=[shelter.origin])
-            yield shelter
+    with embedding(tmp_path_factory.mktemp("embed") / "data", INVENTORY) as shelter:
+        yield shelter
 
 
 @pytest.fixture
@@ -392,7 +383,7 @@ def test_the_script_may_be_kept_and_is_new_when_it_changes(shelter: Shelter) -> 
     assert answer.headers["Cache-Control"] == "public, max-age=3600"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.headers["Content-Type"].startswith("text/javascript")
-    assert int(answer.headers["Content-Length"]) <= 7_300
+    assert int(answer.headers["Content-Length"]) <= 9_100
     tag = answer.headers["ETag"]
     again = httpx.get(f"{address}/embed.js", headers={"If-None-Match": tag})
     assert again.status_code == 304

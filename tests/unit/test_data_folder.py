@@ -37,6 +37,7 @@ COMMANDS = [
     "campaigns rollback recommender",
     "campaigns show recommender",
     "campaigns update recommender one",
+    "check-integration http://127.0.0.1:1/",
     "dataset-groups delete ours",
     "dataset-groups ls",
     "dataset-groups show ours",

@@ -36,7 +36,8 @@ from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, load_settings, read_settings
 from pawsonalize.ui.api_pages import routes as api_routes
 from pawsonalize.ui.door import routes as site_routes
-from pawsonalize.ui.rendering import embed_routes, static_files
+from pawsonalize.ui.embedding import embed_routes
+from pawsonalize.ui.rendering import static_files
 from pawsonalize.wing import added, parts
 
 RESERVED_FILES = 512
@@ -146,7 +147,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *aws_routes(),
         Route("/openapi.json", get_openapi),
         *api_routes(openapi),
-        *embed_routes(),
+        *embed_routes(has_pages=settings.serves_site),
         *static_files(),
         *(route for _, pages in parts("pages") for route in pages()),
         *(site_routes() if settings.serves_site else ()),

@@ -52,6 +52,8 @@ class IncludedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     """`baby`, `young`, `adult` or `senior`."""
     sex: str = ""
     """`female` or `male`."""
+    colours: list[str] = []
+    """The colours of its coat."""
     shelter: str = ""
     """Its shelter."""
     waiting_days: int | UnsetType = UNSET
@@ -117,6 +119,7 @@ def _included(animal: Animal, at: int, far: float, bonded: list[str]) -> Include
         size=_word(group.size, SIZE_NAMES),
         age=_word(group.age, AGE_NAMES),
         sex=_word(animal.sex, {}),
+        colours=list(animal.colours),
         shelter=animal.shelter,
         waiting_days=animal.waiting_days(at),
         first_listed_at=iso(first) if first < animal.waits_since(at) else "",

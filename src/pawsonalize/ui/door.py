@@ -34,7 +34,6 @@ from pawsonalize.ui.endpoints import (
 )
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.ordering import like
-from pawsonalize.ui.portraits import get_portrait
 from pawsonalize.ui.rendering import animals_page, path_of
 from pawsonalize.ui.storefront import Storefront
 
@@ -173,7 +172,6 @@ def routes() -> list[BaseRoute]:
         Route("/", get_adoption_page),
         Route("/animals/{animal_id:path}/events", posted_form(_post_event), methods=["POST"]),
         Route("/animals/{animal_id:path}", shown(_get_animal_page)),
-        Route("/portrait.svg", get_portrait),
         Route("/picks", posted_form(post_picks), methods=["POST"]),
         Route("/looking-for", shown(get_looking_for)),
         Route("/looking-for", posted_form(post_looking_for), methods=["POST"]),

@@ -194,6 +194,7 @@ async def get_portrait(request: Request) -> Response:
     portrait = Portrait(species, breed, size, age, colour, int(pose) if pose in _DIGITS else 0)
     headers = {
         "Content-Security-Policy": "default-src 'none'",
+        "Cross-Origin-Resource-Policy": "cross-origin",  # cards of any site show it
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "public, max-age=86400",
     }

@@ -1,6 +1,5 @@
 """Templates to responses: escaped, under a strict content policy, never kept by caches."""
 
-import gzip
 import hashlib
 import re
 from collections.abc import Mapping
@@ -10,9 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from markupsafe import Markup, escape
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.responses import HTMLResponse
+from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from pawsonalize.late import late
@@ -34,34 +32,6 @@ _HEADERS = {
     # "Back" must show the new order, so browsers may not bring a page back from their cache.
     "Cache-Control": "no-store",
 }
-_SCRIPT = files("pawsonalize.ui").joinpath("static", "embed.js").read_bytes()
-_PACKED = gzip.compress(_SCRIPT, mtime=0)
-_DIGEST = hashlib.sha256(_SCRIPT).hexdigest()[:16]
-_EMBED_HEADERS = {
-    # It holds nothing of anybody: every site may load it, as the module of a page.
-    "Access-Control-Allow-Origin": "*",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-    "ETag": f'"{_DIGEST}"',
-    "Vary": "Accept-Encoding",
-}
-_HOUR, _YEAR = "public, max-age=3600", "public, max-age=31536000, immutable"
-_EMBED = f"/embed.js?v={_DIGEST}"  # its address while it stays as it is
-
-
-async def _get_embed(request: Request) -> Response:
-    is_named = request.query_params.get("v") == _DIGEST
-    headers = _EMBED_HEADERS | {"Cache-Control": _YEAR if is_named else _HOUR}
-    if _EMBED_HEADERS["ETag"] in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    content = _SCRIPT
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        content, headers["Content-Encoding"] = _PACKED, "gzip"
-    return Response(content, headers=headers, media_type="text/javascript")
-
-
-def embed_routes() -> list[BaseRoute]:
-    """Return the route of the client for pages of any site, which every server has."""
-    return [Route("/embed.js", _get_embed)]
 
 
 def render(template: str, **content: object) -> str:
@@ -115,6 +85,13 @@ def static_files() -> list[BaseRoute]:
 
 
 @cache
+def embed_address() -> str:
+    """Return the address of the client for pages of any site, while it stays as it is."""
+    content = files("pawsonalize.ui").joinpath("static", "embed.js").read_bytes()
+    return f"/embed.js?v={hashlib.sha256(content).hexdigest()[:16]}"
+
+
+@cache
 def static(name: str, wing: str = "") -> str:
     """Return the path of a static file, which changes with its content so that no copy is old."""
     package = f"pawsonalize.wings.{wing}" if wing else "pawsonalize.ui"
@@ -136,7 +113,7 @@ def _templates() -> "jinja2.Environment":
         lstrip_blocks=True,
     )
     found.globals |= {
-        "embed": _EMBED,
+        "embed": embed_address(),
         "script": static("site.js"),
         "stylesheet": static("site.css"),
         "api_script": static("api.js"),

@@ -17,5 +17,6 @@ WINGS = (
     "alerts",
     "inquiries",
     "letter",
+    "integration",
     "demo",
 )

@@ -273,7 +273,7 @@ class Watch {
     const { recommendationId } = card.dataset.recommendationId ? card.dataset : this;
     const impression = this.#shown(card);
     if (eventType) {
-      this.#client.send({ eventType, animal_id: animalId, recommendationId, impression });
+      this.sent = this.#client.send({ eventType, animal_id: animalId, recommendationId, impression });
     } else this.#client.open(animalId, recommendationId, impression);
   }
 }
@@ -286,55 +286,123 @@ function arrange(cards, ranking) {
   holes.forEach((hole, index) => hole.replaceWith(wanted[index]));
 }
 
-const STYLE = `:host { display: block }
-ul { display: grid; grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); gap: 1rem;
-  padding: 0 }
-li { display: grid; position: relative; align-content: start; padding: .75rem;
-  border: 1px solid #8888; border-radius: 1rem; overflow-wrap: anywhere }
-img { width: 100%; aspect-ratio: 4 / 3; object-fit: cover }
-a { color: inherit; font-weight: 700 }
+const STYLE = `:host { display: block; --ink: var(--paws-ink, light-dark(#2b211b, #f5ebdf));
+  --card: var(--paws-card, light-dark(#fffdf8, #28211c));
+  --line: var(--paws-line, light-dark(#e3d6c1, #4a3e35));
+  --accent: var(--paws-accent, light-dark(#b0401a, #ff9d70)) }
+:host([theme=auto]) { color-scheme: light dark }
+:host([theme=dark]) { color-scheme: dark }
+:host([theme=light]) { color-scheme: light }
+ul, fieldset { display: grid; gap: var(--paws-gap, 1rem); margin: 1rem 0; padding: 0; border: 0;
+  grid-template-columns: repeat(auto-fill, minmax(min(var(--paws-width, 14rem), 100%), 1fr)) }
+fieldset { --paws-width: 7rem; min-width: 0 }
+li, button { background: var(--card); color: var(--ink); border: 1px solid var(--line); padding: 0;
+  border-radius: var(--paws-radius, 1.25rem); font: inherit; cursor: pointer }
+li, [part=animal] { display: grid; position: relative; align-content: start; overflow: hidden;
+  min-width: 0; padding-bottom: .8em; font-family: var(--paws-font, inherit); line-height: 1.5;
+  text-align: start }
+[part=tile] { display: block; aspect-ratio: 5 / 4; margin-bottom: .6em;
+  background: var(--paws-tint, light-dark(#ffe1c4, #6b5145)) }
+img { display: block; width: 100%; height: 100%; object-fit: cover }
+img[src*="/portrait.svg?"] { padding: 8% 8% 0; box-sizing: border-box; object-fit: contain;
+  object-position: bottom }
+li > :not([part=tile], button), [part=animal] > :last-child { min-height: 1.5em; margin: 0 1rem;
+  font-size: .9em }
+li > :not([part=tile], button) { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+li a:first-of-type { color: inherit; font-size: 1.2em; font-weight: 750; text-decoration: none }
 a::after { content: ""; position: absolute; inset: 0 }
-fieldset { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: .5rem;
-  padding: 0; border: 0 }
-legend { padding: 0 0 .5rem; font-weight: 700 }
-fieldset button { min-height: 3rem; font: inherit; overflow-wrap: anywhere }
-[part=none] { grid-column: 1 / -1 }
+:focus-visible, li:has(a:focus-visible) { outline: 3px solid var(--accent); outline-offset: 2px }
+li a:focus-visible { outline: 0 }
+[part=dislike] { position: absolute; top: .5em; right: .5em; width: 2.2em; height: 2.2em;
+  line-height: 1 }
+[part=dislike]::before { content: "✕" }
+[inert] { opacity: .7 }
+[aria-busy] :not([part=tile], li) { background: linear-gradient(var(--line) 0 0) 0 / 80% 70% no-repeat }
+@keyframes wait { to { opacity: .5 } }
+@media not (prefers-reduced-motion) { [inert] { animation: wait 1s infinite alternate } }
+[part=more], [part=reading], form * { min-height: 2.75rem; padding: 0 1.1em; font: inherit }
+[part=reading] { margin: 0 .5rem .5rem 0 }
+form { display: flex; gap: .5rem }
+[part=input] { flex: 1; min-width: 0 }
+[part=search] { min-width: 6rem }
+legend { padding: 0 0 .6rem; font-size: 1.2em; font-weight: 750 }
+[part=none] { grid-column: 1 / -1; min-height: 2.75rem }
 [aria-disabled] { opacity: .6 }
 [aria-pressed=true] { outline: 3px solid }`;
 
-const CARD = `<img data-field="photo" alt="" loading="lazy"><a data-field="url"></a>
-<span data-field="breed"></span><span data-field="about"></span><span data-field="where"></span>`;
+const CARD = `<span part="tile"><img data-field="photo" alt="" loading="lazy"></span>
+<a data-field="url" part="name url"></a><span data-field="breed"></span>
+<span data-field="about"></span><span data-field="where"></span>
+<button part="dislike" data-event="dislike" type="button"></button>`;
 
 const make = (name, given) => Object.assign(document.createElement(name), given);
 
-function card(animal, template, pattern) {
+// A drawing of an animal without a photo.
+function portrait(base, { id, itemId, colours = [] }) {
+  const [, species, breed, size, age] = /^(.*?)-(.*)-(.*)-(.*)$/.exec(itemId) ?? [];
+  const colour = colours.join(" and ");
+  const pose = parseInt(id, 36) % 6 || 0;
+  return `${base}/portrait.svg?${new URLSearchParams({ species, breed, size, age, colour, pose })}`;
+}
+
+function picture(image, photo, base, animal) {
+  const drawing = portrait(base, animal);
+  image.onerror = () => {
+    image.onerror = null;
+    image.src = drawing;
+  };
+  image.src = photo || drawing;
+}
+
+function card(animal, { template, base, texts, pattern }) {
   const { id, name, breed, age, size, sex, shelter, distanceKm, recommendationId } = animal;
+  const page = (address) => address?.replace("{id}", encodeURIComponent(id));
+  const far = distanceKm && new Intl.NumberFormat(texts.lang, {
+    style: "unit", unit: texts.unit ?? "kilometer", maximumFractionDigits: 0,
+  }).format(texts.unit === "mile" ? distanceKm / 1.609344 : distanceKm);
   const said = {
     ...animal,
     name: name || breed || id,
-    url: pattern?.replace("{id}", encodeURIComponent(id)) ?? animal.url,
-    about: [age, size, sex].filter(Boolean).join(" · "),
-    where: [shelter, distanceKm && `${Math.round(distanceKm)} km`].filter(Boolean).join(" · "),
+    url: page(pattern) ?? animal.url ?? (texts.page && base + page(texts.page)),
+    about: [age, size, sex].filter(Boolean).map((word) => texts[word] ?? word).join(" · "),
+    where: [shelter, far].filter(Boolean).join(" · "),
   };
   const made = make("li");
   made.dataset.animalId = id;
   if (recommendationId) made.dataset.recommendationId = recommendationId;
   made.append(template.content.cloneNode(true));
   for (const field of made.querySelectorAll("[data-field]")) {
-    const known = said[field.part = field.dataset.field];
-    if (field.matches("img")) known ? field.src = known : field.remove();
+    const known = said[field.dataset.field];
+    field.part.value ||= field.dataset.field;
+    if (field.matches("img")) picture(field, known, base, animal);
     else if (field.matches("a")) {
       if (!field.firstElementChild) field.textContent ||= said.name;
       if (known) field.href = known;
       if (!field.protocol.startsWith("http")) field.removeAttribute("href");
     } else field.textContent = known ?? "";
   }
+  for (const button of made.querySelectorAll("[part=dislike]")) {
+    button.ariaLabel = button.title = `${texts.dislike ?? "✕"}: ${said.name}`;
+  }
   return made;
+}
+
+// The elements' words, in the language of the page.
+const spoken = {};
+function words(element, { url, timeout }) {
+  const lang = element.closest("[lang]")?.lang || navigator.language;
+  // A page in `en` has miles for who reads it in `en-US`.
+  const own = navigator.languages.find((one) => one.startsWith(lang)) ?? lang;
+  const address = `${url}/embed.json?lang=${encodeURIComponent(own)}`;
+  return spoken[address] ??= fetch(address, {
+    credentials: "omit", signal: AbortSignal.timeout(timeout),
+  }).then((answer) => (answer.ok ? answer.json() : {})).catch(() => ({}));
 }
 
 const clients = {};
 
 class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
+  texts = {};
   #list;
   #page;
   #coming;
@@ -347,6 +415,8 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     shadow.adoptedStyleSheets = [sheet];
     shadow.innerHTML = `<slot name="heading"></slot><slot></slot><button part="more" hidden>`;
     shadow.lastChild.onclick = () => this.more();
+    this.spoken = words(this, this.client).then((texts) => this.texts = texts);
+    this.wait();
     // An answer counts as shown: ask when it is nearly on the screen.
     const near = new IntersectionObserver(([entry]) => {
       if (!entry.isIntersecting) return;
@@ -369,6 +439,10 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     return JSON.parse(this.getAttribute("query") ?? "{}");
   }
 
+  word(name, key = name) {
+    return this.getAttribute(name) ?? this.texts[key] ?? "";
+  }
+
   // Of the page that it shows, in this tab.
   get #name() {
     const place = [...document.querySelectorAll(this.localName)].indexOf(this);
@@ -382,13 +456,38 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     } catch {} // the disk is full
   }
 
-  // Whatever fails leaves the page as its site wrote it.
+  // The site's own content has been on the screen for long.
+  #isRead(first) {
+    const { top, bottom } = this.getBoundingClientRect();
+    return top < innerHeight && bottom > 0
+      && this.querySelector(":scope > :not([slot], template)")
+      && performance.now() - first > this.client.timeout;
+  }
+
+  // Empty cards keep the place of those that come.
+  wait() {
+    if (this.querySelector("template, [data-animal-id]") || this.#isRead(painted())) return;
+    const list = make("ul", { ariaBusy: "true" });
+    for (let { limit = 10 } = this.query; limit > 0; limit -= 1) {
+      list.append(make("li", { inert: true, innerHTML: CARD.replace(/<img.*?>|<button.*/gs, "") }));
+    }
+    this.shadowRoot.children[1].replaceWith(list);
+  }
+
+  get #waiting() {
+    return this.shadowRoot.querySelector("[aria-busy]");
+  }
+
+  // Whatever fails leaves the page as its site wrote it; one that wrote nothing says why.
   async refresh(all) {
     try {
       await this.fill(painted(), all);
       this.dataset.state = "shown";
     } catch (error) {
       console.info(`Pawsonalize: the page stays as it is: ${error.message}`);
+      const own = make("slot");
+      own.append(make("p", { part: "away", textContent: this.word(error.message) || this.word("away") }));
+      this.#waiting?.replaceWith(own);
       this.dataset.state = "away";
     }
   }
@@ -400,12 +499,10 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
       return;
     }
     const answer = await this.client.recommend(query);
-    const { top, bottom } = this.getBoundingClientRect();
-    const isRead = top < innerHeight && bottom > 0
-      && this.querySelector(":scope > :not([slot], template)");
-    if (isRead && performance.now() - first > this.client.timeout) throw Error("too late");
+    await this.spoken;
+    if (!this.#waiting && this.#isRead(first)) throw Error("too late");
     const { animals, recommendationId } = answer;
-    if (!animals[0]) throw Error("none");
+    if (!animals[0]) throw Error("empty");
     this.show(answer);
     const own = animals.map((one) => one.recommendationId ?? recommendationId);
     this.#keep([recommendationId, ...own], query.limit);
@@ -418,20 +515,50 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
 
   async #follow() {
     const { limit = 10 } = this.query;
-    const { repeats, limit: shown = limit } = this.#page;
+    const animals = await this.#next(limit, (this.#page.limit ?? limit) + limit);
+    this.shadowRoot.lastChild.hidden = animals.length < limit || !this.#mayFollow;
+    this.#add(animals);
+  }
+
+  get #mayFollow() {
+    return this.#page?.repeats.length < MOST;
+  }
+
+  async #next(limit, shown) {
+    const { repeats } = this.#page;
     const { animals, recommendationId } =
-      await this.client.recommend({ ...this.query, continues: repeats });
-    this.shadowRoot.lastChild.hidden = animals.length < limit || repeats.length > MOST - 2;
-    this.#add(animals.map((one) => ({ recommendationId, ...one })));
-    this.#keep([...repeats, recommendationId], Math.min(shown + limit, 500));
+      await this.client.recommend({ ...this.query, limit, continues: repeats });
+    this.#keep([...repeats, recommendationId], Math.min(shown, 500));
+    return animals.map((one) => ({ recommendationId, ...one }));
+  }
+
+  #cards(animals) {
+    const own = this.querySelector("template");
+    const template = own ?? make("template", { innerHTML: CARD });
+    const { texts, client: { url: base } } = this;
+    const pattern = this.getAttribute("href");
+    return animals.map((one) => card(one, { template, base, texts, pattern }));
   }
 
   #add(animals) {
-    const own = this.querySelector("template");
-    const template = own ?? make("template");
-    if (!own) template.innerHTML = CARD;
-    this.#list.append(...animals.map((one) => card(one, template, this.getAttribute("href"))));
+    this.#list.append(...this.#cards(animals));
     this.client.watch(this.#list);
+  }
+
+  // "Not for me": the card goes, and another comes where it was.
+  async #replace(gone) {
+    const { nextElementSibling, previousElementSibling } = gone;
+    gone.inert = true;
+    const watch = this.client.watch(this.#list);
+    await watch.sent?.catch(() => {});
+    const { limit = 10 } = this.query;
+    const animals = this.#mayFollow
+      ? await this.#next(1, this.#page.limit ?? limit).catch(() => []) : [];
+    const cards = this.#cards(animals);
+    gone.replaceWith(...cards);
+    watch.look();
+    (cards[0] ?? nextElementSibling ?? previousElementSibling)
+      ?.querySelector("[href], button")?.focus();
   }
 
   show({ animals, recommendationId }) {
@@ -446,6 +573,9 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     lastChild.textContent = this.getAttribute("more");
     lastChild.hidden = !lastChild.textContent;
     this.client.watch(list, recommendationId);
+    list.addEventListener("click", ({ target }) => {
+      if (target.closest("[data-event=dislike]")) this.#replace(target.closest("li"));
+    });
     this.#add(animals);
   }
 }
@@ -455,19 +585,29 @@ class BoardElement extends AnimalsElement {
   #board;
   #picked = 0;
 
+  wait() {} // it may show nothing
+
   async fill(first) {
-    const { boardId, animals } = await this.client.board(this.query);
-    if (performance.now() - first > this.client.timeout) throw Error("too late");
-    if (!animals[1]) throw Error("none");
+    const { client } = this;
+    const { boardId, animals } = await client.board(this.query);
+    await this.spoken;
+    if (performance.now() - first > client.timeout) throw Error("too late");
+    if (!animals[1]) throw Error("empty");
     const impression = animals.map(({ id }) => id);
-    const said = (name, text) => this.getAttribute(name) ?? text;
     const board = this.#board = make("fieldset", { part: "board" });
     board.append(
-      make("legend", { textContent: said("question", "Whom would you like to meet first?") }),
-      ...[...animals, {}].map(({ id, name, breed, photo }) => {
-        const button = make("button", { part: id ? "animal" : "none" });
-        if (photo) button.append(make("img", { src: photo, alt: "" }));
-        button.append(id ? [name, breed].filter(Boolean).join(", ") || id : said("none", "None of these"));
+      make("legend", { textContent: this.word("question") }),
+      ...[...animals, {}].map((animal) => {
+        const { id, name, breed, photo } = animal;
+        const button = make("button", { part: id ? "animal" : "none", type: "button" });
+        const text = [name, breed].filter(Boolean).join(", ") || id || this.word("none");
+        if (id) {
+          const tile = make("span", { part: "tile" });
+          tile.append(make("img", { alt: "" }));
+          picture(tile.firstChild, photo, client.url, animal);
+          button.append(tile);
+        }
+        button.append(make("span", { textContent: text }));
         button.onclick = () => this.#answer(button, {
           recommendationId: boardId,
           impression,
@@ -487,7 +627,7 @@ class BoardElement extends AnimalsElement {
     if (event.animal_id) {
       event.eventValue = ++this.#picked;
       this.#board.querySelector("[part=none]")?.remove();
-      this.#board.firstChild.textContent = this.getAttribute("next") ?? "Somebody else as well?";
+      this.#board.firstChild.textContent = this.word("next");
     }
     if (this.#picked % 3 === 0) this.#board.ariaDisabled = true; // none, or all that one may pick
     await this.client.send(event);
@@ -501,16 +641,21 @@ class SearchElement extends AnimalsElement {
   #without;
   #readings;
 
+  wait() {} // nobody searches yet
+
   connectedCallback() {
     const isNew = !this.shadowRoot;
     super.connectedCallback();
     if (!isNew) return;
-    const said = (name, text) => this.getAttribute(name) ?? text;
     const form = make("form", { part: "form", role: "search" });
-    const label = said("label", "Search the animals");
-    const input = make("input", { type: "search", maxLength: 100, ariaLabel: label, part: "input" });
-    input.placeholder = said("placeholder", "Calm dog for kids, beagle, a name …");
-    form.append(input, make("button", { part: "search", textContent: said("button", "Search") }));
+    const input = make("input", { type: "search", maxLength: 100, part: "input" });
+    const button = make("button", { part: "search" });
+    form.append(input, button);
+    this.spoken.then(() => {
+      input.ariaLabel = this.word("label");
+      input.placeholder = this.word("placeholder");
+      button.textContent = this.word("button");
+    });
     form.onsubmit = (event) => {
       event.preventDefault();
       this.#words = input.value.trim();
@@ -523,11 +668,14 @@ class SearchElement extends AnimalsElement {
 
   async fill() {
     if (!this.#words) return;
-    const answer =
-      await this.client.search(this.#words, { ...this.query, without: this.#without });
+    const answer = await this.client
+      .search(this.#words, { ...this.query, without: this.#without })
+      .catch((error) => {
+        this.#readings.textContent = this.word("away");
+        throw error;
+      });
     const { rules, understood, nearest, animals } = answer;
     const given = nearest?.givenUp.map(({ words }) => words).join(", ");
-    const none = this.getAttribute("none") ?? "Nobody here fits";
     this.#readings.replaceChildren(
       ...[...rules, ...understood].map(({ id, label }) => make("button", {
         type: "button", part: "reading", textContent: `${label} ×`, onclick: () => {
@@ -535,7 +683,7 @@ class SearchElement extends AnimalsElement {
           this.refresh();
         },
       })),
-      given || !animals[0] ? `${none}: ${given ?? this.#words}` : "",
+      given || !animals[0] ? `${this.word("none", "nobody")}: ${given ?? this.#words}` : "",
     );
     this.show(answer);
     this.shadowRoot.lastChild.hidden = true;

@@ -1,0 +1,133 @@
+"""Words of the adoption site and of the embed: one file of messages for each language.
+
+Whoever visits is spoken to in the first language that is there: the `?lang=` of the address, the
+one that was chosen before, those of the browser. The language of the page that is being made is a
+context variable: a message may be needed far below the request, in a card's distance.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from contextvars import ContextVar
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+from markupsafe import Markup
+
+ENGLISH = "en"
+_MESSAGES = files("pawsonalize.ui").joinpath("messages")
+_WISH = re.compile(r"([a-z]{2,3}(?:-[a-z\d]{2,8})*)\s*(?:;\s*q=([\d.]{1,5}))?", re.IGNORECASE)
+_MOST_CHARS = 200  # of a header that anybody may send
+_MILE_KM = 1.609344
+_IN_MILES = frozenset({"en-US", "en-GB"})
+
+
+class Language(msgspec.Struct, frozen=True):
+    """Messages in one language, by `section.name`.
+
+    One with a count has a form for 1 and a form for all other numbers.
+    """
+
+    tag: str
+    """Such as `de` or `en-US`."""
+    messages: Mapping[str, str]
+
+    def text(self, key: str, count: int | None = None, **values: object) -> Markup:
+        """Return a message with its values, which are escaped; `count` also chooses its form."""
+        if count is not None:
+            key, values = f"{key}.{'one' if count == 1 else 'other'}", {"n": count} | values
+        return Markup(self.messages[key]).format(**values)  # noqa: S704 - the messages are ours
+
+    def value(self, word: str) -> str:
+        """Return the word for a value that is English elsewhere; one without a word stays."""
+        return self.messages.get(f"value.{word}", word)
+
+    def section(self, name: str) -> dict[str, str]:
+        """Return the messages of a section by their names in it."""
+        start = f"{name}."
+        return {k.removeprefix(start): v for k, v in self.messages.items() if k.startswith(start)}
+
+    @property
+    def unit(self) -> str:
+        """The unit of distances, as browsers name it."""
+        return "mile" if self.tag in _IN_MILES else "kilometer"
+
+    def distance(self, kilometres: float) -> str:
+        """Return a distance in whole kilometres or miles, such as `12 km`."""
+        if self.unit == "mile":
+            return f"{kilometres / _MILE_KM:.0f} mi"
+        return f"{kilometres:.0f} km"
+
+    def date(self, iso: str) -> str:
+        """Return the day of ISO 8601 as people write it, such as `3. Mai 2026`."""
+        year, month, day = map(int, iso[:10].split("-"))
+        name = self.messages["date.months"].split()[month - 1]
+        key = "date.day_in_us" if self.tag == "en-US" else "date.day"
+        return self.text(key, year=year, month=name, day=day)
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Return the languages that there are files of, by their primary tags."""
+    names = (one.name for one in _MESSAGES.iterdir())
+    return tuple(sorted(one.removesuffix(".toml") for one in names if one.endswith(".toml")))
+
+
+@cache
+def language(tag: str) -> Language:
+    """Return the language of a tag that `choose` returned."""
+    text = _MESSAGES.joinpath(f"{tag.partition('-')[0]}.toml").read_text("utf-8")
+    return Language(tag, dict(_flat(tomllib.loads(text))))
+
+
+def _flat(given: Mapping[str, object], path: str = "") -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for name, value in given.items():
+        found += (
+            _flat(value, f"{path}{name}.")
+            if isinstance(value, dict)
+            else [(path + name, str(value))]
+        )
+    return found
+
+
+def choose(*wishes: str) -> str:
+    """Return the tag of the first wished language that there is; each wish may name several.
+
+    A wish is written as browsers write `Accept-Language`.
+    """
+    for wish in wishes:
+        found = _WISH.findall(wish[:_MOST_CHARS])
+        for tag, _weight in sorted(found, key=lambda one: -_number(one[1])):
+            primary, _, rest = tag.partition("-")
+            if primary.lower() in languages():
+                region = rest.upper() if len(rest) == 2 else ""
+                full = f"{primary.lower()}-{region}"
+                return full if full in _IN_MILES else primary.lower()
+    return ENGLISH
+
+
+def _number(weight: str) -> float:
+    try:
+        return float(weight or 1)
+    except ValueError:
+        return 0
+
+
+_SPOKEN: ContextVar[str] = ContextVar("language", default=ENGLISH)
+
+
+def speak(tag: str) -> None:
+    """Make the page that is being answered of this language."""
+    _SPOKEN.set(tag)
+
+
+def spoken() -> Language:
+    """Return the language of the page that is being answered; English outside of pages."""
+    return language(_SPOKEN.get())
+
+
+def text(key: str, count: int | None = None, **values: object) -> Markup:
+    """Return a message of the page's language; see `Language.text`."""
+    return spoken().text(key, count, **values)

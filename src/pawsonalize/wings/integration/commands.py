@@ -1,0 +1,46 @@
+"""`pawsonalize check-integration`: does the embed work on a site's page, and what arrives?"""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pawsonalize import clock
+from pawsonalize.cli.opening import on_data
+from pawsonalize.cli.options import Command
+
+if TYPE_CHECKING:
+    from pawsonalize.app.adapters import Adapters
+    from pawsonalize.wings.integration.checking import SiteFinding
+
+_SIGNS = {"ok": "OK     ", "warning": "WARNING", "error": "ERROR  "}
+
+
+def _print_findings(findings: "list[SiteFinding]") -> None:
+    for one in findings:
+        print(f"{_SIGNS[one.level]}  {one.message}")
+        if one.next_move:
+            print(f"         → {one.next_move}")
+
+
+def _has_errors(findings: "list[SiteFinding]") -> bool:
+    return any(one.level == "error" for one in findings)
+
+
+@on_data(_print_findings, failed=_has_errors)
+def check_integration(
+    adapters: "Adapters",
+    url: Annotated[str, typer.Argument(help="A page of the site, such as https://host/pets.")],
+) -> "list[SiteFinding]":
+    """Fetch a page of a site and say what is wrong with the embed there, and what arrives.
+
+    It looks at script, elements, attributes and key, asks as a browser would if pages of the site
+    may call, and counts what the newest events carry. Exit code 1 if something cannot work.
+
+    Example: pawsonalize check-integration https://shelter.example/pets
+    """
+    from pawsonalize.wings.integration.checking import check_site
+
+    return list(check_site(adapters, url, clock.now()))
+
+
+COMMANDS = (Command("check-integration", check_integration, "Look after the service"),)
