@@ -61,6 +61,16 @@ def test_a_feed_that_is_imported_again_changes_nothing(data_dir: Path, feed: Pat
     assert listed(data_dir, "--status", "available", "--species", "dog") == ["sp:11"]
 
 
+def test_a_dry_run_prints_the_numbers_of_the_import_and_writes_nothing(
+    data_dir: Path, feed: Path
+) -> None:
+    tried = json.loads(animals(data_dir, "import", str(feed), "--dry-run", "--json"))
+    assert listed(data_dir) == []
+    done = json.loads(animals(data_dir, "import", str(feed), "--json"))
+    assert tried == {**done, "notes": ["This was a dry run: nothing was written."]}
+    assert listed(data_dir) == ["11", "12"]
+
+
 @pytest.mark.parametrize("columns", ["60", "400"])
 def test_a_list_shows_every_id_whole(
     data_dir: Path, columns: str, monkeypatch: pytest.MonkeyPatch

@@ -52,6 +52,7 @@ MAY = {
     "DELETE /v1/dead-letters/{letterId}": {Scope.OPERATOR},
     "GET /v1/animals": SITE,
     "PUT /v1/animals": SITE,
+    "POST /v1/animals/uploads": SITE,
     "GET /v1/animals/{animalId}": SITE,
     "DELETE /v1/animals/{animalId}": SITE,
     "POST /v1/animals/{animalId}/status": SITE,

@@ -148,3 +148,24 @@ def test_only_operators_upload(browser: TestClient, service: Settings) -> None:
             answer = other.post(_UPLOAD, files=files, follow_redirects=False)
             assert answer.status_code in {303, 403}
             assert "upload=" not in answer.headers.get("location", "")
+
+
+def test_a_program_uploads_by_the_choices_that_the_console_keeps_and_tries_first(
+    browser: TestClient, service: Settings
+) -> None:
+    url, key = "/v1/animals/uploads?source=program", make_key(service, Scope.SITE)
+    headers = {"Authorization": f"Bearer {key}"}
+    tried = browser.post(f"{url}&dryRun=true", content=SHELTER, headers=headers).json()
+    assert (tried["imported"], tried["report"]["outcome"]) == (False, None)
+    assert "no column is taken for species" in tried["report"]["error"]
+    refused = browser.post(url, content=SHELTER, headers=headers)
+    assert refused.status_code == 400, refused.text
+    page = browser.get(tried["page"])
+    mended = {"column.KIND": "SPECIES", "column.RACE": "BREED", "column.CAME IN": "INTAKEAT"}
+    page = choose(browser, page, **mended, **{"meaning.size.wee": "small"})
+    choose(browser, page, do="import")
+    again = browser.post(f"{url}&dryRun=true", content=SHELTER, headers=headers).json()
+    assert again["report"]["outcome"]["unchanged"] == 3
+    done = browser.post(url, content=SHELTER, headers=headers).json()
+    assert (done["imported"], done["page"]) == (True, None)
+    assert done["report"]["outcome"]["unchanged"] == 3

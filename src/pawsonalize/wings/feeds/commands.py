@@ -74,6 +74,9 @@ def import_(
     columns: Columns = None,
     dates: Dates = None,
     header: Headers = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what the import would do.")
+    ] = False,
     errors: Annotated[
         Path | None,
         typer.Option(help="Write rejected and contradictory rows to this new file, as JSON Lines."),
@@ -106,9 +109,9 @@ def import_(
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
         how = FeedImport(source, complete, allow_shrink, ValueMapping.read(map))
         if file.startswith(("http://", "https://")):
-            report = feed_import.fetched(adapters, how, form, file, header or [])
+            report = feed_import.fetched(adapters, how, form, file, header or [], dry_run=dry_run)
         else:
-            report = feed_import.import_file(adapters, how, form, Path(file))
+            report = feed_import.import_file(adapters, how, form, Path(file), dry_run=dry_run)
     if write_map_to is not None:
         write_new(write_map_to, skeleton(report.unrecognised).encode())
     if errors is not None:

@@ -14,6 +14,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.cli.terminal import print_listing, print_result, say
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StorageUnavailable
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.data_folder import needed_by_others
 from pawsonalize.wings.feeds import importing
 from pawsonalize.wings.feeds.formats import FeedForm, read_feed
@@ -100,21 +101,31 @@ def _is_left(path: Path) -> bool:
 
 
 def fetched(
-    adapters: Adapters, how: importing.FeedImport, form: FeedForm, url: str, headers: list[str]
+    adapters: Adapters,
+    how: importing.FeedImport,
+    form: FeedForm,
+    url: str,
+    headers: list[str],
+    *,
+    dry_run: bool = False,
 ) -> importing.FeedReport:
-    """Import the feed at an address."""
+    """Import the feed at an address; with `dry_run` nothing is written."""
     read = dict(read_header(text, os.environ) for text in headers)
     source = FeedSource(url, read, form, how.with_meanings(adapters.registry))
     now = clock.now()
-    report = source.import_pages(adapters.animals, source.fetched(), now)
-    importing.keep_newest_import(adapters.registry, importing.FILES, how.source, report, now)
-    return report
+    report = source.import_pages(_stock(adapters, dry_run), source.fetched(), now)
+    return _kept(adapters, how, report, now, dry_run)
 
 
 def import_file(
-    adapters: Adapters, how: importing.FeedImport, form: FeedForm, file: Path
+    adapters: Adapters,
+    how: importing.FeedImport,
+    form: FeedForm,
+    file: Path,
+    *,
+    dry_run: bool = False,
 ) -> importing.FeedReport:
-    """Import the feed in a file."""
+    """Import the feed in a file; with `dry_run` nothing is written."""
     try:
         content = file.read_bytes()
         written = int(file.stat().st_mtime * 1000)
@@ -122,9 +133,27 @@ def import_file(
         raise InvalidInput(f"cannot read the feed {file}: {error.strerror}") from error
     rows, notes = read_feed([content], form)
     how, now = how.with_meanings(adapters.registry), clock.now()
-    report = importing.import_feed(adapters.animals, rows, how, written, now)
+    report = importing.import_feed(_stock(adapters, dry_run), rows, how, written, now)
     report.notes[:0] = notes
-    importing.keep_newest_import(adapters.registry, importing.FILES, how.source, report, now)
+    return _kept(adapters, how, report, now, dry_run)
+
+
+def _stock(adapters: Adapters, dry_run: bool) -> Animals:
+    return adapters.animals.rehearsal() if dry_run else adapters.animals
+
+
+def _kept(
+    adapters: Adapters,
+    how: importing.FeedImport,
+    report: importing.FeedReport,
+    now: int,
+    dry_run: bool,
+) -> importing.FeedReport:
+    """Keep the report, which the console shows; of a dry run, say that it was one."""
+    if dry_run:
+        report.notes.append("This was a dry run: nothing was written.")
+    else:
+        importing.keep_newest_import(adapters.registry, importing.FILES, how.source, report, now)
     return report
 
 

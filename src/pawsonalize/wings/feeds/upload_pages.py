@@ -84,8 +84,12 @@ class UploadReport(msgspec.Struct, frozen=True, rename="camel"):
 
 def read_upload(query: ViewQuery) -> UploadReport:
     """Report on an upload: how it is read, and what its import would do."""
-    uploads = _uploads(query.services)
-    upload = uploads.get(query.text("upload"))
+    uploads = uploads_of(query.services)
+    return report_upload(uploads, uploads.get(query.text("upload")), query.now)
+
+
+def report_upload(uploads: Uploads, upload: FeedUpload, now: int) -> UploadReport:
+    """Report on an upload, of which nothing is imported; `error` says why that cannot be done."""
     found = UploadReport(
         upload.file,
         upload.source,
@@ -95,7 +99,7 @@ def read_upload(query: ViewQuery) -> UploadReport:
         unrecognised=list(_values(upload, {})),
     )
     try:
-        for changes in _stages(uploads, upload, query.now):
+        for changes in _stages(uploads, upload, now):
             found = msgspec.structs.replace(found, **changes)
     except (InvalidInput, Conflict) as error:
         found = msgspec.structs.replace(found, error=error.message)
@@ -165,7 +169,7 @@ def _content(query: ViewQuery, report: UploadReport | None) -> dict[str, object]
     content: dict[str, object] = {"most": MAX_UPLOAD_BYTES, "shown": _SHOWN, **meanings}
     if report is None:
         return content
-    upload = _uploads(query.services).get(query.text("upload"))
+    upload = uploads_of(query.services).get(query.text("upload"))
     return content | {
         "upload": upload,
         "slots": slots_of(upload.reading.format),
@@ -185,18 +189,18 @@ async def _keep(request: Request) -> Done:
         name="",
         file=file,
         written_at=min(int(written), now) if written.isdecimal() else now,
-        source=_source(fields),
+        source=source_of(fields),
         complete=fields.get("holds") == "complete",
         reading=UploadReading(format=""),
     )
-    stored = await run_in_threadpool(_uploads(services).keep, new, content, now)
-    return Done(_page_of(stored), "", stored.name)
+    stored = await run_in_threadpool(uploads_of(services).keep, new, content, now)
+    return Done(page_of(stored), "", stored.name)
 
 
 async def _choose(request: Request) -> Done:
     fields = await fields_of(request, _MAX_CHOICES_BYTES)
     services = services_of(request)
-    return await run_in_threadpool(_chosen, _uploads(services), fields, services.now())
+    return await run_in_threadpool(_chosen, uploads_of(services), fields, services.now())
 
 
 def _chosen(uploads: Uploads, fields: Fields, now: int) -> Done:
@@ -207,12 +211,12 @@ def _chosen(uploads: Uploads, fields: Fields, now: int) -> Done:
     if chosen != upload:
         stored = uploads.choose(chosen, upload.reading, now)
         notice = "Nothing is imported yet: the choices have changed. This is what they do."
-        return Done(_page_of(stored), notice if is_import else "", upload.name)
+        return Done(page_of(stored), notice if is_import else "", upload.name)
     if not is_import:
-        return Done(_page_of(upload), "", upload.name)
+        return Done(page_of(upload), "", upload.name)
     report = uploads.run(upload, now)
     # With no good row the file is still here, to be mended.
-    page = _page_of(upload) if report.is_refused else pages.FEEDS
+    page = page_of(upload) if report.is_refused else pages.FEEDS
     return Done(page, f"{upload.file}: {report.in_words()}.", upload.name)
 
 
@@ -226,7 +230,7 @@ def _with_choices(upload: FeedUpload, fields: Fields) -> FeedUpload:
             meanings.setdefault(field, {})[value] = meaning.strip()
     return msgspec.structs.replace(
         upload,
-        source=_source(fields),
+        source=source_of(fields),
         complete=fields.get("holds") == "complete",
         allow_shrink=fields.get("allowShrink") == "true",
         reading=UploadReading(format=fields.get("format", ""), columns=columns, **choices),
@@ -234,7 +238,8 @@ def _with_choices(upload: FeedUpload, fields: Fields) -> FeedUpload:
     )
 
 
-def _source(fields: Fields) -> str:
+def source_of(fields: Fields) -> str:
+    """Return the source that a form names; empty for none."""
     source = fields.get("source", "").strip()
     return parse_id(source, "source") if source else ""
 
@@ -268,11 +273,13 @@ async def _bounded(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         yield chunk
 
 
-def _uploads(services: Services) -> Uploads:
+def uploads_of(services: Services) -> Uploads:
+    """Return the uploads of this server."""
     return Uploads(services.registry, services.inventory.animals)
 
 
-def _page_of(upload: FeedUpload) -> str:
+def page_of(upload: FeedUpload) -> str:
+    """Return the address of an upload's page."""
     # With the revision no page that is still being made for other choices is shared.
     return with_query(_UPLOAD, {"upload": upload.name, "look": str(upload.revision)})
 
