@@ -60,7 +60,7 @@ def test_a_key_of_the_control_plane_alone_opens_the_tenants_and_nothing_else(
     sign_in(browser, make_key(service, Scope.CONTROL_PLANE))
     assert browser.get(HOME, follow_redirects=False).headers["location"] == TENANTS
     assert browser.get(TENANTS).status_code == 200
-    for _, link in links()[1:-1]:
+    for link in {path for _, path in links()} - {HOME, TENANTS}:
         refused = browser.get(link)
         assert refused.status_code == 403
         assert "this needs operator" in refused.text
