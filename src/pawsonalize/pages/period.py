@@ -8,7 +8,7 @@ import msgspec
 from markupsafe import escape
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY, EARLIEST, HOUR, SECOND
+from pawsonalize.domain.times import DAY, EARLIEST, HOUR, SECOND, iso
 from pawsonalize.http.operation import RequestParameter
 from pawsonalize.ui.rendering import with_query
 
@@ -64,6 +64,10 @@ class PagePeriod(msgspec.Struct, frozen=True):
     def last_day(self) -> str:
         """Its last day."""
         return _date_of(self.until - 1)
+
+    def holds(self, at: str) -> bool:
+        """True if a moment, in ISO 8601, is within."""
+        return iso(self.since) <= at < iso(self.until)
 
     @property
     def days(self) -> int:

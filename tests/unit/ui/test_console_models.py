@@ -13,10 +13,14 @@ from starlette.testclient import TestClient
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
+from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.retraining.record import CANCELLING, RETRAINING, Fate
 from pawsonalize.pages.period import PagePeriod
 from pawsonalize.settings import Settings
+from pawsonalize.storage.work import Delivery
 from pawsonalize.wings.console.outcomes import OutcomeReports, OutcomesOverTime
+from pawsonalize.wings.feeds.importing import FILES, FeedReport, keep_newest_import
 from tests.animal_data import animal
 from tests.console_world import HOSTILE, make_console_world, running_run, store_run
 from tests.service_data import client_of, make_service
@@ -289,3 +293,23 @@ def test_a_retraining_of_hundreds_of_shelters_is_still_a_small_page(tmp_path: An
         chosen = app.get("/console/models/runs/retrain-many?campaign=shelter-399")
         assert '<h2 id="campaign-1">shelter-399</h2>' in chosen.text
         assert len(app.get("/console").content) < 100_000
+
+
+def test_promotions_imports_and_problems_of_the_time_are_told(tmp_path: Path) -> None:
+    settings = make_console_world(tmp_path / "data", is_hostile=False)
+    now = clock.now()
+    with opened(settings) as adapters:
+        told = Notification("p", NotificationKind.PROBLEM, "Problem: the disk", "It is full", now)
+        adapters.deliveries.add([Delivery(told, one) for one in ("log", "webhook")])
+        keep_newest_import(adapters.registry, FILES, "north", FeedReport(), now - 9 * DAY)
+    with client_of(build_app(settings)) as app:
+        found = app.get("/v1/console/happenings?period=7d").json()["happened"]
+        assert [one["kind"] for one in found] == ["bad", "good", "good", "good"]
+        assert found[0]["text"] == "Problem: the disk"
+        assert "A new model went live" in found[1]["text"]
+        assert "Import of north" in words(app.get("/console/happenings?period=30d"))
+        solution = app.get("/console/models/solutions/recommender?period=7d").text
+        assert solution.count('<path class="mark good"') >= 2
+        assert "There was none in that time." in words(
+            app.get("/console/models?from=2020-01-01&to=2020-01-02")
+        )

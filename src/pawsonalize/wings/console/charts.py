@@ -1,10 +1,14 @@
-"""Charts of lines as SVG: a drawing of fixed size, which the page makes as wide as it is."""
+"""Charts of lines: a drawing as SVG, and the values for a script that draws a larger one."""
 
+import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+
+from pawsonalize.domain.times import SECOND
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 352, 10, 128
 _TICKS = 3
@@ -19,11 +23,20 @@ class ChartLine(msgspec.Struct, frozen=True):
     values: tuple[float | None, ...]
 
 
+class ChartMark(msgspec.Struct, frozen=True):
+    """Something that happened, at a place of the chart; `kind` is good, bad or other."""
+
+    place: float
+    text: str
+    kind: str = "other"
+
+
 class LineChart(msgspec.Struct, frozen=True):
     """Lines over the same places, with the words of a table that says the same.
 
-    `places` are where the values stand from left to right, in any unit; evenly, if left out. With
-    `is_stepped` a value holds until the next. `form` writes a value, as in `"{:,.0f} ms"`.
+    `places` are where the values stand from left to right, in any unit, such as moments; evenly, if
+    left out. With `is_stepped` a value holds until the next. `form` writes a value, as in
+    `"{:,.0f} ms"`.
     """
 
     title: str
@@ -32,6 +45,11 @@ class LineChart(msgspec.Struct, frozen=True):
     lines: tuple[ChartLine, ...]
     form: str = "{:,.2f}"
     places: tuple[float, ...] = ()
+    is_time: bool = False
+    """True if the places are moments."""
+    unit: str = ""
+    """The unit of places that are no moments."""
+    marks: tuple[ChartMark, ...] = ()
     is_stepped: bool = False
     top: float | None = None
     """The highest value of the axis; by the values, if left out."""
@@ -78,6 +96,35 @@ class LineChart(msgspec.Struct, frozen=True):
         """Return a value as the table has it."""
         return "-" if value is None else self.form.format(value)
 
+    @property
+    def data(self) -> str:
+        """The values as JSON, for the script."""
+        per = SECOND if self.is_time else 1
+        digits = re.search(r"\.(\d)", self.form)
+        return json.dumps(
+            {
+                "x": [one / per for one in self.places] or list(range(len(self.heads))),
+                "heads": self.heads,
+                "lines": [{"label": one.label, "values": one.values} for one in self.lines],
+                "marks": [
+                    {"x": one.place / per, "text": one.text, "kind": one.kind} for one in self.marks
+                ],
+                "isTime": self.is_time,
+                "isEven": not self.places,
+                "isStepped": self.is_stepped,
+                "isShare": "%" in self.form,
+                "digits": int(digits[1]) if digits else 0,
+                "unit": self.unit,
+                "top": self.top,
+            }
+        )
+
+    def marked(self) -> Iterator[tuple[str, str, float]]:
+        """Yield kind, text and horizontal place of the marks within the chart."""
+        for one in self.marks:
+            if self.places and self.places[0] <= one.place <= self.places[-1]:
+                yield one.kind, one.text, self._across(one.place)
+
     def ticks(self) -> Iterator[tuple[float, str]]:
         """Yield the lines of the grid: the height of each, and its value."""
         most = self._most()
@@ -118,8 +165,12 @@ class LineChart(msgspec.Struct, frozen=True):
 
     def _x(self, place: int) -> float:
         places: Sequence[float] = self.places or range(len(self.heads))
+        return self._across(places[place])
+
+    def _across(self, value: float) -> float:
+        places: Sequence[float] = self.places or range(len(self.heads))
         first, last = places[0], places[-1]
-        share = (places[place] - first) / (last - first) if last > first else 0.5
+        share = (value - first) / (last - first) if last > first else 0.5
         return LEFT + share * (RIGHT - LEFT)
 
     def _y(self, value: float) -> float:

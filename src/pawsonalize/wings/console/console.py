@@ -15,6 +15,7 @@ from pawsonalize.wing import offered
 from pawsonalize.wings.console.animal import AnimalViews
 from pawsonalize.wings.console.events import EventViews
 from pawsonalize.wings.console.finding import ConsoleFinder
+from pawsonalize.wings.console.happenings import happenings_of
 from pawsonalize.wings.console.models import ModelReports
 from pawsonalize.wings.console.outcomes import OutcomeReports
 from pawsonalize.wings.console.overview import OverviewReports
@@ -41,6 +42,7 @@ class Console:
         self.events = EventViews(adapters, refusals)
         self.quality = QualityViews(settings, reads, adapters.log, refusals)
         self.finder = ConsoleFinder(adapters, self.stock, services.runs)
+        self.happenings = partial(happenings_of, adapters, services.runs)
         self.service = partial(service_report, adapters, services, tuple(channels))
         self.keys = adapters.access_keys
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize import clock
-from pawsonalize.domain.times import DAY, HOUR, MINUTE, iso
+from pawsonalize.domain.times import DAY, HOUR, MINUTE, iso, parse_moment
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.http.json import report_of
 from pawsonalize.kinds.cached_lookup import CachedLookup
@@ -14,17 +14,19 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.registry import Registry, resource_page
 from pawsonalize.kinds.resource import first_recommendation_id
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.pages.happenings import find_happenings
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.ui.words import day
-from pawsonalize.wings.console.charts import LineChart
+from pawsonalize.wings.console.charts import ChartMark, LineChart
+from pawsonalize.wings.console.happenings import marks_of
 from pawsonalize.wings.console.runs import RunReport, RunSummary, run_report, summary_of
 
 _SOLUTIONS_AT_ONCE = 25
-_RUNS = 30  # looked at for what the gate measured
-_RUNS_SHOWN = 15
+USUAL_TIME = "90d"
+_RUNS = 100  # looked at: a quarter of nights
 _VERSIONS = 30
 _SERVED_DAYS = 14
 _ANSWERS = 50  # of each hour are looked at, of whatever campaign
@@ -151,7 +153,7 @@ class ModelReports:
         """Return a page of solutions, and the newest retrainings."""
         found = resource_page(self._registry, Solution, _SOLUTIONS_AT_ONCE, cursor=cursor)
         points = self._points(now)
-        runs = [summary_of(run_report(one, now)) for one in self._runs.newest(_RUNS_SHOWN)]
+        runs = [summary_of(run_report(one, now)) for one in self._runs.newest(_RUNS)]
         return ModelsReport(
             at=iso(now),
             retrain_schedule=self._settings.retrain_schedule.strip(),
@@ -250,9 +252,16 @@ def _version(
     )
 
 
-def solution_content(_query: ViewQuery, found: SolutionReport) -> dict[str, object]:
-    """Return the charts of what the gate measured, and the metrics of the table."""
-    return {"charts": _gate_charts(found.measured), "measures": _MEASURES}
+def solution_content(query: ViewQuery, found: SolutionReport) -> dict[str, object]:
+    """Return the charts of what the gate measured in a time, and the metrics of the table."""
+    period = query.period(USUAL_TIME)
+    measured = [one for one in found.measured if period.holds(one.at)]
+    happened = find_happenings(query, period)
+    return {
+        "charts": _gate_charts(measured, marks_of(happened)),
+        "measures": _MEASURES,
+        "happened": happened,
+    }
 
 
 def run_content(query: ViewQuery, found: RunReport) -> dict[str, object]:
@@ -264,7 +273,13 @@ def run_content(query: ViewQuery, found: RunReport) -> dict[str, object]:
     return {"detailed": ranked[:_DETAILED], "others": ranked[_DETAILED:]}
 
 
-def _gate_charts(measured: tuple[GatePoint, ...]) -> list[LineChart]:
+def models_content(query: ViewQuery, found: ModelsReport) -> dict[str, object]:
+    """Return the retrainings of a time."""
+    period = query.period(USUAL_TIME)
+    return {"runs": [one for one in found.runs if period.holds(one.started_at)]}
+
+
+def _gate_charts(measured: Sequence[GatePoint], marks: tuple[ChartMark, ...]) -> list[LineChart]:
     fields = {
         "new version": "ndcg_at5",
         "live version": "live_ndcg_at5",
@@ -274,6 +289,8 @@ def _gate_charts(measured: tuple[GatePoint, ...]) -> list[LineChart]:
     for campaign in dict.fromkeys(point.campaign for point in measured):
         points = [point for point in reversed(measured) if point.campaign == campaign]
         heads = [day(point.at) for point in points]
+        moments = tuple(float(parse_moment(point.at, "at")) for point in points)
         title = f"NDCG@5 of {campaign}, measured by the gate"
-        charts.append(LineChart.of(title, heads, points, fields, form="{:.3f}"))
+        more: dict[str, Any] = {"places": moments, "is_time": True, "marks": marks}
+        charts.append(LineChart.of(title, heads, points, fields, form="{:.3f}", **more))
     return charts

@@ -6,15 +6,17 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.domain.times import MINUTE, iso
+from pawsonalize.domain.times import MINUTE, iso, parse_moment
 from pawsonalize.engine.reporting.outcomes_process import OutcomesPeriod, OutcomesProcesses
 from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
 from pawsonalize.engine.reporting.report import Curve, OutcomesReport
 from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.pages.happenings import find_happenings
 from pawsonalize.pages.period import PagePeriod
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.ui.words import day
-from pawsonalize.wings.console.charts import ChartLine, LineChart
+from pawsonalize.wings.console.charts import ChartLine, ChartMark, LineChart
+from pawsonalize.wings.console.happenings import marks_of
 
 _KEPT = 10 * MINUTE
 _PARTS = 12
@@ -56,7 +58,7 @@ class OutcomeReports:
         return OutcomesOverTime(iso(now), dataset_group, period.days, made.report, made.periods)
 
 
-def outcomes_content(_query: ViewQuery, found: OutcomesOverTime) -> dict[str, object]:
+def outcomes_content(query: ViewQuery, found: OutcomesOverTime) -> dict[str, object]:
     """Return the newest versions and the charts."""
     report = found.report
     versions = sorted(report.versions, key=lambda line: line.name, reverse=True)
@@ -69,11 +71,13 @@ def outcomes_content(_query: ViewQuery, found: OutcomesOverTime) -> dict[str, ob
         and line.stays.arrivals >= _FEW_ARRIVALS
     ]
     newest = dict(curves[:_CURVES])
+    happened = find_happenings(query, query.period("180d"))
     return {
+        "happened": happened,
         "versions": versions[:_VERSIONS_LISTED],
         "waiting": _survival("Share still waiting, by days since arrival", waiting),
         "by_version": _survival("Share still waiting, by version", newest) if newest else None,
-        "over_time": _over_time(found.periods),
+        "over_time": _over_time(found.periods, marks_of(happened)),
     }
 
 
@@ -90,6 +94,7 @@ def _survival(title: str, curves: dict[str, Curve]) -> LineChart:
         ),
         form="{:.0%}",
         places=places,
+        unit=" days",
         is_stepped=True,
         top=1.0,
         place_name="After",
@@ -103,11 +108,13 @@ def _at(curve: Curve, days: float) -> float | None:
     return curve.share[place - 1] if place else 1.0
 
 
-def _over_time(parts: Sequence[OutcomesPeriod]) -> list[LineChart]:
+def _over_time(parts: Sequence[OutcomesPeriod], marks: tuple[ChartMark, ...]) -> list[LineChart]:
     heads = [day(one.since) for one in parts]
     events = {one: one for one in ("adoptions", "applications", "inquiries", "returns")}
     animals = {"arrivals": "arrivals", "waiting at the end": "waiting"}
-    whole: dict[str, Any] = {"form": "{:,.0f}", "place_name": "From"}
+    moments = tuple(float(parse_moment(one.since, "since")) for one in parts)
+    shared: dict[str, Any] = {"places": moments, "is_time": True, "marks": marks}
+    whole = {**shared, "form": "{:,.0f}", "place_name": "From"}
     return [
         LineChart.of("Adoptions and what led to them", heads, parts, events, **whole),
         LineChart.of("Arrivals, and animals that wait", heads, parts, animals, **whole),
@@ -116,8 +123,7 @@ def _over_time(parts: Sequence[OutcomesPeriod]) -> list[LineChart]:
             heads,
             parts,
             {"days": "rmst90"},
-            form="{:,.1f}",
-            place_name="From",
+            **{**whole, "form": "{:,.1f}"},
             nothing="Known of arrivals that were followed for 90 days: look at 180 days or more.",
         ),
     ]

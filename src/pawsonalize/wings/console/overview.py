@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -20,9 +21,11 @@ from pawsonalize.engine.serving.directory import entries, readiness
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.pages.happenings import find_happenings
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.settings import Settings
 from pawsonalize.wings.console.charts import LineChart
+from pawsonalize.wings.console.happenings import marks_of
 from pawsonalize.wings.console.runs import RunSummary, run_report, summary_of
 from pawsonalize.wings.console.traffic import Traffic, TrafficHistory
 
@@ -209,18 +212,21 @@ def _fresh(name: str, at: int | None, now: int) -> Freshness:
     return Freshness(name, iso(at), max(now - at, 0) / SECOND)
 
 
-def overview_content(_query: ViewQuery, found: Overview) -> dict[str, object]:
-    """Return the charts of the traffic."""
-    points = found.traffic.points
+def overview_content(query: ViewQuery, found: Overview) -> dict[str, object]:
+    """Return the charts of the traffic, and what happened in the time of the page."""
+    points, happened = found.traffic.points, find_happenings(query, query.period("7d"))
     if not points:
-        return {"charts": ()}
+        return {"charts": (), "happened": happened}
     heads = [point.at[11:16] for point in points]
+    moments = tuple(float(parse_moment(point.at, "at")) for point in points)
     rates = {"answers": "answers_per_second", "events": "events_per_second"}
     times = {"half within": "p50_ms", "99% within": "p99_ms"}
-    form = "{:,.1f}"
+    more: dict[str, Any] = {"form": "{:,.1f}", "places": moments, "is_time": True}
+    more["marks"] = marks_of(one for one in happened if one.at >= points[0].at)
     return {
+        "happened": happened,
         "charts": (
-            LineChart.of("Answers and events a second", heads, points, rates, form=form),
-            LineChart.of("Milliseconds to an answer", heads, points, times, form=form),
-        )
+            LineChart.of("Answers and events a second", heads, points, rates, **more),
+            LineChart.of("Milliseconds to an answer", heads, points, times, **more),
+        ),
     }

@@ -7,6 +7,7 @@ from pawsonalize.http.operation import About, RequestParameter
 from pawsonalize.http.reports import AuditPage, audit_page
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.pages.finding import Finder, FoundHits, find_hits
+from pawsonalize.pages.happenings import HappeningReport, Happenings, find_happenings
 from pawsonalize.pages.period import PARAMETERS
 from pawsonalize.pages.shell import HOME, Link
 from pawsonalize.pages.views import GROUP_PARAMETER, View, ViewQuery
@@ -22,8 +23,10 @@ from pawsonalize.wings.console.animals import (
 from pawsonalize.wings.console.console import Console
 from pawsonalize.wings.console.events import ArchiveState, EventAnswer, read_tail
 from pawsonalize.wings.console.models import (
+    USUAL_TIME,
     ModelsReport,
     SolutionReport,
+    models_content,
     run_content,
     solution_content,
 )
@@ -91,14 +94,27 @@ _VIEWS = (
         template="console/overview.html",
         content=overview_content,
         read=lambda query: _console(query).overview.overview(query.now),
+        periods=("7d",),
         operation="overview",
         summary="Is all well, what did the last retraining decide and why, what needs attention?",
         answer=Overview,
     ),
     View(
+        page="/console/happenings",
+        template="console/happenings.html",
+        read=lambda query: HappeningReport(find_happenings(query, query.period("7d"))),
+        periods=("7d",),
+        operation="happenings",
+        summary="Promotions, imports, retrainings that failed and problems of a time.",
+        answer=HappeningReport,
+        parameters=PARAMETERS,
+    ),
+    View(
         page="/console/models",
         template="console/models.html",
         read=lambda query: _console(query).models.models(query.parameters.get("cursor"), query.now),
+        content=models_content,
+        periods=(USUAL_TIME,),
         operation="models",
         summary="Solutions, what is served of them, and the newest retrainings.",
         answer=ModelsReport,
@@ -112,6 +128,7 @@ _VIEWS = (
             query.path_parameters["name"], query.now
         ),
         path="/models/{name}",
+        periods=(USUAL_TIME,),
         operation="solution",
         summary="One solution: its versions, when each answered, and what the gate measured.",
         answer=SolutionReport,
@@ -272,5 +289,6 @@ _VIEWS = (
     ),
     View(page="/console/settings/audit", template="console/settings_audit.html", read=_audit),
 )
+_HAPPENINGS = Happenings(lambda query: _console(query).happenings(query.now))
 _FINDER = Finder(lambda query, text: _console(query).finder.find(text, query.group, query.now))
-PAGES = (*_LINKS, *_VIEWS, *ACTIONS, *ANIMAL_ACTIONS, _FINDER)
+PAGES = (*_LINKS, *_VIEWS, *ACTIONS, *ANIMAL_ACTIONS, _FINDER, _HAPPENINGS)

@@ -16,6 +16,7 @@ from pawsonalize.http.json import read_form, report_of
 from pawsonalize.http.operation import About, Operations
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.pages.happenings import Happening, Happenings
 from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import Confirmation, Done, PageAction, View, ViewQuery
 from pawsonalize.wings.feeds.importing import (
@@ -108,6 +109,14 @@ def feed_list(query: ViewQuery) -> FeedList:
     listed = [_feed(name, feed, registry) for name, feed in fetching.polling.feeds.items()]
     files = (one for one in registry.all(NewestImport) if one.origin == FILES)
     return FeedList(listed + [_files(one, registry) for one in files])
+
+
+def find_imports(query: ViewQuery) -> Iterator[Happening]:
+    """Yield the newest import of each feed and of files."""
+    for one in query.services.registry.all(NewestImport):
+        changes = f"{one.created:,} new, {one.updated:,} changed, {one.removed:,} removed"
+        source = f" of {one.source}" if one.source else ""
+        yield Happening(iso(one.at), f"Import{source}: {changes}", page=FEEDS)
 
 
 def _feed(name: str, feed: ListedFeed, registry: Registry) -> ConsoleFeed:
@@ -238,6 +247,7 @@ async def put_meaning(request: Request) -> Response:
 
 
 PAGES = (
+    Happenings(find_imports),
     Link("Feeds", FEEDS, tab_of=INVENTORY, place=3),
     View(
         page=FEEDS,

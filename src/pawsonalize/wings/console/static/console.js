@@ -2,21 +2,25 @@
 // one reloads the page. Nothing else on it changes, and nothing is lost that somebody opened.
 for (const first of document.querySelectorAll('[data-every]')) {
   const id = first.id;
+  let shown = first.innerHTML; // as it came: charts change what is there
   const again = () => setTimeout(refresh, 1000 * (document.getElementById(id)?.dataset.every ?? 0));
   const refresh = async () => {
     const old = document.getElementById(id);
     if (!old || !('every' in old.dataset)) return;
-    const isBusy = old.contains(document.activeElement) && document.activeElement !== document.body;
+    const isBusy = (old.contains(document.activeElement) && document.activeElement !== document.body)
+      || old.querySelector('.plot:hover');
     if (!document.hidden && !isBusy) {
       try {
         const answer = await fetch(location.href, { credentials: 'same-origin' });
         if (answer.ok && !answer.redirected) {
           const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
           const fresh = page.getElementById(id);
-          if (fresh && fresh.innerHTML !== old.innerHTML) {
+          if (fresh && fresh.innerHTML !== shown) {
+            shown = fresh.innerHTML;
             const open = [...old.querySelectorAll('details')].map((one) => one.open);
             fresh.querySelectorAll('details').forEach((one, n) => { one.open = open[n] ?? one.open; });
             old.replaceWith(fresh);
+            document.dispatchEvent(new Event('refreshed'));
           }
         }
       } catch { /* the service is away: ask again later */ }
