@@ -127,6 +127,7 @@ class Admission:
         if (signed := call.headers.get(VISITOR_HEADER)) is not None:
             secret_of = partial(self._signing_secret, key.dataset_group)
             user_id = read_visitor_token(signed, secret_of, self._now())
+        # True if no other of its scopes would have admitted it.
         is_page = call.allowed.intersection(key.scopes) == {Scope.BROWSER}
         return Caller(key.name, frozenset(key.scopes), is_page, user_id, key.dataset_group)
 
@@ -173,6 +174,7 @@ class Admission:
     def _key(self, token: str) -> AccessKey:
         key_id, _, secret = token.partition(".")
         found = self._found.find(key_id)
+        # In constant time, so that no guess learns how much of it was right.
         if found is None or not hmac.compare_digest(found[1].encode(), secret.encode()):
             raise Unauthenticated(
                 "the key is not one of this service, or its secret is wrong: send Authorization:"
@@ -264,6 +266,7 @@ def read_visitor_token(token: str, secret_of: Callable[[str], str | None], now: 
             secret,
             algorithms=[ALGORITHM],
             leeway=_SKEW // SECOND,
+            # `exp` is checked below: by our clock, and how far it lies ahead.
             options={"require": ["sub", "exp"], "verify_exp": False, "verify_aud": False},
         )
     except jwt.InvalidTokenError as error:

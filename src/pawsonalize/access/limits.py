@@ -108,6 +108,7 @@ def check_rate(given: str, field: str) -> None:
 @lru_cache(maxsize=256)
 def _share(given: str, processes: int) -> "rates.RateLimitItem":
     rate = _parsed(given, "rate")
+    # Each process lets one through at least, however many share the rate.
     return type(rate)(max(rate.amount // processes, 1), rate.multiples)
 
 

@@ -68,6 +68,7 @@ class HeavyReads:
     def _afforded(self, work: Callable[[], T], share: float) -> T:
         """Wait until what the reports before took is earned, then make this one."""
         if (left := self._earned(share)) < 0:
+            # What is owed is earned at the pace of the share.
             time.sleep(-left / share)
         began = time.thread_time()
         try:
@@ -147,6 +148,7 @@ class FairSlots:
         try:
             await place
         except asyncio.CancelledError:
+            # The slot was given at the moment at which the request was called off.
             if place.done() and not place.cancelled():
                 self._end(queue)
             elif place in queue.waiting:
@@ -208,6 +210,7 @@ class FairSlots:
             if place.cancelled():
                 continue
             queue.running += 1
+            # As usual, until its own time is known: else many at once would look cheap.
             queue.used += queue.cost / queue.weight
             self._free -= 1
             place.set_result(None)

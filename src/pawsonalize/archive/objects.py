@@ -112,6 +112,7 @@ class LocalObjects:
                 yield StoredObject(key, found.st_size, found.st_ctime_ns // 1_000_000)
 
     def _sync_names(self, path: Path) -> None:
+        # Each folder up to the store's own, since every one of them may be new.
         for folder in (path.parent, *path.parent.parents):
             sync(folder)
             if folder == self._folder:
@@ -129,6 +130,7 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
+    # A new folder is durable once its parent is.
     sync(folder.parent)
 
 

@@ -38,6 +38,7 @@ def write(folder: Path, card: ModelCard, arrays: Arrays) -> None:
     (folder / _CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2))
     files = sorted(folder.iterdir())
     (folder / SUMS).write_text("".join(f"{digest_of(file)}  {file.name}\n" for file in files))
+    # The folder comes last: its names are durable then, too.
     for file in (*files, folder / SUMS, folder):
         sync(file)
     # mkdtemp's 0700 would hide the model from those who may read the folder of models.
@@ -192,6 +193,7 @@ class ArtefactCache:
 
     def _read(self, name: str) -> tuple[ModelCard, Arrays]:
         found = read(self._root / name)
+        # The folder's time is that of its last use, which `_make_room` goes by.
         with suppress(OSError):
             os.utime(self._root / name)
         return found
@@ -204,6 +206,7 @@ class ArtefactCache:
     def _make_room(self, size: int) -> None:
         used = [(_used_at(folder), size_of(folder), folder) for folder in self._folders()]
         total = sum(one[1] for one in used) + size
+        # What was used longest ago goes first.
         for _, freed, folder in sorted(used):
             if total <= self._most_bytes:
                 return
@@ -211,6 +214,7 @@ class ArtefactCache:
             total -= freed
 
     def _delete(self, folder: Path) -> None:
+        # Renamed first, so that nobody finds half of it.
         gone = folder.with_name(f"{DRAFT}{uuid4().hex}")
         with suppress(FileNotFoundError):  # another process was faster
             folder.rename(gone)

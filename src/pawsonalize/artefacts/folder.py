@@ -85,6 +85,7 @@ class FolderArtefacts:
         if not (self._root / location).exists():
             return
         try:
+            # Renamed into a draft first: so it is gone at once, and swept if this process dies.
             with files.new_draft(self._root) as draft:
                 (self._root / location).rename(draft / location)
         except OSError as error:

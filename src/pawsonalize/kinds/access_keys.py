@@ -116,6 +116,7 @@ class AccessKeys(msgspec.Struct, frozen=True):
                 )
         if dataset_group is not None:
             self.registry.get(DatasetGroup, dataset_group)
+        # 16 letters and digits after the prefix, as in AWS's own ids of access keys.
         key_id = "PAWS" + base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode()
         is_first = next(self.all(), None) is None  # with another root the older keys are lost
         secret = secret_of(key_id, self.root(is_first))
@@ -153,6 +154,7 @@ class AccessKeys(msgspec.Struct, frozen=True):
         end = now + round(overlap_days * DAY)
 
         def ending(key: AccessKey) -> AccessKey:
+            # A key that ends sooner keeps its end.
             ends = end if key.expires_at is None else min(end, key.expires_at)
             return msgspec.structs.replace(key, expires_at=ends)
 
@@ -171,6 +173,7 @@ class AccessKeys(msgspec.Struct, frozen=True):
 
     def note_use(self, key_id: str, at: int) -> None:
         """Store the minute of a use, if it is later than what is stored."""
+        # By the minute, so that a busy key is not written with every use.
         minute = at // MINUTE * MINUTE
 
         def used(key: AccessKey) -> AccessKey:

@@ -65,6 +65,7 @@ class Campaigns:
             self._check(updated, target)
             latest = campaign.latest_update
             failed = latest is not None and latest.status is Status.CREATE_FAILED
+            # The same again begins no new update, unless the last one failed.
             if target == campaign.target_version and not settings and not failed:
                 return campaign
             if target is None:

@@ -169,6 +169,7 @@ def _create_campaign(parts: Any, values: Values, now: int) -> Any:
         version = None if newest is None else newest.name
     else:
         raise InvalidInput("name the solution to serve, or one of its versions", field="solution")
+    # The version that it begins with needs not be followed.
     campaign = Campaign(**fields, solution=solution, followed=version)
     return parts.campaigns.create(campaign, version, now)
 

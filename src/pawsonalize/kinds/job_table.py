@@ -36,6 +36,7 @@ class FairOrder:
         last = self._turns.last(self._work)
         places: dict[str, int] = {}
         keyed = []
+        # The first of each dataset group come before the second of any.
         for place, one in enumerate(waiting):
             group = group_of(one) or ""
             places[group] = places.get(group, -1) + 1
@@ -103,6 +104,7 @@ class JobTable(msgspec.Struct, frozen=True):
         worker = next(one for one in self.workers if one.kind.resource is type(job))
         while not (job := self.registry.get(type(job), job.name)).status.is_settled:
             if not worker.work():
+                # Another process may be at it: wait for that one.
                 time.sleep(_LOOK_SECONDS)
         return job
 

@@ -113,6 +113,7 @@ class Leases:
                     if lease is not None:
                         self._forget(self._for_children, name, lease.token)
                         self._release(name, lease.token)
+                    # The file goes with the lock, so that the folder does not fill up.
                     path.unlink(missing_ok=True)
 
     @contextmanager
@@ -131,6 +132,7 @@ class Leases:
             if (kept := self._led.get(name)) is not None and name in self._tokens:
                 return kept[0]
             self.let_go(name)
+            # A try reads the table, so after one that failed there is a pause.
             if self._steady() < self._look_again_at.get(name, 0.0):
                 return None
             lease = stack.enter_context(self.for_child(name, patience=0.0))
@@ -209,6 +211,7 @@ class Leases:
         row = self._table.take(name, seen, holder)
         if row is None or row.token is None:
             return None
+        # The beats of another holder begin anew.
         self._beats.forget(name)
         self._remember(self._for_children, name, row.token)
         return Lease(name, row.token, row.takings, lock)
@@ -259,6 +262,7 @@ class Leases:
             if not (ours or handed):
                 continue
             try:
+                # A child that died must not live on by our beats.
                 dead = {name for name in handed if not self.is_here(name)}
                 tokens = {name: handed[name] for name in handed.keys() - dead} | ours
                 kept = self._table.beat(tokens) if tokens else frozenset()
@@ -281,6 +285,7 @@ def _identity(folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{_MACHINE}-{secrets.token_hex(4)}"
     draft.write_text(secrets.token_hex(8))
+    # If two processes make it at once, both take the first one's.
     with suppress(FileExistsError):
         os.link(draft, path)
     draft.unlink()

@@ -116,6 +116,7 @@ class ChildProcesses:
         )
         self._running[name] = child
         if lock is not None:
+            # Whoever is to end the child, from any process, finds its id here.
             os.ftruncate(lock, 0)
             os.pwrite(lock, b"%d" % child.pid, 0)
 

@@ -69,6 +69,7 @@ class Registry(msgspec.Struct, frozen=True):
                 field="name",
             )
         kind = KINDS.get(type(resource))
+        # A name that is taken is the first thing to say, and is said below.
         if kind is not None and self.rows.get(resource.kind, resource.name) is None:
             self._check_needs(kind, resource)
             if kind.quota is not None:

@@ -27,6 +27,7 @@ _62_BITS = 2**62 - 1
 
 def new_event_id(now: int) -> str:
     """An event id for a sender that gave none; `now` in milliseconds since 1970."""
+    # The moment comes first, so that new rows are at the end of the index.
     return f"{now:012x}{secrets.token_hex(10)}"
 
 
@@ -41,6 +42,7 @@ def first_recommendation_id(moment: int) -> str:
 
 
 def _recommendation_id(moment: int, random: int) -> str:
+    # 48 bits of time, the version, 12 bits of chance, the variant, 62 bits of chance (RFC 9562).
     bits = moment << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & _62_BITS
     text = f"{bits:032x}"
     return f"RID-{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

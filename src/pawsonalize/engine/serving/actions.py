@@ -47,6 +47,7 @@ class ActionRecommending(msgspec.Struct, frozen=True):
         actions, ids = self.filterings.of(served.dataset_group), model.item_ids
         probabilities = model.probabilities(context_of(actions.log, visitor, now))
         columns = actions.metadata.columns(ids, now)
+        # An action without the column never expires, and needs no rest.
         expires = np.nan_to_num(columns.numbers("EXPIRATION_TIMESTAMP"), nan=np.inf) * SECOND
         rests = np.nan_to_num(columns.numbers("REPEAT_FREQUENCY"), nan=0.0) * DAY
         last = np.full(len(ids), -np.inf)

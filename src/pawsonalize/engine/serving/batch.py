@@ -127,6 +127,7 @@ class Batch(msgspec.Struct, frozen=True):
 def _lines(stream: BinaryIO) -> Lines:
     """The queries as `{"input": …}`; with an error where a line could not be read."""
     while text := stream.readline(MAX_LINE_BYTES):
+        # The rest of a line that is too long is passed over.
         if len(text) == MAX_LINE_BYTES and not text.endswith(b"\n"):
             while len(stream.readline(MAX_LINE_BYTES)) == MAX_LINE_BYTES:
                 pass

@@ -70,6 +70,7 @@ class Runtimes:
                 del self._kept[gone]
             known = set(self._kept)
         for name, campaign in there.items():
+            # What is in memory is kept current; what has an update is to settle it.
             if name in self.pinned or not (name in known or campaign.pending):
                 continue
             try:
@@ -120,6 +121,7 @@ class Runtimes:
         with self._lock:
             if (kept := self._kept.get(name)) is not None:
                 return kept
+        # Without the lock, as this reads tables.
         group = self.registry.get(Solution, campaign.solution).data_group
         live = self.pinned.get(name) or self.live_model(name)
         availability = self.availability if group == DATASET_GROUP else None

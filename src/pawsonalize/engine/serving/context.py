@@ -253,6 +253,8 @@ def build_context(
             continue
         seen = ContextEvent(item_id, event_types.meaning(event_type), sent_at, value)
         if seen.event_type in _AGAINST:
+            # The newest word counts: whoever liked it since, or spoke against it already, is passed
+            # over.
             if seen.event_type == DISLIKE and item_id not in liked | against:
                 disliked.append(seen)
             against.add(item_id)
@@ -308,6 +310,7 @@ def deeds_by_animal(log: EventLog, visitor: Visitor, at: int) -> dict[str, set[s
     if visitor != Visitor():
         for deed in standing(log.deeds_of(visitor, at, MAX_CONTEXT_EVENTS)):  # newest first
             found[deed.animal_id].append(log.event_types.meaning(deed.event_type))
+    # Newest first: what came before a dislike counts no more.
     return {one: {*takewhile(lambda meaning: meaning not in _AGAINST, found[one])} for one in found}
 
 

@@ -211,6 +211,7 @@ class Directory:
             )
         if names.dataset_group not in {None, one.dataset_group}:
             message = f"there is no campaign named {names.campaign}"
+            # Whoever is confined must not learn of the campaigns of others.
             if not names.is_confined:
                 message = (
                     f"campaign {one.name} is of dataset group {one.dataset_group}, not of"

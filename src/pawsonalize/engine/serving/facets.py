@@ -147,6 +147,7 @@ def as_properties(facets: Iterable[Facet]) -> str | None:
     properties: dict[str, str | float] = {}
     for name, value in facets:
         if name == DISTANCE:
+            # Read again, the lower end of a band is in that band.
             properties["DISTANCE_KM"] = (0.0, *_BANDS)[int(value)]
         else:
             properties[name.removeprefix(_CONTEXT)] = value

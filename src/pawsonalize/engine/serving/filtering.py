@@ -246,10 +246,12 @@ class Filterings:
         made = self._made.get(dataset_group)
         if made is None:
             new = Filtering(self.log.of(dataset_group), self.catalogue.of(dataset_group))
+            # Of two threads that made one, the first one's stays.
             made = self._made.setdefault(dataset_group, new)
         return made
 
     def refresh(self, now: int) -> None:
         """Read the items' metadata again, if a query has ever needed it."""
+        # A copy, as other threads add to it.
         for filtering in list(self._made.values()):
             filtering.metadata.refresh(now)

@@ -77,6 +77,7 @@ class ImpressionLog:
         while not self._closing.is_set():
             self._wake.wait()
             self._closing.wait(_LINGER_SECONDS)
+            # Before the flush, so that what comes in meanwhile wakes this thread again.
             self._wake.clear()
             self._flush()
         self._flush()

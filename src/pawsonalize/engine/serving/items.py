@@ -125,6 +125,7 @@ class PerCatalogue(Generic[T]):
         for known, value in self._kept:
             if known is item_ids:
                 return value
+        # Replaced as a whole, so readers need no lock.
         self._kept = ((item_ids, made := make()), *self._kept[: _KEPT - 1])
         return made
 
@@ -194,6 +195,7 @@ class MetadataReader:
         return reading
 
     def _read(self, now: int) -> _Reading:
+        # The changes are read first: what changes while the items are read is read again.
         changes = self.catalogue.item_changes()
         items = {item.item_id: item for item in self.catalogue.items()}
         return _Reading(now, changes, items, PerCatalogue())

@@ -236,7 +236,7 @@ class LiveModel:
         return ready or self.loader.load(version, self.settings.of(campaign), now)
 
     def _swap(self, served: Served) -> None:
-        """Swap with one assignment: a request uses either the old or the new one throughout."""
+        # One assignment: a request uses either the old or the new one throughout.
         self._served = served
         self._ready[served.version.name] = served
 
