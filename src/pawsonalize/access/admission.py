@@ -160,7 +160,8 @@ class Admission:
         self._note_use(key)
 
     def store_uses(self) -> None:
-        """Store when keys were last used, so that unused ones can be found."""
+        """Store when keys were last used."""
+        # Unused keys can be found by that.
         with self._counting:
             uses, self._uses = self._uses, {}
         for key_id, at in uses.items():

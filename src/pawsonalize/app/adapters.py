@@ -93,7 +93,8 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def answers_at_once(self) -> bool:
-        """True if answers come from this machine alone, so quickly that no thread is worth it."""
+        """True if answers come from this machine alone."""
+        # Such answers come so quickly that no thread is worth it.
         return self.database.is_local and self.remote is None
 
     @property
@@ -231,7 +232,8 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def outbox(self) -> Outbox:
-        """The outbox for the notifiers that a wing offers, which take long to import."""
+        """The outbox for the notifiers that a wing offers."""
+        # Notifiers take long to import.
         return Outbox(self.deliveries, offered("notifiers", self.settings) or ())
 
     @property

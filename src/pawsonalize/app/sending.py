@@ -136,7 +136,8 @@ class _Service:
         self._sent = sent
 
     def put(self, records: Iterable[Outgoing]) -> None:
-        """See `Producer.put`. What the service refuses is counted, and sent no more."""
+        """See `Producer.put`."""
+        # What the service refuses is counted, and sent no more.
         body = b"[" + b",".join(_as_json(one.data) for one in records) + b"]"
         pause = 0.5
         for _ in range(_TRIES):
@@ -175,7 +176,8 @@ class _Service:
 
 
 def _as_json(line: bytes) -> bytes:
-    """The line; as text of JSON if it is no JSON itself, so that it breaks no other."""
+    """The line, or text of JSON that holds it if it is no JSON itself."""
+    # So a line of anything else breaks no other.
     try:
         msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):

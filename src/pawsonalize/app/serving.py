@@ -151,7 +151,8 @@ def live_models(adapters: Adapters) -> dict[str, LiveModel]:
 
 
 def live_model(adapters: Adapters, name: str) -> LiveModel:
-    """Return the live model of a campaign. Similar items are not explored."""
+    """Return the live model of a campaign."""
+    # Similar items are not explored.
     campaign = adapters.campaigns.get(name)
     solution = adapters.registry.get(Solution, campaign.solution)
     if recipe_named(solution.recipe).needs_item:

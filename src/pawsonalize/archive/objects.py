@@ -83,7 +83,8 @@ class LocalObjects:
             shutil.copyfileobj(source, target)
 
     def delete(self, key: str) -> None:
-        """See `ObjectStore.delete`. Folders that are empty then go as well."""
+        """See `ObjectStore.delete`."""
+        # Folders that are empty then go as well.
         path = self._path(key)
         with _as_folder_errors(path):
             path.unlink(missing_ok=True)

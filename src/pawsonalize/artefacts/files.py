@@ -107,7 +107,8 @@ def new_draft(root: Path) -> Iterator[Path]:
 
 
 def sweep_drafts(root: Path) -> int:
-    """Delete the drafts below a folder that nobody holds locked: they have lost their writers."""
+    """Delete the drafts below a folder that nobody holds locked."""
+    # They have lost their writers.
     return sum(_swept(draft) for draft in list(root.glob(f"{DRAFT}*")))
 
 
@@ -175,7 +176,8 @@ class ArtefactCache:
         return new_draft(self._root)
 
     def keep(self, name: str, draft: Path, size: int) -> None:
-        """Keep what was written into a draft, so that nobody here has to fetch it."""
+        """Keep what was written into a draft."""
+        # Nobody here has to fetch it then.
         self._make_room(size)
         with suppress(OSError):  # it is in the object store
             draft.rename(self._root / name)

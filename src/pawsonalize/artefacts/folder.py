@@ -32,7 +32,8 @@ class FolderArtefacts:
         self._root = root
 
     def save(self, name: str, card: ModelCard, arrays: Arrays) -> str:
-        """See `ArtefactStore.save`. It is written under another name, synced, then renamed."""
+        """See `ArtefactStore.save`."""
+        # Written under another name, synced, then renamed: whole or not at all.
         with self._created(name) as draft:
             files.write(draft, card, arrays)
         return name
@@ -63,7 +64,8 @@ class FolderArtefacts:
         return {name: files.size_of(self._root / name) for name in self.locations("")}
 
     def export(self, location: str, folder: Path) -> None:
-        """See `ArtefactStore.export`. The files are linked, not copied, where that can be."""
+        """See `ArtefactStore.export`."""
+        # The files are never changed, so links do where they can be made.
         with _readable(location):
             for file in sorted((self._root / location).iterdir()):
                 files.link(file, folder / file.name)
@@ -94,7 +96,8 @@ class FolderArtefacts:
             ) from error
 
     def sweep(self, is_dead: Callable[[str], bool] = nobody) -> int:
-        """See `ArtefactStore.sweep`. A draft that nobody holds locked has lost its writer."""
+        """See `ArtefactStore.sweep`."""
+        # A draft that nobody holds locked has lost its writer.
         del is_dead  # the lock tells
         return files.sweep_drafts(self._root)
 
@@ -102,7 +105,8 @@ class FolderArtefacts:
         """See `ArtefactStore.forget_removed`. There are no copies."""
 
     def unfinished(self) -> list[str]:
-        """See `ArtefactStore.unfinished`. None: what is left after a sweep is being written."""
+        """See `ArtefactStore.unfinished`."""
+        # What is left after a sweep is being written.
         return []
 
     @contextmanager

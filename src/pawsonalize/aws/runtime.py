@@ -184,7 +184,8 @@ def _metadata(
 
 
 def _visitor(members: Members) -> Visitor:
-    """Return the user; visitors without an account come by the id of their session, as in AWS."""
+    """Return the visitor."""
+    # Visitors without an account come by the id of their session, as in AWS.
     user_id = _id(members, "userId")
     return Visitor(user_id, user_id)
 

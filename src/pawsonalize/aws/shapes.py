@@ -205,7 +205,8 @@ def _breach(value: Any, path: str, rule: str) -> str:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """The pattern as Python's; its digits are ASCII's alone, as they are in Java."""
+    """The pattern as Python's."""
+    # Its digits are ASCII's alone, as they are in Java.
     flags = re.NOFLAG if r"\p{L}" in pattern else re.ASCII
     for java, python in _CLASSES.items():
         pattern = pattern.replace(java, python)

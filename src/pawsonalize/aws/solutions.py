@@ -130,7 +130,8 @@ def _solution_details(services: AwsServices, solution: Solution) -> Answer:
 
 
 def _retrain(members: Members) -> bool | None:
-    """Return False if performAutoTraining is: then the daily retraining leaves it out, too."""
+    """Return False if performAutoTraining is."""
+    # Then the daily retraining leaves it out, too.
     return False if members.get(_AUTO) is False else None
 
 

@@ -38,7 +38,8 @@ def words_in(text: str) -> list[str]:
 
 
 def _single(word: str) -> str:
-    """The word without doubled letters, which many forget or add: `agresive`."""
+    """The word without doubled letters."""
+    # Many people forget or add one: `agresive`.
     return re.sub(r"(.)\1", r"\1", word)
 
 

@@ -84,7 +84,8 @@ def says_nothing(text: str) -> bool:
 
 
 def read_answer(value: str | bool | None, *, about_children: bool = False) -> GoodWith | None:
-    """Read an answer, or None. About children, one for older ones only is a no."""
+    """Read an answer, or None."""
+    # About children, one for older ones only is a no.
     if value is None or says_nothing(str(value)):
         return GoodWith.UNKNOWN
     plain = re.sub(r"^([01])\.0$", r"\1", str(value).strip().casefold())

@@ -83,7 +83,8 @@ class Visitor:
 
 
 def owning_group(data_group: str) -> str:
-    """The dataset group that data belong to: a group's actions lie in a group of their own."""
+    """The dataset group that data belong to."""
+    # A group's actions lie in a group of their own.
     return data_group.removesuffix(ACTIONS)
 
 
@@ -118,7 +119,8 @@ class ErasedVisitors:
     """By dataset group and hash. Whoever is erased from a group is erased from its actions."""
 
     def covers(self, row: LoggedEvent) -> bool:
-        """True if the event was erased. Later events of the same visitor are new, and stay."""
+        """True if the event was erased."""
+        # Later events of the same visitor are new, and stay.
         group = owning_group(row.event.dataset_group)
         return row.offset <= self.through.get((group, digest_of(row)), 0)
 

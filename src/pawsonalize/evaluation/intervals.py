@@ -99,7 +99,8 @@ class SurvivalCurve(msgspec.Struct, frozen=True):
     followed: float
 
     def reaches(self, day: float) -> bool:
-        """True if the data say anything of that day: somebody was followed as far, or all left."""
+        """True if the data say anything of that day."""
+        # Somebody was followed as far, or all left.
         return self.followed >= day or self.share[-1] == 0
 
     def at(self, day: float) -> float:

@@ -81,7 +81,8 @@ async def enter_owner(request: Request, kind: type[Resource], name: str) -> None
 
 
 def leave(request: Request) -> None:
-    """Let the next request in: this one's answer is made, or what it waits for needs no slot."""
+    """Let the next request in."""
+    # This one's answer is made, or what it waits for needs no slot.
     if hasattr(request.state, "entered"):
         request.state.entered.leave()
 

@@ -185,7 +185,8 @@ class Connection(HttpToolsProtocol):
         self._all.remove(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, unless the request was refused; then what still comes is thrown away."""
+        """Parse, unless the request was refused."""
+        # What still comes of a refused one is thrown away.
         if self.waits is Waits.END:
             return
         before = self.since

@@ -61,7 +61,8 @@ class Operation(msgspec.Struct, frozen=True):
     name: str = ""  # name in generated clients; empty: that of its endpoint
 
     def __post_init__(self) -> None:
-        """Check that request and answer have one type each, so that generated clients are typed."""
+        """Check that request and answer have one type each."""
+        # Generated clients are typed by these.
         if isinstance(self.request, tuple) or isinstance(self.answer, tuple):
             raise TypeError(f"{self.method} {self.path}: give one type, not a tuple of types")
 

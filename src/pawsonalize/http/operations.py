@@ -86,7 +86,8 @@ class InTime:
 
 
 def routes() -> list[Route]:
-    """Return the operations as routes, busiest first; one for a path, so that a 405 names all."""
+    """Return the operations as routes, busiest first."""
+    # One route for a path, so that a 405 names all of its methods.
     endpoints: dict[str, dict[str, Endpoint]] = {}
     for operation in OPERATIONS:
         endpoints.setdefault(operation.path, {})[operation.method] = checked(operation)

@@ -113,7 +113,8 @@ class Handshake(asyncio.Protocol):
         self.since = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin the handshake before anything is read, for that would be read as plain text."""
+        """Begin the handshake before anything is read."""
+        # What is read before it would be taken for plain text.
         self._transport = transport
         self._all.add(self)
         if self.waits is Waits.END:

@@ -34,12 +34,14 @@ class CachedLookup(Generic[KeyT, FoundT]):
         return found
 
     def known(self, key: KeyT) -> tuple[FoundT] | None:
-        """The value alone if it is known right now, which needs no thread; None if not."""
+        """The value alone if it is known right now; None if not."""
+        # This needs no thread.
         with self._lock, suppress(KeyError):  # to ask first is no use: it may expire right then
             return (self._known[key],)
         return None
 
     def forget(self, key: KeyT) -> None:
-        """Look again the next time, as this process knows that something changed."""
+        """Look again the next time."""
+        # This process knows that something changed.
         with self._lock, suppress(KeyError):
             del self._known[key]

@@ -44,7 +44,8 @@ class FairOrder:
         return [one for *_, one in sorted(keyed, key=lambda each: each[:3])]
 
     def begun(self, group: str | None) -> None:
-        """Note that work of the dataset group was begun: the others are next."""
+        """Note that work of the dataset group was begun."""
+        # The others are next.
         self._turns.take(self._work, group or "")
 
 

@@ -306,7 +306,8 @@ class SideProcess:
         environment: Mapping[str, str],
         now: int,
     ) -> None:
-        """Counts the first pause from `now`: a server that starts has other things to do first."""
+        """Counts the first pause from `now`."""
+        # A server that starts has other things to do first.
         self._leases = leases
         self._pause = pause
         self._name = command[-1]
@@ -339,7 +340,8 @@ class SideProcess:
             self._children.start(self._name, [str(lease.token)], lock=lease.lock)
 
     def let_go(self) -> None:
-        """Leave it to any server to begin the next, as there is nothing to do now."""
+        """Leave it to any server to begin the next."""
+        # There is nothing to do now.
         self._leases.let_go(self._name)
 
     def stop(self) -> None:

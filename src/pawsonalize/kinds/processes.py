@@ -136,7 +136,8 @@ class ChildProcesses:
         return child.returncode
 
     def reap(self) -> None:
-        """Let go of children that ended, so that the system may as well."""
+        """Let go of children that ended."""
+        # So the system may let go of them as well.
         for name in list(self._running):
             self.exit_code(name)
 

@@ -139,5 +139,6 @@ def moved(resource: ResourceT, status: Status, **changes: Any) -> ResourceT:
 
 
 def is_name(name: str) -> bool:
-    """True if a resource may have this name: it is also a folder's and part of a path."""
+    """True if a resource may have this name."""
+    # It is also a folder's, and part of a path.
     return _NAME.fullmatch(name) is not None

@@ -381,7 +381,8 @@ VERSION_KIND = Kind(
 
 
 def named_types(solutions: Iterable[Solution]) -> dict[str, frozenset[str]]:
-    """The types that solutions name, by dataset group: they are trained on without a meaning."""
+    """The types that solutions name, by dataset group."""
+    # They are trained on without a meaning.
     found: dict[str, set[str]] = {}
     for solution in solutions:
         names = (plain_spelling(one.event_type) for one in solution.selection.events)

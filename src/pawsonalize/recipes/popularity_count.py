@@ -34,7 +34,8 @@ class PopularityCount:
     def fit(
         self, data: Countable, settings: PopularityCountSettings, seed: int
     ) -> "PopularityCountModel":
-        """Count; nothing is random, so the seed only goes on the card."""
+        """Count the log; the seed only goes on the card."""
+        # Nothing is random here.
         log = counts_of(data)
         summary, users = log.summary, log.users(settings.half_life_days)
         index = ItemIndex.build(summary.data.item_ids, summary.data.attributes)

@@ -63,7 +63,8 @@ class SimilarItems:
     def fit(
         self, data: Countable, settings: SimilarItemsSettings, seed: int
     ) -> "SimilarItemsModel":
-        """Count; nothing is random, so the seed only goes on the card."""
+        """Count the log; the seed only goes on the card."""
+        # Nothing is random here.
         s, log = settings, counts_of(data)
         summary = log.summary
         index = ItemIndex.build(summary.data.item_ids, summary.data.attributes)

@@ -180,7 +180,8 @@ class TrendingNow:
     settings = TrendingNowSettings
 
     def fit(self, data: Countable, settings: TrendingNowSettings, seed: int) -> "TrendingNowModel":
-        """Count; nothing is random, so the seed only goes on the card."""
+        """Count the log; the seed only goes on the card."""
+        # Nothing is random here.
         s, log = settings, counts_of(data)
         summary = log.summary
         return TrendingNowModel(

@@ -129,7 +129,8 @@ class UserPersonalizationModel(IndexedModel, frozen=True, dict=True):
 
     @property
     def counted(self) -> "UserPersonalizationModel":
-        """The mixture alone: what it says of an item hangs on that item, not on a shortlist."""
+        """The mixture alone."""
+        # What it says of an item hangs on that item, not on a shortlist.
         return replace(self, learned=None)
 
     def refreshed(self, data: Countable) -> "UserPersonalizationModel":

@@ -50,7 +50,8 @@ class Beats(Generic[KeyT]):
             self.look_at(key, beats)
 
     def has_moved(self, key: KeyT) -> bool:
-        """True if the count was seen to rise, so that its owner surely lived."""
+        """True if the count was seen to rise."""
+        # Then its owner surely lived.
         seen = self._seen.get(key)  # once: another thread may forget it
         return seen is not None and seen.has_moved
 

@@ -128,7 +128,8 @@ class Database:
         return self.replica_reads()
 
     def refuse(self, reason: str) -> None:
-        """From now on every call fails: the tables are not those that this program knows."""
+        """Let every call fail from now on."""
+        # The tables are not those that this program knows.
         self._refusals.append(reason)
 
     def rows(

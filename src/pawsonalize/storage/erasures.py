@@ -200,7 +200,8 @@ class ErasureTable(TableAccess):
                     insert_new(connection, erased_visitors, named_by)
 
     def apply(self, now: int) -> None:
-        """Record that all are done: a replay has left out whom they are about."""
+        """Record that all are done."""
+        # A replay has left out whom they are about.
         done = dict.fromkeys((*(f"{step}_at" for step in STEPS), "done_at"), now)
         with self._database.writing() as connection:
             open_ones = update(erasures).where(erasures.c.done_at.is_(None))
@@ -299,7 +300,8 @@ class ErasureTable(TableAccess):
         )
 
     def reopen(self, erasure_ids: Collection[str]) -> None:
-        """The archive is to be gone through again, as an older copy of it came back."""
+        """Have the archive gone through again."""
+        # An older copy of it came back.
         anew = {"note_at": None, "archive_at": None, "done_at": None, "next_attempt_at": 0}
         self._change(sorted(erasure_ids), **anew)
 
@@ -331,7 +333,8 @@ def _row(erasure_id: str, dataset_group: str, noted_at: int, through: int) -> di
 
 
 def _through(connection: Connection) -> int:
-    """The last offset that was given: the archive may hold more than the log still does."""
+    """The last offset that was given."""
+    # The archive may hold more than the log still does.
     logged = connection.scalar(select(func.max(events.c.offset))) or 0
     archived = connection.scalar(select(func.max(archive_segments.c.last))) or 0
     return max(logged, archived)

@@ -187,7 +187,8 @@ class Datasets(msgspec.Struct, frozen=True):
         return _put(records, partial(_item, schema), catalogue.put_items)
 
     def _described(self, dataset: Dataset) -> tuple[Catalogue, Schema]:
-        """The group's catalogue, which trainings ask for the schema as well."""
+        """The catalogue of the dataset's group, and its schema."""
+        # Trainings ask the catalogue for the schema as well.
         group = data_group(dataset.dataset_group, dataset.dataset_type)
         catalogue, schema = self.catalogue.of(group), as_items(self.schema(dataset))
         # Written only if it changed, as nearly every call just puts records.

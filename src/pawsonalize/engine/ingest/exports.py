@@ -76,7 +76,8 @@ def _events(log: EventLog, group: str, mode: IngestionMode) -> Iterator[Event]:
 
 
 def _interaction(event: Event) -> Row:
-    """An event's columns. An anonymous visitor is named by the session, as at AWS."""
+    """An event's columns."""
+    # An anonymous visitor is named by the session, as at AWS.
     properties = msgspec.json.decode(event.properties) if event.properties else {}
     return {
         **{name.upper(): _plain(value) for name, value in properties.items()},

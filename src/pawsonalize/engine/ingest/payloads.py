@@ -261,7 +261,8 @@ class _Unpacking(msgspec.Struct, frozen=True):
 
 
 def _from_base64(text: bytes) -> bytes:
-    """The JSON in base64; InvalidInput if there is none: then it was meant to be JSON itself."""
+    """The JSON in base64; InvalidInput if there is none."""
+    # What is no base64 was meant to be JSON itself.
     try:
         plain = b64decode(text, validate=True)
     except ValueError:

@@ -34,7 +34,8 @@ class Intake:
             counts[None] += accepted
 
     def look(self, now: int) -> None:
-        """Report the problem if there is one; it ends by itself when no process reports it."""
+        """Report the problem if there is one."""
+        # It ends by itself when no process reports it.
         with self._lock:
             reasons = sum(self._window(now).values(), Counter[str | None]())
         accepted = reasons.pop(None, 0)

@@ -85,7 +85,8 @@ class Promotion(msgspec.Struct, frozen=True):
         check_between("promotions[0].percentPromotedItems", self.percent, 1, 100)
 
     def places(self, limit: int) -> int:
-        """Return its number of places, rounded up: the smallest share is at least one."""
+        """Return its number of places."""
+        # Rounded up: the smallest share is at least one place.
         return math.ceil(limit * self.percent / 100)
 
 
@@ -149,7 +150,8 @@ class Query(msgspec.Struct, frozen=True):
         return {} if user is None else user.attributes
 
     def with_user(self, catalogue: Catalogue) -> "Query":
-        """Return the query with the visitor's row, which is read when needed, and only once."""
+        """Return the query with the visitor's row."""
+        # The row is read when it is needed, and only once.
         if self.read_user is not None:
             return self
         return replace(self, read_user=cache(partial(self.attributes, catalogue)))

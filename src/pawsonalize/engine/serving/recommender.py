@@ -211,7 +211,8 @@ class Runtime:
         return self.filtering.listed(query.filter, groups, query)
 
     def with_user(self, query: Query) -> Query:
-        """Return the query with the visitor's row, so that it is read once for the whole answer."""
+        """Return the query with the visitor's row."""
+        # So it is read once for the whole answer.
         return query.with_user(self.filtering.catalogue)
 
     def with_profile(self, query: Query, postcodes: Postcodes) -> Query:

@@ -216,7 +216,8 @@ class Untrained(msgspec.Struct):
         self._rested_at = counted + _REST * (counted - now)
 
     def forget(self) -> None:
-        """Drop the counts, because a model is live."""
+        """Drop the counts."""
+        # From now on a live model answers.
         self._served, self._seen = None, (0, 0)
 
 

@@ -122,7 +122,8 @@ def _meaning(event: EventParameters) -> str:
 
 
 def with_meanings(selection: TrainingSelection, types: EventTypes) -> TrainingSelection:
-    """The selection with the present meaning of its types, which a later change does not alter."""
+    """The selection with the present meaning of its types."""
+    # A later change of the setting does not alter it.
     named = (
         msgspec.structs.replace(one, meaning=types.meaning(one.event_type))
         for one in selection.events
@@ -191,7 +192,8 @@ Setting = Mapping[str, Any]
 
 
 def random_seed(version: SolutionVersion) -> int:
-    """The version's seed as random generators take it, which refuse numbers below 0."""
+    """The version's seed as random generators take it."""
+    # They refuse numbers below 0.
     return version.seed % 2**31
 
 

@@ -176,7 +176,8 @@ class SolutionVersions(msgspec.Struct, frozen=True):
         return full
 
     def newest_to_follow(self, solution: str, followed: str | None) -> SolutionVersion | None:
-        """The newest ACTIVE version newer than `followed` and of no run, which serves its own."""
+        """The newest ACTIVE version newer than `followed` and of no run."""
+        # A run serves its own version.
         for version in self.registry.all(SolutionVersion, parent=solution):
             if version.name == followed:
                 return None

@@ -210,7 +210,8 @@ def both_ways(counts: Counts, back: float) -> Counts:
 
 
 def transition_table(counts: Counts, *, width: int, power: float) -> SparseRows:
-    """Rows of the counts, each divided by its sum to `power`, so that busy items do not drown."""
+    """Rows of the counts, each divided by its sum to `power`."""
+    # Else busy items would drown the others.
     total = np.asarray(counts.sum(axis=1))
     scale = np.where(total > 0, np.maximum(total, 1e-30) ** -power, 0.0)
     return SparseRows.of(sparse.csr_array(sparse.diags_array(scale) @ counts), width)

@@ -92,12 +92,14 @@ class LogClock(msgspec.Struct, frozen=True):
         return cls(active, float(active.at(np.asarray(newest))))
 
     def fade(self, times: Array, half_life_days: float) -> Floats:
-        """Decay of events by active time; the newest weighs 1, so old data keep their size."""
+        """Decay of events by active time."""
+        # The newest weighs 1, so that old data keep their size.
         return decay_weights(self.newest - self.active.at(times), half_life_days * DAY)
 
 
 def on_grain(values: NDArray[np.floating]) -> Floats:
-    """Round to multiples of 2 ** -20, which float64 adds and subtracts exactly up to 2 ** 32."""
+    """Round to multiples of 2 ** -20."""
+    # float64 adds and subtracts these exactly up to 2 ** 32.
     return np.asarray(np.floor(values * GRAIN + 0.5) / GRAIN, np.float64)
 
 

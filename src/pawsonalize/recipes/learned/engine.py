@@ -137,7 +137,8 @@ class Learned(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, tables: Tables, ranker: Ranker) -> "Learned":
-        """The ranker above these tables, which may know other features than its training did."""
+        """The ranker above these tables."""
+        # They may know other features than its training did.
         names, wanted = feature_names(tables), Wanted.among(ranker.read)
         if names == ranker.names:
             return cls(tables, ranker, None, wanted)

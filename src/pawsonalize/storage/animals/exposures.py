@@ -58,7 +58,8 @@ def add_shown_animals(connection: Connection, lists: Iterable[tuple[int, Sequenc
 
 
 def first_places(places: Sequence[Sequence[str]]) -> list[str]:
-    """The animals in the first 25 places. Most pages show no more, and no event reports more."""
+    """The animals in the first 25 places."""
+    # Most pages show no more, and no event reports more.
     return [one for ids in places[:MAX_IMPRESSION_ITEMS] for one in ids]
 
 

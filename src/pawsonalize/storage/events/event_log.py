@@ -76,7 +76,8 @@ class EventLog(Histories):
 
     @property
     def event_types(self) -> EventTypes:
-        """Meanings of the types of its events. The table keeps each type as it was sent."""
+        """Meanings of the types of its events."""
+        # The table keeps each type as it was sent.
         return AS_SENT if self._dataset_group.endswith(ACTIONS) else self._event_types
 
     @property
@@ -182,7 +183,8 @@ class EventLog(Histories):
         return [read_event_row(row) for row in rows]
 
     def read_all(self, after: int, through: int) -> Iterator[LoggedEvent]:
-        """The same in parts, so that few of them are in memory and no transaction lasts."""
+        """The same in parts."""
+        # So few of them are in memory, and no transaction lasts.
         while part := self.read(after, through, _PART):
             yield from part
             after = part[-1].offset

@@ -31,7 +31,8 @@ _WINDOW = 200_000  # offsets: what is looked through at most, whoever else fills
 
 
 def as_row(event: Event) -> dict[str, Any]:
-    """The event's columns. The offset is missing: the table gives it."""
+    """The event's columns, but for the offset."""
+    # The table gives that one.
     shown = _ENCODE_ITEMS(event.impression).decode() if event.impression else None
     return {name: getattr(event, name) for name in _COPIED} | {"impression": shown}
 

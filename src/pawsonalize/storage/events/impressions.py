@@ -339,5 +339,6 @@ def _impression(row: RowMapping | Mapping[str, Any], *, is_bare: bool = False) -
 
 @lru_cache(maxsize=262_144)
 def _shared(animal_ids: tuple[str, ...]) -> tuple[str, ...]:
-    """The same value, which all pages with these animals at a place share."""
+    """The same value."""
+    # All pages with these animals at a place share it, which saves memory.
     return animal_ids

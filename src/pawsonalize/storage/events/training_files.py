@@ -112,7 +112,8 @@ class TrainingFiles(GroupTables):
             return self._forget(connection, self._mine(_FILES))
 
     def intend(self, file: TrainingFile) -> None:
-        """Note a file before it is written. It is no part of the table yet."""
+        """Note a file before it is written."""
+        # It is no part of the table yet.
         row = {"dataset_group": self._dataset_group, "is_in": False, **asdict(file)}
         self._execute(sa.insert(_FILES).values(row))
 

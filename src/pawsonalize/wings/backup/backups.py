@@ -164,7 +164,8 @@ def _local_archive(settings: Settings) -> Path | None:
 
 
 def _link_tree(source: Path, target: Path) -> None:
-    """Link what is not linked yet; half-written files, which begin with a dot, are left out."""
+    """Link what is not linked yet."""
+    # Half-written files, which begin with a dot, are left out.
     for file in source.rglob("*"):
         linked = target / file.relative_to(source)
         if file.name.startswith(".") or linked.exists() or not file.is_file():

@@ -184,7 +184,8 @@ class DeadLetters(TableAccess):
         return deleted
 
     def remove_matching(self, query: LetterQuery) -> int:
-        """Delete all that match, a few at a time so that others may write; returns how many."""
+        """Delete all that match; returns how many."""
+        # A few at a time, so that others may write.
         removed = 0
         found = select(_COLUMNS.letter_id).where(*query.conditions()).limit(_REMOVED_AT_ONCE)
         while deleted := self._execute(delete(dead_letters).where(_COLUMNS.letter_id.in_(found))):

@@ -51,7 +51,8 @@ class BucketArtefacts(msgspec.Struct):
     _seen: dict[str, float] = msgspec.field(default_factory=dict)
 
     def save(self, name: str, card: ModelCard, arrays: Arrays) -> str:
-        """See `ArtefactStore.save`. What is saved is in this machine's cache as well."""
+        """See `ArtefactStore.save`."""
+        # What is saved is in this machine's cache as well.
         if self._index.find(name) is not None:
             raise errors.Conflict(f"there is a model named {name} already")
         try:
@@ -69,7 +70,8 @@ class BucketArtefacts(msgspec.Struct):
         return name
 
     def load(self, location: str) -> tuple[ModelCard, Arrays]:
-        """See `ArtefactStore.load`. What this machine has is read without the object store."""
+        """See `ArtefactStore.load`."""
+        # What this machine has is read without the object store.
         stored = self._listed(location)
         with _readable(location):
             try:
@@ -90,7 +92,8 @@ class BucketArtefacts(msgspec.Struct):
                 ) from error
 
     def array(self, location: str, name: str) -> NDArray[Any] | None:
-        """See `ArtefactStore.array`. Only this one is fetched, if the model is not here."""
+        """See `ArtefactStore.array`."""
+        # Only this one is fetched, if the model is not here.
         stored = self._index.find(location)
         if stored is None:
             return None
@@ -104,11 +107,13 @@ class BucketArtefacts(msgspec.Struct):
         return None
 
     def locations(self, prefix: str) -> list[str]:
-        """See `ArtefactStore.locations`. The object store is not asked."""
+        """See `ArtefactStore.locations`."""
+        # The object store is not asked.
         return self._index.locations(prefix)
 
     def sizes(self) -> dict[str, int]:
-        """See `ArtefactStore.sizes`. The object store is not asked."""
+        """See `ArtefactStore.sizes`."""
+        # The object store is not asked.
         return {one.location: one.size for one in self._index.all()}
 
     def export(self, location: str, folder: Path) -> None:
@@ -118,7 +123,8 @@ class BucketArtefacts(msgspec.Struct):
             files.check(folder)
 
     def bring_back(self, location: str, folder: Path) -> None:
-        """See `ArtefactStore.bring_back`. Of what is listed, the objects are written again."""
+        """See `ArtefactStore.bring_back`."""
+        # Of what is listed, the objects are written again.
         stored = self._index.find(location)
         with _readable(location):
             if stored is None:
@@ -131,7 +137,8 @@ class BucketArtefacts(msgspec.Struct):
                 self._patient.replace(_key(stored, file.name), file)
 
     def remove(self, location: str) -> None:
-        """See `ArtefactStore.remove`. If its objects cannot be deleted now, a sweep does it."""
+        """See `ArtefactStore.remove`."""
+        # If its objects cannot be deleted now, a sweep does it.
         gone = self._index.unlist(location)
         if gone is None:
             return

@@ -253,7 +253,8 @@ class LogParts(msgspec.Struct, frozen=True):
 
 
 def _keep_within(files: Sequence[Path], selection: TrainingSelection, n_items: int) -> None:
-    """Leave rows out by the selection's percentiles, which are of the users of all parts."""
+    """Leave rows out by the selection's percentiles."""
+    # These are of the users of all parts.
     if selection.user_percentiles == selection.item_percentiles == (0.0, 1.0):
         return
     lengths, times = [], np.zeros(n_items, np.int64)

@@ -92,7 +92,8 @@ class TrainingTable(msgspec.Struct, frozen=True):
         self._delete(self.files.remove())
 
     def tidy(self, *, in_use: bool) -> None:
-        """Let go what left the log. All goes if it is not used, or if the log has changed."""
+        """Let go what left the log."""
+        # All goes if it is not used, or if the log has changed.
         if in_use and self.files.state() is not None:
             self._let_go()
         else:

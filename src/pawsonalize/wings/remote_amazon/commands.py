@@ -80,7 +80,8 @@ class Copy(msgspec.Struct):
     campaigns: list[tuple[str, str]] = msgspec.field(default_factory=list)
 
     def copy(self, arn: str) -> None:
-        """Copy the dataset group; data first, as solutions are trained on them."""
+        """Copy the dataset group."""
+        # Data first, as solutions are trained on them.
         found = self._described("dataset_group", arn)
         group = {"datasetGroupArn": self._created("dataset_group", found, "domain")}
         for dataset in self._inside("dataset", arn):

@@ -74,7 +74,8 @@ class AmazonModel:
 
     @property
     def card(self) -> ModelCard:
-        """That of the stand-in, which is what is stored here."""
+        """That of the stand-in."""
+        # The stand-in is what is stored here.
         return self.stand_in.card
 
     @property

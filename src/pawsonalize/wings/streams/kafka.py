@@ -324,7 +324,8 @@ class KafkaProducer:
         self._failures: list[KafkaError] = []
 
     def put(self, records: Sequence[Outgoing]) -> None:
-        """Put all; after a failure none that wait are sent, so that order holds."""
+        """Put all."""
+        # After a failure none that wait are sent, so that order holds.
         self._failures.clear()
         try:
             for record in records:

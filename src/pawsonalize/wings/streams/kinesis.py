@@ -107,7 +107,8 @@ class KinesisStream:
         self._may_be_another = True
 
     def read(self, limit: int, wait: float) -> Sequence[Record]:
-        """See `Stream.read`. Raises only where nothing can be had from any shard."""
+        """See `Stream.read`."""
+        # Raises only where nothing can be had from any shard.
         until = self._steady() + wait
         if self._parents is None:
             self._list_first()
@@ -138,13 +139,15 @@ class KinesisStream:
             self._maintain()
 
     def lag(self) -> Sequence[ShardLag]:
-        """See `Stream.lag`. A shard that ended counts until those that follow it are known."""
+        """See `Stream.lag`."""
+        # A shard that ended counts until those that follow it are known.
         now = self._steady()
         over = [ShardLag(shard, now - at + 0.001) for shard, at in self._ended.items()]
         return [*(reader.lag(now) for reader in self._readers.values()), *over]
 
     def close(self) -> None:
-        """See `Stream.close`. Calls under way are left to themselves."""
+        """See `Stream.close`."""
+        # Calls under way are left to themselves.
         self._calls.close()
         self._readers.clear()
         try:

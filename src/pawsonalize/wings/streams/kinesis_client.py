@@ -247,7 +247,8 @@ class KinesisProducer:
                 raise failure.error from failure
 
     def put(self, records: Sequence[Outgoing]) -> None:
-        """See `Producer.put`. A call without an answer is made again: a record may come twice."""
+        """See `Producer.put`."""
+        # A call without an answer is made again, so a record may come twice.
         queues = self._by_key(records)
         failures, last = 0, self._steady()
         while queues:

@@ -195,7 +195,8 @@ class ShardReader(msgspec.Struct):
         self.size = 0
 
     def lag(self, now: float) -> ShardLag:
-        """Return the lag. Kinesis gives no number of messages; at a shard's end it is known."""
+        """Return the lag."""
+        # Kinesis gives no number of messages; at a shard's end it is known.
         if self.behind is None:
             return ShardLag(self.shard, max(now - self.answered, 0.001))
         hangs = self.is_calling and now - self._calls[-1] > _SLOW_SECONDS

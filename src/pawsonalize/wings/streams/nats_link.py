@@ -198,7 +198,8 @@ class JetStreamProducer:
         self._link = NatsLink(address)
 
     def put(self, records: Sequence[Outgoing]) -> None:
-        """Put all; of one key only one is on its way at a time, so that a failure keeps order."""
+        """Put all."""
+        # Of one key only one is on its way at a time, so that a failure keeps order.
         by_key: dict[str, list[Outgoing]] = {}
         for record in records:
             by_key.setdefault(record.key, []).append(record)

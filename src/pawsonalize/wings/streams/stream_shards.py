@@ -207,7 +207,8 @@ class ShardLeases:
         self._forget(shard)
 
     def note(self, shard: str, position: str) -> None:
-        """Remember how far a shard is stored; it is written down at the next look."""
+        """Remember how far a shard is stored."""
+        # It is written down at the next look.
         if shard in self.held:
             self._stored[shard] = position
 
@@ -221,7 +222,8 @@ class ShardLeases:
         self._stored.pop(shard, None)
 
     def release(self) -> None:
-        """Let all go, so that others need not wait until the leases end."""
+        """Let all go."""
+        # So others need not wait until the leases end.
         for shard in list(self.held):
             position = self._stored.pop(shard, None)
             self.table.release(shard, self.holder, position, self.now())

@@ -156,7 +156,8 @@ MAX_TRAININGS = 3
 
 
 def in_turns(halves: Sequence[Half]) -> list[Half]:
-    """One half of each dataset group after the other, so that none waits for all of another."""
+    """One half of each dataset group after the other."""
+    # So no group waits for all of another.
     seen = Counter[str]()
     rounds = []
     for half in halves:

@@ -86,7 +86,8 @@ class WorkerProcesses:
         self._work.change(run.name, **changes_of(note_times(record, now)))
 
     def stop(self) -> None:
-        """Stop the worker, if one runs: it lets go of the run, and another one may go on."""
+        """Stop the worker, if one runs."""
+        # It lets go of the run, and another one may go on.
         self._children.end(_WORKER, signal.SIGTERM)
 
 
