@@ -12,6 +12,7 @@ from pawsonalize.kinds.access_keys import CONTROL_PLANE
 from pawsonalize.pages.shell import HOME, SESSION, SIGN_IN, TENANTS
 from pawsonalize.pages.views import PageAction, View
 from pawsonalize.ui.endpoints import fields_of
+from pawsonalize.ui.portraits import get_portrait
 from pawsonalize.ui.rendering import page
 from pawsonalize.wing import added
 
@@ -33,6 +34,8 @@ def routes() -> list[BaseRoute]:
     found.sort(key=lambda one: isinstance(one, Route) and ":path" in one.path)
     return [
         *found,
+        # Where no site is served, only the console shows drawings.
+        Route("/portrait.svg", get_portrait),
         Route(SIGN_IN, _get_sign_in),
         Route(SIGN_IN, _post_sign_in, methods=["POST"]),
         Route(_SIGN_OUT, _post_sign_out, methods=["POST"]),

@@ -100,7 +100,7 @@ class _Standing(msgspec.Struct, frozen=True):
 
 
 def possible_changes(animal: Animal, *, has_place: bool) -> Iterator[Change]:
-    """Yield what a shelter could find out or change, those for one household together."""
+    """Yield what a shelter could find out or change; those that count for everybody come first."""
     if (photos := len(animal.photos)) < _ENOUGH_PHOTOS:
         about = f"{_ENOUGH_PHOTOS} photos instead of {photos or 'none'}"
         yield Change(_PHOTOS, about, {"photos": 1.0})
@@ -178,10 +178,9 @@ def _stand(
             if household:
                 rules = replace(rules, **{household: True})
             changed += _places(replace(weighing, eligibility=rules), members, list(some))
-        now = _places(weighing, members, [Change("", "", {})])[0].before
         here = weighing.eligibility.place
         far = np.nan if here is None else available.take(members[:1], here)("kilometres")[0]
-        return _Standing(len(available), now, float(far), parts.tolist(), changed)
+        return _Standing(len(available), changed[0].before, float(far), parts.tolist(), changed)
 
 
 def _places(weighing: Weighing, members: Slots, changes: Sequence[Change]) -> list[_Place]:
