@@ -7,6 +7,8 @@ BIN := .venv/bin
 CORES := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 # Tests that wait (for a process, a browser, a broker) leave their core to others.
 WORKERS ?= $(shell expr 2 \* $(CORES))
+# Those of one process wait seldom: for a thread, or a command. One more is enough.
+TESTERS ?= $(shell expr 1 + $(CORES))
 
 .PHONY: help setup run test test-all nightly check bench figures docs image push synth up lock clean
 
@@ -38,7 +40,7 @@ run: .venv/runs ## Run the demo adoption site on http://127.0.0.1:8080
 	$(BIN)/pawsonalize demo
 
 test: check ## Run the checks and the tests that need no other process: after each change
-	$(BIN)/pytest -n $(CORES) -m "not real and not nightly"
+	$(BIN)/pytest -n $(TESTERS) -m "not real and not nightly"
 
 test-all: setup ## Run the rest: processes, servers, browsers, images, small benchmarks
 	$(BIN)/pytest -n $(WORKERS) -m "real and not nightly"

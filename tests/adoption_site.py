@@ -1,10 +1,13 @@
 """The app with the adoption site on it, over a small world that is the same in every test."""
 
+import shutil
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import uvicorn
@@ -77,14 +80,13 @@ def site(
         retrain_here=False,
         log_level="error",  # other tests of this process read what they print
     )
+    if trained:
+        shutil.copytree(_trained().name, data_dir, dirs_exist_ok=True)
     with opened(settings) as adapters:
         if animals:
             adapters.animals.put(animals, NOW)
         if settings.requires_keys:
             adapters.access_keys.create([Scope.BROWSER], ADOPTION_SITE, NOW)
-        if trained:
-            adapters.log.append(list(_history()))
-            train_and_serve(adapters, NOW)
     app = build_app(settings)
     start = app.router.lifespan_context
 
@@ -99,6 +101,18 @@ def site(
 
     app.router.lifespan_context = lifespan
     return app
+
+
+@cache
+def _trained() -> TemporaryDirectory[str]:
+    """A data folder with a live model, which each site gets a copy of."""
+    folder = TemporaryDirectory()
+    settings = Settings.of(data_dir=Path(folder.name), log_level="error")
+    with opened(settings) as adapters:
+        adapters.log.append(list(_history()))
+        train_and_serve(adapters, NOW)
+        adapters.archiver.archive_once()
+    return folder
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What a day adds to the disk, and for how long there is room."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,20 +54,28 @@ def adapters(tmp_path: Path) -> Iterator[Adapters]:
         yield adapters
 
 
+@pytest.fixture(scope="module")
+def ten_days_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ten days")
+    with opened(Settings(data_dir=folder)) as adapters:
+        for hour in range(0, DAYS * 24, 6):
+            at = hour * HOUR
+            adapters.log.append([event(f"{hour}-{n}", at=at + n, user=f"u{n}") for n in range(60)])
+            animals = [f"a{n}" for n in range(20)]
+            ids = [new_recommendation_id(T0 + at + n) for n in range(120)]
+            adapters.impressions.append(
+                [page_data.page(one, *animals, at=at + n) for n, one in enumerate(ids)]
+            )
+            adapters.archiver.archive_once()
+    return folder
+
+
 @pytest.fixture
-def ten_days(adapters: Adapters) -> Adapters:
+def ten_days(ten_days_folder: Path, tmp_path: Path) -> Iterator[Adapters]:
     """240 events and 480 answers a day, archived as they came."""
-    archiver = adapters.archiver
-    for hour in range(0, DAYS * 24, 6):
-        at = hour * HOUR
-        adapters.log.append([event(f"{hour}-{n}", at=at + n, user=f"u{n}") for n in range(60)])
-        animals = [f"a{n}" for n in range(20)]
-        ids = [new_recommendation_id(T0 + at + n) for n in range(120)]
-        adapters.impressions.append(
-            [page_data.page(one, *animals, at=at + n) for n, one in enumerate(ids)]
-        )
-        archiver.archive_once()
-    return adapters
+    shutil.copytree(ten_days_folder, tmp_path, dirs_exist_ok=True)
+    with opened(Settings(data_dir=tmp_path)) as adapters:
+        yield adapters
 
 
 def found(adapters: Adapters, tmp_path: Path, **settings: Any) -> dict[str, Growth]:

@@ -10,14 +10,14 @@ from benchmarks.markets.play import play
 from benchmarks.markets.worlds import WORLDS, smaller
 from benchmarks.pages import NAMES, UNEXPLORED, Beside, compare
 
-MARKET = replace(smaller(WORLDS["town"], 0.03), days=10)
+MARKET = replace(smaller(WORLDS["town"], 0.03), days=6, sessions=150)
 
 
 def test_others_beside_ours_change_nothing_that_it_shows() -> None:
     drawn = draw(MARKET, 1)
-    with served(drawn, every=5, recipe="popularity-count") as ours:
+    with served(drawn, every=3, recipe="popularity-count") as ours:
         alone = play(drawn, {"ours": ours})["ours"]
-    with served(drawn, every=5, recipe="popularity-count") as ours:
+    with served(drawn, every=3, recipe="popularity-count") as ours:
         beside = Beside(drawn, ours)
         copy = play(drawn, {"ours": beside})["ours"]
     assert copy.on_page.tolist() == alone.on_page.tolist()

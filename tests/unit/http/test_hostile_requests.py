@@ -74,7 +74,7 @@ def test_deeply_nested_json_is_a_client_error_wherever_it_is_sent(
     event = json.dumps(view("deep", CATS[0]))[:-1]
     names = ("x", "userId", "properties", "animalMetadata", "context", "attributes", "at")
     for method, path, target in TAKERS:
-        for depth in (900, 990, 1_000, 40_000):
+        for depth in (950, 1_000, 40_000):
             for begin, end in (("[", "]"), ('{"a":', "}")):
                 deep = begin * depth + "1" + end * depth
                 bodies = [deep, *(f'{{"{name}": {deep}}}' for name in names)]
