@@ -18,7 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "dist/site"
 _ABOVE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
-_KEPT = {".md", ".svg", ".png", ".txt"}
+_KEPT = {".css", ".md", ".svg", ".png", ".txt"}
+_PAW = ROOT / "src/pawsonalize/ui/static/paw.svg"
 _LINK = re.compile(r"(\]\()([^)#:]+)((?:#[^)]*)?\))")
 
 
@@ -62,6 +63,7 @@ def _stage(target: Path) -> None:
     for path in sorted((ROOT / "docs").rglob("*")):
         if path.suffix in _KEPT:
             _place(path, target / path.relative_to(ROOT / "docs"))
+    _place(_PAW, target / "images" / _PAW.name)
     for name in _ABOVE:
         _place(ROOT / name, target / name.lower())
 
