@@ -16,10 +16,10 @@ _FOLDER = Path("config")
 USUAL_FILE = _FOLDER / "dev.yaml"
 """File that is read below the current folder unless another one is named."""
 _ENV, _CONFIG = PREFIX + "ENV", PREFIX + "CONFIG"
+# The variable in which a server says to its processes where its settings were written, as JSON.
 SOURCES = PREFIX + "SETTINGS_FROM"
-"""The variable in which a server says to its processes where its settings were written, as JSON."""
+# The variable that names a folder whose files are variables, as containers are given secrets.
 SECRETS = PREFIX + "SECRETS_DIR"
-"""The variable that names a folder whose files are variables, as containers are given secrets."""
 _DEFAULT_ENV = "dev"
 _KINDS = {
     "int": "a whole number",

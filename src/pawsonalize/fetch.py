@@ -148,7 +148,7 @@ def same_origin(url: str, other: str) -> bool:
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Follows redirects by HTTP; another origin gets no header, which may be a secret."""
+    """Follows redirects by HTTP."""
 
     max_redirections = 5
 
@@ -160,6 +160,7 @@ class _Redirects(HTTPRedirectHandler):
     ) -> Request | None:
         self._check(newurl)
         new = super().redirect_request(req, fp, code, msg, headers, newurl)
+        # Another origin gets no header, as one may be a secret.
         if new is not None and same_origin(req.full_url, newurl):
             for name, value in req.unredirected_hdrs.items():
                 new.add_unredirected_header(name, value)

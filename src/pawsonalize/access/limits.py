@@ -173,8 +173,8 @@ class Lane(Enum):
     """Requests that a visitor waits for."""
     WORK = "work"
     """All else, which may take long."""
+    # Answers that read the whole inventory first, in a thread: few at a time.
     PAST = "answers of another moment"
-    """Answers that read the whole inventory first, in a thread: few at a time."""
 
 
 class TenantRequest(msgspec.Struct):

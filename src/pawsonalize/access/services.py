@@ -82,8 +82,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     why_not_ready: Callable[[], str | None]
     """Returns the first finding of the checks that `/readyz` shows, if one needs attention."""
     now: Callable[[], int]
+    # A read takes a fraction of a millisecond and cannot hang: it needs no thread.
     reads_are_local: bool
-    """A read takes a fraction of a millisecond and cannot hang: it needs no thread."""
     max_body_bytes: int
     sources: Mapping[str, str]  # places where settings were written, by their names
     metrics_dir: Path | None = None

@@ -40,8 +40,8 @@ from pawsonalize.ui.embedding import embed_routes
 from pawsonalize.ui.rendering import static_files
 from pawsonalize.wing import added, parts
 
+# Files that a worker may have open beside its connections: tables, models, logs.
 RESERVED_FILES = 512
-"""Files that a worker may have open beside its connections: tables, models, logs."""
 
 
 def connection(**given: Any) -> asyncio.Protocol:

@@ -24,8 +24,8 @@ PATIENCE = 5 * MINUTE
 LOOK_SECONDS = 1.0
 UPKEEP_SECONDS = 600.0
 _THREADS = 7  # one may wait for a remote engine
+# The lease of what one server of all does; another follows when that dies.
 HOUSEKEEPING = "housekeeping"
-"""The lease of what one server of all does; another follows when that dies."""
 
 log = structlog.get_logger()
 
@@ -36,10 +36,10 @@ class Task(msgspec.Struct, frozen=True):
     name: str  # in words. A failure stands as a problem of that name until the work succeeds.
     seconds: float  # the pause
     work: Callable[..., object]
+    # Threads of its own for work that takes so long that other work must not wait for it.
     threads: Executor | None = None
-    """Threads of its own for work that takes so long that other work must not wait for it."""
+    # Called in the event loop before, for what only that may read; the work gets its value.
     look: Callable[[], object] | None = None
-    """Called in the event loop before, for what only that may read; the work gets its value."""
 
 
 @asynccontextmanager

@@ -100,6 +100,7 @@ _TRACKING_ID = "trackingId"
 
 log = structlog.get_logger()
 
+# The keys of `paths()`, which need models that are read at the first call.
 REST_PATHS: Final = (
     "/recommendations",
     "/personalize-ranking",
@@ -110,7 +111,6 @@ REST_PATHS: Final = (
     "/users",
     "/actions",
 )
-"""The keys of `paths()`, which need models that are read at the first call."""
 
 
 def routes() -> list[Route]:

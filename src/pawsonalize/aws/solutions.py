@@ -258,10 +258,11 @@ def _objective(
 
 
 def _recipe_wanted(members: Members, config: Mapping[str, Any]) -> str:
-    """Return the ARN of the recipe; of performAutoML the first of its list, as all are one here."""
+    """Return the ARN of the recipe."""
     if members.get(_AUTO_ML):
         if "recipeArn" in members:
             raise AwsError(INVALID_INPUT, "recipeArn: leave it out with performAutoML")
+        # Of the list the first, as all its recipes are one here.
         listed = config.get("autoMLConfig", {}).get("recipeList")
         return str(listed[0]) if listed else public_arn("recipe", _AUTO_ML_RECIPE)
     _refuse(config, "autoMLConfig")
@@ -282,7 +283,7 @@ def _auto_training(wanted: bool, config: Mapping[str, Any]) -> int | None:
 
 
 def _tuning(members: Members) -> Tuning | None:
-    """Return the tuning of performHPO, None without; its trials are AWS's training jobs."""
+    """Return the tuning of performHPO, None without."""
     config = members.get("solutionConfig", {}).get("hpoConfig", {})
     if not (members.get("performHPO") or members.get(_AUTO_ML)):
         if config:
@@ -295,6 +296,7 @@ def _tuning(members: Members) -> Tuning | None:
             INVALID_INPUT,
             f"maxNumberOfTrainingJobs must be a number from 1 to {MAX_TRIALS}, not {jobs!s:.40}",
         )
+    # Its trials are AWS's training jobs.
     return Tuning(int(jobs), ranges=_ranges(config.get("algorithmHyperParameterRanges", {})))
 
 

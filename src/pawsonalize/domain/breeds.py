@@ -146,6 +146,7 @@ def _spelling(species: str) -> Spelling:
     return Spelling(names, by_coat if species == CAT else frozenset())
 
 
+# Traits within a species, as likes for small cats say nothing of dogs. No family: its own.
 TRAITS: Mapping[str, Callable[[AnimalGroup], Trait]] = {
     SPECIES: lambda group: ("", group.species),
     "breed": lambda group: (group.species, group.breed),
@@ -153,7 +154,6 @@ TRAITS: Mapping[str, Callable[[AnimalGroup], Trait]] = {
     "size": lambda group: (group.species, group.size),
     "age": lambda group: (group.species, group.age),
 }
-"""Traits within a species, as likes for small cats say nothing of dogs. No family: its own."""
 
 
 @lru_cache(maxsize=65_536)

@@ -24,11 +24,9 @@ SESSION: Final = "session"
 FAVORITE, INQUIRY, APPLICATION, ADOPTION = "favorite", "inquiry", "application", "adoption"
 DISLIKE = "dislike"
 PICK, NO_PICK, UNPICK = "pick", "no-pick", "unpick"
+# Answers to a board: an animal of it, "none of these", or a pick that is taken back. They count for
+# their visitor alone.
 PICKS = (PICK, NO_PICK, UNPICK)
-"""Answers to a board: an animal of it, "none of these", or a pick that is taken back.
-
-They count for their visitor alone.
-"""
 NOTHING = ""  # item and animal of a `no-pick`. No id that anybody sends is empty.
 SEPARATORS = " _-./:"
 _NO_SEPARATORS = str.maketrans("", "", SEPARATORS)
@@ -51,8 +49,8 @@ class Event:
     recommendation_id: str | None = None
     impression: tuple[str, ...] = ()
     properties: str | None = None  # the text of a JSON object, at most 1,024 characters
+    # The same ids in another dataset group are other events, users, sessions and items.
     dataset_group: str = DEFAULT_DATASET_GROUP
-    """The same ids in another dataset group are other events, users, sessions and items."""
     raw: str | None = field(default=None, compare=False, repr=False)
     """The JSON as it came in, for the archive alone; None where it is not known, or too long."""
 
@@ -115,8 +113,8 @@ def _owner(event: Event) -> tuple[str, str]:
 class ErasedVisitors:
     """The offset of the log through which each visitor of a dataset group was erased."""
 
+    # By dataset group and hash. Whoever is erased from a group is erased from its actions.
     through: Mapping[tuple[str, str], int]
-    """By dataset group and hash. Whoever is erased from a group is erased from its actions."""
 
     def covers(self, row: LoggedEvent) -> bool:
         """True if the event was erased."""
@@ -135,6 +133,7 @@ def hash_names(kind: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
         yield name, visitor_digest(kind, name)
 
 
+# Synonyms of each meaning, as `plain_spelling` has it; `dislike` and `return` speak against.
 SYNONYMS: Mapping[str, str] = {
     VIEW: "view views viewed detailview detailsview viewdetail viewdetails details detail"
     " itemview viewitem petview viewpet animalview viewanimal profileview viewprofile pageview"
@@ -159,7 +158,6 @@ SYNONYMS: Mapping[str, str] = {
     NO_PICK: "nopick noneofthese",
     UNPICK: "unpick unpicked takeback",
 }
-"""Synonyms of each meaning, as `plain_spelling` has it; `dislike` and `return` speak against."""
 # An event keeps the type that it was sent with; models, answers and reports see its meaning. A type
 # that is not here counts as a view, under its own name.
 
@@ -234,5 +232,5 @@ def standing(
 
 
 STANDARD = EventTypes(_MEANINGS)
+# No type means anything but itself: so it is with events of actions (`TAKEN`, `VIEWED`).
 AS_SENT = EventTypes(MappingProxyType({}))
-"""No type means anything but itself: so it is with events of actions (`TAKEN`, `VIEWED`)."""

@@ -38,8 +38,8 @@ class NotificationKind(StrEnum):
 class Notification:
     """One piece of news, the same for every notifier."""
 
+    # The sender chooses it, the same for the same news: a step that runs again sends it once.
     notification_id: str
-    """The sender chooses it, the same for the same news: a step that runs again sends it once."""
     kind: NotificationKind
     subject: str
     text: str
@@ -47,8 +47,8 @@ class Notification:
     run_id: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     """Data for JSON, such as the gate's numbers; a list of mappings is shown as a table."""
+    # The whole for mail readers that show more than text; then `text` repeats the details.
     html: str = ""
-    """The whole for mail readers that show more than text; then `text` repeats the details."""
     recipient: str = ""
     """Address of its one reader, who gets it by e-mail alone; empty: whom the settings name."""
     reply_to: str = ""

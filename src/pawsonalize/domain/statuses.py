@@ -46,6 +46,7 @@ class AnimalStatus(StrEnum):
     REMOVED = "removed"
 
 
+# Other words, without case and punctuation; a fostered animal is on hold unless it says else.
 STATUS_WORDS = by_word(
     {
         AnimalStatus.AVAILABLE: "adoptable avail availableforadoption foradoption readyforadoption",
@@ -56,7 +57,6 @@ STATUS_WORDS = by_word(
         AnimalStatus.ADOPTED: "adoption adoptedout",
     }
 )
-"""Other words, without case and punctuation; a fostered animal is on hold unless it says else."""
 
 
 @dataclass(frozen=True, slots=True)

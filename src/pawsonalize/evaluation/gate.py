@@ -98,10 +98,10 @@ class Evidence(msgspec.Struct, frozen=True):
     ndcg_at_5: Interval = _NOTHING
     popularity: Comparison | None = None  # for a recipe that is popularity itself
     live: LiveEvidence | None = None  # where nothing is live
+    # None where the recipe chooses no items (a re-ranking) or gives everybody the same.
     spread: Spread | None = None
-    """None where the recipe chooses no items (a re-ranking) or gives everybody the same."""
+    # Compared with the live version, or with popularity if there is none.
     slices: tuple[SliceEvidence, ...] = ()
-    """Compared with the live version, or with popularity if there is none."""
     not_finite: int = 0  # test cases with a NaN or infinite score
     constant: int = 0  # test cases with one score for all items
 

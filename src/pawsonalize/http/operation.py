@@ -26,18 +26,18 @@ class RequestParameter(msgspec.Struct, frozen=True):
     kind: Any = str
     where: str = "query"
     required: bool = False
+    # False if the answer has another form by it: the notes tell of it then.
     is_documented: bool = True
-    """False if the answer has another form by it: the notes tell of it then."""
 
 
 class About(Enum):
     """Subject of an operation; it decides whether a key of one dataset group reaches it."""
 
     SERVICE = "service"  # the service as a whole, or several dataset groups: such a key does not
+    # The animals, which are of the default dataset group: a key of that one does.
     INVENTORY = "inventory"
-    """The animals, which are of the default dataset group: a key of that one does."""
+    # One dataset group: its endpoint finds out which, and enters that; see `callers.py`.
     GROUP = "group"
-    """One dataset group: its endpoint finds out which, and enters that; see `callers.py`."""
     ANSWER = "answer"  # the same, but visitors wait for it, so it goes before all else
 
 

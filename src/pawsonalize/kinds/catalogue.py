@@ -23,5 +23,5 @@ _KINDS: tuple[Kind[Any], ...] = (
     *(SOLUTION_KIND, VERSION_KIND, CAMPAIGN_KIND, RECOMMENDER_KIND),
     *JOB_KINDS,
 )
+# Every kind of resource, in the order in which resources are created: parents first.
 KINDS: Mapping[type[Resource], Kind[Any]] = MappingProxyType({one.resource: one for one in _KINDS})
-"""Every kind of resource, in the order in which resources are created: parents first."""

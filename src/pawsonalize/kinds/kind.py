@@ -106,8 +106,8 @@ class Native(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 201  # of a creation: 202 if it is done in the background
     tag: str = "Data"  # the group of operations in the docs: see `TAGS` in `http/openapi.py`
     noun: str = ""  # the kind in the description of its name, if it is another one
+    # True if a campaign may stand for its dataset group, and both may be in the query.
     by_address: bool = False
-    """True if a campaign may stand for its dataset group, and both may be in the query."""
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,8 +122,8 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     deletes: str = ""  # the effect of a deletion; empty: there is none
     members: Mapping[str, str] = {}
     """Paths of members, such as `dataSource.dataLocation`, and the fields that they are."""
+    # Members of a creation that are answered as they came, and do nothing else.
     stored: tuple[str, ...] = ()
-    """Members of a creation that are answered as they came, and do nothing else."""
     defaults: Values = {}  # fields of a creation that have another default here
     shown: Mapping[str, Callable[[Any], Any]] = {}  # more members of an answer
     plural: str = ""  # the member that lists them, if it does not follow from the kind's name
@@ -178,11 +178,11 @@ class Kind(msgspec.Struct, Generic[ResourceT], frozen=True, kw_only=True):
     parent: type[Resource] | None = None
     """The kind that the `owner` field names; None: it belongs to none."""
     refers: Mapping[str, type[Resource]] = {}  # other fields that name resources
+    # True: its parent must be ACTIVE before it is created. False: `create` sees to that.
     needs_parent: bool = True
-    """True: its parent must be ACTIVE before it is created. False: `create` sees to that."""
     needs: tuple[Need, ...] = ()  # others that must be ACTIVE
+    # When it keeps its parent from being deleted; None: always, and of a job while it is done.
     blocks_parent: Callable[[Any, Any], bool] | None = None
-    """When it keeps its parent from being deleted; None: always, and of a job while it is done."""
     blocks: tuple[Block, ...] = ()  # others that it keeps from being deleted
     quota: Quota | None = None
     is_job: bool = False  # true if the job table does it in the background

@@ -22,8 +22,8 @@ from pawsonalize.storage.beats import GONE_SECONDS, Beats
 from pawsonalize.storage.contexts import fence_writes
 from pawsonalize.storage.work import Work, WorkTable
 
+# Length of a lease over a database that one machine alone reaches: its disk rests longer.
 LOCAL_LEASE_SECONDS = 150.0
-"""Length of a lease over a database that one machine alone reaches: its disk rests longer."""
 _BEATS = 5  # for each length of a lease
 _PATIENCE_SECONDS = 0.2  # outlasts a process that only looks whether the lock is held
 _LOOK_SECONDS = 1.0  # between two tries to lead what another process leads

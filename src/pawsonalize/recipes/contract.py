@@ -34,10 +34,10 @@ class Context(msgspec.Struct, frozen=True):
     All ones ask for the weight of one animal of each item.
     """
     facets: tuple[Facet, ...] = ()
+    # Events that speak against items, newest first; answers lose them whatever the model does.
     disliked: tuple[ContextEvent, ...] = ()
-    """Events that speak against items, newest first; answers lose them whatever the model does."""
+    # The user's id, or else the session's; for a model whose histories lie elsewhere.
     visitor: str | None = None
-    """The user's id, or else the session's; for a model whose histories lie elsewhere."""
     picked: bool = True  # False if no event answers a board, which says nothing of groups
 
 

@@ -199,13 +199,13 @@ class TrainingData(msgspec.Struct, frozen=True):
     n_users: int
     item_ids: tuple[str, ...]  # the whole catalogue, items that nobody has touched included
     event_types: tuple[str, ...]
+    # Attributes of the items; an item may be touched without being described.
     attributes: ItemAttributes
-    """Attributes of the items; an item may be touched without being described."""
     as_of: int
     stays: StayColumns = msgspec.field(default_factory=StayColumns.unknown)
     facets: Facets = msgspec.field(default_factory=Facets.unknown)
+    # Animals that came back: they speak against an item, and are no choices and no rows.
     returned: Returned = msgspec.field(default_factory=Returned.nothing)
-    """Animals that came back: they speak against an item, and are no choices and no rows."""
     disliked: Returned = msgspec.field(default_factory=Returned.nothing)
 
     def __len__(self) -> int:

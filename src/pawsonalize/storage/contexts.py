@@ -39,8 +39,8 @@ def check_fences(connection: Connection) -> None:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# True in requests and the threads that they use. Trainings and jobs have time.
 answering: ContextVar[bool] = ContextVar("answering", default=False)
-"""True in requests and the threads that they use. Trainings and jobs have time."""
 
 
 def in_time(call: Callable[P, T]) -> Callable[P, T]:

@@ -77,8 +77,8 @@ def _latest(
     }
 
 
+# Steps of an erasure, in this order; a step that fails stops none but those it is for.
 STEPS: Final = ("note", "tables", "archive", "models", "files", "names", "remains")
-"""Steps of an erasure, in this order; a step that fails stops none but those it is for."""
 
 ErasureStatus = Literal["pending", "in_progress", "incomplete", "done"]
 

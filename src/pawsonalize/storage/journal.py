@@ -22,8 +22,8 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
     since: int  # when it was first reported
     last_seen: int  # when it was last reported
+    # When it counts as over unless it is reported again; None: only when it is cleared.
     expires_at: int | None = None
-    """When it counts as over unless it is reported again; None: only when it is cleared."""
     notified_at: int | None = None  # when people got a message of it; None if they did not
 
 

@@ -159,10 +159,11 @@ class _Connection(psycopg.Connection[Any]):
 
 
 class _Impatient(psycopg.Connection[Any]):
-    """A connection that waits for no answer for long, as another server may have taken over."""
+    """A connection that waits for no answer for long."""
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
         """As psycopg's, for some seconds."""
+        # Another server may have taken over: then this one never answers.
         ends = time.monotonic() + _OTHERS_SECONDS
 
         def look() -> None:

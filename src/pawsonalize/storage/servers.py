@@ -25,8 +25,8 @@ class ServerProcess(msgspec.Struct, frozen=True):
     name: str  # unique among all of all machines
     host: str  # the machine's name
     port: int | None  # port that it listens on; None: no port
+    # Its roles; of a process beside the servers, its one work: `train`, `refresh`…
     roles: tuple[str, ...]
-    """Its roles; of a process beside the servers, its one work: `train`, `refresh`…"""
     version: str  # of the program
     revision: str  # of the tables that the program knows
     connections: int  # connections to PostgreSQL that it opens at most

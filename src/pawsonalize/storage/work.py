@@ -39,8 +39,8 @@ class Work(msgspec.Struct, frozen=True):
     error: str | None = None  # reason why the last attempt failed
     worked_ms: int = 0  # time worked on it, in milliseconds
     holder: str | None = None  # its holder: unique among all processes of all machines
+    # Drawn anew with each claim, so that who has lost the lease cannot write with it.
     token: int | None = None
-    """Drawn anew with each claim, so that who has lost the lease cannot write with it."""
     beats: int = 0  # counted up by the holder
     takings: int = 0  # number of claims since it was free: one more for each holder that was lost
 

@@ -125,7 +125,8 @@ def _encoding_of(stream: BinaryIO) -> str:
 
 
 def _wide(start: bytes) -> str | None:
-    """UTF-16 without a mark: every second byte is a zero, and no other one is."""
+    """UTF-16 without a mark."""
+    # Every second byte is a zero, and no other one is.
     first, second = start[::2].count(0), start[1::2].count(0)
     sure = _SURE * len(start) / 2
     if not first and second > sure:

@@ -224,8 +224,9 @@ def read_status(given: str) -> AnimalStatus:
 
 
 def _born(form: AnimalForm, at: int) -> date | None:
-    """The date of birth; where the sender's day has begun, it may be tomorrow here."""
+    """The date of birth."""
     born = day(form.birth_date, "birthDate")
+    # Where the sender's day has begun, it may be tomorrow here.
     if born is not None and born.isoformat() > iso(at + DAY)[:10]:
         raise InvalidInput(
             f"birthDate {born} lies in the future: correct it, or leave it out and tell the age",
@@ -235,10 +236,11 @@ def _born(form: AnimalForm, at: int) -> date | None:
 
 
 def _age(form: AnimalForm, species: str) -> str:
-    """The age band of a listing; some systems give a kitten's age as its size."""
+    """The age band of a listing."""
     age = text(form.age, "age")
     if age:
         return age_id(age, species)
+    # Some systems give a kitten's age as its size.
     size = text(form.size, "size")
     return BABY if not size.isdecimal() and age_id(size, species) == BABY else UNKNOWN
 

@@ -36,8 +36,8 @@ class _Wrapped(decoder.Form, frozen=True):
     synonyms = IN_THE_QUERY
 
 
+# `{"events": […]}`, where a misspelt name beside the events is refused.
 WRAPPED = msgspec.json.Decoder(_Wrapped)
-"""`{"events": […]}`, where a misspelt name beside the events is refused."""
 
 
 class CloudEvent(msgspec.Struct, frozen=True):

@@ -71,8 +71,8 @@ class RefusedInput(msgspec.Struct, frozen=True):
     code: str  # the reason for machines
     message: str  # the reason for people
     field: str | None = None  # the field that is wrong, if it is one
+    # Its place in the stream: `shard/sequence`, in a list with `/index` behind that.
     position: str | None = None
-    """Its place in the stream: `shard/sequence`, in a list with `/index` behind that."""
 
 
 class RefusalSink(Protocol):

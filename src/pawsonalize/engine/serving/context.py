@@ -124,18 +124,18 @@ class Query(msgspec.Struct, frozen=True):
     """Facets of the visit that the request names, such as the device."""
     preferences: Preferences = msgspec.field(default_factory=Preferences)  # answers of the quiz
     eligibility: Eligibility = ANYBODY
+    # Filter of the answer; promoted items keep to the promotion's own filter instead.
     filter: AppliedFilter | None = None
-    """Filter of the answer; promoted items keep to the promotion's own filter instead."""
     promotion: Promotion | None = None
     item_id: str | None = None  # the item that is asked about, for recipes that need one
     limit: int = 10
     explain: bool = False
+    # One that was given before gives the same places again, if nothing has changed since.
     recommendation_id: str | None = None
-    """One that was given before gives the same places again, if nothing has changed since."""
+    # The answers that the page shows already: the new one has none of their animals.
     continues: tuple[str, ...] = ()
-    """The answers that the page shows already: the new one has none of their animals."""
+    # The answers of a page to be shown again as it was, if the visitor did nothing since.
     repeats: tuple[str, ...] = ()
-    """The answers of a page to be shown again as it was, if the visitor did nothing since."""
     page: tuple[Impression, ...] = ()  # those of them that count; see `OpenPages.read`
     search: Search | None = None
     read_user: Callable[[], Mapping[str, Value]] | None = None

@@ -122,12 +122,13 @@ class LiveModel:
         return _name_of(before) != _name_of(self._served)
 
     def _is_at_hand(self, campaign: Campaign, now: int) -> bool:
-        """True if the target can be served at once; a remote engine must serve its own first."""
+        """True if the target can be served at once."""
         wanted = campaign.target_version
         if wanted is None:
             return True
         self._waits = None
         try:
+            # A remote engine must serve its own version first.
             return self.loader.is_at_hand(campaign, wanted, self.settings.of(campaign))
         except (errors.EngineUnavailable, errors.StorageUnavailable) as error:
             self._waits = f"it is not known yet whether {wanted} can be served: {error.message}"

@@ -26,10 +26,10 @@ _LENGTHS = (0, 1, 3, 10)  # events in the history of the visitors who are played
 _LIST = 100
 _MEASURED_SECONDS = 0.1  # many scorings, and little beside the load of a model
 _UNEXPLORED = frozenset({PopularityCount.name, TrendingNow.name})  # as at AWS
+# The name that answers give in place of the solution version while the remote engine is away.
 STAND_IN: Final = "popular-groups"
-"""The name that answers give in place of the solution version while the remote engine is away."""
+# The name that answers give in place of a solution version before the first training.
 UNTRAINED: Final = "untrained"
-"""The name that answers give in place of a solution version before the first training."""
 
 
 @runtime_checkable

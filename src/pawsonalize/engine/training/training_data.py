@@ -28,8 +28,8 @@ from pawsonalize.recipes.data import (
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog, TrainingRow
 
+# Of a longer log, visitors with so many events are drawn to measure and to tune on.
 MEASURED_EVENTS = 2_000_000
-"""Of a longer log, visitors with so many events are drawn to measure and to tune on."""
 MAX_VALUES = 50  # of one facet: the commonest ones; an id of something is no facet
 _EventFacets = tuple[Facet, ...]
 

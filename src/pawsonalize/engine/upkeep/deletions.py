@@ -171,7 +171,8 @@ class Deletions(msgspec.Struct, frozen=True):
 
 
 def _prefix(job: DataDeletionJob) -> str:
-    """Return the prefix of its erasures' ids; another job may get its name once it is deleted."""
+    """Return the prefix of its erasures' ids."""
+    # With the moment, as another job may get the name once this one is deleted.
     return f"{job.name}-{job.created_at}-"
 
 

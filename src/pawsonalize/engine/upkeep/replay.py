@@ -76,8 +76,8 @@ class Appended(msgspec.Struct):
     stored: int = 0
     duplicates: int = 0
     erased: int = 0  # of visitors who were erased from the target since they came in
+    # Events refused because their item is no animal group, as the default dataset group needs.
     refused: int = 0
-    """Events refused because their item is no animal group, as the default dataset group needs."""
     named: list[str] = msgspec.field(default_factory=list)
     """The first of the refused ones, with the reason."""
     damaged: list[str] = msgspec.field(default_factory=list)

@@ -79,8 +79,8 @@ class ChoiceModel(msgspec.Struct, frozen=True):
     counts: dict[str, AnimalCounts] = {}
     through: str = ""  # the recommendation id of the newest of those pages; ids grow with time
     log_offset: int = 0  # the newest event that they were joined with
+    # Answers beside recommendations that the site shows: see `serving.animals.pages`.
     kinds: tuple[str, ...] = ()
-    """Answers beside recommendations that the site shows: see `serving.animals.pages`."""
     pages: int = 0
     opened: int = 0
     better_by: float = 0.0  # mean gain in log-likelihood of held-out choices, per place

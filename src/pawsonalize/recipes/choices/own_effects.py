@@ -107,8 +107,8 @@ class VisitorEffects(msgspec.Struct, frozen=True):
     effects: tuple[Floats, ...]
     distance: float
     variances: tuple[Floats, ...]  # about those of the effects: as if all others were known
+    # The upper Cholesky factor of the precision of all effects, in the order of `KINDS`.
     factor: Floats
-    """The upper Cholesky factor of the precision of all effects, in the order of `KINDS`."""
 
     def of(self, trait: int, size: int) -> Floats:
         """The effects of a trait by code, shape (size,)."""
@@ -156,8 +156,8 @@ class VisitorPosterior(msgspec.Struct, frozen=True):
     traits: Ints  # codes, shape (traits, animals)
     distance: Floats
     mean: Floats
+    # The place of each effect in `covariance`, its last one if nothing was ever shown of it.
     columns: Ints
-    """The place of each effect in `covariance`, its last one if nothing was ever shown of it."""
     covariance: Floats  # of the effects that something was shown of, then of distance, then 0
     variances: Floats  # of the effects of each trait that nothing was shown of
     is_new: Bools  # where nothing was ever shown of it, shape (traits, animals)

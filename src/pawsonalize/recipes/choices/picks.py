@@ -25,8 +25,8 @@ class PickScale(msgspec.Struct, frozen=True):
     """Dependence of picks on log-odds: utility = scale * (log-odds beyond an average animal)."""
 
     scale: float = 1.0  # 1: a pick is as noisy as an opening; less: noisier
+    # The log-odds of "none of these". An average visitor turns down one board of six in eleven.
     outside: float = -0.5
-    """The log-odds of "none of these". An average visitor turns down one board of six in eleven."""
 
 
 DEFAULT_PICKS = PickScale()
@@ -47,8 +47,8 @@ class AnsweredBoard(msgspec.Struct, frozen=True):
     traits: Ints
     """The codes of each animal's values by the order of `VISITOR_TRAITS`, (traits, animals)."""
     distance: Floats  # the factor `distance`
+    # Log-odds to open each animal beyond those of an average one, but for the visitor's own.
     offset: Floats
-    """Log-odds to open each animal beyond those of an average one, but for the visitor's own."""
     picks: tuple[int, ...]  # the places that were picked, best first; empty for "none of these"
 
 

@@ -30,8 +30,8 @@ else:
 
 _PREFIX = "facets."
 _SPLIT = "\x1f"
+# Weights of a user's choices, the first one first; later ones weigh as little as the last.
 RARER = 1.0 / np.sqrt(np.arange(1.0, 10_001.0))
-"""Weights of a user's choices, the first one first; later ones weigh as little as the last."""
 _ATTRIBUTE_OF = {USER_FACET + name: attribute for name, attribute in PREFERRED.items()}
 
 

@@ -31,8 +31,8 @@ class Popularity(msgspec.Struct, frozen=True):
     """Shares that sum to 1 over the catalogue."""
 
     share: Singles
+    # Share of an untouched item by its cell, 0 for the last, "no cell"; shape (cells + 1,).
     cell_share: Singles
-    """Share of an untouched item by its cell, 0 for the last, "no cell"; shape (cells + 1,)."""
 
     @classmethod
     def of(cls, users: Floats, index: ItemIndex, smoothing: float) -> "Popularity":

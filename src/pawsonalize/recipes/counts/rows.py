@@ -40,8 +40,8 @@ class SparseRows(msgspec.Struct, frozen=True):
     columns: Int32s
     values: Singles
     width: int
+    # The smallest value kept of each row that was cut, else 0, shape (rows,); for trainings.
     floor: Singles
-    """The smallest value kept of each row that was cut, else 0, shape (rows,); for trainings."""
 
     @classmethod
     def of(cls, counts: Counts, keep: int) -> "SparseRows":
@@ -275,8 +275,8 @@ class RelatedItems(msgspec.Struct, frozen=True, dict=True):
     steps: SparseRows  # a row per cell, which sums to its level's weight at most
     base: Singles
     cell_base: Singles
+    # Wider cell that all items of a cell share, if no other level carries it; (cells + 1,).
     parent: Ints
-    """Wider cell that all items of a cell share, if no other level carries it; (cells + 1,)."""
     apart: tuple[int, ...]
 
     @classmethod

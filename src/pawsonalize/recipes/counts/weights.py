@@ -38,8 +38,8 @@ class ActiveTime(msgspec.Struct, frozen=True):
 
     stops: Floats
     ends: Floats
+    # Time left out before each pause and in all, (pauses + 1,); all in ms (since 1970).
     skipped: Floats
-    """Time left out before each pause and in all, (pauses + 1,); all in ms (since 1970)."""
 
     @classmethod
     def of(cls, times: Array) -> "ActiveTime":

@@ -13,12 +13,12 @@ class Design(msgspec.Struct, frozen=True):
     candidates: int = 200
     weights: EventWeights = msgspec.field(default_factory=EventWeights)
     context_half_life_days: float = 90.0
+    # Newest events of a visitor that are known when serving; so no more when training.
     seen_events: int = 50
-    """Newest events of a visitor that are known when serving; so no more when training."""
     min_requests: int = 300  # fewer training requests than this teach nothing: no ranker is fitted
     sample_cap: int = 24_000
+    # With times, this many newest requests at most: those before know more of the future.
     newest_requests: int = 12_000
-    """With times, this many newest requests at most: those before know more of the future."""
     trees: int = 160
     seed: int = 0
 
@@ -28,8 +28,8 @@ class Design(msgspec.Struct, frozen=True):
     row_keep: int = 100
     backward: float = 0.3  # weight of a step in the other direction, for factors
     context: int = 20  # newest events of a request that the signals read
+    # Weight of an event = this to the power of its age in events; `slow`, `long` likewise.
     fast: float = 0.5
-    """Weight of an event = this to the power of its age in events; `slow`, `long` likewise."""
     slow: float = 0.8
     long: float = 0.85
     neighbours: int = 100
@@ -49,6 +49,6 @@ class Design(msgspec.Struct, frozen=True):
     bins: int = 63
     learning_rate: float = 0.1
     patience: int = 20
+    # Pairs of candidates count of which one is among so many first; see LightGBM's lambdarank.
     top: int = 20
-    """Pairs of candidates count of which one is among so many first; see LightGBM's lambdarank."""
     threads: int = 2  # threads of a training; a request uses one

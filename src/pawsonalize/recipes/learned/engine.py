@@ -131,8 +131,8 @@ class Learned(msgspec.Struct, frozen=True):
 
     tables: Tables
     ranker: Ranker
+    # Places of the ranker's features among the tables', -1 if gone; None if all are the same.
     columns: Array | None
-    """Places of the ranker's features among the tables', -1 if gone; None if all are the same."""
     wanted: Wanted
 
     @classmethod

@@ -107,8 +107,8 @@ class Proposed(NamedTuple):
     """N candidates, best of the blend first."""
 
     top: Array
+    # False for one that must not be proposed, where there are fewer than N, shape (N,).
     there: Array
-    """False for one that must not be proposed, where there are fewer than N, shape (N,)."""
     blend: Array
     factors: Array  # scores by all factors, by `FACTOR_RATES`; shape (rates, N)
     found: Signals

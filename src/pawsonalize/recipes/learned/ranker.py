@@ -260,8 +260,8 @@ class Ranker(msgspec.Struct, frozen=True):
     weight: float
     heat: float  # makes the chances fit held-out choices
     recall: float  # share of held-out choices that were candidates
+    # NDCG@10 of held-out choices with each weight; one outside the candidates counts 0.
     held_out: tuple[float, ...]
-    """NDCG@10 of held-out choices with each weight; one outside the candidates counts 0."""
 
     @property
     def read(self) -> frozenset[str]:

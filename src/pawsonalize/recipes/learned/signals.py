@@ -134,7 +134,8 @@ def _visits(
 
 
 def _fade(age: Array, design: Design) -> Array:
-    """Decay by `age` in milliseconds: `decay_weights`, not to the bit and ten times faster."""
+    """Decay by `age` in milliseconds."""
+    # This is `decay_weights`, not to the bit and ten times faster.
     periods = age / (design.context_half_life_days * DAY)
     return np.asarray(np.exp2(-np.minimum(np.maximum(periods, 0.0), OLDEST)))
 
@@ -142,9 +143,9 @@ def _fade(age: Array, design: Design) -> Array:
 class Signals(NamedTuple):
     """Scores of every item by the tables."""
 
+    # The signals in the order of `SIGNALS`, of the factors only the first, then the mixture's
+    # tables, shape (signals + tables, items + outside).
     dense: Array
-    """The signals in the order of `SIGNALS`, of the factors only the first, then the mixture's
-    tables, shape (signals + tables, items + outside)."""
     most: Array
     blend: Array
     weights: Array  # weights of the context by `RATES`, shape (rates, L)
@@ -172,8 +173,8 @@ class Pairs(msgspec.Struct, frozen=True):
     worth: Array
 
 
+# Counts that a training request must not see: the user's own steps, forward and backward.
 Hidden = tuple[Pairs, Pairs]
-"""Counts that a training request must not see: the user's own steps, forward and backward."""
 
 
 def hide(c: Counted, users: Array, cuts: Array) -> list[Hidden]:

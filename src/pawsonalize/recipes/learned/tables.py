@@ -41,8 +41,8 @@ class Factors(msgspec.Struct, frozen=True):
 
     source: Array
     target: Array
+    # First factors of all targets, (few, items): they choose candidates, faster in this order.
     first: Array
-    """First factors of all targets, (few, items): they choose candidates, faster in this order."""
 
     @classmethod
     def of(cls, source: Array, target: Array) -> "Factors":
@@ -132,8 +132,8 @@ class Usual(msgspec.Struct, frozen=True):
     """Usual choices of everybody."""
 
     rate: Array  # log of choices per available animal of each cell, shape (cells + 1,)
+    # The share of choices that each value of a matched attribute has, shape (values,) float32.
     share: Array
-    """The share of choices that each value of a matched attribute has, shape (values,) float32."""
 
     @classmethod
     def of(

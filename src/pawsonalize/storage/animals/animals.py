@@ -217,10 +217,11 @@ def _waiting(at: int) -> Select[tuple[str, str]]:
 
 
 def _as_of(record: str, at: int) -> Animal:
-    """The animal without what happened to it later: its wait is that of the moment."""
+    """The animal without what happened to it later."""
     animal = _DECODE(record)
     if animal.status_at <= at:
         return animal
+    # So its wait is that of the moment, too.
     past = tuple(change for change in animal.history if change.at <= at)
     return replace(animal, history=past or animal.history)
 

@@ -164,8 +164,8 @@ class DailyLimits(msgspec.Struct, frozen=True):
     """Limits of new events a day by dataset group, for one batch of events."""
 
     most: Mapping[str, int]  # by dataset group; one that is left out has no limit
+    # For each event, what it is a part of: such a part is stored whole, or not at all.
     units: Sequence[object | None]
-    """For each event, what it is a part of: such a part is stored whole, or not at all."""
 
 
 def apply_limits(connection: Connection, batch: Sequence[Event], limits: DailyLimits) -> list[bool]:

@@ -72,13 +72,14 @@ def _newest(
     by_session: bool,
     *conditions: sa.ColumnElement[bool],
 ) -> sa.Select[Any]:
-    """The newest events of a user, a session or both: each index is read only up to the limit."""
+    """The newest events of a user, a session or both."""
     newest = (
         sa.select(*columns)
         .where(events.c.dataset_group == _GROUP, events.c.sent_at <= _AT, *conditions)
         .order_by(events.c.sent_at.desc(), events.c.offset.desc())
         .limit(_LIMIT)
     )
+    # A branch for each index: each is then read only up to the limit.
     branches: list[sa.Select[Any]] = []
     mine: list[sa.ColumnElement[bool]] = []
     if by_user:

@@ -68,9 +68,10 @@ class Packer:
 
 
 class _OfThread(threading.local):
-    """A decompressor for each thread: to make one takes longer than to use it."""
+    """A decompressor for each thread."""
 
     def __init__(self) -> None:
+        # To make one takes longer than to use it.
         self.decompress = zstandard.ZstdDecompressor().decompress
 
 
@@ -94,10 +95,10 @@ RECOMMENDATION: Final = "recommendation"
 RANKING: Final = "ranking"
 ANIMALS: Final = "animals"
 ANIMAL_RANKING: Final = "animal-ranking"
+# Beside an animal's own page: who looks past them says nothing of what is wanted.
 SIMILAR_ANIMALS: Final = "similar-animals"
-"""Beside an animal's own page: who looks past them says nothing of what is wanted."""
+# Animals to choose among. It is no page: of what was not picked nobody knows if it was seen.
 BOARD: Final = "board"
-"""Animals to choose among. It is no page: of what was not picked nobody knows if it was seen."""
 
 SEARCH: Final = "search"
 
@@ -117,20 +118,18 @@ class Impression(msgspec.Struct, frozen=True):
     answered_at: int
     as_of: int  # the moment that the answer is true of; differs from `answered_at` in a replay
     solution_version: str  # the version that answered
+    # The items in order. In an answer of animals: the group of each place.
     item_ids: tuple[str, ...]
-    """The items in order. In an answer of animals: the group of each place."""
+    # For each place, the probability of its item given those before it. None for an answer that
+    # never explores.
     propensities: tuple[float, ...] | None = None
-    """For each place, the probability of its item given those before it.
-
-    None for an answer that never explores.
-    """
     dataset_group: str = DEFAULT_DATASET_GROUP
     animal_ids: _Animals | None = None  # in an answer of animals: the animals of each place
     factors: _Factors | None = None
     """In an answer of animals, for each place: the parts of its utility without their weights, in
     the order of `engine.serving.animals.settings.PARTS`."""
+    # Of a search: its words and how they were read, as JSON; None where searches are not kept.
     search: str | None = None
-    """Of a search: its words and how they were read, as JSON; None where searches are not kept."""
 
     @property
     def is_seen(self) -> bool:

@@ -22,8 +22,7 @@ _DECODE = msgspec.msgpack.Decoder(list[tuple[int, str]]).decode
 
 
 class _OfThread(threading.local):
-    """To make a compressor takes longer than to use it, and only one thread may use it."""
-
+    # To make a compressor takes longer than to use it, and only one thread may use it.
     def __init__(self) -> None:
         # By the checksum, a part of a copy that SQLite left behind is known to be but a part.
         self.compress = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress

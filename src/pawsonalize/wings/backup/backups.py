@@ -262,8 +262,9 @@ def _bring_back_archive(settings: Settings, database: Database, staged: Path) ->
 
 
 def _bring_back(settings: Settings, manifest: Manifest, staging: Path, show: Show) -> None:
-    """Put everything in its place, a SQLite file last: without it there is no service."""
+    """Put everything in its place."""
     show("database")
+    # A SQLite file comes last: without it there is no service.
     url = settings.database
     if copies.POSTGRES_COPY in manifest.members:
         copies.restore_postgres(url, staging / copies.POSTGRES_COPY)

@@ -18,8 +18,8 @@ from pawsonalize.storage.copies import drop_tables
 from pawsonalize.storage.data_folder import ARCHIVE, DRAFT, FILES, FOLDERS, is_ours
 from pawsonalize.wing import added
 
+# A step: a description of what goes, and the function that removes it.
 Removal = tuple[str, Callable[[], object]]
-"""A step: a description of what goes, and the function that removes it."""
 
 
 def refuse_while_used(adapters: Adapters) -> None:
@@ -71,7 +71,8 @@ def kept(settings: Settings, *, with_archive: bool) -> Iterator[str]:
 
 
 def _is_archived(key: str) -> bool:
-    """True for the names that the archive gives: others may have files in its folder or bucket."""
+    """True for the names that the archive gives."""
+    # Others may have files in its folder or bucket.
     own = (is_erasure, *added("archive_keys"))
     return any(one(key) for one in own) or ObjectName.parse(key) is not None
 

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 USUAL_BYTES: Final = 4096
 """Average size of a letter for which there is room."""
+# Larger input is not kept, so that nobody can keep us busy with what is no event.
 LARGEST: Final = 1024 * 1024
-"""Larger input is not kept, so that nobody can keep us busy with what is no event."""
 
 _MOST_AT_ONCE = 2_000  # that wait to be stored: who sends faster is not kept waiting
 _MEASURED_SECONDS = 10.0

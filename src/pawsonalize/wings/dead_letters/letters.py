@@ -36,8 +36,8 @@ _STANDARD = str.maketrans("-_", "+/")
 class DeadLetter(RefusedInput, frozen=True):
     """A refusal that is kept until it is taken in or removed."""
 
+    # If left out, a new one: always the same for the same position of the same source.
     letter_id: str = ""
-    """If left out, a new one: always the same for the same position of the same source."""
     mended: bytes | None = None  # text to be taken in its place
 
     def __post_init__(self) -> None:

@@ -159,8 +159,8 @@ class LogSource(msgspec.Struct, frozen=True):
     through: int
     until: int  # milliseconds since 1970, as is `since`
     since: int | None = None
+    # The sessions whose users are known by now: `visitor` of the session, and `user`.
     sessions: Columns = msgspec.field(default_factory=dict)
-    """The sessions whose users are known by now: `visitor` of the session, and `user`."""
 
     def batches(self) -> Iterator[LogBatch]:
         """The rows, each with the user of its session in place of that."""

@@ -32,8 +32,8 @@ class AmazonServing(msgspec.Struct, frozen=True):
     solution: str
     recipe: str
     settings: ServingSettings
+    # Moment of the request, in milliseconds since 1970; earlier failures do not count.
     requested_at: int
-    """Moment of the request, in milliseconds since 1970; earlier failures do not count."""
 
     @property
     def config(self) -> dict[str, Any]:

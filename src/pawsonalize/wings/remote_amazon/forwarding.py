@@ -27,8 +27,8 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.remote_amazon.calls import Calls, camel
 from pawsonalize.wings.remote_amazon.groups import AmazonDataset, AmazonGroup
 
+# Only one process forwards at a time, so the events of a session stay in order.
 LEASE = "forward-events"
-"""Only one process forwards at a time, so the events of a session stay in order."""
 _ROWS = 1_000
 _A_CALL = 10
 _SESSIONS_AT_ONCE = 8

@@ -32,8 +32,8 @@ class _Place(msgspec.Struct):
     unstored: deque[int] = msgspec.field(default_factory=deque)
     """Offsets that were read and not acknowledged."""
     stored: int | None = None  # offset that was acknowledged last
+    # False if the client delivers nothing, since the place to read on is unknown.
     is_started: bool = True
-    """False if the client delivers nothing, since the place to read on is unknown."""
 
 
 class _Kafka:

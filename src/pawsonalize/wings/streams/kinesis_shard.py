@@ -91,8 +91,8 @@ class ShardReader(msgspec.Struct):
     answered: float  # last answer of Kinesis by the steady clock; at first, the start of reading
     due: float = 0.0
     iterator: str | None = None
+    # Seconds behind the end of the shard, at the last answer; None before the first.
     behind: float | None = None
-    """Seconds behind the end of the shard, at the last answer; None before the first."""
     is_calling: bool = False
     is_over: bool = False  # True if all was read of a shard that was closed
     is_leaving: bool = False  # True if another consumer is to go on

@@ -307,10 +307,11 @@ class Checking(msgspec.Struct, frozen=True):
         )
 
     def _without_the_empty(self, record: RunRecord, chosen: list[Retrained]) -> RunRecord:
-        """Skip dataset groups without any event; a person who trains is told that there is none."""
+        """Skip dataset groups without any event."""
         groups = {one.solution.data_group for one in chosen}
         cut = (0, record.log_offset or 0, record.as_of)
         empty = {group for group in groups if not has_events(self.log.of(group), *cut)}
+        # A person who trains is told that there is none.
         if empty == groups and record.trigger is not Trigger.SCHEDULE:
             return record
         for one in chosen:

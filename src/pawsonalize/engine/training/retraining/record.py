@@ -214,8 +214,8 @@ def changes_of(record: RunRecord) -> dict[str, Any]:
     return changes
 
 
+# A step that goes wrong for one campaign is tried so often before that campaign has failed.
 MAX_ERRORS = 5
-"""A step that goes wrong for one campaign is tried so often before that campaign has failed."""
 PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger()

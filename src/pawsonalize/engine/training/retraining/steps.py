@@ -151,8 +151,8 @@ def _update_status(campaign: Campaign) -> str:
     return "" if campaign.latest_update is None else campaign.latest_update.status.value
 
 
+# A training whose process dies is started so often again before its half has failed.
 MAX_TRAININGS = 3
-"""A training whose process dies is started so often again before its half has failed."""
 
 
 def in_turns(halves: Sequence[Half]) -> list[Half]:

@@ -166,9 +166,10 @@ class RunWorker:
         self._read(self._run.name)
 
     def _resumed(self) -> RunRecord:
-        """The record as the last worker left it; a step that killed too many workers has failed."""
+        """The record as the last worker left it."""
         record = read_record(self._run)
         record = with_step(record, workers=(*record.steps[-1].workers, self.name))
+        # A step that killed so many workers would kill the next one as well.
         if len(record.steps[-1].workers) > MAX_WORKERS:
             reason = f"{MAX_WORKERS} workers began {record.step}, and none lived to finish it"
             record = self._given_up(record, reason)
