@@ -15,8 +15,6 @@ class _Late:
 
 
 def late(name: str) -> Any:
-    """Return a stand-in for a module, which is imported when something of it is used.
-
-    For the type checker, import the module itself under TYPE_CHECKING.
-    """
+    """Return a stand-in for a module, which is imported when something of it is used."""
+    # For the type checker, import the module itself under TYPE_CHECKING.
     return _Late(name)

@@ -1,13 +1,4 @@
-"""Keys, visitors' tokens and sessions of pages: who calls, and whether the call is allowed.
-
-A visitor's token is a JSON Web Token (RFC 7519) with HS256, so that any library makes it: `kid` in
-the header is the site's key and its secret signs; `sub` is the user, `exp` the end in seconds since
-1970.
-
-A session is `key id.end.proof`, which a browser keeps as a cookie instead of the secret. The proof
-is an HMAC of both under the key's secret, so nothing is stored, and a session ends when its key
-does. `end` is in milliseconds since 1970.
-"""
+"""Keys, visitors' tokens and sessions of pages: who calls, and whether the call is allowed."""
 
 import hmac
 import re
@@ -44,6 +35,11 @@ _SKEW = 60 * SECOND  # by which the clocks of two servers may differ
 _SESSION = re.compile(r"(?P<key>PAWS[A-Z0-9]{1,40})\.(?P<end>\d{1,15})\.(?P<proof>[0-9a-f]{64})")
 
 
+# A visitor's token is a JSON Web Token (RFC 7519) with HS256, so that any library makes it: `kid`
+# in the header is the site's key and its secret signs; `sub` is the user, `exp` the end in seconds
+# since 1970. A session is `key id.end.proof`, which a browser keeps as a cookie instead of the
+# secret. The proof is an HMAC of both under the key's secret, so nothing is stored, and a session
+# ends when its key does. `end` is in milliseconds since 1970.
 class Caller(msgspec.Struct, frozen=True):
     """An admitted caller."""
 
@@ -212,11 +208,9 @@ def _bearer(headers: Headers) -> str | None:
 
 
 def foreign_origin(headers: Headers, names: Collection[str]) -> str | None:
-    """The origin of a page of another site; None for our own pages, and for what is no browser.
-
-    `names` are hosts by which browsers reach the service, besides that of the request: behind a
-    proxy, the two differ.
-    """
+    """The origin of a page of another site; None for our own pages, and for what is no browser."""
+    # `names` are hosts by which browsers reach the service, besides that of the request: behind a
+    # proxy, the two differ.
     origin = headers.get("origin")
     if origin is None:
         # Old browsers, and requests that need no CORS: they still say whether they cross sites.

@@ -195,12 +195,10 @@ class TenantRequest(msgspec.Struct):
             self._usage.count(self.group, seconds)
 
 
+# `look` reads a dataset group's limits. With `reads_are_local`, answers are made in the event loop,
+# else in threads.
 class Tenants:
-    """Lets requests about dataset groups in, for one process, which gets its share of each limit.
-
-    `look` reads a dataset group's limits. With `reads_are_local`, answers are made in the event
-    loop, else in threads.
-    """
+    """Lets requests about dataset groups in, for one process with its share of each limit."""
 
     def __init__(
         self,

@@ -220,6 +220,7 @@ class Adapters(msgspec.Struct, frozen=True):
         from pawsonalize.engine.training.retrained import find_retrained
         from pawsonalize.engine.training.retraining.runs import Runs
 
+        # A run goes on with those it began with, whatever changes meanwhile.
         names = (name for name in kinds_of_settings() if name.startswith(_OF_RETRAINING))
         record = {name: self.settings.value(name) for name in names}
         return Runs(self.work, record, partial(find_retrained, self.registry))
@@ -289,6 +290,7 @@ def opened(
     try:
         yield adapters
     finally:
+        # The database last: to give leases back is to write.
         adapters.trainings.close()
         adapters.leases.close()
         adapters.database.close()

@@ -63,6 +63,7 @@ def _connections() -> Connections:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
         return Connections(settings, settings.max_connections)
+    # Where few files may be open, connections get half of them.
     most = max(files - RESERVED_FILES, files // 2)
     return Connections(settings, min(settings.max_connections, most))
 
@@ -124,6 +125,7 @@ def build_app(
             services.reports.close()
             engine.close()
             if settings.has_role(WORK):
+                # What no round archived yet would wait until a server starts again.
                 attempt("archive new", partial(archive_new, engine.upkeep.archiver))
 
     return Starlette(
@@ -164,6 +166,7 @@ def at_the_end_signal(work: Callable[[], object]) -> Iterator[None]:
         return
     loop = asyncio.get_running_loop()
     found = {sign: signal.getsignal(sign) for sign in _SIGNS}
+    # The default of a signal is no function that could be called.
     before = {sign: handler for sign, handler in found.items() if callable(handler)}
 
     def hand_on(number: int, frame: FrameType | None) -> None:

@@ -95,6 +95,7 @@ class Reporting:
 
     def is_news(self, reason: str) -> bool:
         """True unless the reason was logged within the last minute."""
+        # Work that fails each second must not fill the log.
         before, at = self._logged
         now = clock.now()
         if reason == before and now - at < MINUTE:

@@ -38,11 +38,9 @@ def attention(message: str, next_move: str = "", about: str = "") -> Diagnosis:
     return Diagnosis(about, message, Verdict.ATTENTION, next_move)
 
 
+# `servers` is the watch of this process, which saves `servers` a watch of some seconds.
 class CheckedService(msgspec.Struct, frozen=True):
-    """The service that checks look at, as of `now`.
-
-    `servers` is the watch of this process, which saves `servers` a watch of some seconds.
-    """
+    """The service that checks look at, as of `now`."""
 
     adapters: Adapters
     now: int

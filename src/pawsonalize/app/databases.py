@@ -1,7 +1,4 @@
-"""The places that settings name: database, models, root key, and the tables of reports.
-
-With several machines all but the data folder is shared, and that holds only what may be lost.
-"""
+"""The places that settings name: database, models, root key, and the tables of reports."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 
 
+# With several machines all but the data folder is shared, and that holds only what may be lost.
 def made_database(settings: Settings) -> Database:
     """Open the database; data folder and database are made if need be."""
     data_folder.make_data_folder(settings.data_dir.absolute(), settings.data_access)

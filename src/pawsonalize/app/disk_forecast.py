@@ -61,10 +61,12 @@ def forecast(adapters: Adapters, now: int) -> DiskForecast | None:
     """Return the forecast by the last seven days; None before a first day is stored."""
     segments = adapters.ledger.segments()
     names = [name for one in segments if (name := ObjectName.parse(one.key)) is not None]
+    # Nights and days differ, so less than a day says little.
     if not names or names[0].ends > now - DAY:
         return None
     measuring = DiskGrowth(adapters, now, segments, (now - names[0].ends) / DAY)
     size = FileSize.of(adapters.database)
+    # SQLite fills free pages of its file before the file grows.
     free = shutil.disk_usage(adapters.settings.data_dir).free + (0 if size is None else size.free)
     return DiskForecast(tuple(measuring.growths()), free)
 

@@ -117,6 +117,7 @@ def shared_data(settings: Settings) -> Iterator[Diagnosis]:
     if not settings.artefact_url:
         return
     try:
+        # One key is enough to know that the bucket answers.
         next(iter(open_objects(settings.artefact_url, hurried=True).list("models")), None)
         yield fine(settings.artefact_url)
     except PawsonalizeError as error:

@@ -113,6 +113,7 @@ class Engine:
         if self.refusals is not None:
             self.refusals.close()
         self.serving.close()
+        # What was counted since the last round would be lost.
         attempt("count what dataset groups use", self.tenants.usage.store)
 
 

@@ -43,6 +43,7 @@ def this_process(
     """Return this process with those roles; it is in the list from its first beat on."""
     host = socket.gethostname()
     me = ServerProcess(
+        # Process ids come back, in containers with every start.
         name=f"{host}-{os.getpid()}-{secrets.token_hex(3)}",
         host=host,
         port=adapters.settings.port if listens else None,
@@ -59,11 +60,9 @@ def this_process(
 def taking_part(
     membership: Membership, problems: Problems, servers: Servers | None = None
 ) -> Iterator[None]:
-    """Show that this process lives while the block runs; with `servers`, look who else does.
-
-    StorageUnavailable at once if this program may not use the tables. On a disk that is full the
-    process is not in the list, and answers all the same.
-    """
+    """Show that this process lives while the block runs; with `servers`, look who else does."""
+    # StorageUnavailable at once if this program may not use the tables. On a disk that is full the
+    # process is not in the list, and answers all the same.
     try:
         membership.beat()
     except StorageUnavailable as error:

@@ -176,6 +176,7 @@ def refresh(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
         if one.cut is None or not waiting:
             continue
         late = service.now - waiting[0].event.received_at
+        # Where nobody works nothing can follow, which is a problem of its own.
         if works and late > max(_BEHIND, _REFRESHES * seconds * SECOND):
             is_well = False
             yield checks.attention(
@@ -204,6 +205,7 @@ def schedules(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
         yield checks.fine(text)
         return
     began = [one.started_at for one in service.adapters.runs.newest(1)]
+    # Servers that began only after that moment have missed nothing.
     awake = min(one.started_at for one in workers) < due
     if awake and max(began, default=0) < due:
         yield checks.attention(

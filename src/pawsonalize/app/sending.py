@@ -54,10 +54,8 @@ _PEEK = msgspec.json.Decoder(_Peek)
 
 
 def outgoing(line: bytes) -> Outgoing:
-    """Return a line of a file as a record: its key is the user, or else the session.
-
-    What is no event is sent as it is: the other end says what is wrong with it.
-    """
+    """Return a line of a file as a record: its key is the user, or else the session."""
+    # What is no event is sent as it is: the other end says what is wrong with it.
     found = _Peek()
     with suppress(InvalidInput, msgspec.MsgspecError):
         found = _PEEK.decode(single(line).event)
@@ -89,10 +87,8 @@ class Sender:
         self._batch = min(most, max(1, int(rate / _PARTS_OF_A_SECOND))) if rate else most
 
     def send(self, lines: Iterable[bytes]) -> Iterator[int]:
-        """Send the lines; yields how many were sent so far, after each batch.
-
-        A stream that shall be made is there afterwards, even if there were no lines.
-        """
+        """Send the lines; yields how many were sent so far, after each batch."""
+        # A stream that shall be made is there afterwards, even if there were no lines.
         began = time.monotonic()
         records = (outgoing(line.strip()) for line in lines if line.strip())
         while batch := list(islice(records, self._batch)):
@@ -132,6 +128,7 @@ class _Service:
         self._headers = {"Content-Type": "application/json"}
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
+        # Without a password, as errors show it.
         self._where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._sent = sent
 
@@ -144,6 +141,7 @@ class _Service:
             status, answer, after = self._post(body)
             if status not in _BUSY:
                 break
+            # The service knows best how long it will be busy.
             time.sleep(min(after or pause, _LONGEST_PAUSE))
             pause *= 2
         self._sent.warnings |= dict.fromkeys(one["message"] for one in answer.get("warnings", ()))
@@ -166,6 +164,7 @@ class _Service:
         found: Any = {}
         with suppress(ValueError):
             found = json.loads(content)
+        # It may also be a date, which this service never sends.
         after = answer.headers.get("Retry-After", "")
         is_object = isinstance(found, dict)
         return answer.status, found if is_object else {}, float(after) if after.isdigit() else 0.0

@@ -178,6 +178,7 @@ def _live(
 
     remote = adapters.remote_campaign(name)
     loader = Loader(adapters.registry, adapters.artefacts, exposure, remote)
+    # More processes than processors do not answer at the same time.
     at_once = min(settings.workers, os.cpu_count() or 1)
     return LiveModel(name, adapters.campaigns, loader, serving, at_once, turn)
 
@@ -208,6 +209,7 @@ def postcodes_of(settings: Settings) -> Postcodes:
     if not settings.postcode_table:
         return {}
     try:
+        # Spreadsheet programs begin a file with a byte order mark.
         return read_postcodes(Path(settings.postcode_table).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"cannot read the postcode table: {error}") from error

@@ -1,8 +1,4 @@
-"""An artefact as files of a folder: `card.json`, one .npy file for each array, `SHA256SUMS`.
-
-`SHA256SUMS` lists the files with their digests, in the form that `sha256sum --check` reads. Its own
-digest stands for the artefact. Processes that map the same files share their pages.
-"""
+"""An artefact as files of a folder: `card.json`, one .npy file for each array, `SHA256SUMS`."""
 
 import fcntl
 import hashlib
@@ -31,6 +27,8 @@ UNREADABLE = (OSError, ValueError, EOFError, msgspec.MsgspecError)
 _CARD = "card.json"
 
 
+# `SHA256SUMS` lists the files with their digests, in the form that `sha256sum --check` reads. Its
+# own digest stands for the artefact. Processes that map the same files share their pages.
 def write(folder: Path, card: ModelCard, arrays: Arrays) -> None:
     """Write an artefact's files into an empty folder, durably."""
     for name, array in arrays.items():
@@ -145,11 +143,9 @@ class ArtefactCache:
         self._most_bytes = most_bytes
 
     def load(self, name: str, size: int, fetch: Callable[[Path], None]) -> tuple[ModelCard, Arrays]:
-        """Read an artefact of `size` bytes, which `fetch` writes into a folder if it is not here.
-
-        What is here and is damaged is fetched anew. One of `UNREADABLE` if what was fetched
-        is not what its SHA256SUMS says, or the disk cannot be written; or what `fetch` raises.
-        """
+        """Read an artefact of `size` bytes; `fetch` writes it into a folder if it is not here."""
+        # What is here and is damaged is fetched anew. One of `UNREADABLE` if what was fetched is
+        # not what its SHA256SUMS says, or the disk cannot be written; or what `fetch` raises.
         with suppress(*UNREADABLE):
             return self._read(name)
         self._root.mkdir(parents=True, exist_ok=True)

@@ -68,6 +68,7 @@ def _campaign_shown(services: AwsServices, campaign: Campaign) -> Answer:
 
     update, latest = campaign.latest_update, None
     reason = None if update is None else update.failure_reason
+    # The first one is the creation, which is no update to AWS's clients.
     if update is not None and update.requested_at != campaign.created_at:
         latest = serving(update.solution_version) | {
             "status": update.status,

@@ -198,6 +198,7 @@ async def _handled(services: AwsServices, operation: AwsOperation, members: Memb
             f"this service does not do {operation.name} yet: see its documentation,"
             " docs/reference/personalize-coverage.md",
         )
+    # What visitors wait for is a coroutine; all else may take long, and has a thread.
     if inspect.iscoroutinefunction(handler):
         answer = await handler(services, members)
     else:
@@ -227,6 +228,7 @@ def _as_signed(request: Request, body: bytes) -> SignedRequest:
     given = request.headers
     return SignedRequest(
         method=request.method,
+        # As it came in: the signature is over these very bytes.
         path=request.scope["raw_path"].decode("latin-1"),
         query=request.scope["query_string"].decode("latin-1"),
         headers={name: tuple(given.getlist(name)) for name in set(given.keys())},
@@ -258,6 +260,7 @@ async def group_of_call(
             ACCESS_DENIED,
             f"this key is for dataset group {confined_to} alone, and {operation} is about more",
         )
+    # A call that names nothing could be about every dataset group.
     if not named or any(one != confined_to for one in named):
         raise AwsError(
             ACCESS_DENIED,

@@ -93,10 +93,8 @@ def _put(services: AwsServices, members: Members, wanted: DatasetType, key: str)
 
 
 def read_raw_call(raw: str, was: Event, names: AnimalNames) -> Event:
-    """Return the event of such a call; InvalidInput if it is none any more.
-
-    `was` is the event as it was read before: its dataset group and moment count.
-    """
+    """Return the event of such a call; InvalidInput if it is none any more."""
+    # `was` is the event as it was read before: its dataset group and moment count.
     is_action = was.dataset_group.endswith(ACTIONS)
     operation = operations()["PutActionInteractions" if is_action else "PutEvents"]
     try:
@@ -141,6 +139,7 @@ def _interaction(
     if "metricAttribution" in given:
         properties[SOURCE] = given["metricAttribution"]["eventAttributionSource"]
     value = given.get("eventValue", properties.get("eventValue"))
+    # To Python True is a number.
     if isinstance(value, bool) or not isinstance(value, int | float | None):
         raise AwsError(INVALID_INPUT, f"{path}: eventValue must be a number")
     animal_id = None  # PutEvents has no member for the animal

@@ -156,6 +156,7 @@ def fault_of(error: Exception, operation: AwsOperation | None) -> Fault:
         name = error.name
     else:
         name = next((name for kind, name in _NAMES if isinstance(error, kind)), INTERNAL)
+    # The message of an error that nobody foresaw may hold anything.
     message = "this is our fault: it has been logged"
     if name != INTERNAL:
         message = getattr(error, "message", "")

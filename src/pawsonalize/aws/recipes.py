@@ -123,6 +123,7 @@ def hyperparameters(given: Mapping[str, str]) -> dict[str, Any]:
                 )
             log.warning("hyperparameter without effect", name=name)
         elif name == "popularity_discount_factor":
+            # AWS's factor takes popularity away, ours lets it in.
             settings["popularity_influence"] = 1 - _number(name, text)
         elif name == "trend_discovery_frequency":
             if text not in _TREND_HOURS:

@@ -66,13 +66,14 @@ class Animal:
         return self.waits_since(FOREVER)
 
     def waits_since(self, at: int) -> int:
-        """The moment when it last became available, as of `at`; a hold begins no new wait."""
+        """The moment when it last became available, as of `at`."""
         since, waits = self.first_listed_at, False
         for change in self.history:
             if change.at > at:
                 break
             if change.status is AnimalStatus.AVAILABLE and not waits:
                 since, waits = change.at, True
+            # A hold or an application ends no wait: only one that left begins a new one.
             elif change.status not in IN_CARE:
                 waits = False
         return since
@@ -101,7 +102,8 @@ class Animal:
         return self.was(at) is AnimalStatus.AVAILABLE
 
     def group_at(self, at: int) -> AnimalGroup:
-        """The group it was a member of at a moment: animals change group as they grow."""
+        """The group it was a member of at a moment."""
+        # Animals change their group as they grow.
         age = self.age if self.born is None else age_at(self.species, self.born, at)
         return AnimalGroup(self.species, self.breed, self.size, age)
 
@@ -113,6 +115,7 @@ class Animal:
                 yield from self._between(change.at, end)
 
     def _between(self, since: int, until: int) -> Iterator[Stay]:
+        # A birthday ends a stay and begins another, as the animal changes its group.
         starts = [start for start, _ in ages_of(self.species, self.born)] if self.born else []
         inside = [start for start in starts if since < start < until]
         for start, end in zip([since, *inside], [*inside, until], strict=True):

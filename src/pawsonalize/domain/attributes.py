@@ -88,11 +88,13 @@ def read_answer(value: str | bool | None, *, about_children: bool = False) -> Go
     # About children, one for older ones only is a no.
     if value is None or says_nothing(str(value)):
         return GoodWith.UNKNOWN
+    # Where a column has gaps, spreadsheet programs write its 1 as 1.0.
     plain = re.sub(r"^([01])\.0$", r"\1", str(value).strip().casefold())
     if about_children and _OLDER.search(plain):
         return GoodWith.NO
     first, *others = re.findall(r"[^\W_]+", plain)
     answer = _ANSWERS.get(first)
+    # Behind a yes may stand conditions, or what takes it back.
     if answer is GoodWith.YES and others:
         is_limited = any(_ANSWERS.get(word) is GoodWith.SELECTIVE for word in others)
         return GoodWith.SELECTIVE if is_limited else None
@@ -120,6 +122,7 @@ _SPECIES = by_word(_SPECIES_WORDS)
 def species_id(text: str) -> str:
     """The id of a species in words (`Dogs`, `Domestic Rabbit`); an unknown word is its own id."""
     words = re.findall(r"\w+", text.casefold())
+    # All words first, as `animal` is filler, but not in `small animal`.
     for some in (words, [word for word in words if word not in _SPECIES_FILLER]):
         word = "".join(some)
         for known in (word, word.removesuffix("s"), word.removesuffix("es")):
@@ -147,6 +150,7 @@ _SIZE_WORDS = by_word(
 
 def size_id(text: str, species: str = "") -> str:
     """Id of a size in words or of a weight (the greater of a range); else `unknown` or the word."""
+    # A word goes before the weight beside it, as in `Medium (26-60 lbs)`.
     plain = re.sub(r"\(.*?\)|\d.*", "", text) if re.search(r"[^\W\d]", text) else text
     word = "".join(letter for letter in plain.lower() if letter.isalnum())
     if word in _NOT_KNOWN or says_nothing(text):
@@ -154,6 +158,7 @@ def size_id(text: str, species: str = "") -> str:
     if word not in _SIZE_WORDS and (weights := _WEIGHT.findall(text)):
         number, in_pounds = weights[-1]
         pounds = float(number.replace(",", ".")) * (1 if in_pounds else POUNDS_A_KILO)
+        # `Over 25 lbs` is the size above the one that ends at 25.
         pounds += 0.01 * bool(_ABOVE.search(text))
         return str(1 + sum(most < pounds for most in _MOST_POUNDS.get(species, _OTHER_POUNDS)))
     return _SIZE_WORDS.get(word, text.strip().replace("-", "_").replace(" ", "_"))
@@ -232,6 +237,7 @@ def age_id(text: str, species: str = "") -> str:
     if says_nothing(text):
         return "unknown"
     spans = _SPAN.findall(text)
+    # All of the text must be ages: other words may say something else.
     if spans and not re.search(r"\w", _SPAN.sub("", text.lower()).replace("old", "")):
         months = sum(float(amount) * _MONTHS[unit.lower()] for amount, unit in spans)
         return AGES[sum(start <= months for start in BANDS.get(species, _OTHER_BANDS))]

@@ -65,6 +65,7 @@ def find_breed(species: str, text: str) -> str | None:
     for reading in _readings(text):
         if (breed := _BREEDS.get((species, _key(reading)))) is not None:
             return breed
+    # Several names are no misspelt one, and a long text takes long to compare.
     if species not in SPECIES_NAMES or len(_parts(text)) > 1 or len(text) > _LONGEST_NAME:
         return None
     return _spelling(species).find(text)
@@ -92,6 +93,7 @@ def _readings(text: str) -> Iterator[str]:
     plain = _FILLER.sub(" ", text)
     yield plain
     last, comma, first = plain.partition(",")
+    # `Retriever, Golden`
     if comma:
         yield f"{first} {last}"
     yield re.sub(r"\b(?:dog|cat|rabbit)\b", " ", plain, flags=re.IGNORECASE)

@@ -223,6 +223,7 @@ def standing(
 ) -> Iterator[EventT]:
     """The events without picks that were taken back, and without the taking back."""
     withdrawn = set[Named]()
+    # Newest first, a taking back comes before what it takes back.
     for one in newest_first:
         event_type, board_id, animal_id = read(one)
         if event_type == UNPICK:

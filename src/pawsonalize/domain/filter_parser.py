@@ -143,9 +143,11 @@ def _wrong(column: int, found: str, reason: str) -> InvalidInput:
 
 
 def _explained(text: str, error: "lark.UnexpectedInput") -> InvalidInput:
+    # Lark says what may follow a token in `accepts`, what may follow a character in `allowed`.
     allowed = error.accepts if isinstance(error, lark.UnexpectedToken) else None
     allowed = allowed or getattr(error, "allowed", None) or set()
     words = [word for name, word in _IN_WORDS.items() if name in allowed]
+    # Our grammar's keywords begin with `_`, so that Lark leaves them out of the tree.
     words += sorted(name[1:] for name in allowed if name.startswith("_"))
     words += ["IN"] if "IN" in allowed else []
     expected = f"expected {' or '.join(', '.join(words).rsplit(', ', 1))}"

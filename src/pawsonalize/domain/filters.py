@@ -182,6 +182,7 @@ class FilterExpression:
 
 def number_text(number: float) -> str:
     """A number at its shortest: `3`, `2.5`."""
+    # Larger floats skip whole numbers: all digits would say more than is known.
     whole = number.is_integer() and abs(number) < 2**53
     return str(int(number)) if whole else repr(number)
 
@@ -210,6 +211,7 @@ def read_values(given: Mapping[str, str], field: str) -> Values:
 def read_number(text: str) -> float | None:
     """The number that text writes, or None."""
     text = text.strip()
+    # float() alone would also take `nan`, `inf` and `1_000`.
     return float(text) if _NUMBER.fullmatch(text) else None
 
 

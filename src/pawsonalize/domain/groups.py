@@ -46,6 +46,7 @@ class AnimalGroup:
     def parse(cls, item_id: str) -> "AnimalGroup | None":
         """Read an item id back; None when it is not of the form `species-breed-size-age`."""
         species, _, rest = item_id.partition("-")
+        # A breed may contain `-`: it is what the others leave.
         pieces = rest.rsplit("-", 2)
         if len(pieces) != 3 or not species or not all(pieces):
             return None

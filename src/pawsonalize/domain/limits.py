@@ -11,8 +11,10 @@ def parse_id(value: object, field: str) -> str:
     """Return a string or integer id as text; InvalidInput if empty, too long or unprintable."""
     if isinstance(value, str):
         text = value.strip()
+    # To Python True is a number, to JSON it is none.
     elif isinstance(value, int) and not isinstance(value, bool):
         text = _digits(value, field)
+    # Some programs have only floats, and write 12 as 12.0.
     elif isinstance(value, float) and value.is_integer():
         text = _digits(int(value), field)
     elif value is None:

@@ -67,4 +67,5 @@ class WantedValues:
     def takes_back(self, group: AnimalGroup, sent_at: int) -> bool:
         """True if it was said after an event of the group, and speaks against it."""
         value = getattr(group, self.attribute)
+        # What nobody knows speaks against nothing.
         return sent_at <= self.stated_at and value not in self.values and value != "unknown"

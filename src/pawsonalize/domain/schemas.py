@@ -59,6 +59,7 @@ class Schema:
         """Read Avro record JSON; InvalidInput names what is missing or malformed."""
         try:
             document = json.loads(text)
+        # JSON that is nested too deep is a RecursionError.
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"the schema is not JSON: {error}", field="schema") from error
         if not isinstance(document, dict) or document.get("type") != "record":

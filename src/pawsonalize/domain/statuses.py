@@ -32,11 +32,9 @@ def revise(before: Iterable[Stay], after: Iterable[Stay], cut: int) -> tuple[Sta
     return (*kept, *new)
 
 
+# A returned one is not available again yet; a removed one is unlisted for any other reason.
 class AnimalStatus(StrEnum):
-    """Only an available animal may be shown.
-
-    A returned one is not available again yet; a removed one is unlisted for any other reason.
-    """
+    """Only an available animal may be shown."""
 
     AVAILABLE = "available"
     PENDING = "pending"
@@ -122,10 +120,8 @@ class Contradiction:
 def with_report(
     history: History, reports: Reports, report: History, fresh: Collection[History] = ()
 ) -> tuple[History, Reports]:
-    """History and reports with one more report; Conflict if there are too many.
-
-    An open report is older than one that knows the end of the same stay, unless both are `fresh`.
-    """
+    """History and reports with one more report; Conflict if there are too many."""
+    # An open report is older than one that knows the end of the same stay, unless both are `fresh`.
     ends = {one[:1] for one in reports if len(one) > 1 and one not in fresh}
     if not report or report in {*reports, *ends}:
         return history, reports

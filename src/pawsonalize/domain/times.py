@@ -17,11 +17,8 @@ _FIRST_MILLISECONDS = 100_000_000_000
 
 
 def parse_moment(value: object, field: str) -> int:
-    """Read ISO 8601 text, epoch seconds or epoch milliseconds (numbers or digits).
-
-    Text without a zone is UTC. Raises InvalidInput for anything else, and for moments outside
-    1990…2100, which are always a wrong unit or a wrong clock.
-    """
+    """Read ISO 8601 text (UTC without a zone), epoch seconds or milliseconds; or InvalidInput."""
+    # Moments outside 1990…2100 are refused, as they are always a wrong unit or a wrong clock.
     moment = _number(value)
     if moment is None and isinstance(value, str):
         moment = _iso(value.strip())

@@ -60,11 +60,9 @@ def effective_sample(choices: Choices) -> float:
 
 
 def self_normalised(choices: Choices) -> Floats:
-    """SNIPS = Σ w r / Σ w with w = target / logged: always within the rewards' range.
-
-    The result is a value v + w (r - v) / mean w for every row, v being SNIPS: their mean is the
-    estimate, and how they vary is how far it can be trusted. NaN without any weight.
-    """
+    """SNIPS = Σ w r / Σ w with w = target / logged: always within the rewards' range."""
+    # The result is a value v + w (r - v) / mean w for every row, v being SNIPS: their mean is the
+    # estimate, and how they vary is how far it can be trusted. NaN without any weight.
     # Swaminathan and Joachims, "The Self-Normalized Estimator for Counterfactual Learning" (2015).
     weights, gains = choices.weights, choices.reward
     total = float(weights.sum())

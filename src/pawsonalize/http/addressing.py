@@ -88,6 +88,7 @@ async def answering(request: Request, address: Address, purpose: Purpose) -> Ans
     """Return what answers the query; raises as `Directory.campaign` and `Runtimes.of` do."""
     services = services_of(request)
     group = await enter_group(request, address)
+    # Nearly every query is this one, and nothing has to be looked up for it.
     if address.is_default and _is_trained(services.runtime, purpose):
         return Answering(DATASET_GROUP, services.runtime)
     if group == DATASET_GROUP and address.campaign is None:

@@ -180,6 +180,7 @@ async def put_animals(request: Request) -> AnimalsReceipt | Response:
     places, listings, rejected = _read(raws, now, unknown)
     receipt = await run_in_threadpool(services.inventory.put, listings, now, now)
     rejected += [Rejected(places[one.index], "conflict", one.reason) for one in receipt.refused]
+    # Conflicts are known last, and stand where the call has them.
     rejected.sort(key=lambda one: one.index)
     if len(rejected) == len(raws):
         return bodies.json_response(RefusedAnimals(error_of_all("animal", rejected), rejected), 400)

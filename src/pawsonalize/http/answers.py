@@ -89,12 +89,11 @@ def read_included(
     query: Query,
     places: Sequence[Sequence[str]],
 ) -> Included:
-    """Return the animal that each place names first, as of the query; the others go with it.
-
-    All are read at once. An animal that is not in the inventory is left out.
-    """
+    """Return the animal that each place names first, as of the query; the others go with it."""
+    # All are read at once. An animal that is not in the inventory is left out.
     if not (include and places):
         return {}
+    # One read for all places, as visitors wait for it.
     known = services.inventory.get_many([one for ids in places for one in ids])
     leaders = [known[ids[0]] for ids in places if ids[0] in known]
     distances = individuals.distances(query, leaders)

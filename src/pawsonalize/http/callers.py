@@ -29,6 +29,7 @@ async def admit(request: Request, allowed: frozenset[Scope]) -> None:
 def is_monitor(request: Request) -> bool:
     """True if the caller may know the state of the service."""
     caller = caller_of(request)
+    # A key of one dataset group must not see what others do.
     return caller.dataset_group is None and not MONITOR.isdisjoint(caller.scopes)
 
 
@@ -43,6 +44,7 @@ def check_visitor(request: Request, user_id: Id | None, *, detailed: bool = Fals
     caller = caller_of(request)
     if not caller.is_page:
         return
+    # Else a page could ask what any user likes.
     if user_id is not None and parse_id(user_id, "userId") != caller.user_id:
         raise Forbidden(SIGN_IT, field="userId", code=UNSIGNED)
     if detailed and caller.user_id is None:
@@ -62,6 +64,7 @@ async def enter(request: Request, group: str) -> None:
     """
     confined_to = caller_of(request).dataset_group
     check_reach(confined_to, group)
+    # Who is in already must not wait for a turn again.
     if hasattr(request.state, "entered"):
         return
     tenants: Tenants = request.app.state.tenants
@@ -75,6 +78,7 @@ async def enter_owner(request: Request, kind: type[Resource], name: str) -> None
     group = await services.read(services.registry.group_of_named, kind, name)
     confined_to = caller_of(request).dataset_group
     if confined_to is not None and confined_to != group:
+        # Forbidden would tell that another dataset group has one of that name.
         raise NotFound(f"there is no {kind.kind} named {name}")
     if group is not None:
         await enter(request, group)

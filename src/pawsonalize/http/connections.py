@@ -48,6 +48,7 @@ class Connections:
         """`most` connections at the same time."""
         self.limits = limits
         self._most = most
+        # Dicts keep their order, so the one that waits longest is found at once.
         self._waiting: dict[Waits, dict[_Client, None]] = {one: {} for one in Waits}
         self._unread: dict[Connection, tuple[float, int]] = {}
         self._bodies = 0
@@ -279,6 +280,7 @@ class Connection(HttpToolsProtocol):
         """Close the connection after its time is over, and cut it off if it does not close."""
         if self.waits in {Waits.IDLE, Waits.END} or self.transport.get_write_buffer_size():
             self.cut(self.waits.value)
+        # Who sent nothing asked nothing, so no error is answered.
         elif self.waits is Waits.HEAD and not self._head:
             self.cut("silent")
         else:
@@ -316,6 +318,7 @@ class Connection(HttpToolsProtocol):
             received.message_event.set()
         if received is None or not received.response_started or received.response_complete:
             self.transport.write(self._error(status, code, message))
+        # Half closed, so that the client can read the error before the connection ends.
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:

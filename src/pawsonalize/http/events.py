@@ -26,6 +26,7 @@ from pawsonalize.kinds import access_keys
 
 _DELIVERY = "x-amz-firehose-request-id"
 _MOST_DELIVERED = 100_000  # more than a body can hold
+# Events that are refused so are good: this caller may not send them, or not yet.
 _NOT_INPUT = frozenset({UNSIGNED, Forbidden.code, TooManyRequests.code})
 _EMPTY = frozenset({b"", b"[]"})
 OPERATIONS = Operations()
@@ -118,6 +119,7 @@ async def _answer_delivery(request: Request, delivery: str) -> Response:
     try:
         refused = (await _take(request, _MOST_DELIVERED, whole=True)).rejected
         reason = refused[0].message if refused else ""
+    # What was not read whole cannot be kept here: Firehose keeps it.
     except InputTooLarge:
         raise
     except InvalidInput as error:
@@ -146,6 +148,7 @@ async def _take(request: Request, most: int = MAX_EVENTS, *, whole: bool = False
             (lambda event: check_visitor(request, event.user_id)) if is_page else None,
             most,
             whole=whole,
+            # To wait for the disk needs no slot.
             before_commit=partial(leave, request),
         )
     except InvalidInput as error:

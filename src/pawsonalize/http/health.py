@@ -80,6 +80,7 @@ async def get_readyz(request: Request) -> ReadinessAnswer:
     service gets its first data through a load balancer.
     """
     services = services_of(request)
+    # This raises if the tables cannot be read.
     await services.read(services.log.head)
     # A trial write may wait for other writers, so it never runs where answers are made.
     if (reason := await run_in_threadpool(services.why_not_ready)) is not None:

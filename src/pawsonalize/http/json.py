@@ -69,6 +69,7 @@ def check_media_type(request: Request) -> None:
         return
     given = headers.get("content-type", "")
     kind = given.partition(";")[0].strip().lower()
+    # Some kinds of JSON have names of their own, as `application/cloudevents+json`.
     if kind != "application/json" and not (
         kind.startswith("application/") and kind.endswith("+json")
     ):

@@ -1,7 +1,4 @@
-"""GET /metrics in Prometheus' text form: of all worker processes, and of the whole service.
-
-Figures of the whole service are the same on every server.
-"""
+"""GET /metrics in Prometheus' text form: of all worker processes, and of the whole service."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -62,11 +59,13 @@ RAW_TOO_LONG = prometheus_client.Counter(
 )
 
 
+# Figures of the whole service are the same on every server.
 @OPERATIONS.add("GET", "/metrics", MONITOR)
 async def get_metrics(request: Request) -> Response:
     """Prometheus metrics."""
     services = services_of(request)
     registry = prometheus_client.REGISTRY
+    # Several workers count into files there, as each answers a part of the requests.
     if services.metrics_dir is not None:
         registry = prometheus_client.CollectorRegistry()
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
@@ -172,6 +171,7 @@ class RequestMetrics:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        # Of a request that fails before it is answered.
         status = "500"
 
         async def noting_status(message: Message) -> None:
@@ -184,6 +184,7 @@ class RequestMetrics:
             await self._app(scope, receive, noting_status)
         finally:
             route = scope.get("route")
+            # Paths hold ids, and each would be a series of its own for good.
             name = route.path_format if route is not None else "unmatched"
             REQUESTS.labels(name, status).inc()
             SECONDS.labels(name).observe(time.perf_counter() - started)

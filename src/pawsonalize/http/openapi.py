@@ -45,11 +45,10 @@ def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema
 
 
 def field_docs(kind: type) -> dict[str, str]:
-    """Return the docstring under each field of a class and its bases, by Python's name.
-
-    Without the source there are none.
-    """
+    """Return the docstring under each field of a class and its bases, by Python's name."""
+    # Without the source there are none.
     docs: dict[str, str] = {}
+    # What a class says of a field goes before what its bases say.
     for base in reversed(kind.__mro__):
         if base.__module__.startswith("pawsonalize."):
             docs |= _docs_in(base.__module__).get(base.__name__, {})
@@ -129,6 +128,7 @@ def _walk(info: Type, found: dict[type, None]) -> None:
         _walk(info.type, found)
         return
     if isinstance(info, StructType):
+        # A type may hold itself.
         if info.cls in found:
             return
         found[info.cls] = None

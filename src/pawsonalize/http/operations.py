@@ -123,11 +123,9 @@ def _one_of(by_method: dict[str, Endpoint]) -> Endpoint:
 
 
 def checked(operation: Operation) -> Endpoint:
-    """Return the operation's endpoint, for callers that it admits and parameters that it knows.
-
-    A misspelt parameter is refused. Any other unknown one is named in a header of the answer, with
-    the unknown fields of the body.
-    """
+    """Return the operation's endpoint, for callers that it admits and parameters that it knows."""
+    # A misspelt parameter is refused. Any other unknown one is named in a header of the answer,
+    # with the unknown fields of the body.
     known = {one.name for one in operation.parameters if one.where == "query"}
     fields = _fields(operation.request)
     lane = Lane.ANSWERS if operation.about is About.ANSWER else Lane.WORK

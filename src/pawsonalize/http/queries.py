@@ -197,10 +197,8 @@ class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
 async def prepare(
     request: Request, given: QueryFields, page: Iterable[Id], *, detailed: bool
 ) -> Address:
-    """Return the address of the query; Forbidden for what a page may not send.
-
-    Call it before the request takes a slot.
-    """
+    """Return the address of the query; Forbidden for what a page may not send."""
+    # Call it before the request takes a slot.
     # A query of another moment reads the whole inventory, so it gets a lane of its own. One that
     # names answers of a page waits until they are in the tables, half a second at most.
     check_visitor(request, given.user_id, detailed=detailed)
@@ -268,10 +266,8 @@ async def check_context(
 
 
 def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibility:
-    """Return the rules of the request; InvalidInput names a bad field.
-
-    The household of the quiz counts where the request names no other.
-    """
+    """Return the rules of the request; InvalidInput names a bad field."""
+    # The household of the quiz counts where the request names no other.
     home, deny = fields.household or Household(), fields.deny or Deny()
     if (fields.latitude is None) != (fields.longitude is None):
         raise InvalidInput(

@@ -121,10 +121,8 @@ class _Endpoints:
         return await owning_group(request, given)
 
     async def _parent(self, request: Request) -> str | None:
-        """The parent that the query names; None: all.
-
-        With a key of one dataset group it is that, or has to be one of that.
-        """
+        """The parent that the query names; None: all."""
+        # With a key of one dataset group it is that, or has to be one of that.
         parent = self._kind.parent
         if parent is None:
             return None

@@ -154,11 +154,9 @@ _PARAMS = (
 
 
 def _create_campaign(parts: Any, values: Values, now: int) -> Any:
-    """Create a campaign of a version or, if none is named, of the solution's newest.
-
-    A solution without any version is served from its first one on. Raises what `Campaigns.create`
-    does, InvalidInput if neither is named, and NotFound for an unknown version.
-    """
+    """Create a campaign of a version or, if none is named, of the solution's newest."""
+    # A solution without any version is served from its first one on. Raises what `Campaigns.create`
+    # does, InvalidInput if neither is named, and NotFound for an unknown version.
     fields = dict(values)
     solution, version = fields.pop("solution", None), fields.pop("solution_version", None)
     if version is not None:

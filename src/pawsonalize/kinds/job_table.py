@@ -27,10 +27,8 @@ class FairOrder:
     def ordered(
         self, waiting: Sequence[WorkT], group_of: Callable[[WorkT], str | None]
     ) -> list[WorkT]:
-        """The work, which comes oldest first, in the order in which it is to be begun.
-
-        Of each dataset group one at a time: first of the one whose last turn was longest ago.
-        """
+        """The work, which comes oldest first, in the order in which it is to be begun."""
+        # Of each dataset group one at a time: first of the one whose last turn was longest ago.
         if len(waiting) < 2:
             return list(waiting)
         last = self._turns.last(self._work)

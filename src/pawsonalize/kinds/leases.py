@@ -61,11 +61,9 @@ class Leases:
         on_lost: Callable[[str], object] = lambda _name: None,
         host: str | None = None,
     ) -> None:
-        """`on_lost` gets, in another thread, the name of a lease that another process has by now.
-
-        `host` names the machine. Where one machine alone reaches the tables, "" is best: a
-        container that is made anew has another name, and its locks are ours all the same.
-        """
+        """`on_lost` gets, in another thread, the name of a lease that another process has now."""
+        # `host` names the machine. Where one machine alone reaches the tables, "" is best: a
+        # container that is made anew has another name, and its locks are ours all the same.
         self._host = socket.gethostname() if host is None else host
         self._table = table
         self._folder = folder
@@ -96,10 +94,8 @@ class Leases:
     def for_child(
         self, name: str, *, patience: float = _PATIENCE_SECONDS
     ) -> Iterator[Lease | None]:
-        """Take a lease for a child process, which inherits the lock; None if another one has it.
-
-        Set `is_handed_over` once the child runs: it goes on by `adopted`, or lets go of it there.
-        """
+        """Take a lease for a child process, which inherits the lock; None if another one has it."""
+        # Set `is_handed_over` once the child runs: it goes on by `adopted`, or lets go of it there.
         # This process beats for it, too, while it lives: a child that gives way to all other work
         # may take longer to come up than a lease lasts.
         self._folder.mkdir(parents=True, exist_ok=True)

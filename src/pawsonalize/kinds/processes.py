@@ -18,11 +18,9 @@ _LOOK_SECONDS = 0.005
 # So no heartbeat can be missed, and no process id can be taken for a later one.
 @contextmanager
 def held(path: Path, *, patience: float = 0.0) -> Iterator[int | None]:
-    """The lock's empty file, locked while the block runs; None if another process holds it.
-
-    A child that inherits the descriptor goes on holding the lock after the block. `patience`
-    (seconds) outlasts processes that only look whether it is held.
-    """
+    """The lock's empty file, locked while the block runs; None if another process holds it."""
+    # A child that inherits the descriptor goes on holding the lock after the block. `patience`
+    # (seconds) outlasts processes that only look whether it is held.
     descriptor = _take(path, patience)
     try:
         yield descriptor

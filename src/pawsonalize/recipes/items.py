@@ -1,8 +1,4 @@
-"""The catalogue: positions of items, and their cells, the sets that share some attributes.
-
-An animal group has cells by breed, family (where described), size and age, and species, narrow to
-wide; an unknown item is backed off to them.
-"""
+"""The catalogue: positions of items, and their cells, the sets that share some attributes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -21,6 +17,8 @@ _WITH_FAMILIES = (_ANIMAL_LEVELS[0], _FAMILY_LEVEL, *_ANIMAL_LEVELS[1:])
 _SEPARATOR = "\x1f"  # the ids' own rule forbids control characters, so names cannot collide
 
 
+# An animal group has cells by breed, family (where described), size and age, and species, narrow to
+# wide; an unknown item is backed off to them.
 class ItemIndex(msgspec.Struct, frozen=True):
     """Ids and `cells` (levels, items + 1), narrow levels first; `n_cells` is none, or outside."""
 

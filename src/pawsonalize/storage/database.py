@@ -110,11 +110,9 @@ class Database:
             yield connection
 
     def replica_reads(self) -> "Database":
-        """The same database for SELECTs that may lack what was committed a moment ago.
-
-        Never for a visitor's own events, nor for what decides, admits or erases. Without a replica
-        this is the database itself.
-        """
+        """The same database for SELECTs that may lack what was committed a moment ago."""
+        # Never for a visitor's own events, nor for what decides, admits or erases. Without a
+        # replica this is the database itself.
         if self.replica is None:
             return self
         view = copy(self)

@@ -81,10 +81,9 @@ class RefusalSink(Protocol):
     async def keep(
         self, refused: Sequence[RefusedInput], *, is_page: bool = False, user_id: str | None = None
     ) -> int:
-        """Keep what may be kept; returns how much there is no room for.
+        """Keep what may be kept; returns how much there is no room for."""
 
-        Of what a page sent, nothing is kept that names another user than its own.
-        """
+        # Of what a page sent, nothing is kept that names another user than its own.
 
     def close(self) -> None:
         """Store what waits, and stop."""

@@ -18,11 +18,9 @@ QUESTION = "action recommendation"
 _REPEATS_WITHIN = 500  # a user's newest interactions, in which repeats are looked for
 
 
+# A score is the probability that the user takes the action, times its share of the greatest VALUE.
 class ActionAnswer(msgspec.Struct, frozen=True):
-    """Actions, best first, each with its score, 0 to 1.
-
-    That is the probability that the user takes it, times its share of the greatest VALUE.
-    """
+    """Actions, best first, each with its score, 0 to 1."""
 
     recommendation_id: str
     actions: tuple[tuple[str, float], ...]

@@ -99,11 +99,9 @@ def novelty(counts: NDArray[np.int64], eligible: NDArray[np.bool_]) -> Novelty:
 
 
 def explore(best: NDArray[np.intp], due: Novelty | None, weight: float, seed: str) -> Explored:
-    """Give each place, with probability `weight`, to a draw by novelty among the rest.
-
-    `best` are the positions with the highest scores, one for each place, which keep their order
-    unless drawn. All chance comes from `seed`.
-    """
+    """Give each place, with probability `weight`, to a draw by novelty among the rest."""
+    # `best` are the positions with the highest scores, one for each place, which keep their order
+    # unless drawn. All chance comes from `seed`.
     ranked = best.tolist()
     if weight <= 0 or due is None:
         return Explored(tuple(ranked), (False,) * len(ranked), (1.0,) * len(ranked))

@@ -135,11 +135,9 @@ class AppliedFilter(msgspec.Struct, frozen=True):
 def apply(
     expression: FilterExpression, given: Mapping[str, str], field: str = "filterValues"
 ) -> AppliedFilter:
-    """The expression with these values, which the caller names `field`.
-
-    An EXCLUDE without values for its placeholders is left out, as Amazon documents it. InvalidInput
-    for such an INCLUDE, and for a value without a placeholder.
-    """
+    """The expression with these values, which the caller names `field`."""
+    # An EXCLUDE without values for its placeholders is left out, as Amazon documents it.
+    # InvalidInput for such an INCLUDE, and for a value without a placeholder.
     values = read_values(given, field)
     for name in values:
         if name not in expression.parameters:

@@ -80,13 +80,11 @@ class LiveModel:
         return self._damage or self._refused or self._stale or self._waits or away
 
     def refresh(self, now: int) -> bool:
-        """Serve what the campaign asks for, if that changed; True if another version serves now.
-
-        Then serve the newest counts of that version. If nothing changed, this costs one read and
-        one look into the models' folder. If an update cannot be served, it has failed, the old
-        version goes on, and this raises the reason. If another version serves instead, `fault` says
-        so.
-        """
+        """Serve what the campaign asks for, if that changed; True if another version serves now."""
+        # Then serve the newest counts of that version. If nothing changed, this costs one read and
+        # one look into the models' folder. If an update cannot be served, it has failed, the old
+        # version goes on, and this raises the reason. If another version serves instead, `fault`
+        # says so.
         waits_for_turn = self._served is not None  # else it answers as soon as this returns
         changed = self._follow_campaign(now)
         if self._served is not None:

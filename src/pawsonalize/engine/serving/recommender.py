@@ -81,15 +81,13 @@ class Candidate(msgspec.Struct, frozen=True):
     group_id: str
 
 
+# Until the reranker, if there is one, serves a model, the recommender's model ranks. Without
+# `impressions` answers are not logged, because no visitor may ever see them. With `strict`, a
+# recipe that needs an item refuses a query without one; else the visitor's newest event stands in
+# for it.
 @dataclass(eq=False)
 class Runtime:
-    """Answers from live models and the visitor's newest events.
-
-    Until the reranker, if there is one, serves a model, the recommender's model ranks. Without
-    `impressions` answers are not logged, because no visitor may ever see them. With `strict`, a
-    recipe that needs an item refuses a query without one; else the visitor's newest event stands in
-    for it.
-    """
+    """Answers from live models and the visitor's newest events."""
 
     filtering: Filtering  # of the dataset group, whose log and users it reads as well
     recommender: Serving

@@ -37,10 +37,9 @@ class TrainingProcesses:
         self._children = ChildProcesses(command, environment, outlive=True)
 
     def start(self, name: str, now: int) -> SolutionVersion:
-        """Train the version in a new process; returns at once. CREATE IN_PROGRESS.
-
-        One that is ACTIVE or in training is left alone; one that failed or was stopped begins anew.
-        """
+        """Train the version in a new process; returns at once. CREATE IN_PROGRESS."""
+        # One that is ACTIVE or in training is left alone; one that failed or was stopped begins
+        # anew.
         self._leases.tidy()
         with self._leases.for_child(training_lease(name)) as lease:
             version = self._registry.get(SolutionVersion, name)

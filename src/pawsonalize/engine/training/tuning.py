@@ -34,10 +34,8 @@ def tune(
     clock: Callable[[], float],
     progress: Progress = silent,
 ) -> Tuned:
-    """Try the version's planned trials; `born` are `item_births`, `clock` counts seconds.
-
-    The same data, version and seed give the same result, unless time runs out.
-    """
+    """Try the version's planned trials; `born` are `item_births`, `clock` counts seconds."""
+    # The same data, version and seed give the same result, unless time runs out.
     assert version.tuning is not None
     seed = random_seed(version)
     holdout = _practice(data, born, seed)

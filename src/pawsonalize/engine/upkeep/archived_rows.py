@@ -1,10 +1,4 @@
-"""Rows of the log as an archive's objects: what shares an object, its name, its bytes.
-
-`2026/11/24/15/events-{first offset}-{last offset}.jsonl.zst`: the folder is the hour of
-`received_at` in UTC. Once the day is over, objects of the whole day take the place of those of its
-hours, `2026/11/24/events-{first}-{last}-{digest}.jsonl.zst`; the digest tells those apart that hold
-different rows. The same rows always give the same bytes, so that it does not matter who writes.
-"""
+"""Rows of the log as an archive's objects: what shares an object, its name, its bytes."""
 
 import hashlib
 import re
@@ -26,6 +20,11 @@ _KEY = re.compile(
 _DAY, _HOUR = "%Y/%m/%d", "%Y/%m/%d/%H"
 
 
+# `2026/11/24/15/events-{first offset}-{last offset}.jsonl.zst`: the folder is the hour of
+# `received_at` in UTC. Once the day is over, objects of the whole day take the place of those of
+# its hours, `2026/11/24/events-{first}-{last}-{digest}.jsonl.zst`; the digest tells those apart
+# that hold different rows. The same rows always give the same bytes, so that it does not matter who
+# writes.
 class ObjectName(msgspec.Struct, frozen=True):
     """A key, taken apart; offsets `first` to `last`, inclusive."""
 

@@ -59,11 +59,9 @@ def _key(erasure_id: str) -> str:
 
 
 def reopen_undone(table: ErasureTable, notes: ErasureNotes, now: Callable[[], int]) -> int:
-    """Make the erasures due that an older copy of database or archive undid; returns how many.
-
-    A note that the tables do not know becomes an erasure of theirs. An erasure that is done and has
-    lost its note is done again. CorruptArtefact names notes that cannot be read.
-    """
+    """Make the erasures due that an older copy of database or archive undid; returns how many."""
+    # A note that the tables do not know becomes an erasure of theirs. An erasure that is done and
+    # has lost its note is done again. CorruptArtefact names notes that cannot be read.
     known, written = table.ids(), notes.ids()
     lost = [one for one, is_done in known.items() if is_done and one not in written]
     table.reopen(lost)

@@ -89,11 +89,9 @@ class Appended(msgspec.Struct):
         return self.stored + self.duplicates + self.erased + self.refused
 
 
+# An event keeps its id and when it happened, and comes in now; to repeat it changes nothing.
 class ReplayInto(msgspec.Struct, frozen=True):
-    """Appends the events of `source` to `target`, with its actions.
-
-    An event keeps its id and when it happened, and comes in now; to repeat it changes nothing.
-    """
+    """Appends the events of `source` to `target`, with its actions."""
 
     source: str
     target: str
@@ -157,13 +155,11 @@ def replay(
     period: Period = ALWAYS,
     rereading: Rereading | None = None,
 ) -> Replayed:
-    """Restore the archived events of a period at their old offsets, but for erased ones.
-
-    The objects are found by listing them, and the ledger learns of those it does not know. Up to
-    the last event that was left out or reads differently, the log counts as one that events have
-    left. A damaged object is left out and named, with the gaps that names show; the ledger gets it
-    as it is, so that a verification names it too. Conflict if the log is not empty.
-    """
+    """Restore the archived events of a period at their old offsets, but for erased ones."""
+    # The objects are found by listing them, and the ledger learns of those it does not know. Up to
+    # the last event that was left out or reads differently, the log counts as one that events have
+    # left. A damaged object is left out and named, with the gaps that names show; the ledger gets
+    # it as it is, so that a verification names it too. Conflict if the log is not empty.
     ledger, objects = archive.ledger, archive.objects
     names, covered = _in_log_order(objects)
     _refuse_unless_empty(log, ledger, names)

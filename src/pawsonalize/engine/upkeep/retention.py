@@ -34,12 +34,10 @@ log = structlog.get_logger()
 def keep_days(
     days: int, done: str, delete: Callable[[int], int], **about: str
 ) -> Callable[[int], int]:
-    """Return what deletes, at a moment, all older than so many days; 0 days keep it for ever.
+    """Return what deletes, at a moment, all older than so many days; 0 days keep it for ever."""
 
-    `delete` gets the moment before which all is too old, and returns how much there was. That is
-    logged as `done`.
-    """
-
+    # `delete` gets the moment before which all is too old, and returns how much there was. That is
+    # logged as `done`.
     def delete_old(now: int) -> int:
         deleted = delete(now - days * DAY) if days else 0
         if deleted:

@@ -147,11 +147,9 @@ def unknown_effects(variances: Mapping[str, float]) -> VisitorEffects:
     return VisitorEffects(codes, nothing, 0.0, nothing, np.diag(1 / np.sqrt(spread)))
 
 
+# The effect to open anything at all is left out: it is the same for all animals.
 class VisitorPosterior(msgspec.Struct, frozen=True):
-    """The visitor's log-odds of some animals beyond everybody's, and how sure they are.
-
-    The effect to open anything at all is left out: it is the same for all animals.
-    """
+    """The visitor's log-odds of some animals beyond everybody's, and how sure they are."""
 
     traits: Ints  # codes, shape (traits, animals)
     distance: Floats

@@ -1,8 +1,4 @@
-"""Picks from boards: a Plackett-Luce term with an outside option, beside the term of pages.
-
-A board shows a visitor some animals, of which they pick up to three, best first, or none. Each pick
-is a choice among the animals that are left; the first one is a choice among "none" as well.
-"""
+"""Picks from boards: a Plackett-Luce term with an outside option, beside the term of pages."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -21,6 +17,8 @@ else:
     special = late("scipy.special")
 
 
+# A board shows a visitor some animals, of which they pick up to three, best first, or none. Each
+# pick is a choice among the animals that are left; the first one is a choice among "none" as well.
 class PickScale(msgspec.Struct, frozen=True):
     """Dependence of picks on log-odds: utility = scale * (log-odds beyond an average animal)."""
 
@@ -99,11 +97,9 @@ class PickStages:
 # answer is its mean over effects that are drawn as visitors differ, and the scale is that which
 # makes all answers likeliest: a visitor's own taste is no noise.
 def fit_picks(boards: Sequence[AnsweredBoard], variances: Sequence[float]) -> PickScale:
-    """Learn the scale from boards; `variances` are in the order of `KINDS`.
-
-    The default if there are too few, or if each fifth is not predicted better by what the others
-    say.
-    """
+    """Learn the scale from boards; `variances` are in the order of `KINDS`."""
+    # The default if there are too few, or if each fifth is not predicted better by what the others
+    # say.
     if len(boards) < MIN_BOARDS:
         return DEFAULT_PICKS
     spread, dice = np.sqrt(variances), np.random.default_rng(len(boards))

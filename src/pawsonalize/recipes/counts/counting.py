@@ -64,11 +64,9 @@ def summary_of(data: TrainingData, n_events: int, times: Ints, marks: Ints) -> L
     )
 
 
+# Float sums are on the grain; positions are those of the summary.
 class EventCounts:
-    """Counts of a log in memory, or of some users' part of it by the clock of the whole.
-
-    Float sums are on the grain; positions are those of the summary.
-    """
+    """Counts of a log in memory, or of some users' part of it by the clock of the whole."""
 
     def __init__(self, data: TrainingData, clock: LogClock | None = None) -> None:
         self.data = data

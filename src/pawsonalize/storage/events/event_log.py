@@ -52,12 +52,10 @@ counts as the user.
 """
 
 
+# All dataset groups share one log. `append`, `take_in`, `head`, `count`, `types`, `read` and
+# `restore` are about all of them. Every other method is about one dataset group.
 class EventLog(Histories):
-    """The events table. Events are only appended; offsets grow in the order of commits.
-
-    All dataset groups share one log. `append`, `take_in`, `head`, `count`, `types`, `read` and
-    `restore` are about all of them. Every other method is about one dataset group.
-    """
+    """The events table. Events are only appended; offsets grow in the order of commits."""
 
     def __init__(
         self,
@@ -208,11 +206,9 @@ class EventLog(Histories):
             log_start.go_on_after(connection, batch[-1].offset)
 
     def restored(self, last: int, other_through: int) -> None:
-        """After a replay: new events get offsets beyond `last`, the archive's last one.
-
-        Up to the other offset the table does not hold all that the archive does, as if events had
-        left it.
-        """
+        """After a replay: new events get offsets beyond `last`, the archive's last one."""
+        # Up to the other offset the table does not hold all that the archive does, as if events had
+        # left it.
         with self._database.writing() as connection:
             log_start.go_on_after(connection, last)
             log_start.forget_through(connection, other_through)
@@ -251,11 +247,9 @@ class EventLog(Histories):
         return list(self._scalars(found.distinct().order_by(events.c.user_id).limit(limit)))
 
     def erase(self, ids_like: str | None = None) -> int:
-        """Delete the dataset group's events and sessions; returns how many events were deleted.
-
-        With `ids_like`, delete only the events whose ids begin with it, and no sessions. This
-        takes several transactions, so a reader may meanwhile find some of the events.
-        """
+        """Delete the dataset group's events and sessions; returns how many events were deleted."""
+        # With `ids_like`, delete only the events whose ids begin with it, and no sessions. This
+        # takes several transactions, so a reader may meanwhile find some of the events.
         mine = self._mine(events)
         with self._database.writing() as connection:
             # Before the first event goes, so that no training reads a table of the log as it was.

@@ -192,11 +192,9 @@ class Impressions(GroupTables):
         return sorted(found)
 
     def pages(self, after: str, limit: int) -> list[Impression]:
-        """Answers of animals with ids beyond that one, in the order of ids, which is that of time.
-
-        At most so many. They are bare: without items, propensities and factors, which would take
-        most of the memory; `get_many` has them.
-        """
+        """Answers of animals with ids beyond that one, by id, which is the order of time."""
+        # At most so many. They are bare: without items, propensities and factors, which would take
+        # most of the memory; `get_many` has them.
         wanted = self._pages().where(_key > packed_id(after))
         return self._read(wanted.order_by(_key).limit(limit), is_bare=True)
 
@@ -236,22 +234,18 @@ class Impressions(GroupTables):
         return [_impression(row, is_bare=is_bare) for row in self._mappings(wanted)]
 
     def forget(self, before: int, first_id: str, limit: int) -> int:
-        """Delete up to so many of the answers given before that moment; returns how many.
-
-        `first_id` is the least id that an answer of then may have, so that no newer one is read.
-        How often items and animals were shown is kept: see `shown` and `AnimalExposures`.
-        """
+        """Delete up to so many of the answers given before that moment; returns how many."""
+        # `first_id` is the least id that an answer of then may have, so that no newer one is read.
+        # How often items and animals were shown is kept: see `shown` and `AnimalExposures`.
         before_id = (_key < packed_id(first_id), impressions.c.answered_at < before)
         oldest = select(_key).where(*before_id).order_by(_key).limit(limit)
         return self._execute(delete(impressions).where(_key.in_(oldest)))
 
     def shown(self, at: int) -> dict[str, float]:
-        """Return how often each item was shown. A showing 30 days before `at` counts half.
-
-        Two things count: the first 25 places of answers that are seen, and the impressions of
-        events without a recommendation id. (With one, the event reports an answer, which counts
-        already.) Items that were never shown are left out.
-        """
+        """Return how often each item was shown. A showing 30 days before `at` counts half."""
+        # Two things count: the first 25 places of answers that are seen, and the impressions of
+        # events without a recommendation id. (With one, the event reports an answer, which counts
+        # already.) Items that were never shown are left out.
         return self._with(exposures.read_shown, self._dataset_group, at)
 
 

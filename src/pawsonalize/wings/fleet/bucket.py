@@ -147,11 +147,9 @@ class BucketArtefacts(msgspec.Struct):
             self._index.forget(gone.draft)
 
     def sweep(self, is_dead: Callable[[str], bool] = nobody) -> int:
-        """See `ArtefactStore.sweep`.
-
-        A draft whose writer is not known to be dead is given up when this process has seen it for
-        six hours. Its writer, if it lives, cannot list it any more.
-        """
+        """See `ArtefactStore.sweep`."""
+        # A draft whose writer is not known to be dead is given up when this process has seen it for
+        # six hours. Its writer, if it lives, cannot list it any more.
         swept, drafts = 0, self._index.drafts()
         seen_before, now = self._seen, self._monotonic()
         self._seen = {one.name: seen_before.get(one.name, now) for one in drafts}

@@ -257,10 +257,8 @@ def arrivals(adapters: Adapters, now: int) -> Iterator[SiteFinding]:
 
 
 def only_named(adapters: Adapters, hosts: frozenset[str]) -> Check:
-    """Return the check of addresses for the console: no form makes the server ask any other.
-
-    Those are the origins that keys name, and the names of this service.
-    """
+    """Return the check of addresses for the console: no form makes the server ask any other."""
+    # Those are the origins that keys name, and the names of this service.
     named = {origin for key in adapters.access_keys.all() for origin in key.origins}
 
     def check(url: str) -> None:

@@ -54,11 +54,9 @@ class TrainingTable(msgspec.Struct, frozen=True):
     small_files: int = _SMALL_FILES
 
     def bring_up_to(self, through: int, progress: Progress = silent) -> list[TrainingFile]:
-        """Write what the log has up to the offset; return the files that hold events of it.
-
-        All is written anew if the schemas name other facets than before. Several processes may do
-        so at once.
-        """
+        """Write what the log has up to the offset; return the files that hold events of it."""
+        # All is written anew if the schemas name other facets than before. Several processes may do
+        # so at once.
         state = self._begun()
         start = max(state.through, self.files.left_through())
         while state.through < through:

@@ -56,10 +56,8 @@ class AmazonFeeding(msgspec.Struct):
     group: AmazonGroup
 
     def put_events(self, events: Sequence[Event]) -> list[UnsentEvent]:
-        """Put events, those of a session in order; return what was not taken as it is.
-
-        An error that concerns every call is raised after the other sessions: then put all again.
-        """
+        """Put events, those of a session in order; return what was not taken as it is."""
+        # An error that concerns every call is raised after the other sessions: then put all again.
         sessions: dict[Session, list[Event]] = {}
         for event in events:
             session = event.session_id or event.user_id

@@ -44,10 +44,8 @@ def parts_of(data: bytes) -> Sequence[bytes] | None:
 
 @cache
 def _message_class() -> Any:
-    """Return the class, in a pool of its own: other programs describe the message as well.
-
-    Format: https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md
-    """
+    """Return the class, in a pool of its own: other programs describe the message as well."""
+    # Format: https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # noqa: PLC0415
 
     of = descriptor_pb2.FieldDescriptorProto

@@ -1,8 +1,4 @@
-"""Streams of events: their addresses, and the port by which they are read.
-
-A record's place is its shard and its sequence. Records of one shard come in the order of the
-stream; a user's records are in one shard.
-"""
+"""Streams of events: their addresses, and the port by which they are read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +12,8 @@ from pawsonalize.domain.times import parse_moment
 from pawsonalize.wings.streams.stream_shards import ShardLag
 
 
+# A record's place is its shard and its sequence. Records of one shard come in the order of the
+# stream; a user's records are in one shard.
 class Record(msgspec.Struct, frozen=True):
     """A record of a stream."""
 

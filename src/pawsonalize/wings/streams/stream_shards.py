@@ -177,10 +177,8 @@ class ShardLeases:
         lags: Iterable[ShardLag] = (),
         start: str | None = None,
     ) -> None:
-        """Show that we live, and take, request and give up shards; `shards` are the stream's.
-
-        Shards of a stream that nobody has read get the position `start`.
-        """
+        """Show that we live, and take, request and give up shards; `shards` are the stream's."""
+        # Shards of a stream that nobody has read get the position `start`.
         self.table.beat(self.holder, self._stored, lags, self.now())
         rows = self.table.all()
         if shards.keys() - {row.shard for row in rows}:

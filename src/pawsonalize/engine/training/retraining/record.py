@@ -1,7 +1,4 @@
-"""The record of a retraining run as one JSON document, which is also its state.
-
-A worker that takes the run over goes on from its `step`. Moments are milliseconds since 1970.
-"""
+"""The record of a retraining run as one JSON document, which is also its state."""
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
@@ -26,6 +23,7 @@ RETRAINING = "retraining"  # the kind of runs in the work table
 CANCELLING = "cancelling"  # the state of a run that somebody has cancelled and that has not ended
 
 
+# A worker that takes the run over goes on from its `step`. Moments are milliseconds since 1970.
 class Step(StrEnum):
     """The states of a run, in the order of a run that goes well."""
 
