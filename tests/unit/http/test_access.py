@@ -72,6 +72,7 @@ MAY = {
     "GET /v1/console/comparison": {Scope.OPERATOR},
     "GET /v1/console/happenings": {Scope.OPERATOR},
     "GET /v1/console/find": {Scope.OPERATOR},
+    "GET /v1/console/visitors/newest": {Scope.OPERATOR},
     "GET /v1/console/visitors": {Scope.OPERATOR},
     "GET /v1/console/events": {Scope.OPERATOR},
     "GET /v1/console/data": {Scope.OPERATOR},

@@ -106,6 +106,19 @@ def test_a_meaning_is_stored_shown_and_noted(client: TestClient) -> None:
     assert wrong.status_code == 400
 
 
+def test_the_newest_visitors_come_with_what_they_did(client: TestClient) -> None:
+    newest = found(client, f"{VISITORS}/newest")
+    seen = [one["lastSeenAt"] for one in newest["visitors"]]
+    assert seen == sorted(seen, reverse=True)
+    by_id = {one["userId"] or one["sessionId"]: one for one in newest["visitors"]}
+    assert by_id["crawler"]["deeds"] == {"view": 400}
+    assert (by_id["s-odd"]["userId"], by_id["s-odd"]["deeds"]) == (None, {"wiggle": 1})
+    assert by_id["looker"]["sessions"] == 1
+    assert "shopper" not in by_id
+    shop = found(client, f"{VISITORS}/newest", datasetGroup=SHOP)
+    assert [one["userId"] for one in shop["visitors"]] == ["shopper"]
+
+
 def test_a_visitor_has_history_pages_and_what_they_would_see_with_its_parts(
     client: TestClient,
 ) -> None:

@@ -27,6 +27,7 @@ PAGES = (
     "/console/animals/feeds",
     "/console/animals/upload",
     "/console/visitors",
+    "/console/visitors/newest?sort=-events&q=look",
     "/console/visitors?userId=looker",
     f"/console/visitors?sessionId=looking&against={OTHER_VERSION}",
     "/console/visitors?userId=nobody",

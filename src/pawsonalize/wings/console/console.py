@@ -17,6 +17,7 @@ from pawsonalize.wings.console.events import EventViews
 from pawsonalize.wings.console.finding import ConsoleFinder
 from pawsonalize.wings.console.happenings import happenings_of
 from pawsonalize.wings.console.models import ModelReports
+from pawsonalize.wings.console.newest_visitors import newest_visitors
 from pawsonalize.wings.console.outcomes import OutcomeReports
 from pawsonalize.wings.console.overview import OverviewReports
 from pawsonalize.wings.console.quality import QualityViews
@@ -39,6 +40,7 @@ class Console:
         self.stock = StockList(reads)
         self.animals = AnimalViews(adapters, services)
         self.visitors = VisitorViews(adapters, services)
+        self.newest_visitors = partial(newest_visitors, adapters.database)
         self.events = EventViews(adapters, refusals)
         self.quality = QualityViews(settings, reads, adapters.log, refusals)
         self.finder = ConsoleFinder(adapters, self.stock, services.runs)

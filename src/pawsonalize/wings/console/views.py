@@ -31,6 +31,7 @@ from pawsonalize.wings.console.models import (
     run_content,
     solution_content,
 )
+from pawsonalize.wings.console.newest_visitors import NewestVisitors
 from pawsonalize.wings.console.outcomes import OutcomesOverTime, outcomes_content
 from pawsonalize.wings.console.overview import Overview, overview_content
 from pawsonalize.wings.console.quality import DataReport
@@ -236,6 +237,9 @@ _VIEWS = (
     View(
         page="/console/visitors",
         template="console/visitors.html",
+        content=lambda query, report: {
+            "newest": None if report else _console(query).newest_visitors(query.group)
+        },
         read=lambda query: _console(query).visitors.report(
             read_lookup(query.parameters), query.group, query.now
         ),
@@ -254,6 +258,18 @@ _VIEWS = (
             *ADDRESS_PARAMETERS,
         ),
         needs=("userId", "sessionId"),
+    ),
+    View(
+        page="/console/visitors/newest",
+        template="console/visitors.html",
+        content=lambda _query, report: {"newest": report},
+        read=lambda query: _console(query).newest_visitors(query.group),
+        path="/visitors/newest",
+        operation="newest_visitors",
+        summary="The newest visitors, each with what they did.",
+        about=About.GROUP,
+        answer=NewestVisitors,
+        parameters=ADDRESS_PARAMETERS,
     ),
     View(
         page="/console/data",
