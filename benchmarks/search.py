@@ -6,8 +6,9 @@ Side by side: SQLite's FTS5 with all words, BM25 with any word, sentence embeddi
 extra `search`), and ours, by words alone and with their meaning. By kind of wish: the mean
 reciprocal rank of the first animal that was meant, the share of wishes with one among the first
 three, and `violated`, the number of animals among the first ten that are known to contradict a
-rule of the wish. `verdict` are kinds, templates and phrases that nobody looked at while the reader
-was built; `--tuning` shows the other ones alone.
+rule of the wish; of ours, those that are said to fit nearly count in the first two alone. `verdict`
+are kinds, templates and phrases that nobody looked at while the reader was built; `--tuning` shows
+the other ones alone.
 """
 
 import argparse
@@ -44,6 +45,8 @@ from pawsonalize.wings.search.meanings import DescriptionMeanings
 _LOOKED_AT = 10
 Order = Callable[[str], list[int]]
 """Places of animals, best first, for the text of a wish."""
+NEARLY = -1
+"""In such a list: those that follow are said to fit nearly."""
 
 
 def text_of(one: Searched) -> str:
@@ -107,7 +110,8 @@ def ours(animals: Sequence[Searched], folder: Path, *, meaning: bool) -> Order:
 
     def order(text: str) -> list[int]:
         found = searching.find(watch, query, text)
-        return [places[one] for one in found.ids()]
+        nearest = [NEARLY, *map(places.__getitem__, found.nearest.ids())] if found.nearest else []
+        return [*map(places.__getitem__, found.ids()), *nearest]
 
     return order
 
@@ -121,8 +125,10 @@ def measure(
         split = "tuning" if wish.is_tuning else "verdict"
         for name, order in orders.items():
             places = order(wish.text)
+            obeying = places[: places.index(NEARLY)] if NEARLY in places else places
+            places = [one for one in places if one != NEARLY]
             rank = next((rank for rank, one in enumerate(places, 1) if wish.means(animals[one])), 0)
-            violated = sum(wish.violations(animals[one]) > 0 for one in places[:_LOOKED_AT])
+            violated = sum(wish.violations(animals[one]) > 0 for one in obeying[:_LOOKED_AT])
             for kind in (wish.kind, "all"):
                 result = (1 / rank if rank else 0.0, 0 < rank <= 3, violated)
                 found[split, kind, name].append(result)

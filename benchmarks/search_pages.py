@@ -9,15 +9,16 @@ visitor writes one to three of the sizes, ages, breeds and colours that they tru
 The answer is the first page of the visit. Beside it, at the same moment:
 
 - `unexplored`: the same answer if nothing was explored;
-- `relevance alone`: the animals that the search found, the most relevant first, then the longest
-  listed, within the rules of the visitor's home;
+- `relevance alone`: the animals that the search found, then those that nearly fit, of both the most
+  relevant first, then the longest listed, within the rules of the visitor's home;
 - `words not read`: the plain page for the same visitor, home and species;
-- `search, then unread`: the answer, and after it the plain page up to the size of a page;
+- `search, then unread`: of the answer those that obey every rule, and after them the plain page up
+  to the size of a page;
 - `ceiling`: all of that species, by what the visitor makes of them. No page is worth more.
 
-A page is worth the adoptions to be expected of it, as in `benchmarks.pages`. A page of a search has
-the animals that fit the words alone, so it may be short: `ours_to_it` compares pages as they
-are, `same_places` the first places only, so many as the answer has. Both are ratios of the sums,
+A page is worth the adoptions to be expected of it, as in `benchmarks.pages`. The answer is all that
+is shown: whoever obeys every rule, then whoever nearly fits. `ours_to_it` compares pages as they
+are, `same_places` the first places only, so many as obey every rule. Both are ratios of the sums,
 with their standard errors over pages.
 """
 
@@ -70,10 +71,11 @@ class Searched:
         if text is None or ask.at != ask.session.at:
             return self.ours.page(ask, size)
         found = self.ours.search(ask, size, text)
-        more = found.unread[~np.isin(found.unread, found.ours)]
-        filled = np.concatenate([found.ours, more])[:size]
-        pages = (*found, filled, Ceiling(self.drawn).page(ask, size))
-        same = len(found.ours)
+        same = found.fitting
+        own = found.ours[:same]
+        more = found.unread[~np.isin(found.unread, own)]
+        filled = np.concatenate([own, more])[:size]
+        pages = (*found[:4], filled, Ceiling(self.drawn).page(ask, size))
         self.worths.append(
             [
                 [len(one), worth(self.drawn, visitor, one), worth(self.drawn, visitor, one[:same])]

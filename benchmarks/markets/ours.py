@@ -66,6 +66,8 @@ class Searches(NamedTuple):
     """Of the same animals, the most relevant first."""
     unread: Ints
     """Of all that fit the visitor's home and species, as if no word was written."""
+    fitting: int
+    """First places of ours whose animals obey every rule."""
 
 
 class Book(AlertBook):
@@ -95,6 +97,9 @@ class Ours:
     _refreshed: int = 0
     _counted: int = 0
     _answer: str = ""
+    _nearest: str = ""
+    """The answer of those that nearly fit, to which their events belong."""
+    _nearly: frozenset[int] = frozenset()
     _board: str = ""
     _query: Query | None = None
     _session: int = -1
@@ -134,17 +139,32 @@ class Ours:
         searching.prepare(self.engine.available, ask.at, ask.at)  # else done in the background
         found = searching.find(self.engine.available, query, text)
         searched = found.apply(query)
-        fitting = set(self.engine.individuals.fitting(searched))
-        relevant = [one for one in found.ids() if one in fitting][:size]
+        relevant: list[str] = []
+        for one in (found, found.nearest):
+            if one is not None:
+                query_of = msgspec.structs.replace(searched, search=one)
+                fitting = set(self.engine.individuals.fitting(query_of))
+                relevant += [each for each in one.ids() if each in fitting]
         page = self._recommended(searched)
+        unexplored = self.unexplored()
         unread = self._unseen(query, self.engine.runtime)
-        return Searches(page, self.unexplored(), self._places(relevant), unread)
+        fitting_places = len(page)
+        if found.nearest is not None and fitting_places < size:
+            left = msgspec.structs.replace(
+                searched, search=found.nearest, limit=size - fitting_places
+            )
+            first, more = self._answer, self._recommended(left)
+            unexplored = np.concatenate([unexplored, self.unexplored()])
+            self._answer, self._nearest = first, self._answer
+            page, self._nearly = np.concatenate([page, more]), frozenset(more.tolist())
+        return Searches(page, unexplored, self._places(relevant[:size]), unread, fitting_places)
 
     def _recommended(self, query: Query) -> Ints:
         self._query = query
         answer = self.engine.individuals.recommend(query)
         self._answer = answer.recommendation_id
         page = [place.animal_ids[0] for place in answer.places]
+        self._nearest, self._nearly = "", frozenset()
         self._shown.update(page)
         return self._places(page)
 
@@ -276,7 +296,11 @@ class Ours:
         did = [(VIEW, one) for one in page[shown.opened].tolist()]
         did += [(INQUIRY, one) for one in page[shown.inquired].tolist()]
         did += [(ADOPTION, one) for one in [shown.adopted] if one is not None]
-        self._send(did, _user(ask), f"s{ask.session.number}", self._answer, ask.at)
+        user, session = _user(ask), f"s{ask.session.number}"
+        for name in (self._answer, self._nearest):
+            own = [one for one in did if (one[1] in self._nearly) == (name is self._nearest)]
+            if name:
+                self._send(own, user, session, name, ask.at)
 
     def _send(
         self, did: Sequence[tuple[str, int]], user: str | None, session: str, name: str, at: int

@@ -35,6 +35,7 @@ def test_it_says_how_the_words_were_read_and_lists_who_fits(settings: Settings) 
     assert "dog (species:dogs)" in shown
     assert "Tom 1" in shown
     assert "Tom 2" not in shown
+    assert "Tom 0" in shown.partition("these nearly fit:")[2]
     without = searched(settings, "large dogs called tom", "--without", "size:large")
     assert "Tom 0" in without
 

@@ -26,7 +26,7 @@ from pawsonalize.ui.cards import animal_card
 from pawsonalize.ui.choices import HouseholdRules, as_call, as_search, in_words, preferences_of
 from pawsonalize.ui.endpoints import read_pages, remember_pages, shown
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
-from pawsonalize.ui.ordering import Ordered, Pick, Shown, order, pick
+from pawsonalize.ui.ordering import Ordered, Pick, Shown, order, order_nearest, pick
 from pawsonalize.ui.rendering import animals_page
 from pawsonalize.ui.storefront import Storefront
 
@@ -86,9 +86,10 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
     species = every or Counter(one.species for one in here)
     wanted = found.ids() if found else [one.animal_id for one in pickable]
     ordered = order(storefront, query)
+    nearly = order_nearest(storefront, query, len(ordered.shown))
     is_whole = known.serving is not None and not (filters.excludes or found)
     picks = pick(storefront, query, pickable, ordered) if is_whole else ()
-    animals = available or [one.animal for one in ordered.shown]
+    animals = available or [one.animal for one in (*ordered.shown, *nearly.shown)]
 
     def card(one: Shown | Pick, place: Shown | None = None) -> dict[str, Any]:
         return animal_card(one.animal, now, one.recommendation_id, favourites, place)
@@ -106,6 +107,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         has_places=any(one.latitude is not None or one.postcode for one in animals),
         has_postcodes=bool(storefront.individuals.available.postcodes),
         cards=[card(one, one) for one in ordered.shown],
+        nearly=[card(one, one) for one in nearly.shown],
         picks=[(card(one), one) for one in picks],
         total=ordered.total,
         whoever=filters.without_household() if filters.excludes and wanted else None,
@@ -117,18 +119,18 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         picked=picked_last(storefront, query, known, ordered),
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
-        more=_more(filters, show, ordered),
+        more=_more(filters, show, ordered, nearly),
         **panel(storefront, known, "The answer behind this page", call),
     )
-    remember_pages(request, response, pages | {name: _answers(query, ordered, picks)})
+    seen: list[Shown | Pick] = [*ordered.shown, *nearly.shown, *picks]
+    remember_pages(request, response, pages | {name: _answers(query, ordered, seen)})
     return response
 
 
-def _answers(query: Query, ordered: Ordered, picks: Sequence[Pick]) -> Iterable[str]:
+def _answers(query: Query, ordered: Ordered, seen: Sequence[Shown | Pick]) -> Iterable[str]:
     """Return the ids of the answers that the page is of, also those that it repeats."""
     kept = query.repeats if ordered.recommendation_id in query.repeats else ()
-    both: list[Shown | Pick] = [*ordered.shown, *picks]
-    return dict.fromkeys([*kept, *(id_ for one in both if (id_ := one.recommendation_id))])
+    return dict.fromkeys([*kept, *(id_ for one in seen if (id_ := one.recommendation_id))])
 
 
 def _read_request(
@@ -151,11 +153,12 @@ def _show(request: Request) -> int:
     return min(max(wanted, _PAGE), MAX_RESULTS)
 
 
-def _more(filters: HouseholdRules, show: int, ordered: Ordered) -> str | None:
-    if not ordered.shown or show >= min(ordered.total, MAX_RESULTS):
+def _more(filters: HouseholdRules, show: int, ordered: Ordered, nearly: Ordered) -> str | None:
+    shown = (*ordered.shown, *nearly.shown)
+    if not shown or show >= min(ordered.total + nearly.total, MAX_RESULTS):
         return None
     longer = filters.path(filters.species, show=str(show + _PAGE))
-    return f"{longer}#to-{quote(ordered.shown[-1].animal.animal_id, safe='')}"
+    return f"{longer}#to-{quote(shown[-1].animal.animal_id, safe='')}"
 
 
 def _search(

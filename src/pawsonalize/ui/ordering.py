@@ -74,6 +74,14 @@ def order(storefront: Storefront, query: Query) -> Ordered:
         return Ordered(_shown(storefront, query, longest), len(fitting), None)
 
 
+def order_nearest(storefront: Storefront, query: Query, shown: int) -> Ordered:
+    """The animals that nearly fit the query's search, for the places that `shown` ones leave."""
+    nearest = query.search and query.search.nearest
+    if nearest is None or shown >= query.limit:
+        return Ordered((), 0, None)
+    return order(storefront, replace(query, search=nearest, limit=query.limit - shown))
+
+
 def _ordered(storefront: Storefront, query: Query, answer: AnimalsAnswer, total: int) -> Ordered:
     places = answer.places[: query.limit]
     known = storefront.animals.get_many([one for each in places for one in each.animal_ids])

@@ -54,6 +54,11 @@ def ids(found: dict[str, Any]) -> list[str]:
     return [one["id"] for one in found["animals"]]
 
 
+def nearest(found: dict[str, Any]) -> list[dict[str, Any]]:
+    animals: list[dict[str, Any]] = found.get("nearest", {}).get("animals", [])
+    return animals
+
+
 def test_rules_hold_and_what_fits_best_comes_first(client: TestClient) -> None:
     found = search(client, "calm dog for kids")
     assert ids(found) == ["rex", "bolt"], "of Grim a record says no"
@@ -88,8 +93,10 @@ def test_where_nobody_fits_all_the_nearest_are_shown_and_it_is_said_what_was_giv
     client: TestClient,
 ) -> None:
     found = search(client, "large beagle")
-    assert [one["words"] for one in found["nearest"]["givenUp"]] in (["large"], ["beagle"])
-    assert ids(found)
+    assert (ids(found), found["total"]) == ([], 0)
+    gone = {one["id"]: [each["words"] for each in one["givenUp"]] for one in nearest(found)}
+    assert gone == {"rex": ["large"], "bolt": ["large"], "grim": ["beagle"]}, "Mia is no dog"
+    assert {one["words"] for one in found["nearest"]["givenUp"]} == {"large", "beagle"}
     nobody = search(client, "rabbit")
     assert (ids(nobody), nobody["total"]) == ([], 0)
 
@@ -98,18 +105,26 @@ def test_a_search_goes_on_by_its_cursor_to_its_end(client: TestClient) -> None:
     seen: list[str] = []
     cursor = None
     for _ in range(5):
-        found = search(client, "dog", limit=1, **({"cursor": cursor} if cursor else {}))
-        seen += ids(found)
+        found = search(client, "small dog", limit=1, **({"cursor": cursor} if cursor else {}))
+        seen += ids(found) + [f"nearly {one['id']}" for one in nearest(found)]
         cursor = found.get("cursor")
         if cursor is None:
             break
-    assert sorted(seen) == ["bolt", "grim", "rex"]
+    assert (sorted(seen[:2]), seen[2:]) == (["bolt", "rex"], ["nearly grim"])
 
 
 def test_words_that_nobody_has_are_given_up_and_said(client: TestClient) -> None:
     answer = search(client, "asdfgh")
-    assert answer["total"] == len(ids(answer)) > 0
+    assert (answer["total"], len(nearest(answer))) == (0, len(ANIMALS))
     assert [one["label"] for one in answer["nearest"]["givenUp"]] == ["asdfgh"]
+
+
+def test_what_keeps_a_home_safe_is_never_given_up_and_limits_are_last(client: TestClient) -> None:
+    for words in ("small dog good with kids", "dog", "mia"):
+        assert nearest(search(client, words)) == [], words
+    found = search(client, "large dog under 20 kg")
+    assert {one["id"] for one in nearest(found)} == {"rex", "bolt"}, "Grim is too heavy"
+    assert [one["id"] for one in nearest(search(client, "dog under 20 kg"))] == ["grim"]
 
 
 def test_what_changed_is_found_by_the_very_next_search(client: TestClient) -> None:
@@ -128,6 +143,8 @@ def test_reasons_name_the_words(client: TestClient) -> None:
     assert first["id"] == "rex"
     assert first["reasons"][0] == "you wrote “calm” and “fireplace”"
     assert first["factors"]["relevance"] > 0
+    answer = client.post("/v1/searches/detailed", json={"query": "small dog"}).json()
+    assert answer["nearest"]["animals"][0]["reasons"][0] == "not “small”"
 
 
 def test_the_console_shows_what_was_searched_and_what_nobody_fits(client: TestClient) -> None:

@@ -104,6 +104,10 @@ class Search(Protocol):
     def record(self) -> str | None:
         """JSON of the search, to be kept with its answer; None if it is not to be kept."""
 
+    @property
+    def nearest(self) -> "Search | None":
+        """The animals that nearly fit; None if there are none."""
+
     def relevance(self, available: AvailableAnimals) -> Relevance:
         """The relevance of the available animals. Their lock is held."""
 

@@ -86,7 +86,8 @@ export class Pawsonalize {
   async search(words, query) {
     const [said] = await this.#ask("searches",
       { include: ["animal"], of: undefined, ...query, query: words });
-    return { ...said, animals: said.animals.map(merged) };
+    const nearest = said.nearest?.animals.map(merged) ?? [];
+    return { ...said, animals: said.animals.map(merged), nearest };
   }
 
   // What may be read stays, with all that is above it, unless `all` may move.
@@ -332,7 +333,7 @@ legend { padding: 0 0 .6rem; font-size: 1.2em; font-weight: 750 }
 
 const CARD = `<span part="tile"><img data-field="photo" alt="" loading="lazy"></span>
 <a data-field="url" part="name url"></a><span data-field="breed"></span>
-<span data-field="about"></span><span data-field="where"></span>
+<span data-field="about"></span><span data-field="where"></span><span data-field="missing"></span>
 <button part="dislike" data-event="dislike" type="button"></button>`;
 
 const make = (name, given) => Object.assign(document.createElement(name), given);
@@ -355,7 +356,7 @@ function picture(image, photo, base, animal) {
 }
 
 function card(animal, { template, base, texts, pattern }) {
-  const { id, name, breed, age, size, sex, shelter, distanceKm, recommendationId } = animal;
+  const { id, name, breed, age, size, sex, shelter, distanceKm, givenUp, recommendationId } = animal;
   const page = (address) => address?.replace("{id}", encodeURIComponent(id));
   const far = distanceKm && new Intl.NumberFormat(texts.lang, {
     style: "unit", unit: texts.unit ?? "kilometer", maximumFractionDigits: 0,
@@ -365,6 +366,7 @@ function card(animal, { template, base, texts, pattern }) {
     name: name || breed || id,
     url: page(pattern) ?? animal.url ?? (texts.page && base + page(texts.page)),
     about: [age, size, sex].filter(Boolean).map((word) => texts[word] ?? word).join(" · "),
+    missing: givenUp?.map(({ words }) => `✕ ${words}`).join(" · "),
     where: [shelter, far].filter(Boolean).join(" · "),
   };
   const made = make("li");
@@ -540,6 +542,13 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     return animals.map((one) => card(one, { template, base, texts, pattern }));
   }
 
+  // Those that follow nearly fit: each says what it gives up.
+  nearest(animals) {
+    if (!animals[0]) return;
+    this.#list.append(make("li", { part: "nearest", textContent: this.word("nearly") }));
+    this.#add(animals);
+  }
+
   #add(animals) {
     this.#list.append(...this.#cards(animals));
     this.client.watch(this.#list);
@@ -675,7 +684,6 @@ class SearchElement extends AnimalsElement {
         throw error;
       });
     const { rules, understood, nearest, animals } = answer;
-    const given = nearest?.givenUp.map(({ words }) => words).join(", ");
     this.#readings.replaceChildren(
       ...[...rules, ...understood].map(({ id, label }) => make("button", {
         type: "button", part: "reading", textContent: `${label} ×`, onclick: () => {
@@ -683,9 +691,10 @@ class SearchElement extends AnimalsElement {
           this.refresh();
         },
       })),
-      given || !animals[0] ? `${this.word("none", "nobody")}: ${given ?? this.#words}` : "",
+      animals[0] ? "" : `${this.word("none", "nobody")}: ${this.#words}`,
     );
     this.show(answer);
+    this.nearest(nearest);
     this.shadowRoot.lastChild.hidden = true;
   }
 }

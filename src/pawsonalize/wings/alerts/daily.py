@@ -115,7 +115,7 @@ class DailyAlerts:
             choices.without,
             as_written=choices.as_written,
         )
-        there = frozenset(() if found.given_up else found.ids())
+        there = frozenset(found.ids())
         return [one for one in ids if one in there], found.household
 
     def _send_for_animals(self, room: Room, now: int) -> int:

@@ -40,8 +40,7 @@ def search(
     from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.context import Query
     from pawsonalize.engine.serving.directory import Address, Purpose
-    from pawsonalize.http.recommendations import AnimalsFound
-    from pawsonalize.wings.search.endpoints import Answered, search_answer
+    from pawsonalize.wings.search.endpoints import answer_search, search_answer
     from pawsonalize.wings.search.finding import Searching
 
     if not query.strip():
@@ -57,14 +56,16 @@ def search(
         visitor = visitor_of(user, session)
         question = individuals.with_profile(Query(visitor, moment, now, limit=limit, explain=True))
         found = searching.find(individuals.available, question, query, without or ())
-        answer = individuals.recommend(found.apply(question))
-        names = preview.names(answer)
+        made = answer_search(individuals, found, question)
+        shown = [(one, preview.names(one)) for one in (made.answer, made.nearest) if one]
     if json:
-        body = search_answer(Answered(AnimalsFound(answer), found), (), is_full=True)
-        print(msgspec.json.encode(body).decode())
+        print(msgspec.json.encode(search_answer(made, (), is_full=True)).decode())
         return
     _print_reading(found)
-    print_animals(answer, names, explain=True)
+    for is_nearest, (answer, names) in enumerate(shown):
+        if is_nearest:
+            print("these nearly fit:")
+        print_animals(answer, names, explain=True)
 
 
 def _print_reading(found: "SearchResult") -> None:
@@ -72,7 +73,6 @@ def _print_reading(found: "SearchResult") -> None:
     for title, readings in (
         ("rules", found.rules),
         ("evidence", found.understood),
-        ("given up, as nobody fits all", found.given_up),
     ):
         if readings:
             print(f"{title}: {', '.join(f'{one.label} ({one.id})' for one in readings)}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
+from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.searches import AnimalSearches, Reading, SearchedAnimals
 from pawsonalize.engine.serving.context import Query
@@ -28,7 +29,7 @@ from pawsonalize.http.queries import (
     read_query,
     refuse_of_animals,
 )
-from pawsonalize.http.recommendations import AnimalsFound, explained, find, shown
+from pawsonalize.http.recommendations import explained, shown
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP
 
@@ -74,10 +75,39 @@ def _readings(readings: Sequence[Reading]) -> list[ReadingAnswer]:
     return [ReadingAnswer(one.id, one.label, one.words) for one in readings]
 
 
-class Nearest(msgspec.Struct, frozen=True, rename="camel"):
-    """Nobody fits everything: the animals fit all but this."""
+class NearestAnimal(answers.Recommendation, frozen=True, rename="camel", kw_only=True):
+    """An animal that nearly fits."""
 
     given_up: list[ReadingAnswer]
+    """Rules that it contradicts, or words that no animal has."""
+
+
+class DetailedNearestAnimal(
+    answers.DetailedRecommendation, frozen=True, rename="camel", kw_only=True
+):
+    """The same with scores and reasons."""
+
+    given_up: list[ReadingAnswer]
+    """Rules that it contradicts, or words that no animal has."""
+
+
+class Nearest(msgspec.Struct, frozen=True, rename="camel"):
+    """Animals that nearly fit, where those that fit leave places.
+
+    No rule of a household, of a species or of allergies is given up, nor is one for first owners.
+    """
+
+    given_up: list[ReadingAnswer]
+    """All that these animals give up."""
+    animals: list[NearestAnimal]
+
+
+class DetailedNearest(msgspec.Struct, frozen=True, rename="camel"):
+    """The same with scores and reasons."""
+
+    given_up: list[ReadingAnswer]
+    """All that these animals give up."""
+    animals: list[DetailedNearestAnimal]
 
 
 class Searched(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
@@ -92,9 +122,7 @@ class Searched(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_d
     rest: str = ""
     """The words that were compared with names, breeds and descriptions."""
     total: int
-    """The number of animals that were found."""
-    nearest: Nearest | UnsetType = UNSET
-    """Rules that were given up, as nobody fits all, or words that no animal has."""
+    """The number of animals that were found, without the nearest."""
     did_you_mean: str | UnsetType = UNSET
     """The words without typing errors, which were searched for; see `asWritten`."""
     cursor: str | UnsetType = UNSET
@@ -105,22 +133,36 @@ class SearchAnswer(Searched, frozen=True, rename="camel", kw_only=True, omit_def
     """The animals that were found, in the order of this visitor."""
 
     animals: list[answers.Recommendation]
+    """Animals that contradict no rule."""
+    nearest: Nearest | UnsetType = UNSET
+    """The animals after these, which nearly fit."""
 
 
 class DetailedSearchAnswer(Searched, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """The same with scores and reasons."""
 
     animals: list[answers.DetailedRecommendation]
+    """Animals that contradict no rule."""
+    nearest: DetailedNearest | UnsetType = UNSET
+    """The animals after these, which nearly fit."""
 
 
 _REQUEST = msgspec.json.Decoder(SearchRequest)
 
 
 class Answered(NamedTuple):
-    """An answer of animals, and what was found."""
+    """Animals that fit, those that nearly fit, what is included of both, and what was found."""
 
-    answered: AnimalsFound
+    answer: AnimalsAnswer
+    nearest: AnimalsAnswer | None
     found: SearchedAnimals
+    included: answers.Included = answers.NOTHING
+
+    @property
+    def animals(self) -> list[tuple[str, ...]]:
+        """The animals of each place."""
+        both = filter(None, (self.answer, self.nearest))
+        return [place.animal_ids for one in both for place in one.places]
 
 
 def _with_details(endpoint: Endpoint) -> Endpoint:
@@ -178,45 +220,58 @@ def _search(
     query = replace(query, limit=given.limit, continues=continues)
     searching: AnimalSearches | None = individuals.searches
     assert searching is not None, "this wing is here"
-    made: list[SearchedAnimals] = []
-
-    def answer(query: Query) -> AnimalsAnswer:
-        what = searching.find(
-            individuals.available,
-            query,
-            given.query,
-            given.without,
-            as_written=given.as_written,
-        )
-        made.append(what)
-        return individuals.recommend(what.apply(query))
-
-    return Answered(find(services, individuals, query, given.include, answer), made[0])
+    query = individuals.with_profile(query)
+    text, without = given.query, given.without
+    found = searching.find(individuals.available, query, text, without, as_written=given.as_written)
+    made = answer_search(individuals, found, query)
+    included = answers.read_included(services, individuals, given.include, query, made.animals)
+    return made._replace(included=included)
 
 
-def search_answer(found: Answered, continues: tuple[str, ...], *, is_full: bool) -> Searched:
+def answer_search(individuals: Individuals, found: SearchedAnimals, query: Query) -> Answered:
+    """Answer with the animals that were found; where they end, with those that nearly fit."""
+    query = found.apply(query)
+    answer = individuals.recommend(query)
+    return Answered(answer, individuals.recommend_nearest(query, len(answer.places)), found)
+
+
+def search_answer(made: Answered, continues: tuple[str, ...], *, is_full: bool) -> Searched:
     """Return the body of the answer; `continues` are the answers before."""
-    (answer, included), what = found
-    kind: Any = answers.DetailedRecommendation if is_full else answers.Recommendation
-    animals = [
-        kind(
-            **shown(place, included),
-            **(explained(place) if is_full else {"bonded_with": list(place.animal_ids[1:])}),
-            recommendation_id=place.recommendation_id or UNSET,
+    answer, nearest, what, _ = made
+    kinds: tuple[Any, ...] = (answers.Recommendation, NearestAnimal, Nearest, SearchAnswer)
+    if is_full:
+        kinds = (
+            answers.DetailedRecommendation,
+            DetailedNearestAnimal,
+            DetailedNearest,
+            DetailedSearchAnswer,
         )
-        for place in answer.places
+    kind, kind_nearest, kind_of_nearest, kind_of_answer = kinds
+
+    def fields(place: AnimalPlace, own: str | UnsetType = UNSET) -> dict[str, Any]:
+        more = explained(place) if is_full else {"bonded_with": list(place.animal_ids[1:])}
+        own = place.recommendation_id or own
+        return {**shown(place, made.included), **more, "recommendation_id": own}
+
+    near = [
+        kind_nearest(
+            **fields(place, nearest.recommendation_id),
+            given_up=_readings(what.given_up(place.animal_ids)),
+        )
+        for place in (nearest.places if nearest else ())
+        if nearest
     ]
-    ids = (*continues, answer.recommendation_id)
-    made: Any = DetailedSearchAnswer if is_full else SearchAnswer
-    searched: Searched = made(
+    given_up = list(dict.fromkeys(chain.from_iterable(one.given_up for one in near)))
+    ids = (*continues, answer.recommendation_id, *([nearest.recommendation_id] if nearest else ()))
+    searched: Searched = kind_of_answer(
         recommendation_id=answer.recommendation_id,
         rules=_readings(what.rules),
         understood=_readings(what.understood),
         rest=what.rest,
         total=what.total,
-        nearest=Nearest(_readings(what.given_up)) if what.given_up else UNSET,
         did_you_mean=what.suggestion or UNSET,
-        cursor=_BETWEEN.join(ids) if animals else UNSET,
-        animals=animals,
+        cursor=_BETWEEN.join(dict.fromkeys(ids)) if answer.places or near else UNSET,
+        animals=[kind(**fields(place)) for place in answer.places],
+        nearest=kind_of_nearest(given_up, near) if near else UNSET,
     )
     return searched

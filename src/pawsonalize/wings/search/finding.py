@@ -1,9 +1,8 @@
 """Finds animals by words: rules first, then evidence, words and meaning; then as a page is made."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -28,14 +27,15 @@ from pawsonalize.wings.search.meaning import Encoder
 from pawsonalize.wings.search.meanings import DescriptionMeanings
 from pawsonalize.wings.search.words import stem, stems
 
-_NEVER_GIVEN_UP = frozenset({"kids", "dogs", "cats", "species", "trait"})
+_NEVER_GIVEN_UP = frozenset({"kids", "dogs", "cats", "species", "trait", "sheds_little"})
 """Rules that protect somebody, or without which nothing is left of the wish."""
+_LIMITS = frozenset({"pounds", "fee"})  # of a lease or a purse: given up last
 _PREFERRED = {"species": "species", "size": "size", "age": "age"}
 _HOUSEHOLD = ("kids", "dogs", "cats")
-_MOST_RULES = 8  # of which all may be tried without some
 _CERTAIN, _EVIDENCE, _WORDS, _MEANING = 1.0, 1.0, 1.0, 0.4
 _WORDS_OF_EVIDENCE, _MEANING_OF_EVIDENCE = 0.2, 0.1  # where nothing else was written
 """Weights of the parts of relevance, tried on the tuning half of `benchmarks.search`."""
+_NEARLY = 0.2  # of the relevance, where a rule is given up: found by `benchmarks.search_pages`
 _UNKNOWN = 0.3  # of evidence that fits, where a record does not say
 _FAR = 0.4  # of the meaning of a text that is found by it alone
 _REASON_WORDS = 2
@@ -48,8 +48,8 @@ class SearchResult(msgspec.Struct, frozen=True):
 
     wish: Wish
     kept: tuple[Rule, ...]
-    """Rules that hold: those of the wish that were neither switched off nor given up."""
-    gone: tuple[Rule, ...]
+    """Rules that hold: those of the wish that were not switched off."""
+    verdicts: Mapping[Rule, Verdicts]
     total: int
     is_unsure: bool
     puts: NDArray[np.int64]
@@ -57,6 +57,8 @@ class SearchResult(msgspec.Struct, frozen=True):
     found: NDArray[np.bool_]
     scores: Floats
     record: str | None = None
+    nearest: "SearchResult | None" = None
+    """Animals that nearly fit: each gives up some rule, and none that keeps a home safe."""
 
     @property
     def rules(self) -> list[Reading]:
@@ -68,10 +70,14 @@ class SearchResult(msgspec.Struct, frozen=True):
         """Evidence, which excludes nobody."""
         return list(map(reading, self.wish.evidence))
 
-    @property
-    def given_up(self) -> list[Reading]:
-        """Rules that were given up, as nobody fits all."""
-        return list(map(reading, self.gone))
+    def given_up(self, animal_ids: Sequence[str]) -> list[Reading]:
+        """Rules that one of these animals contradicts."""
+        with self.of.lock:
+            slots = self.of.slots(animal_ids)
+        gone = [
+            o for o, each in self.verdicts.items() if (each[slots[slots < len(each)]] < 0).any()
+        ]
+        return list(map(reading, gone))
 
     @property
     def rest(self) -> str:
@@ -117,7 +123,9 @@ class SearchResult(msgspec.Struct, frozen=True):
         return together(available, found, scores)
 
     def reason(self, animal: Animal) -> str | None:
-        """Such as `you wrote “calm”`."""
+        """Such as `you wrote “calm”`, or what is given up of it: `not “small”`."""
+        if self.nearest is None and (gone := self.given_up([animal.animal_id])):
+            return f"not {' and '.join(f'“{one.words}”' for one in gone)}"
         fits = [one.words for one in self.wish.evidence if one.fits(animal)]
         record = " ".join((animal.name, animal.breed.replace("_", " "), animal.description))
         known = {*stems(record), *stems(" ".join(animal.colours))}
@@ -157,6 +165,13 @@ class IndexVocabulary(Vocabulary):
         """True if a record has the word, also in its description."""
         with self._index.lock:
             return stem(word) in self._index.facts or stem(word) in self._index.stories
+
+
+def _species_of(rule: Rule) -> Iterator[Rule]:
+    """The species of a wanted breed, which is never given up."""
+    kinds = frozenset(one.partition("/")[0] for one in rule.values if "/" in one)
+    if rule.name == "breed" and kinds and not rule.negated:
+        yield Rule("species", kinds)
 
 
 def _is_member(rule: Rule) -> bool:
@@ -228,24 +243,28 @@ class Searching:
             # A breed may be a name as well: `labrador rex`.
             breeds = (one.words for one in rules if one.name == "breed" and not one.negated)
             gist = index.words(words_in(" ".join((wish.gist, *breeds))))
-            fits = [verdicts[one] >= 0 for one in rules if one.name in _NEVER_GIVEN_UP]
-            among = np.logical_and.reduce([puts >= 0, *fits])
+            kept = [one for one in rules if one.name in _NEVER_GIVEN_UP]
+            kept += [one for rule in rules for one in _species_of(rule)]
+            among = np.logical_and.reduce([puts >= 0, *(index.judge(one) >= 0 for one in kept)])
             near = None if meaning is None else index.meaning(meaning, among)
         with available.lock:
             led = available.order[available.leads[available.order]]
             led = led[available.judge(query.eligibility, led).passing]
             led = led[led < len(puts)]
-            found, given_up = _by_rules(rules, verdicts, available, led, puts)
-            kept = tuple(one for one in rules if one not in given_up)
-            scores = _scores(wish, kept, verdicts, gist, near)
             if wish.rest and not (wish.rules or wish.evidence):  # else such words exclude nobody
-                if (has := found & _has_any(words, near))[led].any():
-                    found = has
-                else:
-                    given_up = (Rule("word", frozenset(words_in(wish.rest)), words=wish.rest),)
-            total = int(together(available, found, scores).found[led].sum())
-            unsure = any(bool((verdicts[one][led][found[led]] == 0).any()) for one in kept)
-        made = SearchResult(wish, kept, given_up, total, unsure, puts, available, found, scores)
+                own = Rule("word", frozenset(words_in(wish.rest)), words=wish.rest)
+                verdicts[own] = np.where(_has_any(words, near), 1, -1).astype(np.int8)
+            obeyed = {one: verdicts[one] for one in verdicts if one not in wish.evidence}
+            scores = _scores(wish, rules, verdicts, gist, near)
+            found, nearly = _by_rules(obeyed, among, available, led)
+            shown = together(available, found, scores).found[led]
+            unsure = any(bool((verdicts[one][led][shown] == 0).any()) for one in rules)
+        made = SearchResult(
+            wish, rules, obeyed, int(shown.sum()), unsure, puts, available, found, scores
+        )
+        if nearly[led].any() and (rules or not shown.any()):
+            near_made = msgspec.structs.replace(made, found=nearly, scores=_NEARLY * scores)
+            made = msgspec.structs.replace(made, nearest=near_made)
         return msgspec.structs.replace(made, record=_record(text, made)) if self.is_logged else made
 
     def suggestions(self, watch: AvailableAnimalsWatch, now: int) -> list[str]:
@@ -259,28 +278,19 @@ class Searching:
 
 
 def _by_rules(
-    rules: Sequence[Rule],
     verdicts: Mapping[Rule, Verdicts],
+    among: NDArray[np.bool_],
     available: AvailableAnimals,
     led: NDArray[np.int64],
-    puts: NDArray[np.int64],
-) -> tuple[NDArray[np.bool_], tuple[Rule, ...]]:
-    """The animals that contradict no rule; if there is none, those that contradict the fewest."""
-    may_go = [one for one in rules if one.name not in _NEVER_GIVEN_UP][:_MOST_RULES]
-    for count in range(len(may_go) + 1):
-        best: tuple[int, NDArray[np.bool_], tuple[Rule, ...]] | None = None
-        for gone in combinations(may_go, count):
-            found = puts >= 0
-            for rule in rules:
-                if rule not in gone:
-                    found &= verdicts[rule] >= 0
-            # What a bonded animal contradicts, none of its unit fits.
-            fits = int(together(available, found, np.zeros(len(found))).found[led].sum())
-            if fits and (best is None or fits > best[0]):
-                best = fits, found, gone
-        if best is not None:
-            return best[1], best[2]
-    return np.zeros(len(puts), np.bool_), ()
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The animals that contradict no rule, and those that nearly fit."""
+    nothing, limits = np.zeros(len(among)), [o for o in verdicts if o.name in _LIMITS]
+    fits = np.logical_and.reduce([among, *(each >= 0 for each in verdicts.values())])
+    # What a bonded animal contradicts, none of its unit fits.
+    safe = together(available, among.copy(), nothing).found
+    nearly = safe & ~together(available, fits.copy(), nothing).found
+    within = np.logical_and.reduce([nearly, *(verdicts[one] >= 0 for one in limits)])
+    return fits, within if within[led].any() else nearly
 
 
 def _scores(
@@ -318,6 +328,9 @@ def _record(text: str, found: SearchResult) -> str:
             wanted[rule.name] = tuple(sorted(rule.values))
         elif _is_member(rule):
             wanted[rule.name] = True
-    given_up = tuple(one.words for one in found.gone)
+    given_up: tuple[str, ...] = ()
+    if not found.total and (nearest := found.nearest):  # of the one that fits best
+        best = np.argmax(np.where(nearest.found, nearest.scores, -1))
+        given_up = tuple(one.words for one, each in found.verdicts.items() if each[best] < 0)
     record = SearchRecord(text, Preferences(**wanted), found.total, given_up)
     return msgspec.json.encode(record).decode()

@@ -136,6 +136,13 @@ class Individuals:
         places = (replace(one, recommendation_id=rest.recommendation_id) for one in rest.places)
         return replace(answer, places=(*answer.places, *places))
 
+    def recommend_nearest(self, query: Query, shown: int) -> AnimalsAnswer | None:
+        """The animals that nearly fit the query's search, for the places that are left."""
+        nearest = query.search and query.search.nearest
+        if nearest is None or shown >= query.limit:
+            return None
+        return self.recommend(replace(query, search=nearest, limit=query.limit - shown))
+
     def similar(self, animal_id: str, query: Query) -> AnimalsAnswer:
         """Animals for visitors who like this one; NotFound for an unknown animal."""
         animal = self.animals.get(animal_id)

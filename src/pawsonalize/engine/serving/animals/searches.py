@@ -29,9 +29,8 @@ class SearchedAnimals(Search, Protocol):
     def understood(self) -> Sequence[Reading]:
         """Evidence, which excludes nobody."""
 
-    @property
-    def given_up(self) -> Sequence[Reading]:
-        """Rules that were given up, as nobody fits all."""
+    def given_up(self, animal_ids: Sequence[str]) -> Sequence[Reading]:
+        """Rules that one of these animals contradicts."""
 
     @property
     def rest(self) -> str:
