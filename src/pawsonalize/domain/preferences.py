@@ -1,6 +1,6 @@
 """Preferences: a visitor's answers to a short quiz, a first profile before any event."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -69,3 +69,9 @@ class WantedValues:
         value = getattr(group, self.attribute)
         # What nobody knows speaks against nothing.
         return sent_at <= self.stated_at and value not in self.values and value != "unknown"
+
+
+def speak_against(wishes: Iterable[WantedValues], item_id: str, sent_at: int) -> bool:
+    """True if one of them was said after an event of the item, and speaks against it."""
+    group = AnimalGroup.parse(item_id)
+    return group is not None and any(wish.takes_back(group, sent_at) for wish in wishes)

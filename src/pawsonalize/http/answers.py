@@ -188,7 +188,7 @@ class DetailedRecommendation(msgspec.Struct, frozen=True, rename="camel", kw_onl
     """Of an animal: what adds up to `utility`, in this order. What everybody makes of such animals
     (`appeal`) and of this very one (`animal_effect`), how much the group is liked by its events
     (`group`), what this visitor makes of pages (`visitor`), less for what was `seen` already; and
-    each factor times its weight, the `relevance` to a search last."""
+    each factor times its weight, the `relevance` to a search and the `quiz` last."""
     animal: IncludedAnimal | UnsetType = UNSET
     """Of an animal, if it is included: what a page shows of it."""
     recommendation_id: str | UnsetType = UNSET

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.domain.preferences import WantedValues
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.counts.counting import Countable
 from pawsonalize.recipes.data import Arrays, Facet, Scores
@@ -38,6 +39,8 @@ class Context(msgspec.Struct, frozen=True):
     disliked: tuple[ContextEvent, ...] = ()
     # The user's id, or else the session's; for a model whose histories lie elsewhere.
     visitor: str | None = None
+    # The answers of the quiz: what was done before and they speak against counts no more.
+    wishes: tuple[WantedValues, ...] = ()
     picked: bool = True  # False if no event answers a board, which says nothing of groups
 
 

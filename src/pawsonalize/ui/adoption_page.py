@@ -49,8 +49,9 @@ _PART_CAPTIONS = {
     "distance": "how near they are",
     "compatibility": "how well they fit your home",
     "relevance": "what you wrote",
+    "quiz": "what you are looking for",
 }
-_OWN, _WISH = "what you did here", "what you are looking for"
+_OWN, _WISH = "what you did here", _PART_CAPTIONS["quiz"]
 _FIRST = "Look at somebody, and the order becomes yours."
 
 

@@ -238,6 +238,22 @@ def test_a_pick_that_is_taken_back_is_as_if_it_had_never_been(
     assert (refused.status_code, "taken back" in error_of(refused)["message"]) == (409, True)
 
 
+def test_what_is_said_after_a_pick_outweighs_it_and_is_a_part_of_its_own(
+    client: TestClient,
+) -> None:
+    board, ids = mixed_board(client, "changes")
+    pick(client, board, "changes", first_of("cat", ids))
+    places = page_of(client, "changes", preferences={"species": ["dog"]})
+    assert set(likes(places).values()) == {0.0}
+    for one in places:
+        assert (one["factors"]["quiz"] < 0) is (kind_of(one["id"]) == "cat")
+        assert sum(one["factors"].values()) == pytest.approx(one["utility"], abs=1e-9)
+    assert "fits what you are looking for" in places[0]["reasons"]
+    without = page_of(client, "changes")
+    assert likes(without)["cat"] > likes(without)["large"]
+    assert {one["factors"]["quiz"] for one in without} == {0.0}
+
+
 def test_strange_boards_visitors_and_animals_are_refused_with_words(client: TestClient) -> None:
     board, ids = board_of(client, "owner")
     page = client.post("/v1/recommendations", json={"sessionId": "reader", "of": "animals"})

@@ -169,7 +169,7 @@ def test_the_next_pages_count_what_was_searched_if_searches_are_kept(
     def first(session: str) -> str:
         body = {"sessionId": session, "of": "animals", "limit": 4}
         answer = client.post("/v1/recommendations/detailed", json=body).json()
-        parts = {one["id"]: one["factors"]["group"] for one in answer["recommendations"]}
+        parts = {one["id"]: one["factors"]["quiz"] for one in answer["recommendations"]}
         return max(parts, key=parts.__getitem__) if len(set(parts.values())) > 1 else ""
 
     assert first("s-2") == ""

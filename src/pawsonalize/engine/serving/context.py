@@ -37,7 +37,6 @@ from pawsonalize.domain.events import (
     Visitor,
     standing,
 )
-from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.preferences import (
     PREFERRED,
@@ -45,6 +44,7 @@ from pawsonalize.domain.preferences import (
     USER_FACET,
     Preferences,
     WantedValues,
+    speak_against,
 )
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
@@ -192,7 +192,7 @@ def context_of(
         newest = [event for event in newest if not _is_withdrawn(event, wishes, log.event_types)]
     name = visitor.user_id or visitor.session_id
     context = build_context(newest, at, facets, log.event_types, visitor=name)
-    return replace(context, picked=picked)
+    return replace(context, picked=picked, wishes=wishes)
 
 
 def query_context(
@@ -234,8 +234,7 @@ def _is_withdrawn(
     item_id, event_type, sent_at, _value = event
     if event_types.meaning(event_type) in _AGAINST:  # a dislike speaks against the group as well
         return False
-    group = AnimalGroup.parse(item_id)
-    return group is not None and any(wish.takes_back(group, sent_at) for wish in wishes)
+    return speak_against(wishes, item_id, sent_at)
 
 
 def build_context(

@@ -54,14 +54,15 @@ def _answered(
     if picked is None:
         return None
     rows = np.array(logged_factors(board, len(picked.animals)))
-    group, distance = (rows[:, PARTS.index(name)] for name in ("group", "distance"))
+    group, distance, quiz = (rows[:, PARTS.index(name)] for name in ("group", "distance", "quiz"))
     values = [animal_values(known.get(one)) for one in picked.animals]
     columns = zip(*(row[: len(VISITOR_TRAITS)] for row in values), strict=True)
     traits = [np.unique(column, return_inverse=True)[1].reshape(-1) for column in columns]
     # The same parts as when a visitor's effects are solved for an answer.
     odds = _appeal(model, picked.animals, values)
-    for name, column in (("group", group), ("distance", distance), ("far", far(distance))):
-        odds += model.weights[name] * column
+    own = {"group": group, "distance": distance, "far": far(distance), "quiz": quiz}
+    for name, column in own.items():
+        odds += model.to_open(name) * column
     return AnsweredBoard(np.array(traits), distance, odds, picked.picks)
 
 

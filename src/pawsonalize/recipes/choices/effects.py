@@ -30,6 +30,7 @@ FACTORS = {
     "photos": (0.3, 0.1),
     "compatibility": (0.7, 0.1),
     "relevance": (6.0, 4.0),
+    "quiz": (1.0, 0.5),
 }
 """Factors of places beside the animal itself: the weight before any training, and the variance
 with which a training may depart from it.
@@ -38,11 +39,12 @@ with which a training may depart from it.
 pages, both as they were before the page. `seen` is the log of 1 + the attention that the visitor
 had paid to the animal in the visit. The others are the factors of
 `engine.serving.animals.factors`, `far` being the distance itself. `relevance` is how well the
-animal fits the words of a search, 0 on every other page.
+animal fits the words of a search, 0 on every other page. `quiz` is what an animal loses by each
+answer of the quiz that it does not match, 0 for visitors without one.
 """
 
 # At least 0, whatever was chosen: waiting may lift an animal, never sink it.
-BOUNDED = frozenset({"group", "visitor", "waiting", "compatibility", "relevance"})
+BOUNDED = frozenset({"group", "visitor", "waiting", "compatibility", "relevance", "quiz"})
 
 _FADES = 0.6
 # No answer is longer.

@@ -44,11 +44,11 @@ _MIN_EXPLORED = 500  # places that chance alone filled: fewer say too little of 
 _HELD_OUT = 0.1
 _ROWS = 200_000  # of the newest, from which the variances of visitors are learned
 _ARRAY = "choices"
-_SEARCHED = "relevance"
+_OF_WORDS = ("relevance", "quiz")  # factors by what visitors write and answer, which few do
 
 _UNFITTED = {name: mean for name, (mean, _) in FACTORS.items()}
 _INQUIRY_PRIOR: Mapping[str, tuple[float, float]] = dict.fromkeys(FACTORS, (0.0, 0.1))
-_INQUIRY_FACTORS = ("group", "visitor", "distance", "far", "compatibility")
+_INQUIRY_FACTORS = ("group", "visitor", "distance", "far", "compatibility", "quiz")
 _INQUIRY_VARIANCES = dict.fromkeys(VARIANCES, 0.03)
 
 
@@ -90,10 +90,13 @@ class ChoiceModel(msgspec.Struct, frozen=True):
         """True if it was ever fitted."""
         return self.pages > 0
 
+    def to_open(self, factor: str) -> float:
+        """To open; a model of before knows no searches, and no quiz."""
+        return self.weights.get(factor, _UNFITTED[factor])
+
     def weight(self, factor: str) -> float:
         """To open and to ask."""
-        own = self.weights.get(factor, _UNFITTED[factor])  # a model of before knows no searches
-        total = own + self.inquiry_weights.get(factor, 0.0)
+        total = self.to_open(factor) + self.inquiry_weights.get(factor, 0.0)
         # Both parts together may not sink it either: see `BOUNDED`.
         return max(total, 0.0) if factor == "waiting" else total
 
@@ -148,15 +151,14 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     if opened < MIN_OPENED:
         return UNFITTED
     # Defaults are better than a model that predicts the newest choices no better than they do.
-    better_by, searches_help = _held_out(shown)
+    better_by, idle = _held_out(shown)
     if better_by <= 0:
         return UNFITTED
     if eager.any():
         found = _opening(shown)
     # Few pages are of searches, so the rest would hide that their weight harms: it has to help by
     # itself.
-    if not searches_help:
-        found.weights[_SEARCHED] = _UNFITTED[_SEARCHED]
+    found.weights |= {name: _UNFITTED[name] for name in idle}
     inquiring = _fit_inquiries(shown)
     usual = found.attention
     counted = _animal_counts(shown, found)
@@ -214,23 +216,27 @@ def _fit_inquiries(shown: ShownPlaces) -> Effects | None:
     )
 
 
-def _held_out(shown: ShownPlaces) -> tuple[float, bool]:
-    """Gain in the likelihood of held-out choices; True if the weight of searches is part of it."""
+def _held_out(shown: ShownPlaces) -> tuple[float, set[str]]:
+    """Gain in the likelihood of held-out choices; those of `_OF_WORDS` that add nothing to it."""
     # Rows are in order of time. The newest are held out, since a model serves what comes after it.
     cut = int(len(shown) * (1 - _HELD_OUT))
     before, after = shown.take(np.arange(cut)), shown.take(np.arange(cut, len(shown)))
     if not before.opened.any():
-        return 0.0, False
+        return 0.0, set()
     found = _opening(before)
     attention, odds = found.attention[after.place], _log_odds(after, found)
     learned = attention * special.expit(odds)
-    less = _UNFITTED[_SEARCHED] - found.weights[_SEARCHED]
-    unlearned = attention * special.expit(odds + less * after.factors[_SEARCHED])
-    gain = _likelihood(learned, after.opened) - _likelihood(unlearned, after.opened)
+
+    def gain(name: str) -> float:
+        less = _UNFITTED[name] - found.weights[name]
+        unlearned = attention * special.expit(odds + less * after.factors[name])
+        return _likelihood(learned, after.opened) - _likelihood(unlearned, after.opened)
+
+    idle = {name for name in _OF_WORDS if gain(name) <= 0}
     plain = sum(mean * after.factors[name] for name, (mean, _) in FACTORS.items())
     usual = usual_attention()[after.place]
     rate = _calibrated(np.asarray(plain), usual, after.opened)
-    return _likelihood(learned, after.opened) - _likelihood(rate, after.opened), gain > 0
+    return _likelihood(learned, after.opened) - _likelihood(rate, after.opened), idle
 
 
 def _calibrated(odds: Floats, attention: Floats, chosen: Bools) -> Floats:

@@ -104,16 +104,17 @@ def test_waiting_adds_up_to_at_least_nothing_whatever_leads_to_asking() -> None:
     assert turned.weight("distance") == UNFITTED.weights["distance"] + 0.5
 
 
-def test_the_weight_of_searches_is_learned_where_that_predicts_the_newest_better(
-    truth: Truth,
+@pytest.mark.parametrize(("name", "sign"), [("relevance", 1), ("quiz", -1)])
+def test_the_weight_of_what_visitors_say_is_learned_where_that_predicts_the_newest_better(
+    truth: Truth, name: str, sign: int
 ) -> None:
-    usual = FACTORS["relevance"][0]
+    usual = FACTORS[name][0]
 
-    def weight(relevance: np.ndarray) -> float:
-        factors = {**truth.shown.factors, "relevance": relevance}
-        searched = msgspec.structs.replace(truth.shown, factors=factors)
-        return fit_choices(searched, truth.names, pages=WORLD.pages).weights["relevance"]
+    def weight(told: np.ndarray) -> float:
+        factors = {**truth.shown.factors, name: sign * told}
+        shown = msgspec.structs.replace(truth.shown, factors=factors)
+        return fit_choices(shown, truth.names, pages=WORLD.pages).weights[name]
 
-    assert weight(np.zeros(len(truth.shown))) == usual, "nobody searched"
-    chance = np.random.default_rng(0).random(len(truth.shown))
-    assert weight(chance) < usual / 2, "what was written has no part in these choices"
+    assert weight(np.zeros(len(truth.shown))) == usual, "nobody said anything"
+    chance = 3 * np.random.default_rng(0).random(len(truth.shown))
+    assert weight(chance) < usual / 2, "what was said has no part in these choices"

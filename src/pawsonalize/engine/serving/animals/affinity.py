@@ -29,7 +29,7 @@ MOST = 5.0  # the model's part of an affinity lies between minus this and this
 
 
 class TraitAffinity:
-    """The part of the affinity that comes from what a visitor looks at, and from the quiz.
+    """The part of the affinity that comes from what a visitor looks at; and the part of the quiz.
 
     For each of species, breed, family, size and age:
 
@@ -66,9 +66,35 @@ class TraitAffinity:
         settings: AffinitySettings,
         classes: LatentClasses | None = None,
     ) -> Floats:
-        """By group; `there` counts available animals. 0 for a visitor without events and quiz."""
+        """By group; `there` counts available animals. 0 for a visitor without events and facets."""
         if not context.events and not context.facets:
             return np.zeros(len(codes))
+        self._use(codes, there)
+        seen = [one.item for one in context.events if traits_of(one.item)]
+        lifts = self._lifts(seen, context, settings, classes)
+        affinity: Floats = lifts[self._of_group].sum(axis=0)
+        return affinity
+
+    def quiz(
+        self, context: Context, codes: Codes, there: Ints, settings: AffinitySettings
+    ) -> Floats:
+        """By group: the loss of what does not match the answers of the quiz, 0 or less."""
+        lost = np.zeros(len(codes))
+        wanted: dict[str, set[str]] = {}  # the answers, by trait
+        for name, value in context.facets:
+            if name in _QUIZ_TRAITS:
+                wanted.setdefault(_QUIZ_TRAITS[name], set()).add(value)
+        if not wanted:
+            return lost
+        self._use(codes, there)
+        seen = sum(bool(traits_of(one.item)) for one in context.events)
+        wish = settings.wish * settings.doubt / (settings.doubt + seen)
+        for trait, answers in wanted.items():
+            other = np.array([value not in answers for _, (_, value) in self._codes], np.bool_)
+            lost -= wish * other[self._of_group[_ROW[trait]]]
+        return lost
+
+    def _use(self, codes: Codes, there: Ints) -> None:
         # Compared by identity: both are made anew whenever animals come or go, so nothing stale is
         # used, and no request counts what has not changed.
         if codes is not self._groups:
@@ -76,18 +102,6 @@ class TraitAffinity:
         if there is not self._there:
             self._count(codes.names, there)
             self._there = there
-        seen = [one.item for one in context.events if traits_of(one.item)]
-        lifts = self._lifts(seen, context, settings, classes)
-        affinity: Floats = lifts[self._of_group].sum(axis=0)
-        wish = settings.wish * settings.doubt / (settings.doubt + len(seen))
-        wanted: dict[str, set[str]] = {}  # the answers of the quiz, by trait
-        for name, value in context.facets:
-            if name in _QUIZ_TRAITS:
-                wanted.setdefault(_QUIZ_TRAITS[name], set()).add(value)
-        for trait, answers in wanted.items():
-            other = np.array([value not in answers for _, (_, value) in self._codes], np.bool_)
-            affinity -= wish * other[self._of_group[_ROW[trait]]]
-        return affinity
 
     def _count(self, groups: Sequence[str], there: Ints) -> None:
         """Count the available animals of each value; groups may be added, but never change."""

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 import msgspec
+from msgspec.structs import replace
 
 from pawsonalize.domain.events import NO_PICK, PICKS, Visitor, standing
+from pawsonalize.domain.preferences import WantedValues, speak_against
 from pawsonalize.engine.serving.animals.pages import place_of
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.histories import Deed
@@ -43,9 +45,15 @@ class BoardReader(msgspec.Struct, frozen=True):
     table: Impressions
     animals: Animals
 
-    def of(self, deeds: Iterable[Deed], given: Sequence[Impression]) -> BoardHistory:
+    def of(
+        self,
+        deeds: Iterable[Deed],
+        given: Sequence[Impression],
+        wishes: Sequence[WantedValues] = (),
+    ) -> BoardHistory:
         """The boards of a visitor with these deeds, both newest first; `given` were read already.
 
+        A pick that a later wish speaks against is as if it had been taken back.
         A board that is in no table, after a replay or on another server, is as the event lists it.
         """
         answers: dict[str, list[Deed]] = {}
@@ -59,7 +67,7 @@ class BoardReader(msgspec.Struct, frozen=True):
             known |= self.table.get_many(missing)
         boards = ((known.get(name) or self._listed(those)) for name, those in newest.items())
         answered = zip(boards, newest.values(), strict=True)
-        picked = (picked_board(board, those) for board, those in answered if board is not None)
+        picked = (_picked(board, those, wishes) for board, those in answered if board is not None)
         return BoardHistory(tuple(one for one in picked if one is not None), left)
 
     def _listed(self, deeds: Sequence[Deed]) -> Impression | None:
@@ -81,6 +89,18 @@ class BoardReader(msgspec.Struct, frozen=True):
             item_ids=tuple(known[one].group_at(deed.sent_at).id for one in here),
             animal_ids=tuple((one,) for one in here),
         )
+
+
+def _picked(
+    board: Impression, deeds: Sequence[Deed], wishes: Sequence[WantedValues]
+) -> PickedBoard | None:
+    found = picked_board(board, deeds)
+    if found is None or not (wishes and found.picks):
+        return found
+    at = max(deed.sent_at for deed in deeds)
+    groups = found.groups
+    picks = tuple(one for one in found.picks if not speak_against(wishes, groups[one], at))
+    return replace(found, picks=picks) if picks else None
 
 
 def picked_board(board: Impression, deeds: Sequence[Deed]) -> PickedBoard | None:

@@ -44,6 +44,7 @@ class ChoiceWeights(msgspec.Struct, frozen=True):
     visitor: float = 1.0
     seen: float = -0.5
     relevance: float = FACTORS["relevance"][0]
+    quiz: float = FACTORS["quiz"][0]
 
     @classmethod
     def of(cls, model: ChoiceModel, settings: Weights) -> "ChoiceWeights":
@@ -53,7 +54,7 @@ class ChoiceWeights(msgspec.Struct, frozen=True):
         # Choices do not say what is fair: the exposure and the shelter's wish are never learned.
         names = ("waiting", "distance", "photos", "compatibility")
         factors = replace(settings, **{name: model.weight(name) for name in names})
-        own = (model.weight(name) for name in ("far", "group", "visitor", "seen", "relevance"))
+        own = (model.weight(name) for name in cls.__struct_fields__[1:])
         return cls(factors, *own)
 
 
@@ -88,6 +89,13 @@ class Personal(msgspec.Struct, frozen=True):
         return own + max(0.0, -self.distance)
 
 
+class Liked(NamedTuple):
+    """One visitor's liking of groups, by the group's code."""
+
+    affinity: Floats
+    quiz: Floats  # the loss of what does not match the answers of the quiz, 0 or less
+
+
 class _Shown(NamedTuple):
     """Animals that were shown: slots, codes of traits, and log-odds of their groups and own."""
 
@@ -117,7 +125,7 @@ class ChoiceTables:
         self._groups, self._colours, self._shelters = (np.empty((2, 0)) for _ in range(3))
         self._attention = np.array(model.attention)
         # What the visitor likes is as it is now, not as it was logged.
-        now = ("group", "visitor")
+        now = ("group", "visitor", "quiz")
         self._logged = np.array(
             [0.0 if one in now else model.weights.get(one, 0.0) for one in PARTS]
         )
@@ -156,12 +164,10 @@ class ChoiceTables:
         appeal = appeal + self._colours[:, available.column("colour", slots)]
         return np.asarray(appeal + self._shelters[:, available.column("shelter", slots)])
 
-    def of(
-        self, available: AvailableAnimals, pages: Pages, liked: Floats, near: Floats
-    ) -> Personal:
+    def of(self, available: AvailableAnimals, pages: Pages, liked: Liked, near: Floats) -> Personal:
         """For the visitor of these pages.
 
-        `liked` is the affinity for groups, by code; `near` is `factors.near` of the places.
+        `near` is `factors.near` of the places.
         """
         self._grow(available)
         groups, colours = self._groups.shape[1], self._colours.shape[1]
@@ -224,7 +230,7 @@ class ChoiceTables:
         return np.asarray(self.model.intercept + appeal + own)
 
     def _evidence(
-        self, available: AvailableAnimals, pages: Pages, liked: Floats, near: Floats
+        self, available: AvailableAnimals, pages: Pages, liked: Liked, near: Floats
     ) -> tuple[own_effects.Watched, Slots, list[AnsweredBoard]]:
         """The places of the pages, the slot of the animal at each, and the boards."""
         places, boards = len(pages.groups), pages.boards.picked
@@ -271,7 +277,7 @@ class ChoiceTables:
         available: AvailableAnimals,
         groups: Sequence[str],
         animals: Sequence[str],
-        liked: Floats,
+        liked: Liked,
     ) -> _Shown:
         group, slot_of = available.codes["group"], available.codes["animal"].get
         there = np.array([slot_of(one, _GONE) for one in animals], np.int64)
@@ -284,7 +290,8 @@ class ChoiceTables:
         slots = np.where(here, there, 0)
         colour, shelter = (available.column(name, slots) for name in ("colour", "shelter"))
         # Last: of no group.
-        common = np.append(self._groups[0] + self.model.weights["group"] * liked, 0.0)
+        own = self.model.weights["group"] * liked.affinity + self.model.to_open("quiz") * liked.quiz
+        common = np.append(self._groups[0] + own, 0.0)
         of_animal = self._colours[0][colour] + self._shelters[0][shelter]
         of_animal += available.column("animal_effect", slots)
         codes = np.vstack([codes, np.where(here, colour, available.codes["colour"][""])])

@@ -28,6 +28,8 @@ _UNKNOWN_PLACE = -0.75  # as if 180 km away: it may be near, which a known dista
 _ENOUGH_PHOTOS = 3  # more of them say more of the shelter than of the animal
 _NOTHING = (0.0,) * len(PARTS)
 _PAGES_AT_ONCE = 1_000
+_RELEVANCE = PARTS.index("relevance")
+_NEWER_PARTS = 2
 
 
 @lru_cache(maxsize=65_536)
@@ -94,8 +96,9 @@ def logged_factors(page: Impression, size: int) -> Sequence[Sequence[float]]:
     Of a page that answers a search, the relevance is centred.
     """
     logged = (page.factors or ())[:size]
-    if logged and len(logged[0]) == len(PARTS) - 1:  # pages of before searches had a relevance
-        logged = tuple((*row, 0.0) for row in logged)
+    # Pages of before searches had a relevance, and of before the quiz was a part of its own.
+    if logged and 0 < (missing := len(PARTS) - len(logged[0])) <= _NEWER_PARTS:
+        logged = tuple((*row, *(0.0,) * missing) for row in logged)
     if len(logged) < size or any(len(row) != len(PARTS) for row in logged):
         return [_NOTHING] * size
     return _centred(logged) if page.question == SEARCH else logged
@@ -107,8 +110,8 @@ def _centred(rows: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
     What all animals of a page have alike tells searches from other pages, not one animal from
     another: it would teach a weight of its own, and who opened nothing would seem to like none.
     """
-    mean = sum(row[-1] for row in rows) / max(1, len(rows))
-    return [(*row[:-1], row[-1] - mean) for row in rows]
+    mean = sum(row[_RELEVANCE] for row in rows) / max(1, len(rows))
+    return [(*row[:_RELEVANCE], row[_RELEVANCE] - mean, *row[_RELEVANCE + 1 :]) for row in rows]
 
 
 def factor_columns(

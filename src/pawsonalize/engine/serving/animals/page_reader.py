@@ -1,5 +1,6 @@
 """Pages that one visitor was shown lately, what they opened, and their boards."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,12 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.preferences import NO_WISHES, Preferences
+from pawsonalize.domain.preferences import (
+    NO_WISHES,
+    Preferences,
+    WantedValues,
+    speak_against,
+)
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals.boards import NO_BOARDS, BoardHistory, BoardReader
 from pawsonalize.engine.serving.animals.factors import logged_factors
@@ -49,15 +55,26 @@ class Pages(msgspec.Struct, frozen=True):
     """The wishes of a search of the last day."""
 
     @classmethod
-    def of(cls, pages: Sequence[Impression], opened: Mapping[str, set[int]], since: int) -> "Pages":
-        """The places of the pages, up to about `_PLACES_READ` of them."""
+    def of(
+        cls,
+        pages: Sequence[Impression],
+        opened: Mapping[str, set[int]],
+        since: int,
+        withdrawn: Mapping[str, set[int]],
+    ) -> "Pages":
+        """The places of the pages but `withdrawn` ones, up to about `_PLACES_READ` of them."""
         rows: list[tuple[str, str, Sequence[float], int, bool, bool]] = []
         for page in pages:
             here = opened.get(page.recommendation_id, set())
             size, is_late = places_seen(page, here), page.as_of >= since
             animals = [ids[0] for ids in (page.animal_ids or ())[:size]]
             shown = zip(page.item_ids[:size], animals, logged_factors(page, size), strict=True)
-            rows += [(*one, place, place in here, is_late) for place, one in enumerate(shown)]
+            gone = withdrawn.get(page.recommendation_id, set()) - here
+            rows += [
+                (*one, place, place in here, is_late)
+                for place, one in enumerate(shown)
+                if place not in gone
+            ]
             if len(rows) >= _PLACES_READ:
                 break
         groups, ids, factors, place, chosen, lately = zip(*rows, strict=True) if rows else ((),) * 6
@@ -71,7 +88,7 @@ class Pages(msgspec.Struct, frozen=True):
         )
 
 
-NO_PAGES = Pages.of((), {}, 0)
+NO_PAGES = Pages.of((), {}, 0, {})
 
 
 @dataclass(eq=False)
@@ -90,10 +107,12 @@ class PageReader:
         kinds: frozenset[str],
         *,
         picked: bool = True,
+        wishes: Sequence[WantedValues] = (),
     ) -> Pages:
         """The newest places before `at`, newest page first, with those `waiting` to be written.
 
-        If the visitor never `picked`, no event is read of somebody who was shown nothing.
+        If the visitor never `picked`, no event is read of somebody who was shown nothing. What was
+        opened or picked before one of the `wishes`, and it speaks against, says nothing any more.
         """
         if visitor == Visitor():
             return NO_PAGES
@@ -105,14 +124,18 @@ class PageReader:
         in_time = sorted(pages.values(), key=lambda page: page.as_of)
         deeds = self.log.deeds_of(visitor, at, _DEEDS_READ)
         given = [page for page in in_time[::-1] if page.question == BOARD]
-        boards = BoardReader(self.table, self.animals).of(deeds, given)
+        boards = BoardReader(self.table, self.animals).of(deeds, given, wishes)
         newest = [page for page in in_time if page.question != BOARD][-PAGES_READ:]
         wanted = wanted_lately(newest, at)
-        shown, opened = ShownPages(kinds), dict[str, set[int]]()
+        shown = ShownPages(kinds)
+        opened, withdrawn = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
         for page in newest:
             shown.add(page)
         for deed in deeds:
             if opens(deed, self.log.event_types) and (found := shown.find(deed)) is not None:
-                opened.setdefault(found[0].recommendation_id, set()).add(found[1])
+                page, place = found
+                is_over = wishes and speak_against(wishes, page.item_ids[place], deed.sent_at)
+                (withdrawn if is_over else opened)[page.recommendation_id].add(place)
         seen = [page for page in reversed(newest) if shown.is_seen(page)]
-        return replace(Pages.of(seen, opened, at - _VISIT), boards=boards, wanted=wanted)
+        rows = Pages.of(seen, opened, at - _VISIT, withdrawn)
+        return replace(rows, boards=boards, wanted=wanted)

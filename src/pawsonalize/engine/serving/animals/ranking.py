@@ -29,7 +29,7 @@ from pawsonalize.engine.serving.animals.answer import (
 )
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights
+from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, Liked
 from pawsonalize.engine.serving.animals.choosing import CachedTables, Derived, choose
 from pawsonalize.engine.serving.animals.eligibility import kilometres, place_of
 from pawsonalize.engine.serving.animals.page_reader import PageReader
@@ -256,6 +256,7 @@ class Individuals:
             self.impressions.waiting_of(query.visitor),
             frozenset(groups.served.choices.kinds),
             picked=groups.context.picked,
+            wishes=groups.context.wishes,
         )
         with available.lock:
             codes, derived = available.codes["group"], self._derived.of(available)
@@ -267,6 +268,8 @@ class Individuals:
             traits, classes = self.settings.traits, classes_of(groups.model)
             context = groups.context if query.search else with_wishes(groups.context, pages.wanted)
             affinity += derived.traits.of(context, codes, available.there, traits, classes)
+            quiz = derived.traits.quiz(context, codes, available.there, traits)
+            liked = Liked(affinity, quiz)
             penalty = penalties(groups.context, codes.names)
             lost = np.zeros(len(codes)) if penalty is None else -penalty
             if passed is not None:
@@ -275,10 +278,10 @@ class Individuals:
             near = factors.near(available.places, query.eligibility.place)
             yield Weighing(
                 available,
-                affinity,
+                liked,
                 lost,
                 tables.common(available, query.at),
-                tables.of(available, pages, affinity, near),
+                tables.of(available, pages, liked, near),
                 tables.weights,
                 query.eligibility,
                 self.settings,

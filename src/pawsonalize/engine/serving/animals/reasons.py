@@ -14,6 +14,7 @@ from pawsonalize.recipes.contract import Context, ContextEvent, Model
 from pawsonalize.recipes.data import Scores
 
 MAX_REASONS = 3
+_FITS = "fits what you are looking for"
 _LIVE_WITH = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 _PRONOUNS = {"female": "she", "male": "he"}
 _OBJECTS = {"female": "her", "male": "him"}
@@ -45,7 +46,7 @@ _WORDS = {
     "age": "of the age you look at",
     "trend": "asked for more and more",
     "context": "liked by visitors like you",
-    "preferences": "fits what you are looking for",
+    "preferences": _FITS,
     "blend": "fits your visit best all in all",
     "propensity": "often taken by visitors like you",
 }
@@ -108,6 +109,14 @@ def _found(
         yield lifts["exposure"], "seldom shown so far"
     if photos := len(first.photos) if lifts["photos"] > 0 else 0:
         yield lifts["photos"], "has a photo" if photos == 1 else f"has {photos} photos"
+    yield from _fitting(standing, rules)
+
+
+def _fitting(standing: AnimalStanding, rules: Eligibility) -> Iterator[tuple[float, str]]:
+    """Return how the animal fits what the visitor said."""
+    lifts = standing.lifts
+    if lifts["quiz"] > 0 and standing.parts["quiz"] == 0:
+        yield lifts["quiz"], _FITS
     known = [
         _LIVE_WITH[name]
         for name in rules.household

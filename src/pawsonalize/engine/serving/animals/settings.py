@@ -9,7 +9,7 @@ FACTORS = ("waiting", "exposure", "photos", "priority", "bid_price", "distance",
 COMMON = ("appeal", "animal_effect", *FACTORS[:5])
 """The parts of a utility that are the same for every visitor."""
 
-PARTS = (*COMMON, "group", "visitor", "seen", "distance", "compatibility", "relevance")
+PARTS = (*COMMON, "group", "visitor", "seen", "distance", "compatibility", "relevance", "quiz")
 """The parts of a utility, in the order in which they are added."""
 
 

@@ -14,6 +14,7 @@ from pawsonalize.engine.serving.animals.choices import (
     ChoiceTables,
     ChoiceWeights,
     CommonParts,
+    Liked,
     Personal,
 )
 from pawsonalize.engine.serving.animals.eligibility import (
@@ -45,7 +46,7 @@ class Weighing(msgspec.Struct, frozen=True, dict=True):
     """Inputs of a weighing; `lost` is what a group loses by dislikes: all, if not to be shown."""
 
     available: AvailableAnimals
-    liked: Floats
+    liked: Liked
     lost: Floats
     common: CommonParts
     personal: Personal
@@ -62,7 +63,12 @@ class Weighing(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def affinity(self) -> Floats:
         """The part of the group, by its code."""
-        return self.weights.group * self.liked - self.lost
+        return self.weights.group * self.liked.affinity - self.lost
+
+    @cached_property
+    def of_groups(self) -> Floats:
+        """The parts of the group and of the quiz, by the group's code."""
+        return self.affinity + self.weights.quiz * self.liked.quiz
 
     @cached_property
     def nearness(self) -> Floats:
@@ -73,7 +79,7 @@ class Weighing(msgspec.Struct, frozen=True, dict=True):
     @property
     def bound(self) -> float:
         """No animal could have a higher utility."""
-        there = self.affinity[self.available.present]
+        there = self.of_groups[self.available.present]
         own = float(there.max(initial=-np.inf)) + self.weights.visitor * self.personal.bound
         searched = 0.0 if self.relevance is None else self.weights.relevance
         return self.common.highest + own + max(0.0, self.weights.seen) + searched
@@ -103,9 +109,10 @@ class Weighing(msgspec.Struct, frozen=True, dict=True):
         personal, near = self.personal, self.near[place]
         visitor = personal.visitor[groups] + personal.visitor_in_colours[colour]
         visitor += personal.distance * near
-        own = (self.liked[groups], visitor, self._seen(slots), near, factors.compatibility(verdict))
-        searched = self._relevance(slots)
-        bare = [*(column[slots] for column in self.common.bare), *own, searched]
+        liked = self.liked.affinity[groups]
+        own = (liked, visitor, self._seen(slots), near, factors.compatibility(verdict))
+        words = self._relevance(slots), self.liked.quiz[groups]
+        bare = [*(column[slots] for column in self.common.bare), *own, *words]
         utilities = _add(parts, np.zeros(len(slots)))
         return Weighed(slots, np.column_stack(parts), np.column_stack(bare), utilities)
 
@@ -129,6 +136,7 @@ class Weighing(msgspec.Struct, frozen=True, dict=True):
         yield self.nearness[place]
         yield weights.factors.compatibility * factors.compatibility(verdict)
         yield weights.relevance * self._relevance(slots)
+        yield weights.quiz * self.liked.quiz[groups]
 
     def _relevance(self, slots: Slots) -> Floats:
         return np.zeros(len(slots)) if self.relevance is None else self.relevance.scores[slots]
@@ -202,7 +210,7 @@ def _parts(weighing: Weighing) -> Iterator[tuple[str, Floats]]:
     # Rules that a whole kind of animals answers alike, and the one of all animals in a place.
     of_kinds = replace(rules, max_fee=None, max_distance_km=None, denied=NOBODY)
     of_places = Eligibility(place=rules.place, max_distance_km=rules.max_distance_km)
-    yield "group", weighing.affinity + weights.visitor * personal.visitor
+    yield "group", weighing.of_groups + weights.visitor * personal.visitor
     colours = (weights.visitor * personal.visitor_in_colours)[kinds.take("colour")]
     gained = [("kind", colours, judge(of_kinds, kinds.take, len(kinds), codes))]
     if rules.place is not None:

@@ -11,7 +11,7 @@ from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
-from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights
+from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, Liked
 from pawsonalize.engine.serving.animals.choosing import choose
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility, Place
 from pawsonalize.engine.serving.animals.page_reader import NO_PAGES, Pages
@@ -105,12 +105,13 @@ def question_of(
     each[np.isneginf(each)] = 0.0
     tables = ChoiceTables(model, ChoiceWeights.of(model, settings.weights))
     near = factors.near(available.places, asked.place)
+    liked = Liked(each, np.zeros(len(each)))
     return Weighing(
         available,
-        each,
+        liked,
         lost,
         tables.common(available, at),
-        tables.of(available, pages, each, near),
+        tables.of(available, pages, liked, near),
         tables.weights,
         asked,
         settings,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from pawsonalize.domain.events import NO_PICK, NOTHING, PICK, Event, Visitor
+from pawsonalize.domain.preferences import WantedValues
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals.boards import PickedBoard
 from pawsonalize.engine.serving.animals.page_reader import PageReader
@@ -74,6 +75,24 @@ def test_picks_are_in_the_order_of_their_ranks_and_each_animal_counts_once(
     )
     assert read(reader) == [(1, 0), (), (2, 0)]
     assert read(reader, at=T0 + 10 * MINUTE) == [(), (2, 0)], "later ones are not known then"
+
+
+def test_picks_that_a_later_wish_speaks_against_are_as_if_taken_back(
+    reader: PageReader, shown: Impressions, log: EventLog
+) -> None:
+    shown.append([given("B1"), given("B2", at=1)])
+    log.append([picked("B1", one, rank) for rank, one in ((1, "a"), (2, "b"))])
+    log.append([picked("B2", "a"), picked("B2", "")])
+
+    def read_with(*wishes: WantedValues) -> list[tuple[int, ...]]:
+        boards = reader.of(Visitor(None, "s1"), NOW, (), frozenset(), wishes=wishes).boards
+        return [one.picks for one in boards.picked]
+
+    dogs = frozenset({"2"})
+    assert read_with(WantedValues("species", dogs, T0 + 10 * MINUTE)) == [(1,)]
+    assert read_with(WantedValues("species", dogs, T0 + 8 * MINUTE)) == [(0,), (0, 1)]
+    cats = WantedValues("species", frozenset({"1"}), T0 + 10 * MINUTE)
+    assert read_with(cats) == [(0,), (0,)]
 
 
 def test_a_board_of_others_and_what_is_no_board_says_nothing(

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.preferences import WantedValues
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals.page_reader import PAGES_READ, PageReader, Pages
 from pawsonalize.engine.serving.animals.settings import PARTS
@@ -49,6 +50,25 @@ def test_the_newest_page_comes_first_with_what_was_opened_of_it(
     assert found.opened.tolist() == [False, False, False, True]
 
 
+def test_what_was_opened_before_a_wish_that_speaks_against_it_says_nothing(
+    reader: PageReader, shown: Impressions, log: EventLog
+) -> None:
+    cat, dog = "1-Manx-1-3", "2-Pug-1-1"
+    shown.append([replace(page("R1", "a", "b", "c", "d"), item_ids=(cat, cat, dog, cat))])
+    openings = [("a", 9), ("c", 9), ("d", 9), ("d", 30)]
+    log.append(
+        [
+            event(str(n), user=None, animal_id=one, recommendation_id="R1", at=at)
+            for n, (one, at) in enumerate(openings)
+        ]
+    )
+    wish = WantedValues("species", frozenset({"2"}), T0 + 20)
+    found = reader.of(Visitor(None, "s1"), NOW, (), NONE, wishes=[wish])
+    assert found.animals == ("b", "c", "d")
+    assert found.opened.tolist() == [False, True, True], "what was opened later counts"
+    assert read(reader).animals == ("a", "b", "c", "d")
+
+
 def test_an_answer_that_is_not_written_yet_counts_and_only_once_when_it_is(
     reader: PageReader, shown: Impressions
 ) -> None:
@@ -84,7 +104,7 @@ def test_a_search_tells_of_animals_only_by_what_sets_them_apart_on_its_page(
     reader: PageReader, shown: Impressions
 ) -> None:
     def searched(name: str, first: float, second: float) -> Impression:
-        rest = (0.5,) * (len(PARTS) - 1)
+        rest = (0.5,) * (len(PARTS) - 2)  # of before the quiz was a part
         rows = ((*rest, first), (*rest, second))
         return replace(page(name, "a", "b", question=SEARCH), factors=rows)
 
@@ -93,9 +113,9 @@ def test_a_search_tells_of_animals_only_by_what_sets_them_apart_on_its_page(
         return [list(row) for row in found.factors]
 
     shown.append([searched("R1", 1.0, 1.0)])
-    assert factors() == [[0.5] * (len(PARTS) - 1) + [0.0]] * 2
+    assert factors() == [[0.5] * (len(PARTS) - 2) + [0.0, 0.0]] * 2
     shown.append([replace(searched("R2", 1.0, 0.5), answered_at=T0 + 5, as_of=T0 + 5)])
-    assert [row[-1] for row in factors()] == [0.25, -0.25, 0.0, 0.0]
+    assert [row[-2] for row in factors()] == [0.25, -0.25, 0.0, 0.0]
 
 
 def test_a_visitor_without_pages_has_none_and_of_many_the_newest_count(

@@ -79,15 +79,23 @@ def test_the_stock_is_counted_anew_when_it_changes() -> None:
     assert rare[0] > common[0] > 0 > common[1]
 
 
-def test_what_the_visitor_said_to_look_for_comes_first_and_counts_less_with_every_event() -> None:
+def test_what_does_not_match_the_quiz_loses_less_with_every_event() -> None:
+    def lost(*seen: str, wanted: tuple[Facet, ...]) -> dict[str, float]:
+        codes = Codes()
+        there = np.array([THERE[name] for name in THERE if codes[name] >= 0])
+        context = Context(tuple(ContextEvent(item, "view", T0) for item in seen), T0, facets=wanted)
+        found = TraitAffinity().quiz(context, codes, there, AffinitySettings())
+        return dict(zip(codes, found.tolist(), strict=True))
+
     cats = (("user.PREFERRED_SPECIES", "1"), ("user.PREFERRED_AGE", "1"))
-    told = weighed(wanted=cats)
+    told = lost(wanted=cats)
     assert told["1-Siamese-1-1"] == 0
     assert told["1-Manx-1-3"] == told["2-Pug-1-1"] == -AffinitySettings().wish
     assert told["2-Pug-1-3"] == 2 * told["2-Pug-1-1"]
-    dogs = weighed(*["2-Pug-1-3"] * 12, wanted=cats)
-    assert dogs["2-Pug-1-3"] > dogs["1-Siamese-1-1"]
-    assert weighed(wanted=(("user.KIDS", "yes"),)) == weighed()
+    after = lost(*["2-Pug-1-3"] * 5, "a mug", wanted=cats)
+    assert after == pytest.approx({name: value / 2 for name, value in told.items()})
+    assert set(lost("2-Pug-1-3", wanted=(("user.KIDS", "yes"),)).values()) == {0.0}
+    assert weighed(wanted=cats) == weighed()
 
 
 def classes_of_dogs() -> LatentClasses:
