@@ -143,6 +143,11 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--seeds", "1", "--every", "15", "--recipe", "popularity-count"),),
             shown=("results",),
         ),
+        "boards": Benchmark(
+            "How far a board moves the next page towards the best one for its visitor",
+            (("--visitors", "4"),),
+            (("--visitors", "100"),),
+        ),
         "search": Benchmark(
             "Searches in words, judged by the facts of the animals",
             (("--animals", "60", "--each", "2"),),

@@ -14,8 +14,8 @@ LEAST, MOST = 4, 12
 class BoardSettings(msgspec.Struct, frozen=True):
     """Settings of boards."""
 
-    # One board moves the next page by 0.29 (three picks of nine), by 0.33 of twelve and by 0.23 of
-    # six, in expected adoptions; nine photos are as many as a phone's screen has room for.
+    # Three picks out of nine tell as much as out of twelve, and more than out of six (see
+    # `benchmarks.boards`); nine photos are as many as a phone's screen has room for.
     board_size: Annotated[int, Meta(ge=LEAST, le=MOST)] = 9
     """Animals of a board where the request says nothing, 4 to 12."""
     boards_per_visitor: Annotated[int, Meta(ge=0, le=BOARDS_READ)] = 3
