@@ -61,12 +61,10 @@ class CheckPlace(Enum):
     READYZ = "readyz"  # a finding that needs attention makes the server not ready
 
 
+# `look` gets a `CheckedService`, or the settings alone if `is_of_machine`: such a check needs no
+# data that can be opened. A check that `is_slow` waits, or reads all of something.
 class Check(msgspec.Struct, frozen=True):
-    """One question about the service, with the function that answers it.
-
-    `look` gets a `CheckedService`, or the settings alone if `is_of_machine`: such a check needs no
-    data that can be opened. A check that `is_slow` waits, or reads all of something.
-    """
+    """One question about the service, with the function that answers it."""
 
     name: str
     look: Callable[[Any], Iterable[Diagnosis]]

@@ -45,12 +45,10 @@ _JUDGING_PAUSE_SECONDS = 10.0  # and how soon a process that died is followed by
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 
 
+# `timer` is None without a schedule, `refreshing` without incremental updates, `judging` without a
+# gate, and `first_run` if other servers retrain.
 class TrainingParts:
-    """The parts that train, and begin trainings.
-
-    `timer` is None without a schedule, `refreshing` without incremental updates, `judging` without
-    a gate, and `first_run` if other servers retrain.
-    """
+    """The parts that train, and begin trainings."""
 
     def __init__(self, adapters: Adapters, serving: ServingParts) -> None:
         settings = adapters.settings
@@ -230,6 +228,7 @@ def refresh_when_due(
     code = refreshing.exit_code()
     if code is not None:
         REFRESHES.labels({0: "succeeded", FAILED: "failed"}.get(code, "died")).inc()
+    # A process that failed says so itself; one that died could not.
     if code is not None and code not in {0, FAILED}:
         report_death(problems, code, clock.now())
     if is_due and is_behind():

@@ -187,7 +187,6 @@ def _visitor(members: Members) -> Visitor:
     """Return the visitor."""
     # Visitors without an account come by the id of their session, as in AWS.
     user_id = _id(members, "userId")
-    # Visitors without an account come by the id of their session, as in AWS.
     return Visitor(user_id, user_id)
 
 

@@ -76,6 +76,7 @@ def _stored(event: "Event") -> str:
 
 def printable(text: str) -> str:
     """Replace what would move the cursor or colour the terminal: senders choose their ids."""
+    # Senders choose their ids, and could colour the terminal or move its cursor.
     return "".join(one if one.isprintable() else "?" for one in text)
 
 

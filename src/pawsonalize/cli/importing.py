@@ -95,6 +95,7 @@ def _import(
     form: "TextForm",
     errors: Path | None,
 ) -> "ImportReport":
+    # Appended, as each file of the command adds its own.
     rejected = nullcontext() if errors is None else errors.open("ab")
     with rejected as file, progress(f"{dataset}: {path.name}") as bar:
 

@@ -54,6 +54,7 @@ def evaluate(
 
     if out is not None:
         check_folder_of(out)
+        # Before the measurement, which takes long.
         for name in (_DOCUMENT, _PICTURE) if out.exists() else ():
             check_new(out / name)
     settings = load_settings({"data_dir": data_dir})

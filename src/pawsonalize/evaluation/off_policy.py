@@ -19,13 +19,10 @@ _HEAVY = 0.1  # of all weight in a single row: more of such rows would not help
 _BOOTSTRAPPED = 2_000  # with more answers means are normal, and resampling them takes memory
 
 
+# `reward` is what came of it; `logged` and `target` are the probabilities that the serving policy
+# and that in question put the item there, given those before. Rows of one `answer` belong together.
 class Choices(msgspec.Struct, frozen=True):
-    """One row for each place of each answer, all columns (rows,), at least one row.
-
-    `reward` is what came of it; `logged` and `target` are the probabilities that the serving policy
-    and that in question put the item there, given those before. Rows of one `answer` belong
-    together.
-    """
+    """One row for each place of each answer, all columns (rows,), at least one row."""
 
     reward: Floats
     logged: Floats

@@ -330,6 +330,7 @@ def _answers(given: list[Id], name: str, wanted: Callable[[str, str], str]) -> t
     field = f"preferences.{name}"
     check_length(field, len(given), _MAX_ANSWERS, "ids")
     ids = tuple(dict.fromkeys(wanted(parse_id(one, field), field) for one in given))
+    # They are stored as one text.
     if any(SEPARATOR in one for one in ids):
         raise InvalidInput(f"an id in {field} must not contain {SEPARATOR!r}", field=field)
     return ids

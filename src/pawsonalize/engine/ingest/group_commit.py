@@ -22,12 +22,10 @@ class _Call(msgspec.Struct, Generic[T, FlagT], frozen=True):
     answer: asyncio.Future[list[FlagT]]
 
 
+# `commit` stores events durably, all or none, and returns a flag for each. Beyond `max_waiting`
+# events a call is refused at once, and nothing of it is stored.
 class GroupCommit(Generic[T, FlagT]):
-    """One writer thread: while a commit is on its way to the disk, the next calls collect.
-
-    `commit` stores events durably, all or none, and returns a flag for each. Beyond `max_waiting`
-    events a call is refused at once, and nothing of it is stored.
-    """
+    """One writer thread: while a commit is on its way to the disk, the next calls collect."""
 
     def __init__(
         self,

@@ -30,14 +30,12 @@ log = structlog.get_logger()
 # The first server that sees an update tries the version, serves it and settles the update; the
 # others follow. The version before stays loaded, so that a rollback loads nothing. It also serves
 # while the model of the campaign's version cannot be used.
+# `settings` apply where the campaign has none; `processes` serve on this machine. `turn` yields
+# True if this process may load while its block runs: processes of a machine load one after the
+# other.
 @dataclass(eq=False)
 class LiveModel:
-    """Model that a campaign serves now. Read `current` once and use it to the end.
-
-    `settings` apply where the campaign has none; `processes` serve on this machine. `turn` yields
-    True if this process may load while its block runs: processes of a machine load one after the
-    other.
-    """
+    """Model that a campaign serves now. Read `current` once and use it to the end."""
 
     name: str
     campaigns: Campaigns

@@ -125,6 +125,7 @@ class Runtime:
         outside 1…500, and if the item is missing.
         """
         check_between("limit", query.limit, 1, MAX_RESULTS)
+        # Read once: in a moment another version may be served.
         served, query = self.served, self.with_user(query)
         model, item_ids, animals = served.model, served.model.item_ids, None
         if self.availability is not None:
@@ -263,6 +264,7 @@ class Runtime:
         if item_ids != served.model.item_ids:
             ranks = ranks[[rows.position.get(one, -1) for one in item_ids]]
         weighed = scores * (1 + objective.share * (2 * ranks[: len(scores)] - 1))
+        # So that the shares sum to 1 as before.
         return np.asarray(weighed * (scores.sum() / (weighed.sum() or 1.0)))
 
     def _context(
@@ -319,6 +321,7 @@ def order_places(scores: Scores) -> tuple[list[int], list[float]]:
 
 
 def _one_of_each(model: Model) -> Counts:
+    # Each place of a list is one animal, however many of its group wait.
     return np.ones(len(model.item_ids), np.int64)
 
 

@@ -113,13 +113,11 @@ class ServingSettings(msgspec.Struct, frozen=True):
 _OF_THE_VERSION = ServingSettings()
 
 
+# `novelty` is calculated now and then from what is `exposed`. `reader` reads the model's facets.
+# `counts` are newer than the training's. `choices` was learned of individual animals, from pages.
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A solution version with its model in memory, and its items' novelty, if it explores.
-
-    `novelty` is calculated now and then from what is `exposed`. `reader` reads the model's facets.
-    `counts` are newer than the training's. `choices` was learned of individual animals, from pages.
-    """
+    """A solution version with its model in memory, and its items' novelty, if it explores."""
 
     version: SolutionVersion
     model: Model

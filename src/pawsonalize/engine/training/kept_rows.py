@@ -74,11 +74,9 @@ class Coded(msgspec.Struct, frozen=True):
         return Coded(tuple(self.names[code] for code in used.tolist()), new[codes])
 
 
+# `names` are of visitors, items, event types and facets. `value` is NaN for an event without one.
 class KeptRows(msgspec.Struct, frozen=True):
-    """Rows of the log in its order, as columns, also those sent later than the cut.
-
-    `names` are of visitors, items, event types and facets. `value` is NaN for an event without one.
-    """
+    """Rows of the log in its order, as columns, also those sent later than the cut."""
 
     names: tuple[Coded, ...]
     time: NDArray[np.int64]

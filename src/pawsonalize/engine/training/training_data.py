@@ -72,11 +72,9 @@ def event_facet_columns(
     of_users: Sequence[_EventFacets],
     times: Sequence[NDArray[np.integer]],
 ) -> Iterator[FacetColumn]:
-    """The columns of facets: of what events tell, what events before told, what users are.
-
-    `times` say how often each of `of_events` is told, how often before another event, and how many
-    events each of `of_users` has.
-    """
+    """The columns of facets: of what events tell, what events before told, what users are."""
+    # `times` say how often each of `of_events` is told, how often before another event, and how
+    # many events each of `of_users` has.
     # An event's distance is that to its animal, which would give away the choice: a visitor's
     # distance is that of the event before.
     rest = [tuple(f for f in one if f[0] != DISTANCE) for one in of_events]

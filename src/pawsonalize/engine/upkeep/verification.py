@@ -23,11 +23,9 @@ class ArchiveFinding(msgspec.Struct, frozen=True):
     problem: str
 
 
+# Rows with offsets above `planned_through`, up to `head`, await the next archiving.
 class Verification(msgspec.Struct, frozen=True):
-    """Counts of objects and findings; `pending` segments are planned, not written.
-
-    Rows with offsets above `planned_through`, up to `head`, await the next archiving.
-    """
+    """Counts of objects and findings; `pending` segments are planned, not written."""
 
     objects: int
     rows: int

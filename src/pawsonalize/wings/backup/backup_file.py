@@ -74,6 +74,7 @@ def unpack(source: Path, folder: Path) -> Manifest:
             zstandard.ZstdDecompressor().stream_reader(file) as packed,
             tarfile.open(fileobj=packed, mode="r|") as tar,
         ):
+            # With this filter nothing lands outside the folder, whatever names the file has.
             tar.extractall(folder, filter="data")
     except FileNotFoundError as error:
         raise InvalidInput(f"there is no file {source}: name a backup") from error

@@ -52,6 +52,7 @@ def back_up(
     show: Show = lambda _step: None,
 ) -> Manifest:
     """Write a backup into a new file; every event that is acknowledged by now is in it."""
+    # Before all that takes long.
     check_new(target)
     files.sweep_drafts(settings.data_dir)  # left by a backup that was killed
     archive = _local_archive(settings) if with_archive else None
@@ -207,6 +208,7 @@ def restore(settings: Settings, source: Path, show: Show = lambda _step: None) -
             manifest = unpack(source, staging)
             _check_fits(settings, manifest)
             _bring_back(settings, manifest, staging, show)
+    # After Ctrl-C as well: an empty folder would be in the way of the next try.
     except BaseException:
         if made:
             with suppress(OSError):  # something of it is there already

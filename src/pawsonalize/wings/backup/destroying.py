@@ -91,6 +91,7 @@ def _files(settings: Settings) -> list[Path]:
 
 def _remove(files: list[Path]) -> None:
     for one in files:
+        # What a link leads to is not ours.
         if one.is_dir() and not one.is_symlink():
             shutil.rmtree(one)
         else:

@@ -271,6 +271,7 @@ class RefusedTail:
         new = [one for one in found if one.letter_id not in self._seen][: self._lines]
         self._lines = None
         self._seen = {one.letter_id for one in found}
+        # This moment is read again, as more may come within it.
         self._since = max((one.at for one in found), default=self._since)
         for letter in reversed(new):
             at, letter_id = iso(letter.at), letter.letter_id

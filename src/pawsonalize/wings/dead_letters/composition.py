@@ -58,13 +58,11 @@ class _Room(msgspec.Struct):
     until: float = 0.0
 
 
+# With `most` letters, or as many times `USUAL_BYTES` of them, no more are kept: that is a problem,
+# and `lost` gets the number.
 @dataclass(slots=True)
 class Refusals:
-    """Takes refused events; stores what comes at the same time together.
-
-    With `most` letters, or as many times `USUAL_BYTES` of them, no more are kept: that is a
-    problem, and `lost` gets the number.
-    """
+    """Takes refused events; stores what comes at the same time together."""
 
     letters: DeadLetters
     problems: Problems
@@ -94,6 +92,7 @@ class Refusals:
     async def _stored(self, letters: Sequence[DeadLetter]) -> list[bool]:
         try:
             return await self._writer.submit(letters, letters[0].dataset_group)
+        # Too many wait to be stored.
         except NotReady:
             return []
         except PawsonalizeError as error:
@@ -105,6 +104,7 @@ class Refusals:
         self._writer.close()
 
     def _store(self, letters: Sequence[DeadLetter]) -> list[bool]:
+        # To measure reads every letter, so new ones are counted up for a while.
         if time.monotonic() >= self._room.until:
             count, size = self.letters.size()
             self._room = _Room(count, size, time.monotonic() + _MEASURED_SECONDS)

@@ -47,6 +47,7 @@ class DeadLetter(RefusedInput, frozen=True):
     def _new_id(self) -> str:
         if self.position is None:
             return f"{self.at:012x}{secrets.token_hex(4)}"
+        # What a stream brings again is no second letter.
         place = f"{self.source} {self.position}".encode("utf-8", "surrogatepass")
         return blake2b(place, digest_size=10).hexdigest()
 
@@ -85,6 +86,7 @@ class Mentions:
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = tuple(names)
+        # The longer first, as a name may begin with another one.
         either = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
         self._words = re.compile(rf"(?<![\w@-])(?<!\w\.)(?:{either})(?![\w@-]|\.\w)")
 

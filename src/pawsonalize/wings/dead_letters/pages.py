@@ -71,6 +71,7 @@ async def post_mended(request: Request) -> Response:
         check_reach(caller.dataset_group, None)
         fields = await fields_of(request, _MOST_FORM_BYTES)
         letter = await run_in_threadpool(replay.letters.get, fields.get("letterId", ""))
+        # Browsers send `\r\n` at the end of each line, whatever they were given.
         mended = fields.get("raw", "").replace("\r\n", "\n").encode("utf-8", "replace")
         if fields.get("sure") != "yes":
             return await run_in_threadpool(_confirmation, request, caller, letter, mended)

@@ -185,6 +185,7 @@ class BucketArtefacts(msgspec.Struct):
             for file in sorted(folder.iterdir()):
                 self._patient.replace(_key(stored, file.name), file)
                 sizes[_key(stored, file.name)] = file.stat().st_size
+            # Nobody may rely on the model before the store lists all of it.
             there = {one.key: one.size for one in self._patient.stored(_folder(draft))}
             if there != sizes or not self._index.commit(stored, self._now()):
                 raise errors.StorageUnavailable(

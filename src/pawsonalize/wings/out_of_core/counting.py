@@ -99,6 +99,7 @@ def _fetched(
     paths = []
     for number, file in enumerate(files):
         path = folder / f"{number}.parquet"
+        # A training that died may have left one.
         path.unlink(missing_ok=True)
         with suppress(OSError):  # of another file system, or gone: then it is read
             if is_local:

@@ -219,4 +219,5 @@ def _texts(column: Any) -> TextColumn:
 
 
 def _bucket(visitor: Array) -> Array:
+    # The upper bits of a digest's number are as good as drawn.
     return (visitor >> 48) + _BUCKETS // 2

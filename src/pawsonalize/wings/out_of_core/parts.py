@@ -90,6 +90,7 @@ class _Split:
             file.write_bytes(b"")
         for batch in source.batches():
             rows = self._choices(batch.take(np.flatnonzero(self._selected(batch))))
+            # Digests are spread evenly, so parts of equal width are about as large.
             share = (rows["visitor"].astype(np.float64) + 2.0**63) * (len(files) / 2.0**64)
             part = np.clip(share.astype(np.int64), 0, len(files) - 1)
             for number in np.unique(part).tolist():
@@ -119,6 +120,7 @@ class _Split:
         chosen = np.flatnonzero(which < 0)
         left, rows = batch.take(chosen), np.empty(len(chosen), _ROW)
         rows["visitor"], rows["time"], rows["offset"] = left.visitor, left.time, left.offset
+        # As float32 larger ones would be infinite.
         rows["value"] = np.clip(left.value, -_HUGE, _HUGE)
         rows["item"], rows["kind"] = item[chosen], kind[chosen]
         rows["facets"] = self.facets.codes(left.facets, left.offset)

@@ -253,6 +253,7 @@ class SampledLog(msgspec.Struct):
             rows = {name: self.columns[name][part].tolist() for name in names}
             rows["value"] = [None if one is None or isnan(one) else one for one in rows["value"]]
             yield [
+                # Visitors are signed numbers in the table, and hexadecimal digests in the log.
                 (f"{visitor % 2**64:016x}", item, kind, sent_at, value, facets)
                 for visitor, item, kind, sent_at, value, facets in zip(*rows.values(), strict=True)
                 if sent_at <= until

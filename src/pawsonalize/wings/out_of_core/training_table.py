@@ -135,6 +135,7 @@ class TrainingTable(msgspec.Struct, frozen=True):
         rows: list[LogRow] = []
         for batch in self.files.rows(after, through):
             for row in batch:
+                # A file is of one day, as the files of a day are joined.
                 is_of_another_day = rows and _day(row.received_at) != _day(rows[0].received_at)
                 if is_of_another_day or len(rows) >= self.rows_per_file:
                     return rows, rows[-1].offset
@@ -151,7 +152,8 @@ class TrainingTable(msgspec.Struct, frozen=True):
 
     def _erased(self, rows: Sequence[LogRow]) -> dict[int, int]:
         """Return erased visitors among the rows, with their offset."""
-        # An erasure that is noted later finds the file in the table.
+        # An erasure that is noted later finds the file in the table. Nearly always nobody was
+        # erased, and nothing has to be hashed.
         if not rows or self.erased.last_noted() < 0:
             return {}
         group, hashes = owning_group(self.dataset_group), {}

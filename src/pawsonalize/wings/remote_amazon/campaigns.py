@@ -147,6 +147,7 @@ def _serves(campaign: Mapping[str, Any], update: Mapping[str, Any], wanted: Amaz
     has = (live.get("campaignConfig") or {}).get("itemExplorationConfig") or {}
     wants = wanted.config.get("itemExplorationConfig") or {}
     return all(
+        # They are texts: `0.3` may come back as `0.30`.
         has.get(name) is not None and float(has[name]) == float(value)
         for name, value in wants.items()
     )

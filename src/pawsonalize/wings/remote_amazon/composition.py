@@ -92,6 +92,7 @@ def check_amazon(settings: Settings) -> None:
 def _our_own(settings: Settings) -> Iterator[str]:
     for name in (f"AWS_ENDPOINT_URL{service}" for service in _SERVICES):
         url = urlsplit(os.environ.get(name, ""))
+        # A server whose engine is its own `/aws` would ask itself for ever.
         if url.hostname in {settings.host, *(_THIS_MACHINE if settings.is_local else ())}:
             port = url.port or (443 if url.scheme == "https" else 80)
             if port == settings.port:

@@ -116,6 +116,7 @@ class AmazonModel:
         scores = self.score_catalogue(context)
         places = {item: place for place, item in enumerate(self.item_ids)}
         general = np.asarray(self.stand_in.score(context, items), np.float64)
+        # What is not in the catalogue comes after all that is.
         least = float(scores.min(initial=1.0)) / max(float(general.max(initial=0.0)), 1e-30)
         return np.array(
             [
@@ -177,6 +178,7 @@ def _weights(
     listed: _Listed, items: Sequence[str], general: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return weights that sum to 1: those listed in their order, then the popular."""
+    # Some recipes give no scores: then the order is all there is.
     has_scores = any(score is not None for _, score in listed)
     found = {
         item: (score or 0.0) if has_scores else 1.0 / (place + 1)
@@ -189,6 +191,7 @@ def _weights(
         return general
     if (rest := ~known).any():
         most = float(general[rest].max())
+        # Everything else comes after the last one that is listed.
         floor = float(above_zero.min()) * 0.5
         weights[rest] = floor * general[rest] / most if most > 0 else 0.0
     return np.asarray(weights / weights.sum(), np.float64)

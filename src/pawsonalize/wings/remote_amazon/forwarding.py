@@ -201,6 +201,7 @@ class Forwarder(msgspec.Struct):
             rows = self.event_log.read(state.through, head, _ROWS)
             events = [row.event for row in rows if row.event.dataset_group == DEFAULT_DATASET_GROUP]
             refusals = self.feeding.put_events(events) if events else []
+            # Fewer rows than asked for were all, even if erased ones lay behind them.
             through = rows[-1].offset if len(rows) == _ROWS else head
             self._note(through, len(events), refusals)
             put += len(events)

@@ -41,6 +41,7 @@ class AmazonVersions(msgspec.Struct):
             )
             described = self._calls.describe("solution", found)
             has = str(described.get("recipeArn") or "").rpartition("/")[2]
+            # A solution of the older generation of a recipe does as well.
             if has.removesuffix("-v2") != RECIPES[recipe].removesuffix("-v2"):
                 raise Conflict(
                     f"solution {name} at Amazon Personalize has the recipe {has or 'of AutoML'},"

@@ -80,6 +80,7 @@ class JetStream:
             last = None
             while place and place.unstored and place.unstored[0].sequence <= sequence:
                 last = place.unstored.popleft()
+            # One reply does, as it tells of all before it.
             if last is not None:
                 self._leases.note(shard, str(last.sequence))
                 replies.append(last.reply)
@@ -134,6 +135,7 @@ class JetStream:
         return self._info
 
     def _keep(self, info: "StreamInfo") -> "StreamInfo":
+        # Other kinds delete what one reader acknowledged, or nobody waits for.
         if info.config.retention not in (None, "limits"):
             raise InvalidInput(
                 f"{self._address.shown} deletes what was read (retention"

@@ -71,6 +71,7 @@ class Feed:
         elif since is not None:
             moment = datetime.fromtimestamp(since / SECOND, UTC)
             start = {"deliver_policy": "by_start_time", "opt_start_time": moment}
+        # The client needs no limits: no more comes than was asked for.
         self._subscription = await self.client.subscribe(
             self._inbox, cb=self._take, pending_msgs_limit=0, pending_bytes_limit=0
         )
@@ -80,6 +81,7 @@ class Feed:
             durable_name=self.name,
             description=f"read by {self._holder}",
             filter_subject=self._shard,
+            # What is not acknowledged here must not end the delivery, as our tables count.
             ack_policy="all",
             ack_wait=_ACK_SECONDS,
             max_ack_pending=-1,
@@ -93,6 +95,7 @@ class Feed:
     @property
     def is_broken(self) -> bool:
         """True if another feed must take its place."""
+        # A beat or two may be late.
         silent = self._wanted > 0 and time.monotonic() - self._heard > 3 * _BEAT_SECONDS
         return self._broken or silent or not self.client.is_connected
 

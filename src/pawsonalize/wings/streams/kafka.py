@@ -160,6 +160,7 @@ class KafkaStream:
         offsets = self._stored(stored)
         if offsets:
             try:
+                # If it is lost, events that were stored come again, as duplicates.
                 self._consumer.commit(offsets=offsets, asynchronous=True)
             except self._kafka.library.KafkaException as error:
                 raise self._kafka.failed(error) from error
@@ -266,6 +267,7 @@ class KafkaStream:
         offsets = self._stored(one.partition for one in partitions)
         if offsets:
             try:
+                # The next reader begins at once, and would read these again.
                 consumer.commit(offsets=offsets, asynchronous=False)
             except self._kafka.library.KafkaException as error:
                 _LOG.warning("stream_position_not_stored", stream=self._shown, reason=str(error))
@@ -347,6 +349,7 @@ class KafkaProducer:
                 self._producer.produce(
                     self._topic, record.data, record.key.encode(), on_delivery=self._hear
                 )
+            # There is room once something of what waits is delivered.
             except BufferError:
                 self._producer.poll(0.1)
             else:
@@ -355,5 +358,6 @@ class KafkaProducer:
 
     def _hear(self, error: "KafkaError | None", _: "Message") -> None:
         if error is not None:
+            # What waits must not go ahead of what failed.
             self._failures.append(error)
             self._producer.purge()

@@ -142,6 +142,7 @@ class KinesisStream:
         """See `Stream.lag`."""
         # A shard that ended counts until those that follow it are known.
         now = self._steady()
+        # Never 0, as there may be more in the shards that follow.
         over = [ShardLag(shard, now - at + 0.001) for shard, at in self._ended.items()]
         return [*(reader.lag(now) for reader in self._readers.values()), *over]
 
@@ -200,6 +201,7 @@ class KinesisStream:
         self._list_due = self._steady() + 1
         if error.trouble not in (FailureKind.BUSY, FailureKind.AWAY):
             self._list_error = error.error
+            # A stream that is gone may come back by its name as another one.
             self._may_be_another = True
 
     def _forget_namesakes(self, listed: ShardList) -> None:
@@ -257,6 +259,7 @@ class KinesisStream:
             self._calls.start(call, partial(self._answered, reader))
 
     def _answered(self, reader: ShardReader, result: Mapping[str, Any] | Exception) -> None:
+        # The shard was given up meanwhile, or is read anew.
         if self._readers.get(reader.shard) is not reader:
             return
         if isinstance(result, KinesisFailure):
@@ -282,6 +285,7 @@ class KinesisStream:
             return self._list_error
         failures = [reader.failure for reader in self._readers.values()]
         passing = (FailureKind.BUSY, FailureKind.PLACE)
+        # While one shard can be read, the others are tried again in silence.
         lasting = [one for one in failures if one and one.trouble not in passing]
         return lasting[0].error if lasting and len(lasting) == len(failures) else None
 

@@ -135,6 +135,7 @@ class KinesisClient:
             from botocore.parsers import ResponseParserError  # noqa: PLC0415
         self._answered = exceptions.ClientError
         self._broken = (exceptions.BotoCoreError, ResponseParserError, ValueError)
+        # Whoever calls decides when to try again, and must not wait for it in here.
         config = Config(
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=patience,

@@ -154,6 +154,7 @@ class ShardReader(msgspec.Struct):
         """Decide when, and where, to try again."""
         self.is_calling, self.iterator, self.failure = False, None, failure
         self._failures += 1
+        # Iterators live for five minutes, so the first time nothing is wrong.
         if failure.trouble is FailureKind.ITERATOR and self._failures == 1:
             self.failure, self.due = None, now
             return
@@ -188,6 +189,7 @@ class ShardReader(msgspec.Struct):
     def leave(self) -> None:
         """Read no further, and forget what was not handed on: another consumer will read it."""
         self.is_leaving = True
+        # What is forgotten here has yet to be read.
         self.is_over = self.is_over and not self._waiting
         self._waiting.clear()
         self.size = 0
@@ -208,6 +210,7 @@ class ShardReader(msgspec.Struct):
             sequence = str(each["SequenceNumber"])
             expected, self._expected = self._expected, None
             self.position = sequence
+            # An iterator begins with the record of its position, which was read before.
             if sequence == expected:
                 continue
             if expected is not None and not expected.startswith(_MOMENT):

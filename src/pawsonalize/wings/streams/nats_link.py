@@ -58,6 +58,7 @@ class NatsLink:
     def run(self, work: Coroutine[Any, Any, _T], seconds: float) -> _T:
         """Do the work in the thread of the connection; StreamUnavailable after the seconds."""
         if self._loop.is_closed():
+            # Else Python complains that nobody awaited it.
             work.close()
             raise StreamUnavailable(f"{self._address.shown} is closed here")
         done = asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -98,6 +99,7 @@ class NatsLink:
         code = getattr(error, "code", None)
         if code == 404 and not self._was_found:
             return InvalidInput(f"there is no stream {shown}: make it first, with JetStream on")
+        # A code is an answer: then the connection works.
         if code is None and not await self._answers():
             await self.drop()
         return StreamUnavailable(f"{shown} does not do it now ({_reason_of(error)})")
@@ -122,6 +124,7 @@ class NatsLink:
         reason = "no server is named"
         servers = self._address.host.split(",")
         begun = time.monotonic()
+        # In any order, so that not all clients ask the first one.
         for server in random.sample(servers, len(servers)):
             if time.monotonic() - begun > _CONNECT_SECONDS:
                 break  # the next call may try the others
@@ -261,6 +264,7 @@ class JetStreamProducer:
                 f" takes: {client.max_payload}"
             )
         subject = self._subjects[crc32(record.key.encode()) % len(self._subjects)]
+        # Nobody can publish to a wildcard.
         subject = re.sub(r"[*>]", "events", subject)
         context, name = await self._context(), self._address.name
         try:
@@ -270,6 +274,7 @@ class JetStreamProducer:
             raise await self._link.failed(error) from error
         if not is_there:
             if ack.seq or time.monotonic() > patience:
+                # By the old id the stream would call it a duplicate again.
                 headers[_ID] = token_hex(16)
             raise StreamUnavailable(f"{self._address.shown} has not what it says that it has")
 

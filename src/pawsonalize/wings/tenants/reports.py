@@ -236,6 +236,7 @@ def _summary(
     wrong += _refused(today.refused, "request") + _refused(today.events_refused, "event")
     wrong += ["the last retraining failed"] if run is not None and run.outcome == "failed" else []
     names = {one.name for one in campaigns}
+    # A problem of a model ends with the name of its campaign.
     wrong += [one for one in problems if one.rpartition("campaign ")[2] in names]
     serves = any(one.solution_version is not None for one in campaigns)
     health = TenantHealth.ATTENTION if wrong else TenantHealth.GOOD if serves else TenantHealth.IDLE

@@ -68,12 +68,10 @@ class Fate(StrEnum):
     FAILED = "failed"
 
 
+# Campaigns of one solution share a version; `solution_version` is empty if none is trained.
+# `errors` are those after which a step was tried again.
 class Half(msgspec.Struct, frozen=True, kw_only=True):
-    """One campaign's share of the run: the version it gets, or why it gets none.
-
-    Campaigns of one solution share a version; `solution_version` is empty if none is trained.
-    `errors` are those after which a step was tried again.
-    """
+    """One campaign's share of the run: the version it gets, or why it gets none."""
 
     campaign: str
     solution_version: str
@@ -107,13 +105,11 @@ class StepTiming(msgspec.Struct, frozen=True, kw_only=True):
     workers: tuple[str, ...] = ()
 
 
+# `part` is the part of all campaigns that this run retrains. `left_out` are campaigns that do not
+# ask for it, with the reason. `outcome` is None until it is known, `ended_at` until nothing is left
+# to do.
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A run: its inputs, what each step found, and how it ended.
-
-    `part` is the part of all campaigns that this run retrains. `left_out` are campaigns that do not
-    ask for it, with the reason. `outcome` is None until it is known, `ended_at` until nothing is
-    left to do.
-    """
+    """A run: its inputs, what each step found, and how it ended."""
 
     run_id: str
     trigger: Trigger
