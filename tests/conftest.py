@@ -81,7 +81,7 @@ def pytest_collection_finish() -> None:
     """Look for garbage less often, and not among modules and tests: a seventh of all CPU time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(10_000, 10, 10)
 
 
 _END_SECONDS = 10  # on a busy machine
@@ -156,7 +156,7 @@ def usual_umask() -> Iterator[None]:
 def served_pragmas() -> Iterator[tuple[str, ...]]:
     """What SQLite is told in a service; here nothing waits for disks, as no power is cut.
 
-    Processes that tests start do wait for them.
+    Nor do commands of `tests.forked`; other processes that tests start do.
     """
     from pawsonalize.storage import database
 

@@ -1,8 +1,11 @@
 """A small world for tests of the whole service: cat people, dog people, and what they saw."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -26,16 +29,35 @@ SETTINGS: dict[str, Any] = {
     "retrain_here": False,
     "refresh_seconds": 0.0,
 }
+_NOW = clock.now
 
 
 def make_service(folder: Path, *, train: bool = True, **more: Any) -> Settings:
     """A data folder where cat people saw cats and dog people saw dogs; `more` are settings."""
     settings = Settings.of(data_dir=folder, **{**SETTINGS, **more})
+    is_new = not folder.exists() or not any(folder.iterdir())
+    if is_new and not any(name.endswith("_url") for name in more):
+        shutil.copytree(_made(train).name, folder, dirs_exist_ok=True)
+    else:
+        _make(settings, train)
+    return settings
+
+
+@cache
+def _made(train: bool) -> TemporaryDirectory[str]:
+    """The folder that services get a copy of: no setting but an address changes it."""
+    folder = TemporaryDirectory()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", _NOW)  # whatever time it is in the test that comes first
+        _make(Settings.of(data_dir=Path(folder.name), **SETTINGS), train)
+    return folder
+
+
+def _make(settings: Settings, train: bool) -> None:
     with opened(settings) as adapters:
         fill(adapters)
         if train:
             train_and_serve(adapters, T0 + 1000)
-    return settings
 
 
 def fill(adapters: Adapters) -> None:
