@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.access_keys import AccessKey, Scope
 from pawsonalize.settings import Settings
 from pawsonalize.ui.rendering import prose
 from pawsonalize.wings.feeds.mapping import Meanings
@@ -283,6 +283,20 @@ def test_a_key_is_made_after_one_was_asked_and_its_secret_is_shown_once(
     assert (key.rate, key.expires_at is None) == ("50/second", False)
     assert shown not in browser.get("/console/settings/keys").text
     assert f"POST /console/settings/keys/create {name} done" in newest_action(browser)
+
+
+def test_a_key_is_rotated_and_the_old_one_ends_with_the_overlap(
+    browser: TestClient, service: Settings
+) -> None:
+    path, old = "/console/settings/keys/rotate", make_key(service, Scope.EVENTS).split(".")[0]
+    assert f"{old} works for 7 days more" in words(browser.get(path, params={"key": old}))
+    made = re.search(r"<code>(PAWS\w{16})\.[^<]{40}<", do(browser, path, key=old).text)
+    assert made is not None
+    with opened(service) as adapters:
+        before, after = (adapters.registry.get(AccessKey, one) for one in (old, made[1]))
+    assert (after.scopes, after.expires_at) == ((Scope.EVENTS,), None)
+    assert before.expires_at is not None
+    assert f"POST {path} {made[1]} done" in newest_action(browser)
 
 
 def test_a_key_that_cannot_be_meant_is_not_made(

@@ -20,6 +20,7 @@ KEYS = "/console/settings/keys"
 _MODELS = "/console/models"
 _NDCG_AT_5 = "normalized_discounted_cumulative_gain_at_5"
 _MOST_DIGITS = 5
+_OVERLAP_DAYS = 7  # as `pawsonalize keys rotate` without an option
 
 
 def _ask_promote(query: ViewQuery) -> Confirmation:
@@ -215,12 +216,32 @@ def _create_key(query: ViewQuery) -> Done:
         rate=rate,
         expires_at=_end(query),
     )
+    return _shown_once(key, secret)
+
+
+def _shown_once(key: AccessKey, secret: str) -> Done:
     once = {
         "PAWSONALIZE_KEY": f"{key.name}.{secret}",
         "AWS_ACCESS_KEY_ID": key.name,
         "AWS_SECRET_ACCESS_KEY": secret,
     }
     return Done(KEYS, f"Key {key.name} is made.", key.name, once)
+
+
+def _ask_rotate_key(query: ViewQuery) -> Confirmation:
+    key = query.services.registry.get(AccessKey, query.text("key"))
+    effects = (
+        f"A new key is made for: {key.note or 'nobody wrote down whom'}. It may and reaches the"
+        " same. Its secret is shown once, on the next page.",
+        f"{key.name} works for {_OVERLAP_DAYS} days more, unless it ends before. Put the new one in"
+        " its place meanwhile.",
+    )
+    return Confirmation(f"Rotate key {key.name}", effects, "Rotate", KEYS, {"key": key.name})
+
+
+def _rotate_key(query: ViewQuery) -> Done:
+    keys = Console.of(query.wings).keys
+    return _shown_once(*keys.rotate(query.text("key"), _OVERLAP_DAYS, query.now))
 
 
 def _ask_remove_key(query: ViewQuery) -> Confirmation:
@@ -245,5 +266,6 @@ ACTIONS = (
     PageAction(f"{_MODELS}/promote", _ask_promote, _promote),
     PageAction(f"{_MODELS}/roll-back", _ask_roll_back, _roll_back),
     PageAction(f"{KEYS}/create", _ask_create_key, _create_key),
+    PageAction(f"{KEYS}/rotate", _ask_rotate_key, _rotate_key),
     PageAction(f"{KEYS}/remove", _ask_remove_key, _remove_key),
 )
