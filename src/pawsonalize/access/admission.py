@@ -2,6 +2,7 @@
 
 import hmac
 import re
+from base64 import b64decode
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from functools import partial
@@ -30,6 +31,7 @@ VISITOR_HEADER = "Pawsonalize-Visitor"
 ALGORITHM: Final = "HS256"  # the signature of visitors' tokens
 LASTS: Final = 12 * HOUR  # the length of a session of pages
 _BEARER = "bearer "
+_BASIC = "basic "
 _LONGEST = DAY  # a token that leaks is of no use a day later
 _SKEW = 60 * SECOND  # by which the clocks of two servers may differ
 _SESSION = re.compile(r"(?P<key>PAWS[A-Z0-9]{1,40})\.(?P<end>\d{1,15})\.(?P<proof>[0-9a-f]{64})")
@@ -204,6 +206,11 @@ def _bearer(headers: Headers) -> str | None:
     sent = headers.get("authorization", "")
     if not sent:  # a delivery stream can send its key in no other header
         return headers.get("x-amz-firehose-access-key")
+    if sent.lower().startswith(_BASIC):  # a webhook can send its key in its address alone
+        with suppress(ValueError):
+            pair = b64decode(sent[len(_BASIC) :].strip(), validate=True).decode()
+            # Any other name is for a proxy before us, which hands it on.
+            return pair.replace(":", ".", 1) if pair.startswith("PAWS") else None
     return sent[len(_BEARER) :].strip() if sent.lower().startswith(_BEARER) else None
 
 

@@ -53,6 +53,7 @@ MAY = {
     "GET /v1/animals": SITE,
     "PUT /v1/animals": SITE,
     "POST /v1/animals/uploads": SITE,
+    "POST /v1/animals/feeds/{name}/fetch": SITE,
     "GET /v1/animals/{animalId}": SITE,
     "DELETE /v1/animals/{animalId}": SITE,
     "POST /v1/animals/{animalId}/status": SITE,
@@ -69,7 +70,6 @@ MAY = {
     "GET /v1/console/uploads": {Scope.OPERATOR},
     "GET /v1/console/inquiries": {Scope.OPERATOR},
     "PUT /v1/console/meanings": {Scope.OPERATOR},
-    "GET /v1/console/comparison": {Scope.OPERATOR},
     "GET /v1/console/happenings": {Scope.OPERATOR},
     "GET /v1/console/find": {Scope.OPERATOR},
     "GET /v1/console/visitors/newest": {Scope.OPERATOR},
@@ -192,6 +192,18 @@ def test_a_wrong_key_is_refused_even_where_none_is_needed_and_tells_how_to_get_o
                 assert answer.status_code == 401
                 assert answer.headers["www-authenticate"] == "Bearer"
                 assert "pawsonalize keys create" in error_of(answer)["message"]
+
+
+def test_a_key_may_stand_in_an_address_and_other_passwords_are_a_proxys(
+    client: TestClient, keys: dict[Scope, str]
+) -> None:
+    name, _, secret = keys[Scope.SITE].partition(".")
+    assert client.get("/v1/animals", auth=(name, secret)).status_code == 200
+    assert client.get("/v1/animals", auth=(name, "x")).status_code == 401
+    answer = client.get("/v1/animals", auth=("ann", "of the proxy"))
+    assert error_of(answer)["message"].startswith("this needs a key")
+    unlisted = client.post("/v1/animals/feeds/west/fetch", auth=(name, secret))
+    assert (unlisted.status_code, "set feeds_file" in unlisted.text) == (404, True)
 
 
 def test_a_key_with_another_ones_secret_is_refused(

@@ -13,8 +13,8 @@ from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.fetch import safe_address as shown_address
 from pawsonalize.http.json import read_form, report_of
-from pawsonalize.http.operation import About, Operations
-from pawsonalize.kinds.access_keys import OPERATOR
+from pawsonalize.http.operation import About, Operations, RequestParameter
+from pawsonalize.kinds.access_keys import OPERATOR, SITE
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.pages.happenings import Happening, Happenings
 from pawsonalize.pages.shell import Link
@@ -224,6 +224,31 @@ class MeaningRequest(Form, frozen=True):
 
 _MEANING = msgspec.json.Decoder(MeaningRequest)
 OPERATIONS = Operations(OPERATOR, About.INVENTORY)
+
+
+@OPERATIONS.add(
+    "POST",
+    "/v1/animals/feeds/{name}/fetch",
+    SITE,
+    status=202,
+    parameters=(
+        RequestParameter(
+            "name", "The feed, as the feeds file names it.", where="path", required=True
+        ),
+    ),
+    summary="Fetch a feed in a moment, as its source has changed.",
+    notes=(
+        "For webhooks of a shelter's system. The body is not read: the feed is fetched again, by"
+        " the rules of its schedule, and once for all calls that come meanwhile."
+    ),
+)
+async def post_feed_fetch(request: Request) -> Response:
+    """Make a feed due."""
+    services = services_of(request)
+    fetching: Fetching = request.app.state.wings["feeds"]
+    name = request.path_params["name"]
+    await run_in_threadpool(fetching.polling.request_fetch, name, services.now())
+    return Response(status_code=202)
 
 
 @OPERATIONS.add(

@@ -16,7 +16,7 @@ import structlog
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import at_the_moment
 from pawsonalize.app.checks import Check, CheckedService, Diagnosis, attention, fine
-from pawsonalize.domain.errors import Conflict, NotFetched, PawsonalizeError
+from pawsonalize.domain.errors import Conflict, NotFetched, NotFound, PawsonalizeError
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import HOUR, MINUTE, iso
 from pawsonalize.fetch import Validators
@@ -55,6 +55,13 @@ class FeedState(Resource, frozen=True, kw_only=True):
     imported_at: int = msgspec.field(default=0, name="taken_at")
     result: str = msgspec.field(default="", name="said")
     failed: bool = False
+    requested_at: int = 0
+    """The moment when a fetch was requested last, as the feed has changed."""
+
+    @property
+    def is_requested(self) -> bool:
+        """True if it has changed since it was looked at; an import that runs may miss that."""
+        return self.requested_at > self.looked_at
 
 
 # A problem outlasts the wait for the next attempt; a feed that is no longer listed leaves none.
@@ -82,6 +89,8 @@ class Polling(msgspec.Struct):
         count = 0
         for name, feed in self.feeds.items():
             tick = feed.latest(now)
+            if tick is None and self.state(name, now).is_requested:
+                tick = 0
             if tick is None or self.stopped():
                 continue
             source = self._with_meanings(feed.source)
@@ -104,7 +113,17 @@ class Polling(msgspec.Struct):
         state, mark = self.state(name, now), fingerprint(source)
         # Servers with different settings must not compete: each begins anew once.
         is_new = state.fingerprint != mark and mark not in self._begun
-        return is_new or (tick > state.tick and now >= state.not_before)
+        return is_new or ((tick > state.tick or state.is_requested) and now >= state.not_before)
+
+    def request_fetch(self, name: str, now: int) -> None:
+        """Make a feed due, as its source has changed; NotFound for one that is not listed."""
+        if name not in self.feeds:
+            listed = ", ".join(self.feeds) or "none: set feeds_file"
+            raise NotFound(f"there is no feed {name[:100]}: those listed are {listed}")
+        self.state(name, now)
+        self.registry.change(
+            FeedState, name, lambda one: msgspec.structs.replace(one, requested_at=now), now
+        )
 
     def take(
         self, name: str, source: FeedSource, now: int, *, allow_shrink: bool = False

@@ -121,7 +121,8 @@ class WeekOfAnimals(TableAccess):
         ]
         counts: dict[str, int] = {}
         for animal in self._available():
-            for lack in lacks(animal):
+            unknown = (f"nobody knows about {one}" for one in _unknown(animal))
+            for lack in (*_missing(animal), *unknown):
                 counts[lack] = counts.get(lack, 0) + 1
         lines += [LetterLine(f"{count:,} of all: {lack}") for lack, count in counts.items()]
         title = "This would help" if lines else "Nothing is missing in their records"
@@ -136,13 +137,20 @@ class WeekOfAnimals(TableAccess):
 
 def lacks(animal: Animal) -> list[str]:
     """Return what visitors look for and the animal's record does not say."""
+    unknown = _unknown(animal)
+    about = " and ".join(filter(None, (", ".join(unknown[:-1]), *unknown[-1:])))
+    return _missing(animal) + ([f"nobody knows about {about}"] if about else [])
+
+
+def _missing(animal: Animal) -> list[str]:
+    found = {"no photo": animal.photos, "no description": animal.description}
+    return [text for text, there in found.items() if not there]
+
+
+def _unknown(animal: Animal) -> list[str]:
     household = {"kids": animal.good_with_kids, "dogs": animal.good_with_dogs}
     household["cats"] = animal.good_with_cats
-    unknown = [name for name, one in household.items() if one is GoodWith.UNKNOWN]
-    found = [] if animal.photos else ["no photo"]
-    found += [] if animal.description else ["no description"]
-    about = " and ".join(filter(None, (", ".join(unknown[:-1]), *unknown[-1:])))
-    return found + ([f"nobody knows about {about}"] if about else [])
+    return [name for name, one in household.items() if one is GoodWith.UNKNOWN]
 
 
 def _line(animal: Animal, more: str = "") -> LetterLine:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.errors import Conflict, NotFetched
+from pawsonalize.domain.errors import Conflict, NotFetched, NotFound
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import HOUR, MINUTE
 from pawsonalize.engine.ingest.inventory import Inventory
@@ -132,6 +132,19 @@ def test_what_an_operator_says_of_a_value_makes_the_feed_due_at_once(world: Worl
     found = {one.animal_id: one for one in world.animals.page(AnimalQuery(99))}
     assert (found["s:a"].breed, found["s:b"].species) == ("Siamese", "2")
     assert polling.look(T0 + 2 * MINUTE) == 0
+
+
+def test_a_source_that_says_that_it_changed_is_fetched_once_more_without_a_tick(
+    world: World,
+) -> None:
+    assert [world.polling.look(T0), world.polling.look(T0 + 1)] == [1, 0]
+    world.publish(Answer(cats("a", "b", "c")))
+    for later in (2, 3):
+        world.polling.request_fetch("north", T0 + later)
+    assert [world.another().look(T0 + 4), world.polling.look(T0 + 5)] == [1, 0]
+    assert world.listed()["d"] == "removed"
+    with pytest.raises(NotFound, match="no feed south: those listed are north"):
+        world.polling.request_fetch("south", T0)
 
 
 def test_servers_of_other_settings_do_not_outbid_each_other(world: World) -> None:
