@@ -12,7 +12,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.configuration import unusable
 from pawsonalize.cli.main import app
-from pawsonalize.domain.times import DAY
+from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.settings import Settings
 from pawsonalize.storage.work import Turns
@@ -21,6 +21,7 @@ from pawsonalize.wings.letter.writing import WeekOfAnimals
 from tests.service_data import client_of, make_service
 
 URL = "https://pets.example.org"
+ADOPTED = {"status": "adopted"}
 PUG = {"species": "dog", "breed": "Pug", "size": "small", "age": "adult"}
 WHOLE = {
     "photos": ["https://pets.example.org/n.jpg"],
@@ -42,12 +43,15 @@ def fill(client: TestClient) -> None:
         {**PUG, "id": "nina", "name": "Nina <3", "listedAt": "2026-01-01"},
         {**PUG, **WHOLE, "id": "a/b", "name": "Bo", "listedAt": "2026-02-01"},
         {**PUG, "id": "max", "name": "Max", "listedAt": "2026-01-01"},
+        {**PUG, "id": "held", "name": "Held", "listedAt": "2026-01-01"},
         {**PUG, "id": "old", "listedAt": "2025-01-01", "outcomeAt": "2025-02-01"},
     ]
     answer = client.put("/v1/animals", json=animals)
     assert answer.json()["rejected"] == [], answer.text
-    done = client.post("/v1/animals/max/status", json={"status": "adopted"})
-    assert done.status_code == 200, done.text
+    held = {"status": "hold", "at": iso(clock.now() - 20 * DAY)}
+    for animal, change in (("held", held), ("held", ADOPTED), ("max", ADOPTED)):
+        done = client.post(f"/v1/animals/{animal}/status", json=change)
+        assert done.status_code == 200, done.text
 
 
 def test_it_says_who_went_home_who_waits_and_what_their_records_lack(settings: Settings) -> None:
@@ -55,7 +59,7 @@ def test_it_says_who_went_home_who_waits_and_what_their_records_lack(settings: S
         letter = WeekOfAnimals(adapters.database).letter(clock.now(), f"{URL}/")
         later = WeekOfAnimals(adapters.database).letter(clock.now() + 8 * DAY, "")
     text = letter.as_text()
-    assert letter.subject == "1 went home, 2 wait"
+    assert letter.subject == "2 went home, 2 waiting"
     assert f"- Max (dog, Pug)\n  {URL}/console/animals/max\n" in text
     assert "- Nina <3 (dog, Pug), " in text
     assert f"{URL}/console/animals/a%2Fb" in text
@@ -64,7 +68,7 @@ def test_it_says_who_went_home_who_waits_and_what_their_records_lack(settings: S
     assert "Bo (dog, Pug):" not in text, "nothing of Bo is missing"
     assert "1 of all: no photo" in text
     assert f'<a href="{URL}/console/animals/nina">Nina &lt;3 (dog, Pug), ' in letter.as_html()
-    assert later.subject == "0 went home, 2 wait"
+    assert later.subject == "0 went home, 2 waiting"
     assert "http" not in later.as_text()
 
 
@@ -90,10 +94,12 @@ def test_the_command_prints_it(settings: Settings, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PAWSONALIZE_PUBLIC_URL", URL)
     folder = ["--data-dir", str(settings.data_dir)]
     printed = CliRunner().invoke(app, ["letter", *folder])
-    assert printed.stdout.startswith("1 went home, 2 wait\n\n1 went home in the last seven days\n")
+    assert printed.stdout.startswith(
+        "2 went home, 2 waiting\n\nWent home in the last seven days: 2\n"
+    )
     assert f"{URL}/console/animals/nina" in printed.stdout
     as_json = CliRunner().invoke(app, ["letter", "--json", *folder])
-    assert json.loads(as_json.stdout)["subject"] == "1 went home, 2 wait"
+    assert json.loads(as_json.stdout)["subject"] == "2 went home, 2 waiting"
 
 
 def test_a_letter_that_reaches_nobody_or_has_no_time_is_refused(tmp_path: Path) -> None:

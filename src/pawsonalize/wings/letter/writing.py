@@ -21,6 +21,7 @@ WEEK = 7 * DAY
 _NAMED = 5  # a letter that is too long is not read
 _MOST_ADOPTED = 20
 _CHUNK = 1_000
+_LONGEST_HOLD = 90 * DAY  # between a visitor's choice and the papers; rarely more than weeks
 _CONSOLE = "/console/animals"
 
 
@@ -82,29 +83,30 @@ class WeekOfAnimals(TableAccess):
         here = counts.statuses.get(AnimalStatus.AVAILABLE, 0)
         parts = (
             LetterPart(
-                _count(len(adopted), "went home in the last seven days", "Nobody"),
+                f"Went home in the last seven days: {len(adopted):,}",
                 tuple(_line(one) for one in adopted[:_MOST_ADOPTED]),
                 f"{_CONSOLE}?status=adopted&order=newest",
             ),
             LetterPart(
-                _count(here, "wait for a home; these the longest", "No animal"),
+                f"Waiting for a home: {here:,}; the longest first",
                 tuple(_line(one, f", {one.waiting_days(now):,} days") for one in longest),
                 _CONSOLE,
             ),
             LetterPart(
                 _unseen_in_words(counts.hardly_seen),
-                tuple(_line(one, f", shown {shown:,} times") for one, shown in hardly),
+                tuple(_line(one, f", times shown: {shown:,}") for one, shown in hardly),
                 f"{_CONSOLE}?hardlySeen=true&order=shown",
             ),
             self._help([*longest, *(one for one, _ in hardly)]),
         )
-        subject = f"{len(adopted):,} went home, {here:,} wait"
+        subject = f"{len(adopted):,} went home, {here:,} waiting"
         return WeeklyLetter(subject, parts, url.rstrip("/"))
 
     def _adopted(self, now: int) -> list[Animal]:
         """The animals that were adopted within the week, the last first."""
-        # Whoever is adopted was available until then, so a stay ends there.
-        ended = select(stays.c.animal_id).where(stays.c.until > now - WEEK, stays.c.until <= now)
+        # A stay ends when an animal is adopted, or before that, when it is put on hold.
+        since = now - WEEK - _LONGEST_HOLD
+        ended = select(stays.c.animal_id).where(stays.c.until > since, stays.c.until <= now)
         found = self._animals.get_many(set(self._scalars(ended.distinct()))).values()
         home = (
             one
@@ -160,11 +162,7 @@ def _line(animal: Animal, more: str = "") -> LetterLine:
     return LetterLine(text, f"{_CONSOLE}/{quote(animal.animal_id, safe='')}")
 
 
-def _count(count: int, what: str, nobody: str) -> str:
-    return f"{count:,} {what}" if count else f"{nobody} {what.partition(';')[0]}"
-
-
 def _unseen_in_words(count: int | None) -> str:
     if count is None:
         return "Too little was shown to tell who is hardly seen"
-    return _count(count, "are hardly seen: shown less than a quarter as often as others", "None")
+    return f"Hardly seen, shown less than a quarter as often as others: {count:,}"
