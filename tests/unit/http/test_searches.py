@@ -1,7 +1,10 @@
 """A visitor writes what they mean: rules hold, words come first, the order is theirs."""
 
+import gzip
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -179,3 +182,36 @@ def test_the_next_pages_count_what_was_searched_if_searches_are_kept(
     with client_of(build_app(msgspec.structs.replace(settings, parts=_unlogged(settings)))) as one:
         search(one, "cat", sessionId="s-4")
         assert first("s-4") == ""
+
+
+def test_an_erasure_takes_the_words_of_a_visitor_from_everywhere(
+    client: TestClient, settings: Settings
+) -> None:
+    words, page = "zebra striped hammock lover", "/console/animals/searches"
+    found = search(client, words, userId="erik", sessionId="s-9")
+    event = {"userId": "erik", "sessionId": "s-9", "eventType": "view", "animal_id": "rex"}
+    event["recommendationId"] = found["recommendationId"]
+    client.post("/v1/events", json=event)
+    search(client, words, sessionId="s-9")  # and without the name
+    time.sleep(0.5)  # answers are written a moment later
+    assert words in client.get(page).text
+    assert _places_of(words, settings)
+    erasure = client.delete("/v1/users/erik").json()["erasureId"]
+    while client.get(f"/v1/erasures/{erasure}").json()["status"] != "done":
+        time.sleep(0.02)
+    assert words not in client.get(page).text
+    assert _places_of(words, settings) == []
+
+
+def _places_of(words: str, settings: Settings) -> list[str]:
+    """The tables, and the files beside them, that have these words."""
+    found = []
+    for path in sorted(settings.data_dir.rglob("*")):
+        if path.suffix == ".sqlite3":
+            with closing(sqlite3.connect(path)) as database:
+                found += [line[:60] for line in database.iterdump() if words in line]
+        elif path.is_file() and not path.name.endswith(("-wal", "-shm")):
+            content = path.read_bytes()
+            opened = gzip.decompress(content) if path.suffix == ".gz" else content
+            found += [path.name] * (words.encode() in opened)
+    return found

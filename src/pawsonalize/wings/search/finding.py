@@ -33,14 +33,17 @@ _LIMITS = frozenset({"pounds", "fee"})  # of a lease or a purse: given up last
 _PREFERRED = {"species": "species", "size": "size", "age": "age"}
 _HOUSEHOLD = ("kids", "dogs", "cats")
 _CERTAIN, _EVIDENCE, _WORDS, _MEANING = 1.0, 1.0, 1.0, 0.4
-_WORDS_OF_EVIDENCE, _MEANING_OF_EVIDENCE = 0.2, 0.1  # where nothing else was written
+_WORDS_OF_EVIDENCE = 0.2  # where nothing else was written
 """Weights of the parts of relevance, tried on the tuning half of `benchmarks.search`."""
 _NEARLY = 0.2  # of the relevance, where a rule is given up: found by `benchmarks.search_pages`
 _UNKNOWN = 0.3  # of evidence that fits, where a record does not say
 _FAR = 0.4  # of the meaning of a text that is found by it alone
 _REASON_WORDS = 2
-_BREEDS = 40
-_TRAITS = ("calm", "cuddly", "good with kids", "good with cats", "good with dogs", "house-trained")
+_BREEDS, _NAMES = 40, 100
+_TRAITS = (
+    *("calm", "cuddly", "playful", "quiet", "gentle", "energetic", "for an apartment"),
+    *("good with kids", "good with cats", "good with dogs", "house-trained", "hypoallergenic"),
+)
 
 
 class SearchResult(msgspec.Struct, frozen=True):
@@ -235,7 +238,9 @@ class Searching:
         wish = replace(
             wish, evidence=tuple(o for o in wish.evidence if reading(o).id not in without)
         )
-        meaning = self.meanings.vector(wish.gist) if self.meanings and wish.gist else None
+        # Of words that are understood, meaning adds nothing in `benchmarks.search`, and takes as
+        # long as all the rest.
+        meaning = self.meanings.vector(wish.gist) if self.meanings and wish.rest else None
         with index.lock:
             puts = index.puts.copy()
             verdicts = {one: index.judge(one) for one in (*rules, *wish.evidence)}
@@ -268,13 +273,16 @@ class Searching:
         return msgspec.structs.replace(made, record=_record(text, made)) if self.is_logged else made
 
     def suggestions(self, watch: AvailableAnimalsWatch, now: int) -> list[str]:
-        """The breeds of the available animals, the most frequent first, and some traits."""
+        """Breeds of the available animals, the most frequent first, traits, and animals' names."""
         available = watch.of(now, now)
         with available.lock:
             counts = np.bincount(available.column("breed", available.order))
             names = [available.codes["breed"].names[code] for code in np.argsort(-counts)]
         breeds = [one.replace("_", " ") for one in names[:_BREEDS] if one != UNKNOWN_BREED]
-        return [*breeds, *_TRAITS]
+        index = self._indexes.get(available)  # no page waits until it is read
+        return list(
+            dict.fromkeys([*breeds, *_TRAITS, *(index.some_names(_NAMES) if index else ())])
+        )
 
 
 def _by_rules(
@@ -311,7 +319,7 @@ def _scores(
     if words.any():
         parts.append((_WORDS if wish.rest else _WORDS_OF_EVIDENCE, words))
     if near is not None:
-        parts.append((_MEANING if wish.rest else _MEANING_OF_EVIDENCE, near))
+        parts.append((_MEANING, near))
     total = sum(weight for weight, _ in parts)
     return np.asarray(sum(weight * part for weight, part in parts) / (total or 1.0) + words * 0)
 

@@ -86,6 +86,7 @@ class AnimalIndex:
         self.embedded: NDArray[np.bool_] = np.empty(0, np.bool_)
         self.vectors: Singles = np.empty((0, SIZE), np.float32)
         self._table = animals
+        self._names: dict[int, str] = {}
         self._columns: dict[str, _Column] = {}
         self._untold: dict[int, Animal] = {}
         self._reading = Lock()
@@ -150,6 +151,7 @@ class AnimalIndex:
                 self.puts[slot] = -1
                 self.embedded[slot] = False
                 self.digests.pop(slot, None)
+                self._names.pop(slot, None)
                 self._untold.pop(slot, None)
 
     def _put(self, rows: Iterable["_Row"], puts: NDArray[np.int64]) -> None:
@@ -171,6 +173,12 @@ class AnimalIndex:
                 if not row.animal.description:
                     del self.digests[slot]
                 self.puts[slot] = puts[slot]
+                self._names[slot] = row.animal.name
+
+    def some_names(self, count: int) -> list[str]:
+        """Names of the animals that came last."""
+        with self.lock:
+            return [one for one in islice(reversed(self._names.values()), count) if one]
 
     def without_meaning(self) -> dict[int, bytes]:
         """The digests of the texts that have no vector yet, by slot."""
