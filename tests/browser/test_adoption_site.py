@@ -89,7 +89,7 @@ def test_a_browser_that_says_where_it_is_shows_distances(browser: Browser, tmp_p
         page = context.new_page()
         page.goto(address)
         page.get_by_role("button", name="Near me first").click()
-        expect(page.locator(".place").first).to_contain_text("9 km away")
+        expect(page.locator(".place").first).to_contain_text("5 mi away")
         assert "near=37.70%2C-121.00" in page.url
         context.close()
 

@@ -102,19 +102,30 @@ def read_answer(value: str | bool | None, *, about_children: bool = False) -> Go
 
 
 _SPECIES_WORDS = {
-    CAT: "cat kitten kittn kitty feline gato gata katze kater chat gatto kat",
-    DOG: "dog puppy pup doggy doggie doggo canine perro perra hund hündin chien cane hond cachorro",
-    RABBIT: "rabbit bunny conejo kaninchen lapin coniglio konijn hare",
+    CAT: "cat kitten kittn kitty feline gato gata katze kater chat chatte chaton gatto gatta"
+    " gattino kat poes katzen gatito gatita"
+    " gatinho",
+    DOG: "dog puppy pup doggy doggie doggo canine perro perra hund hündin chien chienne chiot"
+    " cane cagna"
+    " hond cachorro cadela cão hunde welpe cani cucciolo honden cães",
+    RABBIT: "rabbit bunny conejo kaninchen lapin coniglio konijn hare coelho"
+    " coneja conigli konijnen lapine",
     SMALL_ANIMAL: "smallanimal smallfurry smallandfurry smallmammal pocketpet rodent guineapig"
     " hamster gerbil rat mouse chinchilla ferret degu hedgehog sugarglider mice cavy kleintier"
-    " meerschweinchen",
-    BIRD: "bird avian parrot parakeet budgie cockatiel canary finch dove pigeon vogel oiseau pajaro"
-    " uccello",
-    HORSE: "horse pony donkey mule equine pferd caballo cheval",
+    " meerschweinchen nager roedor roedores cobaya conejillodeindias rongeur cochondinde cobaia"
+    " porquinhodaíndia roditore roditori porcellinodindia criceto knaagdier cavia",
+    BIRD: "bird avian parrot parakeet budgie cockatiel canary finch dove pigeon vogel vögel"
+    " oiseau oiseaux"
+    " pajaro pájaro ave uccello uccelli pássaro vogels",
+    HORSE: "horse pony donkey mule equine pferd caballo cheval"
+    " chevaux pferde cavallo cavalli cavalo paard paarden poni",
     REPTILE: "reptile scalesfinsother snake lizard turtle tortoise gecko frog fish amphibian iguana"
-    " beardeddragon",
+    " beardeddragon reptil reptilien reptiel reptielen rettile rettili réptil schildkröte schlange",
     BARNYARD: "barnyard farm farmanimal farmtype livestock goat sheep pig cow chicken duck goose"
-    " turkey llama alpaca poultry rooster hen potbellypig potbelliedpig swine bovine",
+    " turkey llama alpaca poultry rooster hen potbellypig potbelliedpig swine bovine"
+    " nutztier bauernhoftier animaldegranja granja animaldelaferme ferme animaldafattoria"
+    " animaldequinta boerderijdier ziege schaf cabra oveja chèvre mouton capra pecora geit schaap"
+    " ovelha pecore",
 }
 _SPECIES = by_word(_SPECIES_WORDS)
 
@@ -140,10 +151,14 @@ SIZE_NAMES: Mapping[str, str] = {
 _SIZE_WORDS = by_word(
     {
         SMALL: "small s sm sml tiny xs extrasmall xsmall toy teacup mini kitten kittn klein"
-        " pequeño pequeña pequeno petit petite piccolo piccola",
-        MEDIUM: "medium m med md mittel mittelgroß mediano mediana moyen moyenne medio media",
-        LARGE: "large l lg lrg big gross groß grande grand",
-        EXTRA_LARGE: "extralarge xl xlg xlrg xlarge xxl verylarge giant huge sehrgroß gigante",
+        " pequeño pequeña pequeno petit petite piccolo piccola"
+        " chico chica pequena kleine sehrklein muypequeño trèspetit",
+        MEDIUM: "medium m med md mittel mittelgroß mediano mediana moyen moyenne medio media"
+        " médio média middel middelgroot mittlere",
+        LARGE: "large l lg lrg big gross groß große grande grand groot grote grandes",
+        EXTRA_LARGE: "extralarge xl xlg xlrg xlarge xxl verylarge giant huge sehrgroß gigante"
+        " riesig muygrande trèsgrand trèsgrande géant géante muitogrande moltogrande grandissimo"
+        " heelgroot zeergroot",
     }
 )
 
@@ -174,8 +189,10 @@ def pounds_of(size: str, species: str) -> tuple[float, float] | None:
 
 # By the sex, and whether the word says that the animal is spayed or neutered.
 _SEX_WORDS: Mapping[tuple[str, bool | None], str] = {
-    (MALE, None): "m male boy macho männlich maschio mâle stallion tom",
-    (FEMALE, None): "f female girl hembra weiblich femmina femelle mare queen",
+    (MALE, None): "m male boy macho männlich maschio mâle stallion tom"
+    " rüde männchen mannelijk reu kater masculino",
+    (FEMALE, None): "f female girl hembra weiblich femmina femelle mare queen"
+    " hündin weibchen vrouwelijk teef poes fêmea femea femenino feminino",
     (MALE, True): "n mn nm cm mc neutered neuteredmale maleneutered malen castrated"
     " castratedmale malecastrated gelding",
     (FEMALE, True): "s fs sf spayed spayedfemale femalespayed",
@@ -223,10 +240,12 @@ def ages_of(species: str, born: date) -> tuple[tuple[int, str], ...]:
 _AGE_WORDS = by_word(
     {
         BABY: "baby kitten kittn puppy pup infant newborn neonate nursing weanling cachorro"
-        " welpe chiot chaton cucciolo",
-        YOUNG: "young juvenile adolescent youngadult joven jung jungtier jeune giovane",
-        ADULT: "adult matureadult mature grown adulto adulta erwachsen adulte",
-        SENIOR: "senior old older geriatric elderly aged alt anciano",
+        " welpe chiot chaton bébé cucciolo cucciola cachorra filhote bebé gatito gattino",
+        YOUNG: "young juvenile adolescent youngadult joven jung jungtier jugendlich jeune giovane"
+        " jovem jong",
+        ADULT: "adult matureadult mature grown adulto adulta erwachsen adulte volwassen",
+        SENIOR: "senior old older geriatric elderly aged alt älter anciano anciana"
+        " mayor âgé âgée vieux anziano anziana idoso idosa sênior sénior oud oudere",
     }
 )
 

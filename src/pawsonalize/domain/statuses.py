@@ -47,12 +47,26 @@ class AnimalStatus(StrEnum):
 # Other words, without case and punctuation; a fostered animal is on hold unless it says else.
 STATUS_WORDS = by_word(
     {
-        AnimalStatus.AVAILABLE: "adoptable avail availableforadoption foradoption readyforadoption",
+        AnimalStatus.AVAILABLE: "adoptable avail availableforadoption foradoption readyforadoption"
+        " verfügbar zuvermitteln vermittelbar disponible enadopción àladoption àadopter"
+        " disponível paraadoção disponibile adottabile inadozione beschikbaar teradoptie",
         AnimalStatus.HOLD: "onhold held notavailable unavailable notadoptable found stray"
-        " quarantine foster infoster fostered infostercare fostercare availableforfoster",
+        " quarantine foster infoster fostered infostercare fostercare availableforfoster"
+        " nichtverfügbar pflegestelle inpflege quarantäne nodisponible encasadeacogida enacogida"
+        " cuarentena indisponible enfamilledaccueil familledaccueil quarantaine indisponível"
+        " lartemporário quarentena nondisponibile installo quarantena nietbeschikbaar gastgezin"
+        " inquarantaine",
         AnimalStatus.PENDING: "adoptionpending pendingadoption reserved applicationpending"
-        " trial trialadoption adoptiontrial fostertoadopt",
-        AnimalStatus.ADOPTED: "adoption adoptedout",
+        " trial trialadoption adoptiontrial fostertoadopt"
+        " reserviert reservado reservada réservé réservée encoursdadoption enproceso riservato"
+        " riservata prenotato gereserveerd inoptie",
+        AnimalStatus.ADOPTED: "adoption adoptedout vermittelt adoptiert adoptado adoptada adopté"
+        " adoptée adotado adotada adottato adottata geadopteerd",
+        AnimalStatus.RETURNED: "zurückgegeben zurückgebracht devuelto devuelta retourné rendu"
+        " devolvido devolvida restituito restituita teruggebracht",
+        AnimalStatus.REMOVED: "entfernt verstorben retirado fallecido fallecida retiré décédé"
+        " décédée"
+        " removido falecido falecida rimosso deceduto deceduta verwijderd overleden",
     }
 )
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 from zlib import crc32
 
+from markupsafe import Markup
 from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,33 +27,16 @@ from pawsonalize.ui.cards import animal_card
 from pawsonalize.ui.choices import HouseholdRules, as_call, as_search, in_words, preferences_of
 from pawsonalize.ui.endpoints import read_pages, remember_pages, shown
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
+from pawsonalize.ui.languages import text
 from pawsonalize.ui.ordering import Ordered, Pick, Shown, order, order_nearest, pick
 from pawsonalize.ui.rendering import animals_page
 from pawsonalize.ui.storefront import Storefront
 
 _PAGE = 24
-_NOTICES = {
-    "training": "Retraining has started. The new model takes over if it proves itself.",
-    "answered": "That choice is over: nothing was changed.",
-}
-_PART_CAPTIONS = {
-    "appeal": "what visitors look at",
-    "animal_effect": "what visitors look at",
-    "waiting": "how long they wait",
-    "exposure": "how seldom they were shown",
-    "photos": "their photos",
-    "priority": "what the shelter wishes",
-    "bid_price": "who needs a home most",
-    "group": "what visitors look at",
-    "visitor": "what you open",
-    "seen": "what you saw before",
-    "distance": "how near they are",
-    "compatibility": "how well they fit your home",
-    "relevance": "what you wrote",
-    "quiz": "what you are looking for",
-}
-_OWN, _WISH = "what you did here", _PART_CAPTIONS["quiz"]
-_FIRST = "Look at somebody, and the order becomes yours."
+_NOTICES = ("training", "answered")
+# Parts of the utility that have one caption with another.
+_OWN, _WISH = "own", "wish"
+_CAPTIONS = {"animal_effect": "appeal", "group": "appeal", "quiz": _WISH}
 
 
 async def get_adoption_page(request: Request) -> Response:
@@ -121,7 +105,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
         more=_more(filters, show, ordered, nearly),
-        **panel(storefront, known, "The answer behind this page", call),
+        **panel(storefront, known, text("demo.answer"), call),
     )
     seen: list[Shown | Pick] = [*ordered.shown, *nearly.shown, *picks]
     remember_pages(request, response, pages | {name: _answers(query, ordered, seen)})
@@ -137,12 +121,14 @@ def _answers(query: Query, ordered: Ordered, seen: Sequence[Shown | Pick]) -> It
 def _read_request(
     request: Request, storefront: Storefront, looking_for: Preferences, adopted: frozenset[str]
 ) -> tuple[HouseholdRules, Eligibility, list[str]]:
-    notices = [_NOTICES[one] for one in request.query_params.getlist("notice") if one in _NOTICES]
+    notices: list[str] = [
+        text(f"adoption.{one}") for one in request.query_params.getlist("notice") if one in _NOTICES
+    ]
     filters = HouseholdRules.of(request.query_params, looking_for)
     try:
         rules = filters.rules(adopted).complete({}, storefront.individuals.available.postcodes)
     except InvalidInput:
-        notices.append(f"We do not know where {filters.near} is, so distances are left out.")
+        notices.append(text("adoption.unknown_place", place=filters.near))
         filters = filters.nowhere()
         rules = filters.rules(adopted)
     return filters, rules, notices
@@ -196,7 +182,10 @@ def _by_species(
         for one, count in sorted(waiting.items())
     ]
     every = sum(waiting.values())
-    return [("Everyone", filters.path(None), every, filters.species is None), *by_species]
+    return [
+        (text("adoption.everyone"), filters.path(None), every, filters.species is None),
+        *by_species,
+    ]
 
 
 def _call(
@@ -212,25 +201,26 @@ def _call(
     return curl(f"{request.base_url}v1/recommendations?detail=full", call | {"limit": _PAGE})
 
 
-def order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences) -> str:
+def order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences) -> Markup:
     """Describe the order of this page in a few sentences."""
     if ordered.recommendation_id is None:
-        return "Whoever has waited longest comes first."
-    captions = dict(_PART_CAPTIONS)
+        return text("order.longest")
+    captions = dict(_CAPTIONS)
     if known.events:
         captions |= {"group": _OWN, "visitor": _OWN}
     elif looking_for != Preferences():
         captions["group"] = _WISH
-    decided = list(dict.fromkeys(captions[part] for part in ordered.decided))[:2]
-    words = " and ".join(one for one in decided if one != _OWN)
-    order = f"Ordered by {words}." if words else "Hardly anything sets them apart."
+    decided = list(dict.fromkeys(captions.get(part, part) for part in ordered.decided))[:2]
+    parts = [text(f"order.{one}") for one in decided if one != _OWN]
+    what = text("layout.and").join(parts)
+    sentences = [text("order.by", what=what) if parts else text("order.alike")]
     if decided[:1] == [_WISH]:
-        order = f"Whoever fits {_WISH} comes first."
+        sentences = [text("order.wish_first", what=text("order.wish"))]
     elif _OWN in decided:
-        order = f"Ordered for you, from {known.count} of yours{words and f', and by {words}'}."
+        key = "order.yours_and" if parts else "order.yours"
+        sentences = [text(key, events=known.count, what=what)]
     else:
-        order += " What you did decides little so far." if known.events else f" {_FIRST}"
+        sentences.append(text("order.decides_little" if known.events else "order.first"))
     if ordered.drawn:
-        drawn = "1 animal was" if ordered.drawn == 1 else f"{ordered.drawn} animals were"
-        order += f" {drawn} drawn by lot, so that everybody is seen."
-    return order
+        sentences.append(text("order.drawn", ordered.drawn))
+    return Markup(" ").join(sentences)

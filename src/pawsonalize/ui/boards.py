@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.events import PICK, UNPICK, Event, Visitor
 from pawsonalize.domain.limits import parse_id
@@ -19,13 +20,14 @@ from pawsonalize.engine.serving.context import Query
 from pawsonalize.ui.cards import animal_card
 from pawsonalize.ui.endpoints import Fields, remember, see
 from pawsonalize.ui.knowledge import Knowledge
+from pawsonalize.ui.languages import text
 from pawsonalize.ui.ordering import Ordered
 from pawsonalize.ui.rendering import with_query
 from pawsonalize.ui.storefront import SiteBoard, Storefront
 
 _FEWEST = 2  # nobody chooses among one
 _FIRST = 3
-_LIKE = {"female": "her", "male": "him"}
+_SEXES = ("female", "male")
 
 
 def board_of_page(
@@ -68,7 +70,7 @@ def _in_template(
         board.animal_ids
     ):
         return None
-    question = f"Whom would you like to meet {'next' if known.did(PICK) else 'first'}?"
+    question = text("board.next" if known.did(PICK) else "board.first")
     cards = _cards(storefront, board.animal_ids)
     return {"id": board.board_id, "cards": cards, "question": question, "picked": ()}
 
@@ -96,7 +98,7 @@ def picked_last(
     here = [one["animal"] for one in cards]
     first = [one.animal.species for one in ordered.shown[:_FIRST]]
     alike = bool(here) and set(first) <= {one.species for one in here}
-    pronoun = _LIKE.get(here[0].sex, here[0].name) if len(here) == 1 else "them"
+    pronoun = _pronoun(here)
     # The first tap has told most, so the page is the visitor's: the rest of the board stays beside.
     is_open = 0 < len(ids) < MOST_PICKS and known.events[0].event_type != UNPICK
     rest = set(answer[0].impression) - {*ids} if is_open else set()
@@ -105,7 +107,7 @@ def picked_last(
     board = {
         "id": name,
         "cards": _cards(storefront, sorted(fitting, key=answer[0].impression.index)),
-        "question": "Somebody else as well?",
+        "question": text("board.else"),
         "picked": ids,
     }
     return {
@@ -114,6 +116,12 @@ def picked_last(
         "alike": pronoun if alike else "",
         "board": board if fitting else None,
     }
+
+
+def _pronoun(picked: Sequence[Animal]) -> str:
+    if len(picked) != 1:
+        return text("board.like_them")
+    return text(f"board.like_{picked[0].sex}") if picked[0].sex in _SEXES else picked[0].name
 
 
 async def post_picks(request: Request, visitor: Visitor, fields: Fields) -> Response:

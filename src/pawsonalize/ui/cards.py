@@ -11,18 +11,16 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import iso
 from pawsonalize.ui import words
+from pawsonalize.ui.languages import reason, spoken, text, value
 from pawsonalize.ui.ordering import Shown
 from pawsonalize.ui.portraits import Portrait
 from pawsonalize.ui.rendering import path_of
 
 _TINTS = 6
 _WEB = ("https://", "http://")
-_GONE = {
-    AnimalStatus.ADOPTED: "has found a home",
-    AnimalStatus.PENDING: "may have found a home",
-    AnimalStatus.HOLD: "cannot be adopted yet",
-    AnimalStatus.RETURNED: "cannot be adopted yet",
-}
+_GONE = frozenset(
+    {AnimalStatus.ADOPTED, AnimalStatus.PENDING, AnimalStatus.HOLD, AnimalStatus.RETURNED}
+)
 _LONG_WAIT_DAYS = 60
 
 
@@ -35,12 +33,17 @@ def animal_card(
 ) -> dict[str, Any]:
     """Return the content of a card for templates; `shown` is the animal's place in an answer."""
     group, days = animal.group_at(now), animal.waiting_days(now)
-    name = animal.name or f"A {words.SPECIES.get(group.species, 'friend')}"
+    kind = words.SPECIES.get(group.species)
+    kind = value(kind) if kind else text("card.friend")
+    name = animal.name or str(text("card.nameless", kind=kind))
     is_favourite, waiting = animal.animal_id in favourites, words.waiting(days)
     together, reasons, kilometres = (
         ((), (), None) if shown is None else (shown.together, shown.reasons, shown.kilometres)
     )
-    distance = "" if kilometres is None else f"{kilometres:.0f} km away"
+    distance = (
+        "" if kilometres is None else text("card.away", distance=spoken().distance(kilometres))
+    )
+    shown_below = {text("card.waiting", time=waiting), distance}
     source = {} if recommendation_id is None else {"from": recommendation_id}
     home = {"Kids": animal.good_with_kids, "Dogs": animal.good_with_dogs}
     home |= {"Cats": animal.good_with_cats}
@@ -52,14 +55,14 @@ def animal_card(
         "recommendation_id": recommendation_id,
         "together": [one.name for one in together],
         # The card says these two anyway.
-        "reasons": [one for one in reasons if one not in {f"waiting {waiting}", distance}],
+        "reasons": [one for one in map(reason, reasons) if one not in shown_below],
         "distance": distance,
         "path": path_of(animal.animal_id) + (f"?{urlencode(source)}" if source else ""),
         "photo": next((one for one in animal.photos if one.startswith(_WEB)), ""),
         "portrait": Portrait.of(animal, group).path,
         "favourite": is_favourite,
         "toggle": "unfavorite" if is_favourite else "favorite",
-        "toggled": f"{name} {'is no longer in' if is_favourite else 'is in'} your favourites.",
+        "toggled": text("card.no_favourite" if is_favourite else "card.is_favourite", name=name),
         "tint": zlib.crc32(animal.name.encode()) % _TINTS,
         "breed": words.breed(group.breed),
         "age_and_size": words.age_and_size(group),
@@ -67,10 +70,10 @@ def animal_card(
         "waiting": waiting,
         "waits_long": days >= _LONG_WAIT_DAYS,
         # An animal that came back waits anew.
-        "first_came_in": iso(animal.first_listed_at)[:10]
+        "first_came_in": spoken().date(iso(animal.first_listed_at))
         if animal.first_listed_at < animal.listed_at
         else "",
-        "gone": _GONE.get(animal.status, ""),
+        "gone": text(f"gone.{animal.status}") if animal.status in _GONE else "",
         "good_with": [(one, words.good_with(answer)) for one, answer in home.items()],
         "event": event,
         "event_json": msgspec.json.encode(event).decode(),

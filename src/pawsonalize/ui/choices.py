@@ -17,14 +17,11 @@ from pawsonalize.engine.serving.context import Query
 from pawsonalize.ui import endpoints, words
 from pawsonalize.ui.boards import board_of_form
 from pawsonalize.ui.knowledge import Knowledge
+from pawsonalize.ui.languages import spoken, text, value
 from pawsonalize.ui.rendering import animals_page, page, with_query
 from pawsonalize.ui.storefront import Storefront
 
-_ANIMALS = (
-    ("species", "Which animals?", words.SPECIES),
-    ("size", "Which size?", words.SIZES),
-    ("age", "Which age?", words.AGES),
-)
+_ANIMALS = {"species": words.SPECIES, "size": words.SIZES, "age": words.AGES}
 _LIVES_WITH = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 _STATED_AT = "said"
 _YES_OR_NO = {"yes": True, "no": False}
@@ -53,10 +50,14 @@ def get_looking_for(request: Request, visitor: Visitor) -> Response:
         "looking_for.html",
         board=board,
         animals=[
-            (title, name, [(v, text, v in getattr(answers, name)) for v, text in values.items()])
-            for name, title, values in _ANIMALS
+            (
+                text(f"quiz.{name}"),
+                name,
+                [(one, value(word), one in getattr(answers, name)) for one, word in values.items()],
+            )
+            for name, values in _ANIMALS.items()
         ],
-        household=[(name, text, getattr(answers, name)) for name, text in _LIVES_WITH.items()],
+        household=[(name, value(w), getattr(answers, name)) for name, w in _LIVES_WITH.items()],
         answered=answers != Preferences(),
         site_name=storefront.name,
     )
@@ -89,22 +90,22 @@ def as_call(preferences: Preferences) -> dict[str, Any]:
 def in_words(preferences: Preferences) -> str:
     """Return such as `small or medium dogs`, empty where no animal was described."""
     parts = [
-        " or ".join(values.get(one, one) for one in given)
+        text("layout.or").join(value(values.get(one, one)) for one in given)
         for given, values in (
             (preferences.age, words.AGES),
             (preferences.size, words.SIZES),
-            (preferences.species, {v: words.species_plural(v).lower() for v in words.SPECIES}),
+            (preferences.species, {one: words.several(one) for one in words.SPECIES}),
         )
         if given
     ]
-    return " ".join(parts if preferences.species or not parts else [*parts, "animals"])
+    return " ".join(parts if preferences.species or not parts else [*parts, text("quiz.animals")])
 
 
 def read_preferences(fields: endpoints.Fields) -> Preferences:
     """Read answers of the quiz from the fields of its form."""
     chosen = {
         name: tuple(value for value in values if f"{name}-{value}" in fields)
-        for name, _title, values in _ANIMALS
+        for name, values in _ANIMALS.items()
     }
     lives_with = {name: _YES_OR_NO.get(fields.get(name, "")) for name in _LIVES_WITH}
     stated = fields.get(_STATED_AT, "")
@@ -113,9 +114,7 @@ def read_preferences(fields: endpoints.Fields) -> Preferences:
 
 
 def _fields(answers: Preferences) -> dict[str, str]:
-    chosen = {
-        f"{name}-{value}": "on" for name, _title, _ in _ANIMALS for value in getattr(answers, name)
-    }
+    chosen = {f"{name}-{value}": "on" for name in _ANIMALS for value in getattr(answers, name)}
     lives_with = {name: getattr(answers, name) for name in _LIVES_WITH}
     home = {k: "yes" if v else "no" for k, v in lives_with.items() if v is not None}
     stated = {} if answers.stated_at is None else {_STATED_AT: str(answers.stated_at)}
@@ -231,18 +230,19 @@ class HouseholdRules(msgspec.Struct, frozen=True):
     @property
     def choices(self) -> list[tuple[str, str, bool]]:
         """Members of a household: field, text, and whether it is chosen."""
-        return [(name, text, name in self.household) for name, text in _LIVES_WITH.items()]
+        return [(name, value(one), name in self.household) for name, one in _LIVES_WITH.items()]
 
     @property
     def demands(self) -> list[tuple[str, str, bool]]:
         """Other requirements, in the same form."""
-        return [(name, text, name in self.must) for name, text in _MUST.items()]
+        return [(name, value(one), name in self.must) for name, one in _MUST.items()]
 
     @property
     def distances(self) -> list[tuple[str, str, bool]]:
         """Distances, in the same form."""
-        any_distance = ("", "any distance", not self.within)
-        return [any_distance, *((km, f"{km} km", km == self.within) for km in _WITHIN_KM)]
+        any_distance = ("", text("adoption.any_distance"), not self.within)
+        far = spoken().distance
+        return [any_distance, *((km, far(float(km)), km == self.within) for km in _WITHIN_KM)]
 
     @property
     def call(self) -> dict[str, object]:

@@ -33,6 +33,7 @@ from pawsonalize.ui.endpoints import (
     shown,
 )
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
+from pawsonalize.ui.languages import text
 from pawsonalize.ui.ordering import like
 from pawsonalize.ui.rendering import animals_page, path_of
 from pawsonalize.ui.storefront import Storefront
@@ -42,9 +43,9 @@ _BACK = {"you": HOME, "all": "/"}
 _SHOWN = 24
 _OTHERS = 3
 
-# Event type, what the button says, and what it says once that is done.
-_FAVOURITE = ("favorite", "Favourite {name}", "In your favourites")
-_ASK = ("inquiry", "Ask about {name}", "You asked about {name}")
+# Event type, the message of its button, and the one once that is done.
+_FAVOURITE = ("favorite", "card.favourite", "card.did_favourite")
+_ASK = ("inquiry", "card.ask", "card.did_ask")
 
 
 def _get_animal_page(request: Request, visitor: Visitor) -> Response:
@@ -66,11 +67,11 @@ def _get_animal_page(request: Request, visitor: Visitor) -> Response:
         inquiry_form=storefront.inquiry_form,
         others=_others(storefront, known, animal, now),
         actions=[
-            (event_type, label.format(name=card["name"]), done.format(name=card["name"]))
+            (event_type, text(label, name=card["name"]), text(done, name=card["name"]))
             for event_type, label, done in actions
         ],
         done={kind for kind, _, _ in actions if animal.animal_id in known.did(kind)},
-        **panel(storefront, known, "The event this page sends", call),
+        **panel(storefront, known, text("demo.event_sent"), call),
     )
 
 
@@ -114,7 +115,7 @@ def _get_visitor_page(request: Request, visitor: Visitor) -> Response:
         answered=looking_for != Preferences(),
         alerts=storefront.alerts_of(visitor),
         forgotten=request.query_params.get("notice") == "forgotten",
-        **panel(storefront, known, "Your events, for programs", call),
+        **panel(storefront, known, text("demo.your_events"), call),
     )
 
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from pawsonalize.domain.attributes import AGE_NAMES, FEMALE, MALE, SIZE_NAMES
 from pawsonalize.ui.languages import choose, language
 from pawsonalize.ui.portraits import get_portrait
 from pawsonalize.ui.rendering import embed_address
@@ -22,6 +23,9 @@ _FOR_ANY_SITE = {
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 _EMBED_HEADERS = {**_FOR_ANY_SITE, "ETag": f'"{_DIGEST}"', "Vary": "Accept-Encoding"}
+# Values on its cards, and the messages that its board shares with the adoption site's.
+_SHOWN = (*AGE_NAMES.values(), *SIZE_NAMES.values(), MALE, FEMALE)
+_BOARD = {"question": "first", "none": "none", "next": "else"}
 _HOUR, _YEAR = "public, max-age=3600", "public, max-age=31536000, immutable"
 
 
@@ -46,7 +50,9 @@ async def _get_words(has_pages: bool, request: Request) -> Response:
 @cache
 def _words(tag: str, *, has_pages: bool) -> bytes:
     spoken = language(tag)
-    texts = spoken.section("value") | spoken.section("embed") | {"lang": tag, "unit": spoken.unit}
+    texts = {one: spoken.value(one) for one in _SHOWN} | spoken.section("embed")
+    texts |= {name: spoken.messages[f"board.{key}"] for name, key in _BOARD.items()}
+    texts |= {"lang": tag, "unit": spoken.unit}
     return msgspec.json.encode(texts | ({"page": "/animals/{id}"} if has_pages else {}))
 
 

@@ -14,6 +14,7 @@ from pawsonalize.domain import errors
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.decoder import read_bounded
+from pawsonalize.ui.languages import choose, speak, text
 from pawsonalize.ui.rendering import page
 from pawsonalize.ui.storefront import Storefront
 
@@ -25,6 +26,7 @@ _SESSION = "pawsonalize_session"
 _USER = "pawsonalize_user"
 _ANSWERS = "pawsonalize_looking_for"
 _PAGES = "pawsonalize_pages"
+_LANGUAGE = "pawsonalize_lang"
 _MAX_AGE = 90 * 24 * 3600
 _PAGES_LENGTH = 3_000  # of a cookie that every browser and proxy takes
 
@@ -103,14 +105,14 @@ def _id_in(request: Request, name: str) -> str | None:
 
 # The first class that fits counts: special ones stand before their bases.
 _ERROR_PAGES: tuple[tuple[type[errors.PawsonalizeError], HTTPStatus, str], ...] = (
-    (errors.InputTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That was too much at once"),
-    (errors.InvalidInput, HTTPStatus.BAD_REQUEST, "That did not work"),
-    (errors.NotFound, HTTPStatus.NOT_FOUND, "Nobody is here"),
-    (errors.Conflict, HTTPStatus.CONFLICT, "Not right now"),
-    (errors.TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS, "Once more, a little later"),
-    (errors.NotReady, HTTPStatus.SERVICE_UNAVAILABLE, "Not quite awake yet"),
-    (errors.StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "We lost our notebook"),
-    (errors.CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE, "We lost our notebook"),
+    (errors.InputTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_much"),
+    (errors.InvalidInput, HTTPStatus.BAD_REQUEST, "invalid"),
+    (errors.NotFound, HTTPStatus.NOT_FOUND, "not_found"),
+    (errors.Conflict, HTTPStatus.CONFLICT, "conflict"),
+    (errors.TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS, "too_many"),
+    (errors.NotReady, HTTPStatus.SERVICE_UNAVAILABLE, "not_ready"),
+    (errors.StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "storage"),
+    (errors.CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE, "storage"),
 )
 
 
@@ -119,19 +121,33 @@ def _error_page(request: Request, error: errors.PawsonalizeError) -> HTMLRespons
         (status, title) for kind, status, title in _ERROR_PAGES if isinstance(error, kind)
     )
     name = Storefront.of(request).name
-    return page("error.html", status, title=title, message=error.message, site_name=name)
+    return page(
+        "error.html", status, title=text(f"error.{title}"), message=error.message, site_name=name
+    )
+
+
+def _speak(request: Request) -> str:
+    """Answer in the visitor's language; return it if the address names one, to be kept."""
+    wish = request.query_params.get("lang", "")
+    kept, header = request.cookies.get(_LANGUAGE, ""), request.headers.get("accept-language", "")
+    tag = choose(wish, kept, header)
+    speak(tag)
+    return tag if wish else ""
 
 
 def shown(answer: Callable[[Request, Visitor], Response]) -> Endpoint:
     """Return a page's endpoint: in a thread, because the tables may take their time."""
 
     async def endpoint(request: Request) -> Response:
+        wished = _speak(request)
         visitor = _read_visitor(request)
         try:
             response = await run_in_threadpool(answer, request, visitor)
         except errors.PawsonalizeError as error:
             response = _error_page(request, error)
         remember(request, response, visitor)
+        if wished:
+            _set(request, response, _LANGUAGE, wished)
         return response
 
     return endpoint
@@ -141,6 +157,7 @@ def posted_form(act: Callable[[Request, Visitor, Fields], Awaitable[Response]]) 
     """Return a form's endpoint."""
 
     async def endpoint(request: Request) -> Response:
+        _speak(request)
         try:
             return await act(request, _read_visitor(request), await fields_of(request))
         except errors.PawsonalizeError as error:

@@ -19,6 +19,7 @@ from pawsonalize.domain.events import (
 from pawsonalize.engine.ingest.history import history_page
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.events.histories import HistoryQuery
+from pawsonalize.ui.languages import text
 from pawsonalize.ui.storefront import Storefront
 
 _LOOK_BACK = 200
@@ -51,9 +52,11 @@ class Knowledge(msgspec.Struct, frozen=True):
     def count(self) -> str:
         """Number of known events, in words."""
         total = len(self.events)
-        if total == 1:
-            return "1 event"
-        return f"{total} events" if total < _LOOK_BACK else f"{total} events or more"
+        return (
+            text("order.events", total)
+            if total < _LOOK_BACK
+            else text("order.many_events", n=total)
+        )
 
     @property
     def answered(self) -> tuple[Event, ...]:

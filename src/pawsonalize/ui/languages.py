@@ -19,6 +19,8 @@ ENGLISH = "en"
 _MESSAGES = files("pawsonalize.ui").joinpath("messages")
 _WISH = re.compile(r"([a-z]{2,3}(?:-[a-z\d]{2,8})*)\s*(?:;\s*q=([\d.]{1,5}))?", re.IGNORECASE)
 _MOST_CHARS = 200  # of a header that anybody may send
+_DEEDS = ("applied for", "asked about", "saved", "picked", "looked at")
+_VALUE = re.compile(r"extra large|one of them|how far away|the \w+|of special needs|[\w-]+")
 _MILE_KM = 1.609344
 _IN_MILES = frozenset({"en-US", "en-GB"})
 
@@ -115,6 +117,44 @@ def _number(weight: str) -> float:
         return 0
 
 
+@cache
+def _patterns() -> list[tuple[str, re.Pattern[str]]]:
+    """Return the English reasons as patterns of their values, those without values first."""
+    english = language(ENGLISH)
+    deeds = "|".join(_DEEDS)
+    found = []
+    for key, message in english.section("reason").items():
+        pattern = re.escape(message).replace(r"\{deed\}", f"(?P<deed>{deeds})")
+        found.append((key, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", pattern))))
+    return sorted(found, key=lambda one: one[1].groups)
+
+
+def reason(english: str) -> str:
+    """Return a reason for an animal's place, which the service has in English, as pages say it."""
+    speaks = spoken()
+    if speaks.tag == ENGLISH:
+        return english
+    # Who picked on a board and looked at nobody is told of what they picked.
+    alike = (english, english.replace("picked", "looked at"), english.replace("picked", "look at"))
+    for one in alike:
+        for key, pattern in _patterns():
+            if (found := pattern.fullmatch(one)) is None:
+                continue
+            if key == "away":
+                return speaks.text("card.away", distance=speaks.distance(float(found["km"])))
+            values = {name: _translated(speaks, value) for name, value in found.groupdict().items()}
+            return speaks.text(f"reason.{key}", None, **values)
+    return english
+
+
+def _translated(speaks: Language, values: str) -> str:
+    parts = [
+        speaks.value(one) if one in _DEEDS else _VALUE.sub(lambda each: speaks.value(each[0]), one)
+        for one in values.split(" and ")
+    ]
+    return speaks.messages["layout.and"].join(parts)
+
+
 _SPOKEN: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 
@@ -126,6 +166,22 @@ def speak(tag: str) -> None:
 def spoken() -> Language:
     """Return the language of the page that is being answered; English outside of pages."""
     return language(_SPOKEN.get())
+
+
+@cache
+def language_names() -> list[tuple[str, str]]:
+    """Return the tags of all languages, with the name that each has for itself."""
+    return [(tag, language(tag).messages["layout.name"]) for tag in languages()]
+
+
+def value(word: str) -> str:
+    """Return the word of the page's language for a value; see `Language.value`."""
+    return spoken().value(word)
+
+
+def script_texts() -> str:
+    """Return what the pages' script says, as JSON."""
+    return msgspec.json.encode(spoken().section("script")).decode()
 
 
 def text(key: str, count: int | None = None, **values: object) -> Markup:

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.ui.rendering import render
-from pawsonalize.ui.words import coat
 
 # By species and kind of ears, the words that breeds with such ears have in their names. The
 # first word of a name that stands here decides; all other breeds have their species' usual ears.
@@ -156,7 +155,8 @@ class Portrait(msgspec.Struct, frozen=True):
     def of(cls, animal: Animal, group: AnimalGroup) -> "Portrait":
         """The portrait of an animal; its pose is its own, and the same on every visit."""
         pose = zlib.crc32(animal.animal_id.encode()) % _POSES
-        return cls(group.species, group.breed, group.size, group.age, coat(animal.colours), pose)
+        colour = " and ".join(animal.colours)  # in English: its words choose the drawing
+        return cls(group.species, group.breed, group.size, group.age, colour, pose)
 
     @property
     def path(self) -> str:

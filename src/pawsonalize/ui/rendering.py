@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from pawsonalize.late import late
-from pawsonalize.ui import words
+from pawsonalize.ui import languages, words
 from pawsonalize.wing import installed
 
 if TYPE_CHECKING:
@@ -119,6 +119,10 @@ def _templates() -> "jinja2.Environment":
         "api_script": static("api.js"),
         "api_stylesheet": static("api.css"),
         "static": static,
+        "t": languages.text,
+        "language": languages.spoken,
+        "language_names": languages.language_names,
+        "script_texts": languages.script_texts,
         "path_of": path_of,
         "with_query": with_query,
     }
@@ -128,7 +132,9 @@ def _templates() -> "jinja2.Environment":
         "day": words.day,
         "deed": words.deed,
         "group": words.group_in_words,
+        "reason": languages.reason,
         "short": words.short,
+        "value": languages.value,
         "lasting": words.duration_in_words,
         "moment": words.moment,
         "prose": prose,

@@ -16,6 +16,7 @@ from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.ui.languages import text
 
 
 class DemoSite(msgspec.Struct, frozen=True):
@@ -24,7 +25,7 @@ class DemoSite(msgspec.Struct, frozen=True):
     learning: Callable[[], str]
     """Describes the progress of the first model."""
     actions: tuple[tuple[str, str, str], ...]
-    """Event type, what the button says, and what it says once that is done."""
+    """Event type, the message of its button, and the one once that is done."""
     adopt: Callable[[str], None] | None
     """Makes an animal adopted, as its shelter would."""
     start_training: Callable[[], None] | None
@@ -90,8 +91,8 @@ class SiteAlerts(msgspec.Struct, frozen=True):
     @property
     def how_often(self) -> str:
         """One sentence for those who think about it."""
-        times = {1: "Once", 2: "Twice"}.get(self.most, f"{self.most} times")
-        return f"{times} a week at most, and one click stops it."
+        key = {1: "alerts.once", 2: "alerts.twice"}.get(self.most, "alerts.times")
+        return text(key, times=self.most)
 
 
 class ReadAlerts(Protocol):

@@ -4,22 +4,11 @@ from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, 
 from pawsonalize.domain.events import STANDARD
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR, SECOND
+from pawsonalize.ui.languages import spoken, text, value
 
 SPECIES = SPECIES_NAMES
 SIZES = SIZE_NAMES
 AGES = AGE_NAMES
-_DEEDS = {
-    "view": "Viewed",
-    "favorite": "Favourited",
-    "inquiry": "Asked about",
-    "application": "Applied for",
-    "adoption": "Adopted",
-    "return": "Brought back",
-    "dislike": "Not for you",
-    "pick": "Picked",
-    "no-pick": "None of these",
-    "unpick": "Took back",
-}
 _MINUTE = 60 * SECOND
 
 
@@ -31,14 +20,21 @@ def breed(breed_id: str) -> str:
 def species_plural(species: str) -> str:
     """Return the name of a species' filter; a number without a name is not guessed at."""
     if species in SPECIES:
-        return f"{SPECIES[species].capitalize()}s"
-    return "Other animals" if species.isdigit() else breed(species)
+        name = several(species)
+        return name[:1].upper() + name[1:]
+    return text("adoption.other_animals") if species.isdigit() else breed(species)
+
+
+def several(species: str) -> str:
+    """Return animals of a known species within a sentence, such as `dogs`."""
+    return value(f"{SPECIES[species]}s")
 
 
 def age_and_size(group: AnimalGroup) -> str:
     """Such as `young · extra large`."""
-    age = AGES.get(group.age, f"age {group.age}")
-    return f"{age} · {SIZES.get(group.size, f'size {group.size}')}"
+    age, size = AGES.get(group.age), SIZES.get(group.size)
+    in_words = value(age) if age else text("card.age", id=group.age)
+    return f"{in_words} · {value(size) if size else text('card.size', id=group.size)}"
 
 
 def group_in_words(item_id: str) -> str:
@@ -54,27 +50,25 @@ def good_with(known: GoodWith) -> str:
 
 def coat(colours: tuple[str, ...]) -> str:
     """Such as `black and white`."""
-    return " and ".join(colours) or "not known"
+    return text("layout.and").join(map(value, colours)) or value("not known")
 
 
 def waiting(days: int) -> str:
     """Describe for how long an animal has been waiting."""
-    if days <= 0:
-        return "since today"
-    return "1 day" if days == 1 else f"{days} days"
+    return text("card.today") if days <= 0 else text("card.days", days)
 
 
 def deed(event_type: str) -> str:
     """Describe an event of a visitor; a type of the site's own is shown as it is."""
-    return _DEEDS.get(STANDARD.meaning(event_type), event_type)
+    return spoken().messages.get(f"deed.{STANDARD.meaning(event_type)}", event_type)
 
 
 def ago(elapsed: int) -> str:
     """A stretch of milliseconds up to now, roughly."""
-    for unit, name in ((DAY, "d"), (HOUR, "h"), (_MINUTE, "min")):
+    for unit, name in ((DAY, "days"), (HOUR, "hours"), (_MINUTE, "minutes")):
         if elapsed >= unit:
-            return f"{elapsed // unit} {name} ago"
-    return "just now"
+            return text(f"ago.{name}", number=elapsed // unit)
+    return text("ago.now")
 
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -88,18 +82,14 @@ def size_in_bytes(count: int) -> str:
     return f"{size:.0f} B" if unit == 0 else f"{size:.3g} {_UNITS[unit]}"
 
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def moment(text: str) -> str:
+def moment(iso: str) -> str:
     """ISO 8601 of UTC as people read it, such as `26 Nov 2026, 03:00 UTC`."""
-    date, clock = text[:10].split("-"), text[11:16]
-    return f"{int(date[2])} {_MONTHS[int(date[1]) - 1]} {date[0]}, {clock} UTC"
+    return f"{spoken().date(iso)}, {iso[11:16]} UTC"
 
 
-def day(text: str) -> str:
+def day(iso: str) -> str:
     """The day of such a text, `26 Nov`."""
-    return f"{int(text[8:10])} {_MONTHS[int(text[5:7]) - 1]}"
+    return spoken().date(iso).rpartition(" ")[0]
 
 
 def duration_in_words(seconds: float) -> str:
@@ -115,6 +105,6 @@ def duration_in_words(seconds: float) -> str:
 _LONGEST = 80
 
 
-def short(text: str) -> str:
+def short(sent: str) -> str:
     """The first 80 characters of what anybody may have sent."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return sent if len(sent) <= _LONGEST else f"{sent[: _LONGEST - 1]}…"

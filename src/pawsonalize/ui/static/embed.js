@@ -317,10 +317,8 @@ li a:focus-visible { outline: 0 }
 [part=dislike] { position: absolute; top: .5em; right: .5em; width: 2.2em; height: 2.2em;
   line-height: 1 }
 [part=dislike]::before { content: "✕" }
-[inert] { opacity: .7 }
+[inert] { opacity: .6 }
 [aria-busy] :not([part=tile], li) { background: linear-gradient(var(--line) 0 0) 0 / 80% 70% no-repeat }
-@keyframes wait { to { opacity: .5 } }
-@media not (prefers-reduced-motion) { [inert] { animation: wait 1s infinite alternate } }
 [part=more], [part=reading], form * { min-height: 2.75rem; padding: 0 1.1em; font: inherit }
 [part=reading] { margin: 0 .5rem .5rem 0 }
 form { display: flex; gap: .5rem }

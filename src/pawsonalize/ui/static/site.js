@@ -1,6 +1,7 @@
 // Tells the service what the visitor does, with the client that any site embeds, and shows the new
 // order. Every form also works without.
 const { Pawsonalize } = await import(document.body.dataset.embed);
+const texts = JSON.parse(document.body.dataset.texts); // in the visitor's language
 
 const POLL_MS = 1000;
 const LEARNING_MS = 3000;
@@ -80,13 +81,13 @@ async function act(form) {
   try {
     const isKnown = await pets.send({ ...animal, eventType: form.dataset.eventType });
     if (!isKnown) {
-      say("The service does not answer. It will hear of that as soon as it does.");
+      say(texts.away);
       return;
     }
     say(form.dataset.said);
     await refresh();
   } catch (error) {
-    say(`That was not recorded: ${error.message}`);
+    say(`${texts.not_recorded}${error.message}`);
   }
 }
 
@@ -100,8 +101,8 @@ async function train(form) {
   button.disabled = true;
   try {
     const answer = await fetch(form.action, { method: "POST" });
-    if (!answer.ok) throw new Error("the server refused");
-    say("Retraining has started. The new model takes over if it proves itself.");
+    if (!answer.ok) throw new Error(texts.refused);
+    say(texts.training);
     let run;
     for (let polls = 0; polls < POLLS && !run?.endedAt; polls += 1) {
       await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
@@ -109,9 +110,9 @@ async function train(form) {
     }
     if (!run?.endedAt) return;
     if (run.status === "promoted") await refresh();
-    say(`Retraining: ${run.status}. ${run.reason}`);
+    say(`${texts.retraining}${run.status}. ${run.reason}`);
   } catch (error) {
-    say(`No training: ${error.message}`);
+    say(`${texts.no_training}${error.message}`);
   } finally {
     button.disabled = false;
   }
@@ -127,7 +128,7 @@ async function watchLearning() {
       if (answer.status === 204) {
         await refresh();
         note.remove();
-        say("A model is live now: this is its order.");
+        say(texts.live);
       } else if (answer.ok) {
         const said = await answer.text();
         if (said !== note.textContent) note.textContent = said;
@@ -146,10 +147,10 @@ async function copy(button) {
   const source = document.getElementById(button.dataset.copy);
   try {
     await navigator.clipboard.writeText(source.textContent);
-    say("Copied.");
+    say(texts.copied);
   } catch {
     getSelection().selectAllChildren(source); // no clipboard over plain http: mark it instead
-    say("Marked: copy it with your keyboard.");
+    say(texts.marked);
   }
 }
 
@@ -185,7 +186,7 @@ function showNear(button) {
     location.assign(address);
   }, () => {
     button.disabled = false;
-    say("Your browser does not say where you are.");
+    say(texts.no_place);
   });
 }
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pawsonalize.app.engine import Engine
 
 # Elsewhere the shelter itself says who was adopted.
-_ADOPT = ("adoption", "Adopt {name}", "You adopted {name}")
+_ADOPT = ("adoption", "card.adopt", "card.did_adopt")
 _MEANWHILE = (
     "Until then animals are ordered by what you and others look at, how long they wait, and how"
     " little they were shown."

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.ui.endpoints import Fields, posted_form, remember, see, shown
+from pawsonalize.ui.languages import text
 from pawsonalize.ui.rendering import page, with_query
 from pawsonalize.ui.storefront import Storefront
 from pawsonalize.wings.inquiries.taking import Inquiring, InquiryDraft, animal_name
@@ -44,7 +45,7 @@ def _get_sent(request: Request, _visitor: Visitor) -> Response:
     return page(
         "inquiries/sent.html",
         site_name=storefront.name,
-        name=animal_name(animal, "the animal"),
+        name=animal_name(animal, text("inquiry.the_animal")),
         animal_id=animal_id if animal else None,
         days=inquiring.days,
     )

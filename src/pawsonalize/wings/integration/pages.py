@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import View, ViewQuery
 from pawsonalize.settings import Settings
@@ -23,7 +24,10 @@ def started(settings: Settings, adapters: Adapters, _services: "Services") -> Si
 
 
 def _check(adapters: Adapters, hosts: frozenset[str], url: str, now: int) -> list[SiteFinding]:
-    return list(check_site(adapters, url, now, only_named(adapters, hosts)))
+    try:
+        return list(check_site(adapters, url, now, only_named(adapters, hosts)))
+    except InvalidInput as error:
+        return [SiteFinding("error", str(error))]
 
 
 def site_report(query: ViewQuery) -> list[SiteFinding]:

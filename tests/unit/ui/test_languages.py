@@ -1,0 +1,177 @@
+"""The adoption site and the embed in the visitor's language: messages, choice, numbers, reasons."""
+
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from pawsonalize.ui import languages
+from pawsonalize.ui.languages import choose, language, reason, speak, text
+from tests.adoption_site import site
+from tests.service_data import client_of
+
+SOURCE = Path(__file__).parents[3] / "src/pawsonalize"
+PAGES = [
+    *("/", "/?q=rabbit", "/?q=nobodyhere", "/?home=yes&dogs=yes", "/looking-for", "/you"),
+    *("/animals/a00", "/animals/none", "/?near=37.7,-121.1&within=50"),
+]
+ENGLISH_WORDS = re.compile(r"\b(the|with|your|you|who|looking|waiting|animals|show|what)\b", re.I)
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with client_of(site(tmp_path_factory.mktemp("languages") / "data")) as client:
+        yield client
+
+
+@pytest.fixture
+def german() -> Iterator[None]:
+    speak("de")
+    yield
+    speak("en")
+
+
+def fields(message: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(message) if name}
+
+
+def tags(message: str) -> list[str]:
+    return sorted(re.findall(r"<[^>]*>", message))
+
+
+def test_every_language_has_all_messages_with_the_same_values_and_tags() -> None:
+    assert languages.languages() == ("de", "en", "es")
+    english = language("en").messages
+    for tag in languages.languages():
+        messages = language(tag).messages
+        assert messages.keys() == english.keys(), tag
+        for key, message in messages.items():
+            assert fields(message) == fields(english[key]), (tag, key)
+            assert tags(message) == tags(english[key]), (tag, key)
+            assert tags(message) or not set(message) & set('"<>&'), (tag, key)
+
+
+def test_every_message_is_used_and_every_used_one_is_there() -> None:
+    english = language("en").messages
+    files = [*SOURCE.glob("ui/**/*.html"), *SOURCE.glob("ui/*.py"), SOURCE / "ui/static/site.js"]
+    files += [*SOURCE.glob("wings/*/templates/*.html"), *SOURCE.glob("wings/*/site.py")]
+    read = "\n".join(one.read_text("utf-8") for one in files)
+    named = set(re.findall(r'\b(?:t|text)\("([a-z]+\.[a-z_]+)"', read))
+    known = {key.removesuffix(".one").removesuffix(".other") for key in english}
+    assert named - known == set()
+    computed = ("value", "reason", "deed", "gone", "order", "ago", "board", "date", "quiz", "error")
+    for key in known - named:
+        section, _, name = key.partition(".")
+        uses = (f'"{key}"', f"texts.{name}", f'"{name}"')
+        assert section in (*computed, "embed") or any(one in read for one in uses), key
+
+
+def test_no_word_stands_in_a_template() -> None:
+    outside = re.compile(
+        r'\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>|&[a-z]+;|(?:data|aria)-[a-z]+="(?:page)?',
+        re.DOTALL,
+    )
+    pages = [one for one in SOURCE.glob("ui/templates/*.html") if not one.name.startswith("api_")]
+    pages += SOURCE.glob("wings/demo/templates/*.html")
+    for page in pages:
+        left = outside.sub(" ", page.read_text("utf-8"))
+        assert not re.search(r"[^\W\d_]{2,}", left), (page.name, left.split())
+
+
+def test_pages_are_in_the_language_that_is_chosen_first(client: TestClient) -> None:
+    header = {"Accept-Language": "fr;q=0.9, es-MX;q=0.8, de;q=0.7"}
+    assert '<html lang="es">' in client.get("/", headers=header).text
+    assert '<html lang="de">' in client.get("/?lang=de", headers=header).text
+    kept = client.get("/you", headers=header).text  # for the pages that follow
+    assert '<html lang="de">' in kept
+    assert "Deine Favoriten" in kept
+    assert '<html lang="en">' in client.get("/?lang=fr,en", headers=header).text
+    client.cookies.clear()
+    assert '<html lang="en">' in client.get("/", headers={"Accept-Language": "\x01;q=x,,"}).text
+
+
+@pytest.mark.parametrize("tag", ["de", "es"])
+def test_no_page_has_words_of_another_language(client: TestClient, tag: str) -> None:
+    for path in PAGES:
+        page = client.get(f"{path}{'&' if '?' in path else '?'}lang={tag}").text
+        assert f'<html lang="{tag}">' in page, path
+        shown = re.sub(r'<(pre|script|option).*?</\1>|data-[a-z]+="[^"]*"', "", page, flags=re.S)
+        words = re.sub(r"<[^>]*>", " ", shown)
+        if path != "/animals/none":  # what an error says is the service's own
+            assert not ENGLISH_WORDS.findall(words), (path, ENGLISH_WORDS.findall(words))
+
+
+def test_drawings_are_the_same_in_every_language(client: TestClient) -> None:
+    pages = [client.get(f"/animals/a30?lang={tag}").text for tag in ("en", "de")]
+    drawings = [re.search(r"/portrait\.svg\?[^\"]*colour=white[^\"]*", page) for page in pages]
+    assert drawings[0] is not None
+    assert drawings[1] is not None
+    assert drawings[0][0] == drawings[1][0]
+
+
+def test_distances_and_dates_are_as_readers_write_them() -> None:
+    for wish, distance, date in (
+        ("en", "100 km", "3 May 2026"),
+        ("en-US", "62 mi", "May 3, 2026"),
+        ("en-gb", "62 mi", "3 May 2026"),
+        ("de-AT", "100 km", "3. Mai 2026"),
+        ("es-MX", "100 km", "3 de mayo de 2026"),
+    ):
+        spoken = language(choose(wish))
+        assert (spoken.distance(100), spoken.date("2026-05-03T01:00:00Z")) == (distance, date)
+
+
+@pytest.mark.parametrize(
+    ("english", "expected"),
+    [
+        ("waiting 41 days", "wartet seit 41 Tagen"),
+        ("12 km away", "12 km entfernt"),
+        ("you looked at this before", "hast du schon einmal angesehen"),
+        ("you looked at her", "du hast sie angesehen"),
+        ("you asked about one of them", "du hast eines von ihnen erfragt"),
+        ("of a kind you picked", "von einer Art, die du dir ansiehst"),
+        ("good with children and dogs", "verträglich mit: Kinder und Hunde"),
+        (
+            "young extra large Siamese, like one you saved",
+            "jung sehr groß Siamese, wie eines, das du gemerkt hast",
+        ),
+        ("nobody knows yet whether she likes cats", "noch weiß niemand, ob sie Katzen mag"),
+        ("nobody told the fee", "nicht bekannt: die Schutzgebühr"),
+        ("something new", "something new"),
+    ],
+)
+@pytest.mark.usefixtures("german")
+def test_reasons_are_in_the_language_of_the_page(english: str, expected: str) -> None:
+    assert reason(english) == expected
+
+
+def test_every_reason_of_the_service_is_known() -> None:
+    from pawsonalize.engine.serving.animals.reasons import _WORDS
+
+    english = language("en").section("reason")
+    for key, words in _WORDS.items():
+        assert words in english.values(), key
+
+
+@pytest.mark.usefixtures("german")
+def test_values_in_messages_are_escaped_and_numbers_choose_the_form() -> None:
+    assert text("layout.meet", name="<b>") == "&lt;b&gt; kennenlernen"
+    assert text("card.days", 1) == "seit 1 Tag"
+    assert text("card.days", 2) == "seit 2 Tagen"
+
+
+def test_the_embed_has_its_words_in_the_wished_language(client: TestClient) -> None:
+    answer = client.get("/embed.json?lang=de")
+    texts = answer.json()
+    assert (texts["lang"], texts["dislike"], texts["extra large"]) == (
+        "de",
+        "Nichts für mich",
+        "sehr groß",
+    )
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert texts["page"] == "/animals/{id}"
+    us = client.get("/embed.json?lang=xx", headers={"Accept-Language": "en-US"}).json()
+    assert (us["lang"], us["unit"]) == ("en-US", "mile")
