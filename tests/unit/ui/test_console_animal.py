@@ -129,6 +129,20 @@ def test_a_gain_is_that_of_an_animal_that_was_really_changed(
         services.inventory.edit("dog-1", lambda _: before, NOW)
 
 
+def test_animals_that_go_together_are_weighed_as_the_first_of_them(
+    browser: TestClient, app: TestClient
+) -> None:
+    services: Services = app.app.state.services  # type: ignore[attr-defined]
+    together = partial(replace, bonded_unit="pair")
+    services.inventory.edit("cat-4", together, NOW)  # listed first
+    photos = ("https://a.example/1",) * 3
+    services.inventory.edit("cat-0", partial(together, photos=photos), NOW)
+    seen = report_of(browser, "cat-0")["visibility"]
+    assert "photos" in {one["change"] for one in seen["remedies"]}
+    assert seen["place"] == report_of(browser, "cat-4")["visibility"]["place"]
+    assert any("cat-4: they share one place" in one for one in seen["findings"])
+
+
 def test_an_animal_of_no_answer_says_so(browser: TestClient) -> None:
     browser.post(_STATUS, data={"animalId": "dog-4", "status": "hold"}, headers=_FORM)
     assert report_of(browser, "dog-4")["visibility"] is None

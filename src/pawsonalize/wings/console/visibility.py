@@ -25,7 +25,7 @@ from pawsonalize.engine.serving.animals.choosing import choose
 from pawsonalize.engine.serving.animals.eligibility import GOOD_WITH, NOWHERE, judge
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
+from pawsonalize.engine.serving.animals.utility import Estimates, Weighing, estimate
 from pawsonalize.engine.serving.context import Query
 
 FIRST_PAGE = 24
@@ -128,8 +128,10 @@ def visibility_of(
         if not len(slots):
             return None
         unit = available.members(int(slots[0]))
-        has_place = bool(available.column("place", slots)[0] != NOWHERE)
-    changes = list(possible_changes(animal, has_place=has_place))
+        has_place = bool(available.column("place", available.slots(unit[:1]))[0] != NOWHERE)
+    # Changes of the others of a unit would change no place.
+    first = individuals.animals.get(unit[0]) or animal
+    changes = list(possible_changes(first, has_place=has_place))
     queries = (Query(one, now, now) for one in visitors or (Visitor(),))
     seen = (_stand(individuals, individuals.with_profile(one), unit, changes) for one in queries)
     standings = [one for one in seen if one is not None]
@@ -169,23 +171,27 @@ def _stand(
         members = available.slots(unit)
         if len(members) < len(unit):
             return None
-        page = choose(weighing, estimate(weighing), FIRST_PAGE)
+        estimates = estimate(weighing)
+        page = choose(weighing, estimates, FIRST_PAGE)
         others = weighing.weigh(page).parts.mean(axis=0) if len(page) else 0.0
         parts = weighing.weigh(members[:1]).parts[0] - others
-        changed = []
+        changed, world = [], weighing
         for household, some in groupby(changes, lambda one: one.household):
-            rules = weighing.eligibility
-            if household:
-                rules = replace(rules, **{household: True})
-            changed += _places(replace(weighing, eligibility=rules), members, list(some))
+            if household:  # these come last: each estimate takes the memory of the one before
+                rules = replace(weighing.eligibility, **{household: True})
+                world = replace(weighing, eligibility=rules)
+                estimates = estimate(world)
+            changed += _places(world, estimates, members, list(some))
         here = weighing.eligibility.place
         far = np.nan if here is None else available.take(members[:1], here)("kilometres")[0]
         return _Standing(len(available), changed[0].before, float(far), parts.tolist(), changed)
 
 
-def _places(weighing: Weighing, members: Slots, changes: Sequence[Change]) -> list[_Place]:
+def _places(
+    weighing: Weighing, estimates: Estimates, members: Slots, changes: Sequence[Change]
+) -> list[_Place]:
     """Return the places of an animal, the first of its unit, as it is and with each change."""
-    values, own = estimate(weighing).values, members[:1]
+    values, own = estimates.values, members[:1]
     values[own] = -np.inf  # it is above and below others, not itself
     utility = float(weighing.utilities(own)[0])
 
@@ -210,6 +216,7 @@ def _gained(weighing: Weighing, members: Slots, columns: Mapping[str, float]) ->
     lost = weighing.lost[available.column("group", own)]
     if not (verdicts[1].passing.all() and np.isfinite(lost).all()):
         return None
+    # As of a unit: the worst of its animals' answers counts.
     before, after = (-one.uncertain.max() / max(1, one.rule_count) for one in verdicts)
     gain = weights.factors.compatibility * float(after - before)
     for name in ("photos", "priority"):
