@@ -30,6 +30,8 @@ _PATHS = (
     "/console",
     "/console/models",
     "/console/models/solutions/recommender",
+    "/console/models/compare",
+    "/console/happenings",
     "/console/models/retrain",
     "/console/models/roll-back?campaign=nobody",
     "/console/outcomes?days=365",

@@ -70,6 +70,7 @@ MAY = {
     "GET /v1/console/uploads": {Scope.OPERATOR},
     "GET /v1/console/inquiries": {Scope.OPERATOR},
     "PUT /v1/console/meanings": {Scope.OPERATOR},
+    "GET /v1/console/comparison": {Scope.OPERATOR},
     "GET /v1/console/happenings": {Scope.OPERATOR},
     "GET /v1/console/find": {Scope.OPERATOR},
     "GET /v1/console/visitors/newest": {Scope.OPERATOR},

@@ -313,3 +313,21 @@ def test_promotions_imports_and_problems_of_the_time_are_told(tmp_path: Path) ->
         assert "There was none in that time." in words(
             app.get("/console/models?from=2020-01-01&to=2020-01-02")
         )
+
+
+def test_two_versions_stand_side_by_side_for_somebody_new_and_for_a_visitor(
+    app: TestClient,
+) -> None:
+    assert 'href="/console/models/compare"' in app.get("/console/models").text
+    new = app.get("/v1/console/comparison").json()
+    live, other = new["expected"], new["other"]
+    assert (live["isLive"], other["isLive"], new["userId"]) == (True, False, None)
+    here = [one["id"] for one in live["places"]]
+    for place in other["places"]:
+        there = here.index(place["id"]) + 1 if place["id"] in here else None
+        assert place["otherPlace"] == there
+    page = words(app.get("/console/models/compare"))
+    assert "For somebody new, now." in page
+    assert {live["solutionVersion"], other["solutionVersion"]} <= set(page.split())
+    assert "For user 3 , now." in words(app.get("/console/models/compare?userId=user+3"))
+    assert app.get("/console/models/compare?against=none").status_code == 404

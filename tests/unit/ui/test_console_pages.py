@@ -21,6 +21,7 @@ _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 PAGES = (
     "/console/animals",
     "/console/animals?status=any&order=newest",
+    "/console/animals?sort=waiting_days",
     "/console/animals/seen",
     "/console/animals/cat-1",
     "/console/animals/feeds",
@@ -33,6 +34,9 @@ PAGES = (
     "/console/find",
     "/console/find?q=a",
     "/console/find?q=nothing-of-that-name",
+    "/console/models/compare",
+    f"/console/models/compare?sessionId=looking&against={OTHER_VERSION}",
+    "/console/happenings",
     "/console/data",
     "/console/data?eventId=lost-1",
     "/console/data?sessionId=nobody",
@@ -140,6 +144,24 @@ def test_who_has_no_key_of_an_operator_sees_no_visitor(
             refused = browser.get(path)
             assert "looker" not in refused.text.replace("userId=looker", "")
             assert "<table" not in refused.text
+
+
+def test_animals_are_sorted_by_the_heads_of_their_table(
+    browser: TestClient, service: Settings
+) -> None:
+    headers = {"Authorization": f"Bearer {make_key(service, Scope.OPERATOR)}"}
+    orders = {}
+    for sort in ("waiting_days", "-waiting_days"):
+        path = f"/v1/console/animals?status=any&sort={sort}"
+        animals = browser.get(path, headers=headers).json()["animals"]
+        orders[sort] = [one["waitingDays"] for one in animals]
+    assert orders["waiting_days"] == sorted(orders["waiting_days"])
+    assert orders["-waiting_days"] == sorted(orders["-waiting_days"], reverse=True)
+    page = browser.get("/console/animals?sort=-waiting_days").text
+    assert 'aria-sort="descending"><a href="/console/animals?sort=waiting_days#table"' in page
+    refused = browser.get("/console/animals?sort=age")
+    assert refused.status_code == 400
+    assert "must be one of -waiting_days, waiting_days, shown" in refused.text
 
 
 def test_pages_and_json_say_the_same(browser: TestClient, service: Settings) -> None:

@@ -23,6 +23,11 @@ _ANY_STATUS = "any"
 _CURSOR = re.compile(r"(-?\d{1,15})\.(.+)", re.DOTALL)
 _VALUES = 12  # of one respect on the page: colours may be many
 _ENOUGH, _LITTLE, _LEAST = 5, 0.7, 5
+_SORTS = {
+    "-waiting_days": animal_list.AnimalOrder.WAITING,
+    "waiting_days": animal_list.AnimalOrder.NEWEST,
+    "shown": animal_list.AnimalOrder.SHOWN,
+}
 _ORDERS = {
     animal_list.AnimalOrder.WAITING: "Waits longest",
     animal_list.AnimalOrder.SHOWN: "Shown least",
@@ -76,7 +81,7 @@ def _read_search(given: Mapping[str, str]) -> tuple[animal_list.AnimalSearch, in
     species = read_text(given, "species")
     search = animal_list.AnimalSearch(
         limit=read_count(given, "limit", 50, 1, 500),
-        order=_order(read_text(given, "order") or animal_list.AnimalOrder.WAITING),
+        order=_wanted_order(given),
         after=_place(given.get("cursor")),
         status=None if status == _ANY_STATUS else read_status(status),
         species=None if species is None else species_id(species),
@@ -128,6 +133,17 @@ def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedA
     )
 
 
+def _wanted_order(given: Mapping[str, str]) -> animal_list.AnimalOrder:
+    """Return the order by `sort`, as a head of the table names it, or by `order`."""
+    sort = given.get("sort")
+    if sort is None:
+        return _order(read_text(given, "order") or animal_list.AnimalOrder.WAITING)
+    if sort not in _SORTS:
+        known = ", ".join(_SORTS)
+        raise InvalidInput(f"sort must be one of {known}, not {sort[:40]!r}", field="sort")
+    return _SORTS[sort]
+
+
 def _order(text: str) -> animal_list.AnimalOrder:
     try:
         return animal_list.AnimalOrder(text)
@@ -150,6 +166,7 @@ def animals_content(_query: ViewQuery, _found: AnimalListing) -> dict[str, objec
         "statuses": [*AnimalStatus, _ANY_STATUS],
         "species": list(SPECIES_NAMES.values()),
         "orders": _ORDERS,
+        "sorts": tuple(_SORTS),
     }
 
 

@@ -9,7 +9,7 @@ import msgspec
 from pawsonalize.domain.times import MINUTE, iso, parse_moment
 from pawsonalize.engine.reporting.outcomes_process import OutcomesPeriod, OutcomesProcesses
 from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
-from pawsonalize.engine.reporting.report import Curve, OutcomesReport
+from pawsonalize.engine.reporting.report import Curve, Line, OutcomesReport, Stays
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.pages.happenings import find_happenings
 from pawsonalize.pages.period import PagePeriod
@@ -34,6 +34,13 @@ class OutcomesOverTime(msgspec.Struct, frozen=True, rename="camel"):
     days: int
     report: OutcomesReport
     periods: tuple[OutcomesPeriod, ...]
+
+
+class NamedStays(msgspec.Struct, frozen=True):
+    """Stays of some arrivals, as a row of a table."""
+
+    name: str
+    stays: Stays | None
 
 
 class OutcomeReports:
@@ -75,10 +82,17 @@ def outcomes_content(query: ViewQuery, found: OutcomesOverTime) -> dict[str, obj
     return {
         "happened": happened,
         "versions": versions[:_VERSIONS_LISTED],
+        "stays": _named_stays(report.total, versions),
         "waiting": _survival("Share still waiting, by days since arrival", waiting),
         "by_version": _survival("Share still waiting, by version", newest) if newest else None,
         "over_time": _over_time(found.periods, marks_of(happened)),
     }
+
+
+def _named_stays(total: Line, versions: Sequence[Line]) -> list[NamedStays]:
+    rows = [NamedStays("All", total.stays), NamedStays("The hardest fifth", total.hardest_fifth)]
+    answered = (one for one in versions if one.stays is not None and one.stays.arrivals)
+    return rows + [NamedStays(f"While {one.name} answered", one.stays) for one in answered]
 
 
 def _survival(title: str, curves: dict[str, Curve]) -> LineChart:

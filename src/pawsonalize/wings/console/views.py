@@ -20,6 +20,7 @@ from pawsonalize.wings.console.animals import (
     animals_content,
     seen_content,
 )
+from pawsonalize.wings.console.comparison import ComparisonReport, compare_versions
 from pawsonalize.wings.console.console import Console
 from pawsonalize.wings.console.events import ArchiveState, EventAnswer, read_tail
 from pawsonalize.wings.console.models import (
@@ -122,6 +123,22 @@ _VIEWS = (
         parameters=(_CURSOR,),
     ),
     View(
+        page="/console/models/compare",
+        template="console/compare.html",
+        read=lambda query: compare_versions(query, _console(query).visitors),
+        operation="comparison",
+        summary="What two versions would show the same visitor, or somebody new.",
+        about=About.GROUP,
+        answer=ComparisonReport,
+        parameters=(
+            RequestParameter("version", "A solution version; the live one if left out."),
+            RequestParameter("against", "Another one; the newest that is not live if left out."),
+            RequestParameter("userId", "The user."),
+            RequestParameter("sessionId", "The session."),
+            *ADDRESS_PARAMETERS,
+        ),
+    ),
+    View(
         page="/console/models/solutions/{name}",
         template="console/solution.html",
         content=solution_content,
@@ -186,6 +203,9 @@ _VIEWS = (
             RequestParameter("hardlySeen", "`true`: only animals that are hardly seen."),
             RequestParameter(
                 "order", "`waiting`, longest first; `newest`; `shown`, least shown first."
+            ),
+            RequestParameter(
+                "sort", "In place of `order`: `-waiting_days`, `waiting_days` or `shown`."
             ),
             RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
             _CURSOR,

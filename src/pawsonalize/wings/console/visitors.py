@@ -164,10 +164,10 @@ class VisitorViews(msgspec.Struct, frozen=True):
         users = (one.event.user_id for one in page.events if one.event.user_id is not None)
         user = visitor.user_id or next(users, None)
         profile = None if user is None else self._adapters.catalogue.of(group).user(user)
-        versions = list(self._versions(group))
+        versions = list(self.versions(group))
         expected, other, why_not = None, None, ""
         try:
-            expected, other = self._expected(lookup, group, now)
+            expected, other = self.expected(lookup, group, now)
         except (NotReady, InvalidInput) as error:
             why_not = error.message
         return VisitorReport(
@@ -205,7 +205,7 @@ class VisitorViews(msgspec.Struct, frozen=True):
         newest = sorted(pages.values(), key=lambda one: -one.answered_at)[:_PAGES]
         return (_answer(one, events) for one in newest)
 
-    def _versions(self, group: str) -> Iterator[ComparableVersion]:
+    def versions(self, group: str) -> Iterator[ComparableVersion]:
         """Yield the newest versions that could answer, the live one among them."""
         live = self._live_name(group)
         found = [
@@ -230,9 +230,10 @@ class VisitorViews(msgspec.Struct, frozen=True):
         name = self._services.directory.serving(group, Purpose.RECOMMENDING)
         return None if name is None else self._adapters.registry.find(Campaign, name)
 
-    def _expected(
+    def expected(
         self, lookup: VisitorLookup, group: str, now: int
     ) -> tuple[ExpectedAnswer, ExpectedAnswer | None]:
+        """Return the answer of a version, and of the one to compare it with."""
         first = self._served(lookup.version, group, now)
         if lookup.against is None:
             return self._ask(first, lookup.visitor, group, now), None
