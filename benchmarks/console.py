@@ -1,9 +1,11 @@
 """Recommendations while operators look at the console all the time, beside the same without them.
 
     python -m benchmarks.console [--events 200000] [--groups 5000] [--requests 3000] [--json]
+    python -m benchmarks.console --pages [--animals 20000]
 
 One worker process; four connections ask for recommendations, each its next as soon as it is
-answered, and eight reload the pages of the console. Alone and beside are measured in turn.
+answered, and eight reload the pages of the console. Alone and beside are measured in turn. With
+`--pages` each page of the console is made alone, one after the other, and is to take 100 ms.
 """
 
 import argparse
@@ -13,13 +15,23 @@ import os
 import random
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+from msgspec.structs import replace
+from starlette.testclient import TestClient
+
+from benchmarks.animals import stock
 from benchmarks.recommend import prepare
 from benchmarks.server import drive, percentile, post, serving
+from pawsonalize.access.slots import HeavyReads
+from pawsonalize.app.asgi import build_app
+from pawsonalize.pages.views import View
+from pawsonalize.settings import load_settings
+from pawsonalize.wing import added
 
 CONNECTIONS = 4
 OPERATORS = 8
@@ -28,6 +40,16 @@ PAGES = (
     "/console/models",
     "/console/models/solutions/recommender",
     "/console/outcomes",
+)
+_MORE_PAGES = (
+    "/console/models/solutions/recommender",
+    "/console/animals?search=a0001&status=any",
+    "/console/animals?sort=shown&hardlySeen=true",
+    "/console/animals/a000001",
+    "/console/visitors?userId=u1",
+    "/console/data?userId=u1",
+    "/console/find?q=a0000",
+    "/tenants",
 )
 
 
@@ -65,6 +87,33 @@ def operators(port: int, count: int) -> Iterator[list[int]]:
             thread.join()
 
 
+def page_paths() -> list[str]:
+    """All pages of the console that show something; a page that a wing adds is among them."""
+    views = [one for one in added("console_pages") if isinstance(one, View)]
+    plain = [one.page for one in views if "{" not in one.page and not one.needs]
+    return [*plain, *_MORE_PAGES]
+
+
+def measure_pages(data_dir: Path, times: int) -> dict[str, dict[str, float]]:
+    """Milliseconds of processor time for each page, the first time and then, and its size."""
+    found = {}
+    app = build_app(load_settings({"data_dir": data_dir}))
+    with TestClient(app, client=("127.0.0.1", 50_000)) as client:
+        # A person looks at one page; the bound on how much all of them may take is not measured.
+        app.state.services = replace(app.state.services, page_reads=HeavyReads())
+        for path in page_paths():
+            took = []
+            for _ in range(times + 1):
+                began = time.process_time()
+                page = client.get(path)
+                took.append(round(1000 * (time.process_time() - began), 1))
+                if page.status_code != 200:
+                    raise SystemExit(f"{path} answered {page.status_code}")
+            size = round(len(page.content) / 1000, 1)
+            found[path] = {"first_ms": took[0], "ms": min(took[1:]), "kb": size}
+    return found
+
+
 def measure(port: int, asked: list[bytes], count: int) -> dict[str, float]:
     """Recommendations a second and latencies while so many operators look."""
     with operators(port, count) as statuses:
@@ -84,6 +133,8 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=5_000)
     parser.add_argument("--requests", type=int, default=3_000)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pages", action="store_true", help="each page alone, and nothing else")
+    parser.add_argument("--animals", type=int, default=20_000, help="with --pages")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     pick = random.Random(1)
@@ -96,6 +147,13 @@ def main() -> None:
         data_dir = Path(folder)
         prepare(data_dir, options.groups, options.events)
         os.environ["PAWSONALIZE_DATA_DIR"] = str(data_dir)
+        if options.pages:
+            stock(data_dir, options.groups, options.animals)
+            pages = measure_pages(data_dir, 3)
+            for path, one in pages.items():
+                print("{ms:8.1f} ms {first_ms:8.1f} ms first {kb:6.1f} kB".format(**one), path)
+            print(f"slowest: {max(one['ms'] for one in pages.values())} ms")
+            return
         with serving(data_dir) as port:
             drive(port, asked[: options.requests // 5], CONNECTIONS)  # warm caches
             runs = [

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
@@ -124,6 +124,40 @@ def test_a_version_is_promoted_by_the_keyboard_alone(operator: Page) -> None:
     press_until(operator, "Promote")
     operator.keyboard.press("Enter")
     operator.get_by_role("status").filter(has_text="is about to serve").wait_for()
+
+
+def test_a_slash_goes_to_the_box_and_a_single_hit_is_opened(operator: Page) -> None:
+    operator.goto("/console/models")
+    operator.keyboard.press("/")
+    operator.keyboard.type("user 3")
+    operator.keyboard.press("Enter")
+    operator.wait_for_url("**/console/visitors?userId=user+3*")
+
+
+def test_a_time_that_was_chosen_once_stays_on_other_pages(operator: Page) -> None:
+    operator.goto("/console")
+    operator.get_by_role("link", name="30 days").click()
+    operator.get_by_role("link", name="Models", exact=True).click()
+    operator.wait_for_url("**/console/models?period=30d")
+    assert operator.get_by_role("link", name="30 days").get_attribute("aria-current") == "true"
+
+
+def test_a_chart_says_the_values_under_the_pointer(operator: Page) -> None:
+    operator.goto("/console/models/solutions/recommender")
+    operator.locator(".plot .u-over").hover()
+    expect(operator.locator(".readout")).to_contain_text("popularity 0.110")
+
+
+def test_without_scripts_a_drawing_stays_with_what_happened(
+    browser: Browser, address: str, key: str
+) -> None:
+    context = browser.new_context(base_url=address, java_script_enabled=False)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    sign_in(page, key)
+    page.goto("/console/models/solutions/recommender")
+    assert page.get_by_role("img", name="NDCG@5 of recommender").locator(".mark").count() == 3
+    context.close()
 
 
 def focused(page: Page) -> str:

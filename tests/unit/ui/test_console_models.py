@@ -16,6 +16,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.retraining.record import CANCELLING, RETRAINING, Fate
+from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.pages.period import PagePeriod
 from pawsonalize.settings import Settings
 from pawsonalize.storage.work import Delivery
@@ -331,3 +332,25 @@ def test_two_versions_stand_side_by_side_for_somebody_new_and_for_a_visitor(
     assert {live["solutionVersion"], other["solutionVersion"]} <= set(page.split())
     assert "For user 3 , now." in words(app.get("/console/models/compare?userId=user+3"))
     assert app.get("/console/models/compare?against=none").status_code == 404
+
+
+def test_settings_of_a_campaign_change_while_it_serves_after_one_was_asked(tmp_path: Path) -> None:
+    settings = make_console_world(tmp_path / "data", is_hostile=False)
+    path, form = "/console/models/settings", {"Content-Type": "application/x-www-form-urlencoded"}
+    wanted = {"campaign": "recommender", "exploration_weight": "0.25", "min_provisioned_tps": ""}
+    with client_of(build_app(settings)) as app:
+        asked = app.get(path, params=wanted)
+        assert "exploration_weight is as the service" in words(asked)
+        revision = re.search(r'name="revision" value="(\d+)"', asked.text)
+        assert revision is not None
+        sent = {**wanted, "revision": revision[1]}
+        done = app.post(path, data=sent, headers=form)
+        assert "The settings of recommender are changed." in words(done)
+        for wrong in ("2", "much"):
+            refused = app.get(path, params={**wanted, "exploration_weight": wrong})
+            assert refused.status_code == 400
+            assert f"cannot be exploration_weight {wrong}: Expected" in refused.text
+        assert app.get(path, params={"campaign": "recommender"}).status_code == 400
+        assert app.post(path, data=sent, headers=form).status_code == 409, "somebody was faster"
+    with opened(settings) as adapters:
+        assert adapters.registry.get(Campaign, "recommender").exploration_weight == 0.25

@@ -2,13 +2,16 @@
 
 from urllib.parse import quote
 
+import msgspec
+
 from pawsonalize.access.limits import check_rate
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.http.json import filled
 from pawsonalize.kinds.access_keys import AccessKey, Scope
-from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.campaigns import Campaign, Days, Rate, Share
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.pages.views import Confirmation, Done, PageAction, ViewQuery
 from pawsonalize.ui.words import moment
@@ -79,6 +82,50 @@ def _roll_back(query: ViewQuery) -> Done:
     campaign = query.services.campaigns.rollback(name, query.now)
     page = _solution_page(campaign.solution)
     return Done(page, f"{name} serves {campaign.solution_version}.", name)
+
+
+class ServingChanges(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Settings of a campaign that change while it serves."""
+
+    exploration_weight: Share | None = None
+    exploration_item_age_cut_off: Days | None = None
+    min_provisioned_tps: Rate | None = None
+
+
+def _serving_changes(query: ViewQuery) -> dict[str, float]:
+    """Return the settings that are to change; InvalidInput for none, or for no such numbers."""
+    given = filled({name: query.text(name) for name in ServingChanges.__struct_fields__})
+    try:
+        changes = msgspec.convert(given, ServingChanges, strict=False)
+    except msgspec.ValidationError as error:
+        written = ", ".join(f"{name} {text[:40]}" for name, text in given.items())
+        raise InvalidInput(f"settings cannot be {written}: {error}") from error
+    found: dict[str, float] = msgspec.to_builtins(changes)
+    if not found:
+        raise InvalidInput("nothing is to change: go back, and write a number into a field")
+    return found
+
+
+def _ask_settings(query: ViewQuery) -> Confirmation:
+    campaign = query.services.registry.get(Campaign, query.text("campaign"))
+    wanted = _serving_changes(query)
+    effects = []
+    for name, value in wanted.items():
+        before = getattr(campaign, name)
+        now = "as the service's setting says" if before is None else f"{before:g}"
+        effects.append(f"The setting {name} is {now}. It will be {value:g}.")
+    effects.append("Servers take it up as soon as one has loaded it. No request fails meanwhile.")
+    sent = _sent(campaign, **{name: str(value) for name, value in wanted.items()})
+    title = f"Change settings of campaign {campaign.name}"
+    return Confirmation(title, tuple(effects), "Change", _solution_page(campaign.solution), sent)
+
+
+def _change_settings(query: ViewQuery) -> Done:
+    name = query.text("campaign")
+    campaign = query.services.campaigns.update(
+        name, None, query.now, expected_revision=_revision(query), **_serving_changes(query)
+    )
+    return Done(_solution_page(campaign.solution), f"The settings of {name} are changed.", name)
 
 
 def _sent(campaign: Campaign, **more: str) -> dict[str, str]:
@@ -264,6 +311,7 @@ ACTIONS = (
     PageAction(f"{_MODELS}/retrain", _ask_retrain, _retrain),
     PageAction(f"{_MODELS}/cancel", _ask_cancel, _cancel),
     PageAction(f"{_MODELS}/promote", _ask_promote, _promote),
+    PageAction(f"{_MODELS}/settings", _ask_settings, _change_settings),
     PageAction(f"{_MODELS}/roll-back", _ask_roll_back, _roll_back),
     PageAction(f"{KEYS}/create", _ask_create_key, _create_key),
     PageAction(f"{KEYS}/rotate", _ask_rotate_key, _rotate_key),

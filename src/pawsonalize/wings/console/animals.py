@@ -101,11 +101,11 @@ def animal_listing(
     before = now - days * DAY if days else None
     counts = stock.counts(now)
     # One more than the page has tells whether there is a next one.
-    found = stock.page(replace(search, limit=search.limit + 1, listed_before=before), now)
+    usual = 0.0 if counts.hardly_seen is None else counts.shown_a_day
+    found = stock.page(replace(search, limit=search.limit + 1, listed_before=before), now, usual)
     page = found[: search.limit]
     last = page[-1] if len(found) > search.limit else None
     oldest = counts.oldest_listed_at
-    usual = 0.0 if counts.hardly_seen is None else counts.shown_a_day
     return AnimalListing(
         [_listed(animal, shown, usual, now) for animal, shown in page],
         None if last is None else f"{animal_list.key_of(*last, search.order)}.{last[0].animal_id}",

@@ -9,6 +9,9 @@ from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task, at_the_moment
 from pawsonalize.domain.roles import SERVE
+from pawsonalize.domain.times import MINUTE
+from pawsonalize.engine.reporting.exposure_report import ExposureShare
+from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animal_list import StockList
 from pawsonalize.wing import offered
@@ -42,7 +45,12 @@ class Console:
         self.visitors = VisitorViews(adapters, services)
         self.newest_visitors = partial(newest_visitors, adapters.database)
         self.events = EventViews(adapters, refusals)
-        self.quality = QualityViews(settings, reads, adapters.log, refusals)
+        quality = QualityViews(settings, reads, adapters.log, refusals)
+        # Both read so much that a page of each takes longer than a person likes to wait.
+        self.quality = CachedLookup(quality.report, clock.now, MINUTE)
+        self.seen: CachedLookup[None, list[ExposureShare]] = CachedLookup(
+            lambda _: services.exposure(clock.now()), clock.now, MINUTE
+        )
         self.finder = ConsoleFinder(adapters, self.stock, services.runs)
         self.happenings = partial(happenings_of, adapters, services.runs)
         self.service = partial(service_report, adapters, services, tuple(channels))

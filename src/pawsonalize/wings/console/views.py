@@ -232,7 +232,7 @@ _VIEWS = (
         page="/console/animals/seen",
         template="console/animals_seen.html",
         content=seen_content,
-        read=lambda query: query.services.exposure(query.now),
+        read=lambda query: _console(query).seen.find(None),
     ),
     View(
         page="/console/visitors",
@@ -293,7 +293,7 @@ _VIEWS = (
     View(
         page="/console/data/quality",
         template="console/data_quality.html",
-        read=lambda query: _console(query).quality.report(query.group),
+        read=lambda query: _console(query).quality.find(query.group),
         operation="data",
         summary="How good the newest events are: unknown names, missing fields, suspected bots.",
         about=About.GROUP,
