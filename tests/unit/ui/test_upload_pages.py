@@ -165,6 +165,7 @@ def test_a_program_uploads_by_the_choices_that_the_console_keeps_and_tries_first
     page = choose(browser, page, **mended, **{"meaning.size.wee": "small"})
     choose(browser, page, do="import")
     again = browser.post(f"{url}&dryRun=true", content=SHELTER, headers=headers).json()
+    assert again["report"]["outcome"], again["report"]
     assert again["report"]["outcome"]["unchanged"] == 3
     done = browser.post(url, content=SHELTER, headers=headers).json()
     assert (done["imported"], done["page"]) == (True, None)

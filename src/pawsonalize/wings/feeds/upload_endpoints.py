@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from pawsonalize.access.services import Services, services_of
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoder import read_bounded
 from pawsonalize.http.json import filled, read_flag
 from pawsonalize.http.operation import About, Operations, RequestParameter
@@ -59,7 +60,10 @@ async def post_uploads(request: Request) -> UploadReceipt:
     services, given = services_of(request), filled(request.query_params)
     flags = {name: read_flag(given, name) for name in ("complete", "allowShrink", "dryRun")}
     content = await read_bounded(request.stream(), MAX_UPLOAD_BYTES)
-    return await run_in_threadpool(_uploaded, services, given, flags, content)
+    try:
+        return await run_in_threadpool(_uploaded, services, given, flags, content)
+    except InvalidInput as error:  # of a column or a row, or of the file as a whole
+        raise InvalidInput(error.message, field=error.field or "file") from error
 
 
 def _uploaded(
