@@ -56,6 +56,7 @@ def test_wishes_are_read_as_rules_and_evidence(subtests: pytest.Subtests) -> Non
         "black or orange cat": "colour=black/orange species=1",
         "black and white cat": "colour=black colour=white species=1",
         "beagle or cat": "breed=1/*/beagle",
+        "torbie": "colour=tabby colour=tortoiseshell",
         "we have a husky": "dogs=yes",
         "pas de chat noir": "-colour=black",
         "no cats that scratch furniture": "-trait=destructive",
@@ -109,6 +110,9 @@ def test_a_household_is_told_from_the_animal_that_is_wished(subtests: pytest.Sub
         "we are both old, want a young cat": "age=2 species=1",
         "we are getting a small dog": "size=1 species=2",
         "my landlord only allows dogs": "species=2",
+        "must not chase my cats": "cats=yes",
+        "un chat qui n'a pas peur des chiens": "dogs=yes species=1",
+        "I'd rather not have a puppy": "-age=1",
     }
     for text, found in cases.items():
         with subtests.test(text=text):

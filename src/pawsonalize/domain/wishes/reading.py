@@ -239,18 +239,24 @@ class WishReading:
                 rule = Rule("trait", phrase.values("trait"))
                 self._add("rules" if hard else "evidence", rule, phrase)
             else:
-                values = phrase.values(part)
-                if part == "size" and values == {LARGE}:
-                    values |= {EXTRA_LARGE}
-                if part == "age" and values == {YOUNG} and self.negated:
-                    values |= {BABY}  # who is too young is a puppy first of all
-                self.is_or = is_or
-                self._add("rules", Rule(part, values), phrase)
+                self._add_values(part, phrase, is_or)
             if self.negated:
                 self.listed = part
         if not (was_negated or self.negated):
             self.listed = ""
         self.negated, self.begun, self.is_or, self.is_joined = False, None, False, False
+
+    def _add_values(self, part: str, phrase: Phrase, is_or: bool) -> None:
+        values = phrase.values(part)
+        if part == "size" and values == {LARGE}:
+            values |= {EXTRA_LARGE}
+        if part == "age" and values == {YOUNG} and self.negated:
+            values |= {BABY}  # who is too young is a puppy first of all
+        # A torbie is a tabby and a tortoiseshell at once.
+        is_both = part == "colour" and not self.negated
+        for each in [frozenset({one}) for one in sorted(values)] if is_both else [values]:
+            self.is_or = is_or
+            self._add("rules", Rule(part, each), phrase)
 
     def _is_limited(self, place: int) -> bool:
         """True for the cat in `pas de chat noir`, `no cat that scratches`."""
