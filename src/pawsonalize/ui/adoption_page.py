@@ -34,8 +34,8 @@ from pawsonalize.ui.storefront import Storefront
 
 _PAGE = 24
 _NOTICES = ("training", "answered")
-# Parts of the utility that have one caption with another.
 _OWN, _WISH = "own", "wish"
+# Parts of the utility that have one caption with another.
 _CAPTIONS = {"animal_effect": "appeal", "group": "appeal", "quiz": _WISH}
 
 
