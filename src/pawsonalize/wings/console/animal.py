@@ -22,7 +22,7 @@ from pawsonalize.wings.console.animal_editing import ANIMALS_PAGE, look_of, owne
 from pawsonalize.wings.console.visibility import Visibility, visibility_of
 
 _PAGES, _EVENTS = 400, 20_000  # the newest that are looked through: 20 ms each
-_VISITORS = 8  # who are weighed: ten milliseconds each among 20,000 animals
+_VISITORS = 6  # who are weighed: 15 ms each among 20,000 animals
 _SHOWN = 10
 
 

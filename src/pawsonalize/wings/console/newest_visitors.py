@@ -8,7 +8,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_reads import EventTail, Outcomes, TailQuery
 
-_EVENTS = 2_000
+_EVENTS = 1_000  # 40 ms
 _SHOWN = 200
 
 
@@ -24,7 +24,7 @@ class SeenVisitor(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class NewestVisitors(msgspec.Struct, frozen=True):
-    """Visitors of the newest `events`, 2,000 at most: whoever was here last comes first."""
+    """Visitors of the newest `events`, 1,000 at most: whoever was here last comes first."""
 
     events: int
     visitors: list[SeenVisitor]
