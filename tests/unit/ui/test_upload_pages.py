@@ -138,18 +138,6 @@ def test_choices_that_no_page_offers_are_refused_by_name(browser: TestClient) ->
     assert "must be one of jsonl" in words(choose(browser, page, format="nope"))
 
 
-def test_only_operators_upload(browser: TestClient, service: Settings) -> None:
-    with TestClient(browser.app, "http://127.0.0.1:8080") as other:
-        for scope in (None, Scope.CONTROL_PLANE, Scope.SITE):
-            other.cookies.clear()
-            key = "" if scope is None else make_key(service, scope)
-            other.post("/console/sign-in", data={"key": key})
-            files = {"file": ("animals.csv", SHELTER)}
-            answer = other.post(_UPLOAD, files=files, follow_redirects=False)
-            assert answer.status_code in {303, 403}
-            assert "upload=" not in answer.headers.get("location", "")
-
-
 def test_a_program_uploads_by_the_choices_that_the_console_keeps_and_tries_first(
     browser: TestClient, service: Settings
 ) -> None:
@@ -170,3 +158,15 @@ def test_a_program_uploads_by_the_choices_that_the_console_keeps_and_tries_first
     done = browser.post(url, content=SHELTER, headers=headers).json()
     assert (done["imported"], done["page"]) == (True, None)
     assert done["report"]["outcome"]["unchanged"] == 3
+
+
+def test_only_operators_upload(browser: TestClient, service: Settings) -> None:
+    with TestClient(browser.app, "http://127.0.0.1:8080") as other:
+        for scope in (None, Scope.CONTROL_PLANE, Scope.SITE):
+            other.cookies.clear()
+            key = "" if scope is None else make_key(service, scope)
+            other.post("/console/sign-in", data={"key": key})
+            files = {"file": ("animals.csv", SHELTER)}
+            answer = other.post(_UPLOAD, files=files, follow_redirects=False)
+            assert answer.status_code in {303, 403}
+            assert "upload=" not in answer.headers.get("location", "")
