@@ -3,13 +3,19 @@
 import difflib
 import re
 from collections.abc import Collection, Hashable, Mapping, MutableMapping
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import msgspec
-import yaml
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.late import late
+
+if TYPE_CHECKING:
+    import yaml
+else:
+    yaml = late("yaml")
 
 PREFIX = "PAWSONALIZE_"
 _FOLDER = Path("config")
@@ -180,7 +186,7 @@ def _of_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[s
 
 def _mapping(path: Path) -> dict[Any, Any] | None:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+        content = yaml.load(path.read_text(encoding="utf-8"), _loader())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
     if not isinstance(content, dict | None):
@@ -188,18 +194,25 @@ def _mapping(path: Path) -> dict[Any, Any] | None:
     return content
 
 
-class _Loader(yaml.SafeLoader):
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """See `SafeLoader.construct_mapping`; refuse a key that YAML would silently overwrite."""
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            if key.value in seen:
-                line = key.start_mark.line + 1
-                raise yaml.YAMLError(f"{key.value} is set twice, again in line {line}: keep one")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
+@cache
+def _loader() -> "type[yaml.SafeLoader]":
+    class OnceOnlyLoader(yaml.SafeLoader):
+        def construct_mapping(
+            self, node: "yaml.MappingNode", deep: bool = False
+        ) -> dict[Hashable, Any]:
+            """See `SafeLoader.construct_mapping`; refuse a key that YAML would overwrite."""
+            seen = set()
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    continue
+                if key.value in seen:
+                    line = key.start_mark.line + 1
+                    reason = f"{key.value} is set twice, again in line {line}: keep one"
+                    raise yaml.YAMLError(reason)
+                seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
+    return OnceOnlyLoader
 
 
 def _reason_on_aws(name: str) -> str | None:

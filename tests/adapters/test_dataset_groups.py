@@ -141,7 +141,7 @@ def test_erasing_the_data_of_a_group_leaves_the_others(database: Database) -> No
 @pytest.mark.parametrize("by_user", [True, False])
 def test_recent_events_are_found_by_index(by_user: bool) -> None:
     asked = {"user": "ann"} if by_user else {"session": "s1"}
-    steps = plan_of(_RECENT_OF[by_user, not by_user].statement, {"at": T0, "limit": 5, **asked})
+    steps = plan_of(_RECENT_OF(by_user, not by_user).statement, {"at": T0, "limit": 5, **asked})
     name, column = ("events_by_user", "user_id") if by_user else ("events_by_session", "session_id")
     used = f"USING COVERING INDEX {name} ({column}=? AND dataset_group=? AND sent_at<?)"
     assert any(used in step for step in steps), steps

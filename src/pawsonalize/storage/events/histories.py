@@ -1,6 +1,7 @@
 """A visitor's history: the user's own events, and anonymous events of the user's sessions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -102,15 +103,17 @@ def _newest(
     )
 
 
-_Newest = Mapping[tuple[bool, bool], PreparedSelect]
+_Newest = Callable[[bool, bool], PreparedSelect]
 
 
 def _prepared(columns: tuple[sa.Column[Any], ...], *conditions: sa.ColumnElement[bool]) -> _Newest:
-    """Return the statements, by whether a user and whether a session is wanted."""
-    return {
-        wanted: PreparedSelect(_newest(columns, *wanted, *conditions))
-        for wanted in ((True, False), (False, True), (True, True))
-    }
+    """Return the statement, by whether a user and whether a session is wanted."""
+
+    @cache  # once wanted: all of them would be a twentieth of a command's start
+    def prepared(by_user: bool, by_session: bool) -> PreparedSelect:
+        return PreparedSelect(_newest(columns, by_user, by_session, *conditions))
+
+    return prepared
 
 
 _RECENT_OF = _prepared(_RECENT)
@@ -145,7 +148,7 @@ class Histories(GroupEvents):
         self, statements: _Newest, visitor: Visitor, at: int, limit: int
     ) -> Sequence[Sequence[Any]]:
         wanted, values = self._resolve(visitor, at)
-        return self._database.rows(statements[wanted], values | {"limit": limit})
+        return self._database.rows(statements(*wanted), values | {"limit": limit})
 
     def _resolve(self, visitor: Visitor, at: int) -> tuple[tuple[bool, bool], dict[str, Any]]:
         """Return whether the user and the session are wanted, and the values of the statement."""
