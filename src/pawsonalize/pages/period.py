@@ -8,7 +8,7 @@ import msgspec
 from markupsafe import escape
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY, EARLIEST, HOUR, SECOND, iso
+from pawsonalize.domain.times import DAY, EARLIEST, HOUR, LATEST, SECOND, iso
 from pawsonalize.http.operation import RequestParameter
 from pawsonalize.ui.rendering import with_query
 
@@ -116,9 +116,9 @@ def _day(given: Mapping[str, str], name: str) -> int | None:
     except ValueError:
         day = date.min
     moment = round((day - date(1970, 1, 1)) / timedelta(seconds=1)) * SECOND
-    if moment < EARLIEST:
+    if not EARLIEST <= moment < LATEST:
         raise InvalidInput(
-            f"{name} must be a day since 1990, such as 2026-05-31, not {given[name][:40]!r}",
+            f"{name} must be a day of 1990 to 2099, such as 2026-05-31, not {given[name][:40]!r}",
             field=name,
         )
     return moment

@@ -117,7 +117,8 @@ def shown(
     # Photos of animals are where their shelters keep them.
     make = animals_page if has_photos else page
     response = make(template, status, **content, here=TablePage(path, given))
-    response.body = keep_period(bytes(response.body), given)
+    # A page of an error leads away from what the address has.
+    response.body = keep_period(bytes(response.body), given if status == 200 else {})
     response.headers["Content-Length"] = str(len(response.body))
     if notice:
         response.delete_cookie(_NOTICE)

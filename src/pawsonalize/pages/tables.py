@@ -73,10 +73,11 @@ class TablePage(msgspec.Struct, frozen=True):
         sort_name, filter_name = (f"{one}-{name}" if name else one for one in ("sort", "q"))
         sort, words = self.given.get(sort_name, ""), self.given.get(filter_name, "").strip()
         key = sort.removeprefix("-")
-        if orders is None and sort and key not in {one for one, _ in columns}:
-            known = ", ".join(one for one, _ in columns if one)
+        known = [one for one, _ in columns if one]
+        if orders is None and sort and key not in known:
             raise InvalidInput(
-                f"{sort_name} must be one of {known} (or one with - in front), not {sort[:40]!r}",
+                f"{sort_name} must be one of {', '.join(known)} (or one with - in front), not"
+                f" {sort[:40]!r}",
                 field=sort_name,
             )
         numbers = {one for one, _ in columns if _is_number(found, one)}

@@ -1,5 +1,6 @@
 """What all pages of the console share: who sees them, and how something is done on them."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -52,6 +53,16 @@ def test_every_page_asks_who_looks_and_then_marks_itself_in_the_navigation(
     assert f'<a href="{path}" aria-current="page">' in page.text
     assert page.text.count('aria-current="page"') == 1
     assert len(page.content) < 100_000
+
+
+def test_the_page_of_an_error_leads_away_from_a_time_that_cannot_be_meant(
+    browser: TestClient, service: Settings
+) -> None:
+    sign_in(browser, make_key(service, Scope.OPERATOR))
+    refused = browser.get("/console/models?period=soon")
+    assert refused.status_code == 400
+    assert "soon" not in "".join(re.findall(r'href="[^"]*"', refused.text))
+    assert 'href="/console/data?period=7d"' in browser.get("/console/models?period=7d").text
 
 
 def test_a_key_of_the_control_plane_alone_opens_the_tenants_and_nothing_else(

@@ -96,6 +96,7 @@ def test_a_time_that_cannot_be_meant_is_refused(subtests: pytest.Subtests) -> No
         ({"from": "yesterday"}, "from must be a day"),
         ({"from": "2026-05-03", "to": "2026-05-01"}, "must lie before now"),
         ({"from": "2027-01-01"}, "must lie before now"),
+        ({"from": "2026-01-01", "to": "9999-12-31"}, "to must be a day of 1990 to 2099"),
         ({"period": "7d", "from": "2026-05-03"}, "not both"),
     ):
         with subtests.test(given=given), pytest.raises(InvalidInput, match=reason):
