@@ -295,7 +295,7 @@ const STYLE = `:host { display: block; --ink: var(--paws-ink, light-dark(#2b211b
 :host([theme=dark]) { color-scheme: dark }
 :host([theme=light]) { color-scheme: light }
 ul, fieldset { display: grid; gap: var(--paws-gap, 1rem); margin: 1rem 0; padding: 0; border: 0;
-  grid-template-columns: repeat(auto-fill, minmax(min(var(--paws-width, 14rem), 100%), 1fr)) }
+  grid-template-columns: repeat(auto-fill, minmax(min(var(--paws-width, 12rem), 100%), 1fr)) }
 fieldset { --paws-width: 7rem; min-width: 0 }
 li, button { background: var(--card); color: var(--ink); border: 1px solid var(--line); padding: 0;
   border-radius: var(--paws-radius, 1.25rem); font: inherit; cursor: pointer }
