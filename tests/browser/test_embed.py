@@ -129,6 +129,10 @@ def test_a_search_shows_who_fits_and_what_it_understood(shelter: Shelter, page: 
     with page.expect_response("**/v1/searches") as answer:
         found.get_by_role("button", name="good with kids").click()
     assert [one["label"] for one in answer.value.json()["rules"]] == ["rabbit"]
+    found.get_by_role("searchbox").fill("huge rabbit")
+    found.get_by_role("button", name="Search", exact=True).click()
+    expect(found.get_by_role("listitem").first).to_have_text("These nearly fit")
+    expect(found.get_by_role("listitem").nth(1)).to_contain_text("✕ huge")
     assert broken_rules(page) == {}
 
 

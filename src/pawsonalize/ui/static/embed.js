@@ -326,6 +326,7 @@ form { display: flex; gap: .5rem }
 [part=search] { min-width: 6rem }
 legend { padding: 0 0 .6rem; font-size: 1.2em; font-weight: 750 }
 [part=none] { grid-column: 1 / -1; min-height: 2.75rem }
+[part=nearest] { grid-column: 1 / -1; background: none; border: 0; font-weight: 750 }
 [aria-disabled] { opacity: .6 }
 [aria-pressed=true] { outline: 3px solid }`;
 
