@@ -50,13 +50,14 @@ def read_flag(given: Mapping[str, str], name: str) -> bool:
     return _FLAGS[word]
 
 
-async def read_body(request: Request) -> bytes:
-    """Return the whole body; InputTooLarge as soon as it exceeds the service's limit."""
+async def read_body(request: Request, most: int | None = None) -> bytes:
+    """Return the whole body; InputTooLarge above `most` bytes, or above the service's limit."""
     # The body is read once, by `checked`, before the request takes a slot of its dataset group: a
     # client that sends it slowly keeps nobody else waiting.
     state = request.state
     if not hasattr(state, "body"):
-        state.body = await read_bounded(request.stream(), services_of(request).max_body_bytes)
+        limit = services_of(request).max_body_bytes if most is None else most
+        state.body = await read_bounded(request.stream(), limit)
     body: bytes = state.body
     return body
 

@@ -314,6 +314,12 @@ def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any
         content: dict[str, Any] = {"schema": schemas[repr(operation.request)]}
         content["examples"] = {name: {"value": value} for name, value in operation.examples.items()}
         document["requestBody"] = {"required": True, "content": {"application/json": content}}
+    elif operation.file_bytes:
+        file = {"schema": {"type": "string", "format": "binary"}}
+        document["requestBody"] = {
+            "required": True,
+            "content": {"application/octet-stream": file},
+        }
     return document
 
 

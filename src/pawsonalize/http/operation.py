@@ -54,6 +54,8 @@ class Operation(msgspec.Struct, frozen=True):
     status: int = 200
     request: Any = None
     """The type of its body, in the form that everybody should send; None: it has none."""
+    file_bytes: int = 0
+    """Most bytes of its body, if that is a file as it is; 0: it is none."""
     notes: str = ""  # more text: other forms that it takes, and when to use it
     examples: dict[str, Any] = msgspec.field(default_factory=dict)
     parameters: tuple[RequestParameter, ...] = ()

@@ -128,6 +128,7 @@ def checked(operation: Operation) -> Endpoint:
     # with the unknown fields of the body.
     known = {one.name for one in operation.parameters if one.where == "query"}
     fields = _fields(operation.request)
+    has_body = operation.request is not None or operation.file_bytes > 0
     lane = Lane.ANSWERS if operation.about is About.ANSWER else Lane.WORK
     act = _audited(operation) if operation.is_audited else operation.endpoint
 
@@ -147,8 +148,8 @@ def checked(operation: Operation) -> Endpoint:
                 if (right := likely_name(name, fields)) is not None:
                     message = f"there is no parameter {name}: write {right} in the body"
                     raise InvalidInput(message, field=name, code=UNKNOWN_FIELD)
-        if operation.request is not None:  # before it takes a slot: a client may send slowly
-            await read_body(request)
+        if has_body:  # before it takes a slot: a client may send slowly
+            await read_body(request, operation.file_bytes or None)
         try:
             if operation.about is About.INVENTORY:
                 await enter(request, DATASET_GROUP)

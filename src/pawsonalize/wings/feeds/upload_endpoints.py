@@ -8,8 +8,7 @@ from starlette.requests import Request
 
 from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.decoder import read_bounded
-from pawsonalize.http.json import filled, read_flag
+from pawsonalize.http.json import filled, read_body, read_flag
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.wings.feeds import pages
@@ -47,6 +46,7 @@ class UploadReceipt(msgspec.Struct, frozen=True, rename="camel"):
         RequestParameter("allowShrink", "Even if more than 30% of the animals are gone.", bool),
         RequestParameter("dryRun", "Only answer what the import would do.", bool),
     ),
+    file_bytes=MAX_UPLOAD_BYTES,
     summary="Import the animals of a file.",
     notes=(
         "The body is the file as it is, of at most 16 MB: any format that the command `animals"
@@ -59,7 +59,7 @@ async def post_uploads(request: Request) -> UploadReceipt:
     """Read a file, try it, and import it unless that is all."""
     services, given = services_of(request), filled(request.query_params)
     flags = {name: read_flag(given, name) for name in ("complete", "allowShrink", "dryRun")}
-    content = await read_bounded(request.stream(), MAX_UPLOAD_BYTES)
+    content = await read_body(request)
     try:
         return await run_in_threadpool(_uploaded, services, given, flags, content)
     except InvalidInput as error:  # of a column or a row, or of the file as a whole
