@@ -44,7 +44,8 @@ class Fetched(msgspec.Struct, frozen=True):
     """An answer."""
 
     content: bytes
-    url: str  # address that the content came from, after redirects
+    url: str
+    """Address that the content came from, after redirects."""
     validators: Validators = Validators()
     modified_at: int | None = None
     """When the content last changed, in milliseconds, if the server says so."""

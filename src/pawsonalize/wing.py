@@ -18,16 +18,23 @@ class Wing(msgspec.Struct, frozen=True):
     its `__init__.py`; empty where the wing adds nothing of the kind.
     """
 
-    name: str  # the name of its folder
-    settings: str = ""  # its part of the settings: a `msgspec.Struct`; see `Settings.part`
-    tables: str = ""  # a tuple of its SQLAlchemy tables, on `storage.tables.metadata`
-    commands: str = ""  # a tuple of `cli.options.Command`
-    operations: str = ""  # a tuple of `http.operation.Operation`
-    pages: str = ""  # function without arguments: the routes of its pages, and of what they load
+    name: str
+    """The name of its folder."""
+    settings: str = ""
+    """Its part of the settings: a `msgspec.Struct`; see `Settings.part`."""
+    tables: str = ""
+    """A tuple of its SQLAlchemy tables, on `storage.tables.metadata`."""
+    commands: str = ""
+    """A tuple of `cli.options.Command`."""
+    operations: str = ""
+    """A tuple of `http.operation.Operation`."""
+    pages: str = ""
+    """Function without arguments: the routes of its pages, and of what they load."""
     console_pages: str = ""
     """A tuple of `View`, `PageAction`, `Link` (all of `pages/`) and routes, which the console shows
     among its own."""
-    checks: str = ""  # a tuple of `app.checks.Check`, which doctor, status and the console show
+    checks: str = ""
+    """A tuple of `app.checks.Check`, which doctor, status and the console show."""
     started: str = ""
     """Function of settings, adapters and `access.services.Services`: what the wing's operations and
     pages share, or a context manager that yields it and is open while a server runs."""
@@ -53,7 +60,8 @@ class Wing(msgspec.Struct, frozen=True):
     """A tuple of functions of adapters: `engine.upkeep.erasing.Purge` of files for trainings."""
     archive_keys: str = ""
     """A tuple of functions of a key: True if the wing wrote that object of the archive."""
-    middleware: str = ""  # a tuple of ASGI middleware classes
+    middleware: str = ""
+    """A tuple of ASGI middleware classes."""
     ports: dict[str, str] = msgspec.field(default_factory=dict)
     """Adapters for ports of the main house, by the port's name: functions that return None where
     the settings do not ask for them; see `offered`."""

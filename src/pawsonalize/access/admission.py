@@ -28,8 +28,10 @@ else:
 
 
 VISITOR_HEADER = "Pawsonalize-Visitor"
-ALGORITHM: Final = "HS256"  # the signature of visitors' tokens
-LASTS: Final = 12 * HOUR  # the length of a session of pages
+ALGORITHM: Final = "HS256"
+"""The signature of visitors' tokens."""
+LASTS: Final = 12 * HOUR
+"""The length of a session of pages."""
 _BEARER = "bearer "
 _BASIC = "basic "
 _LONGEST = DAY  # a token that leaks is of no use a day later

@@ -21,7 +21,8 @@ from pawsonalize.storage.journal import AuditEntry, AuditLog
 
 log = structlog.get_logger()
 
-ANYBODY_CALLED = "anybody"  # name of the caller in the audit log where no key is needed
+ANYBODY_CALLED = "anybody"
+"""Name of the caller in the audit log where no key is needed."""
 
 
 async def note(audit: AuditLog, entry: AuditEntry) -> None:
@@ -33,7 +34,8 @@ async def note(audit: AuditLog, entry: AuditEntry) -> None:
         log.error("not in the audit log", **names, reason=error.message)
 
 
-NATIVE = "/v1/"  # the paths where pages of other sites may call, with a key that names them
+NATIVE = "/v1/"
+"""The paths where pages of other sites may call, with a key that names them."""
 _SAFE = frozenset({"GET", "HEAD"})
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",

@@ -49,15 +49,20 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Inventory
     catalogue: Catalogue
     ingest: Ingest
-    runtime: Runtime  # answers requests that name no dataset group and no campaign
-    individuals: Individuals  # answers their queries for animals
+    runtime: Runtime
+    """Answers requests that name no dataset group and no campaign."""
+    individuals: Individuals
+    """Answers their queries for animals."""
     directory: Directory
     runtimes: Runtimes
     runs: Runs
     outcomes: OutcomesProcesses
-    reports: HeavyReads  # waits for them, and makes other reports
-    exposure: Callable[[int], list[ExposureShare]]  # shares of what was shown, at a moment
-    page_reads: HeavyReads  # makes pages for operators and their JSON, in a thread of its own
+    reports: HeavyReads
+    """Waits for them, and makes other reports."""
+    exposure: Callable[[int], list[ExposureShare]]
+    """Shares of what was shown, at a moment."""
+    page_reads: HeavyReads
+    """Makes pages for operators and their JSON, in a thread of its own."""
     registry: Registry
     datasets: Datasets
     dataset_groups: DatasetGroups
@@ -72,10 +77,13 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     erasing: Erasing
     problems: Problems
     servers: Servers
-    roles: tuple[str, ...]  # roles of this server
+    roles: tuple[str, ...]
+    """Roles of this server."""
     audit: AuditLog
-    figures: Callable[[], ServiceFigures]  # figures of the whole service, as of some seconds ago
-    refusals: RefusalSink | None  # keeps what /v1/events refuses; None if it is not to be kept
+    figures: Callable[[], ServiceFigures]
+    """Figures of the whole service, as of some seconds ago."""
+    refusals: RefusalSink | None
+    """Keeps what /v1/events refuses; None if it is not to be kept."""
     intake: Intake
     why_not_writable: Callable[[], str | None]
     """Returns the reason if nothing can be stored right now."""
@@ -85,7 +93,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     # A read takes a fraction of a millisecond and cannot hang: it needs no thread.
     reads_are_local: bool
     max_body_bytes: int
-    sources: Mapping[str, str]  # places where settings were written, by their names
+    sources: Mapping[str, str]
+    """Places where settings were written, by their names."""
     metrics_dir: Path | None = None
     """Folder of worker processes' metrics; None for a single process."""
 

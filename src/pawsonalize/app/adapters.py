@@ -77,9 +77,12 @@ class Adapters(msgspec.Struct, frozen=True):
     registry: Registry
     campaigns: Campaigns
     ledger: ArchiveLedger
-    erasures: ErasureTable  # erasures of visitors, done and under way
-    erased: ErasedLookup  # lookup of erased visitors, for those who must leave them out
-    audit: AuditLog  # log of changes, with those who made them
+    erasures: ErasureTable
+    """Erasures of visitors, done and under way."""
+    erased: ErasedLookup
+    """Lookup of erased visitors, for those who must leave them out."""
+    audit: AuditLog
+    """Log of changes, with those who made them."""
     deliveries: Deliveries
     artefacts: ArtefactStore
     objects: ObjectStore

@@ -33,8 +33,10 @@ log = structlog.get_logger()
 class Task(msgspec.Struct, frozen=True):
     """Work that is done again and again, with a pause between."""
 
-    name: str  # in words. A failure stands as a problem of that name until the work succeeds.
-    seconds: float  # the pause
+    name: str
+    """In words. A failure stands as a problem of that name until the work succeeds."""
+    seconds: float
+    """The pause."""
     work: Callable[..., object]
     # Threads of its own for work that takes so long that other work must not wait for it.
     threads: Executor | None = None

@@ -58,7 +58,8 @@ class CheckPlace(Enum):
     DOCTOR = "doctor"
     STATUS = "status"
     OVERVIEW = "overview"
-    READYZ = "readyz"  # a finding that needs attention makes the server not ready
+    READYZ = "readyz"
+    """A finding that needs attention makes the server not ready."""
 
 
 # `look` gets a `CheckedService`, or the settings alone if `is_of_machine`: such a check needs no

@@ -27,9 +27,11 @@ _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 class Outgoing(msgspec.Struct, frozen=True):
     """A record to be put into a stream."""
 
-    key: str  # records of the same key stay in order: the user, or the session
+    key: str
+    """Records of the same key stay in order: the user, or the session."""
     data: bytes
-    event_id: str | None = None  # a stream that can takes a record of an id once
+    event_id: str | None = None
+    """A stream that can takes a record of an id once."""
 
 
 class Producer(Protocol):
@@ -69,7 +71,8 @@ class Sent(msgspec.Struct):
 
     events: int = 0
     refused: int = 0
-    reasons: list[str] = msgspec.field(default_factory=list)  # some of the reasons
+    reasons: list[str] = msgspec.field(default_factory=list)
+    """Some of the reasons."""
     warnings: dict[str, None] = msgspec.field(default_factory=dict)
     """Warnings about events that the service accepted, each once."""
 

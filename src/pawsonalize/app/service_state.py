@@ -34,7 +34,8 @@ class CampaignModel(msgspec.Struct, frozen=True, rename="camel"):
     campaign: str
     dataset_group: str
     solution_version: str | None
-    serves: bool  # True if a server loaded it; if not, the first one that starts does
+    serves: bool
+    """True if a server loaded it; if not, the first one that starts does."""
     remote: str | None = None
     """Name of the version at Amazon Personalize, if that trained it and answers."""
     trained_as_of: str | None = None
@@ -57,7 +58,8 @@ class ServiceState(msgspec.Struct, frozen=True, rename="camel"):
     as_of: str
     data_folder: str
     database: str
-    engine: str  # the engine that trains and answers
+    engine: str
+    """The engine that trains and answers."""
     servers: tuple[ServerHere, ...]
     events: int
     newest_event_at: str | None

@@ -14,7 +14,8 @@ _AT_ONCE = 10_000  # events
 _TEXTS = ("event_id", "user_id", "session_id", "event_type", "item_id")
 _MORE_TEXTS = ("properties", "dataset_group", "raw")
 
-Write = Callable[[Sequence[LoggedEvent]], int]  # takes events; returns how many those were
+Write = Callable[[Sequence[LoggedEvent]], int]
+"""Takes events; returns how many those were."""
 
 
 def check_parquet() -> None:

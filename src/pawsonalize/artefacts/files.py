@@ -20,7 +20,8 @@ from pawsonalize.recipes.data import Arrays
 from pawsonalize.storage import data_folder
 
 SUMS = "SHA256SUMS"
-DRAFT = data_folder.DRAFT  # prefix of folders that are not whole yet
+DRAFT = data_folder.DRAFT
+"""Prefix of folders that are not whole yet."""
 UNREADABLE = (OSError, ValueError, EOFError, msgspec.MsgspecError)
 """Errors that `read` raises for files that are missing or damaged."""
 

@@ -74,10 +74,14 @@ class AwsOperation(msgspec.Struct, frozen=True):
 
     name: str
     service: str
-    path: str | None  # its own in REST-JSON; None in JSON 1.1, which posts to the root
-    given: Any  # botocore's shape of the request
-    answered: Any  # botocore's shape of the answer
-    errors: Mapping[str, int]  # the HTTP status of each declared error
+    path: str | None
+    """Its own in REST-JSON; None in JSON 1.1, which posts to the root."""
+    given: Any
+    """botocore's shape of the request."""
+    answered: Any
+    """botocore's shape of the answer."""
+    errors: Mapping[str, int]
+    """The HTTP status of each declared error."""
 
     @property
     def content_type(self) -> str:

@@ -28,7 +28,8 @@ class AwsServices(Services, frozen=True, kw_only=True):
     attributions: MetricAttributions
     recommenders: Recommenders
     animal_names: AnimalNames
-    signatures: Signatures | None  # None: anybody may call
+    signatures: Signatures | None
+    """None: anybody may call."""
     trackers: CachedLookup[str, EventTracker]
     groups: CachedLookup[tuple[type[Resource], str], str]
     """The dataset group of a resource, by its kind and name; NotFound if it has none."""
@@ -36,7 +37,8 @@ class AwsServices(Services, frozen=True, kw_only=True):
     """The schema of a dataset group's dataset of a type; None without such a dataset."""
     lists_defaults: bool = False
     """Lists, beside what callers made, the resources that every installation has."""
-    is_strict: bool = True  # refuses what AWS refuses: see `strict.py`
+    is_strict: bool = True
+    """Refuses what AWS refuses: see `strict.py`."""
 
     def resource(self, kind: type[ResourceT], arn: str) -> ResourceT:
         """Return the resource of that kind and ARN; NotFound if there is none."""

@@ -28,10 +28,14 @@ class SignedRequest(msgspec.Struct, frozen=True):
     """A request as it came."""
 
     method: str
-    path: str  # still encoded
-    query: str  # still encoded
-    headers: Mapping[str, tuple[str, ...]]  # by their names in lower case
-    payload: str  # the SHA-256 of the body, in hexadecimal
+    path: str
+    """Still encoded."""
+    query: str
+    """Still encoded."""
+    headers: Mapping[str, tuple[str, ...]]
+    """By their names in lower case."""
+    payload: str
+    """The SHA-256 of the body, in hexadecimal."""
 
     def header(self, name: str) -> str | None:
         """Return the header's value, None without it."""

@@ -128,10 +128,13 @@ class CommandGroup(TyperGroup):
 class Command(msgspec.Struct, frozen=True):
     """A command, or a group of commands, that a wing adds."""
 
-    name: str  # its words, such as `backup`, or `animals import` for one in the group `animals`
+    name: str
+    """Its words, such as `backup`, or `animals import` for one in the group `animals`."""
     run: typer.Typer | Callable[..., object]
-    panel: str = ""  # the headline under which the help of `pawsonalize` lists it
-    after: str = ""  # the command there that it follows; empty: all
+    panel: str = ""
+    """The headline under which the help of `pawsonalize` lists it."""
+    after: str = ""
+    """The command there that it follows; empty: all."""
 
 
 def command_group(about: str, **settings: Any) -> typer.Typer:

@@ -24,7 +24,8 @@ class Animal:
     species: str
     breed: str
     size: str = UNKNOWN
-    age: str = UNKNOWN  # counts only while `born` is not known
+    age: str = UNKNOWN
+    """Counts only while `born` is not known."""
     born: date | None = None
     name: str = ""
     history: tuple[StatusChange, ...]
@@ -32,7 +33,8 @@ class Animal:
     source: str = ""
     external_id: str = ""
     shelter: str = ""
-    bonded_unit: str | None = None  # animals of one unit go together
+    bonded_unit: str | None = None
+    """Animals of one unit go together."""
     secondary_breed: str | None = None
     mixed: bool | None = None
     sex: str = UNKNOWN
@@ -46,14 +48,17 @@ class Animal:
     good_with_cats: GoodWith = GoodWith.UNKNOWN
     photos: tuple[str, ...] = ()
     url: str = ""
-    priority: float = 0.0  # priority that its shelter gives it: 0 as usual, 1 the most
-    fee: float | None = None  # in the site's currency
+    priority: float = 0.0
+    """Priority that its shelter gives it: 0 as usual, 1 the most."""
+    fee: float | None = None
+    """In the site's currency."""
     latitude: float | None = None
     longitude: float | None = None
     postcode: str = ""
     description: str = ""
     intake_at: int | None = None
-    reports: Reports = ()  # reports of its stays, from which the history is made
+    reports: Reports = ()
+    """Reports of its stays, from which the history is made."""
 
     @property
     def first_listed_at(self) -> int:

@@ -15,7 +15,8 @@ MAX_RAW_CHARS = 65_536
 MAX_TYPE_LENGTH = 256
 DEFAULT_EVENT_TYPE = VIEW = "view"
 DEFAULT_DATASET_GROUP = "pawsonalize"
-ACTIONS = "/actions"  # suffix of the name of a group that holds a dataset group's actions
+ACTIONS = "/actions"
+"""Suffix of the name of a group that holds a dataset group's actions."""
 RETURN_EVENT_TYPE = RETURN = "return"
 """An adopted animal comes back: the one type that speaks against an item."""
 USER_KEY, SESSION_KEY = "u:", "s:"  # prefixes of texts that name a user, or a session
@@ -27,7 +28,8 @@ PICK, NO_PICK, UNPICK = "pick", "no-pick", "unpick"
 # Answers to a board: an animal of it, "none of these", or a pick that is taken back. They count for
 # their visitor alone.
 PICKS = (PICK, NO_PICK, UNPICK)
-NOTHING = ""  # item and animal of a `no-pick`. No id that anybody sends is empty.
+NOTHING = ""
+"""Item and animal of a `no-pick`. No id that anybody sends is empty."""
 SEPARATORS = " _-./:"
 _NO_SEPARATORS = str.maketrans("", "", SEPARATORS)
 _MOST_KEPT = 10_000  # spellings that are looked up once; visitors may send any text
@@ -42,13 +44,16 @@ class Event:
     session_id: str | None
     event_type: str
     item_id: str
-    sent_at: int  # moment at which it happened, in milliseconds since 1970
-    received_at: int  # moment at which it came in, in milliseconds since 1970
+    sent_at: int
+    """Moment at which it happened, in milliseconds since 1970."""
+    received_at: int
+    """Moment at which it came in, in milliseconds since 1970."""
     animal_id: str | None = None
     event_value: float | None = None
     recommendation_id: str | None = None
     impression: tuple[str, ...] = ()
-    properties: str | None = None  # the text of a JSON object, at most 1,024 characters
+    properties: str | None = None
+    """The text of a JSON object, at most 1,024 characters."""
     # The same ids in another dataset group are other events, users, sessions and items.
     dataset_group: str = DEFAULT_DATASET_GROUP
     raw: str | None = field(default=None, compare=False, repr=False)
@@ -214,7 +219,8 @@ class EventTypes:
 
 
 EventT = TypeVar("EventT")
-Named = tuple[str, str | None, str | None]  # type, board and animal of an event
+Named = tuple[str, str | None, str | None]
+"""Type, board and animal of an event."""
 _NAMED: Callable[[Any], Named] = attrgetter("event_type", "recommendation_id", "animal_id")
 
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from pawsonalize.domain.groups import AnimalGroup
 
-USER_FACET: Final = "user."  # prefix of facets that are stored with the user
+USER_FACET: Final = "user."
+"""Prefix of facets that are stored with the user."""
 
 PREFERRED: Final[Mapping[str, str]] = {
     "PREFERRED_SPECIES": "species",
@@ -21,7 +22,8 @@ HOUSEHOLD: Final = ("KIDS", "DOGS", "CATS")
 PREFERRED_AT: Final = "PREFERRED_AT"
 """The user attribute that says when the answers were given, in milliseconds since 1970."""
 
-SEPARATOR: Final = "|"  # between several values of one attribute, as in Amazon Personalize
+SEPARATOR: Final = "|"
+"""Between several values of one attribute, as in Amazon Personalize."""
 
 
 @dataclass(frozen=True, slots=True)

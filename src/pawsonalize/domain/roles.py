@@ -1,7 +1,9 @@
 """Roles of a server."""
 
-SERVE = "serve"  # answer, and take events in
+SERVE = "serve"
+"""Answer, and take events in."""
 WORK = "work"
 """Train, retrain, import, export, erase, archive, notify: what is done in the background."""
-CONSUME = "consume"  # read streams
+CONSUME = "consume"
+"""Read streams."""
 ROLES = (SERVE, WORK, CONSUME)

@@ -18,7 +18,8 @@ from pawsonalize.http.limits import ConnectionLimits
 from pawsonalize.http.metrics import CLOSED
 
 _LOOK_SECONDS = 0.5
-BYTES_A_SECOND = 16 * 1024  # bodies and answers that take long go on at least so fast
+BYTES_A_SECOND = 16 * 1024
+"""Bodies and answers that take long go on at least so fast."""
 _GRACE_SECONDS = 1.0  # who connects has so long before it makes room for others
 _CLOSING_SECONDS = 5.0  # a connection that does not close by itself is cut off
 

@@ -33,12 +33,14 @@ class RequestParameter(msgspec.Struct, frozen=True):
 class About(Enum):
     """Subject of an operation; it decides whether a key of one dataset group reaches it."""
 
-    SERVICE = "service"  # the service as a whole, or several dataset groups: such a key does not
+    SERVICE = "service"
+    """The service as a whole, or several dataset groups: such a key does not."""
     # The animals, which are of the default dataset group: a key of that one does.
     INVENTORY = "inventory"
     # One dataset group: its endpoint finds out which, and enters that; see `callers.py`.
     GROUP = "group"
-    ANSWER = "answer"  # the same, but visitors wait for it, so it goes before all else
+    ANSWER = "answer"
+    """The same, but visitors wait for it, so it goes before all else."""
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -48,19 +50,23 @@ class Operation(msgspec.Struct, frozen=True):
     path: str
     endpoint: Endpoint
     summary: str
-    access: frozenset[Scope]  # the scopes of keys that admit to it; none: it needs no key
+    access: frozenset[Scope]
+    """The scopes of keys that admit to it; none: it needs no key."""
     about: About = About.SERVICE
-    answer: Any = None  # the type of its answer; None: text, or nothing
+    answer: Any = None
+    """The type of its answer; None: text, or nothing."""
     status: int = 200
     request: Any = None
     """The type of its body, in the form that everybody should send; None: it has none."""
     file_bytes: int = 0
     """Most bytes of its body, if that is a file as it is; 0: it is none."""
-    notes: str = ""  # more text: other forms that it takes, and when to use it
+    notes: str = ""
+    """More text: other forms that it takes, and when to use it."""
     examples: dict[str, Any] = msgspec.field(default_factory=dict)
     parameters: tuple[RequestParameter, ...] = ()
     answer_headers: dict[str, str] = msgspec.field(default_factory=dict)
-    name: str = ""  # name in generated clients; empty: that of its endpoint
+    name: str = ""
+    """Name in generated clients; empty: that of its endpoint."""
 
     def __post_init__(self) -> None:
         """Check that request and answer have one type each."""
@@ -134,8 +140,10 @@ class Operations(list[Operation]):
 
 
 UNKNOWN_FIELDS_HEADER = "Pawsonalize-Unknown-Fields"
-HIDDEN = "x-hidden"  # of a field: it is taken, and is not in the document
-WANTED = "x-required"  # of a field: the document says that it is required
+HIDDEN = "x-hidden"
+"""Of a field: it is taken, and is not in the document."""
+WANTED = "x-required"
+"""Of a field: the document says that it is required."""
 
 
 def camel(name: str) -> str:

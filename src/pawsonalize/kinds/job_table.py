@@ -47,7 +47,8 @@ class FairOrder:
         self._turns.take(self._work, group or "")
 
 
-Progress = Callable[[int, int], None]  # gets how much is done and the total, in one unit
+Progress = Callable[[int, int], None]
+"""Gets how much is done and the total, in one unit."""
 
 
 def silent(_done: int, _total: int) -> None:
@@ -55,7 +56,8 @@ def silent(_done: int, _total: int) -> None:
 
 
 _LOOK_SECONDS = 0.1
-MAX_TAKINGS = 3  # a job whose processes died so often has failed: it may be what kills them
+MAX_TAKINGS = 3
+"""A job whose processes died so often has failed: it may be what kills them."""
 
 
 class JobKind(msgspec.Struct, Generic[ResourceT], frozen=True):

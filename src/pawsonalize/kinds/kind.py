@@ -16,8 +16,10 @@ import msgspec
 
 from pawsonalize.kinds.resource import Resource, ResourceT
 
-Values = Mapping[str, Any]  # fields by their names, as a request has them
-Action = Callable[[Any, str, int], Any]  # gets the parts, the name of a resource and the moment
+Values = Mapping[str, Any]
+"""Fields by their names, as a request has them."""
+Action = Callable[[Any, str, int], Any]
+"""Gets the parts, the name of a resource and the moment."""
 REQUIRED: Final = object()
 
 
@@ -145,7 +147,8 @@ class Param(msgspec.Struct, frozen=True):
     read: Callable[[Any], Any] | None = None
 
 
-CommandText = tuple[str, str]  # the help of a command, and the arguments of its example
+CommandText = tuple[str, str]
+"""The help of a command, and the arguments of its example."""
 
 
 class Commands(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,7 +43,8 @@ class Link(msgspec.Struct, frozen=True):
     name: str
     path: str
     tab_of: str = ""
-    place: int = 0  # place among the tabs
+    place: int = 0
+    """Place among the tabs."""
 
 
 @cache

@@ -36,10 +36,12 @@ class ViewQuery(msgspec.Struct, frozen=True):
     """One request for a view, or of an action on a page, as of `now`."""
 
     services: Services
-    wings: Mapping[str, Any]  # objects that the wings share, by the wings' names
+    wings: Mapping[str, Any]
+    """Objects that the wings share, by the wings' names."""
     parameters: Mapping[str, str]
     """Those of the query; of an action that is to be done, the fields of its form."""
-    path_parameters: Mapping[str, str]  # those in the path
+    path_parameters: Mapping[str, str]
+    """Those in the path."""
     group: str
     now: int
 
@@ -79,7 +81,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     parameters: tuple[RequestParameter, ...] = ()
     usual: Mapping[str, str] = msgspec.field(default_factory=dict)
     """Defaults of the page's parameters, where they differ from those of the JSON."""
-    needs: tuple[str, ...] = ()  # parameters without all of which the page is a form alone
+    needs: tuple[str, ...] = ()
+    """Parameters without all of which the page is a form alone."""
     takes_long: bool = False
     leads: Callable[[Any], str | None] = lambda _report: None
     """The page that the report leads to at once; None to show it."""
@@ -177,18 +180,25 @@ Fields = Mapping[str, str]
 class Confirmation(msgspec.Struct, frozen=True):
     """A question to the operator, before something is done."""
 
-    title: str  # the action, such as `Promote version 3 of cats`
-    effects: tuple[str, ...]  # effects of the action, one sentence each
-    button: str  # text of the button: the verb alone
-    back: str  # the page that one came from, and stays on without the button
-    fields: Fields = msgspec.field(default_factory=dict)  # fields that the form sends to the action
+    title: str
+    """The action, such as `Promote version 3 of cats`."""
+    effects: tuple[str, ...]
+    """Effects of the action, one sentence each."""
+    button: str
+    """Text of the button: the verb alone."""
+    back: str
+    """The page that one came from, and stays on without the button."""
+    fields: Fields = msgspec.field(default_factory=dict)
+    """Fields that the form sends to the action."""
 
 
 class Done(msgspec.Struct, frozen=True):
     """The result of an action."""
 
-    page: str  # the page to go on with
-    notice: str  # one sentence, which that page says
+    page: str
+    """The page to go on with."""
+    notice: str
+    """One sentence, which that page says."""
     target: str | None = None
     """The name of the resource it was done to, for the audit log; never an id of a visitor."""
     once: Fields = msgspec.field(default_factory=dict)

@@ -24,9 +24,12 @@ _BEGINNING = PreparedSelect(
 class DraftState(StrEnum):
     """Progress of a draft's objects."""
 
-    WRITING = "writing"  # they are being written, or their writer died
-    REMOVED = "removed"  # they are to be deleted
-    EMPTIED = "emptied"  # they are deleted; if their writer lives after all, there may be more
+    WRITING = "writing"
+    """They are being written, or their writer died."""
+    REMOVED = "removed"
+    """They are to be deleted."""
+    EMPTIED = "emptied"
+    """They are deleted; if their writer lives after all, there may be more."""
 
 
 class Draft(msgspec.Struct, frozen=True):

@@ -8,8 +8,10 @@ import msgspec
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 
-BEAT_SECONDS = 2.0  # seconds between two beats of a server
-GONE_SECONDS = 15.0  # a process whose count stood still for so long is gone
+BEAT_SECONDS = 2.0
+"""Seconds between two beats of a server."""
+GONE_SECONDS = 15.0
+"""A process whose count stood still for so long is gone."""
 
 
 class _Count(msgspec.Struct):

@@ -57,8 +57,10 @@ FOLDERS = (
     SEARCH_FOLDER,
 )
 """Our folders in it, besides the archive's."""
-FILES = ("load.lock", "retrain.log", ROOT_KEY_FILE)  # our files in it, besides the database's
-DRAFT = ".draft-"  # prefix of folders that are not whole yet
+FILES = ("load.lock", "retrain.log", ROOT_KEY_FILE)
+"""Our files in it, besides the database's."""
+DRAFT = ".draft-"
+"""Prefix of folders that are not whole yet."""
 
 # A data folder has one of these, and no other folder has.
 _MARKS = (

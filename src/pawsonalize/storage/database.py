@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pawsonalize.storage.postgres import PostgresEngines
     from pawsonalize.storage.replica import ReadReplica
 
-CONNECTIONS = 20  # connections to PostgreSQL that one process opens at most, by default
+CONNECTIONS = 20
+"""Connections to PostgreSQL that one process opens at most, by default."""
 CATCH_UP_SECONDS = 30.0
 
 # One writer at a time gives offsets in commit order, so a reader that has seen offset n will

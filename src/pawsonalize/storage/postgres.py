@@ -19,7 +19,8 @@ ConnectionT = TypeVar("ConnectionT", bound="psycopg.Connection[Any]")
 
 _ASK_SECONDS = 0.6  # a statement that takes longer makes us ask whether the server lives
 _PULSE_SECONDS = 0.4  # so long it has to say so
-ANSWER_SECONDS = 120.0  # a living server has so long for one statement of a request
+ANSWER_SECONDS = 120.0
+"""A living server has so long for one statement of a request."""
 _CONNECT_SECONDS = 0.8
 _POOL_SECONDS = 0.8
 _RETRY_SECONDS = 0.2

@@ -19,7 +19,8 @@ from pawsonalize.wing import added
 # parts, in two releases: a migration that expands them, on which older programs go on, and later
 # one that contracts them. The tables say which is the oldest program that may run on them.
 EXPANDS, CONTRACTS = "expands", "contracts"  # values of `change` in a migration
-TABLES = metadata  # all tables; those of the wings are added to them by the line below
+TABLES = metadata
+"""All tables; those of the wings are added to them by the line below."""
 _OF_WINGS = (*added("tables"),)
 Connected = Callable[[], AbstractContextManager[Connection]]
 

@@ -10,7 +10,8 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 
 metadata = sa.MetaData()
 
-REVISION = "0024"  # the newest of `migrations/versions`, which brings older tables to these
+REVISION = "0024"
+"""The newest of `migrations/versions`, which brings older tables to these."""
 
 # SQLite counts rows itself only in a column that is literally INTEGER.
 _OFFSET = sa.BigInteger().with_variant(sa.Integer, "sqlite")

@@ -13,7 +13,8 @@ from pawsonalize.storage.statements import insert_new, upsert
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import turns, work
 
-OPEN = "open"  # the state of work that has not ended. Each kind has further states.
+OPEN = "open"
+"""The state of work that has not ended. Each kind has further states."""
 
 _COLUMNS = work.c
 _TOKEN_BITS = 62  # the column is a signed number of 64 bits

@@ -123,7 +123,8 @@ class IngestReceipt(msgspec.Struct, frozen=True):
     rejected: tuple[Rejection, ...]
     limit: TooManyRequests | None = None
     """The limit of the dataset group for which some of them were rejected."""
-    warnings: tuple[str, ...] = ()  # likely mistakes in accepted events, once for each event type
+    warnings: tuple[str, ...] = ()
+    """Likely mistakes in accepted events, once for each event type."""
 
     @property
     def is_refusal(self) -> bool:

@@ -29,7 +29,8 @@ class Exports(msgspec.Struct, frozen=True):
 
     datasets: Datasets
     outputs: Outputs
-    caught_up: Callable[[], Datasets]  # the same datasets, with all that is committed by now
+    caught_up: Callable[[], Datasets]
+    """The same datasets, with all that is committed by now."""
 
     def check(self, job: DatasetExportJob) -> None:
         """InvalidInput for what cannot be exported, or a place where nothing may be written."""

@@ -56,7 +56,8 @@ _CLOUD_EVENT = msgspec.json.Decoder(CloudEvent)
 class Origin(msgspec.Struct, frozen=True):
     """Fields of a wrapping that hold for the events in it which lack them."""
 
-    event_id: str | None = None  # an id that the same event has whenever it is handed on again
+    event_id: str | None = None
+    """An id that the same event has whenever it is handed on again."""
     sent_at: str | float | None = None
     """The moment when it happened, or came in first: anything that `parse_moment` reads."""
 
@@ -133,8 +134,10 @@ Text = bytes | Raw
 class Payload(msgspec.Struct, frozen=True):
     """The JSON of one event, not checked yet."""
 
-    event: Text  # the event, bare
-    raw: Text  # the same in its wrappings, as far as they hold nothing but this event
+    event: Text
+    """The event, bare."""
+    raw: Text
+    """The same in its wrappings, as far as they hold nothing but this event."""
     origin: Origin = Origin()
 
 

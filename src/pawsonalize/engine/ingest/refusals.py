@@ -13,7 +13,8 @@ from pawsonalize.kinds.problems import Problems
 
 PROBLEM: Final = "take events"
 WINDOW: Final = 5 * MINUTE
-FEWEST: Final = 20  # least number of refusals in the window that is a problem and no single typo
+FEWEST: Final = 20
+"""Least number of refusals in the window that is a problem and no single typo."""
 
 
 class Intake:
@@ -56,7 +57,8 @@ class Intake:
         return self._minutes
 
 
-HTTP: Final = "http"  # the source of what came by HTTP
+HTTP: Final = "http"
+"""The source of what came by HTTP."""
 
 log = structlog.get_logger()
 
@@ -64,13 +66,19 @@ log = structlog.get_logger()
 class RefusedInput(msgspec.Struct, frozen=True):
     """Refused data, as it came in, and the reason."""
 
-    source: str  # `http`, or the stream's URL without who logs in
-    dataset_group: str  # the dataset group that it was to go into
-    at: int  # the moment when it came in, in milliseconds since 1970
+    source: str
+    """`http`, or the stream's URL without who logs in."""
+    dataset_group: str
+    """The dataset group that it was to go into."""
+    at: int
+    """The moment when it came in, in milliseconds since 1970."""
     raw: bytes
-    code: str  # the reason for machines
-    message: str  # the reason for people
-    field: str | None = None  # the field that is wrong, if it is one
+    code: str
+    """The reason for machines."""
+    message: str
+    """The reason for people."""
+    field: str | None = None
+    """The field that is wrong, if it is one."""
     # Its place in the stream: `shard/sequence`, in a list with `/index` behind that.
     position: str | None = None
 

@@ -42,7 +42,8 @@ from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 
-Measured = Mapping[str, Interval]  # an interval for every metric, by its name
+Measured = Mapping[str, Interval]
+"""An interval for every metric, by its name."""
 
 
 class RankerReport(msgspec.Struct, frozen=True):

@@ -199,7 +199,8 @@ class Gate(msgspec.Struct, frozen=True):
     log: EventLog
     catalogue: Catalogue
     versions: SolutionVersions
-    load: Callable[[SolutionVersion], Model]  # reads a version's model
+    load: Callable[[SolutionVersion], Model]
+    """Reads a version's model."""
     settings: GateSettings
     sampling: Sampling = whole_log
 

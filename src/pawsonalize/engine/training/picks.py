@@ -19,7 +19,8 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import Impression, Impressions
 
-MAX_BOARDS = 2_000  # the scale is learned from so many of the boards that were answered last
+MAX_BOARDS = 2_000
+"""The scale is learned from so many of the boards that were answered last."""
 
 _EVENTS = 2_000_000  # of the newest, that are looked through
 _BATCH = 50_000

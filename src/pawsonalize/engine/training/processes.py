@@ -14,7 +14,8 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import SolutionVersion
 
-MAX_TAKINGS = 3  # a training whose machines died so often has failed
+MAX_TAKINGS = 3
+"""A training whose machines died so often has failed."""
 _KILL_SECONDS = 10.0
 _LOOK_SECONDS = 0.02
 

@@ -31,7 +31,8 @@ from pawsonalize.storage.animals.animals import Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 
-FAILED = 1  # exit code of a process that reported itself what it could not refresh
+FAILED = 1
+"""Exit code of a process that reported itself what it could not refresh."""
 
 log = structlog.get_logger()
 

@@ -29,7 +29,8 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import Impression, Impressions
 
-MAX_PAGES = 50_000  # a model of choices learns from so many of the newest pages
+MAX_PAGES = 50_000
+"""A model of choices learns from so many of the newest pages."""
 
 _EVENTS = 2_000_000  # of the newest, that are looked through
 _BATCH = 50_000

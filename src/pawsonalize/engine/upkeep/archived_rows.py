@@ -29,7 +29,8 @@ class ObjectName(msgspec.Struct, frozen=True):
     """A key, taken apart; offsets `first` to `last`, inclusive."""
 
     key: str
-    folder: str  # the hour or the day in which its events were received
+    folder: str
+    """The hour or the day in which its events were received."""
     first: int
     last: int
 

@@ -16,7 +16,8 @@ from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.raw_events import RawEvents
 
-ROWS_PER_DAY_OBJECT = 100_000  # at most so many events in one object, which are a few MB
+ROWS_PER_DAY_OBJECT = 100_000
+"""At most so many events in one object, which are a few MB."""
 # At most so many bytes, compressed: sites may send much that this service does not know.
 BYTES_PER_OBJECT = 24_000_000
 

@@ -23,7 +23,8 @@ class ErasureNote(msgspec.Struct, frozen=True, rename="camel"):
     dataset_group: str
     through: int
     visitors: frozenset[str]
-    noted_at: int = 0  # 0 in notes that were written before they said so
+    noted_at: int = 0
+    """0 in notes that were written before they said so."""
 
 
 class ErasureNotes(msgspec.Struct, frozen=True):
@@ -81,7 +82,8 @@ def reopen_undone(table: ErasureTable, notes: ErasureNotes, now: Callable[[], in
 
 _INDEXED_AT_ONCE = 100
 
-Watch = Callable[[str], object]  # is told what has just been done
+Watch = Callable[[str], object]
+"""Is told what has just been done."""
 
 
 def ignore_progress(_done: str) -> None:

@@ -18,7 +18,8 @@ from pawsonalize.storage.erasures import STEPS, Erasure, ErasureTable, Trouble
 from pawsonalize.storage.visitor_rows import VisitorRows
 
 _AT_ONCE = 100
-ERASING = "erasing"  # the lease that is held while erasures are done
+ERASING = "erasing"
+"""The lease that is held while erasures are done."""
 _PATIENCE_SECONDS = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 5 * SECOND, HOUR
 _WAIT = 10 * SECOND
@@ -38,9 +39,11 @@ class ErasureSteps(msgspec.Struct, frozen=True):
 
     rows: VisitorRows
     archive: erased_archive.ErasedArchive
-    wings: Sequence[erased_archive.VisitorObjects]  # archived data of wings
+    wings: Sequence[erased_archive.VisitorObjects]
+    """Archived data of wings."""
     notes: erased_archive.ErasureNotes
-    purges: Sequence[Purge]  # function that takes visitors out of the data that trainings keep
+    purges: Sequence[Purge]
+    """Function that takes visitors out of the data that trainings keep."""
     find_files: Callable[[erased_archive.NamedErasure], Iterable[str]]
     """The files that may hold the visitors."""
     jobs_at_work: Callable[[Sequence[erased_archive.NamedErasure]], Iterable[Trouble]]

@@ -75,7 +75,8 @@ class Appended(msgspec.Struct):
 
     stored: int = 0
     duplicates: int = 0
-    erased: int = 0  # of visitors who were erased from the target since they came in
+    erased: int = 0
+    """Of visitors who were erased from the target since they came in."""
     # Events refused because their item is no animal group, as the default dataset group needs.
     refused: int = 0
     named: list[str] = msgspec.field(default_factory=list)
@@ -140,7 +141,8 @@ class Replayed(msgspec.Struct, frozen=True):
 
     restored: int
     left_out: int
-    damaged: tuple[str, ...] = ()  # reasons why objects could not be read, one sentence each
+    damaged: tuple[str, ...] = ()
+    """Reasons why objects could not be read, one sentence each."""
     gaps: tuple[tuple[int, int], ...] = ()
     """First and last offset of each gap between the names of the objects."""
 

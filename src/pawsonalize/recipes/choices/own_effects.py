@@ -106,7 +106,8 @@ class VisitorEffects(msgspec.Struct, frozen=True):
     """By the order of `VISITOR_TRAITS`: the codes of the values that were shown, ascending."""
     effects: tuple[Floats, ...]
     distance: float
-    variances: tuple[Floats, ...]  # about those of the effects: as if all others were known
+    variances: tuple[Floats, ...]
+    """About those of the effects: as if all others were known."""
     # The upper Cholesky factor of the precision of all effects, in the order of `KINDS`.
     factor: Floats
 
@@ -156,7 +157,8 @@ class VisitorPosterior(msgspec.Struct, frozen=True):
     mean: Floats
     # The place of each effect in `covariance`, its last one if nothing was ever shown of it.
     columns: Ints
-    covariance: Floats  # of the effects that something was shown of, then of distance, then 0
+    covariance: Floats
+    """Of the effects that something was shown of, then of distance, then 0."""
     variances: Floats  # of the effects of each trait that nothing was shown of
     is_new: Bools  # where nothing was ever shown of it, shape (traits, animals)
 

@@ -22,7 +22,8 @@ else:
 class PickScale(msgspec.Struct, frozen=True):
     """Dependence of picks on log-odds: utility = scale * (log-odds beyond an average animal)."""
 
-    scale: float = 1.0  # 1: a pick is as noisy as an opening; less: noisier
+    scale: float = 1.0
+    """1: a pick is as noisy as an opening; less: noisier."""
     # The log-odds of "none of these". An average visitor turns down one board of six in eleven.
     outside: float = -0.5
 
@@ -47,7 +48,8 @@ class AnsweredBoard(msgspec.Struct, frozen=True):
     distance: Floats  # the factor `distance`
     # Log-odds to open each animal beyond those of an average one, but for the visitor's own.
     offset: Floats
-    picks: tuple[int, ...]  # the places that were picked, best first; empty for "none of these"
+    picks: tuple[int, ...]
+    """The places that were picked, best first; empty for "none of these"."""
 
 
 # The same few sizes and picks come back for all visitors.

@@ -13,7 +13,8 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import animal_exposures, animals
 
-HARDLY = 0.25  # share of the usual daily exposure below which an animal is hardly seen
+HARDLY = 0.25
+"""Share of the usual daily exposure below which an animal is hardly seen."""
 _ENOUGH = 5  # showings of each available animal on average: with fewer, it is chance who was shown
 _DECODE = msgspec.json.Decoder(Animal).decode
 _SHOWN = sa.func.coalesce(animal_exposures.c.shown, 0)
@@ -24,9 +25,12 @@ _JOINED = animals.outerjoin(animal_exposures, animal_exposures.c.animal_id == an
 class AnimalOrder(StrEnum):
     """In which order animals are listed."""
 
-    WAITING = "waiting"  # longest wait first
-    NEWEST = "newest"  # newest listing first
-    SHOWN = "shown"  # least exposure first
+    WAITING = "waiting"
+    """Longest wait first."""
+    NEWEST = "newest"
+    """Newest listing first."""
+    SHOWN = "shown"
+    """Least exposure first."""
 
 
 class AnimalSearch(msgspec.Struct, frozen=True):

@@ -13,7 +13,8 @@ from pawsonalize.storage.statements import PreparedSelect, merge, upsert
 from pawsonalize.storage.table_access import GroupTables
 from pawsonalize.storage.tables import items, log_marks, schemas, stays, users
 
-Value = str | float | None  # an attribute's value
+Value = str | float | None
+"""An attribute's value."""
 
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 _DECODE = msgspec.json.Decoder(dict[str, Value]).decode

@@ -104,7 +104,8 @@ class DayCounts(msgspec.Struct, frozen=True):
 
 
 _COUNTS = [name for name in DayCounts.__struct_fields__ if name not in {"dataset_group", "day"}]
-Place = tuple[str, int]  # a dataset group and a day
+Place = tuple[str, int]
+"""A dataset group and a day."""
 
 
 class GroupDays(TableAccess):

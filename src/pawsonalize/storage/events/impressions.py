@@ -102,7 +102,8 @@ BOARD: Final = "board"
 
 SEARCH: Final = "search"
 
-ALERT: Final = "alert"  # one animal that a visitor is told of by a message. No page: nobody chose.
+ALERT: Final = "alert"
+"""One animal that a visitor is told of by a message. No page: nobody chose."""
 
 PAGES: Final = (ANIMALS, ANIMAL_RANKING, SEARCH)
 """The answers of animals that choices are learned from."""

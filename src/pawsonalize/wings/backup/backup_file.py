@@ -30,10 +30,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The contents of a backup, and the program that made it."""
 
     format: int = FORMAT
-    program: str  # the version of Pawsonalize
-    revision: str  # the revision of the tables
-    made_at: str  # as of when, ISO 8601
-    head: int  # the highest offset of its log
+    program: str
+    """The version of Pawsonalize."""
+    revision: str
+    """The revision of the tables."""
+    made_at: str
+    """As of when, ISO 8601."""
+    head: int
+    """The highest offset of its log."""
     events: int
     models: int
     has_archive: bool

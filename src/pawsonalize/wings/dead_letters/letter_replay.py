@@ -100,7 +100,8 @@ class LetterReplay(msgspec.Struct, frozen=True):
     store: Callable[[Sequence[Event]], list[bool]]
     """Stores events durably; a flag for each, False if its id was there."""
     group_of: GroupOfAnimal
-    has_group: Callable[[str], bool]  # True if there is a dataset group of that name
+    has_group: Callable[[str], bool]
+    """True if there is a dataset group of that name."""
     now: Callable[[], int]
 
     def check(self, letter: DeadLetter) -> list[DeadLetter]:

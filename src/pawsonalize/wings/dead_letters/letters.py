@@ -38,7 +38,8 @@ class DeadLetter(RefusedInput, frozen=True):
 
     # If left out, a new one: always the same for the same position of the same source.
     letter_id: str = ""
-    mended: bytes | None = None  # text to be taken in its place
+    mended: bytes | None = None
+    """Text to be taken in its place."""
 
     def __post_init__(self) -> None:
         if not self.letter_id:

@@ -32,13 +32,18 @@ ARCHIVE_KEYS = (is_of_training,)
 class TableRow(NamedTuple):
     """A row of the training table."""
 
-    offset: int  # of the event in the log
-    visitor: int  # a number made of the digest of the visitor's key
+    offset: int
+    """Of the event in the log."""
+    visitor: int
+    """A number made of the digest of the visitor's key."""
     item: str
-    event_type: str  # as it was sent
-    sent_at: int  # milliseconds since 1970
+    event_type: str
+    """As it was sent."""
+    sent_at: int
+    """Milliseconds since 1970."""
     value: float | None
-    facets: str | None  # the event's facets, as the JSON of properties; None without any
+    facets: str | None
+    """The event's facets, as the JSON of properties; None without any."""
 
 
 def table_file(rows: Sequence[TableRow]) -> bytes:
@@ -154,10 +159,12 @@ class LogBatch(NamedTuple):
 class LogSource(msgspec.Struct, frozen=True):
     """The rows of the table with `after < offset <= through` and `since <= sent_at <= until`."""
 
-    files: Sequence[str]  # files of the training table
+    files: Sequence[str]
+    """Files of the training table."""
     after: int
     through: int
-    until: int  # milliseconds since 1970, as is `since`
+    until: int
+    """Milliseconds since 1970, as is `since`."""
     since: int | None = None
     # The sessions whose users are known by now: `visitor` of the session, and `user`.
     sessions: Columns = msgspec.field(default_factory=dict)

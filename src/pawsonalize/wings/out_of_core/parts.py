@@ -166,8 +166,10 @@ class LogParts(msgspec.Struct, frozen=True):
     """The selected rows in parts, and all that training data have beside them."""
 
     files: Sequence[Path]
-    whole: TrainingData  # the data without a row
-    times: NDArray[np.int64]  # the first and the last moment of each day of each part
+    whole: TrainingData
+    """The data without a row."""
+    times: NDArray[np.int64]
+    """The first and the last moment of each day of each part."""
     n_events: int
     _kinds: Array
     _items: Array

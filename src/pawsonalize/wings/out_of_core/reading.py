@@ -163,10 +163,13 @@ def _together(
 class TableReading(msgspec.Struct, frozen=True):
     """Reads the training tables of all dataset groups."""
 
-    scratch: Callable[[str], Path]  # returns the folder for a purpose
-    megabytes: int  # memory that counting may take
+    scratch: Callable[[str], Path]
+    """Returns the folder for a purpose."""
+    megabytes: int
+    """Memory that counting may take."""
     table: Callable[[str, FacetReader], TrainingTable]
-    fetched: Callable[[Path, Sequence[TrainingFile]], list[str]]  # copies files into a folder
+    fetched: Callable[[Path, Sequence[TrainingFile]], list[str]]
+    """Copies files into a folder."""
 
     @contextmanager
     def counts(

@@ -34,7 +34,8 @@ from pawsonalize.wings.out_of_core.files import (
     without,
 )
 
-ROWS_PER_FILE = 250_000  # at most so many events in one file as it is written, which is about 6 MB
+ROWS_PER_FILE = 250_000
+"""At most so many events in one file as it is written, which is about 6 MB."""
 _JOINED_ROWS = 2_000_000  # at most so many in one file of several
 _SMALL_FILES = 24  # of a day, before they are joined
 

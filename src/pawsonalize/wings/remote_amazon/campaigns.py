@@ -17,8 +17,10 @@ from pawsonalize.wings.remote_amazon.calls import Calls
 from pawsonalize.wings.remote_amazon.groups import AmazonNames, is_arn
 from pawsonalize.wings.remote_amazon.versions import AmazonVersions
 
-MOST = 500  # number of items that one query gets, or gives, at most
-NOBODY = "pawsonalize-nobody"  # a user without any event, who gets popular items
+MOST = 500
+"""Number of items that one query gets, or gives, at most."""
+NOBODY = "pawsonalize-nobody"
+"""A user without any event, who gets popular items."""
 _FORGOTTEN_SECONDS = 60.0
 _PAUSE_SECONDS = 2.0  # after a failure nobody waits for another one
 

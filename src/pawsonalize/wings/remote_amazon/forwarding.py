@@ -35,7 +35,8 @@ _SESSIONS_AT_ONCE = 8
 _TOO_LONG = f"its properties have more than {MAX_PROPERTIES_CHARS} characters"
 
 log = structlog.get_logger()
-Session = tuple[str | None, str]  # a user, if known, and a session
+Session = tuple[str | None, str]
+"""A user, if known, and a session."""
 T = TypeVar("T")
 
 

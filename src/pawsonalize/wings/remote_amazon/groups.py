@@ -36,7 +36,8 @@ class AmazonNames(msgspec.Struct, frozen=True):
     """Names, or ARNs, at Amazon Personalize, by the names of ours; others are derived from ours."""
 
     dataset_group: str = "pawsonalize"
-    event_tracker: str = ""  # the tracker's ARN; empty: the tracker of the dataset group
+    event_tracker: str = ""
+    """The tracker's ARN; empty: the tracker of the dataset group."""
     solutions: Mapping[str, str] = msgspec.field(default_factory=dict)
     campaigns: Mapping[str, str] = msgspec.field(default_factory=dict)
 

@@ -16,7 +16,8 @@ RECIPES: Mapping[str, str] = {
     SIMILAR_ITEMS: "aws-similar-items",
 }
 """Recipes there by ours; all others are trained here."""
-FAILED = ("FAILED", "STOPPED")  # ends of a status after which nothing becomes ready
+FAILED = ("FAILED", "STOPPED")
+"""Ends of a status after which nothing becomes ready."""
 
 
 class AmazonVersions(msgspec.Struct):

@@ -29,7 +29,8 @@ class BatchCounts(msgspec.Struct, frozen=True):
 
     records: int = 0
     accepted: int = 0
-    duplicates: int = 0  # events that were stored before
+    duplicates: int = 0
+    """Events that were stored before."""
     reasons: Counter[str] = msgspec.field(default_factory=Counter)
     """Reasons of refused records, or parts of them: a field or a code, and how often."""
 
@@ -51,8 +52,10 @@ class BatchCounts(msgspec.Struct, frozen=True):
 class StreamSource(msgspec.Struct, frozen=True):
     """A stream as events and refusals name it, and where its events belong."""
 
-    name: str  # the stream's or topic's name, which ids begin with
-    shown: str  # its URL without who logs in
+    name: str
+    """The stream's or topic's name, which ids begin with."""
+    shown: str
+    """Its URL without who logs in."""
     dataset_group: str = DEFAULT_DATASET_GROUP
 
 

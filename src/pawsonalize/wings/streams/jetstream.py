@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _LOG = structlog.get_logger()
 _INFO_SECONDS = 10.0
 _AGAIN_SECONDS = 0.5
-PATIENCE_SECONDS = 10.0  # for so long a server that comes up may miss what it had
+PATIENCE_SECONDS = 10.0
+"""For so long a server that comes up may miss what it had."""
 # Calls end by themselves before this; the margin is for a machine that is busy.
 _LONGEST_SECONDS = 30.0
 

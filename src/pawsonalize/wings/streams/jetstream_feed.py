@@ -37,7 +37,8 @@ class DeliveredMessage(msgspec.Struct, frozen=True):
 
     record: Record
     sequence: int
-    reply: str  # subject by which the server hears that it was stored
+    reply: str
+    """Subject by which the server hears that it was stored."""
 
 
 class Feed:

@@ -117,8 +117,10 @@ class ShardList(msgspec.Struct, frozen=True):
     """The shards of a stream, and when that was so by the clock of Kinesis."""
 
     parents: Mapping[str, Sequence[str]]
-    begins: Mapping[str, int]  # first sequence number of each open shard
-    at: int | None  # milliseconds since 1970, by the clock of Kinesis
+    begins: Mapping[str, int]
+    """First sequence number of each open shard."""
+    at: int | None
+    """Milliseconds since 1970, by the clock of Kinesis."""
 
 
 class KinesisClient:

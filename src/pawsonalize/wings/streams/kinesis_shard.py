@@ -85,18 +85,25 @@ class ShardReader(msgspec.Struct):
 
     shard: str
     stream: str
-    position: str | None  # start of the next iterator; the record there was read before
-    answered: float  # last answer of Kinesis by the steady clock; at first, the start of reading
+    position: str | None
+    """Start of the next iterator; the record there was read before."""
+    answered: float
+    """Last answer of Kinesis by the steady clock; at first, the start of reading."""
     due: float = 0.0
     iterator: str | None = None
     # Seconds behind the end of the shard, at the last answer; None before the first.
     behind: float | None = None
     is_calling: bool = False
-    is_over: bool = False  # True if all was read of a shard that was closed
-    is_leaving: bool = False  # True if another consumer is to go on
-    is_missing: bool = False  # True if Kinesis says that there is no such shard
-    failure: KinesisFailure | None = None  # failure of the last call
-    size: int = 0  # bytes that wait
+    is_over: bool = False
+    """True if all was read of a shard that was closed."""
+    is_leaving: bool = False
+    """True if another consumer is to go on."""
+    is_missing: bool = False
+    """True if Kinesis says that there is no such shard."""
+    failure: KinesisFailure | None = None
+    """Failure of the last call."""
+    size: int = 0
+    """Bytes that wait."""
     _failures: int = 0
     _expected: str | None = None
     _waiting: deque[tuple[Record, str | None]] = msgspec.field(default_factory=deque)

@@ -31,7 +31,8 @@ from pawsonalize.wings.streams.stream import Stream, StreamAddress
 if TYPE_CHECKING:
     from pawsonalize.engine.ingest.events import Ingest
 
-WAIT_SECONDS = 1.0  # longest wait for records; a consumer hears of a stop after so long
+WAIT_SECONDS = 1.0
+"""Longest wait for records; a consumer hears of a stop after so long."""
 _TURN_SECONDS = 5.0
 _LONG_SECONDS = 60.0
 _START = "start `pawsonalize serve` or `pawsonalize consume`, and look at their log"

@@ -17,10 +17,13 @@ from pawsonalize.wings.streams.stream_shards import ShardLag
 class Record(msgspec.Struct, frozen=True):
     """A record of a stream."""
 
-    shard: str  # unique in the stream, printable
-    sequence: str  # unique in the shard, printable
+    shard: str
+    """Unique in the stream, printable."""
+    sequence: str
+    """Unique in the shard, printable."""
     data: bytes
-    arrived_at: int | None = None  # arrival at the stream in milliseconds since 1970, if known
+    arrived_at: int | None = None
+    """Arrival at the stream in milliseconds since 1970, if known."""
 
 
 class Stream(Protocol):
@@ -64,11 +67,15 @@ _OPTIONS = {
 class StreamAddress:
     """A stream's URL, taken apart."""
 
-    kind: str  # `kinesis`, `nats` or `kafka`
-    name: str  # the stream or topic
-    host: str = ""  # host and port of the broker, several with commas between; none for Kinesis
+    kind: str
+    """`kinesis`, `nats` or `kafka`."""
+    name: str
+    """The stream or topic."""
+    host: str = ""
+    """Host and port of the broker, several with commas between; none for Kinesis."""
     options: Mapping[str, str] = field(default_factory=dict)
-    login: str = field(default="", repr=False)  # `user:password`, or a token
+    login: str = field(default="", repr=False)
+    """`user:password`, or a token."""
 
     @classmethod
     def parse(cls, url: str) -> "StreamAddress":

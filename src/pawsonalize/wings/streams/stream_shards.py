@@ -29,15 +29,23 @@ class Shard(msgspec.Struct, frozen=True):
 
     stream: str
     shard: str
-    parents: tuple[str, ...] = ()  # the shards whose records come before its own
-    holder: str | None = None  # consumer that reads it
-    wanted_by: str | None = None  # consumer to which its holder is to hand it
+    parents: tuple[str, ...] = ()
+    """The shards whose records come before its own."""
+    holder: str | None = None
+    """Consumer that reads it."""
+    wanted_by: str | None = None
+    """Consumer to which its holder is to hand it."""
     beats: int = 0
-    position: str | None = None  # the sequence through which all is stored; None: nothing is
-    is_ended: bool = False  # True if it will have no more records, and all are stored
-    lag_seconds: float | None = None  # lag of its holder, if the stream gives it
-    lag_messages: int | None = None  # messages that waited, if the stream gives it
-    looked_at: int | None = None  # moment of the lag, in milliseconds since 1970
+    position: str | None = None
+    """The sequence through which all is stored; None: nothing is."""
+    is_ended: bool = False
+    """True if it will have no more records, and all are stored."""
+    lag_seconds: float | None = None
+    """Lag of its holder, if the stream gives it."""
+    lag_messages: int | None = None
+    """Messages that waited, if the stream gives it."""
+    looked_at: int | None = None
+    """Moment of the lag, in milliseconds since 1970."""
 
 
 class ShardLag(msgspec.Struct, frozen=True):
@@ -152,10 +160,13 @@ class ShardLeases:
     """The shards that one consumer holds, spread evenly over all consumers that live."""
 
     table: ShardTable
-    holder: str  # name of this consumer, unique on all machines
+    holder: str
+    """Name of this consumer, unique on all machines."""
     now: Callable[[], int]
-    lease: float = 10.0  # seconds without a beat after which a holder counts as gone
-    pause: float = 1.0  # seconds between two looks
+    lease: float = 10.0
+    """Seconds without a beat after which a holder counts as gone."""
+    pause: float = 1.0
+    """Seconds between two looks."""
     steady: Callable[[], float] = time.monotonic
     held: dict[str, Shard] = field(default_factory=dict)
     """Shards of this consumer, as of the last look."""

@@ -19,8 +19,10 @@ from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.storage.work import Work
 
-RETRAINING = "retraining"  # the kind of runs in the work table
-CANCELLING = "cancelling"  # the state of a run that somebody has cancelled and that has not ended
+RETRAINING = "retraining"
+"""The kind of runs in the work table."""
+CANCELLING = "cancelling"
+"""The state of a run that somebody has cancelled and that has not ended."""
 
 
 # A worker that takes the run over goes on from its `step`. Moments are milliseconds since 1970.

@@ -41,7 +41,8 @@ from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.processes import ChildProcesses
 from pawsonalize.storage.work import Work, WorkTable
 
-MAX_STARTS = 20  # a run for which so many workers were started, and died, has failed
+MAX_STARTS = 20
+"""A run for which so many workers were started, and died, has failed."""
 _WORKER = "worker"
 
 
