@@ -192,12 +192,13 @@ TAGS = (
         "Dataset groups with their schemas, datasets and event trackers, and files of questions.",
         _paths("Data"),
     ),
-    # A page of the reference stays light: what came last to the console stands on its own.
+    # A page of the reference stays light: what the console looks up stands on its own.
     Tag(
         "Inspection",
-        "What the console finds, and shows of an animal, newest visitors, inquiries and uploads.",
+        "What the console finds and compares, and shows of an animal, visitors and uploads.",
         (
             *("/v1/console/find", "/v1/console/happenings", "/v1/console/animals/"),
+            "/v1/console/comparison",
             *("/v1/console/visitors/", "/v1/console/inquiries", "/v1/console/uploads"),
         ),
     ),

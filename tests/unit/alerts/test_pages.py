@@ -85,3 +85,39 @@ def test_the_console_says_who_would_love_an_animal(client: TestClient) -> None:
     assert "adult small Pug, like one you saved" in page
     assert "Id of the animal" in client.get("/console/animals/matches").text
     assert client.get("/console/animals/matches?animalId=nobody").status_code == 404
+
+
+def test_an_operator_sees_and_stops_alerts_and_saved_searches_of_a_user(
+    client: TestClient,
+) -> None:
+    page = "/console/animals/alerts"
+    put_user(client, "told", KIDS="yes")
+    send(client, "/sign-in", userId="told")
+    send(client, "/alerts/save", search=SEARCH)
+    client.cookies.clear()
+    listed = client.get(page).text
+    assert "dogs, for a home with children" in listed
+    assert f'href="{page}?userId=told"' in listed
+    own = {"userId": "told", "search": SEARCH}
+    asked = client.get(f"{page}/search", params=own).text
+    assert "told is told no more of: dogs, for a home with children." in asked
+    assert "is forgotten" in send(client, f"{page}/search", **own).text
+    assert "for a home with children" not in client.get(page, params={"userId": "told"}).text
+    assert "Start" in client.get(f"{page}/consent?userId=told&alerts=yes").text
+    assert "are on" in send(client, f"{page}/consent", userId="told", alerts="yes").text
+    assert client.get("/v1/users/told").json()["attributes"]["ALERTS"] == "yes"
+    assert "are off" in send(client, f"{page}/consent", userId="told", alerts="no").text
+    assert client.get("/v1/users/told").json()["attributes"]["ALERTS"] == "no"
+    assert client.get(page, params={"userId": "nobody"}).status_code == 404
+    assert send(client, f"{page}/consent", userId="nobody", alerts="yes").status_code == 404
+
+
+def test_the_console_lists_who_was_told_of_which_animal(client: TestClient) -> None:
+    alerts = client.app.state.wings["alerts"]  # type: ignore[attr-defined]
+    alerts.daily.send_once(alerts.now())
+    told = alerts.book.newest(9)
+    assert told
+    page = client.get("/console/animals/alerts").text
+    assert all(f'href="/console/animals/{one.animal_id}"' in page for one in told)
+    one = told[0]
+    assert [*{each.user_id for each in alerts.book.newest(9, one.user_id)}] == [one.user_id]

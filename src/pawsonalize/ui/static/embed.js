@@ -75,7 +75,7 @@ export class Pawsonalize {
     return { recommendationId, ranking: said.ranking };
   }
 
-  // Animals to choose among; none where that is not worth its place.
+  // Animals to choose among; none where that is not worth it.
   async board(query) {
     const [{ boardId, animals }] =
       await this.#ask("boards", { include: ["animal"], ifWorth: true, of: undefined, ...query });
@@ -457,7 +457,7 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     } catch {} // the disk is full
   }
 
-  // The site's own content has been on the screen for long.
+  // The site's own content was seen for long.
   #isRead(first) {
     const { top, bottom } = this.getBoundingClientRect();
     return top < innerHeight && bottom > 0
@@ -509,7 +509,7 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     this.#keep([recommendationId, ...own], query.limit);
   }
 
-  // What is there stays, and others follow: once, however often somebody clicks meanwhile.
+  // Others follow what is there: once, however often somebody clicks.
   more() {
     return this.#coming ??= this.#follow().finally(() => this.#coming = null);
   }
@@ -553,7 +553,7 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     this.client.watch(this.#list);
   }
 
-  // "Not for me": the card goes, and another comes where it was.
+  // The card goes, and another comes where it was.
   async #replace(gone) {
     const { nextElementSibling, previousElementSibling } = gone;
     gone.inert = true;
@@ -588,7 +588,7 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
   }
 }
 
-// One tap, and all lists of the page are the visitor's; two more may follow.
+// One tap, and all lists are the visitor's; two more may follow.
 class BoardElement extends AnimalsElement {
   #board;
   #picked = 0;
@@ -699,8 +699,8 @@ class SearchElement extends AnimalsElement {
 }
 
 const known = globalThis.customElements;
-if (!known?.get("pawsonalize-animals")) {
-  known?.define("pawsonalize-animals", AnimalsElement);
-  known?.define("pawsonalize-board", BoardElement);
-  known?.define("pawsonalize-search", SearchElement);
+if (known && !known.get("pawsonalize-animals")) {
+  known.define("pawsonalize-animals", AnimalsElement);
+  known.define("pawsonalize-board", BoardElement);
+  known.define("pawsonalize-search", SearchElement);
 }

@@ -46,6 +46,16 @@ class SavedSearch(msgspec.Struct, frozen=True, rename="camel"):
     saved_at: int
 
 
+class SentAlert(msgspec.Struct, frozen=True):
+    """An alert that was written: who was told of which animal, and for which saved search."""
+
+    user_id: str
+    animal_id: str
+    subject: str
+    search: str | None
+    sent_at: int
+
+
 class _Details(msgspec.Struct, frozen=True, rename="camel"):
     user_id: str
 
@@ -113,6 +123,19 @@ class AlertBook(TableAccess):
         """The animals that the user was told of, as far as it is kept."""
         mine = select(_ROW.queue).where(_ROW.kind == ALERT, _begins(_prefix(ALERT, user_id)))
         return frozenset(self._scalars(mine))
+
+    def newest(self, limit: int, user_id: str | None = None) -> list[SentAlert]:
+        """Alerts that are kept, the newest first: of a user, or of all."""
+        wanted = select(_ROW.payload, _ROW.created_at).where(_ROW.kind == ALERT)
+        if user_id is not None:
+            wanted = wanted.where(_begins(_prefix(ALERT, user_id)))
+        rows = self._rows(wanted.order_by(_ROW.created_at.desc(), _ROW.name).limit(limit))
+        found = [(msgspec.json.decode(payload), at) for payload, at in rows]
+        return [
+            SentAlert(of["userId"], of["animalId"], news["subject"], of["search"], at)
+            for news, at in found
+            for of in [news["details"]]
+        ]
 
     def room(self, now: int) -> "Room":
         """Return what the bounds leave now."""

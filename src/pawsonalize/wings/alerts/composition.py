@@ -11,6 +11,7 @@ from pawsonalize import clock
 from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task, at_the_moment
+from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Catalogue
@@ -46,6 +47,17 @@ class Alerts(msgspec.Struct, frozen=True):
         user = self.catalogue.user(user_id)
         if user is not None and user.attributes.get(CONSENT) == NO:
             self.catalogue.set_attributes(user_id, {CONSENT: SEARCHES})
+
+    def word_of(self, user_id: str) -> str | None:
+        """Return what the user said of alerts: yes, searches, no; None for a user without a word.
+
+        NotFound for a user of whom nothing is stored.
+        """
+        user = self.catalogue.user(user_id)
+        if user is None:
+            raise NotFound(f"no user {user_id} is stored: put the user first (PUT /v1/users/ID)")
+        word = user.attributes.get(CONSENT)
+        return None if word is None else str(word)
 
     def stop(self, user_id: str, now: int) -> None:
         """Tell the user of no animal any more, and the site that it is so."""

@@ -1,8 +1,9 @@
-"""Pages of alerts: "Who would love Nina?" on the console, and the forms of visitors."""
+"""Pages of alerts: who would love Nina, and who was told, on the console; forms of visitors."""
 
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,18 +12,21 @@ from starlette.routing import BaseRoute, Route
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
+from pawsonalize.domain.times import iso
 from pawsonalize.pages.shell import Link
-from pawsonalize.pages.views import View, ViewQuery
+from pawsonalize.pages.views import Confirmation, Done, PageAction, View, ViewQuery
 from pawsonalize.ui.choices import as_search
 from pawsonalize.ui.endpoints import Endpoint, Fields, fields_of, posted_form, remember, see
-from pawsonalize.ui.rendering import page
+from pawsonalize.ui.rendering import page, with_query
 from pawsonalize.wings.alerts.composition import Alerts
 from pawsonalize.wings.alerts.endpoints import USUAL
 from pawsonalize.wings.alerts.messages import STOP
 from pawsonalize.wings.alerts.searches import SearchRules
 
 _ANIMALS = "/console/animals"
+_ALERTS = f"{_ANIMALS}/alerts"
 _YOURS = "/you#alerts"
+_SHOWN = 100
 
 
 def _matches(query: ViewQuery) -> dict[str, Any] | None:
@@ -36,7 +40,102 @@ def _matches(query: ViewQuery) -> dict[str, Any] | None:
     return {"name": animal.name or animal_id, "found": found}
 
 
+class ListedSearch(msgspec.Struct, frozen=True):
+    """A saved search, in words; `link` is its query."""
+
+    user_id: str
+    words: str
+    link: str
+    saved_at: str
+
+
+class ListedAlert(msgspec.Struct, frozen=True):
+    """An alert that was written."""
+
+    subject: str
+    animal_id: str
+    user_id: str
+    is_for_search: bool
+    sent_at: str
+
+
+class AlertsReport(msgspec.Struct, frozen=True):
+    """Alerts and saved searches of a user, or the newest of all; `word` is that of the user."""
+
+    user_id: str
+    word: str | None
+    searches: list[ListedSearch]
+    sent: list[ListedAlert]
+    willing: int
+
+
+def _read_alerts(query: ViewQuery) -> AlertsReport:
+    alerts: Alerts = query.wings["alerts"]
+    user_id = query.text("userId")
+    word = alerts.word_of(parse_id(user_id, "userId")) if user_id else None
+    searches = [
+        ListedSearch(
+            one.user_id, SearchRules.of(one.search).in_words, one.search, iso(one.saved_at)
+        )
+        for one in alerts.book.searches(_SHOWN, user_id or None)
+    ]
+    sent = [
+        ListedAlert(
+            one.subject, one.animal_id, one.user_id, one.search is not None, iso(one.sent_at)
+        )
+        for one in alerts.book.newest(_SHOWN, user_id or None)
+    ]
+    return AlertsReport(user_id, word, searches, sent, alerts.matching.audience.count())
+
+
+def _ask_consent(query: ViewQuery) -> Confirmation:
+    user_id, is_yes = query.text("userId"), query.text("alerts") == "yes"
+    effects = (
+        ("From the next round on, they are told of animals that they would love.",)
+        if is_yes
+        else (
+            "They are told of no animal any more, and their saved searches are forgotten.",
+            "Your site gets a notification, so that it does not write the consent again.",
+        )
+    )
+    title = f"{'Start' if is_yes else 'Stop'} the alerts of {user_id}"
+    fields = {"userId": user_id, "alerts": "yes" if is_yes else "no"}
+    return Confirmation(title, effects, "Start" if is_yes else "Stop", _of(user_id), fields)
+
+
+def _change_consent(query: ViewQuery) -> Done:
+    alerts: Alerts = query.wings["alerts"]
+    user_id = parse_id(query.text("userId"), "userId")
+    alerts.word_of(user_id)  # NotFound for a user of whom nothing is stored
+    _set_consent(alerts, user_id, query.parameters)
+    is_yes = query.text("alerts") == "yes"
+    return Done(_of(user_id), f"Alerts of this user are {'on' if is_yes else 'off'}.")
+
+
+def _ask_removal(query: ViewQuery) -> Confirmation:
+    user_id, search = query.text("userId"), query.text("search")
+    words = SearchRules.of(search).in_words
+    effects = (f"{user_id} is told no more of: {words}.",)
+    fields = {"userId": user_id, "search": search}
+    return Confirmation("Forget a saved search", effects, "Forget it", _of(user_id), fields)
+
+
+def _remove_search(query: ViewQuery) -> Done:
+    alerts: Alerts = query.wings["alerts"]
+    user_id = parse_id(query.text("userId"), "userId")
+    _remove(alerts, user_id, query.parameters)
+    return Done(_of(user_id), "The saved search is forgotten.")
+
+
+def _of(user_id: str) -> str:
+    return with_query(_ALERTS, {"userId": user_id})
+
+
 CONSOLE_PAGES = (
+    Link("Alerts", _ALERTS, tab_of=_ANIMALS, place=4),
+    View(page=_ALERTS, template="alerts/alerts.html", read=_read_alerts),
+    PageAction(f"{_ALERTS}/consent", _ask_consent, _change_consent),
+    PageAction(f"{_ALERTS}/search", _ask_removal, _remove_search),
     Link("Who would love", f"{_ANIMALS}/matches", tab_of=_ANIMALS, place=3),
     View(
         page=f"{_ANIMALS}/matches",
