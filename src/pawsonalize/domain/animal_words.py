@@ -84,6 +84,11 @@ class Vocabulary:
         # The distance counts two letters that changed places as one error.
         alike = process.extract(word, choices, scorer=OSA.distance, score_cutoff=1, limit=None)
         likely = {one for one, *_ in alike} or {o for o in preferred if _single(o) == _single(word)}
-        # Of what is as near, what more records have is likelier meant.
-        ranked = [(one not in preferred, -self.counts.get(one, 0), one) for one in likely]
+        # Of what is as near, letters that changed places are likelier than another letter, and what
+        # more records have is likelier meant.
+        letters = sorted(word)
+        ranked = [
+            (one not in preferred, sorted(one) != letters, -self.counts.get(one, 0), one)
+            for one in likely
+        ]
         return min(ranked)[-1] if ranked else None
