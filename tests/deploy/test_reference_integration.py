@@ -40,7 +40,7 @@ def stream() -> str:
 
 
 def test_the_integration_tests_of_the_reference_pass(
-    aws_url: str, place: Place, on_amazon: Template, stream: str
+    stream: str, aws_url: str, place: Place, on_amazon: Template
 ) -> None:
     place.environment().up(on_amazon.folder, place.seed)
     ssm = boto3.client("ssm", region_name=REGION)
