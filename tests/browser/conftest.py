@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -56,3 +57,21 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     yield page
     context.close()
     assert complaints == []
+
+
+def operators_page(
+    browser: Browser, address: str, scheme: Any, width: int, has_scripts: bool
+) -> tuple[Page, list[str]]:
+    """The console in a context of its own, and all that the browser says in its log."""
+    context = browser.new_context(
+        base_url=address,
+        color_scheme=scheme,
+        java_script_enabled=has_scripts,
+        viewport={"width": width, "height": 800},
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto("/console")
+    return page, said

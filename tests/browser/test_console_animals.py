@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 from pawsonalize.app.asgi import build_app
 from pawsonalize.settings import Settings
 from tests.adoption_site import serving
-from tests.browser.conftest import PATIENCE
+from tests.browser.conftest import operators_page
 from tests.browser.test_accessibility import broken_rules
 from tests.hostile_world import make_world
 
@@ -39,17 +39,7 @@ def shown(page: Page) -> set[str]:
 def test_an_animal_is_found_edited_and_adopted_in_a_minute(
     browser: Browser, address: str, animal: str, scheme: Any, width: int, has_scripts: bool
 ) -> None:
-    context = browser.new_context(
-        base_url=address,
-        color_scheme=scheme,
-        java_script_enabled=has_scripts,
-        viewport={"width": width, "height": 800},
-    )
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.goto("/console")
+    page, complaints = operators_page(browser, address, scheme, width, has_scripts)
     began, animal_id = time.monotonic(), animal.lower().replace(" ", "-")
     # Two clicks from here to what keeps it from being seen.
     page.get_by_role("link", name="Animals").click()
@@ -70,5 +60,5 @@ def test_an_animal_is_found_edited_and_adopted_in_a_minute(
     page.get_by_role("status").filter(has_text="is adopted").wait_for()
     assert animal_id not in shown(page)
     assert time.monotonic() - began < 60
-    context.close()
+    page.context.close()
     assert complaints == []

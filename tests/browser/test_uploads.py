@@ -11,7 +11,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.settings import Settings
 from tests.adoption_site import serving
-from tests.browser.conftest import PATIENCE
+from tests.browser.conftest import PATIENCE, operators_page
 from tests.browser.test_accessibility import broken_rules
 from tests.service_data import make_service
 from tests.unit.engine.ingest.feeds.test_uploads import SHELTER
@@ -43,17 +43,7 @@ def test_a_file_with_wrong_columns_is_mended_and_imported(
 ) -> None:
     file, source = tmp_path / "kennel.csv", f"{scheme}-{width}"
     file.write_bytes(SHELTER)
-    context = browser.new_context(
-        base_url=address,
-        color_scheme=scheme,
-        java_script_enabled=has_scripts,
-        viewport={"width": width, "height": 800},
-    )
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.goto("/console")
+    page, complaints = operators_page(browser, address, scheme, width, has_scripts)
     # Four clicks from here to a mended column; what is chosen or typed is none.
     page.get_by_role("link", name="Animals").click()
     page.get_by_role("link", name="Upload").click()
@@ -74,7 +64,7 @@ def test_a_file_with_wrong_columns_is_mended_and_imported(
     page.get_by_role("button", name="Look again").first.click()
     page.get_by_role("button", name="Import it").click()
     page.get_by_role("status").filter(has_text="3 new").wait_for()
-    context.close()
+    page.context.close()
     assert complaints == []
     with opened(service) as adapters:
         assert adapters.inventory.get(f"{source}:a2").size == "1"

@@ -22,7 +22,7 @@ class Happening(msgspec.Struct, frozen=True):
 
     @property
     def moment(self) -> int:
-        """When it was."""
+        """The moment, in milliseconds since 1970."""
         return parse_moment(self.at, "at")
 
 

@@ -38,5 +38,11 @@ def site_report(query: ViewQuery) -> list[SiteFinding]:
 
 PAGES = (
     Link("Integration", _HERE, tab_of=_SETTINGS, place=3),
-    View(page=_HERE, template="integration/integration.html", read=site_report, needs=("url",)),
+    View(
+        page=_HERE,
+        template="integration/integration.html",
+        read=site_report,
+        needs=("url",),
+        takes_long=True,  # a site may be slow, and no other page waits for it
+    ),
 )

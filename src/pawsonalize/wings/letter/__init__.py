@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class LetterSettings(msgspec.Struct, frozen=True):
-    """When the shelter gets its letter."""
+    """The weekly letter to the shelter."""
 
     letter_schedule: str = ""
     """When to write to the shelter by e-mail, webhook and SNS, by cron's five fields in
