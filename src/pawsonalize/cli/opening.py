@@ -30,10 +30,11 @@ _OF_FILES = frozenset({"animals import", "animals watch"})  # a path may name a 
 
 @contextmanager
 def opened(place: Settings | Path | None, *, makes: bool = False) -> Iterator["Adapters"]:
-    """Open a data folder, or that of settings, and note the command in its audit log."""
-    # NotFound, with the folder, where there is no data: a command that reads or changes what exists
-    # never makes an empty world to look into. One that begins something `makes` folder and
-    # database.
+    """Open a data folder, or that of settings, and note the command in its audit log.
+
+    NotFound, with the folder, where there is no data, unless the command `makes` it.
+    """
+    # A command that reads or changes what exists never makes an empty world to look into.
     from pawsonalize.app import adapters as app
 
     settings = place if isinstance(place, Settings) else load_settings({"data_dir": place})

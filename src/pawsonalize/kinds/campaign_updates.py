@@ -76,9 +76,11 @@ class Campaigns:
         return self._registry.change(Campaign, name, wanted, now)
 
     def rollback(self, name: str, now: int) -> Campaign:
-        """Return to the version before; servers have it loaded and follow at their next look."""
-        # One that a remote engine trained is an update there, which takes its time. An update that
-        # is not settled is cancelled instead. Conflict if there is no version before.
+        """Return to the version before; servers have it loaded and follow at their next look.
+
+        An update that is not settled is cancelled instead. Conflict if there is no version before.
+        """
+        # One that a remote engine trained is an update there, which takes its time.
         campaign = self.get(name)
         if campaign.pending is not None and campaign.solution_version is not None:
             return self.refuse(campaign, CALLED_OFF, now)

@@ -163,9 +163,12 @@ class ErasureTable(TableAccess):
         users: Sequence[str] = (),
         visits: Sequence[str] = (),
     ) -> bool:
-        """Write down for good the users, their sessions, the `visits` and how far the log goes."""
-        # One transaction; each is noted a little later than the one before. False if there is an
-        # erasure of that id: it stays as it is. Conflict if a visit belongs to a user.
+        """Write down for good the users, their sessions, the `visits` and how far the log goes.
+
+        False if there is an erasure of that id: it stays as it is. Conflict if a visit belongs to a
+        user.
+        """
+        # One transaction; each is noted a little later than the one before.
         with self._database.writing() as connection:
             # Strictly later than the one before, whatever the clock says: readers count on it.
             noted_at = max(now, last_noted(connection) + 1)

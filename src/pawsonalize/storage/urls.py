@@ -50,9 +50,12 @@ def unusable_url(reason: str, setting: str) -> InvalidInput:
 
 
 def read_url(url: str) -> URL:
-    """The URL; of `postgresql://user@one:5432,two:5432/name` the servers are asked in turn."""
+    """The URL; of `postgresql://user@one:5432,two:5432/name` the servers are asked in turn.
+
+    ArgumentError if it is no URL.
+    """
     # With several servers it is the one that takes writes, unless the URL says otherwise
-    # (`target_session_attrs`). ArgumentError if it is no URL.
+    # (`target_session_attrs`).
     found = _SEVERAL.fullmatch(url)
     if found is None:
         return make_url(url)

@@ -135,9 +135,11 @@ class AppliedFilter(msgspec.Struct, frozen=True):
 def apply(
     expression: FilterExpression, given: Mapping[str, str], field: str = "filterValues"
 ) -> AppliedFilter:
-    """The expression with these values, which the caller names `field`."""
+    """The expression with these values, which the caller names `field`.
+
+    InvalidInput for an INCLUDE without values for its placeholders, and for a value without one.
+    """
     # An EXCLUDE without values for its placeholders is left out, as Amazon documents it.
-    # InvalidInput for such an INCLUDE, and for a value without a placeholder.
     values = read_values(given, field)
     for name in values:
         if name not in expression.parameters:

@@ -135,10 +135,12 @@ class Trainer(msgspec.Struct, frozen=True):
     remote: RemoteTraining | None = None
 
     def train(self, name: str) -> SolutionVersion:
-        """Train the version and store its model. ACTIVE, or CREATE FAILED with the reason."""
+        """Train the version and store its model. ACTIVE, or CREATE FAILED with the reason.
+
+        A version that is ACTIVE already is left as it is. Conflict if it was stopped meanwhile.
+        """
         # The same part of the log, items dataset, settings and seed give the same model, bit for
-        # bit. A version that is ACTIVE already is left as it is. Conflict if it was stopped
-        # meanwhile.
+        # bit.
         version = self.registry.get(SolutionVersion, name)
         if version.status is Status.ACTIVE:
             return version

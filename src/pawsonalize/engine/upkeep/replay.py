@@ -157,11 +157,14 @@ def replay(
     period: Period = ALWAYS,
     rereading: Rereading | None = None,
 ) -> Replayed:
-    """Restore the archived events of a period at their old offsets, but for erased ones."""
+    """Restore the archived events of a period at their old offsets, but for erased ones.
+
+    Conflict if the log is not empty.
+    """
     # The objects are found by listing them, and the ledger learns of those it does not know. Up to
     # the last event that was left out or reads differently, the log counts as one that events have
     # left. A damaged object is left out and named, with the gaps that names show; the ledger gets
-    # it as it is, so that a verification names it too. Conflict if the log is not empty.
+    # it as it is, so that a verification names it too.
     ledger, objects = archive.ledger, archive.objects
     names, covered = _in_log_order(objects)
     _refuse_unless_empty(log, ledger, names)

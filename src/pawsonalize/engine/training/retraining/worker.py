@@ -113,7 +113,10 @@ StepWork = Callable[[RunRecord, int], RunRecord | Later]
 
 @dataclass(slots=True)
 class RunWorker:
-    """Works on the run that has no worker, until it has ended."""
+    """Works on the run that has no worker, until it has ended.
+
+    Its writes are LeaseLost once another worker holds the run's lease.
+    """
 
     name: str
     table: WorkTable
