@@ -45,7 +45,7 @@ _MORE_PAGES = (
     "/console/models/solutions/recommender",
     "/console/animals?search=a0001&status=any",
     "/console/animals?sort=shown&hardlySeen=true",
-    "/console/animals/a000001",
+    "/console/animals/id/a000001",
     "/console/visitors?userId=u1",
     "/console/data?userId=u1",
     "/console/find?q=a0000",

@@ -59,6 +59,11 @@ def path_of(animal_id: str) -> str:
     return f"/animals/{quote(animal_id, safe='')}"
 
 
+def console_path_of(animal_id: str) -> str:
+    """Return the path of an animal's page on the console, below which no other page is."""
+    return f"/console/animals/id/{quote(animal_id, safe='')}"
+
+
 def with_query(path: str, fields: Mapping[str, str]) -> str:
     """Return a path with a query; fields without a value are left out."""
     query = urlencode({name: value for name, value in fields.items() if value})
@@ -124,6 +129,7 @@ def _templates() -> "jinja2.Environment":
         "language_names": languages.language_names,
         "script_texts": languages.script_texts,
         "path_of": path_of,
+        "console_path_of": console_path_of,
         "with_query": with_query,
     }
     found.filters |= {

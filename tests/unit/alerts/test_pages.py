@@ -118,6 +118,6 @@ def test_the_console_lists_who_was_told_of_which_animal(client: TestClient) -> N
     told = alerts.book.newest(9)
     assert told
     page = client.get("/console/animals/alerts").text
-    assert all(f'href="/console/animals/{one.animal_id}"' in page for one in told)
+    assert all(f'href="/console/animals/id/{one.animal_id}"' in page for one in told)
     one = told[0]
     assert [*{each.user_id for each in alerts.book.newest(9, one.user_id)}] == [one.user_id]

@@ -91,7 +91,7 @@ def test_the_inbox_moves_an_inquiry_on_and_links_its_animal_and_its_visitor(
     (one,) = inbox(client)["inquiries"]
     page = client.get("/console/inquiries").text
     assert "May I meet &lt;Nina&gt; on Saturday?" in page
-    assert 'href="/console/animals/nina"' in page
+    assert 'href="/console/animals/id/nina"' in page
     assert f"/console/visitors?sessionId={one['sessionId']}" in page
     done = send(client, "/console/inquiries/state", inquiryId=one["inquiryId"], state="answered")
     assert "The inquiry about Nina is answered." in done.text

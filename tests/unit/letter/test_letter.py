@@ -60,14 +60,14 @@ def test_it_says_who_went_home_who_waits_and_what_their_records_lack(settings: S
         later = WeekOfAnimals(adapters.database).letter(clock.now() + 8 * DAY, "")
     text = letter.as_text()
     assert letter.subject == "2 went home, 2 waiting"
-    assert f"- Max (dog, Pug)\n  {URL}/console/animals/max\n" in text
+    assert f"- Max (dog, Pug)\n  {URL}/console/animals/id/max\n" in text
     assert "- Nina <3 (dog, Pug), " in text
-    assert f"{URL}/console/animals/a%2Fb" in text
+    assert f"{URL}/console/animals/id/a%2Fb" in text
     lacks = "no photo, no description, nobody knows about kids, dogs and cats"
     assert f"- Nina <3 (dog, Pug): {lacks}\n" in text
     assert "Bo (dog, Pug):" not in text, "nothing of Bo is missing"
     assert "1 of all: no photo" in text
-    assert f'<a href="{URL}/console/animals/nina">Nina &lt;3 (dog, Pug), ' in letter.as_html()
+    assert f'<a href="{URL}/console/animals/id/nina">Nina &lt;3 (dog, Pug), ' in letter.as_html()
     assert later.subject == "0 went home, 2 waiting"
     assert "http" not in later.as_text()
 
@@ -97,7 +97,7 @@ def test_the_command_prints_it(settings: Settings, monkeypatch: pytest.MonkeyPat
     assert printed.stdout.startswith(
         "2 went home, 2 waiting\n\nWent home in the last seven days: 2\n"
     )
-    assert f"{URL}/console/animals/nina" in printed.stdout
+    assert f"{URL}/console/animals/id/nina" in printed.stdout
     as_json = CliRunner().invoke(app, ["letter", "--json", *folder])
     assert json.loads(as_json.stdout)["subject"] == "2 went home, 2 waiting"
 

@@ -67,7 +67,7 @@ def report_of(browser: TestClient, animal_id: str) -> Any:
 
 
 def look_of(browser: TestClient, animal_id: str) -> str:
-    page = browser.get(f"/console/animals/{animal_id}").text
+    page = browser.get(f"/console/animals/id/{animal_id}").text
     found = re.search(r'name="look" value="(\w+)"', page)
     assert found is not None
     return found[1]
@@ -80,7 +80,7 @@ def edit(browser: TestClient, animal_id: str, **fields: str) -> httpx.Response:
 
 
 def test_its_page_says_why_it_is_not_seen_and_what_would_help(browser: TestClient) -> None:
-    page = words(browser.get("/console/animals/cat-1"))
+    page = words(browser.get("/console/animals/id/cat-1"))
     assert "Cat 1" in page
     assert "3 photos instead of none" in page
     assert "It has no description" in page
@@ -93,10 +93,10 @@ def test_its_page_says_why_it_is_not_seen_and_what_would_help(browser: TestClien
 def test_every_animal_has_a_page_whatever_its_id(browser: TestClient) -> None:
     for place, name in enumerate(HOSTILE):
         animal_id = f"odd-{place} {name[:200]}"
-        page = words(browser.get(f"/console/animals/{quote(animal_id, safe='')}"))
+        page = words(browser.get(f"/console/animals/id/{quote(animal_id, safe='')}"))
         assert name[:70] in page
         assert report_of(browser, animal_id)["animal"]["id"] == animal_id
-    assert browser.get("/console/animals/nobody").status_code == 404
+    assert browser.get("/console/animals/id/nobody").status_code == 404
 
 
 def test_a_gain_is_that_of_an_animal_that_was_really_changed(
@@ -146,7 +146,9 @@ def test_animals_that_go_together_are_weighed_as_the_first_of_them(
 def test_an_animal_of_no_answer_says_so(browser: TestClient) -> None:
     browser.post(_STATUS, data={"animalId": "dog-4", "status": "hold"}, headers=_FORM)
     assert report_of(browser, "dog-4")["visibility"] is None
-    assert "Only available animals are in answers" in words(browser.get("/console/animals/dog-4"))
+    assert "Only available animals are in answers" in words(
+        browser.get("/console/animals/id/dog-4")
+    )
 
 
 def test_an_edit_is_stored_and_noted_and_names_who_overwrites_it(browser: TestClient) -> None:
@@ -201,7 +203,7 @@ def test_an_adopted_animal_is_gone_from_the_very_next_answer(browser: TestClient
 def test_another_scope_edits_nothing(app: TestClient, service: Settings) -> None:
     app.cookies.clear()
     del app.headers["Authorization"]
-    assert app.get("/console/animals/dog-1", follow_redirects=False).status_code == 303
+    assert app.get("/console/animals/id/dog-1", follow_redirects=False).status_code == 303
     app.post(
         "/console/sign-in", data={"key": make_key(service, Scope.CONTROL_PLANE)}, headers=_FORM
     )

@@ -23,7 +23,7 @@ PAGES = (
     "/console/animals?status=any&order=newest",
     "/console/animals?sort=waiting_days",
     "/console/animals/seen",
-    "/console/animals/cat-1",
+    "/console/animals/id/cat-1",
     "/console/animals/feeds",
     "/console/animals/upload",
     "/console/visitors",

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from pawsonalize.access.services import services_of
@@ -23,7 +24,7 @@ from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
 from pawsonalize.engine.ingest.listings import read_listing, read_status
 from pawsonalize.pages.views import Confirmation, Done, PageAction, ViewQuery, perform
 from pawsonalize.ui.endpoints import Fields, fields_of
-from pawsonalize.ui.rendering import path_of
+from pawsonalize.ui.rendering import console_path_of
 
 ANIMALS_PAGE: Final = "/console/animals"
 _ACTIONS = f"{ANIMALS_PAGE}/actions"
@@ -32,11 +33,6 @@ _EDITED = (
     *("houseTrained", "specialNeeds"),
 )
 _MAX_FORM_BYTES = 1 << 19  # fifty addresses and a long text, as browsers escape them
-
-
-def page_of(animal_id: str) -> str:
-    """Return the path of an animal's page on the console."""
-    return f"/console{path_of(animal_id)}"
 
 
 def look_of(animal: Animal) -> str:
@@ -69,7 +65,7 @@ async def _edit(request: Request) -> Done:
     change = partial(_edited, fields=fields, now=now)
     animal = await run_in_threadpool(services.inventory.edit, animal_id, change, now)
     name = animal.name or animal_id
-    return Done(page_of(animal_id), f"{name} is stored. {owner_of(animal)}", animal_id)
+    return Done(console_path_of(animal_id), f"{name} is stored. {owner_of(animal)}", animal_id)
 
 
 def _ask_status(query: ViewQuery) -> Confirmation:
@@ -90,16 +86,27 @@ def _ask_status(query: ViewQuery) -> Confirmation:
     )
     sent = {"animalId": animal.animal_id, "status": status.value}
     title = f"Mark {name} as {status}"
-    return Confirmation(title, effects, f"Mark as {status}", page_of(animal.animal_id), sent)
+    return Confirmation(
+        title, effects, f"Mark as {status}", console_path_of(animal.animal_id), sent
+    )
 
 
 def _set_status(query: ViewQuery) -> Done:
     animal_id, status = parse_id(query.text("animalId"), "animalId"), query.text("status")
     animal = query.services.inventory.set_status(animal_id, read_status(status), query.now)
-    return Done(page_of(animal_id), f"{animal.name or animal_id} is {animal.status}.", animal_id)
+    return Done(
+        console_path_of(animal_id), f"{animal.name or animal_id} is {animal.status}.", animal_id
+    )
+
+
+async def _lead_on(request: Request) -> Response:
+    """Lead to an animal's page from where it was once: letters and bookmarks have that."""
+    page = console_path_of(request.path_params["animal_id"])
+    return RedirectResponse(f"{page}?{request.url.query}".rstrip("?"), 301)
 
 
 ANIMAL_ACTIONS = (
     PageAction(f"{_ACTIONS}/status", _ask_status, _set_status),
     Route(f"{_ACTIONS}/edit", partial(perform, act=_edit), methods=["POST"]),
+    Route(f"{ANIMALS_PAGE}/{{animal_id:path}}", _lead_on),
 )

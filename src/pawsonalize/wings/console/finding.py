@@ -18,7 +18,7 @@ from pawsonalize.pages.finding import Hit
 from pawsonalize.storage.animals.animal_list import AnimalSearch, StockList
 from pawsonalize.storage.events.event_reads import EventTail
 from pawsonalize.storage.events.histories import HistoryQuery
-from pawsonalize.ui.rendering import path_of, with_query
+from pawsonalize.ui.rendering import console_path_of, with_query
 from pawsonalize.ui.words import moment
 
 _ANIMALS = 20
@@ -49,7 +49,7 @@ class ConsoleFinder(msgspec.Struct, frozen=True):
             animal for animal, _ in self.stock.page(AnimalSearch(_ANIMALS, text=text), now)
         ]
         for one in found:
-            path = f"/console{path_of(one.animal_id)}"
+            path = console_path_of(one.animal_id)
             yield Hit("animal", one.name or one.animal_id, path, f"{one.animal_id}, {one.status}")
 
     def _visitors(self, text: str, group: str) -> Iterator[Hit]:

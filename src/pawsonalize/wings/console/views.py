@@ -213,7 +213,7 @@ _VIEWS = (
         usual={"limit": "40"},
     ),
     View(
-        page="/console/animals/{animal_id:path}",
+        page="/console/animals/id/{animal_id:path}",
         template="console/animal.html",
         content=animal_content,
         read=lambda query: _console(query).animals.report(

@@ -1,7 +1,6 @@
 """The letter: what the tables say of the last seven days, in words."""
 
 from collections.abc import Iterator, Sequence
-from urllib.parse import quote
 
 import msgspec
 from sqlalchemy import select
@@ -15,7 +14,7 @@ from pawsonalize.storage.animals.animals import AnimalQuery, Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import stays
-from pawsonalize.ui.rendering import render
+from pawsonalize.ui.rendering import console_path_of, render
 
 WEEK = 7 * DAY
 _NAMED = 5  # a letter that is too long is not read
@@ -159,7 +158,7 @@ def _line(animal: Animal, more: str = "") -> LetterLine:
     kind = SPECIES_NAMES.get(animal.species, animal.species)
     name = animal.name or animal.animal_id
     text = f"{name} ({kind}, {animal.breed.replace('_', ' ')}){more}"
-    return LetterLine(text, f"{_CONSOLE}/{quote(animal.animal_id, safe='')}")
+    return LetterLine(text, console_path_of(animal.animal_id))
 
 
 def _unseen_in_words(count: int | None) -> str:
