@@ -238,7 +238,8 @@ class Adapters(msgspec.Struct, frozen=True):
     def outbox(self) -> Outbox:
         """The outbox for the notifiers that a wing offers."""
         # Notifiers take long to import.
-        return Outbox(self.deliveries, offered("notifiers", self.settings) or ())
+        names = offered("notifiers", self.settings) or ()
+        return Outbox(self.deliveries, names, offered("destinations", self) or (lambda _: ()))
 
     @property
     def intake(self) -> "Intake":

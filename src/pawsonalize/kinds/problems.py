@@ -1,6 +1,6 @@
 """Standing problems: what goes wrong in the background and lasts; the outbox of notifications."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 
 import structlog
@@ -14,6 +14,11 @@ _WARNINGS = {
     *(NotificationKind.FAILED, NotificationKind.TIMED_OUT),
     *(NotificationKind.CAPACITY_WARNING, NotificationKind.PROBLEM),
 }
+# A log keeps what it is told, so no name and no message of a person may get there.
+_PERSONAL = {
+    *(NotificationKind.INQUIRY, NotificationKind.INQUIRY_RECEIVED, NotificationKind.LETTER),
+    *(NotificationKind.ALERT, NotificationKind.ALERTS_STOPPED),
+}
 _RENEW_AFTER = MINUTE  # a problem that is reported all the time is written no more often
 _LONGEST_MESSAGE = 2000
 
@@ -23,15 +28,34 @@ log = structlog.get_logger()
 class Outbox:
     """Takes notifications, durably, for every notifier; without one, each is a line of the log."""
 
-    def __init__(self, deliveries: Deliveries, notifiers: Iterable[str]) -> None:
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        notifiers: Iterable[str],
+        chosen: Callable[[NotificationKind], Iterable[str]] = lambda _kind: (),
+    ) -> None:
+        """`chosen` reads the names of those that wish a kind by now, beside the notifiers."""
         self._deliveries = deliveries
         self._notifiers = tuple(notifiers)
+        self._chosen = chosen
 
     def enqueue(self, notification: Notification) -> None:
         """Store it for every notifier; an id that was stored before changes nothing."""
         if not self._notifiers:
             log_notification(notification)
-        self._deliveries.add([Delivery(notification, name) for name in self._notifiers])
+        self._deliveries.add(self.deliveries_of(notification))
+
+    def deliveries_of(self, notification: Notification) -> list[Delivery]:
+        """Return its deliveries, for those who store them in a transaction of their own.
+
+        Call it before that begins: it reads the tables.
+        """
+        return [Delivery(notification, name) for name in self.names(notification.kind)]
+
+    def names(self, kind: NotificationKind) -> list[str]:
+        """Return the notifiers that get notifications of a kind; the log gets none of persons."""
+        found = (*self._notifiers, *self._chosen(kind))
+        return [name for name in found if name != "log" or kind not in _PERSONAL]
 
 
 def log_notification(notification: Notification) -> None:

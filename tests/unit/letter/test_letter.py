@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.app.configuration import unusable
+from pawsonalize.app.configuration import not_in_tables, unusable
 from pawsonalize.cli.main import app
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.training.retraining.schedule import read_schedule
+from pawsonalize.kinds.problems import Outbox
 from pawsonalize.settings import Settings
 from pawsonalize.storage.work import Turns
 from pawsonalize.wings.letter.sending import LetterPost
@@ -78,9 +79,8 @@ def test_each_time_brings_one_letter_by_all_that_reach_people(settings: Settings
         week, schedule = WeekOfAnimals(adapters.database), read_schedule("0 8 * * 1", "UTC")
         assert schedule is not None
         turns, deliveries = Turns(adapters.database), adapters.deliveries
-        post = LetterPost(
-            schedule, lambda at: week.letter(at, URL), deliveries, ["email", "sns"], turns
-        )
+        outbox = Outbox(deliveries, ["log", "email", "sns"])
+        post = LetterPost(schedule, lambda at: week.letter(at, URL), outbox, turns)
         post.send_due(now)
         assert deliveries.newest(9) == [], "nothing is due for a time before the schedule"
         for later in (7 * DAY, 7 * DAY + 1, 14 * DAY):
@@ -104,6 +104,7 @@ def test_the_command_prints_it(settings: Settings, monkeypatch: pytest.MonkeyPat
 
 def test_a_letter_that_reaches_nobody_or_has_no_time_is_refused(tmp_path: Path) -> None:
     nobody = Settings.of(data_dir=tmp_path, letter_schedule="0 8 * * 1")
-    assert any("the weekly letter reaches nobody" in str(one) for one in unusable(nobody))
+    make_service(tmp_path, train=False)
+    assert any("the weekly letter reaches nobody" in one for one in not_in_tables(nobody))
     never = Settings.of(data_dir=tmp_path, letter_schedule="Mondays")
     assert any("Mondays is no schedule" in str(one) for one in unusable(never))

@@ -1,7 +1,7 @@
 """Inquiries are read, stored with the messages that tell of them, and counted as an event."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
@@ -22,10 +22,10 @@ from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.payloads import unpack
+from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.work import Delivery
 from pawsonalize.ui.rendering import with_query
-from pawsonalize.wing import offered
 from pawsonalize.wings.inquiries import InquirySettings, takes_inquiries
 from pawsonalize.wings.inquiries.book import Inquiry, InquiryBook, news_id
 
@@ -87,12 +87,12 @@ def _text(field: str, given: str, most: int) -> str:
 
 
 class Inquiring(msgspec.Struct, frozen=True):
-    """Takes inquiries; `notifiers` are those that reach people."""
+    """Takes inquiries."""
 
     book: InquiryBook
     animals: Animals
     ingest: Ingest
-    notifiers: Sequence[str]
+    outbox: Outbox
     rate: AddressRate
     url: str
     days: int
@@ -144,7 +144,9 @@ class Inquiring(msgspec.Struct, frozen=True):
             visitor.user_id,
             now,
         )
-        return inquiry, self.book.add(inquiry, self._deliveries(inquiry, draft.mail))
+        # Read before the transaction, which is a lock.
+        deliveries = list(self._deliveries(inquiry, draft.mail))
+        return inquiry, self.book.add(inquiry, deliveries)
 
     def _deliveries(self, inquiry: Inquiry, mail: str) -> Iterator[Delivery]:
         page = with_query(INBOX, {"animalId": inquiry.animal_id})
@@ -164,8 +166,8 @@ class Inquiring(msgspec.Struct, frozen=True):
             details=details | ({"url": f"{self.url}{page}"} if self.url else {}),
             reply_to=mail,
         )
-        yield from (Delivery(news, one) for one in self.notifiers)
-        if mail and "email" in self.notifiers:
+        yield from self.outbox.deliveries_of(news)
+        if mail and "email" in self.outbox.names(NotificationKind.INQUIRY_RECEIVED):
             # Nothing in it was written by whoever sent the form: it may be another's address.
             text = (
                 f"Your message about {inquiry.animal} has reached us. We answer to this address."
@@ -198,13 +200,11 @@ def started(
 ) -> Iterator[Inquiring]:
     """Yield what operations and pages share."""
     own = settings.part(InquirySettings)
-    # A log keeps what it is told: no name and no message may get there.
-    notifiers = [one for one in offered("notifiers", settings) or () if one != "log"]
     yield Inquiring(
         InquiryBook(adapters.database),
         adapters.animals,
         services.ingest,
-        notifiers,
+        adapters.outbox,
         AddressRate(f"{own.inquiries_per_hour}/hour", clock.now),
         settings.public_url.rstrip("/"),
         own.inquiry_days,

@@ -4,11 +4,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import NotFound
+from pawsonalize.domain.notifications import NotificationKind
 from pawsonalize.engine.training.retraining.schedule import Schedule, read_schedule
-from pawsonalize.wing import Wing, offered
+from pawsonalize.wing import Wing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.settings import Settings
 
 
@@ -26,26 +30,28 @@ def schedule_of(settings: "Settings") -> Schedule | None:
     return read_schedule(given, settings.retrain_time_zone, "letter_schedule")
 
 
-def channels_of(settings: "Settings") -> list[str]:
-    """Return the notifiers that reach people: nobody reads a letter in a log."""
-    return [one for one in offered("notifiers", settings) or () if one != "log"]
-
-
-def check_letter(settings: "Settings") -> None:
-    """Raise InvalidInput where a letter would reach nobody."""
-    if schedule_of(settings) is not None and not channels_of(settings):
-        raise InvalidInput(
-            "the weekly letter reaches nobody: set notify_email_to or another notifier"
-            " (docs/how-to/get-notified.md), or leave letter_schedule out",
+def check_readers(adapters: "Adapters") -> None:
+    """Raise NotFound where a letter would reach nobody."""
+    if not adapters.outbox.names(NotificationKind.LETTER):
+        raise NotFound(
+            "the weekly letter reaches nobody: set notify_email_to or another notifier, add a"
+            " destination (docs/how-to/get-notified.md), or leave letter_schedule out",
             field="letter_schedule",
         )
 
 
-USABLE = (check_letter,)
+def need_of_letter(settings: "Settings") -> "Callable[[Adapters], None] | None":
+    """Return what finds out if a letter reaches anybody; None where none is to be sent."""
+    return None if schedule_of(settings) is None else check_readers
+
+
+USABLE = (schedule_of,)
+NEEDS = (need_of_letter,)
 WING = Wing(
     "letter",
     settings=":LetterSettings",
     commands="commands:COMMANDS",
     usable=":USABLE",
+    needs=":NEEDS",
     tasks="sending:tasks",
 )

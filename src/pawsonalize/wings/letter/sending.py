@@ -11,8 +11,9 @@ from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, work_o
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.training.retraining.schedule import Schedule
-from pawsonalize.storage.work import Deliveries, Delivery, Turns
-from pawsonalize.wings.letter import channels_of, schedule_of
+from pawsonalize.kinds.problems import Outbox
+from pawsonalize.storage.work import Turns
+from pawsonalize.wings.letter import schedule_of
 from pawsonalize.wings.letter.writing import WeeklyLetter, WeekOfAnimals
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ class LetterPost(msgspec.Struct, frozen=True):
 
     schedule: Schedule
     write: Callable[[int], WeeklyLetter]
-    deliveries: Deliveries
-    channels: list[str]
+    outbox: Outbox
     turns: Turns
 
     def send_due(self, now: int) -> None:
@@ -43,7 +43,7 @@ class LetterPost(msgspec.Struct, frozen=True):
         # The first time that is seen is of before there was a schedule.
         if last is not None:
             news = notification_of(self.write(now), tick)
-            self.deliveries.add([Delivery(news, one) for one in self.channels])
+            self.outbox.enqueue(news)
             log.info("letter written", subject=news.subject)
         # Died in between: the same id is stored once, however often it is added.
         self.turns.put(TURN, DEFAULT_DATASET_GROUP, tick)
@@ -73,8 +73,7 @@ def tasks(
     post = LetterPost(
         schedule,
         lambda now: week.letter(now, settings.public_url),
-        adapters.deliveries,
-        channels_of(settings),
+        adapters.outbox,
         Turns(adapters.database),
     )
     once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(post.send_due))
