@@ -21,7 +21,7 @@ from pawsonalize.engine.ingest.event_form import Moment
 from pawsonalize.engine.ingest.inventory import MAX_ANIMALS
 from pawsonalize.engine.ingest.listings import Listing, read_listing, read_status
 from pawsonalize.http import json as bodies
-from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
+from pawsonalize.http.errors import Rejected, error_of_all
 from pawsonalize.http.examples import ANIMAL
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.kinds.access_keys import SITE
@@ -130,16 +130,6 @@ class AnimalsReceipt(msgspec.Struct, frozen=True):
     """Animals that were not taken, each with its place in the call and why."""
 
 
-class RefusedAnimals(msgspec.Struct, frozen=True):
-    """A call of which no animal was taken: an error, and the receipt beside it."""
-
-    error: ErrorDetail
-    rejected: list[Rejected]
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-
-
 class _Peek(msgspec.Struct, frozen=True):
     animals: list[Raw] | UnsetType = UNSET
 
@@ -152,7 +142,6 @@ _FORM = msgspec.json.Decoder(AnimalForm)
 _LIST = msgspec.json.Decoder(list[Raw])
 _PEEK = msgspec.json.Decoder(_Peek)
 _WRAPPED = msgspec.json.Decoder(_Wrapped)
-_STATUS = msgspec.json.Decoder(StatusRequest)
 
 
 @OPERATIONS.add(
@@ -183,7 +172,9 @@ async def put_animals(request: Request) -> AnimalsReceipt | Response:
     # Conflicts are known last, and stand where the call has them.
     rejected.sort(key=lambda one: one.index)
     if len(rejected) == len(raws):
-        return bodies.json_response(RefusedAnimals(error_of_all("animal", rejected), rejected), 400)
+        counts = dict.fromkeys(("created", "updated", "unchanged"), 0)
+        refusal = {"error": error_of_all("animal", rejected), "rejected": rejected}
+        return bodies.json_response(refusal | counts, 400)
     return AnimalsReceipt(receipt.created, receipt.updated, receipt.unchanged, rejected)
 
 
@@ -234,7 +225,7 @@ async def delete_animal(request: Request) -> Response:
 async def post_animal_status(request: Request) -> AnimalAnswer:
     """Change what an animal is; the next answer of every worker knows it."""
     services = services_of(request)
-    form = await bodies.read_form(request, _STATUS)
+    form = await bodies.read_form(request, StatusRequest)
     now = services.now()
     animal = await run_in_threadpool(
         services.inventory.set_status,

@@ -64,15 +64,6 @@ class EventsReceipt(msgspec.Struct, frozen=True):
     views, with the known type that they may stand for; at most 20."""
 
 
-class RefusedEvents(msgspec.Struct, frozen=True):
-    """A call of which no event was taken: an error, and the receipt beside it."""
-
-    error: ErrorDetail
-    rejected: list[Rejected]
-    accepted: int = 0
-    duplicates: int = 0
-
-
 @OPERATIONS.add(
     "POST",
     "/v1/events",
@@ -101,7 +92,8 @@ async def post_events(request: Request) -> EventsReceipt | Response:
         status, error = 400, error_of_all("event", rejected)
         if limit is not None:
             status, error = 429, ErrorDetail(limit.code, limit.message)
-        return json_response(RefusedEvents(error, rejected), status, headers=headers)
+        refusal = {"error": error, "rejected": rejected, "accepted": 0, "duplicates": 0}
+        return json_response(refusal, status, headers=headers)
     warnings = [ErrorDetail("unknown_event_type", one, "eventType") for one in receipt.warnings]
     answer = EventsReceipt(receipt.accepted, receipt.duplicates, rejected, warnings or UNSET)
     return json_response(answer, 202, headers=headers)

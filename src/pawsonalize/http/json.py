@@ -1,6 +1,7 @@
 """Request bodies and parameters in, bounded and checked; JSON out."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,7 +14,6 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode, read_bounded
 
-T = TypeVar("T")
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 _ENCODER = msgspec.json.Encoder()
@@ -78,12 +78,18 @@ def check_media_type(request: Request) -> None:
         raise WrongMediaType(f"send the body as Content-Type: application/json, {found}")
 
 
-async def read_form(request: Request, decoder: msgspec.json.Decoder[T]) -> T:
-    """Return the body as the decoder's form; InvalidInput names a bad or misspelt field."""
+async def read_form(request: Request, form: type[StructT]) -> StructT:
+    """Return the body as a form of this type; InvalidInput names a bad or misspelt field."""
     body = await read_body(request)
     if not body.strip():
         raise InvalidInput("the body is empty: send a JSON object, at least {}")
-    return decode(decoder, body, unknown_of(request))
+    found: StructT = decode(_decoder_of(form), body, unknown_of(request))
+    return found
+
+
+@cache
+def _decoder_of(form: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(form)
 
 
 def unknown_of(request: Request) -> UnknownFields:

@@ -3,13 +3,12 @@
 import ast
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from msgspec.inspect import Metadata, StructType, Type, multi_type_info
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,10 +30,8 @@ Schema = dict[str, Any]
 def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema]]:
     """Return schemas of types, by the text of the type in Python, and the components they use."""
     schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
-    found: dict[type, None] = {}
-    for info in multi_type_info(types):
-        _walk(info, found)
-    classes = {kind.__name__: kind for kind in found}
+    # Of a public name there is one class.
+    classes = {kind.__name__: kind for kind in _structs_below(msgspec.Struct)}
     for name, component in components.items():
         # Unknown fields are left out and named in a header: only misspelt ones are refused.
         component.pop("additionalProperties", None)
@@ -42,6 +39,13 @@ def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema
             _describe_fields(component, classes[name])
     plain = {name: _plain(component) for name, component in components.items()}
     return dict(zip(map(repr, types), map(_plain, schemas), strict=True)), plain
+
+
+def _structs_below(kind: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+    for one in kind.__subclasses__():
+        yield from _structs_below(one)
+        if one.__module__.startswith("pawsonalize."):
+            yield one
 
 
 def field_docs(kind: type) -> dict[str, str]:
@@ -121,25 +125,6 @@ def _merged(schema: Schema, kinds: list[Schema]) -> Schema:
         merged = {key: value for one in limits for key, value in one.items()}
         return {**rest, "type": names if len(names) > 1 else names[0], **merged}
     return {**rest, "anyOf": kinds}
-
-
-def _walk(info: Type, found: dict[type, None]) -> None:
-    if isinstance(info, Metadata):
-        _walk(info.type, found)
-        return
-    if isinstance(info, StructType):
-        # A type may hold itself.
-        if info.cls in found:
-            return
-        found[info.cls] = None
-        for field in info.fields:
-            _walk(field.type, found)
-        return
-    for name in ("item_type", "value_type"):
-        if (inner := getattr(info, name, None)) is not None:
-            _walk(inner, found)
-    for inner in getattr(info, "types", ()):
-        _walk(inner, found)
 
 
 class Tag(msgspec.Struct, frozen=True):

@@ -21,7 +21,6 @@ from pawsonalize.http import (
     animals,
     events,
     health,
-    history,
     metrics,
     recommendations,
     reports,
@@ -52,7 +51,6 @@ OPERATIONS = (
     *recommendations.OPERATIONS,
     *rerankings.OPERATIONS,
     *events.OPERATIONS,
-    *history.OPERATIONS,
     *users.OPERATIONS,
     *reports.OPERATIONS,
     *added("operations"),  # before those of animals, whose ids may be any path

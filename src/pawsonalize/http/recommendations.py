@@ -65,9 +65,6 @@ class RecommendationRequest(queries.QueryFields, frozen=True, rename="camel", kw
     """Of groups: what gets some of the places."""
 
 
-_REQUEST = msgspec.json.Decoder(RecommendationRequest)
-
-
 def _with_details(
     method: str,
     path: str,
@@ -121,7 +118,7 @@ async def post_recommendations(request: Request) -> Response:
     """Recommend groups, best first; an acknowledged event is in the very next answer."""
     is_full = answers.is_detailed(request)
     services = services_of(request)
-    given = await read_form(request, _REQUEST)
+    given = await read_form(request, RecommendationRequest)
     address = await queries.prepare(
         request, given, given.continues or given.repeats, detailed=is_full
     )

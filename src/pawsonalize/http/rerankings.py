@@ -67,9 +67,6 @@ class RerankingRequest(queries.QueryFields, frozen=True, rename="camel", kw_only
     """The list."""
 
 
-_REQUEST = msgspec.json.Decoder(RerankingRequest)
-
-
 class RankedList(NamedTuple):
     """The answer of groups, the requested columns of each, and what is included of animals."""
 
@@ -104,7 +101,7 @@ class RankedList(NamedTuple):
 async def post_rerankings(request: Request) -> Response:
     """Order the list; ties keep its order, and what nothing is known of comes last in it."""
     services = services_of(request)
-    given = await read_form(request, _REQUEST)
+    given = await read_form(request, RerankingRequest)
     if given.user_id is None and given.session_id is None:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
     is_full, lists = answers.is_detailed(request), bool(given.include)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -46,8 +45,6 @@ class _Endpoints:
         self._kind = kind
         self._native = native
         self._types = types
-        self._request = msgspec.json.Decoder(types.request)
-        self._change = msgspec.json.Decoder(types.change)
         self._parent_field = camel(kind.resource.owner or "")
 
     async def list(self, request: Request) -> Response:
@@ -65,7 +62,7 @@ class _Endpoints:
 
     async def create(self, request: Request) -> Response:
         services = services_of(request)
-        values = self._types.values(await read_form(request, self._request))
+        values = self._types.values(await read_form(request, self._types.request))
         if "dataset_group" in values:
             values["dataset_group"] = await self._group(request, values["dataset_group"])
         await self._enter(request, values)
@@ -81,7 +78,7 @@ class _Endpoints:
 
     async def change(self, request: Request) -> Response:
         services = services_of(request)
-        changes = self._types.values(await read_form(request, self._change))
+        changes = self._types.values(await read_form(request, self._types.change))
         name = await self._named(request)
         await self._enter(request, changes)
         change, now = self._kind.change, services.now()

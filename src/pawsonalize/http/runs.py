@@ -95,9 +95,6 @@ class RunList(msgspec.Struct, frozen=True):
     runs: list[Run]
 
 
-_REQUEST = msgspec.json.Decoder(RunRequest)
-
-
 @OPERATIONS.add(
     "GET",
     "/v1/runs",
@@ -128,7 +125,7 @@ async def get_run(request: Request) -> Run:
 async def post_run(request: Request) -> Run:
     """Retrain now; 409 while another retraining runs."""
     services = services_of(request)
-    wanted = await read_form(request, _REQUEST)
+    wanted = await read_form(request, RunRequest)
     as_of = None if wanted.at is None else parse_moment(wanted.at, "at")
     group = wanted.dataset_group
     if group is not None:

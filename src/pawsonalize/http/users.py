@@ -1,4 +1,4 @@
-"""Users' attributes, and the erasure of users and sessions."""
+"""Histories of users and sessions, their erasure, and users' attributes."""
 
 import re
 from collections.abc import Callable
@@ -14,29 +14,72 @@ from starlette.requests import Request
 
 from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import check_length, parse_id
 from pawsonalize.domain.preferences import PREFERRED_AT
-from pawsonalize.domain.times import iso
+from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.decoder import Form
+from pawsonalize.engine.ingest.history import History, history_page, past_event, read_cursor
 from pawsonalize.engine.ingest.payloads import IN_THE_QUERY
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.callers import enter, own_group
 from pawsonalize.http.examples import USER
-from pawsonalize.http.json import read_count, read_form, report_of
+from pawsonalize.http.json import read_count, read_form, read_limit, read_text, report_of
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.queries import PreferencesForm
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.animals.catalogue import User, Value
 from pawsonalize.storage.erasures import STEPS, Erasure, ErasureStatus
+from pawsonalize.storage.events.histories import HistoryQuery
 
 OPERATIONS = Operations(SITE, about=About.GROUP)
 
 USER_ID = RequestParameter("userId", "The user.", where="path", required=True)
 SESSION_ID = RequestParameter("sessionId", "The session.", where="path", required=True)
+_OF_EVENTS = (
+    RequestParameter("limit", "Most events that a page holds, 1 to 500; 50 if left out.", int),
+    RequestParameter("cursor", "The `nextCursor` of the page before."),
+    RequestParameter("eventType", "Only events of this type."),
+    RequestParameter("since", "Only events at or after this moment."),
+    RequestParameter("until", "Only events before this moment."),
+    *ADDRESS_PARAMETERS,
+)
 _HISTORY = "/history"  # a history is another path, and one cannot be deleted
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _MAX_ATTRIBUTES = 25
 _MAX_VALUE_CHARS = 1_000
+
+
+@OPERATIONS.add("GET", "/v1/users/{user_id:path}/history", parameters=(USER_ID, *_OF_EVENTS))
+async def get_user_history(request: Request) -> History:
+    """A user's events, newest first."""
+    user_id = parse_id(request.path_params["user_id"], "userId")
+    return await _history(request, Visitor(user_id=user_id))
+
+
+@OPERATIONS.add(
+    "GET", "/v1/sessions/{session_id:path}/history", parameters=(SESSION_ID, *_OF_EVENTS)
+)
+async def get_session_history(request: Request) -> History:
+    """A session's events, newest first; of a session bound to a user, all of that user's."""
+    session_id = parse_id(request.path_params["session_id"], "sessionId")
+    return await _history(request, Visitor(session_id=session_id))
+
+
+async def _history(request: Request, visitor: Visitor) -> History:
+    services = services_of(request)
+    given = request.query_params
+    log = services.log.of(await read_group(request))
+    query = HistoryQuery(
+        limit=read_limit(given.get("limit"), 50),
+        before=read_cursor(given["cursor"]) if "cursor" in given else None,
+        event_type=read_text(given, "eventType"),
+        since=parse_moment(given["since"], "since") if "since" in given else None,
+        until=parse_moment(given["until"], "until") if "until" in given else None,
+    )
+    page = await services.read(history_page, log, visitor, query)
+    events = [past_event(logged.event) for logged in page.events]
+    return History(events, page.next_cursor)
 
 
 class NotedErasure(msgspec.Struct, frozen=True, rename="camel"):
@@ -173,9 +216,6 @@ class UserAnswer(msgspec.Struct, frozen=True, rename="camel"):
     attributes: dict[str, Value]
 
 
-_REQUEST = msgspec.json.Decoder(UserRequest)
-
-
 @OPERATIONS.add(
     "PUT",
     "/v1/users/{user_id:visitor}",
@@ -187,7 +227,7 @@ async def put_user(request: Request) -> UserAnswer:
     """Store attributes and quiz answers of a user; they replace what was stored."""
     services = services_of(request)
     user_id = parse_id(request.path_params["user_id"], "userId")
-    given = await read_form(request, _REQUEST)
+    given = await read_form(request, UserRequest)
     attributes = _attributes(given.attributes)
     if given.preferences is not None:
         quiz, now = given.preferences.read(), services.now()

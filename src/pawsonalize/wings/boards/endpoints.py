@@ -83,10 +83,6 @@ class PicksReceipt(msgspec.Struct, frozen=True):
     """Picks that were there already: the same answer was sent before."""
 
 
-_BOARDS = msgspec.json.Decoder(BoardRequest)
-_PICKS = msgspec.json.Decoder(PicksRequest)
-
-
 @OPERATIONS.add(
     "POST",
     "/v1/boards",
@@ -101,7 +97,7 @@ _PICKS = msgspec.json.Decoder(PicksRequest)
 async def post_boards(request: Request) -> Board:
     """Give a board: animals that may be shown, chosen to tell most about the visitor."""
     services = services_of(request)
-    given = await read_form(request, _BOARDS)
+    given = await read_form(request, BoardRequest)
     address = await prepare(request, given, (), detailed=False)
     individuals = await individuals_for(request, address, Purpose.RECOMMENDING)
     settings: BoardSettings = request.app.state.wings["boards"]
@@ -142,7 +138,7 @@ def _give(
 async def post_picks(request: Request) -> PicksReceipt:
     """Take picks: the very next answer knows them."""
     services = services_of(request)
-    given = await read_form(request, _PICKS)
+    given = await read_form(request, PicksRequest)
     check_visitor(request, given.user_id)
     name = parse_id(request.path_params["board_id"], "boardId")
     now = services.now()

@@ -67,8 +67,6 @@ class ReplayedLetters(LetterReceipt, frozen=True, rename="camel"):
 
 OPERATIONS = Operations(OPERATOR)
 _LETTER = RequestParameter("letterId", "The letter.", where="path", required=True)
-_MEND = msgspec.json.Decoder(MendRequest)
-_WHICH = msgspec.json.Decoder(LetterReplayRequest)
 
 
 @OPERATIONS.add(
@@ -103,7 +101,7 @@ async def get_dead_letters(request: Request) -> LetterList:
 )
 async def post_replay(request: Request) -> ReplayedLetters:
     """Take letters in again, as they are mended; what is taken is a letter no more."""
-    replay, form = _replay(request), await read_form(request, _WHICH)
+    replay, form = _replay(request), await read_form(request, LetterReplayRequest)
     if form.letter_ids is not None:
         letters = await services_of(request).read(_named, replay.letters, form)
         receipts = await run_in_threadpool(lambda: list(replay.replay(letters)))
@@ -130,7 +128,7 @@ async def get_dead_letter(request: Request) -> Letter:
 )
 async def put_dead_letter(request: Request) -> Letter:
     """Mend a letter: what came in stays beside it. 400 if that cannot be taken either."""
-    form = await read_form(request, _MEND)
+    form = await read_form(request, MendRequest)
     mend = partial(_replay(request).mend, force=form.force)
     letter_id = request.path_params["letter_id"]
     return letter_answer(await run_in_threadpool(mend, letter_id, _bytes_of(form)))

@@ -222,7 +222,6 @@ class MeaningRequest(Form, frozen=True):
     source: str = ""
 
 
-_MEANING = msgspec.json.Decoder(MeaningRequest)
 OPERATIONS = Operations(OPERATOR, About.INVENTORY)
 
 
@@ -265,7 +264,7 @@ async def post_feed_fetch(request: Request) -> Response:
 async def put_meaning(request: Request) -> Response:
     """Store what a value means."""
     services = services_of(request)
-    form = await read_form(request, _MEANING)
+    form = await read_form(request, MeaningRequest)
     say = Meanings(services.registry).say
     await run_in_threadpool(say, form.source, form.field, form.value, form.meaning, services.now())
     return Response(status_code=204)

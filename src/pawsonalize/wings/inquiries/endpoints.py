@@ -44,9 +44,6 @@ class InquiryReceipt(msgspec.Struct, frozen=True, rename="camel"):
     """False if the same visitor sent the same message before: it is then sent to nobody again."""
 
 
-_REQUEST = msgspec.json.Decoder(InquiryRequest)
-
-
 @OPERATIONS.add(
     "POST",
     "/v1/inquiries",
@@ -69,7 +66,7 @@ _REQUEST = msgspec.json.Decoder(InquiryRequest)
 )
 async def post_inquiries(request: Request) -> InquiryReceipt:
     """Store an inquiry and let it be delivered."""
-    form = await read_form(request, _REQUEST)
+    form = await read_form(request, InquiryRequest)
     inquiring: Inquiring = request.app.state.wings["inquiries"]
     draft = InquiryDraft.read(str(form.animal_id), form.name, form.contact, form.message)
     user_id = None if form.user_id is None else parse_id(form.user_id, "userId")

@@ -147,9 +147,6 @@ class DetailedSearchAnswer(Searched, frozen=True, rename="camel", kw_only=True, 
     """The animals after these, which nearly fit."""
 
 
-_REQUEST = msgspec.json.Decoder(SearchRequest)
-
-
 class Answered(NamedTuple):
     """Animals that fit, those that nearly fit, what is included of both, and what was found."""
 
@@ -191,7 +188,7 @@ async def post_searches(request: Request) -> Any:
     """Find animals by words: rules are obeyed, the rest is compared, the order is the visitor's."""
     is_full = answers.is_detailed(request)
     services = services_of(request)
-    given = await read_form(request, _REQUEST)
+    given = await read_form(request, SearchRequest)
     if not given.query.strip():
         raise InvalidInput("query is empty: send what is looked for, in words", field="query")
     continues = _read_cursor(given.cursor)
