@@ -153,4 +153,7 @@ def failed(
         (status, title) for kind, status, title in _STATUS if isinstance(error, kind)
     )
     template, who = "console/error.html", caller or Caller()
-    return shown(request, who, template, status, title=title, message=error.message)
+    # Without its host, the address of the form leads to this server in any case.
+    form = "/" + "".join(request.headers.get("referer", "").split("/", 3)[3:])
+    back = form if request.method == "POST" and form.startswith("/console") else None
+    return shown(request, who, template, status, title=title, message=error.message, back=back)

@@ -114,7 +114,11 @@ def test_an_upload_that_cannot_be_read_says_why(
             answer = browser.post(_UPLOAD, content=body, headers=headers)
             assert answer.status_code == 400
             assert reason in answer.text.lower()
-    assert "save it as CSV" in send(browser, b"PK\x03\x04").text
+    came_from = {"Referer": f"http://127.0.0.1:8080{_UPLOAD}?period=7d"}
+    files = {"file": ("animals.xlsx", b"PK\x03\x04")}
+    answer = browser.post(_UPLOAD, files=files, headers=came_from)
+    assert "save it as CSV" in answer.text
+    assert f'<a href="{_UPLOAD}?period=7d">Back to the form</a>' in answer.text
     assert "may have 16 MB here" in send(browser, b"x" * (MAX_UPLOAD_BYTES + (1 << 20))).text
 
 

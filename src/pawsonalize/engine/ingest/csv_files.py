@@ -16,14 +16,19 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType
 
 UTF8 = "utf-8"
-_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_GZIP = b"\x1f\x8b"
+_NO_TEXT = {
+    b"PK\x03\x04": "a zip or an Excel file",
+    b"\xd0\xcf\x11\xe0": "an Excel file of before 2007",
+    b"%PDF": "a PDF",
+}
 _MARKS = {
     codecs.BOM_UTF8: UTF8,
     codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark it begins with
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t"}
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 _CHUNK = 1 << 20
 _SAMPLE = 4_096
 _SURE = 0.4  # so many of every second byte are zeros in UTF-16 of any European language
@@ -54,10 +59,10 @@ def read_text_form(encoding: str | None, separator: str | None) -> TextForm:
             ) from error
     if separator is None:
         return TextForm(name)
-    found = _SEPARATORS.get(separator.strip().lower(), separator.replace("\\t", "\t"))
+    found = SEPARATORS.get(separator.strip().lower(), separator.replace("\\t", "\t"))
     if len(found) != 1 or found in '"\r\n' or found.isalnum():
         raise InvalidInput(
-            f"the separator must be {', '.join(_SEPARATORS)} or one character, not {separator}",
+            f"the separator must be {', '.join(SEPARATORS)} or one character, not {separator}",
             field="separator",
         )
     return TextForm(name, found)
@@ -68,16 +73,22 @@ def as_text(stream: BinaryIO, encoding: str | None = None) -> tuple[io.TextIOWra
 
     What cannot be decoded is `DAMAGE`.
     """
-    start = stream.read(len(_ZIP))
+    start = stream.read(max(map(len, _NO_TEXT)))
     stream.seek(0)
-    if start == _ZIP:
-        raise InvalidInput("this is a zip or an Excel file: save it as CSV")
+    if start in _NO_TEXT:
+        raise InvalidInput(
+            f"this is {_NO_TEXT[start]}: save it as CSV (in Excel by File, Save As, CSV UTF-8)"
+        )
     if start.startswith(_GZIP):
         stream = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]  # it is one
     with report_damage():
         name = encoding or _encoding_of(stream)
         stream.seek(0)
-    return _Text(stream, name, _MARKING, newline="\n"), name
+        start = stream.read(_SAMPLE)
+        stream.seek(0)
+    # Excel's "CSV (Macintosh)" ends its lines by this alone.
+    newline = "\r" if b"\r" in start and b"\n" not in start else "\n"
+    return _Text(stream, name, _MARKING, newline=newline), name
 
 
 def separator_of(line: str) -> str:
@@ -91,7 +102,7 @@ def separator_of(line: str) -> str:
         # A quote in a name says that the separator has cut a quoted text.
         return 0 if any('"' in name for name in found) else len(found)
 
-    return max(_SEPARATORS.values(), key=names)
+    return max(SEPARATORS.values(), key=names)
 
 
 @contextmanager
@@ -182,6 +193,7 @@ class ImportReport(msgspec.Struct, frozen=True):
 
 MAX_FIELD_CHARS = 20_480  # Amazon Personalize's limit for the longest kind of field, a text
 _MAX_LINE_CHARS = 1 << 20
+_MOST_COLUMNS = 1_000
 _BOM = "\ufeff"
 DETECTED = TextForm()
 
@@ -194,18 +206,23 @@ class CsvRow(msgspec.Struct, frozen=True):
 
 
 class CsvTable:
-    """A CSV file with a header, upper-cased; InvalidInput if that cannot be read."""
+    """A CSV file with a header, upper-cased; InvalidInput if that cannot be read.
 
-    def __init__(self, stream: BinaryIO, form: TextForm = DETECTED) -> None:
+    With `names_all`, a column without a name, or with one that is there before, gets its own.
+    """
+
+    def __init__(
+        self, stream: BinaryIO, form: TextForm = DETECTED, *, names_all: bool = False
+    ) -> None:
         # For the whole process; of itself Python takes up to 131,072.
         csv.field_size_limit(MAX_FIELD_CHARS)
         text, self.encoding = as_text(stream, form.encoding)
         self._source = stream
         self._lines = _Lines(text)
-        separator = form.separator or separator_of(self._lines.first)
-        self._reader = csv.reader(self._lines, strict=True, delimiter=separator)
+        self.separator = form.separator or separator_of(self._lines.first)
+        self._reader = csv.reader(self._lines, strict=True, delimiter=self.separator)
         self.header: tuple[str, ...] = ()
-        self.header = self._read_header()
+        self.header = self._read_header(names_all)
 
     @property
     def bytes_read(self) -> int:
@@ -217,14 +234,20 @@ class CsvTable:
         self.header = tuple(other if column == name else column for column in self.header)
 
     def rows(self) -> Iterator[CsvRow | RowError]:
-        """The records after the header; blank lines are none."""
+        """The records after the header; those without a value are none."""
         while (record := self._next()) is not None:
-            if isinstance(record, CsvRow) and len(record.values) != len(self.header):
-                found = f"has {len(record.values)} fields, but the header has {len(self.header)}"
-                record = RowError(record.line, None, found)
+            if isinstance(record, CsvRow):
+                if not any(map(str.strip, record.values)):
+                    continue
+                # Spreadsheets write empty cells behind the last column that has a name.
+                while len(record.values) > len(self.header) and not record.values[-1].strip():
+                    record.values.pop()
+                if len(record.values) != len(self.header):
+                    wrong = f"has {len(record.values)} fields, but the header has"
+                    record = RowError(record.line, None, f"{wrong} {len(self.header)}")
             yield record
 
-    def _read_header(self) -> tuple[str, ...]:
+    def _read_header(self, names_all: bool) -> tuple[str, ...]:
         record = self._next()
         if record is None:
             raise InvalidInput("the file is empty: its first line must name the columns")
@@ -239,14 +262,22 @@ class CsvTable:
                 "the first line has control characters: save the file as CSV in UTF-8, or name its"
                 " encoding"
             )
+        if len(header) > _MOST_COLUMNS:
+            wrong = f"the file has {len(header):,} columns, at most {_MOST_COLUMNS:,} are read"
+            raise InvalidInput(f"{wrong}: leave out those that say nothing of its rows")
+        found: dict[str, int] = {}
         for place, name in enumerate(header, start=1):
-            if not name:
+            own = name
+            if names_all and (not name or name in found):
+                own = f"{name or 'COLUMN'} {place}"
+            if not own:
                 raise InvalidInput(f"column {place} has no name: name it in the first line")
-            if name in header[place:]:
+            if own in found:
                 raise InvalidInput(
                     f"two columns are named {name[:80]}: rename or remove one", field=name[:80]
                 )
-        return header
+            found[own] = place
+        return tuple(found)
 
     def _next(self) -> CsvRow | RowError | None:
         while True:
@@ -282,12 +313,16 @@ class _Lines:
         self._text = text
         self.line = 0
         self.first = self._read().removeprefix(_BOM)
+        while self.first and not self.first.strip():
+            self.line += 1
+            self.first = self._read()
+        self._ahead = self.first
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        line = self._read() if self.line else self.first
+        line, self._ahead = self._ahead or self._read(), ""
         if not line:
             raise StopIteration
         self.line += 1
@@ -304,7 +339,7 @@ class _Lines:
 
 def _is_cut(line: str) -> bool:
     # The first line may have lost its mark.
-    return len(line) >= _MAX_LINE_CHARS - len(_BOM) and not line.endswith("\n")
+    return len(line) >= _MAX_LINE_CHARS - len(_BOM) and not line.endswith(("\n", "\r"))
 
 
 _REASONS = {  # parts of the messages of Python's reader, and better words

@@ -1,5 +1,6 @@
 """The formats by name, which one a file is in, and its bytes into rows."""
 
+import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from io import BytesIO
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InputTooLarge, InvalidInput
 from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
-from pawsonalize.engine.ingest.csv_files import UTF8, as_text, read_text_form
+from pawsonalize.engine.ingest.csv_files import SEPARATORS, UTF8, as_text, read_text_form
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode, likely_name
 from pawsonalize.wings.feeds.asm3 import READ_FIELDS, image_service, read_asm3_csv, read_asm3_json
 from pawsonalize.wings.feeds.petfinder import read_petfinder_json
@@ -166,9 +167,10 @@ def usual_columns(name: str, header: tuple[str, ...]) -> dict[str, str]:
     found = {one: bare_name(one) if bare_name(one) in slots else "" for one in header}
     if name == "csv":
         found |= {column: slot for slot, column in _id_columns(header).items()}
+        fields = {one.upper(): bare_name(one) for one in FIELDS.values()}
         for column in (one for one in header if not found[one]):
-            left = {one.upper(): bare_name(one) for one in FIELDS.values()}
-            left = {one: slot for one, slot in left.items() if slot not in found.values()}
+            used = set(found.values())
+            left = {one: slot for one, slot in fields.items() if slot not in used}
             other = known_names().get(bare_name(column), "")
             found[column] = other if other in left.values() else ""
             if not found[column] and (right := likely_name(column, left)):
@@ -232,6 +234,9 @@ def read_feed(
     notes = []
     if (encoding := read[0][1]) not in {UTF8, form.encoding}:
         notes.append(f"read as {encoding}, as it looks: --encoding names another")
+    above = texts[0][: len(texts[0]) - len(texts[0].lstrip())].count(b"\n")
+    if above and "form" in feed.keywords:
+        notes.append(f"line {above + 1} names its columns: what stands above was left out")
 
     def rows() -> Iterator[FeedRow]:
         place = 0
@@ -250,4 +255,34 @@ def decoded(content: bytes, encoding: str | None, most: int = MAX_FEED_BYTES) ->
     text = stream.read(most + 1).encode(UTF8, "surrogateescape")
     if len(text) > most:
         raise InputTooLarge(f"a feed may have {most >> 20} MB: split it, with --delta")
-    return text, found
+    if text[:_SAMPLE].lstrip().lower().startswith(_WEB_PAGE):
+        raise InvalidInput(
+            "this is a web page, and no feed. Some systems call such a file .xls: open it in Excel,"
+            " and save it as CSV. Of an address, look whether it asks to sign in"
+        )
+    return _untitled(text), found
+
+
+_WEB_PAGE = (b"<!doctype html", b"<html", b"<table")
+_SAMPLE, _MOST_TITLES = 4_096, 20
+
+
+def _untitled(text: bytes) -> bytes:
+    """Return the text, with blank lines for titles of a report and Excel's `sep=;` at its top.
+
+    A table of animals has two columns or more, a title has one value.
+    """
+    lines = text[:_SAMPLE].splitlines(keepends=True)[:_MOST_TITLES]
+    first = next((at for at, line in enumerate(lines) if _values_of(line) > 1), 0)
+    if not first or text.lstrip()[:1] in b"[{<":
+        return text
+    # Lines keep their numbers.
+    blank = b"".join(line[len(line.rstrip(b"\r\n")) :] for line in lines[:first])
+    return blank + text[sum(map(len, lines[:first])) :]
+
+
+def _values_of(line: bytes) -> int:
+    """Number of values that a line may have, with the separator that gives the most."""
+    text = [line.decode(UTF8, "replace").strip()]
+    rows = (next(csv.reader(text, delimiter=one), []) for one in SEPARATORS.values())
+    return max(sum(map(bool, map(str.strip, row))) for row in rows)

@@ -134,6 +134,10 @@ def import_feed(
             stays[listing.animal.animal_id].append((row.place, listing.report))
     report.odd += _contradictions(inventory, stays)
     report.odd.sort(key=lambda row: row.place)
+    if (again := report.rows - len(report.rejected) - len(stays)) > 0:
+        report.notes.append(
+            f"{again:,} rows are about an animal that another row has too: the latest fact counts"
+        )
     if report.unread:
         report.notes.append(f"left out, as nothing here is called so: {', '.join(report.unread)}")
     if reason := _doubt(nameless, report) if missing else "":
@@ -189,9 +193,12 @@ def _read(
     rows: list[FeedRow], how: FeedImport, now: int, report: FeedReport
 ) -> list[tuple[FeedRow, Listing]]:
     listed = []
+    unread: tuple[str, ...] = ()  # most often the same in each row
     for row in rows:
         report.rows += 1
-        report.unread += [name for name in row.unread if name not in report.unread]
+        if row.unread != unread:
+            unread = row.unread
+            report.unread = list(dict.fromkeys((*report.unread, *unread)))
         try:
             listed.append((row, _listing(row, how, now, report)))
         except InvalidInput as error:

@@ -66,19 +66,28 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def presets() -> Mapping[str, Preset]:
     """All presets by name."""
-    text = files("pawsonalize.wings.feeds").joinpath("presets.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), dict[str, Preset])
+    return msgspec.convert(_names_in("presets"), dict[str, Preset])
+
+
+def _names_in(name: str) -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text("utf-8"))
 
 
 @cache
 def known_names() -> Mapping[str, str]:
-    """The fields that columns of these systems hold, by their names; none for what differs."""
+    """The fields that columns of systems and spreadsheets hold, by their names.
+
+    None for a name that systems have for different fields.
+    """
     found: dict[str, str] = {}
     for preset in presets().values():
         for field in (one for one in preset.fields if not preset.is_turned(one)):
             for name in map(bare_name, preset.names(field)):
                 same = found.setdefault(name, bare_name(field)) == bare_name(field)
                 found[name] = bare_name(field) if same else ""
+    for field, listed in _names_in("columns").items():
+        for name in map(bare_name, listed):
+            found[name] = found.get(name) or bare_name(field)
     return found
 
 

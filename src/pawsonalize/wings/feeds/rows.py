@@ -6,7 +6,7 @@ cannot, the user must.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from io import BytesIO
 from itertools import islice
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
+from pawsonalize.domain.attributes import says_nothing
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.csv_files import UTF8, CsvTable, RowError, TextForm
@@ -84,13 +85,20 @@ def read_rows(
             continue
         place, record = row
         external_id = str(id_of(record) or "").strip()
-        if not external_id:
+        if says_nothing(external_id):
             yield FeedRow(place, None, reason="it has no id")
+            continue
+        if _ROUNDED.fullmatch(external_id):  # then many animals have the same
+            wrong = f"a spreadsheet has rounded its id to {external_id}: format that column as text"
+            yield FeedRow(place, None, reason=f"{wrong}, and export the file again")
             continue
         try:
             yield FeedRow(place, external_id, form_of(record))
         except InvalidInput as error:
             yield FeedRow(place, external_id, reason=error.message)
+
+
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 
 
 def first_of(*texts: str | None) -> str | None:
@@ -119,6 +127,8 @@ _YEAR_FIRST = re.compile(
 )
 _DAY_NAME = re.compile(r"(\d{1,2})[ .-]+([A-Za-z]{3,9})[ .,-]+(\d{4}|\d{2})" + _CLOCK)
 _NAME_DAY = re.compile(r"([A-Za-z]{3,9})\.? +(\d{1,2})(?:st|nd|rd|th)?,? +(\d{4})" + _CLOCK)
+_SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
+_SERIAL_START = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel's days are of no zone
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)? *(?:([ap])\.?m\.?)?", re.IGNORECASE)
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _PIVOT = 69  # two digits below it are of this century, as POSIX has it
@@ -166,6 +176,9 @@ def settled(orders: Iterable[DateOrder | Undecided | None]) -> DateOrder:
 
 def iso_date(text: str, order: DateOrder) -> str:
     """The date, with its time if it has one, in ISO 8601; a text that is no date stays as it is."""
+    if _SERIAL.fullmatch(text):  # as Excel keeps it, from 1954 to 2091
+        moment = _SERIAL_START + timedelta(days=float(text))
+        return moment.isoformat(timespec="seconds") if "." in text else moment.date().isoformat()
     parts = _parts(text, order)
     if parts is None:
         return text
@@ -332,10 +345,21 @@ def read_table(
         if isinstance(row, RowError):
             yield FeedRow(row.line, None, reason=row.reason)
             continue
-        record = {name: row.values[place].strip() for name, place in wanted.items()}
+        record = {name: _cell(row.values[place]) for name, place in wanted.items()}
         for name, order in orders.items():
             record[name] = iso_date(record[name], order)
         yield row.line, record
+
+
+def _cell(value: str) -> str:
+    """The text of a value; `="0012"` keeps a spreadsheet from taking it for a number."""
+    text = value.strip()
+    return text[2:-1].strip() if text.startswith('="') and text.endswith('"') else text
+
+
+def separator_in(content: bytes, form: TableForm) -> str:
+    """The separator of the file, as it is named or looks."""
+    return _opened(content, form).separator
 
 
 def header_of(content: bytes, form: TableForm) -> tuple[str, ...]:
@@ -344,7 +368,7 @@ def header_of(content: bytes, form: TableForm) -> tuple[str, ...]:
 
 
 def _opened(content: bytes, form: TableForm) -> CsvTable:
-    return CsvTable(BytesIO(content), TextForm(UTF8, form.separator))
+    return CsvTable(BytesIO(content), TextForm(UTF8, form.separator), names_all=True)
 
 
 def examples_of(content: bytes, form: TableForm) -> dict[str, list[str]]:
@@ -370,4 +394,4 @@ def date_orders(content: bytes, form: TableForm, places: Mapping[str, int]) -> d
 def _values(content: bytes, form: TableForm, place: int) -> Iterator[str]:
     for row in _opened(content, form).rows():
         if not isinstance(row, RowError):
-            yield row.values[place].strip()
+            yield _cell(row.values[place])

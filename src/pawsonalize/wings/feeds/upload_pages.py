@@ -21,7 +21,6 @@ from pawsonalize.domain.errors import Conflict, InputTooLarge, InvalidInput
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.animal_form import FIELDS
-from pawsonalize.engine.ingest.csv_files import separator_of
 from pawsonalize.http.operation import About, RequestParameter
 from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import Done, View, ViewQuery, perform
@@ -31,7 +30,7 @@ from pawsonalize.wings.feeds import pages
 from pawsonalize.wings.feeds.formats import Rows, decoded, formats, read_feed, slots_of
 from pawsonalize.wings.feeds.mapping import Unrecognised
 from pawsonalize.wings.feeds.presets import presets
-from pawsonalize.wings.feeds.rows import DateOrder, date_orders, examples_of
+from pawsonalize.wings.feeds.rows import DateOrder, date_orders, examples_of, separator_in
 from pawsonalize.wings.feeds.uploads import (
     MAX_UNPACKED_BYTES,
     MAX_UPLOAD_BYTES,
@@ -121,8 +120,7 @@ def _stages(uploads: Uploads, upload: FeedUpload, now: int) -> Iterator[dict[str
 
 
 def _table(reading: UploadReading, text: bytes) -> Iterator[dict[str, object]]:
-    first = text.partition(b"\n")[0].decode("utf-8", "replace")
-    separator = reading.table.separator or separator_of(first)
+    separator = separator_in(text, reading.table)
     slots, examples = slots_of(reading.format), examples_of(text, reading.table)
     columns = [
         _column(name, slots.get(reading.columns.get(name, "")), some)

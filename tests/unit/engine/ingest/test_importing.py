@@ -184,7 +184,7 @@ def test_properties_that_are_too_long_are_refused() -> None:
 
 
 def test_the_report_keeps_the_first_errors_only() -> None:
-    done = Import(DatasetType.INTERACTIONS, f"{HEADER}\n" + ",,\n" * 500)
+    done = Import(DatasetType.INTERACTIONS, f"{HEADER}\n" + "x,,\n" * 500)
     assert (done.report.rejected, len(done.report.first_errors)) == (500, 20)
     assert done.report.first_errors[0].line == 2
 

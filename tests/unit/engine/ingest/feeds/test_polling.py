@@ -191,7 +191,7 @@ def test_a_failure_is_a_problem_until_it_goes_well_and_is_tried_again(world: Wor
     [
         (cats("a"), "3 of 4 listed animals are not in this feed"),
         (b"id,species\na,\nb,\nc,\n", "all 3 rows were rejected; the first, 2: species is miss"),
-        (b"<html>please log in</html>", "the file has no column ID"),
+        (b"<html>please log in</html>", "this is a web page"),
         (b"", "empty"),
     ],
 )

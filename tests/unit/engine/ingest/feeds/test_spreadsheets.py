@@ -1,0 +1,113 @@
+"""Tables as spreadsheets and the reports of shelter systems write them."""
+
+import pytest
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.animal_form import AnimalForm
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.database import Database
+from pawsonalize.wings.feeds.formats import read_feed, usual_columns
+from pawsonalize.wings.feeds.importing import FeedImport, import_feed
+from pawsonalize.wings.feeds.rows import FeedRow
+from tests.event_data import T0
+
+TABLE = "id;species;name\n1;dog;Rex\n2;cat;Mia\n"
+
+
+def read(text: str, encoding: str = "utf-8") -> tuple[list[FeedRow], list[str]]:
+    rows, notes = read_feed([text.encode(encoding)])
+    return list(rows()), notes
+
+
+def names(text: str) -> list[str | None]:
+    rows, _ = read(text)
+    return [row.form.name if isinstance(row.form, AnimalForm) else row.reason for row in rows]
+
+
+@pytest.mark.parametrize(
+    "titles",
+    ["sep=;\n", "Our animals\n\n", "Our animals;;\n;;\nPrinted 29 November;;\n", "\n\n;;\n"],
+)
+def test_titles_above_the_columns_are_left_out_and_told(titles: str) -> None:
+    rows, notes = read(titles + TABLE)
+    above = titles.count("\n")
+    assert [row.place for row in rows] == [above + 2, above + 3]
+    assert [row.external_id for row in rows] == ["1", "2"]
+    assert notes == [f"line {above + 1} names its columns: what stands above was left out"]
+
+
+def test_empty_cells_at_the_end_cost_no_row_and_are_none() -> None:
+    assert names(TABLE + ";;\n3;dog;Ida;;;\n;;;;\n") == ["Rex", "Mia", "Ida"]
+    assert names(TABLE + "3;dog;Ida;note\n")[2] == "has 4 fields, but the header has 3"
+
+
+def test_columns_without_a_name_of_their_own_get_one() -> None:
+    (first,), _ = read("id,species,name,,name,\n1,dog,Rex,x,Anna,\n")
+    assert first.form is not None
+    assert first.form.name == "Rex"
+    assert first.unread == ("COLUMN 4", "NAME 5", "COLUMN 6")
+
+
+def test_lines_may_end_as_on_an_old_macintosh() -> None:
+    assert names("Our animals\r" + TABLE.replace("\n", "\r")) == ["Rex", "Mia"]
+
+
+def test_an_id_that_a_spreadsheet_has_rounded_is_nobodys(database: Database) -> None:
+    inventory = Animals(database)
+    import_feed(inventory, read_feed([TABLE.encode()])[0], FeedImport(complete=True), T0, T0)
+    text = "id;species;name\n1.23E+11;dog;Rex\n1,23E+11;dog;Ida\n#N/A;dog;Bo\n"
+    rounded = read_feed([text.encode()])[0]
+    report = import_feed(inventory, rounded, FeedImport(complete=True), T0, T0)
+    assert [row.reason[:33] for row in report.rejected] == [
+        "a spreadsheet has rounded its id ",
+        "a spreadsheet has rounded its id ",
+        "it has no id",
+    ]
+    assert (report.created, report.removed, report.kept) == (0, 0, 2)
+
+
+def test_cells_that_are_formulas_of_a_text_and_dates_that_are_numbers_are_read() -> None:
+    text = 'id,species,birthDate,intakeAt\n="0012",dog,45429,45429.75\n="0013",dog,="17.5.2024",\n'
+    first, second = (row.form for row in read(text)[0])
+    assert first is not None
+    assert second is not None
+    assert (first.id, first.birth_date) == ("0012", "2024-05-17")
+    assert first.intake_at == "2024-05-17T18:00:00"
+    assert (second.id, second.birth_date) == ("0013", "2024-05-17")
+
+
+def test_rows_of_one_animal_are_told(database: Database) -> None:
+    rows = read_feed([(TABLE + "1;dog;Max\n").encode()])[0]
+    report = import_feed(Animals(database), rows, FeedImport(), T0, T0)
+    assert report.notes == [
+        "1 rows are about an animal that another row has too: the latest fact counts"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PK\x03\x04...", "a zip or an Excel file: save it as CSV"),
+        (b"\xd0\xcf\x11\xe0...", "an Excel file of before 2007: save it as CSV"),
+        (b"%PDF-1.7...", "a PDF: save it as CSV"),
+        (b"\n<HTML><table><tr><td>1</td></tr>", "a web page, and no feed"),
+    ],
+)
+def test_a_file_that_is_no_table_says_what_it_is(content: bytes, what: str) -> None:
+    with pytest.raises(InvalidInput, match=what):
+        read_feed([content])
+
+
+def test_columns_in_other_languages_are_taken_for_their_fields() -> None:
+    header = ("TIERNUMMER", "TIERART", "RASSE", "GRÖSSE", "GEBURTSDATUM", "AUFNAHMEDATUM", "CHIP")
+    fields = ["ID", "SPECIES", "BREED", "SIZE", "BIRTHDATE", "INTAKEAT", ""]
+    assert list(usual_columns("csv", header).values()) == fields
+    spanish = ("NÚMERO", "NOMBRE", "ESPECIE", "RAZA", "SEXO", "TAMAÑO", "FECHA DE INGRESO")
+    fields = ["ID", "NAME", "SPECIES", "BREED", "SEX", "SIZE", "INTAKEAT"]
+    assert list(usual_columns("csv", spanish).values()) == fields
+
+
+def test_more_columns_than_any_shelter_has_are_refused() -> None:
+    wide = "id,species," + ",".join(f"c{n}" for n in range(999)) + "\n"
+    with pytest.raises(InvalidInput, match="1,001 columns, at most 1,000 are read"):
+        list(read_feed([wide.encode()])[0]())
