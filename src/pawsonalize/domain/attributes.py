@@ -45,8 +45,18 @@ MALE, FEMALE = "male", "female"
 BABY, YOUNG, ADULT, SENIOR = AGES = ("1", "2", "3", "4")
 _OTHER_BANDS = (12, 36, 96)
 AGE_NAMES: Mapping[str, str] = {BABY: "baby", YOUNG: "young", ADULT: "adult", SENIOR: "senior"}
-_MONTHS = {"y": 12.0, "m": 1.0, "w": 0.23, "d": 0.033}  # by the unit's first letter
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(y|m|w|d)[a-z]*\.?", re.IGNORECASE)
+# Months by the beginning of a unit, in seven languages.
+_MONTHS = {
+    **dict.fromkeys(("y", "jahr", "jaar", "an", "añ"), 12.0),
+    "m": 1.0,
+    **dict.fromkeys(("w", "sem", "sett"), 0.23),
+    **dict.fromkeys(("d", "tag", "jour", "giorn"), 0.033),
+}
+_SPAN = re.compile(rf"(\d+(?:[.,]\d+)?)\s*({'|'.join(_MONTHS)})[^\W\d_]*\.?", re.IGNORECASE)
+_BELOW = re.compile(r"<|\b(?:under|less than|unter|moins de|menos de|meno di|minder dan)\b")
+_AGE_FILLER = re.compile(
+    r"\b(?:old|of age|and|und|et|en|e|y|con|ca|circa|approx\w*|about|around|etwa|alt)\b"
+)
 
 
 def by_word(words: Mapping[T, str]) -> Mapping[str, T]:
@@ -71,8 +81,8 @@ _ANSWERS = by_word(
         GoodWith.SELECTIVE: "selective some sometimes depends only if with slow calm small but"
         " most",
         GoodWith.UNKNOWN: "u unk unknown unspecified undetermined none na null nil notspecified"
-        " notknown notsure nottested untested notapplicable tbd unbekannt keineangabe inconnu"
-        " desconocido desconocida onbekend sconosciuto desconhecido",
+        " notknown notsure nottested untested notapplicable tbd nodata unbekannt keineangabe ka"
+        " inconnu desconocido desconocida onbekend sconosciuto desconhecido",
     }
 )
 
@@ -191,7 +201,7 @@ def pounds_of(size: str, species: str) -> tuple[float, float] | None:
 _SEX_WORDS: Mapping[tuple[str, bool | None], str] = {
     (MALE, None): "m male boy macho männlich maschio mâle stallion tom"
     " rüde männchen mannelijk reu kater masculino",
-    (FEMALE, None): "f female girl hembra weiblich femmina femelle mare queen"
+    (FEMALE, None): "f w female girl hembra weiblich femmina femelle mare queen"
     " hündin weibchen vrouwelijk teef poes fêmea femea femenino feminino",
     (MALE, True): "n mn nm cm mc neutered neuteredmale maleneutered malen castrated"
     " castratedmale malecastrated gelding",
@@ -200,11 +210,20 @@ _SEX_WORDS: Mapping[tuple[str, bool | None], str] = {
     (FEMALE, False): "if fi intactfemale unalteredfemale femaleintact",
 }
 _SEXES = by_word(_SEX_WORDS)
+_ALTERED = re.compile(r"kastri|sterilis|castr|st[eé]rili[sz]")
+_NOT_ALTERED = re.compile(r"\b(?:nicht|no|not|non|niet|não|pas|un\w+|intakt|intact)\b")
 
 
 def read_sex(text: str) -> tuple[str, bool | None] | None:
     """`male` or `female`, and whether it is altered if the word says so; None for other words."""
-    return _SEXES.get(re.sub(r"[\W_]", "", text.casefold()))
+    plain = text.casefold()
+    if (found := _SEXES.get(re.sub(r"[\W_]", "", plain))) is not None:
+        return found
+    # `weiblich, nicht kastriert`: the sex, and a word for the operation.
+    sexes = {_SEXES[word][0] for word in re.findall(r"[^\W\d_]+", plain) if word in _SEXES}
+    if len(sexes) != 1 or not _ALTERED.search(plain):
+        return None
+    return sexes.pop(), not _NOT_ALTERED.search(plain)
 
 
 # By species id: the age in whole months from which an animal is young, adult and senior.
@@ -255,9 +274,13 @@ def age_id(text: str, species: str = "") -> str:
     word = "".join(letter for letter in text.lower() if letter.isalnum())
     if says_nothing(text):
         return "unknown"
-    spans = _SPAN.findall(text)
+    plain = text.lower()
+    spans = _SPAN.findall(plain)
+    left, is_below = _BELOW.subn("", _SPAN.sub("", plain))
     # All of the text must be ages: other words may say something else.
-    if spans and not re.search(r"\w", _SPAN.sub("", text.lower()).replace("old", "")):
-        months = sum(float(amount) * _MONTHS[unit.lower()] for amount, unit in spans)
+    if spans and not re.search(r"\w", _AGE_FILLER.sub("", left)):
+        # `Under 1 year` is the age below the one that begins there.
+        months = -0.01 * bool(is_below)
+        months += sum(float(amount.replace(",", ".")) * _MONTHS[unit] for amount, unit in spans)
         return AGES[sum(start <= months for start in BANDS.get(species, _OTHER_BANDS))]
     return _AGE_WORDS.get(word, text.strip().replace("-", "_").replace(" ", "_"))

@@ -54,3 +54,18 @@ def test_nobody_grows_younger(species: str, born: date, one: int, other: int) ->
 
 def test_words_for_ages_are_read() -> None:
     assert [age_id(word) for word in ("Kitten", "Young Adult", "SENIOR", "5")] == list("1245")
+
+
+def test_ages_in_words_are_read_in_seven_languages(subtests: pytest.Subtests) -> None:
+    ages = {
+        "1": "10 weeks, 3 Monate, 8 Wochen, 3 semaines, 2 giorni, 6 mnd, under 1 year, <1 Jahr",
+        "2": "2 Jahre 3 Monate, 2 ans et 3 mois, 2 años y 3 meses, 1.5 years, 18M, 2 anni, 2 jaar",
+        "3": "ca. 5 Jahre, 4 anos, 3Y",
+        "4": "~8 yo, 10 ans",
+    }
+    for age, words in ages.items():
+        for word in [*words.split(", "), f"{words.split(', ')[0]} alt"]:
+            with subtests.test(word=word):
+                assert age_id(word, "2") == age
+    assert age_id("1,5 Jahre", "2") == "2"
+    assert age_id("3 of 4", "2") == "3_of_4"

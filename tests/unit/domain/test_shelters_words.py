@@ -49,3 +49,17 @@ def test_a_feed_may_be_in_the_language_of_its_shelter(language: str) -> None:
     assert [read_status(one) for one in statuses] == [AnimalStatus(one) for one in STATUSES]
     assert [read_answer(one) for one in answers] == ["yes", "no"]
     assert len(WORDS[language].replace("|", ",").split(",")) == 26
+
+
+def test_a_sex_may_say_in_any_language_that_an_animal_is_altered() -> None:
+    for word in (
+        "weiblich kastriert",
+        "Hembra esterilizada",
+        "Femelle, stérilisée",
+        "F (castrata)",
+    ):
+        assert read_sex(word) == ("female", True)
+    for word in ("Rüde unkastriert", "mâle non castré", "reu, niet gecastreerd"):
+        assert read_sex(word) == ("male", False)
+    for word in ("male and female", "Hund kastriert", "weiblich oder männlich, kastriert"):
+        assert read_sex(word) is None

@@ -23,7 +23,9 @@ from pawsonalize.wings.feeds.rows import (
     Record,
     TableForm,
     by_upper_names,
+    has_years,
     header_of,
+    is_number,
     named_in,
     read_date_order,
     read_rows,
@@ -69,8 +71,17 @@ def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow
     if not form.columns:
         _check_spelling(unread, {*header, *read_as.columns})
     table = read_table(content, _COLUMNS, ("ID", "SPECIES"), _DATES, read_as)
+    if has_years(content, read_as):
+        table = map(_with_years, table)
     for row in read_rows(table, lambda record: record["ID"], _form):
         yield replace(row, unread=unread)
+
+
+def _with_years(row: tuple[int, Record] | FeedRow) -> tuple[int, Record] | FeedRow:
+    """The record with its age in years, where that is a plain number."""
+    if isinstance(row, FeedRow) or not is_number(row[1]["AGE"]):
+        return row
+    return row[0], {**row[1], "AGE": f"{row[1]['AGE']} years"}
 
 
 def _id_columns(header: tuple[str, ...]) -> dict[str, str]:

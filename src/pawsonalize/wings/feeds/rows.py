@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from pawsonalize.domain.attributes import says_nothing
+from pawsonalize.domain.attributes import AGE_NAMES, says_nothing
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.csv_files import UTF8, CsvTable, RowError, TextForm
@@ -389,6 +389,20 @@ def date_orders(content: bytes, form: TableForm, places: Mapping[str, int]) -> d
     found = {name: order_of(name, _values(content, form, place)) for name, place in places.items()}
     others = settled(found.values())
     return {name: one if isinstance(one, DateOrder) else others for name, one in found.items()}
+
+
+def has_years(content: bytes, form: TableForm) -> bool:
+    """True if plain numbers in the column of ages are years: some are no ids of age bands."""
+    table = _opened(content, form)
+    if (column := form.column("AGE")) not in table.header:
+        return False
+    values = _values(content, form, table.header.index(column))
+    return any(is_number(one) and one not in AGE_NAMES for one in values)
+
+
+def is_number(text: str) -> bool:
+    """True for a plain number, in digits."""
+    return re.fullmatch(r"\d{1,3}(?:[.,]\d+)?", text) is not None
 
 
 def _values(content: bytes, form: TableForm, place: int) -> Iterator[str]:

@@ -133,7 +133,9 @@ def _table(reading: UploadReading, text: bytes) -> Iterator[dict[str, object]]:
             raise InvalidInput(f"no column is taken for {field}: choose the one that holds it")
     dates = {one.name: at for at, one in enumerate(columns) if fields[at].endswith(("At", "Date"))}
     orders = date_orders(text, reading.form().table, dates)
-    yield {"date_orders": sorted({_ORDERS[order] for order in orders.values()})}
+    # A column whose dates need no order (`17.5.2024`, `2024-05-17`) shows none.
+    needed = {order for order in orders.values() if reading.dates or order is not DateOrder.ISO}
+    yield {"date_orders": sorted(map(_ORDERS.__getitem__, needed))}
 
 
 def _fields(rows: Rows) -> list[UploadColumn]:

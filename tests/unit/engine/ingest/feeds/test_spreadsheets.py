@@ -111,3 +111,12 @@ def test_more_columns_than_any_shelter_has_are_refused() -> None:
     wide = "id,species," + ",".join(f"c{n}" for n in range(999)) + "\n"
     with pytest.raises(InvalidInput, match="1,001 columns, at most 1,000 are read"):
         list(read_feed([wide.encode()])[0]())
+
+
+def test_plain_numbers_of_ages_are_years_if_some_are_no_age_bands() -> None:
+    def ages(*written: str) -> list[str | int | None]:
+        lines = "".join(f"{n},dog,{age}\n" for n, age in enumerate(written, 1))
+        return [row.form.age for row in read(f"id,species,age\n{lines}")[0] if row.form]
+
+    assert ages("1", "4", "") == ["1", "4", None]
+    assert ages("1", "11", "4 months", "") == ["1 years", "11 years", "4 months", None]
