@@ -11,7 +11,7 @@ from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.queue import AutomaticTraining
-from pawsonalize.engine.training.versions import SolutionVersions, TrainingLimit
+from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import ensure_defaults
@@ -39,9 +39,9 @@ def registry(database: Database) -> Registry:
 @pytest.fixture
 def versions(database: Database, registry: Registry, tmp_path: Path) -> SolutionVersions:
     artefacts = FolderArtefacts(tmp_path / "models")
-    limit = TrainingLimit(registry, GroupDays(database))
+    days = GroupDays(database)
     log, catalogue = EventLog(database), Catalogue(database)
-    return SolutionVersions(registry, log, catalogue, artefacts, ErasedLookup(database), limit)
+    return SolutionVersions(registry, log, catalogue, artefacts, ErasedLookup(database), days)
 
 
 def at_once(look: Callable[[int], None]) -> None:

@@ -3,12 +3,11 @@
 from pawsonalize.domain.events import STANDARD, EventTypes
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_reads import Outcomes
 from tests.event_data import T0, event
 
 
 def test_outcomes_are_read_by_type_and_time_page_by_page(database: Database) -> None:
-    log, outcomes = EventLog(database), Outcomes(database)
+    log = EventLog(database)
     told = [
         event("before", event_type="adoption", at=-1),
         event("first", event_type="adoption"),
@@ -18,16 +17,16 @@ def test_outcomes_are_read_by_type_and_time_page_by_page(database: Database) -> 
         event("elsewhere", event_type="adoption", dataset_group="other"),
     ]
     log.append(told)
-    page = outcomes.events(["adoption", "return"], T0, T0 + 10, 0, 1)
+    page = log.of_meanings(["adoption", "return"], T0, T0 + 10, 0, 1)
     assert [one.event for one in page] == [told[1]]
-    rest = outcomes.events(["adoption", "return"], T0, T0 + 10, page[-1].offset, 9)
+    rest = log.of_meanings(["adoption", "return"], T0, T0 + 10, page[-1].offset, 9)
     assert [one.event.event_id for one in rest] == ["second"]
-    elsewhere = outcomes.of("other").events(["adoption"], T0, T0 + 10, 0, 9)
+    elsewhere = log.of("other").of_meanings(["adoption"], T0, T0 + 10, 0, 9)
     assert [one.event.event_id for one in elsewhere] == ["elsewhere"]
 
 
 def test_sessions_of_a_time_are_found_and_whose_they_are(database: Database) -> None:
-    log, outcomes = EventLog(database), Outcomes(database)
+    log = EventLog(database)
     log.append(
         [
             event("a", session="s1", user=None),
@@ -38,9 +37,9 @@ def test_sessions_of_a_time_are_found_and_whose_they_are(database: Database) -> 
             event("f", session="s4", user="eve", dataset_group="other"),
         ]
     )
-    assert outcomes.sessions(T0, T0 + 20) == {"s1", "s2"}
+    assert log.sessions(T0, T0 + 20) == {"s1", "s2"}
     many = ["s1", "s2", "s3", "s4", *(f"x{n}" for n in range(600))]
-    assert outcomes.users_of(many) == {"s1": "ann", "s3": "bob"}
+    assert log.users_of(many) == {"s1": "ann", "s3": "bob"}
 
 
 def test_outcomes_are_read_by_what_their_types_mean_and_a_setting_counts_for_those_of_before(
@@ -51,8 +50,8 @@ def test_outcomes_are_read_by_what_their_types_mean_and_a_setting_counts_for_tho
     log.append([event(kind, event_type=kind, at=n) for n, kind in enumerate(told)])
 
     def adoptions(types: EventTypes) -> list[str]:
-        outcomes = Outcomes(database, event_types=types)
-        return [one.event.event_type for one in outcomes.events(["adoption"], T0, T0 + 99, 0, 99)]
+        found = EventLog(database, event_types=types).of_meanings(["adoption"], T0, T0 + 99, 0, 99)
+        return [one.event.event_type for one in found]
 
     assert adoptions(STANDARD) == told[:4]
     assert adoptions(EventTypes.with_added({"newHome": "adoption"})) == told[:5]

@@ -17,7 +17,7 @@ from pawsonalize.storage.animals.exposures import add_shown_animals
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_reads import EventTail, TailQuery
+from pawsonalize.storage.events.event_reads import GroupEvents, TailQuery
 from tests.animal_data import animal
 from tests.event_data import T0, event
 
@@ -108,7 +108,7 @@ def test_an_empty_inventory_counts_nothing(database: Database) -> None:
 
 
 def test_the_tail_has_the_newest_events_of_its_dataset_group_alone(database: Database) -> None:
-    log, tail = EventLog(database), EventTail(database)
+    log, tail = EventLog(database), GroupEvents(database)
     log.append([event(f"e{n}", event_type="odd" if n == 2 else "view") for n in range(4)])
     log.append([event("e1", dataset_group="shop"), event("x", dataset_group="shop")])
     assert [one.event.event_id for one in tail.newest(TailQuery(3))] == ["e3", "e2", "e1"]

@@ -146,11 +146,11 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def versions(self) -> "SolutionVersions":
         """The solution versions."""
-        from pawsonalize.engine.training.versions import SolutionVersions, TrainingLimit
+        from pawsonalize.engine.training.versions import SolutionVersions
 
-        limit = TrainingLimit(self.registry, GroupDays(self.database))
+        days = GroupDays(self.database)
         return SolutionVersions(
-            self.registry, self.log, self.catalogue, self.artefacts, self.erased, limit
+            self.registry, self.log, self.catalogue, self.artefacts, self.erased, days
         )
 
     @property

@@ -60,7 +60,7 @@ async def in_background(tasks: Iterable[Task], problems: Problems) -> AsyncItera
 
 async def _repeat(task: Task, threads: Executor, problems: Problems) -> None:
     loop = asyncio.get_running_loop()
-    reporting = Reporting.every(task.seconds, problems, task.name)
+    reporting = Reporting(problems, task.name, task.seconds)
     while True:
         await asyncio.sleep(task.seconds)
         work = task.work if task.look is None else partial(task.work, task.look())
@@ -80,20 +80,14 @@ def work_of_one(
 
 
 class Reporting:
-    """Reports one kind of work of one process; reads the tables only if something changed."""
+    """Reports work that is repeated every so many seconds; reads tables if something changed."""
 
-    def __init__(self, problems: Problems, name: str, within: int) -> None:
-        self._problems = problems
-        self._name = name
-        self._within = within
+    def __init__(self, problems: Problems, name: str, seconds: float = 0) -> None:
+        self._problems, self._name = problems, name
+        self._within = PATIENCE + round(2 * seconds * SECOND)
         # A process that ended may have left a problem, so the first success clears it.
         self._may_stand = True
         self._logged = ("", 0)
-
-    @classmethod
-    def every(cls, seconds: float, problems: Problems, name: str) -> "Reporting":
-        """Return the reporting of work that is repeated every so many seconds."""
-        return cls(problems, name, PATIENCE + round(2 * seconds * SECOND))
 
     def is_news(self, reason: str) -> bool:
         """True unless the reason was logged within the last minute."""

@@ -15,7 +15,6 @@ from pawsonalize.storage import data_folder
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_reads import Outcomes
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.wing import offered
 
@@ -81,7 +80,6 @@ def outcome_tables(database: Database, event_types: EventTypes) -> "OutcomeSourc
 
     reads = database.replica_reads()
     return OutcomeSources(
-        Outcomes(reads, event_types=event_types),
         Impressions(reads),
         Animals(reads),
         EventLog(reads, event_types=event_types),

@@ -75,7 +75,7 @@ class Engine:
         if self._settings.has_role(SERVE):
             first += self.serving.before_answers(self.problems)
         for name, work in first:
-            attempt(name, work, Reporting.every(0, self.problems, name))
+            attempt(name, work, Reporting(self.problems, name))
 
     def tasks(self) -> Iterator[Task]:
         """Yield what the process repeats, by its roles."""

@@ -11,7 +11,7 @@ import structlog
 
 from pawsonalize import __version__, clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import PATIENCE, Reporting, attempt
+from pawsonalize.app.background import Reporting, attempt
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.kinds.problems import Problems
@@ -91,9 +91,9 @@ def take_part(adapters: Adapters, work: str) -> AbstractContextManager[None]:
 def _beat(
     membership: Membership, problems: Problems, servers: Servers | None, stopping: threading.Event
 ) -> None:
-    beats = Reporting.every(BEAT_SECONDS, problems, "say that this server lives")
-    watching = Reporting.every(BEAT_SECONDS, problems, "look which servers live")
-    works = Reporting(problems, "nobody works", PATIENCE)
+    beats = Reporting(problems, "say that this server lives", BEAT_SECONDS)
+    watching = Reporting(problems, "look which servers live", BEAT_SECONDS)
+    works = Reporting(problems, "nobody works")
     while not stopping.wait(BEAT_SECONDS):
         attempt("say that this server lives", membership.beat, beats)
         if servers is None:

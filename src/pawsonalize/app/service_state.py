@@ -1,8 +1,5 @@
 """State of a service on one screen: servers, freshness, models, and what needs attention."""
 
-import time
-from collections.abc import Callable
-
 import msgspec
 
 from pawsonalize import __version__
@@ -15,7 +12,6 @@ from pawsonalize.domain.times import iso
 from pawsonalize.storage.beats import BEAT_SECONDS
 
 _WAIT_SECONDS = 2 * BEAT_SECONDS  # each living server counts up at least once meanwhile
-_LOOK_SECONDS = 0.2
 
 
 class ServerHere(msgspec.Struct, frozen=True, rename="camel"):
@@ -70,9 +66,7 @@ class ServiceState(msgspec.Struct, frozen=True, rename="camel"):
     attention: tuple[Diagnosis, ...]
 
 
-def service_state(
-    adapters: Adapters, now: int, sleep: Callable[[float], object] = time.sleep
-) -> ServiceState:
+def service_state(adapters: Adapters, now: int) -> ServiceState:
     """The state now. Takes some seconds if servers run: they live if they count up meanwhile."""
     settings, newest = adapters.settings, newest_event_at(adapters.log)
     service = CheckedService(adapters, now)
@@ -87,7 +81,7 @@ def service_state(
         data_folder=str(settings.data_dir.absolute()),
         database=adapters.database.shown_url,
         engine=adapters.engine,
-        servers=_servers(adapters, sleep),
+        servers=_servers(adapters),
         events=adapters.log.head() - adapters.log.forgotten_through(),
         newest_event_at=None if newest is None else iso(newest),
         animals=sum(adapters.availability.count(now).values()),
@@ -98,15 +92,9 @@ def service_state(
     )
 
 
-def _servers(adapters: Adapters, sleep: Callable[[float], object]) -> tuple[ServerHere, ...]:
-    servers = servers_of(adapters)
-    servers.look()
-    waited = 0.0
-    while waited < _WAIT_SECONDS and any(one.lives is None for one in servers.states()):
-        sleep(_LOOK_SECONDS)
-        waited += _LOOK_SECONDS
-        servers.look()
-    found = [(one.server, one.lives) for one in servers.states() if one.lives is not False]
+def _servers(adapters: Adapters) -> tuple[ServerHere, ...]:
+    states = servers_of(adapters).watch(longest=_WAIT_SECONDS)
+    found = [(one.server, one.lives) for one in states if one.lives is not False]
     return tuple(
         ServerHere(one.place, one.roles, one.version, iso(one.started_at), lives)
         for one, lives in found

@@ -10,7 +10,7 @@ import structlog
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import LOOK_SECONDS, PATIENCE, Reporting, Task, at_the_moment
+from pawsonalize.app.background import LOOK_SECONDS, Reporting, Task, at_the_moment
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.answer import OpenPages
@@ -132,7 +132,7 @@ class Faults:
         """Report each model that has a fault, and clear each that has none. Raises nothing."""
         for one in models():
             reporting = self._reporting.setdefault(
-                one.name, Reporting(self._problems, f"model of campaign {one.name}", PATIENCE)
+                one.name, Reporting(self._problems, f"model of campaign {one.name}")
             )
             if one.fault is None:
                 reporting.succeeded()

@@ -19,7 +19,7 @@ from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training.campaigns import Following, Recommenders
 from pawsonalize.engine.training.evidence import Gate
 from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
-from pawsonalize.engine.training.refresh import FAILED, are_behind, newest_cut, report_death
+from pawsonalize.engine.training.refresh import FAILED, newest_cut, report_death
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.runs import FirstRun, GroupTimers, Timer
 from pawsonalize.engine.training.retraining.schedule import read_schedule
@@ -131,7 +131,8 @@ class TrainingParts:
         """True if there is more than is counted: in what is served here, or by the tables."""
         if self._settings.has_role(SERVE):
             newest = newest_cut(self._adapters.log, self._adapters.catalogue)
-            return are_behind(self._serving.models(), newest)
+            ready = [one for one in self._serving.models() if one.is_ready]
+            return any(one.current.cut.lacks(newest) for one in ready)
         return self._adapters.refresher.is_behind()
 
     def _follow_latest(self) -> None:

@@ -31,7 +31,7 @@ from pawsonalize.engine.ingest.inventory import AnimalNames
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.engine.ingest.payloads import single
 from pawsonalize.engine.reporting.exposure_report import report_unjoined
-from pawsonalize.engine.reporting.metric_attributions import Measuring, MetricAttributions
+from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.serving.batch import Batch
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.filtering import Filterings
@@ -79,10 +79,14 @@ class UpkeepParts:
         self.erasing = erasing(adapters)
         self.deletions = deletions_of(adapters)
         self.jobs = background_jobs(adapters, filterings)
-        registry, seconds = adapters.registry, adapters.settings.attribution_seconds
-        measuring = Measuring(registry, adapters.log, adapters.catalogue, adapters.impressions)
-        outputs = outputs_of(adapters)
-        self.attributions = MetricAttributions(registry, measuring, outputs, seconds)
+        self.attributions = MetricAttributions(
+            adapters.registry,
+            adapters.log,
+            adapters.catalogue,
+            adapters.impressions,
+            outputs_of(adapters),
+            adapters.settings.attribution_seconds,
+        )
         self._stopping = threading.Event()
         self._tidying = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
         workers = len(self.jobs.workers) + 1

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from pawsonalize import clock
@@ -101,7 +102,7 @@ def _import(
 
         def write(error: "RowError") -> None:
             if file is not None:
-                file.write(error.json_line())
+                file.write(msgspec.json.encode(error) + b"\n")
 
         return importer.import_file(
             dataset, path, schema, form=form, on_error=write, on_progress=bar

@@ -132,12 +132,6 @@ class ErasedVisitors:
         return [row for row in rows if not self.covers(row)] if self.through else list(rows)
 
 
-def hash_names(kind: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each name with its hash."""
-    for name in names:
-        yield name, visitor_digest(kind, name)
-
-
 # Synonyms of each meaning, as `plain_spelling` has it; `dislike` and `return` speak against.
 SYNONYMS: Mapping[str, str] = {
     VIEW: "view views viewed detailview detailsview viewdetail viewdetails details detail"

@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from pawsonalize.evaluation.intervals import Floats, Ints
+
 # So far behind that no cut-off reaches it.
 MISSED = np.iinfo(np.int64).max // 2
 DEPTH = 25  # length of the list that the deepest metric reads

@@ -5,13 +5,10 @@ from statistics import NormalDist
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.evaluation.intervals import CONFIDENCE, Interval, intervals
+from pawsonalize.evaluation.intervals import CONFIDENCE, Floats, Interval, Ints, intervals
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 # A smaller effective sample says more about a few lucky rows than about the policy.
 LEAST_SAMPLE = 100.0
 LEAST_ANSWERS = 30

@@ -10,9 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+from pawsonalize.evaluation.intervals import Floats, Ints, Mask
+
 Baseline = Callable[[Ints, int], Floats]
 """A ranker to beat: scores all candidates, given the visitor's items and the question's number.
 
@@ -106,25 +105,10 @@ def by_value(kind: str, names: Sequence[str], codes: NDArray[np.integer]) -> lis
     return [part for part in found if np.count_nonzero(part.targets) >= MIN_TARGETS]
 
 
-def by_history(lengths: Ints) -> list[Slice]:
-    """By the number of known events of the visitor; `lengths` per target."""
-    return by_value("history", ("0", "1 to 4", "5 and more"), np.digitize(lengths, (1, 5)))
-
-
-def by_novelty(is_new: Mask) -> list[Slice]:
-    """By whether anybody had touched the item when the model was trained; per target."""
-    return by_value("item", ("known", "new"), is_new.astype(np.int64))
-
-
 def by_chance(n_items: int, seed: int) -> Baseline:
     """Every order as likely as any other."""
     # A seed for each question, so that no answer depends on which were asked before.
     return lambda _history, question: np.random.default_rng((seed, question)).random(n_items)
-
-
-def by_popularity(shares: Floats) -> Baseline:
-    """The same for everyone: the shares themselves."""
-    return lambda _history, _question: shares
 
 
 def by_own_history(shares: Floats) -> Baseline:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from sqlalchemy import Column, Connection, Select, and_, func, select, update
 
 from pawsonalize.domain.errors import Conflict
-from pawsonalize.domain.events import ACTIONS, SESSION, USER, ErasedVisitors, hash_names
+from pawsonalize.domain.events import ACTIONS, SESSION, USER, ErasedVisitors, visitor_digest
 from pawsonalize.storage.statements import in_parts, insert_new
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import archive_segments, erased_visitors, erasures, events, sessions
@@ -363,6 +363,6 @@ def _refuse_bound(connection: Connection, groups: Sequence[str], visits: Sequenc
 
 def _add(connection: Connection, erasure_id: str, kind: str, names: Sequence[str]) -> None:
     who = {"erasure_id": erasure_id, "kind": kind}
-    rows = [{**who, "name": name, "visitor": visitor} for name, visitor in hash_names(kind, names)]
+    rows = [{**who, "name": one, "visitor": visitor_digest(kind, one)} for one in names]
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         insert_new(connection, erased_visitors, rows[start : start + _ROWS_AT_ONCE])

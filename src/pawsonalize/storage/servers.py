@@ -1,5 +1,6 @@
 """The processes that serve, work or consume: their table, and which of them live."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -116,10 +117,13 @@ class Servers:
                 self.table.remove(one.name)
         self._seen = tuple(found)
 
-    def watch(self, sleep: Callable[[float], object] = time.sleep) -> list[ServerState]:
-        """Look until it is clear of everybody whether they live; at most a quarter of a minute."""
+    def watch(
+        self, sleep: Callable[[float], object] = time.sleep, longest: float = math.inf
+    ) -> list[ServerState]:
+        """Look until it is clear who lives, which takes a quarter of a minute, or so long."""
         self.look()
-        while any(one.lives is None for one in self.states()):
+        ends = self.steady() + longest
+        while any(one.lives is None for one in self.states()) and self.steady() < ends:
             sleep(_LOOK_SECONDS)
             self.look()
         return self.states()

@@ -30,7 +30,7 @@ def test_an_archive_that_cannot_be_written_is_a_problem_until_it_can(settings: S
     blocked.write_text("a file where the folder should be")
     with opened(settings) as adapters:
         problems = adapters.problems
-        reporting = Reporting.every(0, problems, "archive new")
+        reporting = Reporting(problems, "archive new")
         archiver = adapters.archiver
         attempt("archive new", archiver.archive_once, reporting)
         assert "archive new" in messages(problems)
@@ -42,7 +42,7 @@ def test_an_archive_that_cannot_be_written_is_a_problem_until_it_can(settings: S
 def test_what_nobody_foresaw_names_itself_and_the_log(settings: Settings) -> None:
     with opened(settings) as adapters:
         problems = adapters.problems
-        reporting = Reporting.every(0, problems, "divide by nothing")
+        reporting = Reporting(problems, "divide by nothing")
         attempt("divide by nothing", lambda: 1 / 0, reporting)
         told = messages(problems)["divide by nothing"]
         assert "ZeroDivisionError" in told
@@ -54,14 +54,14 @@ def test_the_first_success_clears_what_a_process_that_ended_left(settings: Setti
         problems = adapters.problems
         problems.report("archive new", "full", clock.now())
         archiver = adapters.archiver
-        attempt("archive new", archiver.archive_once, Reporting.every(0, problems, "archive new"))
+        attempt("archive new", archiver.archive_once, Reporting(problems, "archive new"))
         assert messages(problems) == {}
 
 
 def test_what_a_dead_process_reported_does_not_stand_for_ever(settings: Settings) -> None:
     with opened(settings) as adapters:
         problems = adapters.problems
-        Reporting.every(60, problems, "archive new").failed("full")
+        Reporting(problems, "archive new", 60).failed("full")
         assert messages(problems) == {"archive new": "full"}
         assert messages(problems, clock.now() + DAY) == {}
 
@@ -74,7 +74,7 @@ def test_work_goes_on_where_a_problem_cannot_be_noted(
 
     with opened(settings) as adapters:
         problems = adapters.problems
-        reporting = Reporting.every(0, problems, "archive new")
+        reporting = Reporting(problems, "archive new")
         reporting.failed("full")
         with monkeypatch.context() as patch:
             patch.setattr(ProblemTable, "find", fail)
@@ -90,7 +90,7 @@ def test_the_same_failure_is_logged_once_a_minute(
 ) -> None:
     at = clock.now()
     with opened(settings) as adapters:
-        reporting = Reporting.every(0, adapters.problems, "archive new")
+        reporting = Reporting(adapters.problems, "archive new")
         assert reporting.is_news("full")
         assert not reporting.is_news("full")
         assert reporting.is_news("gone")

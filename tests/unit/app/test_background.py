@@ -48,7 +48,7 @@ def test_a_schedule_that_fails_keeps_no_run_from_its_worker(
         engine = Engine(adapters)
         for task in engine.tasks():
             if "retrain" in task.name:
-                attempt(task.name, task.work, Reporting.every(0, engine.problems, task.name))
+                attempt(task.name, task.work, Reporting(engine.problems, task.name))
         assert looked
         assert [one.name for one in engine.problems.standing(clock.now())] == [
             "retrain dataset groups when due"

@@ -10,7 +10,7 @@ from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.engine.training.versions import SolutionVersions, TrainingLimit
+from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.defaults import RECOMMENDER, ensure_defaults
 from pawsonalize.kinds.registry import Registry
@@ -84,8 +84,8 @@ def versions(
     artefacts: ArtefactStore,
     database: Database,
 ) -> SolutionVersions:
-    limit = TrainingLimit(registry, GroupDays(database))
-    return SolutionVersions(registry, log, catalogue, artefacts, ErasedLookup(database), limit)
+    days = GroupDays(database)
+    return SolutionVersions(registry, log, catalogue, artefacts, ErasedLookup(database), days)
 
 
 @pytest.fixture

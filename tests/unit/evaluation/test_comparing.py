@@ -8,10 +8,8 @@ from pawsonalize.evaluation.metrics import calibration
 from pawsonalize.evaluation.splits import (
     by_attributes,
     by_chance,
-    by_history,
-    by_novelty,
     by_own_history,
-    by_popularity,
+    by_value,
     popularity_shares,
     shuffled_order,
 )
@@ -49,9 +47,8 @@ def test_pairing_sees_a_difference_that_two_intervals_hide() -> None:
 
 
 def test_small_slices_are_left_out() -> None:
-    found = by_history(np.array([0] * 10 + [1, 4] * 10 + [5, 80]))
+    found = by_value("history", ("0", "1 to 4", "5 and more"), np.repeat([0, 1, 2], [10, 20, 2]))
     assert [(part.value, int(part.targets.sum())) for part in found] == [("0", 10), ("1 to 4", 20)]
-    assert [part.value for part in by_novelty(np.arange(30) < 12)] == ["known", "new"]
 
 
 def test_scores_that_come_true_as_often_as_they_say_have_no_error() -> None:
@@ -83,7 +80,6 @@ def test_popularity_counts_each_user_once() -> None:
     user, item = np.array([0, 0, 0, 1], np.int32), np.array([2, 2, 1, 2], np.int32)
     shares = popularity_shares(user, item, 4)
     assert shares.tolist() == pytest.approx([0, 1 / 3, 2 / 3, 0])
-    assert by_popularity(shares)(NOBODY, 0) is shares
     assert popularity_shares(user[:0], item[:0], 0).tolist() == []
 
 

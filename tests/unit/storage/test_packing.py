@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.kinds.resource import new_recommendation_id
-from pawsonalize.storage.events.impressions import Packer, packed_id, unpack, unpacked_id
+from pawsonalize.storage.events.impressions import pack, packed_id, unpack, unpacked_id
 
 _NEW = "RID-019e35ce-b600-7022-9f99-71854efd6f29"
 
@@ -33,5 +33,5 @@ def test_packed_ids_have_the_order_of_time(moments: list[int]) -> None:
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
 def test_numbers_are_kept_to_the_last_digit(numbers: list[float]) -> None:
-    kept = msgspec.json.decode(unpack(Packer().packed(numbers)))
+    kept = msgspec.json.decode(unpack(pack(numbers)))
     assert [float(one) for one in kept] == numbers

@@ -168,10 +168,6 @@ class RowError(msgspec.Struct, frozen=True):
     column: str | None
     reason: str
 
-    def json_line(self) -> bytes:
-        """The error as one line of a JSON Lines report."""
-        return msgspec.json.encode(self) + b"\n"
-
 
 OnError = Callable[[RowError], None]
 

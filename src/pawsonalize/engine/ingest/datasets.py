@@ -44,9 +44,7 @@ class DatasetRow(msgspec.Struct, frozen=True):
 
 
 def _put(
-    records: Sequence[DatasetRow],
-    read: Callable[[DatasetRow], T],
-    put: Callable[[list[T]], object],
+    records: Sequence[DatasetRow], read: Callable[[DatasetRow], T], put: Callable[[list[T]], object]
 ) -> tuple[Rejection, ...]:
     good: list[T] = []
     rejected: list[Rejection] = []

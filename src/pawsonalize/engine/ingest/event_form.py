@@ -255,8 +255,7 @@ def read_interaction(
     picked = pick_of(event_type, dataset_group)
     if picked is not None and recommendation_id is None:
         raise InvalidInput(
-            f"{picked} is of a board: send the boardId that POST /v1/boards gave",
-            field="boardId",
+            f"{picked} is of a board: send the boardId that POST /v1/boards gave", field="boardId"
         )
     return events.Event(
         event_id=_optional_id(event_id, "eventId") or new_event_id(received_at),

@@ -50,13 +50,16 @@ def _parse(text: str) -> tuple[DatasetType | None, str]:
     return (DatasetType(match[1].capitalize()), match[2].upper()) if match[1] else (None, "")
 
 
-class Measuring(msgspec.Struct, frozen=True):
-    """Attributes sent events: to the source that they name, or to the solution that recommended."""
+# A sent event is attributed to the source that it names, or to the solution that recommended.
+class MetricAttributions(msgspec.Struct, frozen=True):
+    """The metric attributions of a registry; each is reported at most every `seconds`."""
 
     registry: Registry
     log: EventLog
     catalogue: Catalogue
     impressions: Impressions
+    outputs: Outputs
+    seconds: float
 
     def measured(
         self, attribution: MetricAttribution, after: int, through: int
@@ -120,28 +123,10 @@ class Measuring(msgspec.Struct, frozen=True):
             number = number_of(_properties(event).get(column))
         return 0.0 if number != number else number  # noqa: PLR0124 - NaN is what is not itself
 
-
-def _properties(event: Event) -> dict[str, str | float | None]:
-    found = msgspec.json.decode(event.properties) if event.properties else {}
-    return {
-        name.upper(): value
-        for name, value in found.items()
-        if isinstance(value, str | int | float | None)
-    }
-
-
-class MetricAttributions(msgspec.Struct, frozen=True):
-    """The metric attributions of a registry; each is reported at most every `seconds`."""
-
-    registry: Registry
-    measuring: Measuring
-    outputs: Outputs
-    seconds: float
-
     def create(self, attribution: MetricAttribution, now: int) -> MetricAttribution:
         """Store one for events from now on; InvalidInput for a bad metric or place to write."""
         self._check(attribution)
-        head = self.measuring.log.head()
+        head = self.log.head()
         fresh = msgspec.structs.replace(attribution, reported=head, reported_at=now)
         return self.registry.create(fresh, now)
 
@@ -178,10 +163,10 @@ class MetricAttributions(msgspec.Struct, frozen=True):
                     log.error("report", attribution=attribution.name, reason=error.message)
 
     def _report(self, attribution: MetricAttribution, target: str, now: int) -> None:
-        head = self.measuring.log.head()
+        head = self.log.head()
         if head == attribution.reported:
             return
-        measured = self.measuring.measured(attribution, attribution.reported, head)
+        measured = self.measured(attribution, attribution.reported, head)
         if measured:
             # By offset and padded, so that names are in the order of time.
             name = f"{attribution.name}/metrics-{attribution.reported + 1:020d}.csv"
@@ -202,3 +187,12 @@ class MetricAttributions(msgspec.Struct, frozen=True):
             _parse(metric.expression)
         if attribution.target is not None:
             self.outputs.at(attribution.target)
+
+
+def _properties(event: Event) -> dict[str, str | float | None]:
+    found = msgspec.json.decode(event.properties) if event.properties else {}
+    return {
+        name.upper(): value
+        for name, value in found.items()
+        if isinstance(value, str | int | float | None)
+    }

@@ -24,7 +24,6 @@ from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.evaluation.off_policy import Choices
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_reads import Outcomes
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
 
 # An item with a greater propensity was the best one left, for exploration weights up to this.
@@ -76,19 +75,19 @@ class Outcome(msgspec.Struct, frozen=True):
     recommendation_id: str | None = None
 
 
-def reported_outcomes(table: Outcomes, since: int, until: int) -> list[Outcome]:
+def reported_outcomes(log: EventLog, since: int, until: int) -> list[Outcome]:
     """The events that are outcomes, each with its visitor."""
     events = []
     after = 0
-    while page := table.events([*OutcomeKind], since, until, after, _BATCH):
+    while page := log.of_meanings([*OutcomeKind], since, until, after, _BATCH):
         events += [logged.event for logged in page]
         after = page[-1].offset
     # A session that is bound to a user by now is that user's.
     alone = {one.session_id for one in events if one.user_id is None and one.session_id is not None}
-    users = table.users_of(alone)
+    users = log.users_of(alone)
     return [
         Outcome(
-            OutcomeKind(table.event_types.meaning(event.event_type)),
+            OutcomeKind(log.event_types.meaning(event.event_type)),
             event.sent_at,
             event.user_id or users.get(event.session_id or "", event.session_id),
             event.item_id,

@@ -28,7 +28,6 @@ from pawsonalize.engine.reporting.outcomes import (
 from pawsonalize.evaluation.off_policy import off_policy_value
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_reads import Outcomes
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
 
 DEFAULT_DAYS = 180
@@ -67,7 +66,6 @@ def read_order(
 class OutcomeSources(msgspec.Struct, frozen=True):
     """The tables that a report is read from; not every dataset group has an inventory."""
 
-    outcomes: Outcomes
     impressions: Impressions
     animals: Animals
     log: EventLog
@@ -76,7 +74,6 @@ class OutcomeSources(msgspec.Struct, frozen=True):
     def of(self, dataset_group: str) -> "OutcomeSources":
         """The tables of another dataset group; only the default group has an inventory."""
         return OutcomeSources(
-            self.outcomes.of(dataset_group),
             self.impressions.of(dataset_group),
             self.animals,
             self.log.of(dataset_group),
@@ -94,7 +91,7 @@ class Season(msgspec.Struct, frozen=True):
     def read(cls, sources: OutcomeSources, order: OutcomesOrder) -> "Season":
         """Read every animal, and the events of the time."""
         animals = list(Inventory(sources.animals).all()) if sources.has_inventory else []
-        outcomes = reported_outcomes(sources.outcomes, order.since, order.until)
+        outcomes = reported_outcomes(sources.log, order.since, order.until)
         outcomes += unreported_outcomes(animals, outcomes, order.since, order.until)
         return cls(
             outcomes, [wait for one in animals for wait in report.waits_of(one, order.until)]
@@ -182,7 +179,7 @@ def report_outcomes(
     first = order.since - order.within_days * DAY
     for page in answers_between(sources.impressions, first, order.until):
         alone = {one.session_id for one in page if one.user_id is None and one.session_id}
-        users = sources.outcomes.users_of(alone)
+        users = sources.log.users_of(alone)
         for answer in page:
             tally.first = min(answer.answered_at, tally.first or answer.answered_at)
             if answer.answered_at >= order.since:
@@ -192,7 +189,7 @@ def report_outcomes(
     for outcome, cause in attribute(season.outcomes, index, order.within_days * DAY):
         tally.outcome(outcome, cause)
     # A session without an answer counts for the total, and for the policy of no answer.
-    visited = sources.outcomes.sessions(order.since, order.until)
+    visited = sources.log.sessions(order.since, order.until)
     tally.sessions[Policy.NONE] = visited - tally.sessions[_ALL]
     tally.sessions[_ALL] |= visited
     arrivals = [wait for wait in waits if wait.since >= order.since]

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pawsonalize.engine.training.holdout import (
     Holdout,
     SplitName,
-    can_be_judged,
     gate_queries,
     hold_out,
     item_births,
@@ -32,6 +31,7 @@ from pawsonalize.evaluation.metric_rules import MeasuredVersion, decide_by_metri
 from pawsonalize.evaluation.metrics import DEPTH, METRICS, NDCG_AT_5, Judgement, Ranker, judge
 from pawsonalize.evaluation.splits import Slice
 from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.recipes import NEXT_BEST_ACTION
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.data import TrainingData
@@ -211,7 +211,8 @@ class Gate(msgspec.Struct, frozen=True):
         if new.remote is not None:  # its own metrics are all the evidence there is
             served = None if live is None else _engine_metrics(live)
             return None, decide_by_metrics(_engine_metrics(new), served, self.settings, as_of)
-        if not can_be_judged(new.recipe):
+        # It judges how items are ranked for visitors with histories.
+        if recipe_named(new.recipe).needs_item or new.recipe == NEXT_BEST_ACTION:
             return None
         group = self.versions.dataset_group(new)
         log, catalogue = self.log.of(group), self.catalogue.of(group)

@@ -14,7 +14,6 @@ from pawsonalize import recipes
 from pawsonalize.engine.serving.context import build_context
 from pawsonalize.evaluation import splits
 from pawsonalize.evaluation.metrics import Judgement, Ranker, judge, segment_metrics
-from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
@@ -27,18 +26,14 @@ def part_of(
     kept = rows & items[data.item]
     users, user = np.unique(data.user[kept], return_inverse=True)
     return replace(
-        data,
+        data.of_events(kept),
         user=user.astype(np.int32),
         item=positions(items)[data.item[kept]].astype(np.int32),
-        event_type=data.event_type[kept],
-        value=data.value[kept],
-        time=data.time[kept],
         n_users=len(users),
         item_ids=tuple(compress(data.item_ids, items.tolist())),
         attributes=replace(data.attributes, codes=data.attributes.codes[items]),
         as_of=as_of,
         stays=data.stays.as_of(as_of, positions(items)),
-        facets=data.facets.of(kept),
         returned=data.returned.as_of(as_of, positions(items)),
         disliked=data.disliked.as_of(as_of, positions(items)),
     )
@@ -222,9 +217,10 @@ def slices_of(holdout: Holdout) -> list[splits.Slice]:
     counts = [len(wanted) for wanted in holdout.targets]
     # The last count, of no candidate, is what -1 reads.
     touched = np.bincount(holdout.training.item, minlength=len(holdout.training.item_ids) + 1)
-    slices = splits.by_history(np.repeat(holdout.known, counts)) + splits.by_novelty(
-        touched[targets] == 0
-    )
+    known_events = np.digitize(np.repeat(holdout.known, counts), (1, 5))
+    is_new = (touched[targets] == 0).astype(np.int64)
+    slices = splits.by_value("history", ("0", "1 to 4", "5 and more"), known_events)
+    slices += splits.by_value("item", ("known", "new"), is_new)
     attributes = holdout.data.attributes
     if "species" in attributes.names:
         column = attributes.names.index("species")
@@ -244,7 +240,7 @@ def baselines(holdout: Holdout, seed: int) -> Mapping[str, Ranker]:
     shares = splits.popularity_shares(training.user, training.item, n_items)
     made = {
         RANDOM: splits.by_chance(n_items, seed),
-        POPULARITY: splits.by_popularity(shares),
+        POPULARITY: lambda _history, _question: shares,
         OWN_HISTORY: splits.by_own_history(shares),
         ATTRIBUTES: splits.by_attributes(training.attributes.codes),
     }
@@ -313,11 +309,6 @@ def within_lists(ranker: Ranker, lists: Lists) -> Ranker:
 
 
 _SAME_FOR_EVERYBODY = frozenset({recipes.POPULARITY_COUNT, recipes.TRENDING_NOW})
-
-
-def can_be_judged(recipe: str) -> bool:
-    """True if the recipe ranks items for visitors with histories, which the gate can judge."""
-    return not recipe_named(recipe).needs_item and recipe != recipes.NEXT_BEST_ACTION
 
 
 class GateQueries(msgspec.Struct, frozen=True):

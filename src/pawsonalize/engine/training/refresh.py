@@ -1,6 +1,6 @@
 """Counts kept current: of served versions, and of what answers before the first training."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import chain
 
 import msgspec
@@ -123,11 +123,6 @@ def refresh_model(model: Model, data: Countable) -> tuple[ModelCard, Arrays]:
 _PROBLEM = "refresh of counts"
 _NEXT = "What is served goes on with the counts it has, and it is tried again; if it lasts, train"
 _WITHIN = DAY
-
-
-def are_behind(live: Iterable[LiveModel], newest: Cut) -> bool:
-    """True if there are events or items that a served model lacks."""
-    return any(one.current.cut.lacks(newest) for one in live if one.is_ready)
 
 
 def refresh_served(

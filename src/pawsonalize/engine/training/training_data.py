@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -142,11 +143,10 @@ def training_data(
     as_of: int,
     after: int = 0,
     selection: TrainingSelection = _EVERYTHING,
-    progress: Progress = silent,
 ) -> TrainingData:
     """Events with `after < offset <= through` and `sent_at <= as_of`, and every item."""
     cut = Cut(through, as_of)
-    rows = _rows(log, after, cut, progress)
+    rows = _rows(log, after, cut)
     return data_of(
         rows, catalogue, cut, selection, digested=log.has_digests, event_types=log.event_types
     )
@@ -178,15 +178,14 @@ def marked_training_data(
     mark: int,
     *,
     selection: TrainingSelection = _EVERYTHING,
-    progress: Progress = silent,
 ) -> tuple[TrainingData, NDArray[np.bool_]]:
     """The same, and which of the rows the log held up to the offset `mark`, shape (N,)."""
     columns = _Columns(catalogue, cut.as_of, selection, log.event_types, digested=log.has_digests)
     # Rows up to the mark are read first, so that their places say which they are.
     early = Cut(min(mark, cut.log_offset), cut.as_of)
-    columns.add(_rows(log, 0, early, silent))
+    columns.add(_rows(log, 0, early))
     marked = len(columns)
-    columns.add(_rows(log, early.log_offset, cut, progress))
+    columns.add(_rows(log, early.log_offset, cut))
     data, order = columns.data()
     return data, order < marked
 
@@ -332,9 +331,5 @@ class _Columns:
         return found
 
 
-def _rows(log: TrainingLog, after: int, cut: Cut, progress: Progress) -> Iterator[TrainingRow]:
-    done = max(after, log.forgotten_through())
-    for batch in log.training_rows(cut.log_offset, cut.as_of, after=after):
-        yield from batch
-        done += len(batch)
-        progress(min(done, cut.log_offset), cut.log_offset)
+def _rows(log: TrainingLog, after: int, cut: Cut) -> Iterator[TrainingRow]:
+    return chain.from_iterable(log.training_rows(cut.log_offset, cut.as_of, after=after))

@@ -36,30 +36,6 @@ from pawsonalize.storage.events.group_usage import GroupDays
 from pawsonalize.storage.work import WorkTable
 
 
-class TrainingLimit(msgspec.Struct, frozen=True):
-    """Counts trainings exactly, whichever server they are asked of."""
-
-    registry: Registry
-    days: GroupDays
-
-    def take(self, group: str, now: int) -> None:
-        """Count a training; TooManyRequests if today's were asked for already."""
-        found = self.registry.find(DatasetGroup, group)
-        most = None if found is None else found.limits.trainings_per_day
-        if self.days.take_training(group, now // DAY, most):
-            return
-        tomorrow = (now // DAY + 1) * DAY
-        raise TooManyRequests(
-            f"dataset group {group} may be trained {most:,} times a day (trainings_per_day), and"
-            f" was: train again from {iso(tomorrow)} on",
-            retry_after=max(math.ceil((tomorrow - now) / SECOND), 1),
-        )
-
-    def give_back(self, group: str, now: int) -> None:
-        """Count it no more, as nothing is trained."""
-        self.days.return_training(group, now // DAY)
-
-
 class SolutionVersions(msgspec.Struct, frozen=True):
     """Creates, finds and deletes solution versions."""
 
@@ -68,7 +44,7 @@ class SolutionVersions(msgspec.Struct, frozen=True):
     catalogue: Catalogue
     artefacts: ArtefactStore
     erased: ErasedLookup
-    limit: TrainingLimit
+    days: GroupDays
 
     def get(self, name: str) -> SolutionVersion:
         """One solution version; NotFound if there is none."""
@@ -110,14 +86,25 @@ class SolutionVersions(msgspec.Struct, frozen=True):
         version = self._wanted(name, solution, as_of, given)
         group = self.dataset_group(version)
         # Counted before it is stored, so that of two servers only one takes the last place.
-        self.limit.take(group, now)
+        self._count_training(group, now)
         try:
             return self.registry.create(version, now)
         except PawsonalizeError as error:
-            self.limit.give_back(group, now)
+            self.days.return_training(group, now // DAY)
             if isinstance(error, AlreadyExists):  # somebody ordered the same at the same moment
                 return _as_wished(self.get(name), wishes)
             raise
+
+    def _count_training(self, group: str, now: int) -> None:
+        found = self.registry.find(DatasetGroup, group)
+        most = None if found is None else found.limits.trainings_per_day
+        if not self.days.take_training(group, now // DAY, most):
+            tomorrow = (now // DAY + 1) * DAY
+            raise TooManyRequests(
+                f"dataset group {group} may be trained {most:,} times a day (trainings_per_day),"
+                f" and was: train again from {iso(tomorrow)} on",
+                retry_after=max(math.ceil((tomorrow - now) / SECOND), 1),
+            )
 
     def _wanted(
         self, name: str, solution: str, as_of: int, given: Mapping[str, Any]

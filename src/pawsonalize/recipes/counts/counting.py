@@ -20,15 +20,7 @@ from pawsonalize.recipes.counts.weights import (
     on_grain,
     read_visits,
 )
-from pawsonalize.recipes.data import (
-    Array,
-    Dayparts,
-    Facet,
-    Floats,
-    Int32s,
-    Ints,
-    TrainingData,
-)
+from pawsonalize.recipes.data import Array, Dayparts, Facet, Floats, Int32s, Ints, TrainingData
 
 _BEFORE_ALL = -(2**60)
 _PRIME = 2**31 - 1

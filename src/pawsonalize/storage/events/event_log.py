@@ -1,6 +1,6 @@
 """The log of events: one durable, de-duplicated append, and all ways to read it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import copy
 from itertools import compress
 from typing import ClassVar, Self
@@ -30,7 +30,7 @@ from pawsonalize.storage.events.group_usage import DailyLimits, apply_limits, co
 from pawsonalize.storage.events.histories import DEED, OF_AN_ANIMAL, Deed, Histories
 from pawsonalize.storage.events.raw_events import add_raws, take_out_raws
 from pawsonalize.storage.events.training_files import TRAINING_ROWS
-from pawsonalize.storage.statements import insert_new
+from pawsonalize.storage.statements import in_parts, insert_new, means
 from pawsonalize.storage.tables import events, sessions
 
 _PART = 10_000
@@ -192,6 +192,30 @@ class EventLog(Histories):
         named = events.c.recommendation_id.is_not(None)
         return self._events(events.c.offset > after, named, limit=limit)
 
+    def of_meanings(
+        self, meanings: Collection[str], since: int, until: int, after: int, limit: int
+    ) -> list[LoggedEvent]:
+        """Events of these meanings, sent from `since` to before `until`, beyond offset `after`."""
+        of_these = means(self.event_types, meanings)
+        return self._events(events.c.offset > after, of_these, *_sent(since, until), limit=limit)
+
+    def sessions(self, since: int, until: int) -> set[str]:
+        """The ids of the sessions that have an event sent in that time."""
+        session = events.c.session_id
+        wanted = select(session).where(
+            self._mine(events), session.is_not(None), *_sent(since, until)
+        )
+        return set(self._scalars(wanted.distinct()))
+
+    def users_of(self, session_ids: Collection[str]) -> dict[str, str]:
+        """The user of each of these sessions that is bound to one."""
+        bound = select(sessions.c.session_id, sessions.c.user_id).where(self._mine(sessions))
+        return {
+            row[0]: row[1]
+            for part in in_parts(sorted(session_ids))
+            for row in self._rows(bound.where(sessions.c.session_id.in_(part)))
+        }
+
     def restore(self, batch: Sequence[LoggedEvent]) -> None:
         """Write events at the offsets they had, for a replay. The offsets must be free."""
         if not batch:
@@ -274,6 +298,10 @@ class EventLog(Histories):
 
 
 _HEAD = select(func.max(events.c.offset), log_start.FORGOTTEN.scalar_subquery())
+
+
+def _sent(since: int, until: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return events.c.sent_at >= since, events.c.sent_at < until
 
 
 def _head(connection: Connection) -> int:

@@ -1,23 +1,14 @@
 """Events read for pages and reports: the newest, those of a time, single ones by their ids."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 
-from pawsonalize.domain.events import (
-    DEFAULT_DATASET_GROUP,
-    PICKS,
-    STANDARD,
-    Event,
-    EventTypes,
-    LoggedEvent,
-)
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.statements import in_parts, means
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, PICKS, Event, LoggedEvent
 from pawsonalize.storage.table_access import GroupTables
-from pawsonalize.storage.tables import events, sessions
+from pawsonalize.storage.tables import events
 
 _ENCODE_ITEMS = msgspec.json.Encoder().encode
 _DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -71,10 +62,6 @@ class GroupEvents(GroupTables):
         # All rows at once are read far quicker than one by one.
         return [read_event_row(row) for row in self._rows(wanted.limit(limit))]
 
-
-class EventTail(GroupEvents):
-    """The newest events of one dataset group."""
-
     def newest(self, query: TailQuery) -> list[LoggedEvent]:
         """Events among the last of the log, newest first: 200,000 at most."""
         end = query.before
@@ -94,44 +81,3 @@ class EventTail(GroupEvents):
     def find(self, event_id: str) -> LoggedEvent | None:
         """The stored event of that id, or None."""
         return next(iter(self._events(events.c.event_id == event_id)), None)
-
-
-class Outcomes(GroupEvents):
-    """Events of one dataset group by meaning and time. Slow: for reports, never for answers."""
-
-    def __init__(
-        self,
-        database: Database,
-        dataset_group: str = DEFAULT_DATASET_GROUP,
-        event_types: EventTypes = STANDARD,
-    ) -> None:
-        super().__init__(database, dataset_group)
-        self.event_types = event_types
-
-    def events(
-        self, meanings: Collection[str], since: int, until: int, after: int, limit: int
-    ) -> list[LoggedEvent]:
-        """Events of these meanings, sent from `since` to before `until`, beyond offset `after`."""
-        of_these = means(self.event_types, meanings)
-        return self._events(events.c.offset > after, of_these, *_sent(since, until), limit=limit)
-
-    def sessions(self, since: int, until: int) -> set[str]:
-        """The ids of the sessions that have an event sent in that time."""
-        session = events.c.session_id
-        wanted = select(session).where(
-            self._mine(events), session.is_not(None), *_sent(since, until)
-        )
-        return set(self._scalars(wanted.distinct()))
-
-    def users_of(self, session_ids: Collection[str]) -> dict[str, str]:
-        """The user of each of these sessions that is bound to one."""
-        bound = select(sessions.c.session_id, sessions.c.user_id).where(self._mine(sessions))
-        return {
-            row[0]: row[1]
-            for part in in_parts(sorted(session_ids))
-            for row in self._rows(bound.where(sessions.c.session_id.in_(part)))
-        }
-
-
-def _sent(since: int, until: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return events.c.sent_at >= since, events.c.sent_at < until

@@ -56,26 +56,19 @@ def unpacked_id(packed: bytes) -> str:
     return f"{_PREFIX}{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-class Packer:
-    """Packs values as compressed JSON, which keeps numbers to the last digit. For one thread."""
-
-    def __init__(self) -> None:
-        self._compress = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=False).compress
-
-    def packed(self, value: Any) -> bytes:
-        """The bytes of a value."""
-        return self._compress(msgspec.json.encode(value))
-
-
 class _OfThread(threading.local):
-    """A decompressor for each thread."""
-
     def __init__(self) -> None:
-        # To make one takes longer than to use it.
+        # To make one takes longer than to use it, and only one thread may use it.
+        self.compress = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=False).compress
         self.decompress = zstandard.ZstdDecompressor().decompress
 
 
 _OF_THREAD = _OfThread()
+
+
+def pack(value: Any) -> bytes:
+    """The bytes of a value as compressed JSON, which keeps numbers to the last digit."""
+    return _OF_THREAD.compress(msgspec.json.encode(value))
 
 
 def unpack(data: bytes) -> bytes:
@@ -151,8 +144,7 @@ class Impressions(GroupTables):
     @staticmethod
     def add_to(connection: Connection, batch: Sequence[Impression]) -> None:
         """Store within a transaction that writes other things as well."""
-        packer = Packer()
-        rows = [_row(shown, packer) for shown in batch]
+        rows = [_row(shown) for shown in batch]
         if erased := _erased_since(connection, batch):
             kept = [one.recommendation_id not in erased for one in batch]
             rows, batch = list(compress(rows, kept)), list(compress(batch, kept))
@@ -285,12 +277,12 @@ _COPIED = tuple(
 )
 
 
-def _row(shown: Impression, packer: Packer) -> dict[str, Any]:
+def _row(shown: Impression) -> dict[str, Any]:
     # Not asdict: it copies every value deeply, and this runs once per answer.
     row = {name: getattr(shown, name) for name in _COPIED}
     row["recommendation_id"] = packed_id(shown.recommendation_id)
-    row["animal_ids"] = None if shown.animal_ids is None else packer.packed(shown.animal_ids)
-    row["places"] = packer.packed((shown.item_ids, shown.propensities, shown.factors))
+    row["animal_ids"] = None if shown.animal_ids is None else pack(shown.animal_ids)
+    row["places"] = pack((shown.item_ids, shown.propensities, shown.factors))
     return row
 
 

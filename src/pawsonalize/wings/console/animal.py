@@ -15,7 +15,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.http.animals import AnimalAnswer, animal_answer
 from pawsonalize.pages.shell import links
 from pawsonalize.pages.views import ViewQuery
-from pawsonalize.storage.events.event_reads import EventTail, TailQuery
+from pawsonalize.storage.events.event_reads import GroupEvents, TailQuery
 from pawsonalize.storage.events.impressions import Impression
 from pawsonalize.ui.cards import animal_card
 from pawsonalize.wings.console.animal_editing import ANIMALS_PAGE, look_of, owner_of
@@ -79,7 +79,7 @@ class AnimalViews(msgspec.Struct, frozen=True):
         adapters, services = self._adapters, self._services
         animal = services.inventory.get(animal_id)
         wanted = TailQuery(_EVENTS, animal_id=animal_id, window=_EVENTS)
-        events = EventTail(adapters.database).newest(wanted)
+        events = GroupEvents(adapters.database).newest(wanted)
         pages = adapters.impressions.newest_pages(_PAGES)[::-1]
         individuals = services.individuals
         counts = individuals.effects.counts_of(animal_id)

@@ -12,7 +12,7 @@ from pawsonalize.domain.limits import match_cursor
 from pawsonalize.domain.times import iso
 from pawsonalize.http.json import read_count, read_text, report_of
 from pawsonalize.pages.reports import RefusalReports, RefusedEvent
-from pawsonalize.storage.events.event_reads import EventTail, TailQuery
+from pawsonalize.storage.events.event_reads import GroupEvents, TailQuery
 from pawsonalize.storage.events.histories import HistoryQuery
 
 _CURSOR = re.compile(r"\d{1,18}", re.ASCII)
@@ -125,7 +125,7 @@ class EventViews(msgspec.Struct, frozen=True):
 
     def _found(self, lookup: TailLookup, group: str) -> list[LoggedEvent]:
         """Return the events, one more than the page has if there are more."""
-        tail, query = EventTail(self.adapters.database, group), lookup.query
+        tail, query = GroupEvents(self.adapters.database, group), lookup.query
         if lookup.event_id is not None:
             one = tail.find(lookup.event_id)
             return [] if one is None else [one]

@@ -16,7 +16,7 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.pages.finding import Hit
 from pawsonalize.storage.animals.animal_list import AnimalSearch, StockList
-from pawsonalize.storage.events.event_reads import EventTail
+from pawsonalize.storage.events.event_reads import GroupEvents
 from pawsonalize.storage.events.histories import HistoryQuery
 from pawsonalize.ui.rendering import console_path_of, with_query
 from pawsonalize.ui.words import moment
@@ -79,7 +79,7 @@ class ConsoleFinder(msgspec.Struct, frozen=True):
             yield Hit("key", text, "/console/settings/keys", key.note)
 
     def _logged(self, text: str, group: str) -> Iterator[Hit]:
-        event = EventTail(self.adapters.database, group).find(text)
+        event = GroupEvents(self.adapters.database, group).find(text)
         if event is not None:
             path = with_query("/console/data", {"eventId": text, "datasetGroup": group})
             note = f"{event.event.event_type}, {moment(iso(event.event.sent_at))}"

@@ -6,7 +6,8 @@ import msgspec
 
 from pawsonalize.domain.times import iso
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_reads import EventTail, Outcomes, TailQuery
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.event_reads import GroupEvents, TailQuery
 
 _EVENTS = 1_000  # 40 ms
 _SHOWN = 200
@@ -32,11 +33,11 @@ class NewestVisitors(msgspec.Struct, frozen=True):
 
 def newest_visitors(database: Database, group: str) -> NewestVisitors:
     """Return at most 200 visitors of a dataset group."""
-    newest = EventTail(database, group).newest(TailQuery(_EVENTS))
+    newest = GroupEvents(database, group).newest(TailQuery(_EVENTS))
     found = [one.event for one in newest]
     sessions = {one.session_id for one in found if one.session_id and not one.user_id}
     # A session that a user was known in later is that user's, as in every answer.
-    owners = Outcomes(database, group).users_of(sessions)
+    owners = EventLog(database, group).users_of(sessions)
     deeds: dict[tuple[str | None, str | None], Counter[str]] = {}
     last: dict[tuple[str | None, str | None], int] = {}
     visits: dict[tuple[str | None, str | None], set[str | None]] = {}

@@ -24,7 +24,7 @@ from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_reads import EventTail, TailQuery
+from pawsonalize.storage.events.event_reads import GroupEvents, TailQuery
 from pawsonalize.wings.console.events import meaning_of
 
 _LOOKED_AT = 5_000
@@ -113,7 +113,7 @@ class QualityViews(msgspec.Struct, frozen=True):
 
     def report(self, group: str) -> DataReport:
         """Return faults, types and suspected bots of the newest events."""
-        found = EventTail(self._reads, group).newest(TailQuery(_LOOKED_AT))
+        found = GroupEvents(self._reads, group).newest(TailQuery(_LOOKED_AT))
         events = [one.event for one in found]
         types = self._log.of(group).event_types
         counts = Counter(one.event_type for one in events)

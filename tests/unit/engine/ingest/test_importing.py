@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -172,7 +173,7 @@ def test_bad_rows_are_named_and_good_ones_beside_them_kept() -> None:
         (12, "EVENT_VALUE"),
     ]
     assert (done.report.accepted, done.report.rejected) == (2, 9)
-    assert json.loads(done.errors[6].json_line()) == {
+    assert msgspec.to_builtins(done.errors[6]) == {
         "line": 9,
         "column": None,
         "reason": "has 3 fields, but the header has 5",

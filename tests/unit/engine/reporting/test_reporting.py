@@ -15,7 +15,6 @@ from pawsonalize.engine.reporting.report import Line, OutcomesReport
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_reads import Outcomes
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
 from tests.animal_data import animal
 from tests.event_data import T0, event
@@ -28,7 +27,7 @@ ORDER = OutcomesOrder(T0, T0 + 200 * DAY)
 def sources(
     database: Database, shown: Impressions, animals: Animals, log: EventLog
 ) -> OutcomeSources:
-    return OutcomeSources(Outcomes(database), shown, animals, log)
+    return OutcomeSources(shown, animals, log)
 
 
 def answer(name: str, session: str, version: str, day: float, *items: str) -> Impression:
