@@ -45,10 +45,9 @@ from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, load_settings
 from pawsonalize.storage.work import Turns
 from pawsonalize.wings.alerts import AlertSettings
-from pawsonalize.wings.alerts.audience import CONSENT, YES, Audience
 from pawsonalize.wings.alerts.book import AlertBook
 from pawsonalize.wings.alerts.daily import DailyAlerts
-from pawsonalize.wings.alerts.matching import Matching
+from pawsonalize.wings.alerts.matching import CONSENT, YES, Audience, Matching
 from pawsonalize.wings.alerts.messages import Alert as Written
 from pawsonalize.wings.alerts.messages import Messages
 from pawsonalize.wings.boards.giving import give_board

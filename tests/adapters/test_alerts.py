@@ -16,8 +16,8 @@ from pawsonalize.storage.events.impressions import ALERT, Impression, Impression
 from pawsonalize.storage.visitor_rows import VisitorRows
 from pawsonalize.storage.work import Deliveries, WorkTable
 from pawsonalize.wings.alerts import AlertSettings
-from pawsonalize.wings.alerts.audience import Audience
 from pawsonalize.wings.alerts.book import AlertBook
+from pawsonalize.wings.alerts.matching import Audience
 from pawsonalize.wings.alerts.messages import Alert, news_id
 
 NOW = 1_795_000_000_000

@@ -161,7 +161,7 @@ def test_the_tail_shows_what_was_stored_and_what_was_refused(tmp_path: Path) -> 
         letters_of(adapters).keep([letter])
     command = ("events", "tail", "--no-follow", "--lines", "1")
     stored, refused = run(settings, *command).splitlines()
-    assert "stored   view  user ann  session s?[31m" in stored
+    assert r"stored   view  user ann  session s\x1b[31m" in stored
     assert (
         f"refused  sessionId: is missing  (pawsonalize dead-letters show {letter.letter_id})"
         in (refused)

@@ -12,7 +12,7 @@ import typer
 
 from pawsonalize.cli import options
 from pawsonalize.cli.opening import dataset_group_of, opened
-from pawsonalize.cli.terminal import print_listing, progress, say
+from pawsonalize.cli.terminal import print_listing, printable, progress, say
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.settings import load_settings
@@ -72,12 +72,6 @@ def _stored(event: "Event") -> str:
     ids |= {"animal": event.animal_id, "group": event.item_id}
     parts = "  ".join(f"{name} {value}" for name, value in ids.items() if value is not None)
     return f"{iso(event.received_at)}  stored   {event.event_type}  {printable(parts)}"
-
-
-def printable(text: str) -> str:
-    """Replace what would move the cursor or colour the terminal: senders choose their ids."""
-    # Senders choose their ids, and could colour the terminal or move its cursor.
-    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def _stored_json(event: "Event") -> str:

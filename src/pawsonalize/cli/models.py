@@ -12,11 +12,15 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import SolutionVersion, TrainingMode
+from pawsonalize.late import late
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
+    from pawsonalize.cli import trainings
     from pawsonalize.engine.training.retraining.record import RunRecord
+else:
+    trainings = late("pawsonalize.cli.trainings")  # a training's half of the engine
 
 app = options.command_group("Workflow runs: retrainings.")
 
@@ -52,8 +56,6 @@ def train(
 
     Example: pawsonalize train --solution recommender --set popularity_half_life_days=14
     """
-    from pawsonalize.cli.trainings import chosen_solutions, train_and_serve
-
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     tuning = options.read_tuning(tune, tune_seconds)
     as_of = now if at is None else parse_moment(at, "--at")
@@ -64,7 +66,7 @@ def train(
                 " --data-dir, or bring some with `pawsonalize import` or by POST /v1/events"
             )
         default = not (recipe or setting)
-        names = chosen_solutions(adapters, dataset_group, solution, default=default)
+        names = trainings.chosen_solutions(adapters, dataset_group, solution, default=default)
         trained = []
         for name in names:
             version = adapters.versions.create(
@@ -77,7 +79,7 @@ def train(
                 settings=options.read_pairs(setting) or None,
                 tuning=tuning,
             )
-            trained.append(train_and_serve(adapters, version))
+            trained.append(trainings.train_and_serve(adapters, version))
         served = {campaign.solution for campaign in adapters.registry.all(Campaign)}
 
     def show(versions: list[SolutionVersion]) -> None:
@@ -103,22 +105,16 @@ def _print_version(version: SolutionVersion, is_served: bool) -> None:
     print(line)
 
 
-def _print_runs(records: list["RunRecord"]) -> None:
-    from pawsonalize.cli.trainings import print_runs
+def _went_wrong(record: "RunRecord") -> bool:
+    return record.outcome in trainings.BAD
 
-    print_runs(records)
+
+def _print_runs(records: list["RunRecord"]) -> None:
+    trainings.print_runs(records)
 
 
 def _print_run(record: "RunRecord") -> None:
-    from pawsonalize.cli.trainings import print_run
-
-    print_run(record)
-
-
-def _went_wrong(record: "RunRecord") -> bool:
-    from pawsonalize.cli.trainings import BAD
-
-    return record.outcome in BAD
+    trainings.print_run(record)
 
 
 @on_data(_print_run, failed=_went_wrong)
@@ -151,7 +147,6 @@ def retrain(
 
     Example: pawsonalize retrain --solution recommender
     """
-    from pawsonalize.cli.trainings import follow, start
     from pawsonalize.engine.training.retrained import Part
     from pawsonalize.engine.training.retraining.record import Trigger
 
@@ -159,8 +154,8 @@ def retrain(
     part = Part(dataset_group and dataset_group_of(adapters, dataset_group), solution)
     record = adapters.runs.begin(Trigger.COMMAND, clock.now(), as_of, part)
     if wait:
-        return follow(adapters, record.run_id)
-    start(adapters)
+        return trainings.follow(adapters, record.run_id)
+    trainings.start(adapters)
     return record
 
 
@@ -195,9 +190,7 @@ def watch(adapters: "Adapters", run: RunId) -> "RunRecord":
 
     Example: pawsonalize runs watch retrain-20260518T030000000Z
     """
-    from pawsonalize.cli.trainings import follow
-
-    return follow(adapters, run)
+    return trainings.follow(adapters, run)
 
 
 @add_command(
@@ -208,7 +201,5 @@ def cancel(adapters: "Adapters", run: RunId) -> "RunRecord":
 
     Example: pawsonalize runs cancel retrain-20260518T030000000Z
     """
-    from pawsonalize.cli.trainings import follow
-
     adapters.runs.cancel(run)
-    return follow(adapters, run)
+    return trainings.follow(adapters, run)

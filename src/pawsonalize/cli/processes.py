@@ -5,6 +5,8 @@ import secrets
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -61,22 +63,11 @@ def refresh(token: int) -> None:
 
     Example: pawsonalize refresh 4711
     """
-    from pawsonalize.app.adapters import opened
-    from pawsonalize.app.fleet import take_part
     from pawsonalize.engine.training.refresh import FAILED, refresh_served
-    from pawsonalize.kinds.leases import rest
-    from pawsonalize.storage.contexts import fence_writes
 
-    settings = _settings()
-    began = clock.now()
-    with (
-        opened(settings) as adapters,
-        take_part(adapters, "refresh"),
-        fence_writes("refresh", token),
-    ):
+    with _leased("refresh", token, "refresh") as adapters:
         parts = (adapters.refresher, adapters.registry, adapters.problems)
         all_fresh = refresh_served(*parts, clock.now)
-        rest(adapters.leases.lock("refresh"), began, clock.now())
     if not all_fresh:
         raise typer.Exit(FAILED)
 
@@ -86,23 +77,26 @@ def follow_latest(token: int) -> None:
 
     Example: pawsonalize follow-latest 4711
     """
+    from pawsonalize.app.training import following
+
+    with _leased("follow-latest", token, "follow") as adapters:
+        following(adapters).look_after(clock.now())
+
+
+@contextmanager
+def _leased(lease: str, token: int, role: str) -> Iterator["Adapters"]:
+    """Open the data for work under a lease, which then rests for as long as its share demands."""
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.fleet import take_part
-    from pawsonalize.app.training import following
     from pawsonalize.kinds.leases import rest
     from pawsonalize.storage.contexts import fence_writes
 
-    settings = _settings()
-    began = clock.now()
-    with (
-        opened(settings) as adapters,
-        take_part(adapters, "follow"),
-        fence_writes("follow-latest", token),
-    ):
+    settings, began = _settings(), clock.now()
+    with opened(settings) as adapters, take_part(adapters, role), fence_writes(lease, token):
         try:
-            following(adapters).look_after(began)
+            yield adapters
         finally:
-            rest(adapters.leases.lock("follow-latest"), began, clock.now())
+            rest(adapters.leases.lock(lease), began, clock.now())
 
 
 def work(token: int) -> None:

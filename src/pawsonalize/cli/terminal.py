@@ -49,6 +49,14 @@ def print_listing(
     wide_console(file_width).print(table)
 
 
+def printable(text: str, but: str = "") -> str:
+    """Escape all but these of the signs that move a cursor or colour: a sender chose the text."""
+    return "".join(
+        one if one.isprintable() or one in but else one.encode("unicode_escape").decode()
+        for one in text
+    )
+
+
 def say(words: str, style: str | None = None) -> None:
     """Print to stderr for people: on one line, since a path in two parts cannot be copied."""
     if not sys.stderr.isatty():  # where there are no colours, servers start without Rich

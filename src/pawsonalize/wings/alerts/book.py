@@ -27,7 +27,7 @@ from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import agreements, users, work
 from pawsonalize.storage.work import OPEN, Delivery, Work, work_of
 from pawsonalize.wings.alerts import AlertSettings
-from pawsonalize.wings.alerts.audience import NO, YES, has_word
+from pawsonalize.wings.alerts.matching import NO, YES, has_word
 from pawsonalize.wings.alerts.messages import Alert, news_id
 
 ALERT, SEARCH, SENT = "alert", "saved-search", "sent"

@@ -17,10 +17,9 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.work import Turns
 from pawsonalize.wings.alerts import AlertSettings, channels_of
-from pawsonalize.wings.alerts.audience import CONSENT, NO, SEARCHES, YES, Audience
 from pawsonalize.wings.alerts.book import AlertBook
 from pawsonalize.wings.alerts.daily import WORK, DailyAlerts
-from pawsonalize.wings.alerts.matching import Matching
+from pawsonalize.wings.alerts.matching import CONSENT, NO, SEARCHES, YES, Audience, Matching
 from pawsonalize.wings.alerts.messages import Messages
 
 _SECONDS = 60.0

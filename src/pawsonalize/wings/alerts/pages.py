@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.domain.times import iso
+from pawsonalize.http.json import report_of
 from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import Confirmation, Done, PageAction, View, ViewQuery
 from pawsonalize.ui.choices import as_search
@@ -74,15 +74,11 @@ def _read_alerts(query: ViewQuery) -> AlertsReport:
     user_id = query.text("userId")
     word = alerts.word_of(parse_id(user_id, "userId")) if user_id else None
     searches = [
-        ListedSearch(
-            one.user_id, SearchRules.of(one.search).in_words, one.search, iso(one.saved_at)
-        )
+        report_of(ListedSearch, one, words=SearchRules.of(one.search).in_words, link=one.search)
         for one in alerts.book.searches(_SHOWN, user_id or None)
     ]
     sent = [
-        ListedAlert(
-            one.subject, one.animal_id, one.user_id, one.search is not None, iso(one.sent_at)
-        )
+        report_of(ListedAlert, one, is_for_search=one.search is not None)
         for one in alerts.book.newest(_SHOWN, user_id or None)
     ]
     return AlertsReport(user_id, word, searches, sent, alerts.matching.audience.count())

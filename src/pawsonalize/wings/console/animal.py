@@ -11,8 +11,8 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.statuses import STEPS, AnimalStatus
-from pawsonalize.domain.times import iso
 from pawsonalize.http.animals import AnimalAnswer, animal_answer
+from pawsonalize.http.json import report_of
 from pawsonalize.pages.shell import links
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.storage.events.event_reads import GroupEvents, TailQuery
@@ -92,7 +92,7 @@ class AnimalViews(msgspec.Struct, frozen=True):
             looked,
             usual,
             _stood_on(animal_id, pages, events)[:_SHOWN],
-            [_deed(one) for one in events[:_SHOWN]],
+            [report_of(AnimalDeed, one.event) for one in events[:_SHOWN]],
             dict(Counter(one.event.event_type for one in events).most_common()),
             self._visibility(animal, pages, now),
         )
@@ -115,24 +115,11 @@ def _stood_on(
     for one in events:
         deeds.setdefault(one.event.recommendation_id, []).append(one.event.event_type)
     return [
-        StoodOn(
-            page.recommendation_id,
-            iso(page.answered_at),
-            page.question,
-            place,
-            page.user_id,
-            page.session_id,
-            deeds.get(page.recommendation_id, []),
-        )
+        report_of(StoodOn, page, place=place, deeds=deeds.get(page.recommendation_id, []))
         for page in pages
         for place, ids in enumerate(page.animal_ids or (), 1)
         if animal_id in ids
     ]
-
-
-def _deed(one: LoggedEvent) -> AnimalDeed:
-    event, at = one.event, iso(one.event.sent_at)
-    return AnimalDeed(event.event_id, event.event_type, at, event.user_id, event.session_id)
 
 
 def animal_content(query: ViewQuery, report: AnimalReport) -> dict[str, object]:

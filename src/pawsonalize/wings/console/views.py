@@ -20,7 +20,6 @@ from pawsonalize.wings.console.animals import (
     animals_content,
     seen_content,
 )
-from pawsonalize.wings.console.comparison import ComparisonReport, compare_versions
 from pawsonalize.wings.console.console import Console
 from pawsonalize.wings.console.events import ArchiveState, EventAnswer, read_tail
 from pawsonalize.wings.console.models import (
@@ -37,7 +36,12 @@ from pawsonalize.wings.console.overview import Overview, overview_content
 from pawsonalize.wings.console.quality import DataReport
 from pawsonalize.wings.console.runs import RunReport, run_report
 from pawsonalize.wings.console.service import ServiceReport
-from pawsonalize.wings.console.visitors import VisitorReport, read_lookup
+from pawsonalize.wings.console.visitors import (
+    ComparisonReport,
+    VisitorReport,
+    compare_versions,
+    read_lookup,
+)
 
 _CURSOR = RequestParameter("cursor", "The `nextCursor` of the page before.")
 

@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pawsonalize.cli.events import printable
 from pawsonalize.cli.opening import add_command, opened
 from pawsonalize.cli.options import Command, DataDir, Json, command_group, read_pairs
-from pawsonalize.cli.terminal import progress
+from pawsonalize.cli.terminal import printable, progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso, parse_moment
+from pawsonalize.late import late
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
-    from pawsonalize.wings.dead_letters.letter_replay import LetterReceipt, LetterReplay
-    from pawsonalize.wings.dead_letters.letters import Letter
+    from pawsonalize.wings.dead_letters import composition, dead_letters, letter_replay
+    from pawsonalize.wings.dead_letters import letters as letter_forms
+else:
+    composition = late("pawsonalize.wings.dead_letters.composition")
+    dead_letters = late("pawsonalize.wings.dead_letters.dead_letters")
+    letter_replay = late("pawsonalize.wings.dead_letters.letter_replay")
+    letter_forms = late("pawsonalize.wings.dead_letters.letters")
 
 app = command_group("Dead letters: what came in and could not be taken.")
 
@@ -35,13 +39,8 @@ Source = Annotated[
     str | None, typer.Option(help="Those from there: http, or a stream's URL.", show_default="any")
 ]
 _HEX_BYTES = 16
+_KEPT = "\n\t"  # signs of a text that are printed as they are
 _AT_ONCE = 500
-
-
-def _replay_of(adapters: "Adapters") -> "LetterReplay":
-    from pawsonalize.wings.dead_letters.composition import letter_replay
-
-    return letter_replay(adapters)
 
 
 @app.command("ls")
@@ -62,51 +61,46 @@ def ls(
 
     Example: pawsonalize dead-letters ls --code invalid_json
     """
-    from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
-    from pawsonalize.wings.dead_letters.letters import letter_answer
-
     begin = None if since is None else parse_moment(since, "--since")
     end = None if until is None else parse_moment(until, "--until")
-    query = LetterQuery(code, source, begin, end)
+    query = dead_letters.LetterQuery(code, source, begin, end)
     with opened(data_dir) as adapters:
-        letters = _replay_of(adapters).letters
+        letters = composition.letter_replay(adapters).letters
         found, reasons = letters.page(limit, query).letters, letters.reasons(query)
     if json:
-        print(msgspec.json.encode(list(map(letter_answer, found))).decode())
+        print(msgspec.json.encode(list(map(letter_forms.letter_answer, found))).decode())
         return
-    for one in map(letter_answer, found):
+    for one in map(letter_forms.letter_answer, found):
         mended = "" if one.mended is None and one.mended_base64 is None else "  (mended)"
-        print(f"{one.letter_id}  {one.at}  {_place(one)}  {_safe(one.message)}{mended}")
+        print(f"{one.letter_id}  {one.at}  {_place(one)}  {printable(one.message, _KEPT)}{mended}")
     for reason in reasons:
         what = reason.code if reason.field is None else f"{reason.code} of {reason.field}"
         print(f"{reason.count:,} from {reason.source}: {what}")
     print(f"{sum(reason.count for reason in reasons):,} dead letters")
 
 
-def _place(one: "Letter") -> str:
+def _place(one: "letter_forms.Letter") -> str:
     return one.source if one.position is None else f"{one.source} {one.position}"
 
 
-def _print_letter(one: "Letter") -> None:
+def _print_letter(one: "letter_forms.Letter") -> None:
     print(f"{one.letter_id}: from {_place(one)} at {one.at}, for {one.dataset_group}")
-    print(f"{one.code}: {_safe(one.message)}")
+    print(f"{one.code}: {printable(one.message, _KEPT)}")
     print(_text(one.raw, one.raw_base64))
     if one.mended is not None or one.mended_base64 is not None:
         print(f"mended:\n{_text(one.mended, one.mended_base64)}")
 
 
 @add_command(app, "show", _print_letter)
-def show(adapters: "Adapters", letter_id: LetterId) -> "Letter":
+def show(adapters: "Adapters", letter_id: LetterId) -> "letter_forms.Letter":
     """Show a letter: why it was refused, what came in, and what it was mended to.
 
     Example: pawsonalize dead-letters show 019362f1c0de4a7b12cd
     """
-    from pawsonalize.wings.dead_letters.letters import letter_answer
-
-    return letter_answer(_replay_of(adapters).letters.get(letter_id))
+    return letter_forms.letter_answer(composition.letter_replay(adapters).letters.get(letter_id))
 
 
-def _print_mended(one: "Letter") -> None:
+def _print_mended(one: "letter_forms.Letter") -> None:
     move = f"take it in with `pawsonalize dead-letters replay {one.letter_id}`"
     print(f"{one.letter_id} is mended: {move}")
 
@@ -126,30 +120,27 @@ def mend(
     force: Annotated[
         bool, typer.Option("--force", help="Store it even if it cannot be taken.")
     ] = False,
-) -> "Letter":
+) -> "letter_forms.Letter":
     """Change what is to be taken in a letter's place; what came in stays beside it.
 
     It is refused, with the reason, if it could not be taken either.
 
     Example: pawsonalize dead-letters mend 019362f1c0de4a7b12cd --set sessionId=s1
     """
-    from pawsonalize.wings.dead_letters.letter_replay import with_values
-    from pawsonalize.wings.dead_letters.letters import letter_answer
-
     if (file is None) is not bool(values or unset):
         raise InvalidInput("say what to change: --set and --unset, or --file")
-    replay = _replay_of(adapters)
+    replay = composition.letter_replay(adapters)
     if file is None:
         before = replay.letters.get(letter_id).newest
-        mended = with_values(before, read_pairs(values), unset or ())
+        mended = letter_replay.with_values(before, read_pairs(values), unset or ())
     else:
         mended = _read(file)
-    return letter_answer(replay.mend(letter_id, mended, force=force))
+    return letter_forms.letter_answer(replay.mend(letter_id, mended, force=force))
 
 
-def _print_replayed(found: "LetterReceipt") -> None:
+def _print_replayed(found: "letter_replay.LetterReceipt") -> None:
     for letter in found.left:
-        print(f"{letter.letter_id}: {_safe(letter.message)}")
+        print(f"{letter.letter_id}: {printable(letter.message, _KEPT)}")
     counts = f"{found.accepted:,} events taken, {found.duplicates:,} were there"
     print(f"{counts}, {len(found.left):,} letters left")
 
@@ -161,23 +152,22 @@ def replay(
     everything: All = False,
     code: Code = None,
     source: Source = None,
-) -> "LetterReceipt":
+) -> "letter_replay.LetterReceipt":
     """Take letters in again, oldest first; what is taken is a letter no more.
 
     Exit code 1 if something is left.
 
     Example: pawsonalize dead-letters replay --source http
     """
-    from pawsonalize.wings.dead_letters.letter_replay import LetterReceipt
-
-    query, replay = _which(letter_ids, code, source, everything=everything), _replay_of(adapters)
+    query = _which(letter_ids, code, source, everything=everything)
+    replay = composition.letter_replay(adapters)
     with progress("replaying") as bar:
         receipts = []
         total = len(letter_ids) if letter_ids else replay.letters.waiting()
         for done, one in enumerate(_replayed(replay, letter_ids, query), start=1):
             receipts.append(one)
             bar(done, max(done, total))
-    return LetterReceipt.sum(receipts)
+    return letter_replay.LetterReceipt.sum(receipts)
 
 
 @add_command(app, "rm")
@@ -194,7 +184,7 @@ def rm(
     Example: pawsonalize dead-letters rm --code invalid_json --yes
     """
     query = _which(letter_ids, code, source, everything=everything)
-    letters = _replay_of(adapters).letters
+    letters = composition.letter_replay(adapters).letters
     if letter_ids:
         removed = letters.remove(letter_ids)
     else:
@@ -207,17 +197,17 @@ def rm(
 
 def _which(
     letter_ids: "Sequence[str] | None", code: str | None, source: str | None, *, everything: bool
-) -> "LetterQuery":
-    from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
-
+) -> "dead_letters.LetterQuery":
     if bool(letter_ids) is (everything or code is not None or source is not None):
         raise InvalidInput("say which letters: by their ids, or --all, --code or --source")
-    return LetterQuery(code, source)
+    return dead_letters.LetterQuery(code, source)
 
 
 def _replayed(
-    replay: "LetterReplay", letter_ids: "Sequence[str] | None", query: "LetterQuery"
-) -> "Iterator[LetterReceipt]":
+    replay: "letter_replay.LetterReplay",
+    letter_ids: "Sequence[str] | None",
+    query: "dead_letters.LetterQuery",
+) -> "Iterator[letter_replay.LetterReceipt]":
     if letter_ids:
         named = dict.fromkeys(letter_ids)
         yield from replay.replay([replay.letters.get(one) for one in named])
@@ -238,36 +228,24 @@ def _read(file: Path) -> bytes:
 
 def _text(text: str | None, in_base64: str | None) -> str:
     if text is not None:
-        return _safe(text)
+        return printable(text, _KEPT)
     data = base64.b64decode(in_base64 or "")
     parts = (data[n : n + _HEX_BYTES] for n in range(0, len(data), _HEX_BYTES))
     return "\n".join(part.hex(" ") for part in parts)
-
-
-def _safe(text: str) -> str:
-    # A sender must not command the terminal.
-    return "".join(
-        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
-        for one in text
-    )
 
 
 class RefusedTail:
     """Refused events since the last look; the first look finds some of before, too."""
 
     def __init__(self, adapters: "Adapters", lines: int) -> None:
-        from pawsonalize.wings.dead_letters.composition import letters_of
-
-        self._letters = letters_of(adapters)
+        self._letters = composition.letters_of(adapters)
         self._lines: int | None = lines
         self._since = 0
         self._seen: set[str] = set()
 
     def lines(self, *, json: bool) -> "Iterator[str]":
         """Yield a line for each, oldest first; of a flood, the newest."""
-        from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
-
-        found = self._letters.page(_AT_ONCE, LetterQuery(since=self._since)).letters
+        found = self._letters.page(_AT_ONCE, dead_letters.LetterQuery(since=self._since)).letters
         new = [one for one in found if one.letter_id not in self._seen][: self._lines]
         self._lines = None
         self._seen = {one.letter_id for one in found}

@@ -89,7 +89,7 @@ async def get_dead_letters(request: Request) -> LetterList:
     since = parse_moment(given["since"], "since") if "since" in given else None
     until = parse_moment(given["until"], "until") if "until" in given else None
     query = LetterQuery(given.get("code"), given.get("source"), since, until)
-    page = await services.read(_replay(request).letters.page, limit, query, given.get("cursor"))
+    page = await services.read(replay_of(request).letters.page, limit, query, given.get("cursor"))
     return LetterList(list(map(letter_answer, page.letters)), page.next_cursor)
 
 
@@ -101,7 +101,7 @@ async def get_dead_letters(request: Request) -> LetterList:
 )
 async def post_replay(request: Request) -> ReplayedLetters:
     """Take letters in again, as they are mended; what is taken is a letter no more."""
-    replay, form = _replay(request), await read_form(request, LetterReplayRequest)
+    replay, form = replay_of(request), await read_form(request, LetterReplayRequest)
     if form.letter_ids is not None:
         letters = await services_of(request).read(_named, replay.letters, form)
         receipts = await run_in_threadpool(lambda: list(replay.replay(letters)))
@@ -129,7 +129,7 @@ async def get_dead_letter(request: Request) -> Letter:
 async def put_dead_letter(request: Request) -> Letter:
     """Mend a letter: what came in stays beside it. 400 if that cannot be taken either."""
     form = await read_form(request, MendRequest)
-    mend = partial(_replay(request).mend, force=form.force)
+    mend = partial(replay_of(request).mend, force=form.force)
     letter_id = request.path_params["letter_id"]
     return letter_answer(await run_in_threadpool(mend, letter_id, _bytes_of(form)))
 
@@ -138,7 +138,7 @@ async def put_dead_letter(request: Request) -> Letter:
 async def delete_dead_letter(request: Request) -> Letter:
     """Remove a letter; the archive keeps its copy for `dead_letter_days`."""
     letter = await _letter_of(request)
-    await run_in_threadpool(_replay(request).letters.remove, [letter.letter_id])
+    await run_in_threadpool(replay_of(request).letters.remove, [letter.letter_id])
     return letter_answer(letter)
 
 
@@ -153,11 +153,12 @@ def _named(letters: DeadLetters, form: LetterReplayRequest) -> list[DeadLetter]:
 
 
 async def _letter_of(request: Request) -> DeadLetter:
-    find = _replay(request).letters.get
+    find = replay_of(request).letters.get
     return await services_of(request).read(find, request.path_params["letter_id"])
 
 
-def _replay(request: Request) -> LetterReplay:
+def replay_of(request: Request) -> LetterReplay:
+    """Return the replay, which the wing shares while the server runs."""
     replay: LetterReplay = request.app.state.wings["dead_letters"]
     return replay
 

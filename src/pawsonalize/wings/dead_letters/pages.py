@@ -24,6 +24,7 @@ from pawsonalize.pages.shell import Link, caller_of, failed, guarded, see, shown
 from pawsonalize.ui.endpoints import fields_of
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterPage, LetterQuery
+from pawsonalize.wings.dead_letters.endpoints import replay_of
 from pawsonalize.wings.dead_letters.letter_replay import LetterReceipt, LetterReplay
 from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions
 
@@ -34,11 +35,6 @@ _AT_ONCE = 25
 _LOOKED_AT, _READ_AT_ONCE, _NAMED = 2_000, 500, 20
 _MOST_SHOWN = 16_000  # characters of a letter: what is longer is no event that one mends by hand
 _MOST_FORM_BYTES = 6 * _MOST_SHOWN
-
-
-def _replay(request: Request) -> LetterReplay:
-    replay: LetterReplay = request.app.state.wings["dead_letters"]
-    return replay
 
 
 def find_letters(query: views.ViewQuery, text: str) -> Iterator[Hit]:
@@ -59,13 +55,13 @@ def _read_letters(query: views.ViewQuery) -> LetterPage:
 
 def get_letter_page(request: Request, caller: Caller) -> Response:
     """One letter, with a form to mend it."""
-    letter = _replay(request).letters.get(request.path_params["letter_id"])
+    letter = replay_of(request).letters.get(request.path_params["letter_id"])
     return _letter_page(request, caller, letter)
 
 
 async def post_mended(request: Request) -> Response:
     """Show whether a mended letter could be taken, and ask; or store it."""
-    replay, caller = _replay(request), None
+    replay, caller = replay_of(request), None
     try:
         caller = await caller_of(request, OPERATOR)
         check_reach(caller.dataset_group, None)
@@ -85,7 +81,7 @@ async def post_mended(request: Request) -> Response:
 
 
 def _confirmation(request: Request, caller: Caller, letter: DeadLetter, mended: bytes) -> Response:
-    left = _replay(request).check(replace(letter, mended=mended))
+    left = replay_of(request).check(replace(letter, mended=mended))
     problem = left[0].message if left else ""
     return _letter_page(request, caller, letter, mended, problem, is_confirming=not problem)
 

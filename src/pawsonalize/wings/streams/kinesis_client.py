@@ -230,19 +230,10 @@ class KinesisClient:
 class KinesisProducer:
     """`Producer` of Amazon Kinesis."""
 
-    def __init__(
-        self,
-        address: StreamAddress,
-        *,
-        create: bool = False,
-        steady: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
+    def __init__(self, address: StreamAddress, *, create: bool = False) -> None:
         """Write to `kinesis://NAME?region=…`; needs the extra `aws`."""
         self._shown = address.shown
         self._client = KinesisClient(address, 1, _PATIENCE_SECONDS)
-        self._steady = steady
-        self._sleep = sleep
         if create:
             try:
                 self._client.create()
@@ -253,14 +244,14 @@ class KinesisProducer:
         """See `Producer.put`."""
         # A call without an answer is made again, so a record may come twice.
         queues = self._by_key(records)
-        failures, last = 0, self._steady()
+        failures, last = 0, time.monotonic()
         while queues:
             stored, failure = self._put_some(queues)
             if stored:
-                failures, last = 0, self._steady()
+                failures, last = 0, time.monotonic()
             if failure is None:
                 continue
-            if self._steady() - last >= _GIVE_UP_SECONDS:
+            if time.monotonic() - last >= _GIVE_UP_SECONDS:
                 left = sum(map(len, queues.values()))
                 raise StreamUnavailable(
                     f"{self._shown} has taken {len(records) - left} of {len(records)} records and"
@@ -268,7 +259,7 @@ class KinesisProducer:
                 )
             pause = min(_LONGEST_PAUSE, _LEAST_PAUSE * 2 ** min(failures, 10))
             failures += 1
-            self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads calls, guards nothing
+            time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads calls, guards nothing
 
     def close(self) -> None:
         """See `Producer.close`."""
