@@ -32,16 +32,11 @@ over the content profile's on the same seeds.
 Settings are chosen on the seeds for tuning. Those of the verdict are for the figures alone.
 """
 
-import argparse
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import chain
-from multiprocessing import get_context
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
@@ -61,16 +56,13 @@ from benchmarks.markets.knowing import KNOWING
 from benchmarks.markets.ours import served
 from benchmarks.markets.play import Copy, Order, play
 from benchmarks.markets.rivals import SIMPLE
-from benchmarks.markets.worlds import CLEAR, TUNING_SEEDS, VAGUE, VERDICT_SEEDS, WORLDS, smaller
-from pawsonalize.logs import configure_logs
+from benchmarks.markets.runs import RECIPE, market_parser, play_worlds
+from benchmarks.markets.worlds import CLEAR, VAGUE, WORLDS, smaller
 
 _ENOUGH = 1.0
 """From this demand on, there is not too little of it."""
-RECIPE = "user-personalization"
-"""What ours trains unless told otherwise."""
 _Orders = Mapping[str, Callable[[Drawn], Order]]
 _NOISE = {"clear": CLEAR, "vague": VAGUE}
-_NAMED = {"tuning": TUNING_SEEDS, "verdict": VERDICT_SEEDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,28 +122,6 @@ def _played(drawn: Drawn, playing: Playing, before: _Orders, after: _Orders) -> 
         return play(drawn, orders | {name: of(drawn) for name, of in after.items()})
 
 
-def processes(jobs: int) -> ProcessPoolExecutor:
-    """So many processes that each play one market at a time."""
-    context = get_context("spawn")  # the service has threads
-    return ProcessPoolExecutor(
-        jobs, context, configure_logs, ("console", "error"), max_tasks_per_child=1
-    )
-
-
-def measure(
-    worlds: Sequence[str], seeds: Sequence[int], playing: Playing, jobs: int
-) -> Iterator[tuple[str, list[Row]]]:
-    """The rows of one world after the other; several of them are played at once."""
-    with processes(jobs) as pool:
-        runs_of = {
-            world: [pool.submit(play_one, world, seed, playing) for seed in seeds]
-            for world in worlds
-        }
-        for world, runs in runs_of.items():
-            played = [run.result() for run in runs]
-            yield world, over_seeds({name: [one[name] for one in played] for name in played[0]})
-
-
 def summarise(found: Mapping[str, Sequence[Row]]) -> list[Row]:
     """Over the worlds of too little demand; none without such a world."""
     return over_worlds([rows for world, rows in found.items() if WORLDS[world].demand < _ENOUGH])
@@ -203,29 +173,9 @@ def _span(value: Sequence[float], form: str) -> str:
     return f"{mean} ({low} to {high})"
 
 
-def read_seeds(word: str) -> tuple[int, ...]:
-    """Those that a name stands for, or the one of that number; ValueError if it is neither."""
-    return _NAMED[word] if word in _NAMED else (int(word),)
-
-
 def main(arguments: Sequence[str]) -> None:
     """Play, and print a table for each world and the summary, or JSON."""
-    parser = argparse.ArgumentParser(
-        "benchmarks.outcomes",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
-    parser.add_argument(
-        "--seeds",
-        nargs="+",
-        type=read_seeds,
-        default=[TUNING_SEEDS],
-        help="verdict, tuning (default) or numbers",
-    )
-    parser.add_argument("--share", type=float, default=1.0, help="of the animals and sessions")
-    parser.add_argument("--every", type=int, default=7, help="days between two trainings, at most")
-    parser.add_argument("--recipe", default=RECIPE, help="what ours trains")
+    parser = market_parser("outcomes", __doc__)
     parser.add_argument(
         "--without-ours", action="store_true", help="play the others alone, in a tenth of the time"
     )
@@ -239,11 +189,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--orders", nargs="*", choices=[*SIMPLE, *KNOWING], default=[*SIMPLE, *KNOWING]
     )
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `serve` does
-    played = list(dict.fromkeys(chain.from_iterable(options.seeds)))
     found: dict[str, list[Row]] = {}
     playing = Playing(
         options.share,
@@ -256,10 +202,10 @@ def main(arguments: Sequence[str]) -> None:
         options.alerts,
         frozenset({*options.orders, LEAST, RIVAL, MOST}),
     )
-    for world, rows in measure(options.worlds, played, playing, options.jobs):
-        found[world] = rows
+    for world, runs in play_worlds(options, play_one, playing):
+        found[world] = over_seeds({name: [one[name] for one in runs] for name in runs[0]})
         if not options.json:
-            _print_world(world, rows, len(played))
+            _print_world(world, found[world], len(runs))
     summary = summarise(found)
     if options.json:
         results = [{"world": world, **row} for world, rows in found.items() for row in rows]

@@ -13,27 +13,22 @@ What becomes of the market is not in it. An order that shows everybody the same 
 better pages, until the favourites are gone.
 """
 
-import argparse
-import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
-from benchmarks.markets.draw import Drawn, Ints, draw
+from benchmarks.markets.draw import Drawn, Floats, Ints, draw
 from benchmarks.markets.knowing import KNOWING
 from benchmarks.markets.ours import Ours, served
 from benchmarks.markets.play import Ask, Order, Shown, play, worth
 from benchmarks.markets.rivals import SIMPLE
-from benchmarks.markets.worlds import TUNING_SEEDS, WORLDS, smaller
-from benchmarks.outcomes import RECIPE, processes, read_seeds
+from benchmarks.markets.runs import Playing, Row, market_parser, play_worlds, print_pages
+from benchmarks.markets.worlds import WORLDS, smaller
 
 UNEXPLORED = "ours, nothing explored"
 _OTHERS = ("nearest", "content profile", "informed", "acquainted", "ceiling")
@@ -71,16 +66,16 @@ class Beside:
             other.hear(shown)
 
 
-def play_one(world: str, seed: int, share: float, every: int, recipe: str) -> NDArray[np.float64]:
+def play_one(world: str, seed: int, playing: Playing) -> Floats:
     """What each page is worth, shape (pages, orders)."""
-    drawn = draw(smaller(WORLDS[world], share), seed)
-    with served(drawn, every, recipe=recipe) as ours:
+    drawn = draw(smaller(WORLDS[world], playing.share), seed)
+    with served(drawn, playing.every, recipe=playing.recipe) as ours:
         beside = Beside(drawn, ours)
         play(drawn, {"ours": beside})
         return np.array(beside.worths).reshape(-1, len(NAMES))
 
 
-def compare(worths: NDArray[np.float64]) -> list[dict[str, object]]:
+def compare(worths: Floats) -> list[dict[str, object]]:
     """A row for each order: the adoptions that its pages promise, and its gain over ours."""
     ours = worths[:, 0]
     rows: list[dict[str, object]] = []
@@ -100,41 +95,16 @@ def compare(worths: NDArray[np.float64]) -> list[dict[str, object]]:
 
 def main(arguments: Sequence[str]) -> None:
     """Play, and print a table for each world, or JSON."""
-    parser = argparse.ArgumentParser(
-        "benchmarks.pages",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    options = market_parser("pages", __doc__).parse_args(arguments)
+    playing = Playing(options.share, options.every, options.recipe)
+    print_pages("pages", options, play_worlds(options, play_one, playing), compare, _line)
+
+
+def _line(row: Row) -> str:
+    return (
+        f"{row['order']:24s} {row['adoptions_per_1000_pages']:6.2f}"
+        f" per 1,000 pages, {row['gain']:+.1%} beyond ours (± {row['error']:.1%})"
     )
-    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
-    parser.add_argument("--seeds", nargs="+", type=read_seeds, default=[TUNING_SEEDS])
-    parser.add_argument("--share", type=float, default=1.0, help="of the animals and sessions")
-    parser.add_argument("--every", type=int, default=7, help="days between two trainings, at most")
-    parser.add_argument("--recipe", default=RECIPE, help="what ours trains")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(arguments)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `serve` does
-    seeds = list(dict.fromkeys(chain.from_iterable(options.seeds)))
-    told = (options.share, options.every, options.recipe)
-    results = []
-    with processes(options.jobs) as pool:
-        playing = {
-            world: [pool.submit(play_one, world, seed, *told) for seed in seeds]
-            for world in options.worlds
-        }
-        for world, runs in playing.items():
-            worths = np.concatenate([run.result() for run in runs])
-            rows = compare(worths)
-            results += [{"world": world, "pages": len(worths), **row} for row in rows]
-            if not options.json:
-                print(f"\n{world}, {len(seeds)} seeds, {len(worths)} pages", flush=True)
-                for row in rows:
-                    print(
-                        f"  {row['order']:24s} {row['adoptions_per_1000_pages']:6.2f}"
-                        f" per 1,000 pages, {row['gain']:+.1%} beyond ours (± {row['error']:.1%})"
-                    )
-    if options.json:
-        print(json.dumps({"results": results}))
 
 
 if __name__ == "__main__":

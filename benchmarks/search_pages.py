@@ -14,45 +14,47 @@ The answer is the first page of the visit. Beside it, at the same moment:
 - `words not read`: the plain page for the same visitor, home and species;
 - `search, then unread`: of the answer those that obey every rule, and after them the plain page up
   to the size of a page;
+- `knowing`: orders that know all but tastes and whims, as if they saw everybody for the first time:
+  `not read`; `read`, with the likings that the visitor wrote of, of which no page could make more;
+  and the same with whoever obeys every rule before all others (`rules first`), as ours has them;
 - `ceiling`: all of that species, by what the visitor makes of them. No page is worth more.
 
 A page is worth the adoptions to be expected of it, as in `benchmarks.pages`. The answer is all that
 is shown: whoever obeys every rule, then whoever nearly fits. `ours_to_it` compares pages as they
-are, `same_places` the first places only, so many as obey every rule. Both are ratios of the sums,
-with their standard errors over pages.
+are, `same_places` the first places only, so many as obey every rule. `to_unread` compares an order
+with the one that knows as much and reads no words: `words not read`, or `knowing, not read`. All
+are ratios of the sums, with their standard errors over pages.
 """
 
-import argparse
-import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
-from benchmarks.markets.draw import Drawn, Ints, draw
-from benchmarks.markets.knowing import Ceiling
+from benchmarks.markets import runs
+from benchmarks.markets.draw import Drawn, Floats, Ints, draw
+from benchmarks.markets.knowing import Ceiling, Reader
 from benchmarks.markets.ours import Ours, served
 from benchmarks.markets.play import Ask, Shown, play, worth
-from benchmarks.markets.wishes import with_searches
-from benchmarks.markets.worlds import TUNING_SEEDS, WORLDS, smaller
-from benchmarks.outcomes import RECIPE, processes, read_seeds
+from benchmarks.markets.wishes import Written, with_searches
+from benchmarks.markets.worlds import WORLDS, smaller
 
-Floats = NDArray[np.float64]
 NAMES = (
     "ours",
     "unexplored",
     "relevance alone",
     "words not read",
     "search, then unread",
+    "knowing, not read",
+    "knowing, read",
+    "knowing, rules first",
     "ceiling",
 )
+_UNREAD = tuple(map(NAMES.index, ("words not read", "knowing, not read")))
 
 
 @dataclass
@@ -61,21 +63,26 @@ class Searched:
 
     drawn: Drawn
     ours: Ours
-    words: Mapping[int, str]
+    words: Mapping[int, Written]
+    reader: Reader = field(init=False)
     worths: list[list[list[float]]] = field(default_factory=list)
     """Of each search, in the order of `NAMES`: places, worth, and worth of as many as ours has."""
 
+    def __post_init__(self) -> None:
+        self.reader = Reader(self.drawn)
+
     def page(self, ask: Ask, size: int) -> Ints:
         """What ours shows: the answer to the words is the first page of a visit."""
-        text, visitor = self.words.get(ask.session.number), ask.session.visitor
-        if text is None or ask.at != ask.session.at:
+        written, visitor = self.words.get(ask.session.number), ask.session.visitor
+        if written is None or ask.at != ask.session.at:
             return self.ours.page(ask, size)
-        found = self.ours.search(ask, size, text)
-        same = found.fitting
+        found = self.ours.search(ask, size, written.text)
+        same = min(size, len(found.obeying))
         own = found.ours[:same]
         more = found.unread[~np.isin(found.unread, own)]
         filled = np.concatenate([own, more])[:size]
-        pages = (*found[:4], filled, Ceiling(self.drawn).page(ask, size))
+        knowing = self.reader.pages(ask, size, written.likings, found.obeying)
+        pages = (*found[:4], filled, *knowing, Ceiling(self.drawn).page(ask, size))
         self.worths.append(
             [
                 [len(one), worth(self.drawn, visitor, one), worth(self.drawn, visitor, one[:same])]
@@ -90,15 +97,11 @@ class Searched:
 
 
 @dataclass(frozen=True, slots=True)
-class Playing:
-    """How each market is played."""
+class Playing(runs.Playing):
+    """How ours plays each market."""
 
     days: int = 60
-    share: float = 1.0
-    """Of the animals and sessions."""
     searching: float = 1 / 3
-    every: int = 7
-    recipe: str = RECIPE
 
 
 def play_one(world: str, seed: int, playing: Playing) -> Floats:
@@ -123,8 +126,13 @@ def compare(worths: Floats) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for row, name in enumerate(NAMES):
         places, whole, same = worths[:, row].T
-        ratios = [_ratio(worths[:, 0, 1], whole), _ratio(worths[:, 0, 2], same)]
-        (ours_to_it, error), (same_places, same_error) = ratios
+        unread = worths[:, _UNREAD[name.startswith("knowing")], 1]
+        ratios = [
+            _ratio(worths[:, 0, 1], whole),
+            _ratio(worths[:, 0, 2], same),
+            _ratio(whole, unread),
+        ]
+        (ours_to_it, error), (same_places, same_error), (to_unread, unread_error) = ratios
         rows.append(
             {
                 "order": name,
@@ -134,6 +142,8 @@ def compare(worths: Floats) -> list[dict[str, object]]:
                 "error": error,
                 "same_places": same_places,
                 "same_places_error": same_error,
+                "to_unread": to_unread,
+                "to_unread_error": unread_error,
             }
         )
     return rows
@@ -148,40 +158,17 @@ def _ratio(ours: Floats, theirs: Floats) -> tuple[float, float]:
 
 def main(arguments: Sequence[str]) -> None:
     """Play, and print a table for each world, or JSON."""
-    parser = argparse.ArgumentParser(
-        "benchmarks.search_pages",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=["town"])
-    parser.add_argument("--seeds", nargs="+", type=read_seeds, default=[TUNING_SEEDS])
+    parser = runs.market_parser("search_pages", __doc__, ["town"])
     parser.add_argument("--days", type=int, default=60)
-    parser.add_argument("--share", type=float, default=1.0, help="of the animals and sessions")
     parser.add_argument("--searching", type=float, default=1 / 3, help="share of the visits")
-    parser.add_argument("--every", type=int, default=7, help="days between two trainings, at most")
-    parser.add_argument("--recipe", default=RECIPE, help="what ours trains")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `serve` does
-    seeds = list(dict.fromkeys(chain.from_iterable(options.seeds)))
-    playing = Playing(options.days, options.share, options.searching, options.every, options.recipe)
-    results = []
-    with processes(options.jobs) as pool:
-        runs_of = {
-            world: [pool.submit(play_one, world, seed, playing) for seed in seeds]
-            for world in options.worlds
-        }
-        for world, runs in runs_of.items():
-            worths = np.concatenate([run.result() for run in runs])
-            rows = compare(worths)
-            results += [{"world": world, "searches": len(worths), **row} for row in rows]
-            if not options.json:
-                print(f"\n{world}, {len(seeds)} seeds, {len(worths)} searches", flush=True)
-                for row in rows:
-                    print("  " + "  ".join(f"{value!s:<20}" for value in row.values()))
-    if options.json:
-        print(json.dumps({"results": results}))
+    playing = Playing(options.share, options.every, options.recipe, options.days, options.searching)
+    worlds = runs.play_worlds(options, play_one, playing)
+    runs.print_pages("searches", options, worlds, compare, _line)
+
+
+def _line(row: runs.Row) -> str:
+    return "  ".join(f"{value!s:<20}" for value in row.values())
 
 
 if __name__ == "__main__":

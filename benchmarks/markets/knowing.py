@@ -1,15 +1,17 @@
 """Orders that nobody can have: they know what no site can, and say how far others can get."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit
 
 from benchmarks.markets.draw import Drawn, Floats, Ints, looks
-from benchmarks.markets.play import Ask, Picked, Shown
+from benchmarks.markets.play import Ask, Picked, Shown, home_chance
 from benchmarks.markets.rivals import Scoring, key_of
+from benchmarks.markets.wishes import Liking, chances
 from pawsonalize.recipes.choices.effects import looked_at
 from pawsonalize.recipes.choices.own_effects import (
     VISITOR_VARIANCES,
@@ -25,6 +27,7 @@ _TRAITS = ("family", "size", "age", "colour")
 _AS_USUAL = 0.01  # a variance where visitors do not differ
 _PAGES = 60  # of a visitor's newest
 _BOARDS = 3  # to a visitor
+_TASTES = 4_000  # that are tried: of about 400 of them the words are likely
 _COMMON = 0.5
 """The weight of what everybody likes: of 0, 0.25, 0.5 and 1 the best. Favourites leave anyway."""
 
@@ -170,6 +173,43 @@ class Acquainted(Scoring):
 
     def hear(self, shown: Shown) -> None:
         self.met.add(key_of(shown.ask))
+
+
+class Pages(NamedTuple):
+    """Pages of one order that knows as much as any could."""
+
+    unread: Ints
+    read: Ints
+    rules_first: Ints
+    """The same, but the animals that obey every rule before all others."""
+
+
+@dataclass
+class Reader:
+    """Knows all but tastes and whims; of tastes what the likings tell that a visitor wrote of.
+
+    Tastes are drawn as the market draws them, and each counts by the chance that it writes so. So
+    no order that remembers nothing of the visitor could have better pages for the words.
+    """
+
+    drawn: Drawn
+
+    def __post_init__(self) -> None:
+        dice = np.random.default_rng((self.drawn.seed, 13))
+        self._tastes = {
+            name: taste.std() * dice.standard_normal((_TASTES, taste.shape[1]))
+            for name, taste in self.drawn.taste.items()
+        }
+
+    def pages(self, ask: Ask, size: int, likings: Sequence[Liking], obeying: Ints) -> Pages:
+        """With and without those words; `obeying` are the animals that obey every rule in them."""
+        drawn, visitor = self.drawn, ask.session.visitor
+        there = ask.there[~drawn.refused(visitor, ask.there)]
+        own = sum(taste[:, drawn.values[name][there]] for name, taste in self._tastes.items())
+        homes = home_chance(drawn, drawn.expected_of_anybody(visitor, there) + own)
+        read = chances(drawn, ask.session.species, likings, self._tastes) @ homes
+        keys = (-homes.sum(axis=0),), (-read,), (-read, ~np.isin(there, obeying))
+        return Pages(*(there[np.lexsort(one)[:size]] for one in keys))
 
 
 class Ceiling(Scoring):

@@ -51,7 +51,7 @@ from pawsonalize.wings.alerts.matching import CONSENT, YES, Audience, Matching
 from pawsonalize.wings.alerts.messages import Alert as Written
 from pawsonalize.wings.alerts.messages import Messages
 from pawsonalize.wings.boards.giving import give_board
-from pawsonalize.wings.search.finding import Searching
+from pawsonalize.wings.search.finding import Searching, SearchResult
 
 _SECONDS_AFTER = {VIEW: 1, INQUIRY: 2, ADOPTION: 3}
 
@@ -65,8 +65,8 @@ class Searches(NamedTuple):
     """Of the same animals, the most relevant first."""
     unread: Ints
     """Of all that fit the visitor's home and species, as if no word was written."""
-    fitting: int
-    """First places of ours whose animals obey every rule."""
+    obeying: Ints
+    """All that obey every rule; they have the first places of ours."""
 
 
 class Book(AlertBook):
@@ -119,7 +119,6 @@ class Ours:
             )
         ]
         self.adapters.animals.put(listed, self.drawn.start)
-        self._ids = np.array([one.animal_id for one in listed])
         self._at = {one.animal_id: place for place, one in enumerate(listed)}
         self._listed = listed
         self.engine.recommending.refresh()
@@ -138,25 +137,28 @@ class Ours:
         searching.prepare(self.engine.available, ask.at, ask.at)  # else done in the background
         found = searching.find(self.engine.available, query, text)
         searched = found.apply(query)
-        relevant: list[str] = []
-        for one in (found, found.nearest):
-            if one is not None:
-                query_of = msgspec.structs.replace(searched, search=one)
-                fitting = set(self.engine.individuals.fitting(query_of))
-                relevant += [each for each in one.ids() if each in fitting]
+        obeying, *nearly = (
+            self._most_relevant(msgspec.structs.replace(searched, search=one))
+            for one in (found, found.nearest)
+            if one is not None
+        )
+        relevant = np.concatenate([obeying, *nearly])[:size]
         page = self._recommended(searched)
         unexplored = self.unexplored()
         unread = self._unseen(query, self.engine.runtime)
-        fitting_places = len(page)
-        if found.nearest is not None and fitting_places < size:
-            left = msgspec.structs.replace(
-                searched, search=found.nearest, limit=size - fitting_places
-            )
+        if found.nearest is not None and len(page) < size:
+            left = msgspec.structs.replace(searched, search=found.nearest, limit=size - len(page))
             first, more = self._answer, self._recommended(left)
             unexplored = np.concatenate([unexplored, self.unexplored()])
             self._answer, self._nearest = first, self._answer
             page, self._nearly = np.concatenate([page, more]), frozenset(more.tolist())
-        return Searches(page, unexplored, self._places(relevant[:size]), unread, fitting_places)
+        return Searches(page, unexplored, relevant, unread, obeying)
+
+    def _most_relevant(self, query: Query) -> Ints:
+        """The animals that its search found for the visitor, by relevance alone."""
+        assert isinstance(query.search, SearchResult), "the wing's own"
+        fitting = set(self.engine.individuals.fitting(query))
+        return self._places([one for one in query.search.ids() if one in fitting])
 
     def _recommended(self, query: Query) -> Ints:
         self._query = query

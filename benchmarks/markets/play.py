@@ -217,12 +217,21 @@ def worth(drawn: Drawn, visitor: int, page: Ints) -> float:
     """Adoptions to be expected of a page, whims at their mean."""
     likes = drawn.expected(visitor, page)
     market, places = drawn.market, np.arange(len(likes))
-    opens = 1 / (1 + np.exp(-(drawn.opening + likes)))
     looked = 1 / (1 + places) ** market.attention
     if market.clicks == "cascade":
+        opens = _opens(drawn, likes)
         stays = market.patience * (1 - opens) + market.returns * opens
         looked = np.concatenate([[1.0], np.cumprod(stays[:-1])])
-    return float((looked * opens / (1 + np.exp(-(drawn.adopting + market.keen * likes)))).sum())
+    return float((looked * home_chance(drawn, likes)).sum())
+
+
+def home_chance(drawn: Drawn, likes: Floats) -> Floats:
+    """The chances to adopt animals that are looked at."""
+    return _opens(drawn, likes) * _keen(drawn, likes)
+
+
+def _opens(drawn: Drawn, likes: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-(drawn.opening + likes))))
 
 
 def _looked_at(drawn: Drawn, wants: Mask, dice: np.random.Generator) -> Mask:

@@ -1,11 +1,12 @@
 """Words that visitors of a market write: what they truly like, the strongest most likely."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.markets.draw import Drawn, Session
+from benchmarks.markets.draw import Drawn, Floats, Session
 from pawsonalize.domain.attributes import SPECIES_NAMES
 
 _DOUBT = 0.5  # of the strength of likings: which of them is written
@@ -23,12 +24,27 @@ _DISLIKES: Mapping[tuple[str, int], str] = {
 _TEMPLATES = ("{}", "a {}", "looking for a {}", "we would love a {}")
 
 
-def with_searches(drawn: Drawn, share: float) -> tuple[Drawn, dict[int, str]]:
-    """The market with so many visits that begin with a search, and their words by visit.
+class Liking(NamedTuple):
+    """A value of a trait that a visitor likes, or does not."""
+
+    trait: str
+    value: int
+    is_liked: bool
+
+
+class Written(NamedTuple):
+    """A search: its words, and the likings behind them, the strongest first."""
+
+    text: str
+    likings: tuple[Liking, ...]
+
+
+def with_searches(drawn: Drawn, share: float) -> tuple[Drawn, dict[int, Written]]:
+    """The market with so many visits that begin with a search, and those searches by visit.
 
     Such a visit looks for one species. Bots write nothing.
     """
-    sessions, words = list[Session](), dict[int, str]()
+    sessions, words = list[Session](), dict[int, Written]()
     for session in drawn.sessions:
         dice = np.random.default_rng((drawn.seed, 10, session.number))
         if session.is_bot or dice.random() >= share:
@@ -40,10 +56,27 @@ def with_searches(drawn: Drawn, share: float) -> tuple[Drawn, dict[int, str]]:
     return replace(drawn, sessions=tuple(sessions)), words
 
 
-def _write(drawn: Drawn, session: Session, dice: np.random.Generator) -> str:
+def chances(
+    drawn: Drawn, species: int, likings: Sequence[Liking], tastes: Mapping[str, Floats]
+) -> Floats:
+    """The chance of these likings for each of such tastes, shape (tastes,).
+
+    The strongest of strengths with Gumbel noise are a choice by Plackett and Luce.
+    """
+    every = _every_liking(drawn, species)
+    odds = np.exp(_strengths(every, tastes) / (_DOUBT * drawn.market.taste))
+    chance, left = np.ones(len(odds)), np.ones(len(every), np.bool_)
+    for liking in likings:
+        chance *= odds[:, every.index(liking)] / odds[:, left].sum(axis=1)
+        left &= [one.trait != liking.trait for one in every]
+    return chance
+
+
+def _write(drawn: Drawn, session: Session, dice: np.random.Generator) -> Written:
     likes, dislikes = dict[str, str](), list[str]()
     here = np.flatnonzero(drawn.species == session.species)
-    for trait, value, is_liked in _likings(drawn, session, dice):
+    likings = _likings(drawn, session, dice)
+    for trait, value, is_liked in likings:
         if not is_liked:
             dislikes.append(_DISLIKES[trait, value % 4])
             continue
@@ -60,23 +93,32 @@ def _write(drawn: Drawn, session: Session, dice: np.random.Generator) -> str:
     noun = likes.pop("family", SPECIES_NAMES[str(session.species + 1)])
     order = [likes[trait] for trait in ("size", "age", "colour") if trait in likes]
     text = dice.choice(_TEMPLATES).format(" ".join([*order, noun]))
-    return ", ".join([text, *dislikes])
+    return Written(", ".join([text, *dislikes]), likings)
 
 
-def _likings(
-    drawn: Drawn, session: Session, dice: np.random.Generator
-) -> list[tuple[str, int, bool]]:
-    """One of each trait: its name, the value, and whether it is liked."""
-    here = drawn.species == session.species
-    found = dict[tuple[str, int, bool], float]()
+def _likings(drawn: Drawn, session: Session, dice: np.random.Generator) -> tuple[Liking, ...]:
+    """At most one of each trait."""
+    every = _every_liking(drawn, session.species)
+    own = _strengths(every, {name: one[[session.visitor]] for name, one in drawn.taste.items()})[0]
+    noise = dice.gumbel(0, _DOUBT * drawn.market.taste, len(every))
+    strengths = dict(zip(every, noise + own, strict=True))
+    best = {one.trait: one for one in sorted(strengths, key=strengths.__getitem__)}
+    count = min(int(dice.geometric(0.5)), _MOST)
+    return tuple(sorted(best.values(), key=strengths.__getitem__, reverse=True)[:count])
+
+
+def _every_liking(drawn: Drawn, species: int) -> list[Liking]:
+    """All that a visitor who looks for that species may write of."""
+    found, here = list[Liking](), drawn.species == species
     for trait, values in drawn.values.items():
         for value in np.unique(values[here]).tolist():
-            strength = float(drawn.taste[trait][session.visitor, value])
-            found[trait, value, True] = strength
+            found.append(Liking(trait, value, is_liked=True))
             if (trait, value % 4) in _DISLIKES:
-                found[trait, value, False] = -strength
-    noise = dice.gumbel(0, _DOUBT * drawn.market.taste, len(found))
-    strengths = dict(zip(found, noise + list(found.values()), strict=True))
-    best = {one[0]: one for one in sorted(strengths, key=strengths.__getitem__)}  # of each trait
-    count = min(int(dice.geometric(0.5)), _MOST)
-    return sorted(best.values(), key=strengths.__getitem__, reverse=True)[:count]
+                found.append(Liking(trait, value, is_liked=False))
+    return found
+
+
+def _strengths(likings: Sequence[Liking], tastes: Mapping[str, Floats]) -> Floats:
+    """Of each of the tastes (tastes, values of a trait), shape (tastes, likings)."""
+    signs = [1.0 if one.is_liked else -1.0 for one in likings]
+    return signs * np.column_stack([tastes[one.trait][:, one.value] for one in likings])

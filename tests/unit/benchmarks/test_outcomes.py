@@ -12,6 +12,7 @@ from benchmarks.markets.draw import draw
 from benchmarks.markets.figures import Figures, Row, figures, over_seeds, over_worlds
 from benchmarks.markets.play import NEVER, play
 from benchmarks.markets.rivals import Newest
+from benchmarks.markets.runs import read_seeds
 from benchmarks.markets.worlds import TUNING_SEEDS, VERDICT_SEEDS, WORLDS, smaller
 
 TINY = replace(smaller(WORLDS["plenty"], 0.02), days=100)
@@ -89,11 +90,11 @@ def test_the_summary_is_over_the_worlds_of_too_little_demand() -> None:
 
 
 def test_seeds_are_named_or_numbers() -> None:
-    assert outcomes.read_seeds("verdict") == VERDICT_SEEDS
-    assert outcomes.read_seeds("tuning") == TUNING_SEEDS
-    assert outcomes.read_seeds("7") == (7,)
+    assert read_seeds("verdict") == VERDICT_SEEDS
+    assert read_seeds("tuning") == TUNING_SEEDS
+    assert read_seeds("7") == (7,)
     with pytest.raises(ValueError, match="nonsense"):
-        outcomes.read_seeds("nonsense")
+        read_seeds("nonsense")
 
 
 def test_each_world_has_its_line_in_the_documentation() -> None:

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.markets.draw import draw
 from benchmarks.markets.ours import served
 from benchmarks.markets.play import play
-from benchmarks.markets.wishes import with_searches
+from benchmarks.markets.wishes import chances, with_searches
 from benchmarks.markets.worlds import WORLDS, smaller
 from benchmarks.search_pages import NAMES, Searched, compare
 
@@ -22,7 +22,7 @@ def test_visitors_write_what_they_like_and_every_word_is_understood() -> None:
     liked = []
     for session in drawn.sessions:
         if session.number in words:
-            wish = read_wish(words[session.number], session.at)
+            wish = read_wish(words[session.number].text, session.at)
             assert wish.rules
             for rule in wish.rules:
                 if rule.name == "age":
@@ -31,6 +31,24 @@ def test_visitors_write_what_they_like_and_every_word_is_understood() -> None:
                     liked.append((-1 if rule.negated else 1) * float(taste[here].max()))
     assert np.mean(liked) > 0
     assert with_searches(drawn, 0.0)[0] == drawn
+
+
+def test_tastes_by_the_chance_of_what_was_written_are_those_of_its_writers() -> None:
+    drawn, words = with_searches(draw(replace(MARKET, sessions=2_000), 1), 1.0)
+    tried = {
+        name: np.random.default_rng(1).normal(0, one.std(), (1_000, one.shape[1]))
+        for name, one in drawn.taste.items()
+    }
+    errors = []
+    for session in drawn.sessions:
+        if session.number in words:
+            likings = words[session.number].likings
+            chance = chances(drawn, session.species, likings, tried)
+            trait, value, _ = likings[0]
+            expected = chance @ tried[trait][:, value] / chance.sum()
+            errors.append(drawn.taste[trait][session.visitor, value] - expected)
+    assert np.mean(errors) == pytest.approx(0, abs=0.06)
+    assert np.std(errors) < 0.55  # 0.6 without the words
 
 
 def test_a_search_shows_some_of_the_animals_that_relevance_does_and_no_page_is_worth_more() -> None:
@@ -44,6 +62,8 @@ def test_a_search_shows_some_of_the_animals_that_relevance_does_and_no_page_is_w
     assert (places["ours"] == places["relevance alone"]).all()
     assert (places["search, then unread"] == places["words not read"]).all()
     assert (worths[:, NAMES.index("ceiling"), 1] >= worths[..., 1].max(axis=1) - 1e-9).all()
+    mean = dict(zip(NAMES, worths[..., 1].mean(axis=0), strict=True))
+    assert mean["knowing, read"] > mean["knowing, rules first"] > mean["relevance alone"]
 
 
 def test_a_ratio_is_of_sums_and_its_error_is_over_pages() -> None:
@@ -54,3 +74,4 @@ def test_a_ratio_is_of_sums_and_its_error_is_over_pages() -> None:
     assert rows["relevance alone"]["ours_to_it"] == pytest.approx(0.8)
     assert rows["relevance alone"]["error"] == pytest.approx(0.016)
     assert rows["relevance alone"]["same_places"] == 1
+    assert rows["relevance alone"]["to_unread"] == pytest.approx(1.25)
