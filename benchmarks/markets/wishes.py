@@ -120,5 +120,5 @@ def _every_liking(drawn: Drawn, species: int) -> list[Liking]:
 
 def _strengths(likings: Sequence[Liking], tastes: Mapping[str, Floats]) -> Floats:
     """Of each of the tastes (tastes, values of a trait), shape (tastes, likings)."""
-    signs = [1.0 if one.is_liked else -1.0 for one in likings]
+    signs = np.array([1.0 if one.is_liked else -1.0 for one in likings])
     return signs * np.column_stack([tastes[one.trait][:, one.value] for one in likings])
