@@ -52,15 +52,26 @@ class AnsweredBoard(msgspec.Struct, frozen=True):
     """The places that were picked, best first; empty for "none of these"."""
 
 
-# The same few sizes and picks come back for all visitors.
-@lru_cache(maxsize=4096)
-def _stages(size: int, picks: tuple[int, ...]) -> tuple[Floats, Floats]:
-    """Animals that are left at each stage of a board, "none" last, and those that are chosen."""
-    left, chosen = np.ones((max(len(picks), 1), size + 1)), np.zeros(size + 1)
-    for stage, place in enumerate(picks, start=1):
-        # Who has picked one said no more to "none"; to stop says nothing of the rest.
-        left[stage:, [place, size]] = 0
-    chosen[[*picks] or size] = 1
+# A visitor's boards come back with each of their answers.
+@lru_cache(maxsize=1024)
+def _stages(boards: tuple[tuple[int, tuple[int, ...]], ...]) -> tuple[Floats, Floats]:
+    """Animals that are left at each stage of boards (stages, animals + 1), and who is chosen.
+
+    `boards` are numbers of animals, and picks. "None" is last.
+    """
+    size = sum(animals for animals, _ in boards)
+    left = np.zeros((sum(max(len(picks), 1) for _, picks in boards), size + 1))
+    chosen = np.zeros(size)
+    stage = start = 0
+    for animals, picks in boards:
+        end, places = start + animals, [start + place for place in picks]
+        left[stage, -1] = 1  # who has picked one said no more to "none"
+        for before in range(max(len(picks), 1)):  # to stop says nothing of the rest
+            left[stage, start:end] = 1
+            left[stage, places[:before]] = 0
+            stage += 1
+        chosen[places] = 1
+        start = end
     return left, chosen
 
 
@@ -70,17 +81,9 @@ class PickStages:
     # Each answer to a visitor who picked is solved with it: few calls of numpy, each on all boards.
     def __init__(self, boards: Sequence[AnsweredBoard], learned: PickScale) -> None:
         self._scale = learned.scale
-        parts = [_stages(len(board.offset), board.picks) for board in boards]
-        size = sum(len(board.offset) for board in boards)
-        self._left = np.zeros((sum(len(left) for left, _ in parts), size + 1))
-        self._utilities = np.full(size + 1, learned.scale * learned.outside)
-        self._chosen = np.concatenate([np.empty(0), *(chosen[:-1] for _, chosen in parts)])
-        stage = start = 0
-        for left, chosen in parts:
-            stages, end = slice(stage, stage := stage + len(left)), start + len(chosen) - 1
-            self._left[stages, start:end] = left[:, :-1]
-            self._left[stages, -1] = left[:, -1]
-            start = end
+        answers = tuple([(len(board.offset), board.picks) for board in boards])
+        self._left, self._chosen = _stages(answers)
+        self._utilities = np.full(len(self._chosen) + 1, learned.scale * learned.outside)
 
     def gradient(self, odds: Floats) -> tuple[Floats, Floats, Floats]:
         """Gradient g, curvature h (animals,) and shares s (stages, animals) by the log-odds.

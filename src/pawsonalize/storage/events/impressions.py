@@ -1,7 +1,7 @@
 """Impressions: the answers that were given, by recommendation id."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import compress
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, select
+from sqlalchemy import Connection, Select, bindparam, delete, select
 
 from pawsonalize.domain.events import (
     DEFAULT_DATASET_GROUP,
@@ -163,14 +163,12 @@ class Impressions(GroupTables):
         """One answer, or None."""
         name = {"name": packed_id(recommendation_id), "group": self._dataset_group}
         rows = self._database.rows(_BY_ID, name)
-        return _impression(dict(zip(_NAMES, rows[0], strict=True))) if rows else None
+        return _impression(rows[0]) if rows else None
 
     def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
         """Answers given from `since` to before `until`, by id, beyond the id `after`."""
         of_time = (impressions.c.answered_at >= since, impressions.c.answered_at < until)
-        wanted = select(impressions).where(
-            _key > packed_id(after), self._mine(impressions), *of_time
-        )
+        wanted = select(*_WHOLE).where(_key > packed_id(after), self._mine(impressions), *of_time)
         return self._read(wanted.order_by(_key).limit(limit))
 
     def versions_after(self, ids: Sequence[str], limit: int) -> list[tuple[int, str]]:
@@ -189,21 +187,21 @@ class Impressions(GroupTables):
         # At most so many. They are bare: without items, propensities and factors, which would take
         # most of the memory; `get_many` has them.
         wanted = self._pages().where(_key > packed_id(after))
-        return self._read(wanted.order_by(_key).limit(limit), is_bare=True)
+        return self._read(wanted.order_by(_key).limit(limit))
 
     def newest_pages(self, limit: int) -> list[Impression]:
         """The newest answers of animals, in the order of ids; bare as those of `pages`."""
         newest = self._pages().order_by(_key.desc()).limit(limit)
-        return self._read(newest, is_bare=True)[::-1]
+        return self._read(newest)[::-1]
 
     def newest_searches(self, limit: int) -> list[Impression]:
         """The newest searches that were kept, bare as those of `pages`, newest first."""
         ours = select(*_BARE).where(impressions.c.search.is_not(None), self._mine(impressions))
-        return self._read(ours.order_by(_key.desc()).limit(limit), is_bare=True)
+        return self._read(ours.order_by(_key.desc()).limit(limit))
 
     def get_many(self, recommendation_ids: Sequence[str]) -> dict[str, Impression]:
         """Those of these answers that are stored, by id."""
-        ours = select(impressions).where(self._mine(impressions))
+        ours = select(*_WHOLE).where(self._mine(impressions))
         parts = in_parts([packed_id(name) for name in recommendation_ids])
         found = [self._read(ours.where(_key.in_(ids))) for ids in parts]
         return {one.recommendation_id: one for part in found for one in part}
@@ -215,16 +213,16 @@ class Impressions(GroupTables):
         for column, name in (("user_id", visitor.user_id), ("session_id", visitor.session_id)):
             if name is not None:
                 rows = self._database.rows(_PAGES_BY[column], {**arguments, "visitor": name})
-                found |= {row[_ID]: row for row in rows}  # most are in both, and unpacked once
-        pages = [_impression(dict(zip(_NAMES, row, strict=True))) for row in found.values()]
+                found |= {row[0]: row for row in rows}  # most are in both, and unpacked once
+        pages = map(_impression, found.values())
         return sorted(pages, key=lambda page: page.as_of, reverse=True)
 
     def _pages(self) -> Select[Any]:
         no_board = impressions.c.question != BOARD
         return select(*_BARE).where(*_OF_PAGES, no_board, self._mine(impressions))
 
-    def _read(self, wanted: Select[Any], *, is_bare: bool = False) -> list[Impression]:
-        return [_impression(row, is_bare=is_bare) for row in self._mappings(wanted)]
+    def _read(self, wanted: Select[Any]) -> list[Impression]:
+        return [_impression(row) for row in self._rows(wanted)]
 
     def forget(self, before: int, first_id: str, limit: int) -> int:
         """Delete up to so many of the answers given before that moment; returns how many."""
@@ -248,17 +246,21 @@ _OF_PAGES = (
     impressions.c.question != SIMILAR_ANIMALS,
     impressions.c.question != ALERT,
 )
-_BARE = [column for column in impressions.columns if column.key != "places"]
-_NAMES = [column.key for column in impressions.columns]
-_ID = _NAMES.index("recommendation_id")
+_COPIED = tuple(
+    column.key
+    for column in impressions.columns
+    if column.key not in {"recommendation_id", "animal_ids", "places"}
+)
+_BARE = [impressions.c[name] for name in ("recommendation_id", *_COPIED, "animal_ids")]
+_WHOLE = [*_BARE, impressions.c.places]
 _BY_ID = PreparedSelect(
-    select(impressions).where(
+    select(*_WHOLE).where(
         _key == bindparam("name"), impressions.c.dataset_group == bindparam("group")
     )
 )
 _PAGES_BY = {
     name: PreparedSelect(
-        select(impressions)
+        select(*_WHOLE)
         .where(
             impressions.c[name] == bindparam("visitor"),
             impressions.c.dataset_group == bindparam("group"),
@@ -270,11 +272,6 @@ _PAGES_BY = {
     )
     for name in ("user_id", "session_id")
 }
-
-
-_COPIED = tuple(
-    name for name in _NAMES if name not in {"recommendation_id", "animal_ids", "places"}
-)
 
 
 def _row(shown: Impression) -> dict[str, Any]:
@@ -304,23 +301,20 @@ def _digest(one: Impression) -> str:
     return visitor_digest(SESSION, one.session_id or "")
 
 
-def _impression(row: RowMapping | Mapping[str, Any], *, is_bare: bool = False) -> Impression:
-    """Return the answer; a bare one without what takes most of the memory."""
-    items, propensities, factors = (
-        ((), None, None) if is_bare else _DECODE_PLACES(unpack(row["places"]))
-    )
-    animals = row["animal_ids"]
+def _impression(row: Sequence[Any]) -> Impression:
+    """The answer in a row of `_WHOLE`; one of `_BARE` lacks what takes most of the memory."""
+    # By place: each page costs its visitor's next answer time.
+    packed, *copied, dataset_group, search, animals = row[: len(_BARE)]
     places = None if animals is None else _DECODE_ANIMALS(unpack(animals))
-    if is_bare and places is not None:
+    inside: tuple[Any, ...] = (), None, None
+    if len(row) > len(_BARE):
+        inside = _DECODE_PLACES(unpack(row[-1]))
+    elif places is not None:
         places = tuple(map(_shared, places))
-    return Impression(
-        **{name: row[name] for name in _COPIED},
-        recommendation_id=unpacked_id(row["recommendation_id"]),
-        item_ids=items,
-        propensities=propensities,
-        animal_ids=places,
-        factors=factors,
-    )
+    items, propensities, factors = inside
+    shown = (items, propensities, dataset_group, places, factors, search)
+    fields: list[Any] = [unpacked_id(packed), *copied, *shown]
+    return Impression(*fields)
 
 
 @lru_cache(maxsize=262_144)

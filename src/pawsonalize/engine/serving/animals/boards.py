@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from operator import attrgetter
 
 import msgspec
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from pawsonalize.storage.events.impressions import BOARD, Impression, Impression
 
 MOST_PICKS = 3
 BOARDS_READ = 6  # of a visitor's newest: as many as an answer has time for
+_MOMENT = attrgetter("sent_at", "offset")
 _DECODE = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
@@ -109,19 +111,24 @@ def picked_board(board: Impression, deeds: Sequence[Deed]) -> PickedBoard | None
     An animal counts once, at the rank that the event names, or else in the order of events. Whoever
     picked an animal did not mean "none".
     """
-    in_time = sorted(deeds, key=lambda one: (one.sent_at, one.offset), reverse=True)
-    own = [one for one in standing(in_time) if belongs(board, Visitor(one.user_id, one.session_id))]
-    if board.question != BOARD or not own or not board.animal_ids:
+    if board.question != BOARD or not board.animal_ids:
         return None
-    ranked = sorted(own, key=lambda one: (one.event_value or MOST_PICKS, one.sent_at, one.offset))
-    found = (place_of(board, one.animal_id) for one in ranked if one.event_type != NO_PICK)
+    in_time = sorted(deeds, key=_MOMENT, reverse=True)
+    own = [one for one in standing(in_time) if belongs(board, one)][::-1]
+    ranked = sorted(own, key=_rank)  # of one rank by time, as a sort keeps the order of equals
+    found = [place_of(board, one.animal_id) for one in ranked if one.event_type != NO_PICK]
     picks = tuple(dict.fromkeys(place for place in found if place is not None))[:MOST_PICKS]
-    if not picks and not any(one.event_type == NO_PICK for one in own):
+    # Who picked nothing said so; or all was taken back, or was no animal of the board.
+    if not picks and len(found) == len(own):
         return None
-    return PickedBoard(board.item_ids, tuple(ids[0] for ids in board.animal_ids), picks)
+    return PickedBoard(board.item_ids, tuple([ids[0] for ids in board.animal_ids]), picks)
 
 
-def belongs(board: Impression, visitor: Visitor) -> bool:
+def _rank(pick: Deed) -> float:
+    return pick.event_value or MOST_PICKS
+
+
+def belongs(board: Impression, visitor: Visitor | Deed) -> bool:
     """True if the board was given to this user, or in this session."""
     same_user = board.user_id is not None and board.user_id == visitor.user_id
     return same_user or (board.session_id is not None and board.session_id == visitor.session_id)

@@ -20,7 +20,6 @@ from pawsonalize.engine.serving.animals.available import (
 from pawsonalize.engine.serving.animals.boards import (
     NO_BOARDS,
     BoardHistory,
-    PickedBoard,
 )
 from pawsonalize.engine.serving.animals.factors import OF_GROUPS, group_values
 from pawsonalize.engine.serving.animals.page_reader import Pages
@@ -103,14 +102,6 @@ class _Shown(NamedTuple):
     traits: Slots
     of_group: Floats
     of_animal: Floats
-
-    def part(self, places: slice) -> "_Shown":
-        return _Shown(
-            self.there[places],
-            self.traits[:, places],
-            self.of_group[places],
-            self.of_animal[places],
-        )
 
 
 class ChoiceTables:
@@ -238,39 +229,30 @@ class ChoiceTables:
         for board in boards:
             groups += board.groups
             animals += board.animals
-        both = self._shown(available, groups, animals, liked)
-        shown = both.part(slice(places))
-        distance, weights = pages.factors[:, _DISTANCE], self.model.weights
+        shown = self._shown(available, groups, animals, liked)
+        away = self._away(available, shown.there[places:], near)
+        distance = np.concatenate([pages.factors[:, _DISTANCE], away])
         # The log-odds to open each place. What makes visitors ask has no part in it: a place that
-        # was not opened says nothing of that.
-        logged = pages.factors @ self._logged + weights["far"] * factors.far(distance)
-        to_open = self.model.intercept + shown.of_group + logged + shown.of_animal
+        # was not opened says nothing of that. On a board, all are beyond an average animal's.
+        weights = self.model.weights
+        logged = np.concatenate([pages.factors @ self._logged, weights["distance"] * away])
+        logged += weights["far"] * factors.far(distance)
+        shown.of_group[:places] += self.model.intercept
+        odds = shown.of_group + logged + shown.of_animal
         attention = self._attention[pages.place]
         watched = own_effects.Watched(
-            shown.traits, distance, np.asarray(to_open), attention, pages.opened
+            shown.traits[:, :places], distance[:places], odds[:places], attention, pages.opened
         )
-        if not boards:
-            return watched, shown.there, []
-        on_boards = both.part(slice(places, None))
-        return watched, shown.there, self._answered(available, boards, on_boards, near)
-
-    def _answered(
-        self,
-        available: AvailableAnimals,
-        boards: Sequence[PickedBoard],
-        shown: _Shown,
-        near: Floats,
-    ) -> list[AnsweredBoard]:
-        here = shown.there != _GONE
-        place = available.column("place", np.where(here, shown.there, 0))
-        distance = np.where(here, near[place], 0.0)
-        odds = shown.of_group + shown.of_animal + self.model.weights["distance"] * distance
-        odds += self.model.weights["far"] * factors.far(distance)
-        found, end = [], 0
+        found, end = [], places
         for board in boards:
             own = slice(end, end := end + len(board.groups))
             found.append(AnsweredBoard(shown.traits[:, own], distance[own], odds[own], board.picks))
-        return found
+        return watched, shown.there[:places], found
+
+    def _away(self, available: AvailableAnimals, there: Slots, near: Floats) -> Floats:
+        """The factor `distance` of animals at these slots; 0 for one that is gone."""
+        here = there != _GONE
+        return np.where(here, near[available.column("place", np.where(here, there, 0))], 0.0)
 
     def _shown(
         self,
