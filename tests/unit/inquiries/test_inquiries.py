@@ -109,6 +109,10 @@ def test_each_mistake_in_a_form_is_named_and_nothing_is_kept(client: TestClient)
         ({"name": " "}, 400, "name is missing"),
         ({"contact": "ann at home"}, 400, "no e-mail address and no telephone number"),
         ({"contact": "-- -- --"}, 400, "no telephone number"),
+        # No header of a mail can hold these, and its message would never be delivered.
+        ({"contact": "ann@[.org"}, 400, "no e-mail address"),
+        ({"contact": "ann\u2028bcc@a.org"}, 400, "no e-mail address"),
+        ({"contact": "ann:@a.org"}, 400, "no e-mail address"),
         ({"message": "x" * 1_501}, 400, "Message has 1,501 characters: write 1,500 at most"),
         ({"animalId": "nobody"}, 404, "no animal nobody"),
         ({"animalId": "gone"}, 409, "Max is not here any more"),

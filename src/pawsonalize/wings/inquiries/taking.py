@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 LONGEST_NAME, LONGEST_CONTACT, LONGEST_MESSAGE = 100, 200, 1_500
 INBOX = "/console/inquiries"
 # No check of what exists: one that is read from a page by a person, and mistyped, fails anyway.
-_MAIL = re.compile(r"[^\s@,;<>\"()]+@[^\s@,;<>\"()]+\.[^\s@,;<>\"().]+", re.ASCII)
+# Other signs would be a list, a comment or a second header, or no header that can be written.
+_MAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"\+?[\d\s()/.-]{6,30}")
 _LEAST_DIGITS = 6
 _GONE = (AnimalStatus.ADOPTED, AnimalStatus.REMOVED)
