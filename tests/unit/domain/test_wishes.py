@@ -9,6 +9,8 @@ from pawsonalize.domain.animal_words import Vocabulary
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.wishes import Rule, Wish, read_wish
+from pawsonalize.domain.wishes.bounds import read_bound
+from pawsonalize.domain.wishes.lexicon import phrases_in, words_of_text
 from tests.animal_data import animal
 from tests.event_data import T0
 
@@ -221,3 +223,10 @@ def test_a_rule_reads_as_a_chip() -> None:
     wish = read_wish("small dog good with cats, not too old, ginger", T0)
     labels = {rule.label for rule in wish.rules}
     assert labels == {"small", "dog", "good with cats", "not too old", "orange"}
+
+
+def test_the_words_before_a_number_come_to_an_end() -> None:
+    # Each sign of `<<<<…` may begin a bound, so reading on to the end would take its square.
+    for text, is_read in (("no more than about at most 5 kg", True), ("< " * 20 + "5 kg", False)):
+        found = read_bound(list(phrases_in(words_of_text(text))), 0)
+        assert (found is not None) is is_read

@@ -15,6 +15,7 @@ _FACTORS = {**_MONTHS, "kg": POUNDS_A_KILO, "mile": 1.609}
 _RULES = dict.fromkeys(_MONTHS, "months") | {"kg": "pounds", "lb": "pounds", "money": "fee"}
 _OLDEST = 15  # "under 3" is about years
 _DASHES = ("-", "\u2013")
+_MOST_WORDS_BEFORE = 8  # "no more than about at most" is six
 # "2 years old" is not to the day, nor is "10 kg".
 _MONTHS_AROUND, _SHARE_AROUND = 12.0, 0.25
 # As shelters list grown dogs, for `nothing bigger than a beagle`.
@@ -103,8 +104,8 @@ def number_in(phrase: Phrase) -> float | None:
 
 
 def _read_words_before(phrases: Sequence[Phrase], bound: WishedBound) -> None:
-    while bound.end < len(phrases):
-        one = phrases[bound.end]
+    # Each place of `<<<<…` begins one: without an end their time would grow with its square.
+    for one in phrases[bound.end : bound.end + _MOST_WORDS_BEFORE]:
         under = one.does("under") or one.text in _UNDER
         over = one.does("over") or one.text in _OVER
         sizes = one.values("size") or (one.values("breed") and _sizes_of(one))
