@@ -96,6 +96,9 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""
     """Address by which people reach this service, such as `https://pets.example.org`: messages to
     the shelter have links to the console there; empty: no links."""
+    language: str = "en"
+    """Language of messages to the shelter, and to visitors whose own is not known: `en`, also as
+    `en-US` or `en-GB`, `de` or `es`."""
     event_types: dict[str, str] = {}  # noqa: RUF012 - msgspec gives each a copy
     """The meaning of your event types, `DetailView: view`; in an environment variable, as JSON."""
     recipe: str = "user-personalization"

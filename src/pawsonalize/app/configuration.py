@@ -14,6 +14,7 @@ from pawsonalize.kinds.access_keys import ADOPTION_SITE, AccessKey, Scope
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 from pawsonalize.storage.urls import check_urls
+from pawsonalize.ui.languages import check_language
 from pawsonalize.wing import added
 
 
@@ -31,6 +32,7 @@ def unusable(settings: Settings) -> Iterator[str]:
         lambda: settings.artefact_url and open_objects(settings.artefact_url),
         lambda: EventTypes.with_added(settings.event_types),
         lambda: recipe_named(settings.recipe),
+        lambda: check_language(settings.language),
     )
 
 

@@ -49,6 +49,8 @@ class Notification:
     """Data for JSON, such as the gate's numbers; a list of mappings is shown as a table."""
     # The whole for mail readers that show more than text; then `text` repeats the details.
     html: str = ""
+    mail: str = ""
+    """Text of an e-mail, the whole of it; empty: `text`, and the details below it."""
     recipient: str = ""
     """Address of its one reader, who gets it by e-mail alone; empty: whom the settings name."""
     reply_to: str = ""

@@ -89,16 +89,18 @@ def as_call(preferences: Preferences) -> dict[str, Any]:
 
 def in_words(preferences: Preferences) -> str:
     """Return such as `small or medium dogs`, empty where no animal was described."""
-    parts = [
-        text("layout.or").join(value(values.get(one, one)) for one in given)
+    speaks = spoken()
+    age, size, species = (
+        speaks.messages["layout.or"].join(value(values.get(one, one)) for one in given)
         for given, values in (
             (preferences.age, words.AGES),
             (preferences.size, words.SIZES),
             (preferences.species, {one: words.several(one) for one in words.SPECIES}),
         )
-        if given
-    ]
-    return " ".join(parts if preferences.species or not parts else [*parts, text("quiz.animals")])
+    )
+    if not age and not size:
+        return species
+    return speaks.described(*filter(None, (age, size, species or speaks.messages["quiz.animals"])))
 
 
 def read_preferences(fields: endpoints.Fields) -> Preferences:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -120,10 +121,11 @@ def _error_page(request: Request, error: errors.PawsonalizeError) -> HTMLRespons
     status, title = next(
         (status, title) for kind, status, title in _ERROR_PAGES if isinstance(error, kind)
     )
-    name = Storefront.of(request).name
-    return page(
-        "error.html", status, title=text(f"error.{title}"), message=error.message, site_name=name
-    )
+    name, message = Storefront.of(request).name, error.message
+    # Markup is of this page already; all else is the service's own English.
+    if not isinstance(message, Markup):
+        message = text("error.says", message=message)
+    return page("error.html", status, title=text(f"error.{title}"), message=message, site_name=name)
 
 
 def _speak(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""Words of the adoption site and of the embed: one file of messages for each language.
+"""Words of the adoption site, the embed and the mails: one file of messages for each language.
 
 Whoever visits is spoken to in the first language that is there: the `?lang=` of the address, the
 one that was chosen before, those of the browser. The language of the page that is being made is a
@@ -7,7 +7,8 @@ context variable: a message may be needed far below the request, in a card's dis
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
@@ -15,12 +16,16 @@ from importlib.resources import files
 import msgspec
 from markupsafe import Markup
 
+from pawsonalize.domain.errors import InvalidInput
+
 ENGLISH = "en"
 _MESSAGES = files("pawsonalize.ui").joinpath("messages")
 _WISH = re.compile(r"([a-z]{2,3}(?:-[a-z\d]{2,8})*)\s*(?:;\s*q=([\d.]{1,5}))?", re.IGNORECASE)
 _MOST_CHARS = 200  # of a header that anybody may send
 _DEEDS = ("applied for", "asked about", "saved", "picked", "looked at")
 _VALUE = re.compile(r"extra large|one of them|how far away|the \w+|of special needs|[\w-]+")
+_KIND = re.compile(r"(?:(baby|young|adult|senior) )?(?:(small|medium|(?:extra )?large) )?(.+)")
+_EITHER = re.compile(r", | or ")
 _MILE_KM = 1.609344
 _IN_MILES = frozenset({"en-US", "en-GB"})
 
@@ -37,13 +42,45 @@ class Language(msgspec.Struct, frozen=True):
 
     def text(self, key: str, count: int | None = None, **values: object) -> Markup:
         """Return a message with its values, which are escaped; `count` also chooses its form."""
+        message, values = self._form(key, count, values)
+        return Markup(message).format(**values)  # noqa: S704 - the messages are ours
+
+    def plain(self, key: str, count: int | None = None, **values: object) -> str:
+        """Return the same for mails and for templates that escape it: its values as they are."""
+        message, values = self._form(key, count, values)
+        return message.format(**values)
+
+    def _form(
+        self, key: str, count: int | None, values: dict[str, object]
+    ) -> tuple[str, dict[str, object]]:
         if count is not None:
-            key, values = f"{key}.{'one' if count == 1 else 'other'}", {"n": count} | values
-        return Markup(self.messages[key]).format(**values)  # noqa: S704 - the messages are ours
+            key = f"{key}.{'one' if count == 1 else 'other'}"
+            values = {"n": self.number(count)} | values
+        return self.messages[key], values
 
     def value(self, word: str) -> str:
         """Return the word for a value that is English elsewhere; one without a word stays."""
+        if word.startswith("not ") and (known := self.messages.get(f"value.{word[4:]}")):
+            return self.messages["reason.gives_up"].format(words=known)
+        some = _EITHER.split(word)
+        if len(some) > 1 and all(f"value.{one}" in self.messages for one in some):
+            return self.listed(some, "or")
         return self.messages.get(f"value.{word}", word)
+
+    def described(self, *words: str) -> str:
+        """Return animals after what they are like, such as `small dogs` or `Hunde (klein)`."""
+        *traits, animals = words
+        likeness = self.messages["quiz.between"].join(traits)
+        return self.plain("quiz.described", traits=likeness, animals=animals) if traits else animals
+
+    def listed(self, words: Sequence[str], joined_by: str = "and") -> str:
+        """Return values as one list in prose, such as `cats, dogs and kids`."""
+        *most, last = map(self.value, words)
+        return self.messages[f"layout.{joined_by}"].join(filter(None, (", ".join(most), last)))
+
+    def number(self, count: int) -> str:
+        """Return a whole number as people write it, such as `1.234` in German."""
+        return f"{count:,}".replace(",", self.messages["date.thousands"])
 
     def section(self, name: str) -> dict[str, str]:
         """Return the messages of a section by their names in it."""
@@ -110,6 +147,13 @@ def choose(*wishes: str) -> str:
     return ENGLISH
 
 
+def check_language(tag: str) -> None:
+    """Raise InvalidInput for a language that there are no messages of."""
+    if tag.partition("-")[0] not in languages():
+        some = ", ".join(languages())
+        raise InvalidInput(f"language must be one of {some}, not {tag[:40]!r}", field="language")
+
+
 def _number(weight: str) -> float:
     try:
         return float(weight or 1)
@@ -141,9 +185,11 @@ def reason(english: str) -> str:
             if (found := pattern.fullmatch(one)) is None:
                 continue
             if key == "away":
-                return speaks.text("card.away", distance=speaks.distance(float(found["km"])))
+                return speaks.plain("card.away", distance=speaks.distance(float(found["km"])))
             values = {name: _translated(speaks, value) for name, value in found.groupdict().items()}
-            return speaks.text(f"reason.{key}", None, **values)
+            if "kind" in values and (kind := _KIND.fullmatch(found["kind"])):
+                values["kind"] = speaks.described(*map(speaks.value, filter(None, kind.groups())))
+            return speaks.plain(f"reason.{key}", None, **values)
     return english
 
 
@@ -161,6 +207,16 @@ _SPOKEN: ContextVar[str] = ContextVar("language", default=ENGLISH)
 def speak(tag: str) -> None:
     """Make the page that is being answered of this language."""
     _SPOKEN.set(tag)
+
+
+@contextmanager
+def speaking(tag: str) -> Iterator[Language]:
+    """Speak a language for the time of a message."""
+    before = _SPOKEN.set(tag)
+    try:
+        yield language(tag)
+    finally:
+        _SPOKEN.reset(before)
 
 
 def spoken() -> Language:

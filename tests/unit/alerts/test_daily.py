@@ -220,13 +220,17 @@ def test_who_saved_a_search_is_told_of_new_animals_that_fit_and_of_no_others(
     }
     forms = [{**listed, "id": one, **more} for one, more in new.items()]
     assert client.put("/v1/animals", json=forms).json()["rejected"] == []
-    put_user(client, "saver", KIDS="yes", ALERTS="no")
+    put_user(client, "saver", KIDS="yes", ALERTS="no", LANGUAGE="de-AT")
     alerts.daily.send_once(now - DAY)
     assert sent(settings) == []
     alerts.save("saver", "species=2&size-1=on&home=yes&dogs=yes", now)
     alerts.daily.send_once(now)
     assert sent(settings) == [("saver", "fits")]
-    details = news_of(settings)[0].details
+    (news,) = news_of(settings)
+    details, stop = news.details, "Keine Nachrichten über Tiere mehr: http://127.0.0.1:8080/alerts"
+    assert news.subject == "Hund ohne Namen könnte zu dir passen (Pug, erwachsen · klein)"
+    assert "Hund ohne Namen wartet auf ein Zuhause: noch weiß niemand, ob es " in news.text
+    assert stop in news.text
     assert details["search"] == "species=2&size-1=on&home=yes&dogs=yes"
     assert "nobody knows yet whether it likes dogs" in details["reasons"]
     alerts.book.remove("saver")

@@ -70,10 +70,10 @@ def test_a_visitor_gives_and_takes_back_the_consent(client: TestClient) -> None:
     assert offer in client.get("/you").text
     assert offer not in send(client, "/alerts/consent", alerts="yes").text
     stored = client.get("/v1/users/willing").json()["attributes"]
-    assert stored == {"ALERTS": "yes", "KIDS": "yes"}
+    assert stored == {"ALERTS": "yes", "KIDS": "yes", "LANGUAGE": "en"}
     assert offer in send(client, "/alerts/consent", alerts="no").text
     stored = client.get("/v1/users/willing").json()["attributes"]
-    assert stored == {"ALERTS": "no", "KIDS": "yes"}
+    assert stored == {"ALERTS": "no", "KIDS": "yes", "LANGUAGE": "en"}
 
 
 def test_the_console_says_who_would_love_an_animal(client: TestClient) -> None:

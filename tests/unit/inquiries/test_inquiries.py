@@ -12,6 +12,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.notifications import Notification
 from pawsonalize.settings import Settings
+from pawsonalize.wings.notifications.notifiers import as_text
 from tests.service_data import client_of, make_service
 
 ON: dict[str, Any] = {
@@ -82,6 +83,33 @@ def test_what_a_visitor_writes_reaches_the_shelter_once_and_is_answered(
     assert [(event["eventType"], event["animal_id"]) for event in history] == [("inquiry", "nina")]
     assert "✓</span> You asked about Nina" in client.get("/animals/nina").text
     assert "Ann" not in caplog.text
+
+
+def test_a_visitor_is_answered_in_the_language_of_the_page_and_the_shelter_in_its_own(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("languages")
+    settings = make_service(folder, train=False, **{**ON, "language": "es"})
+    with client_of(build_app(settings), raise_server_exceptions=False) as client:
+        client.put("/v1/animals", json=[{**NINA, "age": "adult"}])
+        client.get("/?lang=de")
+        assert "zu Nina" in send(client).text
+        wrong = send(client, contact="ann <at> home").text
+        assert "&#39;ann &lt;at&gt; home&#39; ist keine E-Mail-Adresse" in wrong
+        body = {**FIELDS, "sessionId": "s-1"}
+        for language in ("en", ""):
+            sent = {**body, "message": f"Hi {language}", "language": language}
+            assert client.post("/v1/inquiries", json=sent).status_code == 202
+    news = news_of(settings)
+    assert {one.subject for one in news if not one.recipient} == {"Consulta sobre Nina"}
+    assert "Responder a: ann@home.example\nEn la bandeja de entrada: https://" in news[0].mail
+    assert {one.subject for one in news if one.recipient} == {
+        "Deine Nachricht zu Nina",
+        "Your message about Nina",
+        "Tu mensaje sobre Nina",
+    }
+    answer = next(one for one in news if one.subject.startswith("Deine"))
+    assert as_text(answer) == answer.mail == f"{answer.text}\n", "no line for machines"
 
 
 def test_the_inbox_moves_an_inquiry_on_and_links_its_animal_and_its_visitor(

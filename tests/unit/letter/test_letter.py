@@ -73,6 +73,21 @@ def test_it_says_who_went_home_who_waits_and_what_their_records_lack(settings: S
     assert "http" not in later.as_text()
 
 
+def test_it_is_in_the_language_of_the_shelter(settings: Settings) -> None:
+    with opened(settings) as adapters:
+        german, spanish = (
+            WeekOfAnimals(adapters.database, tag).letter(clock.now(), URL) for tag in ("de", "es")
+        )
+    assert german.subject == "2 vermittelt, 2 warten"
+    lacks = "kein Foto, keine Beschreibung, Verträglichkeit unbekannt: Kinder, Hunde und Katzen"
+    assert f"- Nina <3 (Hund, Pug): {lacks}\n" in german.as_text()
+    assert '<html lang="de">' in german.as_html()
+    assert ">Alle auf der Konsole</a>" in german.as_html()
+    assert spanish.subject == "2 con hogar, 2 a la espera"
+    unknown = Settings.of(data_dir=settings.data_dir, language="fr")
+    assert [*unusable(unknown)] == ["language must be one of de, en, es, not 'fr'"]
+
+
 def test_each_time_brings_one_letter_by_all_that_reach_people(settings: Settings) -> None:
     now = clock.now()
     with opened(settings) as adapters:

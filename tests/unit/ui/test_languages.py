@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from pawsonalize.domain.preferences import Preferences
 from pawsonalize.ui import languages
-from pawsonalize.ui.languages import choose, language, reason, speak, text
+from pawsonalize.ui.choices import in_words
+from pawsonalize.ui.languages import choose, language, reason, speak, speaking, text
 from tests.adoption_site import site
 from tests.service_data import client_of
 
@@ -57,15 +59,15 @@ def test_every_language_has_all_messages_with_the_same_values_and_tags() -> None
 def test_every_message_is_used_and_every_used_one_is_there() -> None:
     english = language("en").messages
     files = [*SOURCE.glob("ui/**/*.html"), *SOURCE.glob("ui/*.py"), SOURCE / "ui/static/site.js"]
-    files += [*SOURCE.glob("wings/*/templates/*.html"), *SOURCE.glob("wings/*/site.py")]
+    files += [*SOURCE.glob("wings/*/templates/*.html"), *SOURCE.glob("wings/*/*.py")]
     read = "\n".join(one.read_text("utf-8") for one in files)
-    named = set(re.findall(r'\b(?:t|text)\("([a-z]+\.[a-z_]+)"', read))
+    named = set(re.findall(r'\b(?:t|text|plain)\(\s*"([a-z]+\.[a-z_]+)"', read))
     known = {key.removesuffix(".one").removesuffix(".other") for key in english}
     assert named - known == set()
     computed = ("value", "reason", "deed", "gone", "order", "ago", "board", "date", "quiz", "error")
     for key in known - named:
         section, _, name = key.partition(".")
-        uses = (f'"{key}"', f"texts.{name}", f'"{name}"')
+        uses = (f'"{key}"', f"'{key}'", f"texts.{name}", f'"{name}"')
         assert section in (*computed, "embed") or any(one in read for one in uses), key
 
 
@@ -112,6 +114,37 @@ def test_drawings_are_the_same_in_every_language(client: TestClient) -> None:
     assert drawings[0][0] == drawings[1][0]
 
 
+def test_numbers_and_lists_are_as_readers_write_them() -> None:
+    for tag, number, some in (
+        ("en", "1,234", "cats, dogs and kids"),
+        ("de", "1.234", "Katzen, Hunde und Kinder"),
+        ("es", "1.234", "gatos, perros y niños"),
+    ):
+        spoken = language(tag)
+        assert (spoken.number(1_234), spoken.listed(["cats", "dogs", "kids"])) == (number, some)
+    assert language("de").text("card.days", 1_234) == "seit 1.234 Tagen"
+    assert language("de").listed(["cats"]) == "Katzen"
+
+
+def test_values_that_are_put_together_have_words_too() -> None:
+    german = language("de")
+    for english, expected in (
+        ("small or medium", "klein oder mittelgroß"),
+        ("not house-trained", "nicht stubenrein"),
+        ("black and white", "schwarz-weiß"),
+        ("not too loud or wild", "not too loud or wild"),  # as the visitor wrote it
+    ):
+        assert german.value(english) == expected
+    wanted = Preferences(species=("2",), size=("1", "2"), age=("2",))
+    for tag, words in (
+        ("en", "young small or medium dogs"),
+        ("de", "Hunde (jung, klein oder mittelgroß)"),
+        ("es", "perros (joven, pequeño o mediano)"),
+    ):
+        with speaking(tag):
+            assert in_words(wanted) == words
+
+
 def test_distances_and_dates_are_as_readers_write_them() -> None:
     for wish, distance, date in (
         ("en", "100 km", "3 May 2026"),
@@ -129,14 +162,14 @@ def test_distances_and_dates_are_as_readers_write_them() -> None:
     [
         ("waiting 41 days", "wartet seit 41 Tagen"),
         ("12 km away", "12 km entfernt"),
-        ("you looked at this before", "hast du schon einmal angesehen"),
+        ("you looked at this before", "hast du dir schon angesehen"),
         ("you looked at her", "du hast sie angesehen"),
-        ("you asked about one of them", "du hast eines von ihnen erfragt"),
+        ("you asked about one of them", "du hast eines von ihnen angefragt"),
         ("of a kind you picked", "von einer Art, die du dir ansiehst"),
         ("good with children and dogs", "verträglich mit: Kinder und Hunde"),
         (
             "young extra large Siamese, like one you saved",
-            "jung sehr groß Siamese, wie eines, das du gemerkt hast",
+            "Siamese (jung, sehr groß), wie eines, das du gemerkt hast",
         ),
         ("nobody knows yet whether she likes cats", "noch weiß niemand, ob sie Katzen mag"),
         ("nobody told the fee", "nicht bekannt: die Schutzgebühr"),

@@ -19,7 +19,15 @@ from pawsonalize.storage.work import Turns
 from pawsonalize.wings.alerts import AlertSettings, channels_of
 from pawsonalize.wings.alerts.book import AlertBook
 from pawsonalize.wings.alerts.daily import WORK, DailyAlerts
-from pawsonalize.wings.alerts.matching import CONSENT, NO, SEARCHES, YES, Audience, Matching
+from pawsonalize.wings.alerts.matching import (
+    CONSENT,
+    LANGUAGE,
+    NO,
+    SEARCHES,
+    YES,
+    Audience,
+    Matching,
+)
 from pawsonalize.wings.alerts.messages import Messages
 
 _SECONDS = 60.0
@@ -46,6 +54,10 @@ class Alerts(msgspec.Struct, frozen=True):
         user = self.catalogue.user(user_id)
         if user is not None and user.attributes.get(CONSENT) == NO:
             self.catalogue.set_attributes(user_id, {CONSENT: SEARCHES})
+
+    def note_language(self, user_id: str, tag: str) -> None:
+        """Note the language that the user is written to in."""
+        self.catalogue.set_attributes(user_id, {LANGUAGE: tag})
 
     def word_of(self, user_id: str) -> str | None:
         """Return what the user said of alerts: yes, searches, no; None for a user without a word.
@@ -80,7 +92,7 @@ def started(settings: Settings, adapters: Adapters, services: Services) -> Itera
     matching = Matching(unseen, Audience(adapters.database))
     book, url = book_of(settings, adapters), settings.part(AlertSettings).alerts_url.rstrip("/")
     # Read at its first use: a server starts on a full disk too, where no key can be made.
-    messages = Messages(cache(book.key), url, settings.serves_site)
+    messages = Messages(cache(book.key), url, settings.serves_site, settings.language)
     daily = DailyAlerts(matching, book, messages, Turns(adapters.database))
     with ThreadPoolExecutor(1, thread_name_prefix="alerts") as threads:
         yield Alerts(matching, book, messages, daily, adapters.catalogue, threads, clock.now)

@@ -180,7 +180,9 @@ class DailyAlerts:
         if match is None or len(found) < len(names):
             return False
         animals = [found[one] for one in names]
-        is_new = self.book.add(self.messages.alert(match, animals, chance, now, search), now)
+        language = self.matching.audience.language_of(outlook.user_id)
+        alert = self.messages.alert(match, animals, chance, now, search, language)
+        is_new = self.book.add(alert, now)
         if is_new:
             room.fill(outlook.user_id, animal_id)
         return is_new

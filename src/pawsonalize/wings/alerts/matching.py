@@ -48,6 +48,8 @@ _FAIRNESS = [COMMON.index(name) for name in ("exposure", "priority", "bid_price"
 
 CONSENT = "ALERTS"
 """The attribute of a user that says whether they may be told of animals."""
+LANGUAGE = "LANGUAGE"
+"""The attribute that says the language of the pages that the user saw last."""
 YES, SEARCHES, NO = "yes", "searches", "no"
 """Of any animal; for saved searches alone, as without the attribute; of none at all."""
 
@@ -77,6 +79,12 @@ class Audience(TableAccess):
                 select(users.c.user_id).where(has_word(YES)).order_by(*order).limit(limit)
             )
         ]
+
+    def language_of(self, user_id: str) -> str:
+        """Return the language of a user; empty where it is unknown."""
+        mine = (users.c.user_id == user_id, users.c.dataset_group == DEFAULT_DATASET_GROUP)
+        stored = self._scalar(select(users.c.attributes).where(*mine))
+        return str(msgspec.json.decode(stored).get(LANGUAGE, "")) if stored else ""
 
     def count(self) -> int:
         """Count all with a consent."""

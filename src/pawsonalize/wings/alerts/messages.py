@@ -13,6 +13,7 @@ from pawsonalize.engine.serving.context import Query
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.storage.events.impressions import ALERT, Impression
 from pawsonalize.ui import words
+from pawsonalize.ui.languages import ENGLISH, Language, choose, reason, speaking
 from pawsonalize.ui.rendering import path_of, with_query
 from pawsonalize.wings.alerts.matching import Match
 
@@ -41,6 +42,8 @@ class Messages(msgspec.Struct, frozen=True):
     key: Callable[[], bytes]
     url: str
     serves_site: bool
+    language: str = ENGLISH
+    """Language of alerts to those whose own is not known."""
 
     def alert(
         self,
@@ -49,6 +52,7 @@ class Messages(msgspec.Struct, frozen=True):
         propensity: float,
         now: int,
         search: str | None = None,
+        language: str = "",
     ) -> Alert:
         """Write an alert, and the impression by which a visit that it leads to is joined."""
         first, place, user_id = animals[0], match.place, match.user_id
@@ -56,17 +60,12 @@ class Messages(msgspec.Struct, frozen=True):
         url = first.url
         if self.serves_site:
             url = with_query(f"{self.url}{path_of(first.animal_id)}", {"from": name})
-        kinds = (words.SPECIES.get(one.species, "friend") for one in animals)
-        names = (one.name or f"A {kind}" for one, kind in zip(animals, kinds, strict=True))
-        who = " and ".join(names)
-        group = first.group_at(now)
-        verb = "wait" if len(animals) > 1 else "waits"
-        why = "You wished to be told when somebody new fits your search. " if search else ""
         stop = self.stop_url(user_id)
-        reasons = "; ".join(place.reasons)
-        text = f"{why}{who} {verb} for a home{f': {reasons}' if reasons else ''}.\n"
-        text += f"{url}\n\nTo hear of no animals any more: {stop}"
-        kind = f"{words.breed(group.breed)}, {words.age_and_size(group)}"
+        with speaking(choose(language, self.language)) as speaks:
+            subject, text = _in_words(speaks, animals, place.reasons, now)
+            if search:
+                text = f"{speaks.plain('alert.searched')} {text}"
+            text += f"\n{url}\n\n{speaks.plain('alert.stop', link=stop)}"
         details = {
             "userId": user_id,
             "animalId": first.animal_id,
@@ -79,7 +78,7 @@ class Messages(msgspec.Struct, frozen=True):
         news = Notification(
             news_id(user_id, name),
             NotificationKind.ALERT,
-            f"{who} may be somebody for you ({kind})",
+            subject,
             text,
             now,
             details=details,
@@ -118,3 +117,22 @@ class Messages(msgspec.Struct, frozen=True):
 
     def _signature(self, user_id: str) -> str:
         return hmac.digest(self.key(), f"stop {user_id}".encode(), "sha256").hex()[:32]
+
+
+def _in_words(
+    speaks: Language, animals: Sequence[Animal], reasons: Sequence[str], now: int
+) -> tuple[str, str]:
+    """Return the subject and the first sentence of an alert."""
+    friend = speaks.messages["card.friend"]
+    names = speaks.messages["layout.and"].join(
+        one.name
+        or speaks.plain("card.nameless", kind=speaks.value(words.SPECIES.get(one.species, friend)))
+        for one in animals
+    )
+    group = animals[0].group_at(now)
+    kind = f"{words.breed(group.breed)}, {words.age_and_size(group)}"
+    why = "; ".join(map(reason, reasons))
+    return (
+        speaks.plain("alert.subject", len(animals), names=names, kind=kind),
+        speaks.plain("alert.waits", len(animals), names=names, why=f": {why}" if why else ""),
+    )

@@ -17,6 +17,7 @@ from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import Confirmation, Done, PageAction, View, ViewQuery
 from pawsonalize.ui.choices import as_search
 from pawsonalize.ui.endpoints import Endpoint, Fields, fields_of, posted_form, remember, see
+from pawsonalize.ui.languages import spoken
 from pawsonalize.ui.rendering import page, with_query
 from pawsonalize.wings.alerts.composition import Alerts
 from pawsonalize.wings.alerts.endpoints import USUAL
@@ -193,11 +194,18 @@ def _set_consent(alerts: Alerts, user_id: str, fields: Fields) -> None:
         alerts.stop(user_id, alerts.now())
 
 
+def _consent(alerts: Alerts, user_id: str, fields: Fields) -> None:
+    _set_consent(alerts, user_id, fields)
+    if fields.get("alerts") == "yes":
+        alerts.note_language(user_id, spoken().tag)
+
+
 def _save(alerts: Alerts, user_id: str, fields: Fields) -> None:
     rules = SearchRules.of(fields.get("search", ""))
     if not (search := as_search(rules.choices, rules.answers)):
         raise InvalidInput("there is no search to save: choose something first", field="search")
     alerts.save(user_id, search, alerts.now())
+    alerts.note_language(user_id, spoken().tag)
 
 
 def _remove(alerts: Alerts, user_id: str, fields: Fields) -> None:
@@ -211,6 +219,6 @@ def routes() -> list[BaseRoute]:
         Route(STOP, post_stop, methods=["POST"]),
         *(
             Route(f"/alerts/{name}", _form(act), methods=["POST"])
-            for name, act in (("consent", _set_consent), ("save", _save), ("remove", _remove))
+            for name, act in (("consent", _consent), ("save", _save), ("remove", _remove))
         ),
     ]

@@ -8,6 +8,7 @@ import msgspec
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.ui.choices import HouseholdRules, in_words, read_preferences
+from pawsonalize.ui.languages import spoken
 
 
 class SearchRules(msgspec.Struct, frozen=True):
@@ -43,12 +44,16 @@ class SearchRules(msgspec.Struct, frozen=True):
         """Such as `small dogs, for a home with children, within 50 km`."""
         choices, species = self.choices, self.choices.species
         wanted = replace(self.answers, species=(species,)) if species else self.answers
-        home = [text for _, text, chosen in choices.choices if chosen]
+        speaks, within = spoken(), choices.within
+        home = speaks.messages["layout.and"].join(
+            text for _, text, chosen in choices.choices if chosen
+        )
+        far = speaks.distance(float(within)) if within else ""
         parts = [
-            in_words(wanted) or "animals",
-            *([f"for a home with {' and '.join(home)}"] if home else []),
+            in_words(wanted) or speaks.messages["quiz.animals"],
+            *([speaks.plain("alerts.for_home", who=home)] if home else []),
             *(text for _, text, chosen in choices.demands if chosen),
-            *([f"within {choices.within} km"] if choices.within else []),
-            *([f"“{choices.text}”"] if choices.text else []),
+            *([speaks.plain("alerts.within", distance=far)] if within else []),
+            *([speaks.plain("alerts.written", text=choices.text)] if choices.text else []),
         ]
         return ", ".join(parts)

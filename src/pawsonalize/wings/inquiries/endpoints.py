@@ -33,6 +33,9 @@ class InquiryRequest(Form, frozen=True, rename="camel", kw_only=True):
     """The user, if you know who it is."""
     recommendation_id: Id | None = None
     """The answer that the visitor found the animal in."""
+    language: str = ""
+    """Language of the visitor's page, such as `de`: the mail that says the shelter has the message
+    is in it. Left out, it is in the setting `language`."""
 
 
 class InquiryReceipt(msgspec.Struct, frozen=True, rename="camel"):
@@ -72,7 +75,6 @@ async def post_inquiries(request: Request) -> InquiryReceipt:
     user_id = None if form.user_id is None else parse_id(form.user_id, "userId")
     visitor = Visitor(user_id, parse_id(form.session_id, "sessionId"))
     source = form.recommendation_id
-    inquiry, is_new = await inquiring.send(
-        draft, visitor, None if source is None else parse_id(source, "recommendationId")
-    )
+    recommendation_id = None if source is None else parse_id(source, "recommendationId")
+    inquiry, is_new = await inquiring.send(draft, visitor, recommendation_id, form.language)
     return InquiryReceipt(inquiry.inquiry_id, is_new)

@@ -5,10 +5,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.ui.endpoints import Fields, posted_form, remember, see, shown
-from pawsonalize.ui.languages import text
+from pawsonalize.ui.languages import spoken, text
 from pawsonalize.ui.rendering import page, with_query
 from pawsonalize.ui.storefront import Storefront
 from pawsonalize.wings.inquiries.taking import Inquiring, InquiryDraft, animal_name
@@ -27,12 +28,18 @@ async def _post_inquiry(request: Request, visitor: Visitor, fields: Fields) -> R
     inquiring = _inquiring(request)
     inquiring.rate.check("" if request.client is None else request.client.host)
     given = {name: fields.get(name, "") for name in ("animalId", "name", "contact", "message")}
-    draft = InquiryDraft.read(*given.values())
+    try:
+        draft = InquiryDraft.read(*given.values())
+    except InvalidInput as error:
+        if error.field != "contact" or not given["contact"].strip():
+            raise
+        no_contact = text("inquiry.no_contact", contact=repr(given["contact"].strip()))
+        raise InvalidInput(no_contact, field="contact") from error
     if fields.get(_TRAP):
         log.info("inquiry left out", animal_id=draft.animal_id, reason="a program filled it in")
     else:
         source = fields.get("recommendationId") or None
-        await inquiring.send(draft, visitor, source)
+        await inquiring.send(draft, visitor, source, spoken().tag)
     response = see(with_query(_SENT, {"animalId": draft.animal_id}))
     remember(request, response, visitor)
     return response

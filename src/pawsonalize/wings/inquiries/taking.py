@@ -25,6 +25,8 @@ from pawsonalize.engine.ingest.payloads import unpack
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.work import Delivery
+from pawsonalize.ui.languages import choose
+from pawsonalize.ui.languages import language as language_of
 from pawsonalize.ui.rendering import with_query
 from pawsonalize.wings.inquiries import InquirySettings, takes_inquiries
 from pawsonalize.wings.inquiries.book import Inquiry, InquiryBook, news_id
@@ -88,7 +90,7 @@ def _text(field: str, given: str, most: int) -> str:
 
 
 class Inquiring(msgspec.Struct, frozen=True):
-    """Takes inquiries."""
+    """Takes inquiries; `language` is the shelter's."""
 
     book: InquiryBook
     animals: Animals
@@ -96,19 +98,25 @@ class Inquiring(msgspec.Struct, frozen=True):
     outbox: Outbox
     rate: AddressRate
     url: str
+    language: str
     days: int
     is_open: bool
     now: Callable[[], int]
 
     async def send(
-        self, draft: InquiryDraft, visitor: Visitor, recommendation_id: str | None = None
+        self,
+        draft: InquiryDraft,
+        visitor: Visitor,
+        recommendation_id: str | None = None,
+        language: str = "",
     ) -> tuple[Inquiry, bool]:
         """Store an inquiry and return it, and whether it is new.
 
+        The visitor is answered in `language`, that of the page; in the shelter's if it is unknown.
         The same one again changes nothing, so who got no answer may send it again. NotFound or
         Conflict if it is about no animal that is here.
         """
-        inquiry, is_new = await run_in_threadpool(self._store, draft, visitor)
+        inquiry, is_new = await run_in_threadpool(self._store, draft, visitor, language)
         # Once for each visitor and animal, however often they write.
         once = _digest(*inquiry.visitor, inquiry.animal_id)
         event = {
@@ -124,7 +132,7 @@ class Inquiring(msgspec.Struct, frozen=True):
             raise InvalidInput(refused.message, field=refused.field)
         return inquiry, is_new
 
-    def _store(self, draft: InquiryDraft, visitor: Visitor) -> tuple[Inquiry, bool]:
+    def _store(self, draft: InquiryDraft, visitor: Visitor, language: str) -> tuple[Inquiry, bool]:
         if not self.is_open:
             raise NotFound("no inquiries are taken here: set inquiries to true to take them")
         animal, now = self.animals.get(draft.animal_id), self.now()
@@ -146,11 +154,18 @@ class Inquiring(msgspec.Struct, frozen=True):
             now,
         )
         # Read before the transaction, which is a lock.
-        deliveries = list(self._deliveries(inquiry, draft.mail))
+        deliveries = list(self._deliveries(inquiry, draft.mail, language))
         return inquiry, self.book.add(inquiry, deliveries)
 
-    def _deliveries(self, inquiry: Inquiry, mail: str) -> Iterator[Delivery]:
+    def _deliveries(self, inquiry: Inquiry, mail: str, language: str) -> Iterator[Delivery]:
         page = with_query(INBOX, {"animalId": inquiry.animal_id})
+        url = {"url": f"{self.url}{page}"} if self.url else {}
+        plain, name = language_of(choose(self.language)).plain, inquiry.animal
+        lines = [
+            plain("mail.who", name=inquiry.name),
+            plain("mail.contact", contact=inquiry.contact),
+            *(plain("mail.inbox", link=one) for one in url.values()),
+        ]
         details = {
             "animal": inquiry.animal,
             "animalId": inquiry.animal_id,
@@ -161,26 +176,25 @@ class Inquiring(msgspec.Struct, frozen=True):
         news = Notification(
             news_id(inquiry.inquiry_id, "shelter"),
             NotificationKind.INQUIRY,
-            f"An inquiry about {inquiry.animal}",
+            plain("mail.inquiry", name=name),
             inquiry.message,
             inquiry.sent_at,
-            details=details | ({"url": f"{self.url}{page}"} if self.url else {}),
+            details=details | url,
+            mail="\n".join([inquiry.message, "", *lines, ""]),
             reply_to=mail,
         )
         yield from self.outbox.deliveries_of(news)
         if mail and "email" in self.outbox.names(NotificationKind.INQUIRY_RECEIVED):
             # Nothing in it was written by whoever sent the form: it may be another's address.
-            text = (
-                f"Your message about {inquiry.animal} has reached us. We answer to this address."
-                "\n\nIf you wrote no such message, somebody typed your address by mistake. You need"
-                " do nothing."
-            )
+            plain = language_of(choose(language, self.language)).plain
+            text = f"{plain('mail.reached', name=name)}\n\n{plain('mail.not_you')}"
             answer = Notification(
                 news_id(inquiry.inquiry_id, "visitor"),
                 NotificationKind.INQUIRY_RECEIVED,
-                f"Your message about {inquiry.animal}",
+                plain("mail.received", name=name),
                 text,
                 inquiry.sent_at,
+                mail=f"{text}\n",
                 recipient=mail,
             )
             yield Delivery(answer, "email")
@@ -208,6 +222,7 @@ def started(
         adapters.outbox,
         AddressRate(f"{own.inquiries_per_hour}/hour", clock.now),
         settings.public_url.rstrip("/"),
+        settings.language,
         own.inquiry_days,
         takes_inquiries(settings),
         clock.now,

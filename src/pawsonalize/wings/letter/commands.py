@@ -12,11 +12,13 @@ def letter(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize letter
     """
+    from pawsonalize.ui.languages import choose
     from pawsonalize.wings.letter.writing import WeekOfAnimals
 
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
-        found = WeekOfAnimals(adapters.database).letter(clock.now(), settings.public_url)
+        week = WeekOfAnimals(adapters.database, choose(settings.language))
+        found = week.letter(clock.now(), settings.public_url)
     print_result(found, json, lambda one: print(f"{one.subject}\n\n{one.as_text()}", end=""))
 
 

@@ -13,6 +13,7 @@ from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.training.retraining.schedule import Schedule
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.work import Turns
+from pawsonalize.ui.languages import choose
 from pawsonalize.wings.letter import schedule_of
 from pawsonalize.wings.letter.writing import WeeklyLetter, WeekOfAnimals
 
@@ -69,7 +70,7 @@ def tasks(
     """Yield the task that looks whether a letter is due."""
     if (schedule := schedule_of(settings)) is None:
         return
-    week = WeekOfAnimals(adapters.database)
+    week = WeekOfAnimals(adapters.database, choose(settings.language))
     post = LetterPost(
         schedule,
         lambda now: week.letter(now, settings.public_url),

@@ -14,6 +14,7 @@ from pawsonalize.storage.animals.animals import AnimalQuery, Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import stays
+from pawsonalize.ui.languages import ENGLISH, language, speaking
 from pawsonalize.ui.rendering import console_path_of, render
 
 WEEK = 7 * DAY
@@ -40,11 +41,12 @@ class LetterPart(msgspec.Struct, frozen=True):
 
 
 class WeeklyLetter(msgspec.Struct, frozen=True):
-    """A letter; `url` is the address before its links, empty for none."""
+    """A letter in a language; `url` is the address before its links, empty for none."""
 
     subject: str
     parts: tuple[LetterPart, ...]
     url: str
+    language: str
 
     def as_text(self) -> str:
         """Return it as plain text."""
@@ -52,7 +54,8 @@ class WeeklyLetter(msgspec.Struct, frozen=True):
 
     def as_html(self) -> str:
         """Return it as a page for mail readers, which load nothing."""
-        return render("letter/letter.html", letter=self)
+        with speaking(self.language):
+            return render("letter/letter.html", letter=self)
 
     def _lines(self, part: LetterPart) -> Iterator[str]:
         yield part.title
@@ -67,9 +70,11 @@ class WeeklyLetter(msgspec.Struct, frozen=True):
 class WeekOfAnimals(TableAccess):
     """Reads what a letter is about."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, tag: str = ENGLISH) -> None:
+        """Write in the language of a tag that `choose` returned."""
         super().__init__(database)
         self._animals, self._stock = Animals(database), StockList(database)
+        self._speaks = language(tag)
 
     def letter(self, now: int, url: str) -> WeeklyLetter:
         """Write the letter of the seven days before that moment."""
@@ -80,26 +85,33 @@ class WeekOfAnimals(TableAccess):
         counts = self._stock.counts(now)
         hardly = self._stock.page(unseen, now) if counts.hardly_seen else []
         here = counts.statuses.get(AnimalStatus.AVAILABLE, 0)
+        number, plain = self._speaks.number, self._speaks.plain
         parts = (
             LetterPart(
-                f"Went home in the last seven days: {len(adopted):,}",
-                tuple(_line(one) for one in adopted[:_MOST_ADOPTED]),
+                plain("letter.adopted", number=number(len(adopted))),
+                tuple(self._line(one) for one in adopted[:_MOST_ADOPTED]),
                 f"{_CONSOLE}?status=adopted&order=newest",
             ),
             LetterPart(
-                f"Waiting for a home: {here:,}; the longest first",
-                tuple(_line(one, f", {one.waiting_days(now):,} days") for one in longest),
+                plain("letter.waiting", number=number(here)),
+                tuple(
+                    self._line(one, f", {plain('letter.days', one.waiting_days(now))}")
+                    for one in longest
+                ),
                 _CONSOLE,
             ),
             LetterPart(
-                _unseen_in_words(counts.hardly_seen),
-                tuple(_line(one, f", times shown: {shown:,}") for one, shown in hardly),
+                self._unseen_in_words(counts.hardly_seen),
+                tuple(
+                    self._line(one, f", {plain('letter.shown', number=number(shown))}")
+                    for one, shown in hardly
+                ),
                 f"{_CONSOLE}?hardlySeen=true&order=shown",
             ),
             self._help([*longest, *(one for one, _ in hardly)]),
         )
-        subject = f"{len(adopted):,} went home, {here:,} waiting"
-        return WeeklyLetter(subject, parts, url.rstrip("/"))
+        subject = plain("letter.subject", adopted=number(len(adopted)), waiting=number(here))
+        return WeeklyLetter(subject, parts, url.rstrip("/"), self._speaks.tag)
 
     def _adopted(self, now: int) -> list[Animal]:
         """The animals that were adopted within the week, the last first."""
@@ -118,15 +130,21 @@ class WeekOfAnimals(TableAccess):
         """Say what lacks: for the animals that the letter names, then for how many of all."""
         by_id = {one.animal_id: one for one in named}
         lines = [
-            _line(one, f": {', '.join(some)}") for one in by_id.values() if (some := lacks(one))
+            self._line(one, f": {', '.join(some)}")
+            for one in by_id.values()
+            if (some := self._lacks(one))
         ]
         counts: dict[str, int] = {}
         for animal in self._available():
-            unknown = (f"nobody knows about {one}" for one in _unknown(animal))
-            for lack in (*_missing(animal), *unknown):
+            unknown = (self._nobody_knows([one]) for one in _unknown(animal))
+            for lack in (*self._missing(animal), *unknown):
                 counts[lack] = counts.get(lack, 0) + 1
-        lines += [LetterLine(f"{count:,} of all: {lack}") for lack, count in counts.items()]
-        title = "This would help" if lines else "Nothing is missing in their records"
+        number, plain = self._speaks.number, self._speaks.plain
+        lines += [
+            LetterLine(plain("letter.of_all", number=number(count), lack=lack))
+            for lack, count in counts.items()
+        ]
+        title = plain("letter.helps" if lines else "letter.complete")
         return LetterPart(title, tuple(lines), _CONSOLE)
 
     def _available(self) -> Iterator[Animal]:
@@ -135,33 +153,31 @@ class WeekOfAnimals(TableAccess):
             yield from page
             after = page[-1].animal_id
 
+    def _lacks(self, animal: Animal) -> list[str]:
+        """Return what visitors look for and the animal's record does not say."""
+        unknown = _unknown(animal)
+        return self._missing(animal) + ([self._nobody_knows(unknown)] if unknown else [])
 
-def lacks(animal: Animal) -> list[str]:
-    """Return what visitors look for and the animal's record does not say."""
-    unknown = _unknown(animal)
-    about = " and ".join(filter(None, (", ".join(unknown[:-1]), *unknown[-1:])))
-    return _missing(animal) + ([f"nobody knows about {about}"] if about else [])
+    def _missing(self, animal: Animal) -> list[str]:
+        found = {"letter.no_photo": animal.photos, "letter.no_description": animal.description}
+        return [self._speaks.plain(key) for key, there in found.items() if not there]
 
+    def _nobody_knows(self, household: Sequence[str]) -> str:
+        return self._speaks.plain("letter.unknown", household=self._speaks.listed(household))
 
-def _missing(animal: Animal) -> list[str]:
-    found = {"no photo": animal.photos, "no description": animal.description}
-    return [text for text, there in found.items() if not there]
+    def _line(self, animal: Animal, more: str = "") -> LetterLine:
+        kind = self._speaks.value(SPECIES_NAMES.get(animal.species, animal.species))
+        name = animal.name or animal.animal_id
+        text = f"{name} ({kind}, {animal.breed.replace('_', ' ')}){more}"
+        return LetterLine(text, console_path_of(animal.animal_id))
+
+    def _unseen_in_words(self, count: int | None) -> str:
+        if count is None:
+            return self._speaks.plain("letter.unseen_unknown")
+        return self._speaks.plain("letter.hardly_seen", number=self._speaks.number(count))
 
 
 def _unknown(animal: Animal) -> list[str]:
     household = {"kids": animal.good_with_kids, "dogs": animal.good_with_dogs}
     household["cats"] = animal.good_with_cats
     return [name for name, one in household.items() if one is GoodWith.UNKNOWN]
-
-
-def _line(animal: Animal, more: str = "") -> LetterLine:
-    kind = SPECIES_NAMES.get(animal.species, animal.species)
-    name = animal.name or animal.animal_id
-    text = f"{name} ({kind}, {animal.breed.replace('_', ' ')}){more}"
-    return LetterLine(text, console_path_of(animal.animal_id))
-
-
-def _unseen_in_words(count: int | None) -> str:
-    if count is None:
-        return "Too little was shown to tell who is hardly seen"
-    return f"Hardly seen, shown less than a quarter as often as others: {count:,}"

@@ -68,8 +68,8 @@ def _as_json(notification: Notification) -> bytes:
 
 def as_text(notification: Notification) -> str:
     """Return the text, the details below it, and the run that it is about."""
-    if notification.html:
-        return notification.text
+    if notification.html or notification.mail:
+        return notification.mail or notification.text
     details = notification.details.items()
     lines = [f"{name}: {_cell(value)}" for name, value in details if not _is_table(value)]
     parts = [notification.text, *(["\n".join(lines)] if lines else [])]
@@ -81,7 +81,9 @@ def as_text(notification: Notification) -> str:
 
 def _headline(notification: Notification) -> str:
     words = " ".join(notification.subject.split())
-    return "Pawsonalize: " + "".join(letter for letter in words if letter.isprintable())
+    # A visitor wrote to a shelter, and knows no Pawsonalize.
+    sender = "" if notification.recipient else "Pawsonalize: "
+    return sender + "".join(letter for letter in words if letter.isprintable())
 
 
 def _is_table(value: Any) -> bool:
