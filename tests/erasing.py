@@ -20,10 +20,16 @@ from sqlalchemy import create_engine, inspect, text
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.upkeep import erasure_steps
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, SESSION, USER, visitor_digest
+from pawsonalize.domain.events import (
+    DEFAULT_DATASET_GROUP,
+    SESSION,
+    USER,
+    visitor_digest,
+    visitor_key,
+)
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.engine.training.kept_rows import digests
+from pawsonalize.engine.training.kept_rows import digest
 from pawsonalize.engine.upkeep.erased_archive import Watch, ignore_progress
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.settings import Settings
@@ -154,7 +160,8 @@ def left(settings: Settings) -> list[str]:
     The notes in the archive and the table of erased visitors say by a hash that she was erased.
     """
     names = [name.encode() for name in (ANN, *SESSIONS)]
-    row_hashes = [_number(one) for one in digests([ANN], SESSIONS)]
+    keys = [visitor_key(ANN, None), *(visitor_key(None, one) for one in SESSIONS)]
+    row_hashes = [_number(digest(one)) for one in keys]
     hashes = [visitor_digest(USER, ANN), *(visitor_digest(SESSION, one) for one in SESSIONS)]
     index_hashes = [_number(one[:16]) for one in hashes]
     letter_hashes = [bytes.fromhex(one) for one in hashes]

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from pawsonalize.domain.roles import CONSUME, SERVE, WORK
 from pawsonalize.storage.beats import GONE_SECONDS, Beats
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.servers import Membership, ServerProcess, Servers, ServerTable
+from pawsonalize.storage.servers import ServerProcess, Servers, ServerTable
 from pawsonalize.storage.tables import REVISION
 
 ONE = ServerProcess("one-1", "one", 8080, (SERVE, WORK), "1.0", REVISION, 20, 5)
@@ -27,15 +27,14 @@ class SteadyClock:
 
 def test_a_server_is_listed_with_what_it_serves_until_it_leaves(database: Database) -> None:
     table = ServerTable(database)
-    serves = {"recommender": "v1"}
-    one, two = Membership(table, ONE, lambda: serves), Membership(table, TWO)
-    for member in (one, two, one):
-        member.beat()
-    assert table.all() == [replace(ONE, serves=serves, beats=1), TWO]
-    serves["recommender"] = "v2"
-    one.beat()
-    two.leave()
-    assert table.all() == [replace(ONE, serves=serves, beats=2)]
+    one = replace(ONE, serves={"recommender": "v1"})
+    for server in (one, TWO, one):
+        table.beat(server)
+    assert table.all() == [replace(one, beats=1), TWO]
+    newer = replace(ONE, serves={"recommender": "v2"})
+    table.beat(newer)
+    table.remove(TWO.name)
+    assert table.all() == [replace(newer, beats=2)]
 
 
 def test_who_counts_up_lives_and_who_stands_still_is_gone(database: Database) -> None:

@@ -19,7 +19,7 @@ from pawsonalize.app.background import (
     attempt,
     work_of_one,
 )
-from pawsonalize.app.fleet import servers_of, taking_part, this_process
+from pawsonalize.app.fleet import servers_of, taking_part
 from pawsonalize.app.serving import ServingParts
 from pawsonalize.app.tenants import ingest_of, tenants_of
 from pawsonalize.app.training import TrainingParts, outcomes_processes
@@ -63,8 +63,7 @@ class Engine:
     def taking_part(self) -> AbstractContextManager[None]:
         """Be one of the servers while the block runs."""
         roles, served = self._settings.own_roles, self.serving.served
-        membership = this_process(self._adapters, roles, served)
-        return taking_part(membership, self.problems, self.servers)
+        return taking_part(self._adapters, roles, self.servers, served)
 
     def catch_up(self) -> None:
         """Do what the first answer needs, before there is one."""

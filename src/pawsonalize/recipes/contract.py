@@ -1,7 +1,7 @@
 """Contract of recipes. They are pure: time and seed are arguments, there is no global state."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -74,35 +74,10 @@ class Model(Protocol):
         """Everything `Recipe.load` needs beside the card; plain arrays, no objects."""
 
 
-@runtime_checkable
-class LearnedModel(Model, Protocol):
-    """A model that has more than counts, which a refresh leaves as it was trained."""
-
-    def refreshed(self, data: Countable) -> "LearnedModel":
-        """Count anew on `data`: see `recipes.catalogue.refreshed`."""
-
-
-@runtime_checkable
-class FacetedModel(Model, Protocol):
-    """A model that reads facets of its visitors."""
-
-    @property
-    def facet_names(self) -> frozenset[str]:
-        """The names of the facets that may change an answer."""
-
-
 def counted_model(model: Model) -> Model:
     """Return the model of counts without its ranker; a model without one is that itself."""
     counted: Model = getattr(model, "counted", model)
     return counted
-
-
-@runtime_checkable
-class InfluencedModel(Model, Protocol):
-    """A model in which popularity and freshness count as much as who serves it says."""
-
-    def influenced(self, popularity: float | None, freshness: float | None) -> "InfluencedModel":
-        """The same counts with other influences, 0 to 1; None leaves that of the training."""
 
 
 class Recipe(Protocol[SettingsT]):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 from sqlalchemy import delete, select, update
 
 from pawsonalize.domain.errors import StorageUnavailable
@@ -142,19 +142,3 @@ class Servers:
         if self._beats.is_gone(name):
             return False
         return True if self._beats.has_moved(name) else None
-
-
-class Membership(msgspec.Struct):
-    """One process among all servers: that which runs this."""
-
-    table: ServerTable
-    me: ServerProcess
-    serves: Callable[[], Mapping[str, str]] = dict
-
-    def beat(self) -> None:
-        """Show that this process lives, and what it serves."""
-        self.table.beat(replace(self.me, serves=self.serves()))
-
-    def leave(self) -> None:
-        """Take this process out: it stops."""
-        self.table.remove(self.me.name)

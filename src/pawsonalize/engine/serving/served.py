@@ -18,9 +18,11 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
-from pawsonalize.recipes.contract import Context, ContextEvent, FacetedModel, InfluencedModel, Model
+from pawsonalize.recipes.contract import Context, ContextEvent, Model
 from pawsonalize.recipes.popularity_count import PopularityCount
+from pawsonalize.recipes.similar_items import SimilarItemsModel
 from pawsonalize.recipes.trending_now import TrendingNow
+from pawsonalize.recipes.user_personalization import UserPersonalizationModel
 
 _LENGTHS = (0, 1, 3, 10)  # events in the history of the visitors who are played
 _LIST = 100
@@ -130,7 +132,8 @@ class Served:
     reader: FacetReader = field(init=False)
 
     def __post_init__(self) -> None:
-        facets = self.model.facet_names if isinstance(self.model, FacetedModel) else ()
+        model = self.model
+        facets = model.facet_names if isinstance(model, UserPersonalizationModel) else ()
         object.__setattr__(self, "reader", FacetReader.restrict_to(facets))
 
     def answered_by(self, context: Context) -> str:
@@ -252,7 +255,7 @@ class Loader(msgspec.Struct, frozen=True):
         model, settings, version = served.model, served.settings, served.version
         if version.remote is not None:
             model = self._remote_of(version).model(version, model)
-        if is_wanted(settings) and isinstance(model, InfluencedModel):
+        if is_wanted(settings) and isinstance(model, SimilarItemsModel):
             model = model.influenced(settings.popularity_influence, settings.freshness_influence)
         # Of a remote model only what is here, as nobody waits for the other.
         try_out(model.stand_in if isinstance(model, RemoteModel) else model, served.cut.as_of)

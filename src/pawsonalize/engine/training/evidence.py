@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.engine.training.holdout import (
+    POPULARITY,
     Holdout,
     SplitName,
+    baselines,
     gate_queries,
     hold_out,
     item_births,
     part_of,
-    popularity,
     slices_of,
 )
 from pawsonalize.engine.training.solutions import trained_settings
@@ -138,7 +139,7 @@ def evidence_on(
     # Fitted anew without the held-out events, as the live version is below.
     model = fit(holdout.training)
     ours = judge(ask.of_model(model), targets)
-    common = judge(ask.of_baseline(popularity(holdout)), targets)
+    common = judge(ask.of_baseline(baselines(holdout, seed)[POPULARITY]), targets)
     standing, rival = None, common
     if live is not None:
         rival = judge(ask.of_model(live.fit(live_training(holdout, live, born))), targets)

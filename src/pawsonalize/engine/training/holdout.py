@@ -258,13 +258,6 @@ def baselines(holdout: Holdout, seed: int) -> Mapping[str, Ranker]:
     return {name: partial(ask, baseline) for name, baseline in made.items()}
 
 
-def popularity(holdout: Holdout) -> Ranker:
-    """The baseline of that name alone."""
-    training = holdout.training
-    shares = splits.popularity_shares(training.user, training.item, len(training.item_ids))
-    return lambda question: only_available(shares, holdout.availability(question))
-
-
 LIST_SIZE = 50
 Lists = tuple[NDArray[np.int64], ...]
 """For each test case the listed candidates, as positions among all, rising."""

@@ -201,13 +201,6 @@ def digest_number(digest: str) -> int:
     return int.from_bytes(bytes.fromhex(digest), "big", signed=True)
 
 
-def digests(users: Iterable[str], sessions: Iterable[str]) -> set[str]:
-    """The names of visitors among the rows, by their ids."""
-    keys = [visitor_key(user, None) for user in users]
-    keys += [visitor_key(None, session) for session in sessions]
-    return set(map(digest, keys))
-
-
 _END_OF_TIME = 2**62
 
 
@@ -356,4 +349,6 @@ def _concerns(erasure: Erasure, version: SolutionVersion, group: str) -> bool:
 
 
 def _digests(erasures: Sequence[NamedErasure]) -> set[str]:
-    return {digest for one in erasures for digest in digests(one.names.users, one.names.sessions)}
+    keys = {visitor_key(user, None) for one in erasures for user in one.names.users}
+    keys |= {visitor_key(None, session) for one in erasures for session in one.names.sessions}
+    return set(map(digest, keys))

@@ -65,10 +65,9 @@ def consume(
 
 
 def _listed(adapters: "Adapters") -> AbstractContextManager[None]:
-    from pawsonalize.app.fleet import servers_of, taking_part, this_process
+    from pawsonalize.app.fleet import servers_of, taking_part
 
-    me = this_process(adapters, (CONSUME,), listens=False)
-    return taking_part(me, adapters.problems, servers_of(adapters))
+    return taking_part(adapters, (CONSUME,), servers_of(adapters), listens=False)
 
 
 def _consume(
