@@ -204,11 +204,7 @@ def _version_fields(services: AwsServices, members: Members) -> Values:
         raise AwsError(INVALID_INPUT, f"trainingMode may be FULL or UPDATE, not {mode}")
     solution, name = services.resource(Solution, members["solutionArn"]), members.get("name")
     check_interactions(services, solution.dataset_group, solution.data_group)
-    return {
-        "name": name,
-        "mode": TrainingMode(mode),
-        "extras": {**solution.extras, "name": name},
-    }
+    return {"name": name, "mode": TrainingMode(mode), "extras": {**solution.extras, "name": name}}
 
 
 def _settings(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -13,15 +13,19 @@ from pawsonalize.cli.options import DataDir, DatasetGroupName, command_group
 from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
+from pawsonalize.late import late
 from pawsonalize.settings import Settings, load_settings
 from pawsonalize.wing import offered
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.engine.upkeep.archive_reading import Period
-    from pawsonalize.engine.upkeep.replay import Rereading
-    from pawsonalize.engine.upkeep.verification import Verification
+    from pawsonalize.engine.upkeep import archive_reading, verification
+    from pawsonalize.engine.upkeep import replay as replaying
     from pawsonalize.storage.archive_ledger import Segment
+else:
+    archive_reading = late("pawsonalize.engine.upkeep.archive_reading")
+    replaying = late("pawsonalize.engine.upkeep.replay")
+    verification = late("pawsonalize.engine.upkeep.verification")
 
 app = command_group("The raw archive of accepted events.")
 
@@ -58,7 +62,7 @@ def run(adapters: "Adapters") -> None:
         print(more)
 
 
-def _print_verification(found: "Verification") -> None:
+def _print_verification(found: "verification.Verification") -> None:
     for finding in found.findings:
         print(f"{finding.key}: {finding.problem}")
     text = f"{found.objects:,} objects with {found.rows:,} rows checked"
@@ -70,15 +74,13 @@ def _print_verification(found: "Verification") -> None:
 
 
 @add_command(app, "verify", _print_verification, failed=lambda found: found.findings)
-def verify(adapters: "Adapters") -> "Verification":
+def verify(adapters: "Adapters") -> "verification.Verification":
     """Compare every object with the ledger and the log; exit code 1 if anything differs.
 
     Example: pawsonalize archive verify
     """
-    from pawsonalize.engine.upkeep.verification import verify as verify_archive
-
     with progress("verifying") as bar:
-        return verify_archive(adapters.log, adapters.ledger, adapters.objects, bar)
+        return verification.verify(adapters.log, adapters.ledger, adapters.objects, bar)
 
 
 @add_command(app, "compact")
@@ -103,9 +105,7 @@ def mend(adapters: "Adapters") -> None:
 
     Example: pawsonalize archive mend
     """
-    from pawsonalize.engine.upkeep.verification import mend as mend_archive
-
-    for key in mend_archive(adapters.log, adapters.erased_archive):
+    for key in verification.mend(adapters.log, adapters.erased_archive):
         print(key)
 
 
@@ -136,14 +136,11 @@ def replay(
         return
     if dataset_group is not None:
         raise InvalidInput("--dataset-group goes with --into: an empty table gets them all")
-
-    from pawsonalize.engine.upkeep.replay import replay as replay_archive
-
     period = _period(since, until)
     with opened_or_made(settings) as adapters, progress("replaying") as bar:
         archive, erasures = adapters.erased_archive, adapters.erasures
         rereading = _rereading(adapters) if reread else None
-        done = replay_archive(
+        done = replaying.replay(
             adapters.log, archive, erasures, clock.now, bar, period=period, rereading=rereading
         )
     print(f"{done.restored:,} events restored")
@@ -160,17 +157,14 @@ def _replay_into(
     into: str,
     of: str | None,
 ) -> None:
-    from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
-    from pawsonalize.engine.upkeep.replay import ReplayInto
-
     period = _period(*times)
     with opened(settings) as adapters, progress("replaying") as bar:
         source, target = (dataset_group_of(adapters, one) for one in (of, into))
         if source == target:
             raise InvalidInput(f"{target} has these events: name another group with --into")
         rereading = _rereading(adapters) if reread else None
-        reader = ArchiveReader(adapters.erased_archive, period)
-        done = ReplayInto(
+        reader = archive_reading.ArchiveReader(adapters.erased_archive, period)
+        done = replaying.ReplayInto(
             source, target, adapters.log, reader, adapters.erased, clock.now, rereading
         ).replay(bar)
     print(
@@ -214,34 +208,29 @@ def export(
 
     Example: pawsonalize archive export --parquet lake --since 2026-11-01
     """
-    from pawsonalize.engine.upkeep.archive_reading import ArchiveExport, ArchiveReader
-
     check_folder_of(parquet)
     period = _period(since, until)
     with progress("exporting") as bar:
         group = dataset_group and dataset_group_of(adapters, dataset_group)
-        reader = ArchiveReader(adapters.erased_archive, period)
-        done = ArchiveExport(reader, parquet, group, bar).write()
+        reader = archive_reading.ArchiveReader(adapters.erased_archive, period)
+        done = archive_reading.ArchiveExport(reader, parquet, group, bar).write()
     print(f"{done.events:,} events in {done.files:,} files")
 
 
-def _period(since: str | None, until: str | None) -> "Period":
-    from pawsonalize.engine.upkeep.archive_reading import Period
-
-    return Period(
+def _period(since: str | None, until: str | None) -> "archive_reading.Period":
+    return archive_reading.Period(
         None if since is None else parse_moment(since, "--since"),
         None if until is None else parse_moment(until, "--until"),
     )
 
 
-def _rereading(adapters: "Adapters") -> "Rereading":
+def _rereading(adapters: "Adapters") -> "replaying.Rereading":
     from pawsonalize.app.upkeep import reader_of
-    from pawsonalize.engine.upkeep.replay import Rereading
 
-    return Rereading(reader_of(adapters))
+    return replaying.Rereading(reader_of(adapters))
 
 
-def _tell_reread(rereading: "Rereading | None") -> None:
+def _tell_reread(rereading: "replaying.Rereading | None") -> None:
     if rereading is None:
         return
     stayed = rereading.without_raw + rereading.refused

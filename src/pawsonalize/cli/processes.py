@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -28,13 +28,10 @@ def train_version(name: str, token: int) -> None:
 
     Example: pawsonalize train-version recommender-20260517T093000000Z-1f2e3d 4711
     """
-    from pawsonalize.app.adapters import opened
-    from pawsonalize.app.fleet import take_part
     from pawsonalize.engine.training.processes import training_lease
 
     with (
-        opened(load_settings(), on_lost=_end) as adapters,
-        take_part(adapters, "train"),
+        _taking_part("train", load_settings(), on_lost=_end) as adapters,
         adapters.leases.adopted(training_lease(name), token),
     ):
         try:
@@ -86,13 +83,11 @@ def follow_latest(token: int) -> None:
 @contextmanager
 def _leased(lease: str, token: int, role: str) -> Iterator["Adapters"]:
     """Open the data for work under a lease, which then rests for as long as its share demands."""
-    from pawsonalize.app.adapters import opened
-    from pawsonalize.app.fleet import take_part
     from pawsonalize.kinds.leases import rest
     from pawsonalize.storage.contexts import fence_writes
 
     settings, began = _settings(), clock.now()
-    with opened(settings) as adapters, take_part(adapters, role), fence_writes(lease, token):
+    with _taking_part(role, settings) as adapters, fence_writes(lease, token):
         try:
             yield adapters
         finally:
@@ -104,9 +99,7 @@ def work(token: int) -> None:
 
     Example: pawsonalize work 4711
     """
-    from pawsonalize.app.adapters import opened
     from pawsonalize.app.background import attempt
-    from pawsonalize.app.fleet import take_part
     from pawsonalize.app.training import worker
     from pawsonalize.engine.training.retraining.record import RETRAINING
     from pawsonalize.wing import offered
@@ -114,12 +107,21 @@ def work(token: int) -> None:
     settings = _settings()
     for sign in (signal.SIGTERM, signal.SIGINT):  # the lease is given back on the way out
         signal.signal(sign, lambda *_: sys.exit(0))
-    with opened(settings) as adapters, take_part(adapters, "retrain"):
+    with _taking_part("retrain", settings) as adapters:
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         worker(adapters, name).work(token)
         for what, deliver in offered("deliveries", settings, adapters) or ():  # no server may run
             attempt(what, partial(deliver, clock.now()))
         adapters.work.forget(RETRAINING, clock.now() - settings.run_retention_days * DAY)
+
+
+@contextmanager
+def _taking_part(work: str, settings: Settings, **more: Any) -> Iterator["Adapters"]:
+    from pawsonalize.app.adapters import opened
+    from pawsonalize.app.fleet import take_part
+
+    with opened(settings, **more) as adapters, take_part(adapters, work):
+        yield adapters
 
 
 def _end(_lease: str) -> None:

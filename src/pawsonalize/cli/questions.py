@@ -12,6 +12,7 @@ from pawsonalize.cli.options import At, DataDir, DatasetGroupName, Json, Session
 from pawsonalize.cli.terminal import print_listing, say
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
+from pawsonalize.late import late
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
     from pawsonalize.engine.serving.context import Query
+    from pawsonalize.http import recommendations, rerankings
+else:
+    recommendations = late("pawsonalize.http.recommendations")
+    rerankings = late("pawsonalize.http.rerankings")
 
 Animals = Annotated[
     bool, typer.Option("--animals", help="Individual animals of the inventory, not groups.")
@@ -132,9 +137,7 @@ def _recommend_groups(
             )
     answer = preview.runtime.recommend(query)
     if json:
-        from pawsonalize.http.recommendations import recommendations_response
-
-        _print_body(recommendations_response(answer, is_full=True))
+        _print_body(recommendations.recommendations_response(answer, is_full=True))
         return
     rows = [((one.item_id,), one.score, one.reasons) for one in answer.items]
     _print_places(answer.solution_version, ("group",), rows, explain)
@@ -147,9 +150,8 @@ def _recommend_animals(
     query = individuals.with_profile(query)
     answer = individuals.recommend(query) if like is None else individuals.similar(like, query)
     if json:
-        from pawsonalize.http.recommendations import AnimalsFound, animals_response
-
-        _print_body(animals_response(AnimalsFound(answer), is_full=True))
+        found = recommendations.AnimalsFound(answer)
+        _print_body(recommendations.animals_response(found, is_full=True))
         return
     print_animals(answer, preview.names(answer), explain)
 
@@ -159,9 +161,8 @@ def _rerank_groups(
 ) -> None:
     answer = preview.runtime.rerank(query, preview.candidates(items, query.at))
     if json:
-        from pawsonalize.http.rerankings import RankedList, ranking_response
-
-        _print_body(ranking_response(RankedList(answer), query.now, is_full=True))
+        ranked = rerankings.RankedList(answer)
+        _print_body(rerankings.ranking_response(ranked, query.now, is_full=True))
         return
     listed = zip(answer.items, answer.group_ids, strict=True)
     rows = [((one.item_id, group), one.score, one.reasons) for one, group in listed]
@@ -174,10 +175,8 @@ def _rerank_animals(
     individuals = preview.individuals
     answer = individuals.rerank(items, individuals.with_profile(query))
     if json:
-        from pawsonalize.http.recommendations import AnimalsFound
-        from pawsonalize.http.rerankings import animal_ranking_response
-
-        _print_body(animal_ranking_response(AnimalsFound(answer), query.now, is_full=True))
+        found = recommendations.AnimalsFound(answer)
+        _print_body(rerankings.animal_ranking_response(found, query.now, is_full=True))
         return
     print_animals(answer, preview.names(answer), explain)
 

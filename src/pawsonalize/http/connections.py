@@ -7,11 +7,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http import httptools_impl
 
 from pawsonalize.http.errors import ErrorAnswer, ErrorDetail
 from pawsonalize.http.limits import ConnectionLimits
@@ -160,7 +156,7 @@ class _Client(Protocol):
 _TOO_MANY_BYTES = "too many requests are being received: send it again in a moment"
 
 
-class Connection(HttpToolsProtocol):
+class Connection(httptools_impl.HttpToolsProtocol):
     """One connection of a client, as uvicorn has it, and what it waits for."""
 
     def __init__(self, all_of_them: Connections, **given: Any) -> None:
@@ -172,7 +168,7 @@ class Connection(HttpToolsProtocol):
         self.holds = 0
         self._head = 0
         self._unparsed = 0
-        self._answered: RequestResponseCycle | None = None
+        self._answered: httptools_impl.RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -257,7 +253,7 @@ class Connection(HttpToolsProtocol):
         if self.waits is not Waits.END:
             self.refuse(HTTPStatus.BAD_REQUEST, "bad_request", msg, "no HTTP")
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def _start_asgi_task(self, cycle: httptools_impl.RequestResponseCycle, app: Any) -> None:
         self._answered = cycle  # uvicorn's own `cycle` is the one that is received
         super()._start_asgi_task(cycle, app)
 
@@ -335,7 +331,7 @@ class Connection(HttpToolsProtocol):
             (b"connection", b"close"),
         ]
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-        return STATUS_LINE[status] + lines + b"\r\n" + body
+        return httptools_impl.STATUS_LINE[status] + lines + b"\r\n" + body
 
     def _check_head(self) -> None:
         most = self._all.limits.max_header_bytes

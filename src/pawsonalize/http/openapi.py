@@ -302,10 +302,7 @@ def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any
         document["requestBody"] = {"required": True, "content": {"application/json": content}}
     elif operation.file_bytes:
         file = {"schema": {"type": "string", "format": "binary"}}
-        document["requestBody"] = {
-            "required": True,
-            "content": {"application/octet-stream": file},
-        }
+        document["requestBody"] = {"required": True, "content": {"application/octet-stream": file}}
     return document
 
 

@@ -135,10 +135,7 @@ CONSOLE_PAGES = (
     PageAction(f"{_ALERTS}/search", _ask_removal, _remove_search),
     Link("Who would love", f"{_ANIMALS}/matches", tab_of=_ANIMALS, place=3),
     View(
-        page=f"{_ANIMALS}/matches",
-        template="alerts/matches.html",
-        read=_matches,
-        takes_long=True,
+        page=f"{_ANIMALS}/matches", template="alerts/matches.html", read=_matches, takes_long=True
     ),
 )
 

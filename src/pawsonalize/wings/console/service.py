@@ -12,11 +12,7 @@ from pawsonalize.config import Secret
 from pawsonalize.http.json import report_of
 from pawsonalize.http.reports import ServerAnswer, server_answer
 from pawsonalize.kinds.access_keys import AccessKey
-from pawsonalize.pages.reports import (
-    NotificationChannel,
-    SentNotification,
-    delivery_report,
-)
+from pawsonalize.pages.reports import NotificationChannel, SentNotification, delivery_report
 from pawsonalize.settings import Settings, kinds_of_settings
 
 _PASSWORD = re.compile(r"(://[^:/@\s]*):\S*@")

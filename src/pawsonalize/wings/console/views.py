@@ -11,37 +11,17 @@ from pawsonalize.pages.happenings import HappeningReport, Happenings, find_happe
 from pawsonalize.pages.period import PARAMETERS
 from pawsonalize.pages.shell import HOME, Link
 from pawsonalize.pages.views import GROUP_PARAMETER, View, ViewQuery
+from pawsonalize.wings.console import animals, models, visitors
 from pawsonalize.wings.console.actions import ACTIONS, KEYS
-from pawsonalize.wings.console.animal import AnimalReport, animal_content
-from pawsonalize.wings.console.animal_editing import ANIMAL_ACTIONS
-from pawsonalize.wings.console.animals import (
-    AnimalListing,
-    animal_listing,
-    animals_content,
-    seen_content,
-)
+from pawsonalize.wings.console.animal import ANIMAL_ACTIONS, AnimalReport, animal_content
 from pawsonalize.wings.console.console import Console
 from pawsonalize.wings.console.events import ArchiveState, EventAnswer, read_tail
-from pawsonalize.wings.console.models import (
-    USUAL_TIME,
-    ModelsReport,
-    SolutionReport,
-    models_content,
-    run_content,
-    solution_content,
-)
 from pawsonalize.wings.console.newest_visitors import NewestVisitors
 from pawsonalize.wings.console.outcomes import OutcomesOverTime, outcomes_content
 from pawsonalize.wings.console.overview import Overview, overview_content
 from pawsonalize.wings.console.quality import DataReport
 from pawsonalize.wings.console.runs import RunReport, run_report
 from pawsonalize.wings.console.service import ServiceReport
-from pawsonalize.wings.console.visitors import (
-    ComparisonReport,
-    VisitorReport,
-    compare_versions,
-    read_lookup,
-)
 
 _CURSOR = RequestParameter("cursor", "The `nextCursor` of the page before.")
 
@@ -119,21 +99,21 @@ _VIEWS = (
         page="/console/models",
         template="console/models.html",
         read=lambda query: _console(query).models.models(query.parameters.get("cursor"), query.now),
-        content=models_content,
-        periods=(USUAL_TIME,),
+        content=models.models_content,
+        periods=(models.USUAL_TIME,),
         operation="models",
         summary="Solutions, what is served of them, and the newest retrainings.",
-        answer=ModelsReport,
+        answer=models.ModelsReport,
         parameters=(_CURSOR,),
     ),
     View(
         page="/console/models/compare",
         template="console/compare.html",
-        read=lambda query: compare_versions(query, _console(query).visitors),
+        read=lambda query: visitors.compare_versions(query, _console(query).visitors),
         operation="comparison",
         summary="What two versions would show the same visitor, or somebody new.",
         about=About.GROUP,
-        answer=ComparisonReport,
+        answer=visitors.ComparisonReport,
         parameters=(
             RequestParameter("version", "A solution version; the live one if left out."),
             RequestParameter("against", "Another one; the newest that is not live if left out."),
@@ -145,21 +125,21 @@ _VIEWS = (
     View(
         page="/console/models/solutions/{name}",
         template="console/solution.html",
-        content=solution_content,
+        content=models.solution_content,
         read=lambda query: _console(query).models.solution(
             query.path_parameters["name"], query.now
         ),
         path="/models/{name}",
-        periods=(USUAL_TIME,),
+        periods=(models.USUAL_TIME,),
         operation="solution",
         summary="One solution: its versions, when each answered, and what the gate measured.",
-        answer=SolutionReport,
+        answer=models.SolutionReport,
         parameters=(RequestParameter("name", "The solution.", where="path", required=True),),
     ),
     View(
         page="/console/models/runs/{run_id}",
         template="console/run.html",
-        content=run_content,
+        content=models.run_content,
         read=lambda query: run_report(
             query.services.runs.get(query.path_parameters["run_id"]), query.now
         ),
@@ -191,12 +171,14 @@ _VIEWS = (
     View(
         page="/console/animals",
         template="console/animals.html",
-        content=animals_content,
-        read=lambda query: animal_listing(_console(query).stock, query.parameters, query.now),
+        content=animals.animals_content,
+        read=lambda query: animals.animal_listing(
+            _console(query).stock, query.parameters, query.now
+        ),
         operation="animals",
         summary="The inventory with filters: who waits, and who is hardly seen.",
         about=About.INVENTORY,
-        answer=AnimalListing,
+        answer=animals.AnimalListing,
         parameters=(
             RequestParameter("status", "Only animals of this status; `any`; `available`."),
             RequestParameter("species", "Only animals of this species, a word or an id."),
@@ -220,7 +202,7 @@ _VIEWS = (
         page="/console/animals/id/{animal_id:path}",
         template="console/animal.html",
         content=animal_content,
-        read=lambda query: _console(query).animals.report(
+        read=lambda query: _console(query).animal(
             parse_id(query.path_parameters["animal_id"], "animal_id"), query.now
         ),
         path="/animals/{animal_id:path}",
@@ -235,7 +217,7 @@ _VIEWS = (
     View(
         page="/console/animals/seen",
         template="console/animals_seen.html",
-        content=seen_content,
+        content=animals.seen_content,
         read=lambda query: _console(query).seen.find(None),
     ),
     View(
@@ -245,13 +227,13 @@ _VIEWS = (
             "newest": None if report else _console(query).newest_visitors(query.group)
         },
         read=lambda query: _console(query).visitors.report(
-            read_lookup(query.parameters), query.group, query.now
+            visitors.read_lookup(query.parameters), query.group, query.now
         ),
         path="/visitors",
         operation="visitor",
         summary="What a visitor did, was shown and would see now, and why; this is logged nowhere.",
         about=About.GROUP,
-        answer=VisitorReport,
+        answer=visitors.VisitorReport,
         parameters=(
             RequestParameter("userId", "The user."),
             RequestParameter("sessionId", "The session."),

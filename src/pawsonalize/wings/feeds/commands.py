@@ -1,7 +1,7 @@
 """`pawsonalize animals import`, `watch`, `feeds` and `fetch`: the inventory from feeds."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -13,7 +13,18 @@ from pawsonalize.cli.options import Command, DataDir, Encoding, Json, Separator
 from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import iso
+from pawsonalize.late import late
 from pawsonalize.settings import load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.wings.feeds import feed_import, formats, importing, mapping, polling, rows
+else:
+    feed_import = late("pawsonalize.wings.feeds.feed_import")
+    formats = late("pawsonalize.wings.feeds.formats")
+    importing = late("pawsonalize.wings.feeds.importing")
+    mapping = late("pawsonalize.wings.feeds.mapping")
+    polling = late("pawsonalize.wings.feeds.polling")
+    rows = late("pawsonalize.wings.feeds.rows")
 
 Format = Annotated[
     str | None,
@@ -97,23 +108,19 @@ def import_(
 
     Example: pawsonalize animals import petfinder.csv --complete
     """
-    from pawsonalize.wings.feeds import feed_import
-    from pawsonalize.wings.feeds.formats import FeedForm
-    from pawsonalize.wings.feeds.importing import FeedImport
-    from pawsonalize.wings.feeds.mapping import ValueMapping, skeleton
-    from pawsonalize.wings.feeds.rows import read_columns
-
     check_new(errors)
     check_new(write_map_to)
-    form = FeedForm.read(format, encoding, separator, read_columns(columns or []), dates)
+    named = rows.read_columns(columns or [])
+    form = formats.FeedForm.read(format, encoding, separator, named, dates)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
-        how = FeedImport(source, complete, allow_shrink, ValueMapping.read(map))
+        meanings = mapping.ValueMapping.read(map)
+        how = importing.FeedImport(source, complete, allow_shrink, meanings)
         if file.startswith(("http://", "https://")):
             report = feed_import.fetched(adapters, how, form, file, header or [], dry_run=dry_run)
         else:
             report = feed_import.import_file(adapters, how, form, Path(file), dry_run=dry_run)
     if write_map_to is not None:
-        write_new(write_map_to, skeleton(report.unrecognised).encode())
+        write_new(write_map_to, mapping.skeleton(report.unrecognised).encode())
     if errors is not None:
         write_new(errors, report.bad_rows())
     feed_import.finish(report, json)
@@ -141,15 +148,11 @@ def watch(
 
     Example: pawsonalize animals watch /srv/feeds --complete
     """
-    from pawsonalize.wings.feeds import feed_import
-    from pawsonalize.wings.feeds.formats import FeedForm
-    from pawsonalize.wings.feeds.importing import FeedImport
-    from pawsonalize.wings.feeds.mapping import ValueMapping
-    from pawsonalize.wings.feeds.rows import read_columns
-
-    form = FeedForm.read(format, encoding, separator, read_columns(columns or []), dates)
+    named = rows.read_columns(columns or [])
+    form = formats.FeedForm.read(format, encoding, separator, named, dates)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
-        how = FeedImport(source, complete, mapping=ValueMapping.read(map))
+        meanings = mapping.ValueMapping.read(map)
+        how = importing.FeedImport(source, complete, mapping=meanings)
         feed_import.watch(adapters, folder, how, form, seconds)
 
 
@@ -159,20 +162,19 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
     Example: pawsonalize animals feeds
     """
     from pawsonalize.fetch import safe_address
-    from pawsonalize.wings.feeds.polling import polling
 
     with opened(data_dir) as adapters:
-        poll = polling(adapters.settings, adapters)
+        poll = polling.polling(adapters.settings, adapters)
         states = [poll.state(name, clock.now()) for name in poll.feeds]
     if json:
         print(msgspec.json.encode(states).decode())
         return
-    rows = []
+    listed = []
     for state, feed in zip(states, poll.feeds.values(), strict=True):
         looked = iso(state.looked_at) if state.looked_at else "never"
         result = f"failed: {state.result}" if state.failed else state.result
-        rows.append((state.name, safe_address(feed.source.url), feed.schedule, looked, result))
-    print_listing(("feed", "address", "schedule", "looked at", "what came of it"), rows)
+        listed.append((state.name, safe_address(feed.source.url), feed.schedule, looked, result))
+    print_listing(("feed", "address", "schedule", "looked at", "what came of it"), listed)
 
 
 def fetch(
@@ -184,21 +186,18 @@ def fetch(
 
     Example: pawsonalize animals fetch north
     """
-    from pawsonalize.wings.feeds.feed_import import finish
-    from pawsonalize.wings.feeds.polling import listed_feeds, polling
-
     settings = load_settings({"data_dir": data_dir})
-    listed = listed_feeds(settings)
+    listed = polling.listed_feeds(settings)
     if name not in listed:
         known = f"there are {', '.join(listed)}" if listed else "set feeds_file to one that has it"
         raise NotFound(f"no feed is named {name}: {known}")
     with opened_or_made(settings) as adapters:
-        poll = polling(settings, adapters)
+        poll = polling.polling(settings, adapters)
         report = poll.take(name, listed[name].source, clock.now(), allow_shrink=allow_shrink)
     if report is None:
         print("null" if json else f"{name} has not changed since it was fetched last")
     else:
-        finish(report, json)
+        feed_import.finish(report, json)
 
 
 COMMANDS = (

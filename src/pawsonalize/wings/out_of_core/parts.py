@@ -12,13 +12,8 @@ from numpy.typing import NDArray
 from pawsonalize.domain.events import DISLIKE, RETURN, EventTypes, plain_spelling
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import FacetReader, item_attributes
+from pawsonalize.engine.training import training_data
 from pawsonalize.engine.training.kept_rows import NameCodes
-from pawsonalize.engine.training.training_data import (
-    event_facet_columns,
-    stays_of,
-    type_code,
-    within,
-)
 from pawsonalize.kinds.solutions import TrainingSelection
 from pawsonalize.recipes.data import Facet, FacetColumn, Facets, Returned, TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
@@ -200,13 +195,13 @@ class LogParts(msgspec.Struct, frozen=True):
         kind, item = np.zeros(len(split.types), np.int16), np.zeros(len(split.items), np.int32)
         for name, code in split.types.in_order():
             if (meaning := types.meaning(name or "")) not in _AGAINST:
-                kind[code] = type_code(kinds, meaning)
+                kind[code] = training_data.type_code(kinds, meaning)
         for one in catalogue.items():
             items[one.item_id]  # numbers it
         for name, code in split.items.in_order():
             item[code] = items[name or ""]
         returned, disliked = _against(split, item)
-        stays = stays_of(catalogue, as_of, items)
+        stays = training_data.stays_of(catalogue, as_of, items)
         reader = FacetReader.of(catalogue)
         users = _UsersFacets.of(catalogue, reader)
         histories = _Histories.of(files, split.facets, reader, users)
@@ -266,8 +261,8 @@ def _keep_within(files: Sequence[Path], selection: TrainingSelection, n_items: i
         rows = np.fromfile(file, _ROW)
         lengths.append(np.unique(rows["visitor"], return_counts=True)[1])
         times += np.bincount(rows["item"], minlength=n_items)
-    of_item = within(times, selection.item_percentiles)
-    of_users = within(np.concatenate(lengths), selection.user_percentiles)
+    of_item = training_data.within(times, selection.item_percentiles)
+    of_users = training_data.within(np.concatenate(lengths), selection.user_percentiles)
     ends = np.cumsum(list(map(len, lengths)))
     for file, of_user in zip(files, np.split(of_users, ends[:-1]), strict=True):
         rows = np.fromfile(file, _ROW)
@@ -315,7 +310,9 @@ class _Histories(msgspec.Struct, frozen=True):
         order = np.argsort(newest, kind="stable")
         order = order[: int((newest < len(users.own)).sum())]
         distinct = [users.facets[one] for one in order.tolist()]
-        facets = event_facet_columns(list(numbers), distinct, (present, near, own[order]))
+        facets = training_data.event_facet_columns(
+            list(numbers), distinct, (present, near, own[order])
+        )
         columns = [_of_stored(one, order, len(users.facets)) for one in facets]
         return cls(n_users, np.unique(np.concatenate(times)), columns)
 

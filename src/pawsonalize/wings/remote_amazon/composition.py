@@ -70,9 +70,7 @@ def open_amazon(settings: Settings) -> AmazonPersonalize:
     """Amazon Personalize as the settings name it; calls nobody yet."""
     own = settings.part(AmazonSettings)
     calls = Calls(
-        own.amazon_region,
-        own.amazon_query_seconds,
-        lambda *call: AMAZON_CALLS.labels(*call).inc(),
+        own.amazon_region, own.amazon_query_seconds, lambda *call: AMAZON_CALLS.labels(*call).inc()
     )
     return AmazonPersonalize(calls, own.amazon_names, own.amazon_check_seconds)
 
