@@ -50,9 +50,11 @@ class Preferences:
 
     def wishes(self, at: int) -> "tuple[WantedValues, ...]":
         """Return the wishes, of that moment where the answers have none of their own."""
+        dated = self.stated_at is not None
         stated_at = at if self.stated_at is None else self.stated_at
         wanted = zip(PREFERRED.values(), (self.species, self.size, self.age), strict=True)
-        return tuple(WantedValues(name, frozenset(ids), stated_at) for name, ids in wanted if ids)
+        given = ((name, frozenset(ids)) for name, ids in wanted if ids)
+        return tuple(WantedValues(name, values, stated_at, dated) for name, values in given)
 
 
 NO_WISHES = Preferences()
@@ -65,12 +67,26 @@ class WantedValues:
     attribute: str
     values: frozenset[str]
     stated_at: int
+    is_dated: bool = True
+    """False if nobody says since when; see `about_picks`."""
+
+    def repeats(self, stored: "WantedValues") -> bool:
+        """True if it says the same again, without a moment."""
+        same = self.attribute == stored.attribute and self.values == stored.values
+        return same and not self.is_dated
 
     def takes_back(self, group: AnimalGroup, sent_at: int) -> bool:
         """True if it was said after an event of the group, and speaks against it."""
         value = getattr(group, self.attribute)
         # What nobody knows speaks against nothing.
         return sent_at <= self.stated_at and value not in self.values and value != "unknown"
+
+
+def about_picks(wishes: Iterable[WantedValues]) -> tuple[WantedValues, ...]:
+    """The wishes that may take a pick back: those that say since when."""
+    # A pick is an answer as well. Clients send stored answers with each question, and what was
+    # picked meanwhile would never count.
+    return tuple(wish for wish in wishes if wish.is_dated)
 
 
 def speak_against(wishes: Iterable[WantedValues], item_id: str, sent_at: int) -> bool:

@@ -84,8 +84,8 @@ class PreferencesForm(Form, frozen=True):
     cats: bool | None = None
     """Cats live with the visitor."""
     stated_at: Moment | None = msgspec.field(name="saidAt", default=None)
-    """When they were given, now if left out: what the visitor looked at before and they speak
-    against counts no more."""
+    """When they were given: what the visitor did before and they speak against counts no more. Left
+    out: when the same were stored of the user, or else now, without taking back a pick."""
 
     def read(self) -> Preferences:
         """Return the answers; InvalidInput names a bad one."""

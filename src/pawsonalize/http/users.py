@@ -16,11 +16,12 @@ from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import check_length, parse_id
-from pawsonalize.domain.preferences import PREFERRED_AT
+from pawsonalize.domain.preferences import PREFERRED_AT, WantedValues
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.history import History, history_page, past_event, read_cursor
 from pawsonalize.engine.ingest.payloads import IN_THE_QUERY
+from pawsonalize.engine.serving.context import stored_wishes
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.callers import enter, own_group
 from pawsonalize.http.examples import USER
@@ -229,13 +230,16 @@ async def put_user(request: Request) -> UserAnswer:
     user_id = parse_id(request.path_params["user_id"], "userId")
     given = await read_form(request, UserRequest)
     attributes = _attributes(given.attributes)
-    if given.preferences is not None:
-        quiz, now = given.preferences.read(), services.now()
-        attributes |= quiz.attributes()
-        if quiz.wishes(now):
-            attributes[PREFERRED_AT] = float(now if quiz.stated_at is None else quiz.stated_at)
-    user = User(user_id, attributes)
     catalogue = services.catalogue.of(await read_group(request))
+    if given.preferences is not None:
+        quiz = given.preferences.read()
+        attributes |= quiz.attributes()
+        if wishes := quiz.wishes(services.now()):
+            before = await services.read(catalogue.user, user_id)
+            stored = [] if before is None else stored_wishes(before.attributes)
+            same = len(stored) == len(wishes) and all(map(WantedValues.repeats, wishes, stored))
+            attributes[PREFERRED_AT] = float((stored if same else wishes)[0].stated_at)
+    user = User(user_id, attributes)
     await run_in_threadpool(catalogue.put_users, [user])
     return UserAnswer(user.user_id, dict(user.attributes))
 

@@ -253,7 +253,8 @@ def test_what_is_said_after_a_pick_outweighs_it_and_is_a_part_of_its_own(
 ) -> None:
     board, ids = mixed_board(client, "changes")
     pick(client, board, "changes", first_of("cat", ids))
-    places = page_of(client, "changes", preferences={"species": ["dog"]})
+    said = {"species": ["dog"], "saidAt": iso(clock.now())}
+    places = page_of(client, "changes", preferences=said)
     assert set(likes(places).values()) == {0.0}
     for one in places:
         assert (one["factors"]["quiz"] < 0) is (kind_of(one["id"]) == "cat")
@@ -262,6 +263,18 @@ def test_what_is_said_after_a_pick_outweighs_it_and_is_a_part_of_its_own(
     without = page_of(client, "changes")
     assert likes(without)["cat"] > likes(without)["large"]
     assert {one["factors"]["quiz"] for one in without} == {0.0}
+
+
+def test_answers_that_are_sent_with_each_question_take_back_no_pick_on_any_worker(
+    client: TestClient, settings: Settings
+) -> None:
+    board, ids = mixed_board(client, "repeats")
+    pick(client, board, "repeats", first_of("cat", ids))
+    with client_of(build_app(settings)) as another:
+        for worker in (client, another):
+            places = page_of(worker, "repeats", preferences={"species": ["dog"]})
+            assert likes(places)["cat"] > likes(places)["large"]
+            assert {kind_of(one["id"]) for one in places if one["factors"]["quiz"] < 0} == {"cat"}
 
 
 def test_strange_boards_visitors_and_animals_are_refused_with_words(client: TestClient) -> None:

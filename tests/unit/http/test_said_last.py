@@ -121,3 +121,21 @@ def test_what_was_disliked_stays_disliked(client: TestClient, ann: str) -> None:
     dislike = {"userId": ann, "sessionId": ann, "eventType": "dislike", "animal_id": cat}
     assert client.post("/v1/events", json=dislike).status_code == 202
     assert cats()[cat] > before
+
+
+@pytest.mark.parametrize("of", ["animals", "groups"])
+def test_what_was_stored_and_is_sent_again_with_each_question_keeps_its_moment(
+    client: TestClient, ann: str, of: str
+) -> None:
+    said = {"species": ["dog"], "size": ["large", "small"]}
+    before = client.put(f"/v1/users/{ann}", json={"preferences": said}).json()["attributes"]
+    assert species(client, of=of, userId=ann, preferences=said).count("2") >= 10
+    look(client, ann, "1", 5)
+    again = {"size": ["small", "large"], "species": ["dog"]}
+    assert species(client, of=of, userId=ann, preferences=again).count("1") >= 6
+    after = client.put(f"/v1/users/{ann}", json={"preferences": again}).json()["attributes"]
+    assert after["PREFERRED_AT"] == before["PREFERRED_AT"]
+    changed = {**said, "species": ["dog", "rabbit"]}
+    assert species(client, of=of, userId=ann, preferences=changed).count("1") <= 2
+    stored = client.put(f"/v1/users/{ann}", json={"preferences": changed}).json()["attributes"]
+    assert stored["PREFERRED_AT"] > before["PREFERRED_AT"]

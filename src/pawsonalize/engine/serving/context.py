@@ -12,7 +12,7 @@ than half of what all dogs had, and hardly anything after thirty views.
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache, partial
 from itertools import takewhile
 from math import log
@@ -44,6 +44,7 @@ from pawsonalize.domain.preferences import (
     USER_FACET,
     Preferences,
     WantedValues,
+    about_picks,
     speak_against,
 )
 from pawsonalize.domain.times import DAY
@@ -206,9 +207,11 @@ def query_context(
         attributes = query.attributes(catalogue)
         anew = {name for name, _ in facets if name.startswith(USER_FACET)}
         facets += tuple(facet for facet in reader.of_user(attributes) if facet[0] not in anew)
+        stored = stored_wishes(attributes)
+        # What is said again unchanged keeps the moment at which it was stored.
+        wishes = tuple(one for one in wishes if not any(map(one.repeats, stored)))
         again = {wish.attribute for wish in wishes}
-        before = (wish for wish in _stored_wishes(attributes) if wish.attribute not in again)
-        wishes = (*wishes, *before)
+        wishes = (*wishes, *(wish for wish in stored if wish.attribute not in again))
     return context_of(log, query.visitor, query.at, facets, wishes)
 
 
@@ -219,13 +222,13 @@ def with_wishes(context: Context, wanted: Preferences) -> Context:
     return replace(context, facets=(*context.facets, *more)) if more else context
 
 
-def _stored_wishes(attributes: Mapping[str, Value]) -> Iterator[WantedValues]:
+def stored_wishes(attributes: Mapping[str, Value]) -> list[WantedValues]:
+    """The wishes that are stored of a user with the moment at which they were given."""
     stated_at = attributes.get(PREFERRED_AT)
     if not isinstance(stated_at, int | float):
-        return
-    for name, attribute in PREFERRED.items():
-        if ids := values_of(attributes.get(name)):
-            yield WantedValues(attribute, frozenset(ids), int(stated_at))
+        return []
+    wanted = ((name, values_of(attributes.get(key))) for key, name in PREFERRED.items())
+    return [WantedValues(name, frozenset(ids), int(stated_at)) for name, ids in wanted if ids]
 
 
 def _is_withdrawn(
@@ -234,7 +237,8 @@ def _is_withdrawn(
     item_id, event_type, sent_at, _value = event
     if event_types.meaning(event_type) in _AGAINST:  # a dislike speaks against the group as well
         return False
-    return speak_against(wishes, item_id, sent_at)
+    those = about_picks(wishes) if event_type in PICKS else wishes
+    return speak_against(those, item_id, sent_at)
 
 
 def build_context(

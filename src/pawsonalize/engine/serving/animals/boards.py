@@ -8,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pawsonalize.domain.events import NO_PICK, PICKS, Visitor, standing
-from pawsonalize.domain.preferences import WantedValues, speak_against
+from pawsonalize.domain.preferences import WantedValues, about_picks, speak_against
 from pawsonalize.engine.serving.animals.pages import place_of
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.histories import Deed
@@ -55,9 +55,10 @@ class BoardReader(msgspec.Struct, frozen=True):
     ) -> BoardHistory:
         """The boards of a visitor with these deeds, both newest first; `given` were read already.
 
-        A pick that a later wish speaks against is as if it had been taken back.
+        A pick that a later wish speaks against is as if it had been taken back; see `about_picks`.
         A board that is in no table, after a replay or on another server, is as the event lists it.
         """
+        wishes = about_picks(wishes)
         answers: dict[str, list[Deed]] = {}
         for deed in deeds:
             if deed.event_type in PICKS and deed.recommendation_id is not None:
