@@ -22,7 +22,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.upkeep import erasing
 from pawsonalize.cli.main import app
-from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.domain.notifications import Notification, NotificationKind, NotificationTopic
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.kinds.access_keys import Scope
@@ -30,6 +30,7 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.work import Delivery
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.notifications.destinations import Destinations, NotificationDestination
 from tests import forked
 from tests.animal_data import animal
 from tests.event_data import T0, event
@@ -164,12 +165,16 @@ def _fill(adapters: Adapters, settings: Settings) -> dict[str, str]:
     key, _secret = adapters.access_keys.create([Scope.SITE], "", now)
     news = Notification("n", NotificationKind.TEST, "news", "text", now)
     adapters.deliveries.add([Delivery(news, "log")])
+    topics = (NotificationTopic.LETTER,)
+    draft = NotificationDestination(name="", address="https://hooks.example/x", topics=topics)
+    destination = Destinations.of(adapters).create(draft, now)
     return {
         r"recommender-2026\d+T\d+Z-\w+": version.name,
         r"recommender-1\b": version.name,
         "019362f1c0de4a7b12cd": letter.letter_id,
         r"erasure-2026\S+": erased.erasure_id,
         "PAWSXXXXXXXXXXXXXXXX": key.name,
+        "destination-0123456789": destination.name,
     }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Commands that only look, and those that the service itself runs.
 _READ_ONLY = frozenset(
     {"ls", "show", "usage", "feeds", "exposure", "verify", "doctor", "evaluate", "outcomes"}
-    | {"recommend", "rerank", "history", "tail", "status", "servers"}
+    | {"recommend", "rerank", "history", "tail", "status", "servers", "destinations"}
 )
 _OWN = frozenset({"train-version", "refresh", "follow-latest", "work", "runs watch"})
 _OF_FILES = frozenset({"animals import", "animals watch"})  # a path may name a person

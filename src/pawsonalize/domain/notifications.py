@@ -10,6 +10,23 @@ from pawsonalize.domain.errors import InvalidInput
 
 # What a webhook's signature separates by dots must not hold one.
 _ID = re.compile(r"[A-Za-z0-9_:-]{1,256}")
+# No check of what exists: an address that a person mistyped fails anyway.
+# Other signs would be a list, a comment or a second header, or no header that can be written.
+_MAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
+
+
+def is_mail_address(text: str) -> bool:
+    """True if it looks like an address of e-mail."""
+    return _MAIL.fullmatch(text) is not None
+
+
+class NotificationTopic(StrEnum):
+    """Kinds of notifications, as somebody at a shelter chooses them."""
+
+    RETRAINING = "retraining"
+    PROBLEMS = "problems"
+    INQUIRIES = "inquiries"
+    LETTER = "letter"
 
 
 class NotificationKind(StrEnum):
@@ -32,6 +49,28 @@ class NotificationKind(StrEnum):
     LETTER = "letter"
     INQUIRY_RECEIVED = "inquiry-received"
     TEST = "test"
+
+    @property
+    def topic(self) -> NotificationTopic | None:
+        """The topic that it belongs to; None for what is for visitors, and for tests."""
+        return _TOPICS.get(self)
+
+
+_TOPICS = {
+    NotificationKind.INQUIRY: NotificationTopic.INQUIRIES,
+    NotificationKind.LETTER: NotificationTopic.LETTER,
+    NotificationKind.FAILED: NotificationTopic.PROBLEMS,
+    NotificationKind.TIMED_OUT: NotificationTopic.PROBLEMS,
+    NotificationKind.CAPACITY_WARNING: NotificationTopic.PROBLEMS,
+    NotificationKind.PROBLEM: NotificationTopic.PROBLEMS,
+    NotificationKind.PROBLEM_ENDED: NotificationTopic.PROBLEMS,
+    NotificationKind.TRAINING_STARTED: NotificationTopic.RETRAINING,
+    NotificationKind.PROMOTED: NotificationTopic.RETRAINING,
+    NotificationKind.NOT_PROMOTED: NotificationTopic.RETRAINING,
+    NotificationKind.CAMPAIGN_UPDATED: NotificationTopic.RETRAINING,
+    NotificationKind.SKIPPED: NotificationTopic.RETRAINING,
+    NotificationKind.CANCELLED: NotificationTopic.RETRAINING,
+}
 
 
 @dataclass(frozen=True, slots=True)

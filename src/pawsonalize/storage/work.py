@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, upd
 from pawsonalize.domain.notifications import Notification
 from pawsonalize.storage.statements import insert_new, upsert
 from pawsonalize.storage.table_access import TableAccess
-from pawsonalize.storage.tables import turns, work
+from pawsonalize.storage.tables import resources, turns, work
 
 OPEN = "open"
 """The state of work that has not ended. Each kind has further states."""
@@ -102,6 +102,13 @@ class WorkTable(TableAccess):
         """Delete what of a kind ended before that moment; returns how much."""
         ended = (_COLUMNS.kind == kind, _COLUMNS.ended_at < ended_before)
         return self._execute(delete(work).where(*ended))
+
+    def withdraw(self, kind: str, states: Iterable[str], prefix: str, resource: str) -> None:
+        """Delete a kind in these states of queues that begin so and are no resource of a kind."""
+        left = select(resources.c.name).where(resources.c.kind == resource)
+        begins = func.substr(_COLUMNS.queue, 1, len(prefix)) == prefix
+        lost = (_in_state(kind, states, ""), begins, _COLUMNS.queue.not_in(left))
+        self._execute(delete(work).where(*lost))
 
     def take(self, name: str, seen: Work | None, holder: str) -> Work | None:
         """Claim a name if it still is as it was seen; None if it is not."""
@@ -228,6 +235,10 @@ class Deliveries:
     def count_undelivered(self, notification_id: str | None = None) -> int:
         """Count the undelivered, given up or not: of one notification, or of all."""
         return self._work.count(_KIND, _UNDELIVERED, _prefix(notification_id))
+
+    def withdraw(self, prefix: str, kind: str) -> None:
+        """Delete what is undelivered of notifiers whose names begin so, if none is a resource."""
+        self._work.withdraw(_KIND, _UNDELIVERED, prefix, kind)
 
     def forget(self, before: int) -> int:
         """Delete those that were delivered or given up before that moment."""

@@ -13,10 +13,30 @@ from pawsonalize.http.json import report_of
 from pawsonalize.http.reports import ServerAnswer, server_answer
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.pages.reports import NotificationChannel, SentNotification, delivery_report
+from pawsonalize.pages.shell import links
 from pawsonalize.settings import Settings, kinds_of_settings
 
 _PASSWORD = re.compile(r"(://[^:/@\s]*):\S*@")
 _QUERY = re.compile(r"\?\S*")
+
+
+# Each of these is stored once, by its own page. A second way to store settings would be one more
+# place to look for what is in force.
+_CHANGING = {
+    "/console/models": "which version serves; on the solution's page also its campaign's"
+    " `exploration_weight`, `exploration_item_age_cut_off` and `min_provisioned_tps`",
+    "/console/settings/keys": "who may call, from which pages, how often, until when",
+    "/console/settings/notifications": "who is told of what",
+    "/console/animals/feeds": "the meaning of values that your shelter's system writes",
+    "/console/animals/upload": "a file of animals, and what its columns are",
+    "/console/animals/alerts": "which visitors are told of animals; saved searches",
+}
+
+
+def changing_pages() -> list[tuple[str, str, str]]:
+    """Return the pages that change what a service does while it serves: name, path and effect."""
+    there = (one for place in ("", "/console/animals", "/console/settings") for one in links(place))
+    return [(name, path, _CHANGING[path]) for name, path in there if path in _CHANGING]
 
 
 class SettingInForce(msgspec.Struct, frozen=True, rename="camel"):

@@ -21,7 +21,7 @@ from pawsonalize.wings.console.outcomes import OutcomesOverTime, outcomes_conten
 from pawsonalize.wings.console.overview import Overview, overview_content
 from pawsonalize.wings.console.quality import DataReport
 from pawsonalize.wings.console.runs import RunReport, run_report
-from pawsonalize.wings.console.service import ServiceReport
+from pawsonalize.wings.console.service import ServiceReport, changing_pages
 
 _CURSOR = RequestParameter("cursor", "The `nextCursor` of the page before.")
 
@@ -297,6 +297,7 @@ _VIEWS = (
     View(
         page="/console/settings",
         template="console/settings.html",
+        content=lambda _query, _report: {"changing": changing_pages()},
         read=_service_report,
         operation="settings",
         summary="Settings in force and where each comes from, keys, notifications, version and"

@@ -17,7 +17,7 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.events import INQUIRY as INQUIRY_EVENT
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.domain.notifications import Notification, NotificationKind, is_mail_address
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.events import Ingest
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
 LONGEST_NAME, LONGEST_CONTACT, LONGEST_MESSAGE = 100, 200, 1_500
 INBOX = "/console/inquiries"
-# No check of what exists: one that is read from a page by a person, and mistyped, fails anyway.
-# Other signs would be a list, a comment or a second header, or no header that can be written.
-_MAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"\+?[\d\s()/.-]{6,30}")
 _LEAST_DIGITS = 6
 _GONE = (AnimalStatus.ADOPTED, AnimalStatus.REMOVED)
@@ -59,7 +56,7 @@ class InquiryDraft(msgspec.Struct, frozen=True):
         """Read the fields of a form or of a call."""
         contact = _text("contact", contact, LONGEST_CONTACT)
         is_phone = _PHONE.fullmatch(contact) and sum(map(str.isdigit, contact)) >= _LEAST_DIGITS
-        if not _MAIL.fullmatch(contact) and not is_phone:
+        if not is_mail_address(contact) and not is_phone:
             raise InvalidInput(
                 f"{contact!r} is no e-mail address and no telephone number: write one of them, so"
                 " that the shelter can answer",
@@ -75,7 +72,7 @@ class InquiryDraft(msgspec.Struct, frozen=True):
     @property
     def mail(self) -> str:
         """The address to write to; empty if the visitor wants to be called."""
-        return self.contact if _MAIL.fullmatch(self.contact) else ""
+        return self.contact if is_mail_address(self.contact) else ""
 
 
 def _text(field: str, given: str, most: int) -> str:

@@ -22,6 +22,9 @@ class NotificationSettings(msgspec.Struct, frozen=True):
     """The key that signs them: base64 of at least 24 random bytes."""
     notify_sns_topic: str = ""
     """The Amazon SNS topic to publish them to, `arn:aws:sns:…`; needs the extra `aws`."""
+    notify_own_network: bool = False
+    """Let destinations that are added on the console be addresses of this service's own network
+    too, such as `http://n8n:5678/hook`."""
     delivery_days: Days = 90
     """Notifications that were delivered or given up are kept for so many days; 0: for ever."""
 
@@ -37,5 +40,9 @@ WING = Wing(
     started="delivery:started",
     tasks="delivery:tasks",
     upkeep="delivery:upkeep",
-    ports={"notifiers": "delivery:open_notifiers", "deliveries": "delivery:deliveries"},
+    ports={
+        "notifiers": "delivery:open_notifiers",
+        "destinations": "destinations:chosen_of",
+        "deliveries": "delivery:deliveries",
+    },
 )

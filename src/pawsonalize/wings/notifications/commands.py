@@ -7,7 +7,9 @@ import typer
 from pawsonalize import clock
 from pawsonalize.cli.opening import add_command
 from pawsonalize.cli.options import Command, Json, command_group
+from pawsonalize.cli.resources import rows_of
 from pawsonalize.cli.terminal import print_result
+from pawsonalize.domain.notifications import NotificationTopic
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.storage.work import Delivery
+    from pawsonalize.wings.notifications.destinations import NotificationDestination
 
 app = command_group("What people are told, and how it reached them.")
 
@@ -39,9 +42,53 @@ def ls(
     return adapters.deliveries.newest(limit)
 
 
+@add_command(app, "destinations", rows_of(["name", "note", "address", "topics", "is_on"]))
+def list_destinations(adapters: "Adapters") -> "list[NotificationDestination]":
+    """List the destinations that were added beside the settings; never their secrets.
+
+    Example: pawsonalize notifications destinations
+    """
+    from pawsonalize.wings.notifications.destinations import Destinations
+
+    return [one.listed for one in Destinations.of(adapters).all()]
+
+
+@add_command(app, "add")
+def add(
+    adapters: "Adapters",
+    to: Annotated[str, typer.Option(help="A webhook's URL, or addresses of e-mail with commas.")],
+    topics: Annotated[
+        list[NotificationTopic] | None,
+        typer.Option("--topic", help="What it gets; may be repeated.", show_default="all"),
+    ] = None,
+    note: Annotated[str, typer.Option(help="Whose it is.")] = "",
+) -> None:
+    """Add a destination, which running servers use at once; a webhook's secret is shown this once.
+
+    Example: pawsonalize notifications add --to https://hooks.example/cats --topic letter
+    """
+    from pawsonalize.wings.notifications.destinations import Destinations, NotificationDestination
+
+    chosen = tuple(topics or NotificationTopic)
+    draft = NotificationDestination(name="", address=to, topics=chosen, note=note)
+    new = Destinations.of(adapters).create(draft, clock.now())
+    print(f"{new.name}\nsecret: {new.secret}" if new.secret else new.name)
+
+
+@add_command(app, "rm")
+def rm(adapters: "Adapters", destination: Annotated[str, typer.Argument(help="Its name.")]) -> None:
+    """Remove a destination and what waits for it.
+
+    Example: pawsonalize notifications rm destination-0123456789
+    """
+    from pawsonalize.wings.notifications.destinations import Destinations
+
+    Destinations.of(adapters).delete(destination)
+
+
 @app.command("test")
 def send_test(json: Json = False) -> None:
-    """Send a test notification by every notifier now; exit code 1 if one does not take it.
+    """Send a test by every notifier of the settings now; exit code 1 if one does not take it.
 
     Example: pawsonalize notifications test
     """

@@ -1,8 +1,8 @@
 """Delivery of notifications: from the outbox to each notifier, again and again until it works."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,6 +22,11 @@ from pawsonalize.kinds.leases import Leases
 from pawsonalize.settings import Settings
 from pawsonalize.storage.work import Deliveries, Delivery
 from pawsonalize.wings.notifications import NotificationSettings
+from pawsonalize.wings.notifications.destinations import (
+    MOST_DESTINATIONS,
+    DestinationNotifier,
+    Destinations,
+)
 from pawsonalize.wings.notifications.notifiers import (
     LogNotifier,
     Notifier,
@@ -39,6 +44,7 @@ GIVEN_UP_AFTER = 3 * DAY
 _LONGEST_REASON = 500
 _PER_ROUND = 5  # all of one round start from the same moment
 _DELIVERY_SECONDS = 2.0
+_THREADS = MOST_DESTINATIONS + 8  # and one for each notifier of the settings
 
 log = structlog.get_logger()
 
@@ -145,10 +151,29 @@ def open_notifiers(settings: Settings) -> dict[str, Notifier]:
 def deliveries(
     settings: Settings, adapters: Adapters
 ) -> Iterator[tuple[str, Callable[[int], int]]]:
-    """Yield what delivers to each notifier, so that none waits for another, with a name."""
+    """Yield what delivers to each notifier and destination, with a name."""
+    yield from _to_notifiers(settings, adapters)
+    for courier in _to_destinations(adapters):
+        yield f"deliver due {courier.name}", courier.deliver_due
+
+
+def _to_notifiers(
+    settings: Settings, adapters: Adapters
+) -> Iterator[tuple[str, Callable[[int], int]]]:
     for name, notifier in open_notifiers(settings).items():
         courier = Courier(adapters.deliveries, adapters.leases, name, notifier)
         yield f"deliver due {name}", courier.deliver_due
+
+
+def _to_destinations(adapters: Adapters) -> list[Courier]:
+    destinations, common = Destinations.of(adapters), (adapters.deliveries, adapters.leases)
+    names = [one.name for one in destinations.all() if one.is_on]
+    return [Courier(*common, name, DestinationNotifier(destinations, name)) for name in names]
+
+
+def deliver_side_by_side(couriers: Iterable[Courier], threads: Executor, now: int) -> int:
+    """Deliver what is due by each, so that one that hangs holds up no other."""
+    return sum(threads.map(lambda courier: courier.deliver_due(now), couriers))
 
 
 def upkeep(
@@ -156,6 +181,8 @@ def upkeep(
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield what deletes old notifications."""
     yield "delete old notifications", partial(_forget_old, settings, adapters)
+    lost = Destinations.of(adapters).withdraw_lost
+    yield "delete notifications of removed destinations", lambda _now: lost()
 
 
 def _forget_old(settings: Settings, adapters: Adapters, now: int) -> None:
@@ -170,22 +197,37 @@ class Notifying(msgspec.Struct, frozen=True):
     """The notifiers and the outbox of a running server, and threads for what may hang."""
 
     notifiers: Mapping[str, Notifier]
+    """Those of the settings."""
+    destinations: Destinations
     deliveries: Deliveries
     threads: ThreadPoolExecutor
+
+    def notifiers_of(self, name: str = "") -> dict[str, Notifier]:
+        """Return the notifier of one destination; without a name, of all that are on."""
+        own = self.destinations
+        some = [own.get(name)] if name else [one for one in own.all() if one.is_on]
+        found: dict[str, Notifier] = {one.name: DestinationNotifier(own, one.name) for one in some}
+        return found if name else {**self.notifiers, **found}
 
 
 @contextmanager
 def started(settings: Settings, adapters: Adapters, _services: "Services") -> Iterator[Notifying]:
     """Yield what tasks and pages share."""
-    with ThreadPoolExecutor(thread_name_prefix="notifying") as threads:
-        yield Notifying(open_notifiers(settings), adapters.deliveries, threads)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="notifying") as threads:
+        destinations = Destinations.of(adapters)
+        yield Notifying(open_notifiers(settings), destinations, adapters.deliveries, threads)
 
 
 def tasks(
     settings: Settings, adapters: Adapters, services: "Services", notifying: Notifying
 ) -> Iterator[Task]:
-    """Yield a task for each notifier."""
-    for name, deliver in deliveries(settings, adapters):
+    """Yield a task for each notifier, and one for the destinations that there will be."""
+
+    def to_destinations(now: int) -> int:
+        return deliver_side_by_side(_to_destinations(adapters), notifying.threads, now)
+
+    several = ("deliver to destinations", to_destinations)
+    for name, deliver in (*_to_notifiers(settings, adapters), several):
         once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(deliver))
         work = work_of_one(settings, services.servers, once)
         yield Task(name, _DELIVERY_SECONDS, work, notifying.threads)
@@ -201,8 +243,9 @@ def _check_notifiers(settings: Settings) -> Iterator[Diagnosis]:
         yield fine(f"{', '.join(names)}, and the log")
     else:
         yield fine(
-            "the log alone",
-            "to be told by e-mail, webhook or SNS, set notify_… (docs/how-to/get-notified.md)",
+            "the settings name the log alone",
+            "to be told by e-mail, webhook or SNS, set notify_…, or add a destination on the"
+            " console (docs/how-to/get-notified.md)",
         )
 
 

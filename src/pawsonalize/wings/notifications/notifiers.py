@@ -13,7 +13,7 @@ from http.client import HTTPException
 from typing import Any, Protocol
 from urllib.error import HTTPError
 from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import BaseHandler, HTTPRedirectHandler, Request, build_opener
 
 import msgspec
 import structlog
@@ -211,13 +211,24 @@ class _NoRedirects(HTTPRedirectHandler):
 class WebhookNotifier:
     """`Notifier` that posts JSON to a URL; any 2xx answer means it was taken."""
 
-    def __init__(self, url: str, secret: str, now: Callable[[], int]) -> None:
-        """Sign with the base64 `secret` (`whsec_` before it is allowed) and the time of `now`."""
+    def __init__(
+        self,
+        url: str,
+        secret: str,
+        now: Callable[[], int],
+        named: str = "notify_webhook_url",
+        handlers: Sequence[BaseHandler] = (),
+    ) -> None:
+        """Sign with the base64 `secret` (`whsec_` before it is allowed) and the time of `now`.
+
+        Errors call the address as it is `named`; `handlers` are urllib's.
+        """
         self._url = url
-        self._host = _webhook_host(url)
+        self._host = _webhook_host(url, named)
         self._key = _webhook_key(secret)
         self._now = now
-        self._opener = build_opener(_NoRedirects)
+        self._moved = f": set {named} to the address it leads to"
+        self._opener = build_opener(_NoRedirects, *handlers)
 
     def send(self, notification: Notification) -> None:
         """See `Notifier.send`."""
@@ -232,10 +243,9 @@ class WebhookNotifier:
             self._opener.open(request, timeout=_TIMEOUT_SECONDS).close()
         except HTTPError as answer:
             answer.close()
-            moved = ": set notify_webhook_url to the address it leads to"
             raise NotDelivered(
                 f"{self._host} answered {answer.code} {answer.reason}"
-                + (moved if 300 <= answer.code < 400 else "")
+                + (self._moved if 300 <= answer.code < 400 else "")
             ) from answer
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)  # urllib wraps it
@@ -253,7 +263,7 @@ def signature(key: bytes, message_id: str, seconds: int, body: bytes) -> dict[st
     }
 
 
-def _webhook_host(url: str) -> str:
+def _webhook_host(url: str, named: str) -> str:
     with suppress(ValueError):
         parsed = urlsplit(url)
         port = f":{parsed.port}" if parsed.port else ""
@@ -261,7 +271,7 @@ def _webhook_host(url: str) -> str:
             return parsed.hostname + port
     # Without the URL: part of it may be a secret.
     raise InvalidInput(
-        "notify_webhook_url must be https://host/path, without a user or password",
+        f"{named} must be https://host/path, without a user or password",
         field="notify_webhook_url",
     )
 

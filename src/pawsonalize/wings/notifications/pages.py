@@ -1,19 +1,24 @@
-"""Notifications on the console: the channels, the newest deliveries, and tests."""
+"""Notifications on the console: channels, destinations, the newest deliveries, and tests."""
 
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
+from starlette.routing import Route
 
 from pawsonalize.access.services import services_of
+from pawsonalize.domain.notifications import NotificationTopic
 from pawsonalize.http.operation import Operations
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.pages.reports import DeliveryReport, delivery_report
 from pawsonalize.pages.shell import Link
-from pawsonalize.pages.views import Confirmation, Done, PageAction, View, ViewQuery
+from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction, View, ViewQuery, perform
+from pawsonalize.ui.endpoints import fields_of
 from pawsonalize.wings.notifications.delivery import Notifying, send_test
+from pawsonalize.wings.notifications.destinations import Destinations, NotificationDestination
 
 OPERATIONS = Operations(OPERATOR)
 _SETTINGS = "/console/settings"
@@ -29,7 +34,7 @@ class ChannelTest(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ChannelTests(msgspec.Struct, frozen=True):
-    """Every channel that the settings name."""
+    """Every channel of the settings, and every destination that is on."""
 
     channels: list[ChannelTest]
 
@@ -38,26 +43,73 @@ class ChannelTests(msgspec.Struct, frozen=True):
 async def post_notification_test(request: Request) -> ChannelTests:
     """Send a test notification by every channel, now."""
     services, wings = services_of(request), request.app.state.wings
-    test = partial(send_test, _notifying(wings).notifiers)
+    test = partial(send_test, _notifying(wings).notifiers_of())
     found: dict[str, str | None] = await services.page_reads.make(test, services.now())
     return ChannelTests([ChannelTest(name, why is None, why) for name, why in found.items()])
 
 
 def _ask_test(query: ViewQuery) -> Confirmation:
+    name, notes = query.text("destination"), _notes(query)
+    named = (notes.get(one, one) for one in _notifying(query.wings).notifiers_of(name))
     effects = (
-        f"Everybody who is told by {', '.join(_notifying(query.wings).notifiers)} gets one"
-        " message that says it is a test.",
+        f"Everybody who is told by {', '.join(named)} gets one message that says it is a test.",
         "Nothing else changes.",
     )
-    return Confirmation("Send a test notification", effects, "Send", _HERE)
+    return Confirmation("Send a test notification", effects, "Send", _HERE, {"destination": name})
 
 
 def _do_test(query: ViewQuery) -> Done:
-    found = send_test(_notifying(query.wings).notifiers, query.now)
+    name, notes = query.text("destination"), _notes(query)
+    found = send_test(_notifying(query.wings).notifiers_of(name), query.now)
     results = (
-        f"{name} did not: {why}" if why else f"{name} took it" for name, why in found.items()
+        f"{notes.get(one, one)} {f'did not: {why}' if why else 'took it'}"
+        for one, why in found.items()
     )
-    return Done(_HERE, f"A test was sent: {'; '.join(results)}."[:400])
+    return Done(_HERE, f"A test was sent: {'; '.join(results)}."[:400], name or None)
+
+
+def _notes(query: ViewQuery) -> dict[str, str]:
+    """Return each destination's note, or else its address, by its name."""
+    return {one.name: one.listed.note for one in _notifying(query.wings).destinations.all()}
+
+
+# A form alone, and no question with the fields in its address: a part of a webhook's may be secret.
+async def _save(request: Request) -> Done:
+    fields = await fields_of(request)
+    destinations = _notifying(request.app.state.wings).destinations
+    return await run_in_threadpool(_saved, destinations, fields, services_of(request).now())
+
+
+def _saved(destinations: Destinations, fields: Fields, now: int) -> Done:
+    draft = NotificationDestination(
+        name=fields.get("destination", ""),
+        note=fields.get("note", "").strip(),
+        address=fields.get("address", "").strip(),
+        topics=tuple(filter(fields.get, NotificationTopic)),
+        is_on=fields.get("state") != "off",
+    )
+    if draft.name:
+        destinations.change(draft, now)
+        return Done(_HERE, "The destination is changed, on every server.", draft.name)
+    new = destinations.create(draft, now)
+    once = {"The secret that signs": new.secret} if new.secret else {}
+    return Done(_HERE, f"{new.listed.note} is added.", new.name, once)
+
+
+def _ask_removal(query: ViewQuery) -> Confirmation:
+    name = query.text("destination")
+    title = f"Remove {_notifying(query.wings).destinations.get(name).listed.note}"
+    effects = (
+        "It gets no notification any more, from no server.",
+        "What waits for it is deleted. It does not come back: add it anew.",
+    )
+    return Confirmation(title, effects, "Remove", _HERE, {"destination": name})
+
+
+def _remove(query: ViewQuery) -> Done:
+    name = query.text("destination")
+    _notifying(query.wings).destinations.delete(name)
+    return Done(_HERE, "The destination is removed.", name)
 
 
 def _notifying(wings: Mapping[str, Any]) -> Notifying:
@@ -67,11 +119,24 @@ def _notifying(wings: Mapping[str, Any]) -> Notifying:
 
 def _report(query: ViewQuery) -> DeliveryReport:
     notifying = _notifying(query.wings)
-    return delivery_report(notifying.deliveries, notifying.notifiers)
+    names = (one.name for one in notifying.destinations.all())
+    return delivery_report(notifying.deliveries, (*notifying.notifiers, *names))
+
+
+def _content(query: ViewQuery, _report: DeliveryReport) -> dict[str, object]:
+    notifying, chosen = _notifying(query.wings), query.text("destination")
+    return {
+        "notifiers": notifying.notifiers,
+        "destinations": {one.name: one.listed for one in notifying.destinations.all()},
+        "changed": notifying.destinations.get(chosen).listed if chosen else None,
+        "topics": tuple(NotificationTopic),
+    }
 
 
 PAGES = (
     Link("Notifications", _HERE, tab_of=_SETTINGS, place=3),
-    View(page=_HERE, template="notifications/notifications.html", read=_report),
+    View(page=_HERE, template="notifications/notifications.html", read=_report, content=_content),
     PageAction(f"{_HERE}/test", _ask_test, _do_test),
+    PageAction(f"{_HERE}/remove", _ask_removal, _remove),
+    Route(f"{_HERE}/save", partial(perform, act=_save), methods=["POST"]),
 )

@@ -1,0 +1,229 @@
+"""Destinations that are added while the service runs, on every database."""
+
+import base64
+import hmac
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+from urllib.request import build_opener
+
+import msgspec
+import pytest
+
+from pawsonalize.domain.errors import InvalidInput, LimitExceeded, NotFound
+from pawsonalize.domain.notifications import Notification, NotificationKind, NotificationTopic
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.problems import Outbox
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.settings import Settings
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.resources import Resources
+from pawsonalize.storage.work import Deliveries, WorkTable
+from pawsonalize.wings.notifications import NotificationSettings, outside
+from pawsonalize.wings.notifications.delivery import Courier, deliver_side_by_side, send
+from pawsonalize.wings.notifications.destinations import (
+    MOST_DESTINATIONS,
+    DestinationNotifier,
+    Destinations,
+    NotificationDestination,
+)
+from tests.adapters.notify.receivers import NEWS, WebServer, mail_server, web_server
+
+T0 = NEWS.happened_at
+RETRAINING, LETTER = (NotificationTopic.RETRAINING,), (NotificationTopic.LETTER,)
+LETTER_NEWS = replace(NEWS, notification_id="letter-1", kind=NotificationKind.LETTER)
+
+
+@pytest.fixture
+def server() -> Iterator[WebServer]:
+    with web_server() as server:
+        yield server
+
+
+@pytest.fixture
+def destinations(database: Database) -> Destinations:
+    return made(database, notify_own_network=True)
+
+
+def made(database: Database, **settings: Any) -> Destinations:
+    own = Settings.of(**settings).part(NotificationSettings)
+    return Destinations(Registry(Resources(database)), Deliveries(WorkTable(database)), own)
+
+
+def draft(
+    address: str, topics: tuple[NotificationTopic, ...] = RETRAINING, note: str = "", **more: Any
+) -> NotificationDestination:
+    more = {"name": "", **more}
+    return NotificationDestination(address=address, topics=topics, note=note, **more)
+
+
+def couriers(destinations: Destinations, leases: Leases) -> list[Courier]:
+    """What delivers to each, also what is off or gone."""
+    names = {one.notifier for one in destinations.deliveries.newest(100)}
+    named = ((one, DestinationNotifier(destinations, one)) for one in sorted(names))
+    return [Courier(destinations.deliveries, leases, *one) for one in named]
+
+
+def tell(destinations: Destinations, *news: Notification) -> None:
+    outbox = Outbox(destinations.deliveries, (), destinations.chosen)
+    for one in news:
+        outbox.enqueue(one)
+
+
+def test_each_gets_what_was_chosen_for_it_signed_by_its_secret(
+    destinations: Destinations, leases: Leases, server: WebServer
+) -> None:
+    tell(destinations, NEWS)
+    assert destinations.deliveries.newest(9) == [], "news of before are not for it"
+    one = destinations.create(draft(server.url, RETRAINING, " Slack "), T0)
+    destinations.create(draft(server.url, LETTER, ""), T0)
+    tell(destinations, replace(NEWS, notification_id="run-2"), LETTER_NEWS)
+    for courier in couriers(destinations, leases):
+        assert courier.deliver_due(T0) == 1
+    sent = {post.headers["webhook-id"]: post for post in server.posts}
+    assert sorted(sent) == ["letter-1", "run-2"]
+    headers = sent["run-2"].headers
+    signed = f"run-2.{headers['webhook-timestamp']}.".encode() + sent["run-2"].body
+    key = base64.b64decode(one.secret.removeprefix("whsec_"))
+    digest = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+    assert headers["webhook-signature"] == f"v1,{digest}"
+
+
+def test_alerts_and_what_is_for_one_visitor_are_for_none(destinations: Destinations) -> None:
+    destinations.create(draft("http://127.0.0.1/x", tuple(NotificationTopic), ""), T0)
+    without = {one for one in NotificationKind if not destinations.chosen(one)}
+    assert without == {
+        NotificationKind.ALERT,
+        NotificationKind.ALERTS_STOPPED,
+        NotificationKind.INQUIRY_RECEIVED,
+        NotificationKind.TEST,
+    }
+
+
+def test_a_change_holds_for_what_waits_already(
+    destinations: Destinations, leases: Leases, server: WebServer
+) -> None:
+    one = destinations.create(draft("http://127.0.0.1:1/gone"), T0)
+    tell(destinations, NEWS)
+    (courier,) = couriers(destinations, leases)
+    assert courier.deliver_due(T0) == 0
+    destinations.change(draft(server.url, name=one.name), T0)
+    destinations.deliveries.retry(T0)
+    assert courier.deliver_due(T0) == 1
+    assert destinations.get(one.name).secret == one.secret, "an empty field changes nothing"
+    with pytest.raises(InvalidInput, match="a webhook stays a webhook"):
+        destinations.change(draft("ann@x.example", name=one.name), T0)
+
+
+def test_what_is_off_or_removed_gets_nothing_more(
+    destinations: Destinations, leases: Leases, server: WebServer
+) -> None:
+    off = destinations.create(draft(server.url), T0)
+    destinations.change(draft("", name=off.name, is_on=False), T0)
+    removed = destinations.create(draft(server.url), T0)
+    tell(destinations, NEWS)
+    (courier,) = couriers(destinations, leases)
+    destinations.delete(removed.name)
+    assert destinations.deliveries.newest(9) == []
+    # A process that read them before the removal writes now.
+    Outbox(destinations.deliveries, [removed.name, "webhook"]).enqueue(NEWS)
+    assert courier.deliver_due(T0) == 0
+    assert "no notification destination" in (destinations.deliveries.newest(9)[0].last_error or "")
+    assert server.posts == []
+    destinations.withdraw_lost()
+    assert [one.notifier for one in destinations.deliveries.newest(9)] == ["webhook"]
+    with pytest.raises(NotFound):
+        destinations.delete(removed.name)
+
+
+def test_one_that_hangs_holds_up_no_other(
+    destinations: Destinations, leases: Leases, server: WebServer
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor() as threads:
+        destinations.create(draft(f"http://127.0.0.1:{silent.getsockname()[1]}/"), T0)
+        destinations.create(draft(server.url), T0)
+        tell(destinations, NEWS)
+        several = couriers(destinations, leases)
+        delivered = threads.submit(deliver_side_by_side, several, threads, T0)
+        connection, _ = silent.accept()
+        with connection:
+            while not server.posts:
+                time.sleep(0.005)
+            assert not delivered.done()
+        assert delivered.result() == 1
+
+
+def test_addresses_of_the_own_network_are_refused_before_and_at_each_sending(
+    database: Database, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded, port = made(database), server.server.server_address[1]
+    inside = ("127.0.0.1", "localhost", "[::1]", "10.1.2.3", "169.254.169.254", "[::ffff:7f00:1]")
+    for host in (*inside, "0.0.0.0", "2130706433", "127.1"):
+        with pytest.raises(InvalidInput, match="own network"):
+            guarded.create(draft(f"http://{host}:{port}/hook"), T0)
+    # One that was added where the own network was allowed, or whose name leads elsewhere now.
+    one = made(database, notify_own_network=True).create(draft(server.url), T0)
+    assert "own network" in (send(DestinationNotifier(guarded, one.name), NEWS) or "")
+    monkeypatch.setattr(outside, "check_outside", lambda _host: None)
+    assert "own network" in (send(DestinationNotifier(guarded, one.name), NEWS) or "")
+    assert server.posts == []
+    monkeypatch.undo()
+    monkeypatch.setenv("http_proxy", server.url)
+    unknown = f"http://{'x' * 64}.invalid/x"  # the name is too long to be looked up
+    proxied = guarded.create(draft(unknown), T0)
+    assert send(DestinationNotifier(guarded, proxied.name), NEWS) is None, "the proxy may be inside"
+
+
+def test_a_guarded_opener_has_no_other_way_out() -> None:
+    opener = build_opener(outside.OutsideHandler)
+    found = {type(one).__name__ for one in vars(opener)["handlers"]}
+    assert not found & {"HTTPHandler", "HTTPSHandler"}
+
+
+def test_what_cannot_be_used_is_refused_with_the_next_move(
+    destinations: Destinations, subtests: pytest.Subtests
+) -> None:
+    wrong = {
+        "": "no webhook and no e-mail",
+        "ftp://x.example/": "no webhook and no e-mail",
+        "http://ann:secret@x.example/": "no webhook and no e-mail",
+        "http://127.0.0.1%2e/": "no webhook and no e-mail",
+        "http://x.example/ä": "no webhook and no e-mail",
+        "https://x.example/a b": "no webhook and no e-mail",
+        "http://x.example:port/": "its address must be",
+        "http://[x/": "its address must be",
+        "ann@x.example": "set notify_smtp_url",
+    }
+    for address, reason in wrong.items():
+        with subtests.test(address), pytest.raises(InvalidInput, match=reason):
+            destinations.create(draft(address), T0)
+    with pytest.raises(InvalidInput, match="choose what it gets: retraining, problems"):
+        destinations.create(draft("http://127.0.0.1/x", (), ""), T0)
+    for _ in range(MOST_DESTINATIONS):
+        destinations.create(draft("http://127.0.0.1/x"), T0)
+    with pytest.raises(LimitExceeded, match="remove one first"):
+        destinations.create(draft("http://127.0.0.1/x"), T0)
+
+
+def test_mail_goes_by_the_server_of_the_settings(database: Database) -> None:
+    with mail_server() as server:
+        url = f"smtp://127.0.0.1:{server.port}"
+        own = made(database, notify_smtp_url=url, notify_email_from="paw@x.example")
+        with pytest.raises(InvalidInput, match="'bob' is no e-mail address"):
+            own.create(draft("ann@x.example, bob", LETTER, ""), T0)
+        one = own.create(draft("ann@x.example, bob@x.example", LETTER, ""), T0)
+        assert send(DestinationNotifier(own, one.name), LETTER_NEWS) is None
+    assert server.recipients == ["ann@x.example", "bob@x.example"]
+    assert one.secret == ""
+
+
+def test_lists_have_no_secret_and_no_path_of_a_webhook(
+    destinations: Destinations, server: WebServer
+) -> None:
+    one = destinations.create(draft(server.url), T0)
+    listed = msgspec.json.encode(one.listed).decode()
+    assert one.listed.note == one.listed.address == f"127.0.0.1:{server.server.server_address[1]}"
+    assert not any(secret in listed for secret in (one.secret, "hidden", "/hook"))
