@@ -115,6 +115,7 @@ def test_an_upload_that_cannot_be_read_says_why(
             assert answer.status_code == 400
             assert reason in answer.text.lower()
     came_from = {"Referer": f"http://127.0.0.1:8080{_UPLOAD}?period=7d"}
+    assert send(browser, b"id,species\n", written="9" * 5_000).status_code == 200
     files = {"file": ("animals.xlsx", b"PK\x03\x04")}
     answer = browser.post(_UPLOAD, files=files, headers=came_from)
     assert "save it as CSV" in answer.text

@@ -100,7 +100,8 @@ def _records_of(text: bytes | Raw) -> list[_Record]:
 def _of_lambda(record: dict[str, Any]) -> _Record:
     if "kinesis" not in record:  # from a queue
         sent = record.get("attributes", {}).get("SentTimestamp")
-        moment = int(sent) if isinstance(sent, str) and sent.isdigit() else None
+        is_number = isinstance(sent, str) and sent.isdecimal() and len(sent) < 16
+        moment = int(sent) if is_number else None
         return _record(record["body"], record.get("messageId"), moment, is_text=True)
     kinesis = record["kinesis"]
     # Stream, shard and sequence number name a record for good, however often it is handed on.

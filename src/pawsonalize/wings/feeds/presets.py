@@ -23,6 +23,7 @@ Kind = Literal["csv", "json", "xml"]
 Names = str | list[str]
 Found = tuple[int, dict[str, Any]] | rows.FeedRow
 _LISTS = frozenset({"photos", "colours"})
+_SECONDS = re.compile(r"-?\d{1,11}")  # more are of no year that dates have
 _DATES = ("At", "Date")
 _TURNED = "not "
 _SHOWN = 20_000  # bytes of a file by which its kind is found
@@ -235,7 +236,7 @@ def _value(preset: Preset, field: str, found: list[str]) -> Any:
     if any("." in name for name in preset.names(field)) and meanings:
         return next(filter(None, (_meaning(meanings, one) for one in found)), None)
     text = found[0] if found else ""
-    if field in preset.seconds and text.lstrip("-").isdecimal():
+    if field in preset.seconds and _SECONDS.fullmatch(text):
         moment = datetime.fromtimestamp(int(text), UTC)
         return moment.date().isoformat() if field.endswith("Date") else moment.isoformat()
     if field in preset.months and text.isdecimal():

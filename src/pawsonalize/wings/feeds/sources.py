@@ -124,7 +124,7 @@ def _with(url: str, query: Mapping[str, str], **changed: int) -> str:
 
 def _number(value: str | int | None) -> int:
     text = str(value)
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 @dataclass(frozen=True, slots=True)

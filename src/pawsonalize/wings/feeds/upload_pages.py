@@ -188,7 +188,7 @@ async def _keep(request: Request) -> Done:
     new = FeedUpload(
         name="",
         file=file,
-        written_at=min(int(written), now) if written.isdecimal() else now,
+        written_at=min(int(written), now) if written.isdecimal() and len(written) < 16 else now,
         source=source_of(fields),
         complete=fields.get("holds") == "complete",
         reading=UploadReading(format=""),

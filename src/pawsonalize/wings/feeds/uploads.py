@@ -129,8 +129,8 @@ class Uploads(msgspec.Struct, frozen=True):
         if kept is not None and kept.detected == found.format:
             text, _ = decoded(content, kept.reading.encoding or encoding, MAX_UNPACKED_BYTES)
             found = read_again(kept.reading, text)
-        name, file = secrets.token_hex(16), new.file[:_LONGEST_NAME]
-        upload = msgspec.structs.replace(new, name=name, file=file, reading=found)
+        name, file = secrets.token_hex(16), "".join(filter(str.isprintable, new.file))
+        upload = msgspec.structs.replace(new, name=name, file=file[:_LONGEST_NAME], reading=found)
         stored = self.registry.create(upload, now)
         self.registry.create(UploadedFile(name=name, packed=zlib.compress(content)), now)
         return stored

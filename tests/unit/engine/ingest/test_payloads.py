@@ -169,6 +169,12 @@ def test_a_cloud_event_says_when_and_which() -> None:
     assert part.origin == Origin("https://shelter.example/site/A234-1234", "2026-05-17T12:00:00Z")
 
 
+def test_a_moment_of_a_queue_that_is_no_number_is_none() -> None:
+    for sent in ("²", "9" * 5_000, "soon"):
+        record = {"body": json.dumps(EVENT), "attributes": {"SentTimestamp": sent}}
+        assert events(unpack(body({"Records": [record]}))) == [EVENT]
+
+
 def test_one_bad_part_costs_no_other() -> None:
     records = [
         kinesis_record(base64(EVENT), "1"),

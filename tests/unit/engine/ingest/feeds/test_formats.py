@@ -13,6 +13,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.listings import read_listing
 from pawsonalize.wings.feeds.asm3 import READ_FIELDS
 from pawsonalize.wings.feeds.formats import detected, feed_of, formats
+from pawsonalize.wings.feeds.presets import presets
 from pawsonalize.wings.feeds.rows import FeedRow
 from tests.event_data import T0
 from tests.unit.engine.ingest.feeds.samples import ASM3, ASM3_JSON, FILES, OWNERS, TABLES, asm3_csv
@@ -181,6 +182,24 @@ def test_any_file_is_rows_or_one_clear_error(name: str, content: bytes) -> None:
 def test_any_animal_of_a_json_feed_is_a_row(name: str, animal: dict[str, object]) -> None:
     document: object = [animal] if name != "rescuegroups" else {"data": [animal]}
     for row in rows(name, json.dumps(document).encode()):
+        with suppress(InvalidInput):
+            assert row.reason if row.form is None else read_listing(row.form, T0).animal.animal_id
+
+
+_VALUES = (
+    st.none()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.text("0123456789-", min_size=8, max_size=40)
+    | st.lists(st.dictionaries(st.just("AttributeName"), st.text(max_size=5)), max_size=2)
+)
+
+
+@given(st.sampled_from([one for one in presets() if "json" in presets()[one].kinds]), st.data())
+def test_any_animal_of_a_preset_is_a_row(name: str, data: st.DataObject) -> None:
+    names = [one for field in presets()[name].fields for one in presets()[name].names(field)]
+    record = data.draw(st.dictionaries(st.sampled_from(names), _VALUES))
+    for row in rows(name, json.dumps([record]).encode()):
         with suppress(InvalidInput):
             assert row.reason if row.form is None else read_listing(row.form, T0).animal.animal_id
 

@@ -34,7 +34,7 @@ def kept(
 ) -> FeedUpload:
     new = FeedUpload(
         name="",
-        file="animals.csv",
+        file="animals\u202e\0.csv",
         written_at=now,
         source="north",
         complete=complete,
@@ -85,6 +85,7 @@ def test_a_dry_run_writes_nothing_and_says_what_the_import_then_does(uploads: Up
 
 def test_columns_and_meanings_are_kept_for_the_next_file_of_the_source(uploads: Uploads) -> None:
     upload = mended(uploads, kept(uploads))
+    assert upload.file == "animals.csv"
     uploads.run(msgspec.structs.replace(upload, meanings={"size": {"wee": "small"}}), T0)
     assert Meanings(uploads.registry).of("north") == {"size": {"wee": "small"}}
     following = kept(uploads, SHELTER.replace(b"Note", b"Colours"))
