@@ -51,6 +51,9 @@ def test_animals_with_photos_come_first() -> None:
     assert {one[0] for one in ids_of(available, slots)} == {"a"}
     few = available_from([*pictured[:2], *bare])
     assert len(choose_board(question_of(few), 6, "RID-1")[0]) == 5, "without them it has too few"
+    twins = [replace(animal(f"a{n}", GROUPS[0]), photos=("x",)) for n in range(9)]
+    alike = available_from([*twins, *bare])
+    assert len(choose_board(question_of(alike), 4, "RID-1")[0]) == 4, "no two are of one group"
 
 
 def test_the_same_seed_gives_the_same_board() -> None:

@@ -45,7 +45,7 @@ def choose_board(weighing: Weighing, size: int, seed: str) -> tuple[Slots, Float
     values[weighing.disliked] = -np.inf
     may_be_shown = values > -np.inf
     there = np.flatnonzero(may_be_shown & (available.column("photos", EVERY_SLOT) > 0))
-    if len(there) < size:
+    if len(np.unique(available.column("group", there))) < size:  # no two are of one
         there = np.flatnonzero(may_be_shown)
     if not len(there):
         return there, np.empty(0)
