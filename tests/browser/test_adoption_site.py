@@ -94,6 +94,22 @@ def test_a_browser_that_says_where_it_is_shows_distances(browser: Browser, tmp_p
         context.close()
 
 
+def test_on_a_phone_the_search_box_has_room_in_every_language(
+    browser: Browser, tmp_path: Path
+) -> None:
+    near = [replace(one, latitude=37.7, longitude=-121.1) for one in ANIMALS]
+    with serving(site(tmp_path / "data", near, trained=False)) as address:
+        page = browser.new_page(viewport={"width": 360, "height": 740})
+        for tag in ("en", "de", "es"):
+            page.goto(f"{address}/?lang={tag}")
+            expect(page.locator("[data-locate]")).to_be_visible()
+            box = page.locator("#q").bounding_box()
+            assert box is not None
+            assert box["width"] > 180, (tag, box)
+            assert page.evaluate("document.documentElement.scrollWidth") == 360, tag
+        page.close()
+
+
 def test_a_photo_that_is_gone_becomes_a_drawing(browser: Browser, tmp_path: Path) -> None:
     gone = replace(ANIMALS[0], photos=("http://127.0.0.1:9/gone.jpg",))
     with serving(site(tmp_path / "data", [gone], trained=False)) as address:

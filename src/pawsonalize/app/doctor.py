@@ -175,7 +175,7 @@ def unknown_fields(service: CheckedService) -> Iterator[Diagnosis]:
         if not is_raw_call(raw):
             found.update(unknown_fields_of(raw))
     if not found:
-        yield fine(f"none in the newest {len(raws):,} events")
+        yield fine(f"no unknown field in the newest {len(raws):,} events")
         return
     most = ", ".join(f"{name} ({count:,})" for name, count in found.most_common(_NAMED))
     yield attention(

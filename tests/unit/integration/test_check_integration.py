@@ -1,5 +1,6 @@
 """What `pawsonalize check-integration` and the console's page say of a site's page."""
 
+import gzip
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.resources import files
@@ -37,6 +38,14 @@ class World:
         service.answers["/embed.js?v=1"] = Answer(SCRIPT)
         service.answers["OPTIONS /v1/events"] = Answer(status=204, headers=allowed)
 
+    def packed(self, page: str) -> None:
+        """Answer as most servers do, by gzip."""
+        for server, path, body in (
+            (self.site, "/packed", page.encode()),
+            (self.service, "/embed.js?v=1", SCRIPT),
+        ):
+            server.answers[path] = Answer(gzip.compress(body), headers={"Content-Encoding": "gzip"})
+
     def check(self, page: str) -> list[tuple[str, str, str]]:
         self.site.answers["/pets"] = Answer(page.encode())
         with opened(self.settings) as adapters:
@@ -54,6 +63,15 @@ def world(tmp_path: Path) -> Iterator[World]:
         settings = Settings(data_dir=tmp_path / "data", access_keys="required")
         servers = (stack.enter_context(feed_server()), stack.enter_context(feed_server()))
         yield World(*servers, settings)
+
+
+def test_a_page_and_a_script_may_come_packed(world: World) -> None:
+    page = f"<title>Pets</title>{world.script}{ELEMENT.format(key=world.key)}"
+    plain = world.check(page)
+    world.packed(page)
+    with opened(world.settings) as adapters:
+        found = list(check_site(adapters, f"{world.site.url}/packed", NOW))
+    assert [(one.level, one.message, one.next_move) for one in found] == plain
 
 
 def test_a_page_that_works_has_no_error_and_says_what_arrives(world: World) -> None:

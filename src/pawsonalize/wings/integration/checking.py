@@ -1,6 +1,7 @@
 """Findings about a site's page: what is there, what works, and what arrives from it."""
 
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hmac import compare_digest
@@ -29,7 +30,7 @@ _ANY_ELEMENT = frozenset(
 _OWN = {
     "pawsonalize-animals": frozenset({"href", "more"}),
     "pawsonalize-board": frozenset({"question", "none", "next"}),
-    "pawsonalize-search": frozenset({"href", "label", "placeholder", "button", "none"}),
+    "pawsonalize-search": frozenset({"href", "label", "placeholder", "button", "none", "nearly"}),
 }
 _OF_HTML = frozenset(
     {"id", "class", "style", "slot", "hidden", "lang", "dir", "title", "role", "part", "tabindex"}
@@ -114,6 +115,16 @@ _QUERIES = msgspec.json.Decoder(EmbedQuery)
 Check = Callable[[str], None]
 
 
+def _unpacked(content: bytes) -> bytes:
+    """Return what a server packed by gzip, as `fetch` asks all servers to."""
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    with suppress(zlib.error):
+        # No more than of a page that came unpacked: a small file may unpack to gigabytes.
+        return zlib.decompressobj(wbits=31).decompress(content, _PAGE_LIMITS.size)
+    return content
+
+
 def check_site(
     adapters: Adapters, url: str, now: int, check: Check | None = None
 ) -> Iterator[SiteFinding]:
@@ -125,9 +136,10 @@ def check_site(
         yield SiteFinding("error", str(error), "open the address in a browser, and name that one")
         return
     assert fetched is not None  # nothing older was known
-    page = SitePage(fetched.content.decode("utf-8", "replace"))
+    content = _unpacked(fetched.content)
+    page = SitePage(content.decode("utf-8", "replace"))
     origin = origin_of(fetched.url)
-    yield SiteFinding("ok", f"the page answers: {len(fetched.content):,} bytes from {origin}")
+    yield SiteFinding("ok", f"the page answers: {len(content):,} bytes from {origin}")
     if not page.scripts and not page.elements:
         yield SiteFinding(
             "error",
@@ -181,7 +193,7 @@ def _script(script: EmbedScript, page_url: str, check: Check | None) -> Iterator
         move = "visitors need that address too: is it public, and is the service behind it?"
         yield SiteFinding("error", str(error), move)
         return
-    if fetched is None or b"pawsonalize-animals" not in fetched.content:
+    if fetched is None or b"pawsonalize-animals" not in _unpacked(fetched.content):
         move = "write the address of your service, and /embed.js"
         yield SiteFinding("error", f"what {address} answers is not our script", move)
         return
