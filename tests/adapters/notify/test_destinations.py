@@ -23,7 +23,7 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.work import Deliveries, WorkTable
 from pawsonalize.wings.notifications import NotificationSettings, outside
-from pawsonalize.wings.notifications.delivery import Courier, deliver_side_by_side, send
+from pawsonalize.wings.notifications.delivery import Courier, deliver_to_destinations, send
 from pawsonalize.wings.notifications.destinations import (
     MOST_DESTINATIONS,
     DestinationNotifier,
@@ -146,8 +146,7 @@ def test_one_that_hangs_holds_up_no_other(
         destinations.create(draft(f"http://127.0.0.1:{silent.getsockname()[1]}/"), T0)
         destinations.create(draft(server.url), T0)
         tell(destinations, NEWS)
-        several = couriers(destinations, leases)
-        delivered = threads.submit(deliver_side_by_side, several, threads, T0)
+        delivered = threads.submit(deliver_to_destinations, destinations, leases, T0)
         connection, _ = silent.accept()
         with connection:
             while not server.posts:

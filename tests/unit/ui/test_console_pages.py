@@ -244,6 +244,18 @@ def test_a_test_notification_is_sent_after_asking(browser: TestClient) -> None:
     assert "POST /console/settings/notifications/test \N{EN DASH} done" in newest_action(browser)
 
 
+def test_the_page_of_settings_leads_to_all_that_changes_while_it_serves(
+    browser: TestClient,
+) -> None:
+    page = browser.get("/console/settings").text
+    part = page.partition("What changes while it serves")[2].partition("</section>")[0]
+    found = re.findall(r'<li><a href="(/console/\S+)">(\w+)</a>', part)
+    assert [name for _, name in found] == [
+        *("Models", "Feeds", "Upload", "Alerts", "Keys", "Notifications")
+    ]
+    assert {browser.get(path).status_code for path, _ in found} == {200}
+
+
 def test_no_form_of_another_site_does_anything(browser: TestClient) -> None:
     for path in ("animals/meaning", "animals/upload", "data/letters/mend", "data/letters/remove"):
         answer = browser.post(

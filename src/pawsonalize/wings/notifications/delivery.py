@@ -1,8 +1,8 @@
 """Delivery of notifications: from the outbox to each notifier, again and again until it works."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,11 +22,7 @@ from pawsonalize.kinds.leases import Leases
 from pawsonalize.settings import Settings
 from pawsonalize.storage.work import Deliveries, Delivery
 from pawsonalize.wings.notifications import NotificationSettings
-from pawsonalize.wings.notifications.destinations import (
-    MOST_DESTINATIONS,
-    DestinationNotifier,
-    Destinations,
-)
+from pawsonalize.wings.notifications.destinations import DestinationNotifier, Destinations
 from pawsonalize.wings.notifications.notifiers import (
     LogNotifier,
     Notifier,
@@ -44,7 +40,6 @@ GIVEN_UP_AFTER = 3 * DAY
 _LONGEST_REASON = 500
 _PER_ROUND = 5  # all of one round start from the same moment
 _DELIVERY_SECONDS = 2.0
-_THREADS = MOST_DESTINATIONS + 8  # and one for each notifier of the settings
 
 log = structlog.get_logger()
 
@@ -151,29 +146,27 @@ def open_notifiers(settings: Settings) -> dict[str, Notifier]:
 def deliveries(
     settings: Settings, adapters: Adapters
 ) -> Iterator[tuple[str, Callable[[int], int]]]:
-    """Yield what delivers to each notifier and destination, with a name."""
-    yield from _to_notifiers(settings, adapters)
-    for courier in _to_destinations(adapters):
-        yield f"deliver due {courier.name}", courier.deliver_due
-
-
-def _to_notifiers(
-    settings: Settings, adapters: Adapters
-) -> Iterator[tuple[str, Callable[[int], int]]]:
+    """Yield what delivers to each notifier, and to all destinations that there then are."""
     for name, notifier in open_notifiers(settings).items():
         courier = Courier(adapters.deliveries, adapters.leases, name, notifier)
         yield f"deliver due {name}", courier.deliver_due
+    to_all = partial(deliver_to_destinations, Destinations.of(adapters), adapters.leases)
+    yield "deliver to destinations", to_all
 
 
-def _to_destinations(adapters: Adapters) -> list[Courier]:
-    destinations, common = Destinations.of(adapters), (adapters.deliveries, adapters.leases)
-    names = [one.name for one in destinations.all() if one.is_on]
-    return [Courier(*common, name, DestinationNotifier(destinations, name)) for name in names]
-
-
-def deliver_side_by_side(couriers: Iterable[Courier], threads: Executor, now: int) -> int:
-    """Deliver what is due by each, so that one that hangs holds up no other."""
-    return sum(threads.map(lambda courier: courier.deliver_due(now), couriers))
+def deliver_to_destinations(destinations: Destinations, leases: Leases, now: int) -> int:
+    """Deliver what is due to each that is on, side by side: one may hang until it times out."""
+    couriers = [
+        Courier(
+            destinations.deliveries, leases, one.name, DestinationNotifier(destinations, one.name)
+        )
+        for one in destinations.all()
+        if one.is_on
+    ]
+    if not couriers:
+        return 0
+    with ThreadPoolExecutor(len(couriers), thread_name_prefix="destination") as threads:
+        return sum(threads.map(lambda courier: courier.deliver_due(now), couriers))
 
 
 def upkeep(
@@ -181,11 +174,10 @@ def upkeep(
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield what deletes old notifications."""
     yield "delete old notifications", partial(_forget_old, settings, adapters)
-    lost = Destinations.of(adapters).withdraw_lost
-    yield "delete notifications of removed destinations", lambda _now: lost()
 
 
 def _forget_old(settings: Settings, adapters: Adapters, now: int) -> None:
+    Destinations.of(adapters).withdraw_lost()
     if days := settings.part(NotificationSettings).delivery_days:
         adapters.deliveries.forget(now - days * DAY)
 
@@ -213,7 +205,7 @@ class Notifying(msgspec.Struct, frozen=True):
 @contextmanager
 def started(settings: Settings, adapters: Adapters, _services: "Services") -> Iterator[Notifying]:
     """Yield what tasks and pages share."""
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="notifying") as threads:
+    with ThreadPoolExecutor(thread_name_prefix="notifying") as threads:
         destinations = Destinations.of(adapters)
         yield Notifying(open_notifiers(settings), destinations, adapters.deliveries, threads)
 
@@ -221,13 +213,8 @@ def started(settings: Settings, adapters: Adapters, _services: "Services") -> It
 def tasks(
     settings: Settings, adapters: Adapters, services: "Services", notifying: Notifying
 ) -> Iterator[Task]:
-    """Yield a task for each notifier, and one for the destinations that there will be."""
-
-    def to_destinations(now: int) -> int:
-        return deliver_side_by_side(_to_destinations(adapters), notifying.threads, now)
-
-    several = ("deliver to destinations", to_destinations)
-    for name, deliver in (*_to_notifiers(settings, adapters), several):
+    """Yield a task for each notifier, and one for the destinations."""
+    for name, deliver in deliveries(settings, adapters):
         once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(deliver))
         work = work_of_one(settings, services.servers, once)
         yield Task(name, _DELIVERY_SECONDS, work, notifying.threads)

@@ -43,8 +43,10 @@ class ChannelTests(msgspec.Struct, frozen=True):
 async def post_notification_test(request: Request) -> ChannelTests:
     """Send a test notification by every channel, now."""
     services, wings = services_of(request), request.app.state.wings
-    test = partial(send_test, _notifying(wings).notifiers_of())
-    found: dict[str, str | None] = await services.page_reads.make(test, services.now())
+    notifying = _notifying(wings)
+    found: dict[str, str | None] = await services.page_reads.make(
+        lambda now: send_test(notifying.notifiers_of(), now), services.now()
+    )
     return ChannelTests([ChannelTest(name, why is None, why) for name, why in found.items()])
 
 
