@@ -52,11 +52,17 @@ def singulars(word: str) -> list[str]:
 
 @lru_cache(maxsize=16_384)
 def breed_marks(species: str, name: str) -> tuple[str, ...]:
-    """Marks of a breed, `2/Beagle` and `2:beagle`, and the words of its names and its family."""
+    """Marks of a breed, `2/Beagle`, `2+hound`, `2:beagle`, and words of its names and family."""
     found, family = find_breed(species, name.replace("_", " ")) or name, family_of(species, name)
     general = family if family and family.isalpha() and species != CAT else ""
     plain = words_in(f"{name} {found} {general}")
-    return (f"{species}/{found}", *(f"{species}:{word}" for word in plain), *plain)
+    own = (f"{species}/{found}", family_mark(species, name))
+    return (*own, *(f"{species}:{word}" for word in plain), *plain)
+
+
+def family_mark(species: str, breed: str) -> str:
+    """The mark of all breeds of one family, or of the one breed that has none: `2+hound`."""
+    return f"{species}+{family_of(species, breed) or breed}"
 
 
 class Vocabulary:

@@ -104,6 +104,12 @@ def test_where_nobody_fits_all_the_nearest_are_shown_and_it_is_said_what_was_giv
     assert (ids(nobody), nobody["total"]) == ([], 0)
 
 
+def test_where_nobody_is_of_a_breed_those_of_its_family_nearly_fit(client: TestClient) -> None:
+    answer = client.post("/v1/searches/detailed", json={"query": "dachshund", "limit": 3}).json()
+    fits = {one["id"]: one["factors"]["relevance"] for one in answer["nearest"]["animals"]}
+    assert fits["rex"] == fits["bolt"] > fits["grim"] == 0, "beagles are hounds too, a boxer is not"
+
+
 def test_a_search_goes_on_by_its_cursor_to_its_end(client: TestClient) -> None:
     seen: list[str] = []
     cursor = None

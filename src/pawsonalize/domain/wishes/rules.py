@@ -5,13 +5,13 @@ for traits ("calm"), and for what the record leaves open of a household, by the 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import zip_longest
 
 from pawsonalize.domain import attributes
-from pawsonalize.domain.animal_words import breed_marks, words_in
+from pawsonalize.domain.animal_words import breed_marks, family_mark, words_in
 from pawsonalize.domain.animals import UNKNOWN, Animal
 from pawsonalize.domain.attributes import BANDS, GoodWith, by_word
 from pawsonalize.domain.times import SECOND
@@ -84,6 +84,15 @@ class Rule:
             facts = FACTS[self.name](animal, self.at)
             found = None if facts is None else self._fits_facts(facts)
         return found if found is None else found != self.negated
+
+    @property
+    def widened(self) -> "Rule":
+        """The same rule, which breeds of the family of a wanted breed fit as well."""
+        breeds = [one.partition("/") for one in self.values if "/" in one]
+        if self.name != "breed" or self.negated or not breeds:
+            return self
+        families = (family_mark(species, breed) for species, _, breed in breeds)
+        return replace(self, values=self.values.union(families))
 
     @property
     def label(self) -> str:

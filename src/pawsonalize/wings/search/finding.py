@@ -35,6 +35,7 @@ _HOUSEHOLD = ("kids", "dogs", "cats")
 _CERTAIN, _EVIDENCE, _WORDS, _MEANING = 1.0, 1.0, 1.0, 0.4
 _WORDS_OF_EVIDENCE = 0.2  # where nothing else was written
 """Weights of the parts of relevance, tried on the tuning half of `benchmarks.search`."""
+_ALIKE = 0.75  # of a wanted breed, for one of its family: found there too, by its bound as well
 _NEARLY = 0.2  # of the relevance, where a rule is given up: found by `benchmarks.search_pages`
 _UNKNOWN = 0.3  # of evidence that fits, where a record does not say
 _FAR = 0.4  # of the meaning of a text that is found by it alone
@@ -244,6 +245,7 @@ class Searching:
         with index.lock:
             puts = index.puts.copy()
             verdicts = {one: index.judge(one) for one in (*rules, *wish.evidence)}
+            alike = [index.judge(one.widened) for one in rules]
             words = index.words(words_in(wish.rest))
             # A breed may be a name as well: `labrador rex`.
             breeds = (one.words for one in rules if one.name == "breed" and not one.negated)
@@ -260,7 +262,7 @@ class Searching:
                 own = Rule("word", frozenset(words_in(wish.rest)), words=wish.rest)
                 verdicts[own] = np.where(_has_any(words, near), 1, -1).astype(np.int8)
             obeyed = {one: verdicts[one] for one in verdicts if one not in wish.evidence}
-            scores = _scores(wish, rules, verdicts, gist, near)
+            scores = _scores(wish, rules, alike, verdicts, gist, near)
             found, nearly = _by_rules(obeyed, among, available, led)
             shown = together(available, found, scores).found[led]
             unsure = any(bool((verdicts[one][led][shown] == 0).any()) for one in rules)
@@ -304,13 +306,18 @@ def _by_rules(
 def _scores(
     wish: Wish,
     rules: Sequence[Rule],
+    alike: Sequence[Verdicts],
     verdicts: Mapping[Rule, Verdicts],
     words: Floats,
     near: Floats | None,
 ) -> Floats:
     parts: list[tuple[float, Floats]] = []
     if rules:
-        parts.append((_CERTAIN, np.mean([verdicts[one] > 0 for one in rules], axis=0)))
+        fits = [
+            np.maximum(verdicts[one] > 0, _ALIKE * (each > 0))
+            for one, each in zip(rules, alike, strict=True)
+        ]
+        parts.append((_CERTAIN, np.mean(fits, axis=0)))
     if wish.evidence:
         fitting = [
             np.where(v == 0, _UNKNOWN, v > 0) for v in map(verdicts.__getitem__, wish.evidence)
