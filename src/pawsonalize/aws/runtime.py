@@ -114,9 +114,10 @@ def _campaign_name(services: AwsServices, members: Members) -> str:
 
 
 def _query(services: AwsServices, members: Members, group: str, **more: Any) -> Query:
-    now = services.now()
+    now, user_id = services.now(), _id(members, "userId")
+    visitor = Visitor(user_id, user_id)  # without an account: by the session's id, as in AWS
     context, applied = members.get("context", {}), _filter(services, members, group)
-    return Query(_visitor(members), now, now, context=context, filter=applied, **more)
+    return Query(visitor, now, now, context=context, filter=applied, **more)
 
 
 def _promotion(services: AwsServices, given: Mapping[str, Any], group: str) -> Promotion:
@@ -181,13 +182,6 @@ def _metadata(
         }
         for row in metadata.select_columns(item_ids, wanted, now)
     ]
-
-
-def _visitor(members: Members) -> Visitor:
-    """Return the visitor."""
-    # Visitors without an account come by the id of their session, as in AWS.
-    user_id = _id(members, "userId")
-    return Visitor(user_id, user_id)
 
 
 def _id(members: Members, name: str) -> str | None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.new_files import check_folder_of
 from pawsonalize.cli.opening import add_command, dataset_group_of, opened, opened_or_made
 from pawsonalize.cli.options import DataDir, DatasetGroupName, command_group
-from pawsonalize.cli.terminal import progress
+from pawsonalize.cli.terminal import check_folder_of, progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.late import late

@@ -9,10 +9,9 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.new_files import check_new
 from pawsonalize.cli.opening import dataset_group_of, opened_or_made
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Encoding, Json, Separator
-from pawsonalize.cli.terminal import print_result, progress
+from pawsonalize.cli.terminal import check_new, print_result, progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType, Schema
 

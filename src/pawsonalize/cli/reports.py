@@ -8,9 +8,8 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli import options
-from pawsonalize.cli.new_files import check_folder_of, check_new, write_new
 from pawsonalize.cli.opening import dataset_group_of, opened
-from pawsonalize.cli.terminal import print_result, progress
+from pawsonalize.cli.terminal import check_folder_of, check_new, print_result, progress, write_new
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import Settings, load_settings

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.new_files import check_new, write_new
 from pawsonalize.cli.opening import on_data
 from pawsonalize.cli.options import DataDir, Json, Port, command_group
-from pawsonalize.cli.terminal import print_listing, print_result, say
+from pawsonalize.cli.terminal import check_new, print_listing, print_result, say, write_new
 from pawsonalize.config import USUAL_FILE, display_value
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError, StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, parse_moment

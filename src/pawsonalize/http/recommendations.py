@@ -180,7 +180,7 @@ def recommendations_response(
             )
             for one in answer.items
         ]
-        return _respond(answer, groups)
+        return _respond(answer, groups, is_full)
     detailed = [
         answers.DetailedRecommendation(
             id=one.item_id,
@@ -193,15 +193,18 @@ def recommendations_response(
         )
         for one in answer.items
     ]
-    name, version = answer.recommendation_id, answer.solution_version
-    return _respond(answer, answers.DetailedRecommendations(name, version, detailed))
+    return _respond(answer, detailed, is_full)
 
 
-def _respond(answer: Answer | AnimalsAnswer, body: object) -> Response:
-    headers = {answers.RECOMMENDATION_HEADER: answer.recommendation_id}
-    if isinstance(answer, AnimalsAnswer):
-        headers[answers.ASK_HEADER] = str(answer.asks).lower()
-    return json_response(body, headers=headers)
+def _respond(answer: Answer | AnimalsAnswer, places: list[Any], is_full: bool) -> Response:
+    name, asks = answer.recommendation_id, getattr(answer, "asks", UNSET)  # of animals alone
+    headers = {answers.RECOMMENDATION_HEADER: name}
+    if asks is not UNSET:
+        headers[answers.ASK_HEADER] = str(asks).lower()
+    if not is_full:
+        return json_response(places, headers=headers)
+    detailed = answers.DetailedRecommendations(name, answer.solution_version, places, asks)
+    return json_response(detailed, headers=headers)
 
 
 def _attributes(item_id: str) -> answers.Metadata:
@@ -253,26 +256,16 @@ def find(
 def animals_response(found: AnimalsFound, is_full: bool) -> Response:
     """Return the answer of animals, with or without its reasons."""
     answer, included = found
-    if not is_full:
-        short = [
-            answers.Recommendation(
-                **shown(place, included),
-                bonded_with=list(place.animal_ids[1:]),
-                recommendation_id=place.recommendation_id or UNSET,
-            )
-            for place in answer.places
-        ]
-        return _respond(answer, short)
-    detailed = [
-        answers.DetailedRecommendation(
+    form = answers.DetailedRecommendation if is_full else answers.Recommendation
+    places = [
+        form(
             **shown(place, included),
-            **explained(place),
+            **(explained(place) if is_full else {"bonded_with": list(place.animal_ids[1:])}),
             recommendation_id=place.recommendation_id or UNSET,
         )
         for place in answer.places
     ]
-    name, version = answer.recommendation_id, answer.solution_version
-    return _respond(answer, answers.DetailedRecommendations(name, version, detailed, answer.asks))
+    return _respond(answer, places, is_full)
 
 
 def shown(place: AnimalPlace, included: answers.Included) -> dict[str, Any]:

@@ -227,29 +227,36 @@ class PageAction(msgspec.Struct, frozen=True):
     async def _done(self, request: Request) -> Response:
         return await perform(request, self._act)
 
-    async def _act(self, request: Request) -> Done:
+    async def _act(self, request: Request, _caller: Caller) -> Done:
         query = ViewQuery.of(request, DATASET_GROUP, await fields_of(request))
         return await run_in_threadpool(self.act, query)
 
 
-async def perform(request: Request, act: Callable[[Request], Awaitable[Done]]) -> Response:
-    """Do what a form of a page asks for, if the caller is an operator, and note it."""
+async def perform(
+    request: Request, act: Callable[[Request, Caller], Awaitable[Done | Response]]
+) -> Response:
+    """Do what a form of a page asks for, if the caller is an operator, and note it.
+
+    A response of `act` asks something first: nothing is done yet.
+    """
     caller = None
     try:
         caller = await caller_of(request, OPERATOR)
         check_reach(caller.dataset_group, None)
-        result = await act(request)
+        result = await act(request, caller)
     except PawsonalizeError as error:
         if caller is not None:
-            await note_action(request, caller, None, error.code)
+            await _note_action(request, caller, None, error.code)
         return failed(request, error, caller)
-    await note_action(request, caller, result.target, "done")
+    if isinstance(result, Response):
+        return result
+    await _note_action(request, caller, result.target, "done")
     if result.once:
         return shown(request, caller, "console/shown_once.html", done=result)
     return see(result.page, result.notice)
 
 
-async def note_action(request: Request, caller: Caller, target: str | None, outcome: str) -> None:
+async def _note_action(request: Request, caller: Caller, target: str | None, outcome: str) -> None:
     """Note what was done by the form, and how it ended, in the audit log."""
     services = services_of(request)
     who, what = caller.key_id or ANYBODY_CALLED, f"POST {request.url.path}"

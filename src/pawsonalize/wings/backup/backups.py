@@ -11,7 +11,7 @@ from pawsonalize.app.databases import open_artefacts, root_key_file
 from pawsonalize.archive.base import sync
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts import files
-from pawsonalize.cli.new_files import check_new
+from pawsonalize.cli.terminal import check_new
 from pawsonalize.domain import errors
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.refreshed_counts import RefreshedCounts
@@ -139,7 +139,8 @@ def _keep_named(settings: Settings, adapters: Adapters, database: Database, stag
     names = {one.name for one in versions}
     for location in sorted(wanted):
         if not _export(adapters, staging, location):
-            if not _is_named(adapters, location):
+            named = {one.artefact for one in adapters.registry.all(SolutionVersion)}
+            if location not in named:  # it was deleted after the copy was made
                 raise _Moved
             raise errors.CorruptArtefact(
                 f"the model in {location} is missing or damaged, and a backup must be whole:"
@@ -150,11 +151,6 @@ def _keep_named(settings: Settings, adapters: Adapters, database: Database, stag
         if folder.name not in wanted and not (counts and counts.version in names):
             shutil.rmtree(folder)
     return len(artefacts)
-
-
-def _is_named(adapters: Adapters, location: str) -> bool:
-    # If none has it any more, it was deleted after the copy was made.
-    return any(one.artefact == location for one in adapters.registry.all(SolutionVersion))
 
 
 def _local_archive(settings: Settings) -> Path | None:

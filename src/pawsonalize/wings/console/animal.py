@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from pawsonalize.access.admission import Caller
 from pawsonalize.access.services import Services, services_of
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.animals import Animal
@@ -76,7 +77,7 @@ def _edited(animal: Animal, fields: Fields, now: int) -> Animal:
     return replace(animal, **{FIELDS[name]: getattr(read, FIELDS[name]) for name in _EDITED})
 
 
-async def _edit(request: Request) -> Done:
+async def _edit(request: Request, _caller: Caller) -> Done:
     fields = await fields_of(request, _MAX_FORM_BYTES)
     animal_id, services = parse_id(fields.get("animalId", ""), "animalId"), services_of(request)
     now = services.now()

@@ -3,12 +3,13 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from pawsonalize.domain.times import SECOND
+from pawsonalize.pages.happenings import Happening
 
 LEFT, RIGHT, TOP, BOTTOM = 44, 352, 10, 128
 _TICKS = 3
@@ -192,3 +193,8 @@ def _round_up(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 2, 2.5, 4, 5, 10) if step * power >= value * 0.999)
+
+
+def marks_of(happened: Iterable[Happening]) -> tuple[ChartMark, ...]:
+    """Return marks at the moments of what happened."""
+    return tuple(ChartMark(one.moment, one.text, one.kind) for one in happened)

@@ -1,4 +1,4 @@
-"""The console of a running server: its views, over the adapters."""
+"""The console of a running server: its views, quick search, and happenings, over the adapters."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -14,15 +14,18 @@ from pawsonalize.app.background import Task, at_the_moment
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.notifications import NotificationKind
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import MINUTE, iso
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
+from pawsonalize.engine.training.retraining.record import RunOutcome
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.pages.finding import Hit
+from pawsonalize.pages.happenings import Happening
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animal_list import AnimalSearch, StockList
 from pawsonalize.storage.events.event_reads import GroupEvents
@@ -32,15 +35,24 @@ from pawsonalize.ui.words import moment
 from pawsonalize.wing import offered
 from pawsonalize.wings.console.animal import animal_report
 from pawsonalize.wings.console.events import EventViews
-from pawsonalize.wings.console.happenings import happenings_of
 from pawsonalize.wings.console.models import ModelReports
 from pawsonalize.wings.console.newest_visitors import newest_visitors
 from pawsonalize.wings.console.outcomes import OutcomeReports
 from pawsonalize.wings.console.overview import OverviewReports
 from pawsonalize.wings.console.quality import QualityViews
+from pawsonalize.wings.console.runs import run_report
 from pawsonalize.wings.console.service import service_report
 from pawsonalize.wings.console.traffic import SAMPLE_SECONDS, TrafficHistory, read_counts
 from pawsonalize.wings.console.visitors import VisitorViews
+
+_ANIMALS = 20
+_RUNS, _NOTIFICATIONS = 60, 200
+_TROUBLE = (RunOutcome.FAILED, RunOutcome.TIMED_OUT)
+_NOTIFIED = {
+    NotificationKind.PROBLEM: "bad",
+    NotificationKind.PROBLEM_ENDED: "other",
+    NotificationKind.CAMPAIGN_UPDATED: "good",
+}
 
 
 class Console:
@@ -85,9 +97,6 @@ def tasks(
     if settings.has_role(SERVE):
         sample = at_the_moment(console.traffic.sample)
         yield Task("sample traffic", SAMPLE_SECONDS, sample)
-
-
-_ANIMALS = 20
 
 
 class ConsoleFinder(msgspec.Struct, frozen=True):
@@ -155,3 +164,20 @@ class ConsoleFinder(msgspec.Struct, frozen=True):
             fields = {"userId": answer.user_id or "", "sessionId": answer.session_id or ""}
             path = with_query("/console/visitors", {**fields, "datasetGroup": group})
             yield Hit("answer", text, f"{path}#shown", moment(iso(answer.answered_at)))
+
+
+def happenings_of(adapters: Adapters, runs: Runs, now: int) -> Iterator[Happening]:
+    """Yield promotions, retrainings that failed, and problems that began or were over."""
+    for record in runs.newest(_RUNS):
+        if record.ended_at is not None and record.outcome in {RunOutcome.PROMOTED, *_TROUBLE}:
+            kind = "bad" if record.outcome in _TROUBLE else "good"
+            page, verdict = f"/console/models/runs/{record.run_id}", run_report(record, now).verdict
+            yield Happening(iso(record.ended_at), verdict, kind, page)
+    # Of each notification there is one delivery for every channel.
+    by_id = {
+        one.notification.notification_id: one for one in adapters.deliveries.newest(_NOTIFICATIONS)
+    }
+    for one in by_id.values():
+        news = one.notification
+        if news.kind in _NOTIFIED:
+            yield Happening(iso(news.happened_at), news.subject, _NOTIFIED[news.kind])

@@ -20,8 +20,7 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.ui.words import day
-from pawsonalize.wings.console.charts import ChartMark, LineChart
-from pawsonalize.wings.console.happenings import marks_of
+from pawsonalize.wings.console.charts import ChartMark, LineChart, marks_of
 from pawsonalize.wings.console.runs import RunReport, RunSummary, run_report, summary_of
 
 _SOLUTIONS_AT_ONCE = 25

@@ -15,8 +15,7 @@ from pawsonalize.pages.happenings import find_happenings
 from pawsonalize.pages.period import PagePeriod
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.ui.words import day
-from pawsonalize.wings.console.charts import ChartLine, ChartMark, LineChart
-from pawsonalize.wings.console.happenings import marks_of
+from pawsonalize.wings.console.charts import ChartLine, ChartMark, LineChart, marks_of
 
 _KEPT = 10 * MINUTE
 _PARTS = 12

@@ -24,8 +24,7 @@ from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.pages.happenings import find_happenings
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.settings import Settings
-from pawsonalize.wings.console.charts import LineChart
-from pawsonalize.wings.console.happenings import marks_of
+from pawsonalize.wings.console.charts import LineChart, marks_of
 from pawsonalize.wings.console.runs import RunSummary, run_report, summary_of
 from pawsonalize.wings.console.traffic import Traffic, TrafficHistory
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from urllib.parse import quote
 
 from msgspec.structs import replace
@@ -11,19 +12,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pawsonalize.access.admission import Caller
-from pawsonalize.access.limits import check_reach
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.times import iso
 from pawsonalize.http.json import filled, read_text, report_of
-from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.pages import views
 from pawsonalize.pages.finding import Finder, Hit
 from pawsonalize.pages.reports import LetterReason, RefusedEvent
-from pawsonalize.pages.shell import Link, caller_of, failed, guarded, see, shown
+from pawsonalize.pages.shell import Link, guarded, shown
 from pawsonalize.ui.endpoints import fields_of
 from pawsonalize.wings.dead_letters.composition import letters_of
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterPage, LetterQuery
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterQuery
 from pawsonalize.wings.dead_letters.endpoints import replay_of
 from pawsonalize.wings.dead_letters.letter_replay import LetterReceipt, LetterReplay
 from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions
@@ -49,35 +48,23 @@ def _letters(query: views.ViewQuery) -> DeadLetters:
     return replay.letters
 
 
-def _read_letters(query: views.ViewQuery) -> LetterPage:
-    return _letters(query).page(_AT_ONCE, _chosen(query), query.parameters.get("cursor"))
-
-
 def get_letter_page(request: Request, caller: Caller) -> Response:
     """One letter, with a form to mend it."""
     letter = replay_of(request).letters.get(request.path_params["letter_id"])
     return _letter_page(request, caller, letter)
 
 
-async def post_mended(request: Request) -> Response:
+async def mend(request: Request, caller: Caller) -> views.Done | Response:
     """Show whether a mended letter could be taken, and ask; or store it."""
-    replay, caller = replay_of(request), None
-    try:
-        caller = await caller_of(request, OPERATOR)
-        check_reach(caller.dataset_group, None)
-        fields = await fields_of(request, _MOST_FORM_BYTES)
-        letter = await run_in_threadpool(replay.letters.get, fields.get("letterId", ""))
-        # Browsers send `\r\n` at the end of each line, whatever they were given.
-        mended = fields.get("raw", "").replace("\r\n", "\n").encode("utf-8", "replace")
-        if fields.get("sure") != "yes":
-            return await run_in_threadpool(_confirmation, request, caller, letter, mended)
-        await run_in_threadpool(replay.mend, letter.letter_id, mended)
-    except PawsonalizeError as error:
-        if caller is not None:
-            await views.note_action(request, caller, None, error.code)
-        return failed(request, error, caller)
-    await views.note_action(request, caller, letter.letter_id, "done")
-    return see(f"{HERE}/{letter.letter_id}", "The letter is mended. Now take it in.")
+    replay, fields = replay_of(request), await fields_of(request, _MOST_FORM_BYTES)
+    letter = await run_in_threadpool(replay.letters.get, fields.get("letterId", ""))
+    # Browsers send `\r\n` at the end of each line, whatever they were given.
+    mended = fields.get("raw", "").replace("\r\n", "\n").encode("utf-8", "replace")
+    if fields.get("sure") != "yes":
+        return await run_in_threadpool(_confirmation, request, caller, letter, mended)
+    await run_in_threadpool(replay.mend, letter.letter_id, mended)
+    page = f"{HERE}/{letter.letter_id}"
+    return views.Done(page, "The letter is mended. Now take it in.", letter.letter_id)
 
 
 def _confirmation(request: Request, caller: Caller, letter: DeadLetter, mended: bytes) -> Response:
@@ -224,12 +211,14 @@ PAGES = (
     views.View(
         page=HERE,
         template="dead_letters/letters.html",
-        read=_read_letters,
+        read=lambda query: _letters(query).page(
+            _AT_ONCE, _chosen(query), query.parameters.get("cursor")
+        ),
         content=lambda query, _page: {"reasons": _letters(query).reasons()},
     ),
     views.PageAction(_REPLAY, ask_replay, do_replay),
     views.PageAction(_REMOVE, ask_remove, do_remove),
-    Route(_MEND, post_mended, methods=["POST"]),
+    Route(_MEND, partial(views.perform, act=mend), methods=["POST"]),
     Route(f"{HERE}/{{letter_id}}", guarded(get_letter_page)),
     Finder(find_letters),
 )

@@ -7,10 +7,9 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.new_files import check_new, write_new
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import Command, DataDir, Encoding, Json, Separator
-from pawsonalize.cli.terminal import print_listing
+from pawsonalize.cli.terminal import check_new, print_listing, write_new
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import iso
 from pawsonalize.late import late

@@ -16,6 +16,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.routing import Route
 
+from pawsonalize.access.admission import Caller
 from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import Conflict, InputTooLarge, InvalidInput
 from pawsonalize.domain.limits import parse_id
@@ -180,7 +181,7 @@ def _content(query: ViewQuery, report: UploadReport | None) -> dict[str, object]
     }
 
 
-async def _keep(request: Request) -> Done:
+async def _keep(request: Request, _caller: Caller) -> Done:
     # The whole body comes first: no thread and no lock waits for a slow client.
     fields, file, content = await _read_file(request)
     services, written = services_of(request), fields.get("written", "")
@@ -197,7 +198,7 @@ async def _keep(request: Request) -> Done:
     return Done(page_of(stored), "", stored.name)
 
 
-async def _choose(request: Request) -> Done:
+async def _choose(request: Request, _caller: Caller) -> Done:
     fields = await fields_of(request, _MAX_CHOICES_BYTES)
     services = services_of(request)
     return await run_in_threadpool(_chosen, uploads_of(services), fields, services.now())

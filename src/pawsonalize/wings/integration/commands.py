@@ -22,11 +22,7 @@ def _print_findings(findings: "list[SiteFinding]") -> None:
             print(f"         → {one.next_move}")
 
 
-def _has_errors(findings: "list[SiteFinding]") -> bool:
-    return any(one.level == "error" for one in findings)
-
-
-@on_data(_print_findings, failed=_has_errors)
+@on_data(_print_findings, failed=lambda found: any(one.level == "error" for one in found))
 def check_integration(
     adapters: "Adapters",
     url: Annotated[str, typer.Argument(help="A page of the site, such as https://host/pets.")],

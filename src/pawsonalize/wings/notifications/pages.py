@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.routing import Route
 
+from pawsonalize.access.admission import Caller
 from pawsonalize.access.services import services_of
 from pawsonalize.domain.notifications import NotificationTopic
 from pawsonalize.http.operation import Operations
@@ -76,7 +77,7 @@ def _notes(query: ViewQuery) -> dict[str, str]:
 
 
 # A form alone, and no question with the fields in its address: a part of a webhook's may be secret.
-async def _save(request: Request) -> Done:
+async def _save(request: Request, _caller: Caller) -> Done:
     fields = await fields_of(request)
     destinations = _notifying(request.app.state.wings).destinations
     return await run_in_threadpool(_saved, destinations, fields, services_of(request).now())
