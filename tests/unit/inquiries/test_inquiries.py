@@ -12,6 +12,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.notifications import Notification
 from pawsonalize.settings import Settings
+from pawsonalize.wings.inquiries.taking import InquiryDraft
 from pawsonalize.wings.notifications.notifiers import as_text
 from tests.service_data import client_of, make_service
 
@@ -192,3 +193,14 @@ def test_without_the_setting_nobody_is_asked_to_write_and_nothing_is_taken(
         assert "Ask about" not in client.get("/animals/nina").text
         answer = send(client)
         assert (answer.status_code, "set inquiries to true" in answer.text) == (404, True)
+
+
+def test_an_address_is_written_to_as_headers_can_hold_it() -> None:
+    for contact, mail in (
+        ("ann@münchen.example", "ann@xn--mnchen-3ya.example"),
+        ("jürgen@a.example", ""),
+        ("ann@" + "ü" * 64 + ".example", ""),
+        ("+49 30 123456", ""),
+    ):
+        draft = InquiryDraft.read("nina", "Ann", contact, "Hello")
+        assert (draft.contact, draft.mail) == (contact, mail)

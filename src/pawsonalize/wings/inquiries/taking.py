@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -71,8 +71,13 @@ class InquiryDraft(msgspec.Struct, frozen=True):
 
     @property
     def mail(self) -> str:
-        """The address to write to; empty if the visitor wants to be called."""
-        return self.contact if is_mail_address(self.contact) else ""
+        """The address to write to; empty if the visitor wants to be called, or if no mail can."""
+        name, _, domain = self.contact.partition("@")
+        # A header has ASCII alone. Only the domain has another form in it.
+        with suppress(UnicodeError):
+            written = f"{name}@{domain.encode('idna').decode()}"
+            return written if is_mail_address(written) and written.isascii() else ""
+        return ""
 
 
 def _text(field: str, given: str, most: int) -> str:
