@@ -110,7 +110,7 @@ def test_who_is_not_for_the_visitor_goes_and_somebody_else_comes(
 
 def test_a_strict_policy_of_the_page_keeps_the_cards(shelter: Shelter, page: Page) -> None:
     policy = f"default-src 'none'; script-src {shelter.service}; connect-src {shelter.service};"
-    policy += f" img-src {shelter.service}"
+    policy += f" img-src {shelter.service}; require-trusted-types-for 'script'"
     head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     broken: list[str] = []
     page.on("console", lambda message: broken.append(message.text))

@@ -330,14 +330,26 @@ legend { padding: 0 0 .6rem; font-size: 1.2em; font-weight: 750 }
 [aria-disabled] { opacity: .6 }
 [aria-pressed=true] { outline: 3px solid }`;
 
-const CARD = `<span part="tile"><img data-field="photo" alt="" loading="lazy"></span>
-<a data-field="url" part="name url"></a><span data-field="breed"></span>
-<span data-field="about"></span><span data-field="where"></span><span data-field="missing"></span>
-<button part="dislike" data-event="dislike" type="button"></button>`;
+const make = (name, given, ...inner) => {
+  const made = Object.assign(document.createElement(name), given);
+  made.append(...inner);
+  return made;
+};
 
-const make = (name, given) => Object.assign(document.createElement(name), given);
+// No markup: Trusted Types forbid it.
+function parts() {
+  const field = (field, name = "span", given) => {
+    const made = make(name, given);
+    made.dataset.field = field;
+    return made;
+  };
+  const dislike = make("button", { part: "dislike" });
+  dislike.dataset.event = "dislike";
+  const tile = make("span", { part: "tile" }, field("photo", "img", { alt: "", loading: "lazy" }));
+  const others = ["breed", "about", "where", "missing"].map((one) => field(one));
+  return [tile, field("url", "a", { part: "name url" }), ...others, dislike];
+}
 
-// A drawing of an animal without a photo.
 function portrait(base, { id, itemId, colours = [] }) {
   const [, species, breed, size, age] = /^(.*?)-(.*)-(.*)-(.*)$/.exec(itemId) ?? [];
   const colour = colours.join(" and ");
@@ -354,7 +366,7 @@ function picture(image, photo, base, animal) {
   image.src = photo || drawing;
 }
 
-function card(animal, { template, base, texts, pattern }) {
+function card(animal, { inner, base, texts, pattern }) {
   const { id, name, breed, age, size, sex, shelter, distanceKm, givenUp, recommendationId } = animal;
   const page = (address) => address?.replace("{id}", encodeURIComponent(id));
   const far = distanceKm && new Intl.NumberFormat(texts.lang, {
@@ -368,10 +380,9 @@ function card(animal, { template, base, texts, pattern }) {
     missing: givenUp?.map(({ words }) => `✕ ${words}`).join(" · "),
     where: [shelter, far].filter(Boolean).join(" · "),
   };
-  const made = make("li");
+  const made = make("li", {}, ...inner);
   made.dataset.animalId = id;
   if (recommendationId) made.dataset.recommendationId = recommendationId;
-  made.append(template.content.cloneNode(true));
   for (const field of made.querySelectorAll("[data-field]")) {
     const known = said[field.dataset.field];
     field.part.value ||= field.dataset.field;
@@ -414,7 +425,9 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     sheet.replaceSync(STYLE);
     const shadow = this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [sheet];
-    shadow.innerHTML = `<slot name="heading"></slot><slot></slot><button part="more" hidden>`;
+    shadow.append(
+      make("slot", { name: "heading" }), make("slot"), make("button", { part: "more", hidden: true }),
+    );
     shadow.lastChild.onclick = () => this.more();
     this.spoken = words(this, this.client).then((texts) => this.texts = texts);
     this.wait();
@@ -470,7 +483,7 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     if (this.querySelector("template, [data-animal-id]") || this.#isRead(painted())) return;
     const list = make("ul", { ariaBusy: "true" });
     for (let { limit = 10 } = this.query; limit > 0; limit -= 1) {
-      list.append(make("li", { inert: true, innerHTML: CARD.replace(/<img.*?>|<button.*/gs, "") }));
+      list.append(make("li", { inert: true }, ...parts().slice(0, -1)));
     }
     this.shadowRoot.children[1].replaceWith(list);
   }
@@ -486,8 +499,8 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
       this.dataset.state = "shown";
     } catch (error) {
       console.info(`Pawsonalize: the page stays as it is: ${error.message}`);
-      const own = make("slot");
-      own.append(make("p", { part: "away", textContent: this.word(error.message) || this.word("away") }));
+      const away = this.word(error.message) || this.word("away");
+      const own = make("slot", {}, make("p", { part: "away", textContent: away }));
       this.#waiting?.replaceWith(own);
       this.dataset.state = "away";
     }
@@ -535,10 +548,12 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
 
   #cards(animals) {
     const own = this.querySelector("template");
-    const template = own ?? make("template", { innerHTML: CARD });
     const { texts, client: { url: base } } = this;
     const pattern = this.getAttribute("href");
-    return animals.map((one) => card(one, { template, base, texts, pattern }));
+    return animals.map((one) => {
+      const inner = own ? [own.content.cloneNode(true)] : parts();
+      return card(one, { inner, base, texts, pattern });
+    });
   }
 
   // Those that follow nearly fit: each says what it gives up.
@@ -588,7 +603,7 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
   }
 }
 
-// One tap, and all lists are the visitor's; two more may follow.
+// One tap, and all lists are the visitor's.
 class BoardElement extends AnimalsElement {
   #board;
   #picked = 0;
@@ -602,16 +617,14 @@ class BoardElement extends AnimalsElement {
     if (performance.now() - first > client.timeout) throw Error("too late");
     if (!animals[1]) throw Error("empty");
     const impression = animals.map(({ id }) => id);
-    const board = this.#board = make("fieldset", { part: "board" });
-    board.append(
+    const board = this.#board = make("fieldset", { part: "board" },
       make("legend", { textContent: this.word("question") }),
       ...[...animals, {}].map((animal) => {
         const { id, name, breed, photo } = animal;
         const button = make("button", { part: id ? "animal" : "none", type: "button" });
         const text = [name, breed].filter(Boolean).join(", ") || id || this.word("none");
         if (id) {
-          const tile = make("span", { part: "tile" });
-          tile.append(make("img", { alt: "" }));
+          const tile = make("span", { part: "tile" }, make("img", { alt: "" }));
           picture(tile.firstChild, photo, client.url, animal);
           button.append(tile);
         }
@@ -655,10 +668,9 @@ class SearchElement extends AnimalsElement {
     const isNew = !this.shadowRoot;
     super.connectedCallback();
     if (!isNew) return;
-    const form = make("form", { part: "form", role: "search" });
     const input = make("input", { type: "search", maxLength: 100, part: "input" });
     const button = make("button", { part: "search" });
-    form.append(input, button);
+    const form = make("form", { part: "form", role: "search" }, input, button);
     this.spoken.then(() => {
       input.ariaLabel = this.word("label");
       input.placeholder = this.word("placeholder");
