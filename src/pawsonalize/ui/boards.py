@@ -136,7 +136,8 @@ async def post_picks(request: Request, visitor: Visitor, fields: Fields) -> Resp
     query = request.url.query
     try:
         parts = await run_in_threadpool(storefront.boards.events, board_id, visitor, picked, now)
-        await storefront.ingest.accept(parts, now, whole=True)
+        if parts:
+            await storefront.ingest.accept(parts, now, whole=True)
     except (Conflict, NotFound):  # it was answered in another tab, or is gone: nothing changes
         query = with_query("", dict(request.query_params) | {"notice": "answered"})[1:]
     response = see(f"/?{query}" if query else "/")

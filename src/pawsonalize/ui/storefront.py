@@ -61,7 +61,7 @@ class SiteBoards(Protocol):
     def events(
         self, board_id: str, visitor: Visitor, picked: tuple[str, ...], at: int
     ) -> list[Part]:
-        """The events of an answer to a board; nothing picked is "none of these".
+        """The events of an answer to a board, if it is new; nothing picked is "none of these".
 
         Conflict or NotFound where the board is not open for this visitor.
         """

@@ -1,6 +1,8 @@
 """A visitor picks an animal of a board, and the very next page is theirs."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -198,9 +200,47 @@ def test_an_answer_counts_once_and_another_one_is_refused(client: TestClient) ->
     board, ids = board_of(client, "twice")
     assert pick(client, board, "twice", ids[0]).json() == {"accepted": 1, "duplicates": 0}
     assert pick(client, board, "twice", ids[0]).json() == {"accepted": 0, "duplicates": 1}
+    board, ids = board_of(client, "twice")
+    event = {"sessionId": "twice", "eventType": "pick", "boardId": board, "animal_id": ids[0]}
+    assert client.post("/v1/events", json=event).json()["accepted"] == 1
+    assert pick(client, board, "twice", ids[0]).json() == {"accepted": 0, "duplicates": 1}
+    assert len(client.get("/v1/sessions/twice/history").json()["events"]) == 2
     refused = pick(client, board, "twice", ids[1])
     assert refused.status_code == 409
     assert "answered already" in error_of(refused)["message"]
+
+
+def test_of_taps_at_the_same_moment_all_but_the_first_are_told_that_it_was_answered(
+    client: TestClient,
+) -> None:
+    for n in range(5):
+        board, ids = board_of(client, f"fast {n}")
+        with ThreadPoolExecutor(4) as threads:
+            answers = [*threads.map(partial(pick, client, board, f"fast {n}"), ids[:4])]
+        codes = [one.status_code for one in answers]
+        assert sorted(codes) == [202, 409, 409, 409]
+        reasons = {one["id"]: one["reasons"] for one in page_of(client, f"fast {n}")}
+        assert "you picked it" in reasons[ids[codes.index(202)]]
+
+
+@pytest.mark.parametrize("session", [{}, {"sessionId": "another"}])
+def test_whoever_signed_in_since_answers_the_board_of_their_session(
+    client: TestClient, session: dict[str, str]
+) -> None:
+    guest, user = f"guest {len(session)}", {"userId": f"signed in {len(session)}"}
+    board, ids = mixed_board(client, guest)
+    picked = {**session, "animals": [first_of("cat", ids)]}
+
+    def answer(**visitor: str) -> int:
+        body = picked | visitor
+        return int(client.post(f"/v1/boards/{board}/picks", json=body).status_code)
+
+    assert answer(**user) == 409
+    signs_in = {"sessionId": guest, **user, "eventType": "view", "animal_id": "large-Pug-0"}
+    assert client.post("/v1/events", json=signs_in).status_code == 202
+    assert (answer(userId="other"), answer(**user)) == (409, 202)
+    found = likes(page_of(client, "later", **user))
+    assert found["cat"] > found["large"]
 
 
 def test_further_picks_may_follow_the_first_which_counts_at_once(client: TestClient) -> None:

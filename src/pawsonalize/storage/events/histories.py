@@ -137,6 +137,12 @@ class Histories(GroupEvents):
         """The visitor's newest events with animals and `sent_at <= at`, newest first."""
         return [Deed(*row) for row in self._newest(_DEEDS_OF, visitor, at, limit)]
 
+    def owner(self, session_id: str, at: int) -> str | None:
+        """The user that the session was bound to by then, or None."""
+        values = {"group": self._dataset_group, "at": at, "session": session_id}
+        owners = self._database.rows(_OWNER, values)
+        return owners[0][0] if owners else None
+
     def history(self, visitor: Visitor, query: HistoryQuery) -> list[LoggedEvent]:
         """The visitor's events, newest first: the user's own and those of bound sessions."""
         wanted, values = self._resolve(visitor, _END_OF_TIME)
@@ -156,10 +162,10 @@ class Histories(GroupEvents):
         user, session = visitor.user_id, visitor.session_id
         values: dict[str, Any] = {"group": self._dataset_group, "at": at}
         if session is not None:
-            owners = self._database.rows(_OWNER, values | {"session": session})
+            owner = self.owner(session, at)
             # Bound to this user, its events are found anyway; bound to another, they are not ours.
-            if owners:
-                user, session = user or owners[0][0], None
+            if owner is not None:
+                user, session = user or owner, None
         named = {"user": user, "session": session}
         values |= {name: value for name, value in named.items() if value is not None}
         return (user is not None, session is not None), values

@@ -34,7 +34,7 @@ class PickDoor(msgspec.Struct, frozen=True):
     given: ImpressionLog | UnseenAnswers
 
     def events(self, picks: Picks) -> list[Part]:
-        """The events of the picks, as `/v1/events` takes them.
+        """The events of what was not said before, as `/v1/events` takes them.
 
         NotFound for a board that there is not, Conflict for another visitor's and for one that was
         answered otherwise, InvalidInput for animals that are not on it.
@@ -51,13 +51,14 @@ class PickDoor(msgspec.Struct, frozen=True):
             raise Conflict(
                 f"a pick of board {picks.board_id} was taken back: ask POST /v1/boards for another"
             )
-        before = picked_board(board, mine)
-        if before is not None and not _goes_on(before.picks, places):
-            raise Conflict(
-                f"board {picks.board_id} was answered already, and otherwise: ask"
-                " POST /v1/boards for another"
-            )
         sent = list(_events(board, places, picks))
+        if (before := picked_board(board, mine)) is not None:
+            if not _goes_on(before.picks, places):
+                raise Conflict(
+                    f"board {picks.board_id} was answered already, and otherwise: ask"
+                    " POST /v1/boards for another"
+                )
+            sent = sent[max(len(before.picks), 1) :]
         return unpack(msgspec.json.encode(sent))
 
     def knows(self, picks: Picks) -> bool:
@@ -75,7 +76,12 @@ class PickDoor(msgspec.Struct, frozen=True):
             raise NotFound(
                 f"there is no board {picks.board_id}: send the boardId that POST /v1/boards gave"
             )
-        if not belongs(board, picks.visitor):
+        # Whoever signed in since may have another session by now.
+        user, session = picks.visitor.user_id, board.session_id
+        theirs = belongs(board, picks.visitor) or (
+            user and session and self.pages.log.owner(session, picks.at) == user
+        )
+        if not theirs:
             raise Conflict(
                 f"board {picks.board_id} was given to another visitor: send the userId or the"
                 " sessionId that asked for it",
@@ -110,10 +116,12 @@ def _places(board: Impression, animals: tuple[str, ...]) -> tuple[int, ...]:
 
 def _events(board: Impression, places: tuple[int, ...], picks: Picks) -> Iterator[dict[str, Any]]:
     name, visitor = board.recommendation_id, picks.visitor
+    session = visitor.session_id if belongs(board, visitor) else None
     ids = [one[0] for one in board.animal_ids or ()]
     event: dict[str, Any] = {
-        # An event needs a session; whoever has none yet may be given the board's own.
-        "sessionId": visitor.session_id or board.session_id or name,
+        # An event needs a session. Whoever has none, or signed in since, has the board's own: so it
+        # is known that the pick is of its visitor.
+        "sessionId": session or board.session_id or name,
         "boardId": name,
         # So an archive that is replayed elsewhere tells the whole choice.
         "impression": ids,
