@@ -18,10 +18,11 @@ from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.decoder import Form, UnknownFields, check_fields, decode
 from pawsonalize.engine.ingest.event_form import Moment
+from pawsonalize.engine.ingest.events import Rejected
 from pawsonalize.engine.ingest.inventory import MAX_ANIMALS
 from pawsonalize.engine.ingest.listings import Listing, read_listing, read_status
 from pawsonalize.http import json as bodies
-from pawsonalize.http.errors import Rejected, error_of_all
+from pawsonalize.http.errors import error_of_all
 from pawsonalize.http.examples import ANIMAL
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.kinds.access_keys import SITE

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from pawsonalize.domain import errors
 from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.engine.ingest.events import Rejected
 from pawsonalize.http.json import json_response
 
 # The first class that fits counts: special ones stand before their bases.
@@ -48,19 +49,6 @@ class ErrorDetail(msgspec.Struct, frozen=True, omit_defaults=True):
     """For people: what is wrong, and the next move."""
     field: str | None = None
     """Field of the input that is wrong, as in `itemMetadataList[2].itemId`."""
-
-
-class Rejected(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An entry of a call that was not taken."""
-
-    index: int
-    """Its place in the call, from 0."""
-    code: str
-    """For programs: it stays the same."""
-    message: str
-    """For people: what is wrong, and the next move."""
-    field: str | None = None
-    """Field of the entry."""
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):

@@ -12,12 +12,12 @@ from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import Forbidden, InputTooLarge, InvalidInput, TooManyRequests
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import EventForm
-from pawsonalize.engine.ingest.events import MAX_EVENTS, IngestReceipt
+from pawsonalize.engine.ingest.events import MAX_EVENTS, IngestReceipt, Rejected
 from pawsonalize.engine.ingest.payloads import unpack
 from pawsonalize.engine.ingest.refusals import HTTP, RefusedInput
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.callers import UNSIGNED, caller_of, check_visitor, leave
-from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
+from pawsonalize.http.errors import ErrorDetail, error_of_all
 from pawsonalize.http.examples import ONE_EVENT, SEVERAL_EVENTS, SHOP_EVENT
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
@@ -85,8 +85,7 @@ async def post_events(request: Request) -> EventsReceipt | Response:
     if (delivery := request.headers.get(_DELIVERY)) is not None:
         return await _answer_delivery(request, delivery)
     receipt = await _take(request)
-    rejected = [Rejected(one.index, one.code, one.message, one.field) for one in receipt.rejected]
-    limit = receipt.limit
+    rejected, limit = list(receipt.rejected), receipt.limit
     headers = {} if limit is None else {"Retry-After": str(limit.retry_after)}
     if receipt.is_refusal:
         status, error = 400, error_of_all("event", rejected)

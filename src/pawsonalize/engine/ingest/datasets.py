@@ -11,7 +11,7 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, Pawsonal
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Schema, SchemaField
 from pawsonalize.engine.ingest.csv_rows import read_created_at
-from pawsonalize.engine.ingest.events import Rejection
+from pawsonalize.engine.ingest.events import Rejected
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.datasets import (
     Dataset,
@@ -45,14 +45,14 @@ class DatasetRow(msgspec.Struct, frozen=True):
 
 def _put(
     records: Sequence[DatasetRow], read: Callable[[DatasetRow], T], put: Callable[[list[T]], object]
-) -> tuple[Rejection, ...]:
+) -> tuple[Rejected, ...]:
     good: list[T] = []
-    rejected: list[Rejection] = []
+    rejected: list[Rejected] = []
     for index, record in enumerate(records):
         try:
             good.append(read(record))
         except InvalidInput as error:
-            rejected.append(Rejection(index, error.code, error.message, error.field))
+            rejected.append(Rejected(index, error.code, error.message, error.field))
     if good:
         put(good)
     return tuple(rejected)
@@ -177,7 +177,7 @@ class Datasets(msgspec.Struct, frozen=True):
                 return tracker
         raise NotFound(f"there is no event tracker with the tracking id {tracking_id}: create one")
 
-    def put(self, dataset: Dataset, records: Sequence[DatasetRow]) -> tuple[Rejection, ...]:
+    def put(self, dataset: Dataset, records: Sequence[DatasetRow]) -> tuple[Rejected, ...]:
         """Put items, actions or users into the dataset; a bad one costs no good one."""
         catalogue, schema = self._described(dataset)
         if schema.dataset is DatasetType.USERS:

@@ -106,13 +106,17 @@ T = TypeVar("T")
 EventCheck = Callable[[Event], None]
 
 
-class Rejection(msgspec.Struct, frozen=True):
-    """Reason for which the event at `index` of the call was rejected."""
+class Rejected(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An entry of a call that was not taken."""
 
     index: int
+    """Its place in the call, from 0."""
     code: str
+    """For programs: it stays the same."""
     message: str
+    """For people: what is wrong, and the next move."""
     field: str | None = None
+    """Field of the entry."""
 
 
 class IngestReceipt(msgspec.Struct, frozen=True):
@@ -120,7 +124,7 @@ class IngestReceipt(msgspec.Struct, frozen=True):
 
     accepted: int
     duplicates: int
-    rejected: tuple[Rejection, ...]
+    rejected: tuple[Rejected, ...]
     limit: TooManyRequests | None = None
     """The limit of the dataset group for which some of them were rejected."""
     warnings: tuple[str, ...] = ()
@@ -255,8 +259,8 @@ class Ingest:
         self._writer.close()
 
     def _within_limits(
-        self, events: list[Event], rejected: list[Rejection], sent: int, group: str, whole: bool
-    ) -> tuple[list[Event], list[int], list[Rejection], TooManyRequests | None]:
+        self, events: list[Event], rejected: list[Rejected], sent: int, group: str, whole: bool
+    ) -> tuple[list[Event], list[int], list[Rejected], TooManyRequests | None]:
         """The events that may be stored, their places in the call, all rejections and the limit."""
         bad = {one.index for one in rejected}
         places = [place for place in range(sent) if place not in bad]
@@ -274,7 +278,7 @@ class Ingest:
         dataset_group: str,
         unknown: UnknownFields | None = None,
         check: EventCheck | None = None,
-    ) -> tuple[list[Event], list[Rejection]]:
+    ) -> tuple[list[Event], list[Rejected]]:
         """The good events, not stored yet, and what is wrong with the others."""
         events, rejected = [], []
         for index, part in enumerate(parts):
@@ -286,12 +290,12 @@ class Ingest:
                     check(event)
                 events.append(event)
             except (InvalidInput, Forbidden) as error:
-                rejected.append(Rejection(index, error.code, error.message, error.field))
+                rejected.append(Rejected(index, error.code, error.message, error.field))
         return events, rejected
 
 
-def _over(place: int, limit: TooManyRequests) -> Rejection:
-    return Rejection(place, limit.code, limit.message)
+def _over(place: int, limit: TooManyRequests) -> Rejected:
+    return Rejected(place, limit.code, limit.message)
 
 
 def group_at(animals: Animals, animal_id: str, at: int) -> AnimalGroup | None:

@@ -1,13 +1,20 @@
-"""Learns the model of choices from the tables: pages that were shown, and what visitors opened."""
+"""Learns the model of choices from tables of what was shown, opened and picked."""
 
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
 
+from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.factors import animal_values, factor_columns
+from pawsonalize.engine.serving.animals.boards import picked_board
+from pawsonalize.engine.serving.animals.factors import (
+    animal_values,
+    factor_columns,
+    far,
+    logged_factors,
+)
 from pawsonalize.engine.serving.animals.pages import (
     ShownPages,
     Suspects,
@@ -19,11 +26,18 @@ from pawsonalize.engine.serving.animals.pages import (
     visitor_of,
     was_shown,
 )
-from pawsonalize.engine.training.picks import learn_picks
-from pawsonalize.recipes.choices.effects import TRAITS, ShownPlaces
-from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel, CodedNames, fit_choices
-from pawsonalize.recipes.choices.own_effects import home_rate, together
-from pawsonalize.recipes.data import Ints
+from pawsonalize.engine.serving.animals.settings import PARTS
+from pawsonalize.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces
+from pawsonalize.recipes.choices.model import (
+    UNFITTED,
+    AnimalCounts,
+    ChoiceModel,
+    CodedNames,
+    fit_choices,
+)
+from pawsonalize.recipes.choices.own_effects import KINDS, animal_effects, home_rate, together
+from pawsonalize.recipes.choices.picks import AnsweredBoard, PickScale, fit_picks
+from pawsonalize.recipes.data import Floats, Ints
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed
@@ -31,6 +45,8 @@ from pawsonalize.storage.events.impressions import Impression, Impressions
 
 MAX_PAGES = 50_000
 """A model of choices learns from so many of the newest pages."""
+MAX_BOARDS = 2_000
+"""How much picks depend on log-odds is learned from so many boards, those answered last."""
 
 _EVENTS = 2_000_000  # of the newest, that are looked through
 _BATCH = 50_000
@@ -44,7 +60,7 @@ def learn_choices(
 ) -> ChoiceModel:
     """The model of choices, from the newest pages and the events up to that offset."""
     found = _learn_from_pages(impressions, log, animals, through)
-    picks = learn_picks(impressions, log, animals, found, through)
+    picks = _learn_picks(impressions, log, animals, found, through)
     return found if picks == found.picks else msgspec.structs.replace(found, picks=picks)
 
 
@@ -53,7 +69,7 @@ def _learn_from_pages(
 ) -> ChoiceModel:
     stored = impressions.newest_pages(MAX_PAGES)
     joined = _Joined(stored)
-    for deed in _deeds(log, through):
+    for deed in _newest(log.deeds, through):
         joined.take(deed, opened=opens(deed, log.event_types), inquired=asks(deed, log.event_types))
     pages = joined.seen()
     if not pages:
@@ -86,9 +102,9 @@ def _home_rate(model: ChoiceModel, animals: Animals, now: int) -> float:
     return home_rate(float(gone), np.array(days), np.array(appeal))
 
 
-def _deeds(log: EventLog, through: int) -> Iterator[Deed]:
+def _newest(read: Callable[[int, int], list[Deed]], through: int) -> Iterator[Deed]:
     after = max(0, through - _EVENTS)
-    while batch := log.deeds(after, _BATCH):
+    while batch := read(after, _BATCH):
         for deed in batch:
             if deed.offset > through:
                 return
@@ -201,3 +217,50 @@ def _until_opened(shown: ShownPlaces) -> Ints:
     first = np.full(int(pair.max(initial=0)) + 1, len(shown))
     np.minimum.at(first, pair[shown.opened], rows[shown.opened])
     return rows[rows <= first[pair]]
+
+
+def _learn_picks(
+    impressions: Impressions, log: EventLog, animals: Animals, model: ChoiceModel, through: int
+) -> PickScale:
+    """The scale by the picks up to that offset, given what the model says of the animals."""
+    answers = defaultdict[str, list[Deed]](list)
+    for deed in _newest(log.picks, through):
+        if deed.recommendation_id is not None:
+            answers[deed.recommendation_id].append(deed)
+    # Ids grow with time. A board that nobody gave says nothing, or anybody could make picks up.
+    names = sorted(answers)[-MAX_BOARDS:]
+    given = impressions.get_many(names)
+    boards = [given[one] for one in names if one in given]
+    ids = {ids[0] for board in boards for ids in board.animal_ids or ()}
+    known = animals.get_many(sorted(ids))
+    found = (_answered(board, answers[board.recommendation_id], known, model) for board in boards)
+    variances = [model.visitor_variances[kind] for kind in KINDS]
+    return fit_picks([one for one in found if one is not None], variances)
+
+
+def _answered(
+    board: Impression, deeds: list[Deed], known: Mapping[str, Animal], model: ChoiceModel
+) -> AnsweredBoard | None:
+    picked = picked_board(board, deeds)
+    if picked is None:
+        return None
+    rows = np.array(logged_factors(board, len(picked.animals)))
+    group, distance, quiz = (rows[:, PARTS.index(name)] for name in ("group", "distance", "quiz"))
+    values = [animal_values(known.get(one)) for one in picked.animals]
+    columns = zip(*(row[: len(VISITOR_TRAITS)] for row in values), strict=True)
+    traits = [np.unique(column, return_inverse=True)[1].reshape(-1) for column in columns]
+    # The same parts as when a visitor's effects are solved for an answer.
+    odds = _appeal(model, picked.animals, values)
+    own = {"group": group, "distance": distance, "far": far(distance), "quiz": quiz}
+    for name, column in own.items():
+        odds += model.to_open(name) * column
+    return AnsweredBoard(np.array(traits), distance, odds, picked.picks)
+
+
+def _appeal(model: ChoiceModel, ids: tuple[str, ...], values: list[tuple[str, ...]]) -> Floats:
+    counts = [model.counts.get(one, AnimalCounts()) for one in ids]
+    opened, looked, expected = np.array(counts).T
+    total = animal_effects(opened, looked, expected, model.own)
+    for trait, column in zip(TRAITS, zip(*values, strict=True), strict=True):
+        total += [model.levels.get(trait, {}).get(value, 0.0) for value in column]
+    return np.asarray(total)

@@ -14,7 +14,7 @@ from pawsonalize.engine.ingest.refusals import KeepRefusals, RefusedInput
 from pawsonalize.wings.streams.stream import Record, Stream
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.ingest.events import Ingest, Rejection
+    from pawsonalize.engine.ingest.events import Ingest, Rejected
 
 RECORDS_AT_ONCE = 2_000
 _PARTS_AT_ONCE = 5_000  # in one transaction: others write as well
@@ -127,7 +127,7 @@ class Consumer(msgspec.Struct):
         refusals += [self._refusal(found[one.index], now, one) for one in refused]
         return flags
 
-    def _refusal(self, found: _Found, now: int, why: "InvalidInput | Rejection") -> RefusedInput:
+    def _refusal(self, found: _Found, now: int, why: "InvalidInput | Rejected") -> RefusedInput:
         return RefusedInput(
             self.source.shown,
             self.source.dataset_group,

@@ -12,7 +12,7 @@ import structlog
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import MAX_RAW_CHARS, Visitor
-from pawsonalize.engine.ingest.events import Ingest, IngestReceipt, RawTooLong, Rejection
+from pawsonalize.engine.ingest.events import Ingest, IngestReceipt, RawTooLong, Rejected
 from pawsonalize.engine.ingest.payloads import unpack
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
@@ -61,7 +61,7 @@ def test_an_event_id_counts_once_in_a_call_and_forever(ingest: Ingest, log: Even
 def test_nothing_but_bad_events_is_a_receipt_too(ingest: Ingest) -> None:
     receipt = accept(ingest, {})
     assert receipt.rejected == (
-        Rejection(0, "invalid_input", "sessionId is missing: send it", "sessionId"),
+        Rejected(0, "invalid_input", "sessionId is missing: send it", "sessionId"),
     )
 
 
