@@ -144,7 +144,6 @@ def erasure_steps(adapters: Adapters) -> ErasureSteps:
     folders = (*settings.import_folders, *settings.export_folders)
     urls = filter(None, map(settings.bucket_url, ("imports", "exports")))
     shared = tuple((url, open_objects(url)) for url in urls)
-    files = VisitorFiles(adapters.registry, folders, shared)
     return ErasureSteps(
         VisitorRows(adapters.database),
         adapters.erased_archive,
@@ -154,8 +153,7 @@ def erasure_steps(adapters: Adapters) -> ErasureSteps:
             ErasedRows(adapters.registry, adapters.artefacts, clock.now).purge,
             *(purge(adapters) for purge in added("purges")),
         ],
-        files.find,
-        files.jobs_at_work,
+        VisitorFiles(adapters.registry, folders, shared),
         partial(remove_remains, adapters.database),
     )
 

@@ -11,6 +11,7 @@ import structlog
 from pawsonalize.domain.errors import LeaseLost, PawsonalizeError
 from pawsonalize.domain.times import HOUR, MINUTE, SECOND
 from pawsonalize.engine.upkeep import erased_archive
+from pawsonalize.engine.upkeep.deletions import VisitorFiles
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.resource import new_resource_name
@@ -44,10 +45,7 @@ class ErasureSteps(msgspec.Struct, frozen=True):
     notes: erased_archive.ErasureNotes
     purges: Sequence[Purge]
     """Function that takes visitors out of the data that trainings keep."""
-    find_files: Callable[[erased_archive.NamedErasure], Iterable[str]]
-    """The files that may hold the visitors."""
-    jobs_at_work: Callable[[Sequence[erased_archive.NamedErasure]], Iterable[Trouble]]
-    """Jobs that may be writing such files."""
+    files: VisitorFiles
     remove_remains: Callable[[Collection[str] | None], object]
     """Of names that were deleted; of all, for None."""
 
@@ -233,8 +231,8 @@ class Erasing:
             case "files":
                 named = self._named(due)
                 for about in named:
-                    self.table.found_files(about.erasure, self._steps.find_files(about))
-                yield from self._steps.jobs_at_work(named)
+                    self.table.found_files(about.erasure, self._steps.files.find(about))
+                yield from self._steps.files.jobs_at_work(named)
             case "names":
                 self.table.forget_names(due, self._now())
             case "remains":
