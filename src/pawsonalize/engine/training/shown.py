@@ -46,7 +46,7 @@ from pawsonalize.storage.events.impressions import Impression, Impressions
 MAX_PAGES = 50_000
 """A model of choices learns from so many of the newest pages."""
 MAX_BOARDS = 2_000
-"""How much picks depend on log-odds is learned from so many boards, those answered last."""
+"""The scale of picks is learned from so many of the boards that were answered last."""
 
 _EVENTS = 2_000_000  # of the newest, that are looked through
 _BATCH = 50_000
