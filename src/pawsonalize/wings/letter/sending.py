@@ -45,7 +45,7 @@ class LetterPost(msgspec.Struct, frozen=True):
         if last is not None:
             news = notification_of(self.write(now), tick)
             self.outbox.enqueue(news)
-            log.info("letter written", subject=news.subject)
+            log.info("letter written", subject=news.subject, to=self.outbox.names(news.kind))
         # Died in between: the same id is stored once, however often it is added.
         self.turns.put(TURN, DEFAULT_DATASET_GROUP, tick)
 

@@ -78,7 +78,9 @@ def send_test(notifiers: Mapping[str, Notifier], now: int) -> dict[str, str | No
         text="If you can read this, notifications of Pawsonalize reach you.",
         happened_at=now,
     )
-    return {name: send(notifier, news) for name, notifier in notifiers.items()}
+    with ThreadPoolExecutor(len(notifiers)) as threads:  # several may hang until they time out
+        reasons = threads.map(lambda notifier: send(notifier, news), notifiers.values())
+        return dict(zip(notifiers, reasons, strict=True))
 
 
 class Courier(msgspec.Struct):

@@ -129,7 +129,6 @@ def _report(query: ViewQuery) -> DeliveryReport:
 def _content(query: ViewQuery, _report: DeliveryReport) -> dict[str, object]:
     notifying, chosen = _notifying(query.wings), query.text("destination")
     return {
-        "notifiers": notifying.notifiers,
         "destinations": {one.name: one.listed for one in notifying.destinations.all()},
         "changed": notifying.destinations.get(chosen).listed if chosen else None,
         "topics": tuple(NotificationTopic),
