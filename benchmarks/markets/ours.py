@@ -137,12 +137,10 @@ class Ours:
         searching.prepare(self.engine.available, ask.at, ask.at)  # else done in the background
         found = searching.find(self.engine.available, query, text)
         searched = found.apply(query)
+        both = [found] if found.nearest is None else [found, found.nearest]
         obeying, *nearly = (
-            self._most_relevant(msgspec.structs.replace(searched, search=one))
-            for one in (found, found.nearest)
-            if one is not None
+            self._most_relevant(msgspec.structs.replace(searched, search=one)) for one in both
         )
-        relevant = np.concatenate([obeying, *nearly])[:size]
         page = self._recommended(searched)
         unexplored = self.unexplored()
         unread = self._unseen(query, self.engine.runtime)
@@ -152,6 +150,7 @@ class Ours:
             unexplored = np.concatenate([unexplored, self.unexplored()])
             self._answer, self._nearest = first, self._answer
             page, self._nearly = np.concatenate([page, more]), frozenset(more.tolist())
+        relevant = np.concatenate([obeying, *nearly])[:size]
         return Searches(page, unexplored, relevant, unread, obeying)
 
     def _most_relevant(self, query: Query) -> Ints:
