@@ -60,10 +60,21 @@ def test_wishes_are_read_as_rules_and_evidence(subtests: pytest.Subtests) -> Non
         "beagle or cat": "breed=1/*/beagle",
         "torbie": "colour=tabby colour=tortoiseshell",
         "we have a husky": "dogs=yes",
-        "pas de chat noir": "-colour=black",
-        "no cats that scratch furniture": "-trait=destructive",
+        "pas de chat noir": "-colour=black species=1",
+        "no cats that scratch furniture": "-trait=destructive species=1",
         "only dogs": "species=2",
         "I have experience": "trait=experienced",
+        "no dogs over 40 lb": "-pounds>40 species=2",
+        "any dog but a husky": "-breed=husky species=2",
+        "cat of any color but black": "-colour=black species=1",
+        "blind or deaf cat welcome": "species=1",
+        "boy or girl no preference": "",
+        "no mixes": "-mixed=yes",
+        "healthy cat": "-special_needs=yes species=1",
+        "short haired cat": "coat=short species=1",
+        "🐶 small": "size=1 species=2",
+        "boy standard schnauzer": "breed sex=male",
+        "dog for a senior": "species=2",
     }
     for text, found in cases.items():
         with subtests.test(text=text):
@@ -86,6 +97,11 @@ def test_wishes_are_read_in_seven_languages(subtests: pytest.Subtests) -> None:
         ),
         "junge Katze": "age=2 species=1",
         "chat senior": "age=4 species=1",
+        "Huskymix": "breed=husky",
+        "Langhaarkatze": "coat=long species=1",
+        "perro mestizo": "mixed=yes species=2",
+        "gatta nera": "colour=black sex=female species=1",
+        "cualquier color menos negro": "-colour=black",
     }
     for text, found in cases.items():
         with subtests.test(text=text):
@@ -115,6 +131,11 @@ def test_a_household_is_told_from_the_animal_that_is_wished(subtests: pytest.Sub
         "must not chase my cats": "cats=yes",
         "un chat qui n'a pas peur des chiens": "dogs=yes species=1",
         "I'd rather not have a puppy": "-age=1",
+        "good with cats, dogs and kids": "cats=yes dogs=yes kids=yes",
+        "no kids no other pets": "",
+        "no kids, two cats": "cats=yes",
+        "we have a big yard, two kids and a cat": "cats=yes kids=yes trait=garden",
+        "we lost our cat and want a grey one": "colour=grey species=1",
     }
     for text, found in cases.items():
         with subtests.test(text=text):
@@ -156,6 +177,12 @@ def test_numbers_with_units_are_bounds(subtests: pytest.Subtests) -> None:
         "our 4 year old daughter": "kids=yes",
         "within 20 km of 95112": "place=95112<20",
         "near Fairfield": "place=fairfield",
+        "between 6 months and 2 years": "months>6<24",
+        "1 year 6 months": "months>6<30",
+        "between 2 and 6": "months>24<72",
+        "5 y/o or younger": "months<60",
+        "50+ lb dog": "pounds>50 species=2",
+        "I work from 9 to 5": "",
     }
     for text, found in cases.items():
         with subtests.test(text=text):

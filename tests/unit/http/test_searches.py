@@ -92,6 +92,16 @@ def test_a_name_finds_its_animal_and_a_typing_error_is_mended(client: TestClient
     assert "didYouMean" not in search(client, "beagel", asWritten=True)
 
 
+def test_a_name_that_is_a_word_too_finds_its_animal_first(client: TestClient) -> None:
+    named = {"id": "gin", "name": "Ginger", "species": "dog", "colours": ["black"]}
+    other = {"id": "tom", "name": "Tom", "species": "cat", "colours": ["ginger"]}
+    client.put("/v1/animals", json=[named, other])
+    assert ids(search(client, "Ginger"))[:2] == ["gin", "tom"]
+    assert ids(search(client, "cat called Ginger"))[0] == "tom", "no cat has the name"
+    for one in (named, other):
+        client.delete(f"/v1/animals/{one['id']}")
+
+
 def test_where_nobody_fits_all_the_nearest_are_shown_and_it_is_said_what_was_given_up(
     client: TestClient,
 ) -> None:

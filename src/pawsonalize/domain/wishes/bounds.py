@@ -1,12 +1,12 @@
 """Numbers with units and bounds in a wish: "under 20 kg", "between 2 and 5 years", "max $200"."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pawsonalize.domain import attributes
 from pawsonalize.domain.animal_words import singulars
-from pawsonalize.domain.attributes import POUNDS_A_KILO, SIZE_NAMES, by_word
-from pawsonalize.domain.wishes.lexicon import Phrase
+from pawsonalize.domain.attributes import POUNDS_A_KILO, SIZE_NAMES
+from pawsonalize.domain.wishes.lexicon import Phrase, breed_facts
 
 _MONEY = frozenset("$€£")
 _UNDER, _OVER = "<≤", ">≥"
@@ -18,18 +18,6 @@ _DASHES = ("-", "\u2013")
 _MOST_WORDS_BEFORE = 8  # "no more than about at most" is six
 # "2 years old" is not to the day, nor is "10 kg".
 _MONTHS_AROUND, _SHARE_AROUND = 12.0, 0.25
-# As shelters list grown dogs, for `nothing bigger than a beagle`.
-_SIZES_OF_BREEDS = by_word(
-    {
-        attributes.SMALL: "chihuahua yorkie yorkshire maltese pomeranian pug dachshund shih tzu"
-        " pekingese papillon bichon havanese terrier lhasa doxie pom dackel mops",
-        attributes.MEDIUM: "beagle corgi spaniel cocker bulldog basset collie heeler whippet"
-        " sheltie schnauzer cattle aussie brittany staffordshire",
-        attributes.LARGE: "labrador lab retriever golden shepherd husky boxer doberman rottweiler"
-        " pit pitbull dalmatian hound pointer setter greyhound akita malamute weimaraner vizsla",
-        attributes.EXTRA_LARGE: "dane mastiff bernard newfoundland bernese wolfhound pyrenees",
-    }
-)
 
 
 @dataclass
@@ -38,6 +26,8 @@ class WishedBound:
 
     end: int
     numbers: list[float]
+    units: list[str] = field(default_factory=list)
+    """The unit of each number, empty if it has none of its own."""
     unit: str = ""
     under: bool = False
     over: bool = False
@@ -53,8 +43,10 @@ class WishedBound:
 
     def limits(self) -> tuple[float | None, float | None]:
         """The least and the most, in the rule's unit."""
-        factor = _FACTORS.get(self.unit, 1.0)
-        low, high = self.numbers[0] * factor, self.numbers[-1] * factor
+        low, *_, high = [
+            number * _FACTORS.get(unit or self.unit, 1.0)
+            for number, unit in zip(self.numbers, self.units, strict=True)
+        ] * 2
         if len(self.numbers) > 1:
             return min(low, high), max(low, high)
         if self.under or (self.name in {"fee", "place"} and not self.over):
@@ -81,15 +73,12 @@ def read_bound(phrases: Sequence[Phrase], place: int) -> WishedBound | None:
     _read_words_before(phrases, bound)
     if bound.sizes:
         return bound
-    is_unit_alone = bool(phrases[bound.end : bound.end + 1]) and (
-        (bound.under or bound.over) and bool(phrases[bound.end].values("unit"))
-    )
-    if not is_unit_alone and not _read_numbers(phrases, bound):
+    _read_numbers(phrases, bound)
+    if not bound.numbers:
         return None
-    bound.numbers = bound.numbers or [1.0]  # `under a year`
-    _read_unit(phrases, bound)
     _read_words_after(phrases, bound)
-    if bound.under or bound.over:
+    is_span = bound.is_range and bound.numbers[0] < bound.numbers[-1]
+    if bound.under or bound.over or is_span:
         is_age = bound.about or max(bound.numbers) <= _OLDEST
         bound.unit = bound.unit or bound.about or ("year" if is_age else "")
     return bound if bound.unit else None
@@ -127,37 +116,60 @@ def _read_words_before(phrases: Sequence[Phrase], bound: WishedBound) -> None:
 
 
 def _sizes_of(breed: Phrase) -> frozenset[str]:
-    words = (word for text in breed.text.split() for word in singulars(text))
-    return frozenset(_SIZES_OF_BREEDS[word] for word in words if word in _SIZES_OF_BREEDS)
+    return breed_facts("size", (word for text in breed.text.split() for word in singulars(text)))
 
 
-def _read_numbers(phrases: Sequence[Phrase], bound: WishedBound) -> bool:
-    for phrase in phrases[bound.end : bound.end + 3]:
-        number = number_in(phrase)
-        if number is not None and len(bound.numbers) < 2:
+def _read_numbers(phrases: Sequence[Phrase], bound: WishedBound) -> None:
+    """Read one number or two, each with its unit: `6 months to 2 years`, `under a year`."""
+    here, place = phrases[bound.end : bound.end + 1], bound.end
+    if (bound.under or bound.over) and here and here[0].values("unit"):
+        bound.numbers, bound.units = [1.0], [_read_unit(phrases, bound)]
+    while place < len(phrases) and (number := number_in(phrases[place])) is not None:
+        end, bound.end = bound.end, place + 1
+        unit = _read_unit(phrases, bound)
+        if bound.units == ["year"] and unit == "month" and place == end:  # `1 year 6 months`
+            bound.numbers[0] += number / 12
+        elif bound.numbers and (len(bound.numbers) > 1 or not _is_same(unit, bound.units[0])):
+            bound.end = end
+            break
+        else:
             bound.numbers.append(number)
-        elif not bound.numbers or not (
-            phrase.text in _DASHES or phrase.does("to") or (bound.is_range and phrase.does("and"))
+            bound.units.append(unit)
+        place = bound.end + _is_joint(phrases, bound)
+    bound.unit = next(filter(None, [bound.unit, *bound.units]), "")
+
+
+def _is_same(unit: str, other: str) -> bool:
+    """True if both are units of one thing, or one is none."""
+    return not (unit and other) or _RULES.get(unit) == _RULES.get(other)
+
+
+def _is_joint(phrases: Sequence[Phrase], bound: WishedBound) -> bool:
+    one = phrases[bound.end] if bound.end < len(phrases) else None
+    return one is not None and (
+        one.text in _DASHES or one.does("to") or (bound.is_range and one.does("and"))
+    )
+
+
+def _read_unit(phrases: Sequence[Phrase], bound: WishedBound) -> str:
+    unit = ""
+    signs = [one.text for one in phrases[bound.end : bound.end + 1]]
+    if signs and signs[0] in _MONEY:
+        unit, bound.end = "money", bound.end + 1
+    elif signs == ["+"] and any(
+        one.values("unit") for one in phrases[bound.end + 1 : bound.end + 2]
+    ):
+        bound.over, bound.end = True, bound.end + 1  # `50+ lb`
+    while bound.end < len(phrases):
+        one = phrases[bound.end]
+        if (units := one.values("unit")) and not (unit or bound.unit):
+            unit = min(units)
+        elif unit not in _MONTHS or not (
+            one.values("age") == {attributes.SENIOR} or one.does("of_age")
         ):
             break
         bound.end += 1
-    if bound.numbers and number_in(phrases[bound.end - 1]) is None:
-        bound.end -= 1  # `2 to` somebody
-    return bool(bound.numbers)
-
-
-def _read_unit(phrases: Sequence[Phrase], bound: WishedBound) -> None:
-    if bound.end < len(phrases) and phrases[bound.end].text in _MONEY:
-        bound.unit, bound.end = "money", bound.end + 1
-    while bound.end < len(phrases):
-        one = phrases[bound.end]
-        if (unit := one.values("unit")) and not bound.unit:
-            bound.unit = min(unit)
-        elif bound.unit not in _MONTHS or not (
-            one.values("age") == {attributes.SENIOR} or one.does("of_age")
-        ):
-            return
-        bound.end += 1
+    return unit
 
 
 def _read_words_after(phrases: Sequence[Phrase], bound: WishedBound) -> None:

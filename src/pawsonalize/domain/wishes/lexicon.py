@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,10 +24,12 @@ Meanings = frozenset[tuple[str, str]]
 _LANGUAGES = ("english", "spanish", "german", "french", "portuguese", "italian", "dutch")
 # Elisions (l'enfant) are words of their own; other apostrophes are part of a word.
 _TOKEN = re.compile(
-    r"(?:\b[dljnsmct]|\bqu|\bdell|\ball)['\u2019]|\d+(?:[.,]\d+)?|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\S",
+    r"(?:\b[dljnsmct]|\bqu|\bdell|\ball)['\u2019]|y/o\b|\d+(?:[.,]\d+)?|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\S",
     re.IGNORECASE,
 )
-_RANGE = re.compile(r"[\d\s]-\s*\d")
+_RANGE = re.compile(r"-\s*\d")
+# Words that German puts together: `Huskymix`, `Langhaarkatze`.
+_COMPOUND = re.compile(r"(\w{3,}?)s?(mischlinge?|mix|hunde?|katzen?|kater|welpen?)")
 _COMMON = frozenset({("common", "words")})
 _PLAIN = frozenset({"function", "common"})
 _FEWEST_LETTERS = 4  # of a mended word
@@ -72,12 +74,23 @@ def words_of_text(text: str) -> list[Word]:
     """The words and signs of a text with their places."""
     found: list[Word] = []
     for match in _TOKEN.finditer(text):
-        plain = re.sub("['\u2019]", "", plain_letters(match[0])) or match[0]
-        is_range = plain == "-" and _RANGE.match(text, max(0, match.start() - 1))
+        plain = re.sub("['\u2019/]", "", plain_letters(match[0])) or match[0]
+        is_range = plain == "-" and _RANGE.match(text, match.start())
         is_short = plain == "." and found and found[-1].text in _SHORTENED
         if is_range or not (plain == "-" or is_short):
-            found.append(Word(plain, match.start(), match.end()))
+            found += [Word(part, match.start(), match.end()) for part in _parts(plain)]
     return found
+
+
+@lru_cache(maxsize=16_384)
+def _parts(word: str) -> tuple[str, ...]:
+    parts, known = _COMPOUND.fullmatch(word), _vocabulary("german")
+    is_whole = not parts or word in known or breeds_named(word)
+    return (
+        (word,)
+        if is_whole or not ({parts[1]} & known or breeds_named(parts[1]))
+        else parts.groups()
+    )
 
 
 Lexicon = Mapping[str, Meanings]
@@ -92,6 +105,12 @@ def _table(language: str) -> Lexicon:
             for phrase in phrases.split(","):
                 found[" ".join(phrase.split())].add((part, value))
     return {phrase: frozenset(meanings) for phrase, meanings in found.items()}
+
+
+def breed_facts(part: str, words: Iterable[str]) -> frozenset[str]:
+    """The values that a fact has of breeds with these words in their names."""
+    facts = _table("breeds")
+    return frozenset(o for word in words for name, o in facts.get(word, ()) if name == part)
 
 
 @cache
@@ -179,7 +198,8 @@ def _attributes(texts: list[str]) -> Meanings:
         if len(text) < 3 or any(one.isdigit() for one in text):
             continue
         named = breeds_named(text)
-        if texts[0] in DECORATIONS and named == breeds_named(text.partition(" ")[2]):
+        is_name = any(texts[0] in one.lower() for one in named.values())  # `standard schnauzer`
+        if texts[0] in DECORATIONS and not is_name and named == breeds_named(" ".join(texts[1:])):
             named = {}  # each word has a meaning of its own: `black lab`
         species = attributes.species_id(text)
         if species in _NOT_OF_BREEDS or text == attributes.SPECIES_NAMES.get(species):

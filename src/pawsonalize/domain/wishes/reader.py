@@ -9,6 +9,7 @@ from pawsonalize.domain.wishes.reading import UNITED, WishReading
 from pawsonalize.domain.wishes.rules import Rule
 
 _MOST_LETTERS = 500  # of a text; what is longer is no wish
+_ENDINGS = "denry"  # `healthy` is no `health`
 _SHORT = 4  # letters: of such words too many are alike
 
 
@@ -67,7 +68,8 @@ def _mend(text: str, vocabulary: Vocabulary) -> str | None:
         better = vocabulary.mend(word, frozenset(alike)) or ""
         is_alike = better in alike or better[:1] == word[0]
         is_likely = len(word) > _SHORT or len(better) > len(word) or better[-1:] == word[-1]
-        if is_alike and is_likely:
+        is_form = better == f"{word}s" or word in {f"{better}{one}" for one in _ENDINGS}
+        if is_alike and is_likely and not is_form:
             parts += [text[end : phrase.start], better]
             end = phrase.end
     return "".join([*parts, text[end:]]) if parts else None
@@ -92,5 +94,7 @@ def _united(rules: list[Rule]) -> list[Rule]:
             values = breed.values | {f"{one}/*" for one in more}
             found["breed"] = replace(breed, values=values, words=f"{breed.words}, {species.words}")
             del found["species"]
+    if len(found.get("sex", Rule("sex")).values) > 1:
+        del found["sex"]  # `boy or girl`
     distinct = {replace(one, words=""): one for one in reversed([*found.values(), *others])}
     return list(distinct.values())[::-1]

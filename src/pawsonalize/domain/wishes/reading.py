@@ -18,14 +18,19 @@ from pawsonalize.domain.wishes.rules import Rule, is_hard
 UNITED = ("species", "breed", "size", "age", "sex")
 """Attributes of which any of several values fits."""
 _ATTRIBUTES = (*UNITED, "colour", "coat", "flag", "trait")
+_OPPOSITES = {"purebred": "mixed", "sheds": "sheds_little", "healthy": "special_needs"}
 _LISTED = ("species", "breed", "size", "colour")  # lists that `and` and commas go on
+_OPTIONAL = ("size", "age", "sex", "colour", "coat", "mixed", "special_needs", "altered", "bonded")
 _MEMBERS_APART = ("size", "age", "sex", "colour", "number", "coat", "trait", "unit", "flag")
 _MEMBER = "member"
 _MODES = frozenset({"with", "have", "lost"})
 _PETS = frozenset({attributes.CAT, attributes.DOG})
+_HOMES = frozenset({"garden", "apartment"})
+_ANY = frozenset({"any", "every", "all"})
 _ARTICLE = 3  # letters of words that a list may have between its members
 _AHEAD = 7  # phrases in which a member of the household may follow
 _YES = frozenset({"yes"})
+_NOTHING = Phrase("", 0, 0, frozenset())
 _POSTCODE = re.compile(r"\d{4,5}")
 
 
@@ -61,6 +66,10 @@ class WishReading:
 
     def _phrase(self, place: int) -> int:
         phrase = self.phrases[place]
+        is_averse = self.negated and not self.listed  # but not in `no kids, no other pets`
+        if phrase.does("named") and self.phrases[place + 1 : place + 2]:
+            self._add_word(self.phrases[place + 1])
+            return 2
         if self._turn(phrase, place):
             return 1
         if self._is_member(place):
@@ -68,7 +77,7 @@ class WishReading:
             return 1 + (self._next_does(place, "friendly") or self._is_more_of_member(place + 1))
         if self.mode == "lost" or self._is_gone(place):
             self._add_lost(phrase)
-        elif good_with := phrase.values("bad_with" if self.negated else "good_with"):
+        elif good_with := phrase.values("bad_with" if is_averse else "good_with"):
             self._add_good_with(good_with, phrase, place)
         elif self._member(place) or self._is_of_person(place):
             pass
@@ -95,38 +104,51 @@ class WishReading:
             self._add("rules", Rule("species", kinds), phrase)
 
     def _is_of_person(self, place: int) -> bool:
-        """True for `older` in `we are an older couple`: the visitor says it of themselves."""
-        before = self.phrases[max(0, place - 3) : place]
-        while before and not before[-1].does("self") and before[-1].does("filler"):
-            before.pop()
+        """True for `older` in `we are an older couple`, `a dog for an older lady`."""
+        for one in reversed(self.phrases[max(0, place - 3) : place]):
+            if one.does("self") or (one.does("for") and self.rules):
+                break
+            if not one.does("filler"):
+                return False
+        else:
+            return False
         here = self.phrases[place : place + 4]
         named = any(one.values("species") or one.values("breed") for one in here)
         # Active people want active animals.
-        return bool(before) and before[-1].does("self") and not (named or here[0].values("trait"))
+        return not (named or here[0].values("trait"))
 
     def _pass(self, phrase: Phrase) -> None:
         """Take a word that is none of these: it ends a list, or is left to search."""
-        if phrase.does("rest") or (phrase.is_unknown and phrase.text.isalpha()):
+        if phrase.does("mixed") and self.negated:
+            self._add("rules", Rule("mixed"), phrase)  # `no mixes`
+            self.negated = False
+        elif phrase.does("rest") or (phrase.is_unknown and phrase.text.isalpha()):
             self._add_word(phrase)
-        elif len(phrase.text) > _ARTICLE:
+        elif len(phrase.text) > _ARTICLE and not phrase.does("absent"):
             self.listed = ""
             if self.has_child:
                 self.mode = ""  # `our son dreams of a dog`
 
     def _turn(self, phrase: Phrase, place: int) -> bool:
         """Take a word that says how others are meant; False if it is none."""
-        if phrase.text in SENTENCE_ENDS or phrase.does("but"):
+        before = self.phrases[max(0, place - 2) : place]
+        excepts = phrase.does("but") and any(one.text in _ANY for one in before)
+        if phrase.text in SENTENCE_ENDS or (phrase.does("but") and not excepts):
             self._end_part(phrase, place)
         elif phrase.does("seek"):
             self.mode = self.listed = ""  # `we have a cat and want a dog`
+        elif phrase.does("optional"):
+            self._withdraw(place)
         elif phrase.text == ",":
             self.negated, self.is_joined = False, True
-            if not (self.mode == "have" and self._is_list(place)):
-                self.mode = ""
+            is_list = self._is_list(place)
+            if is_list and self.listed == _MEMBER:
+                self.mode = "have"  # `no kids, two cats`
+            self.mode = self.mode if is_list else ""
         elif phrase.does("or") or phrase.does("and"):
             self.is_or, self.is_joined = phrase.does("or"), True
             self.negated |= self.is_or and bool(self.listed)
-        elif phrase.does("not"):
+        elif phrase.does("not") or excepts:  # `any dog but a husky`
             self.mode = self.mode if self.phrases[place - 1].does("but") else ""
             self.negated, self.begun, self.listed = True, phrase.start, ""
         elif (mode := phrase.values("function") & _MODES) and not phrase.values("trait"):
@@ -136,6 +158,14 @@ class WishReading:
         else:
             return False
         return True
+
+    def _withdraw(self, place: int) -> None:
+        """Take back what was said last: `deaf dogs welcome`, but not `one that is fine`."""
+        after = self.phrases[place + 1 : place + 2]
+        is_last = not after or not after[0].text[0].isalnum()
+        last = [one.name for one in self.rules if one.name in _OPTIONAL][-1:]
+        if is_last and not (place and self.phrases[place - 1].does("relative")):
+            self.negated, self.rules = False, [one for one in self.rules if [one.name] != last]
 
     def _end_part(self, phrase: Phrase, place: int) -> None:
         is_of_member = bool(self.phrases[place - 1].values(_MEMBER))
@@ -154,16 +184,20 @@ class WishReading:
         members = phrase.values("member")
         if not members:
             return self.mode == "have" and bool(phrase.values("breed")) and not self._member(place)
-        if self._is_gone(place):
+        if self.mode == "lost" or self._is_gone(place):
             return False
         is_child = "kids" in members and not phrase.values("age")
         return is_child or bool(self.mode) or self._is_at_home(place)
 
     def _is_list(self, place: int) -> bool:
-        """True before `a dog`, as in `we have kids, a dog and a cat`."""
-        after = self.phrases[place + 1 : place + 3]
-        is_one = bool(after) and (after[0].text in {"a", "an"} or number_in(after[0]) is not None)
-        return is_one and bool(after[-1].values("member"))
+        """True before `a dog`, as in `we have kids, a dog and a cat`, and in `with cats, dogs`."""
+        first, then, last = [*self.phrases[place + 1 : place + 4], *[_NOTHING] * 3][:3]
+        if self.mode != "with":
+            is_one = first.text in {"a", "an"} or number_in(first) is not None
+            return is_one and bool(then.values(_MEMBER))
+        is_more = bool(last.values(_MEMBER)) and (then.text == "," or then.does("and"))
+        is_member = bool(first.values(_MEMBER)) and not first.values("age")
+        return is_member and (is_more or first.text.endswith("s"))
 
     def _is_gone(self, place: int) -> bool:
         """True for the dog in `our dog died`: another one is wanted."""
@@ -185,9 +219,9 @@ class WishReading:
 
     def _is_more_of_member(self, place: int) -> bool:
         """True for `children small`, but not in `kids, small dog`."""
-        here, after = [*self.phrases[place : place + 2], None, None][:2]
-        is_more = here is not None and bool(here.values("size") or here.values("age"))
-        return is_more and not (after and (after.values("species") or after.values("breed")))
+        here, after = [*self.phrases[place : place + 2], _NOTHING, _NOTHING][:2]
+        is_more = bool(here.values("size") or here.values("age"))
+        return is_more and not (after.values("species") or after.values("breed"))
 
     def _member(self, place: int) -> int:
         """The place of the member of which this word says more: `small children`; 0 if none."""
@@ -224,22 +258,14 @@ class WishReading:
 
     def _add_attributes(self, phrase: Phrase, place: int) -> None:
         parts = self._parts_of(phrase)
-        before = bool(self.listed) and bool(self.phrases[place - 1].values(self.listed))
-        if parts == ["species"] and (before or (self.negated and self._is_limited(place))):
-            return  # `no big dogs`
-        self.mode = ""
+        if self._is_limited(parts, phrase, place):
+            return
+        if not phrase.values("trait") & _HOMES:  # `we have a yard, two kids and a cat`
+            self.mode = ""
         was_negated, is_or = self.negated, self.is_or
         for part in parts:
             self.negated = was_negated or (part == self.listed and part in _LISTED)
-            if part == "flag":
-                for name in sorted(phrase.values("flag")):
-                    self._add_flag(name, phrase)
-            elif part == "trait":
-                hard = any(is_hard(one, self.negated) for one in phrase.values("trait"))
-                rule = Rule("trait", phrase.values("trait"))
-                self._add("rules" if hard else "evidence", rule, phrase)
-            else:
-                self._add_values(part, phrase, is_or)
+            self._add_values(part, phrase, is_or)
             if self.negated:
                 self.listed = part
         if not (was_negated or self.negated):
@@ -248,40 +274,44 @@ class WishReading:
 
     def _add_values(self, part: str, phrase: Phrase, is_or: bool) -> None:
         values = phrase.values(part)
+        if part == "trait" and not any(is_hard(one, self.negated) for one in values):
+            self._add("evidence", Rule("trait", values), phrase)
+            return
         if part == "size" and values == {LARGE}:
             values |= {EXTRA_LARGE}
         if part == "age" and values == {YOUNG} and self.negated:
             values |= {BABY}  # who is too young is a puppy first of all
         # A torbie is a tabby and a tortoiseshell at once.
-        is_both = part == "colour" and not self.negated
+        is_both = part == "flag" or (part == "colour" and not self.negated)
         for each in [frozenset({one}) for one in sorted(values)] if is_both else [values]:
             self.is_or = is_or
-            self._add("rules", Rule(part, each), phrase)
+            self._add("rules", Rule(part, each) if part != "flag" else Rule(*each), phrase)
 
-    def _is_limited(self, place: int) -> bool:
-        """True for the cat in `pas de chat noir`, `no cat that scratches`."""
+    def _is_limited(self, parts: list[str], phrase: Phrase, place: int) -> bool:
+        """True for the cat in `pas de chat noir`, `no cat that scratches`, `no cat over 5`."""
+        bound = read_bound(self.phrases, place + 1) if self.negated else None
+        is_limited = bound is not None and (bound.under or bound.over)
+        if parts != ["species"]:
+            return is_limited and parts == ["age"]  # `no puppies under 10 weeks`
+        if self.listed and self.phrases[place - 1].values(self.listed):
+            return True  # `no big dogs`
         after = [one for one in self.phrases[place + 1 : place + 4] if one.text != ","]
-        if after and after[0].does("relative"):
-            return True
-        is_named = any(one.values("species") or one.values("breed") for one in after[1:2])
-        is_next = bool(after) and self.phrases[place + 1] == after[0] and not is_named
-        return is_next and any(after[0].values(part) for part in ("colour", "size", "age", "coat"))
-
-    def _add_flag(self, name: str, phrase: Phrase) -> None:
-        if name == "purebred":
-            self._add("rules", Rule("mixed", _YES, not self.negated), phrase)
-        elif name == "sheds":
-            self._add("rules", Rule("sheds_little", _YES, not self.negated), phrase)
-        else:
-            self._add("rules", Rule(name, _YES, self.negated), phrase)
+        if self.negated and after and not is_limited:
+            is_named = any(one.values("species") or one.values("breed") for one in after[1:2])
+            is_next = self.phrases[place + 1] == after[0] and not is_named
+            says_more = any(after[0].values(one) for one in ("colour", "size", "age", "coat"))
+            is_limited = after[0].does("relative") or (is_next and says_more)
+        if is_limited:  # others of the species may well be meant
+            self.evidence.append(Rule("species", phrase.values("species"), words=phrase.text))
+        return is_limited
 
     def _add(self, kind: str, rule: Rule, phrase: Phrase) -> None:
         words = self.text[phrase.start : phrase.end]
         if self.negated:
             words = f"no {words}" if self.begun is None else self.text[self.begun : phrase.end]
-        if rule.name not in {"mixed", "sheds_little"}:
-            rule = replace(rule, negated=self.negated)
-        rule = replace(rule, words=words, at=self.at)
+        name = _OPPOSITES.get(rule.name, rule.name)
+        is_negated = self.negated != (name != rule.name)
+        rule = Rule(name, rule.values or _YES, is_negated, words, at=self.at)
         found: list[Rule] = getattr(self, kind)
         if self.is_or and found and found[-1].name == rule.name == "colour" and not rule.negated:
             rule = replace(rule, values=rule.values | found.pop().values)
@@ -301,7 +331,7 @@ class WishReading:
         bound = read_bound(self.phrases, place)
         if bound is None:
             return 0
-        words = self.text[self.phrases[place].start : self.phrases[bound.end - 1].end]
+        words = self._words(place, bound.end - 1)
         if bound.name == "months" and self._is_of_member(place, bound.end):
             return bound.end - place
         if bound.name == "place" and not (bound.under or bound.over):
@@ -311,6 +341,12 @@ class WishReading:
         self.rules.append(Rule(bound.name, values, self.negated, words, least, most, self.at))
         self.negated = False
         return bound.end - place
+
+    def _words(self, first: int, last: int) -> str:
+        """The visitor's words from the negation, if there is one, or a phrase to another."""
+        begun = self.begun if self.negated else None
+        start = self.phrases[first].start if begun is None else begun
+        return self.text[start : self.phrases[last].end]
 
     def _is_of_member(self, place: int, end: int) -> bool:
         """True if the age is one of the household: `kids (5 and 8 years)`, `our 4 year old son`."""
@@ -351,10 +387,7 @@ class WishReading:
     def _add_place(self, place: int, start: int, end: int) -> int:
         first, last = self.phrases[start], self.phrases[end - 1]
         name = plain_letters(self.text[first.start : last.end])
-        begun = self.phrases[place].start
-        if self.negated and self.begun is not None:
-            begun = self.begun
-        words = self.text[begun : last.end]
+        words = self._words(place, end - 1)
         if self.rules and self.rules[-1].name == "place" and not self.rules[-1].values:
             bound = self.rules.pop()  # `within 20 km of San José`
             words = f"{bound.words} {words}"

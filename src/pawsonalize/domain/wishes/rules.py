@@ -13,11 +13,12 @@ from itertools import zip_longest
 from pawsonalize.domain import attributes
 from pawsonalize.domain.animal_words import breed_marks, family_mark, words_in
 from pawsonalize.domain.animals import UNKNOWN, Animal
-from pawsonalize.domain.attributes import BANDS, GoodWith, by_word
+from pawsonalize.domain.attributes import BANDS, GoodWith
 from pawsonalize.domain.times import SECOND
 from pawsonalize.domain.wishes.lexicon import (
     SENTENCE_ENDS,
     Phrase,
+    breed_facts,
     joined,
     meanings_of,
     phrases_in,
@@ -35,13 +36,6 @@ _OPPOSITES = {
     "first_time": "experienced",
 }
 _OPPOSITES |= {two: one for one, two in _OPPOSITES.items()}
-_SHEDS_LITTLE = by_word(
-    {
-        True: "poodle bichon maltese havanese schnauzer yorkshire shih doodle maltipoo cavapoo"
-        " cockapoo sphynx hairless xoloitzcuintli lhasa coton rex portuguese airedale"
-        " wheaten basenji"
-    }
-)
 _NAMES: Mapping[str, Mapping[str, str]] = {
     "species": attributes.SPECIES_NAMES,
     "size": attributes.SIZE_NAMES,
@@ -226,7 +220,7 @@ def _shedding(animal: Animal, at: int) -> Facts:
     plain = {one for one in _breeds(animal, at) if one.isalpha()}
     if animal.mixed or animal.secondary_breed or not plain or UNKNOWN in plain:
         return None
-    return frozenset({"yes" if plain & _SHEDS_LITTLE.keys() else "no"})
+    return breed_facts("sheds_little", plain) or frozenset({"no"})
 
 
 def _place(animal: Animal, _at: int) -> frozenset[str]:

@@ -244,7 +244,11 @@ class Searching:
         meaning = self.meanings.vector(wish.gist) if self.meanings and wish.rest else None
         with index.lock:
             puts = index.puts.copy()
-            verdicts = {one: index.judge(one) for one in (*rules, *wish.evidence)}
+            named = index.named(text.strip())  # whose name says nothing of them: `Ginger`
+            verdicts = {
+                one: np.where(named, np.int8(1), index.judge(one))
+                for one in (*rules, *wish.evidence)
+            }
             alike = [index.judge(one.widened) for one in rules]
             words = index.words(words_in(wish.rest))
             # A breed may be a name as well: `labrador rex`.
@@ -252,7 +256,8 @@ class Searching:
             gist = index.words(words_in(" ".join((wish.gist, *breeds))))
             kept = [one for one in rules if one.name in _NEVER_GIVEN_UP]
             kept += [one for rule in rules for one in _species_of(rule)]
-            among = np.logical_and.reduce([puts >= 0, *(index.judge(one) >= 0 for one in kept)])
+            safe = np.logical_and.reduce([puts >= 0, *(index.judge(one) >= 0 for one in kept)])
+            among = safe | named
             near = None if meaning is None else index.meaning(meaning, among)
         with available.lock:
             led = available.order[available.leads[available.order]]
@@ -262,7 +267,7 @@ class Searching:
                 own = Rule("word", frozenset(words_in(wish.rest)), words=wish.rest)
                 verdicts[own] = np.where(_has_any(words, near), 1, -1).astype(np.int8)
             obeyed = {one: verdicts[one] for one in verdicts if one not in wish.evidence}
-            scores = _scores(wish, rules, alike, verdicts, gist, near)
+            scores = np.where(named, 1.0, _scores(wish, rules, alike, verdicts, gist, near))
             found, nearly = _by_rules(obeyed, among, available, led)
             shown = together(available, found, scores).found[led]
             unsure = any(bool((verdicts[one][led][shown] == 0).any()) for one in rules)

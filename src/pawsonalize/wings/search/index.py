@@ -180,6 +180,13 @@ class AnimalIndex:
         with self.lock:
             return [one for one in islice(reversed(self._names.values()), count) if one]
 
+    def named(self, name: str) -> NDArray[np.bool_]:
+        """True for the animals of this very name."""
+        found, words = np.zeros(len(self.puts), np.bool_), stems(name)
+        for slot in self.facts.slots(words[0]).tolist() if words else ():
+            found[slot] = self._names.get(slot, "").casefold() == name.casefold()
+        return found
+
     def without_meaning(self) -> dict[int, bytes]:
         """The digests of the texts that have no vector yet, by slot."""
         with self.lock:
