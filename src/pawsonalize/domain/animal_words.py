@@ -19,22 +19,11 @@ from pawsonalize.domain.breeds import BREED_WORDS, family_of, find_breed
 
 _FEWEST_LETTERS = 4  # shorter words are too like others: cat, bat
 _FEWEST_LETTERS_OF_BREEDS = 6  # of which nobody is here
-_SPELT = {
-    **dict.fromkeys(("tort", "tortie", "torty", "torti"), "tortoiseshell"),
-    "gray": "grey",
-    "tricolor": "tricolour",
-    "blk": "black",
-    "brn": "brown",
-    "org": "orange",
-    "choc": "chocolate",
-    "wht": "white",
-}
 
 
 def words_in(text: str) -> list[str]:
-    """The words of a text: lower case, without accents, colours spelt in one way."""
-    words = re.findall(r"[^\W_]+", re.sub("['\u2019]", "", plain_letters(text)))
-    return [_SPELT.get(word, word) for word in words]
+    """The words of a text: lower case, without accents."""
+    return re.findall(r"[^\W_]+", re.sub("['\u2019]", "", plain_letters(text)))
 
 
 def _single(word: str) -> str:
@@ -44,8 +33,8 @@ def _single(word: str) -> str:
 
 
 def singulars(word: str) -> list[str]:
-    """A word and what it may be the plural of."""
-    endings = {"ies": "y", "es": "", "s": ""}
+    """A word, what it may be the plural of, and `puppy` of `puppie`."""
+    endings = {"ies": "y", "ie": "y", "es": "", "s": ""}
     shorter = [word.removesuffix(old) + new for old, new in endings.items() if word.endswith(old)]
     return [word, *(one for one in shorter if len(one) > 2)]
 

@@ -129,7 +129,7 @@ def _read_numbers(phrases: Sequence[Phrase], bound: WishedBound) -> None:
         unit = _read_unit(phrases, bound)
         if bound.units == ["year"] and unit == "month" and place == end:  # `1 year 6 months`
             bound.numbers[0] += number / 12
-        elif bound.numbers and (len(bound.numbers) > 1 or not _is_same(unit, bound.units[0])):
+        elif len(bound.numbers) + len({_RULES.get(o) for o in (*bound.units, unit) if o}) > 2:
             bound.end = end
             break
         else:
@@ -137,11 +137,6 @@ def _read_numbers(phrases: Sequence[Phrase], bound: WishedBound) -> None:
             bound.units.append(unit)
         place = bound.end + _is_joint(phrases, bound)
     bound.unit = next(filter(None, [bound.unit, *bound.units]), "")
-
-
-def _is_same(unit: str, other: str) -> bool:
-    """True if both are units of one thing, or one is none."""
-    return not (unit and other) or _RULES.get(unit) == _RULES.get(other)
 
 
 def _is_joint(phrases: Sequence[Phrase], bound: WishedBound) -> bool:

@@ -85,12 +85,9 @@ def words_of_text(text: str) -> list[Word]:
 @lru_cache(maxsize=16_384)
 def _parts(word: str) -> tuple[str, ...]:
     parts, known = _COMPOUND.fullmatch(word), _vocabulary("german")
-    is_whole = not parts or word in known or breeds_named(word)
-    return (
-        (word,)
-        if is_whole or not ({parts[1]} & known or breeds_named(parts[1]))
-        else parts.groups()
-    )
+    if parts is None or word in known or breeds_named(word):
+        return (word,)
+    return parts.groups() if parts[1] in known or breeds_named(parts[1]) else (word,)
 
 
 Lexicon = Mapping[str, Meanings]

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from pawsonalize.domain.animal_words import Vocabulary
+from pawsonalize.domain.breeds import BREED_WORDS
 from pawsonalize.domain.wishes.lexicon import language_of, mended_words, phrases_in, words_of_text
 from pawsonalize.domain.wishes.reading import UNITED, WishReading
 from pawsonalize.domain.wishes.rules import Rule
@@ -61,7 +62,8 @@ def _mend(text: str, vocabulary: Vocabulary) -> str | None:
     known = mended_words(language_of(words))
     for phrase in phrases_in(words):
         word = phrase.text
-        if phrase.meanings or not word.isalpha() or vocabulary.has(word):
+        is_known = phrase.meanings or word in BREED_WORDS or vocabulary.has(word)
+        if is_known or not word.isalpha():
             continue
         # Hardly anybody errs in the first letter, unless it changes places with the second.
         alike = {one for one in known if one[0] == word[0] or one[1::-1] == word[:2]}

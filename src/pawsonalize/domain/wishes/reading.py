@@ -248,8 +248,8 @@ class WishReading:
     def _parts_of(self, phrase: Phrase) -> list[str]:
         parts = [part for part in _ATTRIBUTES if phrase.values(part)]
         if "breed" in parts and "colour" in parts:  # `lab or golden`, but a golden cat
-            follows = bool(self.rules) and self.rules[-1].name == "breed"
-            parts.remove("colour" if follows else "breed")
+            names = [one.name for one in self.rules if one.name not in {"species", "age"}]
+            parts.remove("colour" if names[-1:] == ["breed"] else "breed")
         if "age" in parts and "species" in parts:
             is_known = any(one.name == "species" for one in self.rules) and not self.is_joined
             if self.negated or self.listed == "age" or is_known:
@@ -285,7 +285,7 @@ class WishReading:
         is_both = part == "flag" or (part == "colour" and not self.negated)
         for each in [frozenset({one}) for one in sorted(values)] if is_both else [values]:
             self.is_or = is_or
-            self._add("rules", Rule(part, each) if part != "flag" else Rule(*each), phrase)
+            self._add("rules", Rule(part, each) if part != "flag" else Rule(min(each)), phrase)
 
     def _is_limited(self, parts: list[str], phrase: Phrase, place: int) -> bool:
         """True for the cat in `pas de chat noir`, `no cat that scratches`, `no cat over 5`."""
