@@ -70,10 +70,13 @@ class Vocabulary:
         """True if a record has the word, also in its description."""
         return word in self.counts or word in self._described
 
-    def mend(self, word: str, preferred: frozenset[str]) -> str | None:
-        """The likeliest word one typing error away, `preferred` first; None if it needs none."""
+    def mend(self, word: str, preferred: Mapping[str, bool]) -> str | None:
+        """The likeliest word one typing error away; None if it needs none.
+
+        `preferred` words come first, and among them those that are said to mean something alone.
+        """
         breeds = BREED_WORDS if len(word) >= _FEWEST_LETTERS_OF_BREEDS else frozenset()
-        choices = preferred.union(self.counts, breeds)
+        choices = {*preferred, *self.counts, *breeds}
         if word in choices or len(word) < _FEWEST_LETTERS:
             return None
         # The distance counts two letters that changed places as one error.
@@ -83,7 +86,10 @@ class Vocabulary:
         # more records have is likelier meant.
         letters = sorted(word)
         ranked = [
-            (one not in preferred, sorted(one) != letters, -self.counts.get(one, 0), one)
+            (
+                *(one not in preferred, sorted(one) != letters, not preferred.get(one)),
+                *(-self.counts.get(one, 0), one),
+            )
             for one in likely
         ]
-        return min(ranked)[-1] if ranked else None
+        return str(min(ranked)[-1]) if ranked else None

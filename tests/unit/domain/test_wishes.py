@@ -200,6 +200,8 @@ def test_a_typing_error_is_mended_unless_a_record_has_the_word() -> None:
         "nothing aggressive, friendly to everyone"
     )
     assert read_wish("littel dog", T0).suggestion == "little dog", "not litter"
+    assert read_wish("litte dog", T0).suggestion == "little dog", "litter means nothing alone"
+    assert read_wish("maine coon, healthy", T0).suggestion is None
     assert read_wish("newer", T0).suggestion is None, "it is a word, and none of negation"
     here = Vocabulary({"kiten": 1}, {"femal"})
     assert read_wish("femal kiten", T0, here).suggestion is None

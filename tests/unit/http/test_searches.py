@@ -132,6 +132,15 @@ def test_a_search_goes_on_by_its_cursor_to_its_end(client: TestClient) -> None:
     assert (sorted(seen[:2]), seen[2:]) == (["bolt", "rex"], ["nearly grim"])
 
 
+def test_a_search_of_nobody_has_no_cursor_and_one_of_others_is_refused(client: TestClient) -> None:
+    nobody = client.post("/v1/searches", json={"query": "dog", "limit": 1}).json()
+    assert "cursor" not in nobody
+    other = {"query": "dog", "sessionId": "s-2", "cursor": search(client, "dog")["cursor"]}
+    error = error_of(client.post("/v1/searches", json=other))
+    assert error["field"] == "cursor"
+    assert "leave the cursor out" in error["message"]
+
+
 def test_words_that_nobody_has_are_given_up_and_said(client: TestClient) -> None:
     answer = search(client, "asdfgh")
     assert (answer["total"], len(nearest(answer))) == (0, len(ANIMALS))

@@ -5,7 +5,13 @@ from dataclasses import dataclass, replace
 
 from pawsonalize.domain.animal_words import Vocabulary
 from pawsonalize.domain.breeds import BREED_WORDS
-from pawsonalize.domain.wishes.lexicon import language_of, mended_words, phrases_in, words_of_text
+from pawsonalize.domain.wishes.lexicon import (
+    language_of,
+    lexicon,
+    mended_words,
+    phrases_in,
+    words_of_text,
+)
 from pawsonalize.domain.wishes.reading import UNITED, WishReading
 from pawsonalize.domain.wishes.rules import Rule
 
@@ -59,15 +65,17 @@ def read_wish(
 def _mend(text: str, vocabulary: Vocabulary) -> str | None:
     parts, end = [], 0
     words = words_of_text(text)
-    known = mended_words(language_of(words))
+    language = language_of(words)
+    known, alone = mended_words(language), lexicon(language)  # `little`, but `litter trained`
     for phrase in phrases_in(words):
         word = phrase.text
         is_known = phrase.meanings or word in BREED_WORDS or vocabulary.has(word)
         if is_known or not word.isalpha():
             continue
         # Hardly anybody errs in the first letter, unless it changes places with the second.
-        alike = {one for one in known if one[0] == word[0] or one[1::-1] == word[:2]}
-        better = vocabulary.mend(word, frozenset(alike)) or ""
+        near = (one for one in known if one[0] == word[0] or one[1::-1] == word[:2])
+        alike = {one: one in alone for one in near}
+        better = vocabulary.mend(word, alike) or ""
         is_alike = better in alike or better[:1] == word[0]
         is_likely = len(word) > _SHORT or len(better) > len(word) or better[-1:] == word[-1]
         is_form = better == f"{word}s" or word in {f"{better}{one}" for one in _ENDINGS}

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
@@ -154,6 +155,8 @@ class Answered(NamedTuple):
     nearest: AnimalsAnswer | None
     found: SearchedAnimals
     included: answers.Included = answers.NOTHING
+    goes_on: bool = True
+    """False of nobody: no later answer knows what they have seen."""
 
     @property
     def animals(self) -> list[tuple[str, ...]]:
@@ -220,9 +223,15 @@ def _search(
     query = individuals.with_profile(query)
     text, without = given.query, given.without
     found = searching.find(individuals.available, query, text, without, as_written=given.as_written)
-    made = answer_search(individuals, found, query)
+    try:
+        made = answer_search(individuals, found, query)
+    except InvalidInput as wrong:
+        if wrong.field != "continues":
+            raise
+        message = str(wrong).replace("leave continues out", "leave the cursor out")
+        raise InvalidInput(message, field="cursor") from wrong
     included = answers.read_included(services, individuals, given.include, query, made.animals)
-    return made._replace(included=included)
+    return made._replace(included=included, goes_on=query.visitor != Visitor())
 
 
 def answer_search(individuals: Individuals, found: SearchedAnimals, query: Query) -> Answered:
@@ -234,7 +243,7 @@ def answer_search(individuals: Individuals, found: SearchedAnimals, query: Query
 
 def search_answer(made: Answered, continues: tuple[str, ...], *, is_full: bool) -> Searched:
     """Return the body of the answer; `continues` are the answers before."""
-    answer, nearest, what, _ = made
+    answer, nearest, what, *_ = made
     kinds: tuple[Any, ...] = (answers.Recommendation, NearestAnimal, Nearest, SearchAnswer)
     if is_full:
         kinds = (
@@ -267,7 +276,9 @@ def search_answer(made: Answered, continues: tuple[str, ...], *, is_full: bool) 
         rest=what.rest,
         total=what.total,
         did_you_mean=what.suggestion or UNSET,
-        cursor=_BETWEEN.join(dict.fromkeys(ids)) if answer.places or near else UNSET,
+        cursor=_BETWEEN.join(dict.fromkeys(ids))
+        if made.goes_on and (answer.places or near)
+        else UNSET,
         animals=[kind(**fields(place)) for place in answer.places],
         nearest=kind_of_nearest(given_up, near) if near else UNSET,
     )
