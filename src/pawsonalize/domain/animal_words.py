@@ -87,7 +87,7 @@ class Vocabulary:
         letters = sorted(word)
         ranked = [
             (
-                *(one not in preferred, sorted(one) != letters, not preferred.get(one)),
+                *(one not in preferred, not preferred.get(one), sorted(one) != letters),
                 *(-self.counts.get(one, 0), one),
             )
             for one in likely

@@ -74,7 +74,7 @@ def _mend(text: str, vocabulary: Vocabulary) -> str | None:
             continue
         # Hardly anybody errs in the first letter, unless it changes places with the second.
         near = (one for one in known if one[0] == word[0] or one[1::-1] == word[:2])
-        alike = {one: one in alone for one in near}
+        alike = {one: one in alone or one in BREED_WORDS for one in near}
         better = vocabulary.mend(word, alike) or ""
         is_alike = better in alike or better[:1] == word[0]
         is_likely = len(word) > _SHORT or len(better) > len(word) or better[-1:] == word[-1]
