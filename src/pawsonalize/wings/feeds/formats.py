@@ -295,5 +295,7 @@ def _untitled(text: bytes) -> bytes:
 def _values_of(line: bytes) -> int:
     """Number of values that a line may have, with the separator that gives the most."""
     text = [line.decode(UTF8, "replace").strip()]
-    rows = (next(csv.reader(text, delimiter=one), []) for one in SEPARATORS.values())
+    # Those that are named by hand count as well, else a line of such a file had one value.
+    separators = (*SEPARATORS.values(), *"|^~")
+    rows = (next(csv.reader(text, delimiter=one), []) for one in separators)
     return max(sum(map(bool, map(str.strip, row))) for row in rows)

@@ -6,9 +6,9 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.feeds.formats import read_feed, usual_columns
+from pawsonalize.wings.feeds.formats import FeedForm, read_feed, usual_columns
 from pawsonalize.wings.feeds.importing import FeedImport, import_feed
-from pawsonalize.wings.feeds.rows import FeedRow
+from pawsonalize.wings.feeds.rows import FeedRow, TableForm
 from tests.event_data import T0
 
 TABLE = "id;species;name\n1;dog;Rex\n2;cat;Mia\n"
@@ -34,6 +34,13 @@ def test_titles_above_the_columns_are_left_out_and_told(titles: str) -> None:
     assert [row.place for row in rows] == [above + 2, above + 3]
     assert [row.external_id for row in rows] == ["1", "2"]
     assert notes == [f"line {above + 1} names its columns: what stands above was left out"]
+
+
+def test_a_separator_that_is_named_by_hand_makes_no_line_a_title() -> None:
+    text = "id|species|description\n1|dog|calm\n2|dog|calm, small, sweet\n"
+    rows, notes = read_feed([text.encode()], FeedForm(table=TableForm(separator="|")))
+    assert [row.external_id for row in rows()] == ["1", "2"]
+    assert notes == []
 
 
 def test_empty_cells_at_the_end_cost_no_row_and_are_none() -> None:
