@@ -192,6 +192,7 @@ class EventLog(Histories):
         named = events.c.recommendation_id.is_not(None)
         return self._events(events.c.offset > after, named, limit=limit)
 
+    # These two are slow: for reports, never for answers.
     def of_meanings(
         self, meanings: Collection[str], since: int, until: int, after: int, limit: int
     ) -> list[LoggedEvent]:
