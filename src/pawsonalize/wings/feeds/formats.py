@@ -14,6 +14,7 @@ from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
 from pawsonalize.engine.ingest.csv_files import SEPARATORS, UTF8, as_text, read_text_form
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode, likely_name
 from pawsonalize.wings.feeds.asm3 import READ_FIELDS, image_service, read_asm3_csv, read_asm3_json
+from pawsonalize.wings.feeds.dates import read_date_order
 from pawsonalize.wings.feeds.petfinder import read_petfinder_json
 from pawsonalize.wings.feeds.presets import bare_name, known_names, preset_of, presets, read_preset
 from pawsonalize.wings.feeds.rescuegroups import read_rescuegroups
@@ -27,7 +28,6 @@ from pawsonalize.wings.feeds.rows import (
     header_of,
     is_number,
     named_in,
-    read_date_order,
     read_rows,
     read_table,
 )
