@@ -128,7 +128,7 @@ def _error_page(request: Request, error: errors.PawsonalizeError) -> HTMLRespons
     return page("error.html", status, title=text(f"error.{title}"), message=message, site_name=name)
 
 
-def _speak(request: Request) -> str:
+def speak_to(request: Request) -> str:
     """Answer in the visitor's language; return it if the address names one, to be kept."""
     wish = request.query_params.get("lang", "")
     kept, header = request.cookies.get(_LANGUAGE, ""), request.headers.get("accept-language", "")
@@ -141,7 +141,7 @@ def shown(answer: Callable[[Request, Visitor], Response]) -> Endpoint:
     """Return a page's endpoint: in a thread, because the tables may take their time."""
 
     async def endpoint(request: Request) -> Response:
-        wished = _speak(request)
+        wished = speak_to(request)
         visitor = _read_visitor(request)
         try:
             response = await run_in_threadpool(answer, request, visitor)
@@ -159,7 +159,7 @@ def posted_form(act: Callable[[Request, Visitor, Fields], Awaitable[Response]]) 
     """Return a form's endpoint."""
 
     async def endpoint(request: Request) -> Response:
-        _speak(request)
+        speak_to(request)
         try:
             return await act(request, _read_visitor(request), await fields_of(request))
         except errors.PawsonalizeError as error:

@@ -186,6 +186,8 @@ def test_one_click_stops_alerts_and_programs_that_open_links_do_not(
 
     page = client.get(link)
     assert (page.status_code, "<button" in page.text) == (200, True)
+    german = client.get(link, headers={"Accept-Language": "de"}).text
+    assert "<h1>Keine Nachrichten über Tiere mehr?</h1>" in german
     assert stored() == {"ALERTS": "yes", "KIDS": "yes"}
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     for wrong in (link[:-1], link.replace("b%20c", "d")):

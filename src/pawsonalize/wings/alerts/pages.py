@@ -16,7 +16,15 @@ from pawsonalize.http.json import report_of
 from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import Confirmation, Done, PageAction, View, ViewQuery
 from pawsonalize.ui.choices import as_search
-from pawsonalize.ui.endpoints import Endpoint, Fields, fields_of, posted_form, remember, see
+from pawsonalize.ui.endpoints import (
+    Endpoint,
+    Fields,
+    fields_of,
+    posted_form,
+    remember,
+    see,
+    speak_to,
+)
 from pawsonalize.ui.languages import spoken
 from pawsonalize.ui.rendering import page, with_query
 from pawsonalize.wings.alerts.composition import Alerts
@@ -146,6 +154,7 @@ def _alerts(request: Request) -> Alerts:
 
 
 def _stop_page(request: Request, given: Fields, *, is_done: bool) -> Response:
+    speak_to(request)
     user_id, signature = given.get("user", ""), given.get("signature", "")
     if not _alerts(request).messages.is_signed(user_id, signature):
         return page("alerts/stop.html", 403, user_id="", signature="", state="unsigned")
