@@ -34,7 +34,8 @@ def test_the_roles_share_all_tasks_out(tmp_path: Path) -> None:
     settings = make_service(tmp_path, train=False, stream_url="nats://localhost/EVENTS")
     serve, work, consume = (tasks(settings, roles=role) for role in ("serve", "work", "consume"))
     assert serve | work | consume == tasks(settings)
-    everybody = {"tell problems", "deliver due log", "look at refusals", "forget removed models"}
+    everybody = {"tell problems", "deliver due log", "deliver to destinations"}
+    everybody |= {"look at refusals", "forget removed models"}
     assert serve & work == work & consume == serve & consume == everybody
     assert {"archive new", "erase visitors", "train when due", "fetch feeds"} < work
     assert {"follow campaigns", "log impressions"} < serve
