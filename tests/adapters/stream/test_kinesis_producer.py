@@ -10,6 +10,7 @@ import pytest
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.storage.database import Database
+from pawsonalize.wings.streams import kinesis_client
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_reading import (
     FIRST,
@@ -93,10 +94,10 @@ def test_records_whose_answer_is_lost_come_twice_and_in_order(
 
 
 def test_a_put_that_nobody_takes_is_given_up_with_how_much_was_taken(
-    broker: KinesisBroker,
+    broker: KinesisBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = itertools.count(0, 5)
-    producer = broker.producer(steady=lambda: next(seconds), sleep=lambda _: None)
+    monkeypatch.setattr(kinesis_client, "_GIVE_UP_SECONDS", 0.5)
+    producer = broker.producer()
     broker.proxy.fault = lambda _name, _body: Answer.error("LimitExceededException")
     with pytest.raises(StreamUnavailable, match="0 of 5 records"):
         producer.put(numbered(5))
