@@ -1,4 +1,4 @@
-"""DescriptionMeanings of texts: vectors of a model whose files come with its package.
+"""Meanings of texts: vectors of a model whose files come with its package.
 
 The extra `search` brings the model: the multilingual Universal Sentence Encoder (Yang et al. 2019)
 with numpy alone.
