@@ -98,6 +98,7 @@ def test_wishes_are_read_in_seven_languages(subtests: pytest.Subtests) -> None:
         "junge Katze": "age=2 species=1",
         "chat senior": "age=4 species=1",
         "Huskymix": "breed=husky",
+        "Huendin, nicht aelter als 3 Jahre": "months<36 sex=female species=2",
         "Langhaarkatze": "coat=long species=1",
         "perro mestizo": "mixed=yes species=2",
         "gatta nera": "colour=black sex=female species=1",

@@ -28,6 +28,7 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"-\s*\d")
+_DIGRAPH = re.compile("([aou])e")  # umlauts as they are written without their keys: `Huendin`
 # Words that German puts together: `Huskymix`, `Langhaarkatze`.
 _COMPOUND = re.compile(r"(\w{3,}?)s?(mischlinge?|mix|hunde?|katzen?|kater|welpen?)")
 _COMMON = frozenset({("common", "words")})
@@ -85,6 +86,9 @@ def words_of_text(text: str) -> list[Word]:
 @lru_cache(maxsize=16_384)
 def _parts(word: str) -> tuple[str, ...]:
     parts, known = _COMPOUND.fullmatch(word), _vocabulary("german")
+    shorter = _DIGRAPH.sub(r"\1", word)
+    if shorter in known and not any(word in _vocabulary(one) for one in _LANGUAGES):
+        return (shorter,)
     if parts is None or word in known or breeds_named(word):
         return (word,)
     return parts.groups() if parts[1] in known or breeds_named(parts[1]) else (word,)
