@@ -180,7 +180,7 @@ class DailyAlerts:
         if match is None or len(found) < len(names):
             return False
         animals = [found[one] for one in names]
-        language = self.matching.audience.language_of(outlook.user_id)
+        language = self.matching.language_of(outlook.user_id)
         alert = self.messages.alert(match, animals, chance, now, search, language)
         is_new = self.book.add(alert, now)
         if is_new:

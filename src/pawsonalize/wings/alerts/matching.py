@@ -80,12 +80,6 @@ class Audience(TableAccess):
             )
         ]
 
-    def language_of(self, user_id: str) -> str:
-        """Return the language of a user; empty where it is unknown."""
-        mine = (users.c.user_id == user_id, users.c.dataset_group == DEFAULT_DATASET_GROUP)
-        stored = self._scalar(select(users.c.attributes).where(*mine))
-        return str(msgspec.json.decode(stored).get(LANGUAGE, "")) if stored else ""
-
     def count(self) -> int:
         """Count all with a consent."""
         return int(self._scalar(select(func.count()).select_from(users).where(has_word(YES))))
@@ -190,6 +184,11 @@ class Matching:
         """True if the user did something with one of these animals: nobody need tell them."""
         log = self.individuals.runtime.filtering.log
         return not deeds_by_animal(log, Visitor(user_id), now).keys().isdisjoint(animals)
+
+    def language_of(self, user_id: str) -> str:
+        """The language of the pages that the user saw last; empty where it is unknown."""
+        user = self.individuals.runtime.filtering.catalogue.user(user_id)
+        return "" if user is None else str(user.attributes.get(LANGUAGE, ""))
 
     def match(self, outlook: Outlook, animal_id: str, place: int, now: int) -> Match | None:
         """The match with its reasons; None if the animal may not be shown any more."""
