@@ -336,6 +336,13 @@ def test_strange_boards_visitors_and_animals_are_refused_with_words(client: Test
     event = {"sessionId": "owner", "eventType": "pick", "animal_id": ids[0]}
     refused = client.post("/v1/events", json=event)
     assert "pick is of a board: send the boardId" in error_of(refused)["message"]
+    # What another visitor says of the board is an event of no group of theirs either.
+    stolen = {**event, "sessionId": "thief", "boardId": board}
+    answer = client.post("/v1/events", json=[stolen, {**stolen, "eventType": "view"}]).json()
+    assert answer["accepted"] == 1
+    (rejected,) = answer["rejected"]
+    assert (rejected["index"], rejected["code"], rejected["field"]) == (0, "conflict", "boardId")
+    assert "was given to another visitor: send" in rejected["message"]
     assert set(likes(page_of(client, "owner")).values()) == {0.0}
     assert set(likes(page_of(client, "thief")).values()) == {0.0}
 

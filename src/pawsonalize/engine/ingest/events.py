@@ -10,7 +10,13 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from pawsonalize.domain.errors import Forbidden, InvalidInput, StorageUnavailable, TooManyRequests
+from pawsonalize.domain.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    StorageUnavailable,
+    TooManyRequests,
+)
 from pawsonalize.domain.events import (
     ACTIONS,
     DEFAULT_DATASET_GROUP,
@@ -289,7 +295,7 @@ class Ingest:
                 if check is not None:
                     check(event)
                 events.append(event)
-            except (InvalidInput, Forbidden) as error:
+            except (InvalidInput, Forbidden, Conflict) as error:
                 rejected.append(Rejected(index, error.code, error.message, error.field))
         return events, rejected
 

@@ -9,7 +9,12 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.events import NO_PICK, PICK, UNPICK, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.payloads import Part, unpack
-from pawsonalize.engine.serving.animals.boards import MOST_PICKS, belongs, picked_board
+from pawsonalize.engine.serving.animals.boards import (
+    MOST_PICKS,
+    belongs,
+    foreign_board,
+    picked_board,
+)
 from pawsonalize.engine.serving.animals.page_reader import PageReader
 from pawsonalize.engine.serving.animals.pages import place_of
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
@@ -82,10 +87,7 @@ class PickDoor(msgspec.Struct, frozen=True):
             user and session and self.pages.log.owner(session, picks.at) == user
         )
         if not theirs:
-            raise Conflict(
-                f"board {picks.board_id} was given to another visitor: send the userId or the"
-                " sessionId that asked for it",
-            )
+            raise foreign_board(board)
         return board
 
 

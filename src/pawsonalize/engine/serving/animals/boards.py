@@ -7,7 +7,8 @@ from operator import attrgetter
 import msgspec
 from msgspec.structs import replace
 
-from pawsonalize.domain.events import NO_PICK, PICKS, Visitor, standing
+from pawsonalize.domain.errors import Conflict
+from pawsonalize.domain.events import NO_PICK, PICKS, Event, Visitor, standing
 from pawsonalize.domain.preferences import WantedValues, about_picks, speak_against
 from pawsonalize.engine.serving.animals.pages import place_of
 from pawsonalize.storage.animals.animals import Animals
@@ -129,7 +130,16 @@ def _rank(pick: Deed) -> float:
     return pick.event_value or MOST_PICKS
 
 
-def belongs(board: Impression, visitor: Visitor | Deed) -> bool:
+def belongs(board: Impression, visitor: Visitor | Deed | Event) -> bool:
     """True if the board was given to this user, or in this session."""
     same_user = board.user_id is not None and board.user_id == visitor.user_id
     return same_user or (board.session_id is not None and board.session_id == visitor.session_id)
+
+
+def foreign_board(board: Impression, field: str | None = None) -> Conflict:
+    """The error of an answer to a board that another visitor was given."""
+    return Conflict(
+        f"board {board.recommendation_id} was given to another visitor: send the userId or the"
+        " sessionId that asked for it",
+        field=field,
+    )
