@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,11 @@ def exported(wire: Wire, bucket: Path, dataset: str, name: str, **more: Any) -> 
 
 def test_an_export_imported_elsewhere_is_exported_the_same(wire: Wire, bucket: Path) -> None:
     dataset = f"{GROUP.replace('dataset-group', 'dataset')}/INTERACTIONS"
+    event = {"itemId": CATS[0], "sentAt": datetime.now(UTC), "eventType": "view"}
+    user = "=HYPERLINK(1)"
+    wire.events.put_events(trackingId="pawsonalize", sessionId="s", userId=user, eventList=[event])
     first = exported(wire, bucket, dataset, "first", ingestionMode="ALL")
+    assert f"'{user}" in {row[first[0].index("USER_ID")] for row in first}, "no formula"
     assert len(first) > 20
     moments = [row[first[0].index("TIMESTAMP")] for row in first[1:]]
     assert {len(one) for one in moments} == {10}, "seconds, also of events with milliseconds"

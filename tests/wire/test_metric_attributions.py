@@ -57,7 +57,7 @@ def rows(buckets: Path, least: int) -> list[dict[str, str]]:
 
 def test_events_are_added_up_by_source_and_reported_once(wire: Wire, buckets: Path) -> None:
     arn = create(wire, "all", COUNTED, SUMMED)
-    mail: dict[str, Any] = {"metricAttribution": {"eventAttributionSource": "mail"}}
+    mail: dict[str, Any] = {"metricAttribution": {"eventAttributionSource": "=mail(1)"}}
     event = {"itemId": "2-Pug-1-1", "sentAt": NOW, "eventType": "view"}
     applied = event | {"eventType": "apply", "eventValue": 2.5} | mail
     events = [event | mail, event | mail, event, applied, applied]
@@ -67,7 +67,7 @@ def test_events_are_added_up_by_source_and_reported_once(wire: Wire, buckets: Pa
     summed = found["value", "5"]
     assert summed["EVENT_TYPE"] == "apply"
     assert summed["MATH_FUNCTION"] == "SUM"
-    assert summed["EVENT_ATTRIBUTION_SOURCE"] == "mail"
+    assert summed["EVENT_ATTRIBUTION_SOURCE"] == "'=mail(1)", "no formula"
     wire.events.put_events(trackingId="pawsonalize", sessionId="s", eventList=[event | mail])
     assert [row["VALUE"] for row in rows(buckets, 3) if row["METRIC_NAME"] == "views"] == ["2", "1"]
 

@@ -7,13 +7,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.request import build_opener
 
 import msgspec
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput, LimitExceeded, NotFound
+from pawsonalize.domain.errors import InvalidInput, LimitExceeded, NotFound, StorageUnavailable
 from pawsonalize.domain.notifications import Notification, NotificationKind, NotificationTopic
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Outbox
@@ -23,7 +24,7 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.work import Deliveries, WorkTable
 from pawsonalize.wings.notifications import NotificationSettings, outside
-from pawsonalize.wings.notifications.delivery import Courier, deliver_to_destinations, send
+from pawsonalize.wings.notifications.delivery import Courier, DestinationCouriers, send
 from pawsonalize.wings.notifications.destinations import (
     MOST_DESTINATIONS,
     DestinationNotifier,
@@ -139,20 +140,42 @@ def test_what_is_off_or_removed_gets_nothing_more(
         destinations.delete(removed.name)
 
 
-def test_one_that_hangs_holds_up_no_other(
+def test_one_that_hangs_holds_up_no_round_of_the_others(
     destinations: Destinations, leases: Leases, server: WebServer
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor() as threads:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
         destinations.create(draft(f"http://127.0.0.1:{silent.getsockname()[1]}/"), T0)
         destinations.create(draft(server.url), T0)
-        tell(destinations, NEWS)
-        delivered = threads.submit(deliver_to_destinations, destinations, leases, T0)
-        connection, _ = silent.accept()
-        with connection:
-            while not server.posts:
+        with ThreadPoolExecutor() as threads:
+            couriers = DestinationCouriers(destinations, leases, threads)
+            tell(destinations, NEWS)
+            couriers.deliver_due(T0)
+            connection, _ = silent.accept()
+            tell(destinations, replace(NEWS, notification_id="run-2"))
+            while len(server.posts) < 2:
+                couriers.deliver_due(T0)
                 time.sleep(0.005)
-            assert not delivered.done()
-        assert delivered.result() == 1
+            connection.close()
+        couriers.end_rounds()
+    assert [post.headers["webhook-id"] for post in server.posts] == [NEWS.notification_id, "run-2"]
+    attempts = sorted(one.attempts for one in destinations.deliveries.newest(9))
+    assert attempts == [0, 1, 1, 1], "a round of the silent one ends at its first failure"
+
+
+def test_what_the_outbox_raises_in_a_round_is_raised_by_the_next(
+    destinations: Destinations, leases: Leases, tmp_path: Path
+) -> None:
+    destinations.create(draft("http://127.0.0.1:1/gone"), T0)
+    refusing = Database(f"sqlite:///{tmp_path / 'refusing'}")
+    refusing.refuse("the tables are not those that this program knows")
+    lost = msgspec.structs.replace(destinations, deliveries=Deliveries(WorkTable(refusing)))
+    with ThreadPoolExecutor() as threads:
+        couriers = DestinationCouriers(lost, leases, threads)
+        couriers.deliver_due(T0)
+    refusing.close()
+    with pytest.raises(StorageUnavailable):
+        couriers.end_rounds()
+    couriers.end_rounds()
 
 
 def test_addresses_of_the_own_network_are_refused_before_and_at_each_sending(
@@ -160,7 +183,7 @@ def test_addresses_of_the_own_network_are_refused_before_and_at_each_sending(
 ) -> None:
     guarded, port = made(database), server.server.server_address[1]
     inside = ("127.0.0.1", "localhost", "[::1]", "10.1.2.3", "169.254.169.254", "[::ffff:7f00:1]")
-    for host in (*inside, "0.0.0.0", "2130706433", "127.1"):
+    for host in (*inside, "0.0.0.0", "2130706433", "127.1", "[64:ff9b::a9fe:a9fe]"):
         with pytest.raises(InvalidInput, match="own network"):
             guarded.create(draft(f"http://{host}:{port}/hook"), T0)
     # One that was added where the own network was allowed, or whose name leads elsewhere now.
@@ -174,6 +197,28 @@ def test_addresses_of_the_own_network_are_refused_before_and_at_each_sending(
     unknown = f"http://{'x' * 64}.invalid/x"  # the name is too long to be looked up
     proxied = guarded.create(draft(unknown), T0)
     assert send(DestinationNotifier(guarded, proxied.name), NEWS) is None, "the proxy may be inside"
+
+
+def test_an_address_that_leads_to_an_ipv4_address_is_where_that_is() -> None:
+    # Mapped, compatible, NAT64, 6to4 and Teredo; 10.1.2.3, 127.0.0.1 and 169.254.169.254.
+    private = ("0a01:0203", "7f00:1", "a9fe:a9fe")
+    holders = ("::ffff:{}", "::{}", "64:ff9b::{}", "64:ff9b:1::{}", "2002:{}::1", "2001:0:{}::1")
+    inside = [holder.format(address) for holder in holders for address in private]
+    for address in (
+        *inside,
+        "::",
+        "::1",
+        "fe80::1",
+        "fe80::1%1",
+        "fec0::1",
+        "fd00::1",
+        "100.64.0.1",
+    ):
+        with pytest.raises(InvalidInput, match="own network"):
+            outside.check_address(address)
+    public = (holder.format("0808:0808") for holder in holders[:3])
+    for address in (*public, "2002:808:808::1", "8.8.8.8", "2606:4700::1111"):
+        outside.check_address(address)
 
 
 def test_a_guarded_opener_has_no_other_way_out() -> None:

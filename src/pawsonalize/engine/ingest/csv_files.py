@@ -295,7 +295,21 @@ class CsvTable:
                 column = self.header[damaged] if damaged < len(self.header) else None
                 return RowError(first, column, f"is not {self.encoding.upper()} text")
             if values:
-                return CsvRow(first, values)
+                return CsvRow(first, list(map(_as_it_was, values)))
+
+
+# Spreadsheets run a cell that begins so (OWASP, "CSV injection"), but not behind an apostrophe.
+# A plain word after a sign, such as a random id, can call nothing: it stays the same everywhere.
+_FORMULA = re.compile(r"'*(?:[=@\t\r\n]|[+-](?![\w.+-]*\Z))")
+
+
+def no_formula(text: str) -> str:
+    """The text as a cell that no spreadsheet runs; `CsvTable` reads it as it was."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _as_it_was(cell: str) -> str:
+    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
 
 
 class _LineTooLong(Exception):

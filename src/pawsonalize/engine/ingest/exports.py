@@ -12,6 +12,7 @@ from pawsonalize.domain.events import NOTHING, Event
 from pawsonalize.domain.filters import number_text
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.times import SECOND
+from pawsonalize.engine.ingest.csv_files import no_formula
 from pawsonalize.engine.ingest.csv_rows import ANIMAL, IMPORTED
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.job_files import Outputs
@@ -115,7 +116,7 @@ def _write(file: IO[bytes], schema: Schema, rows: Iterable[Row]) -> int:
 
 def _text(value: str | float | None) -> str:
     if value is None or isinstance(value, str):
-        return value or ""
+        return no_formula(value or "")
     return number_text(float(value))
 
 

@@ -17,6 +17,7 @@ from pawsonalize.domain.filters import number_text
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import HOUR, SECOND
+from pawsonalize.engine.ingest.csv_files import no_formula
 from pawsonalize.engine.ingest.csv_rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.engine.serving.items import number_of
@@ -171,7 +172,8 @@ class MetricAttributions(msgspec.Struct, frozen=True):
             # By offset and padded, so that names are in the order of time.
             name = f"{attribution.name}/metrics-{attribution.reported + 1:020d}.csv"
             text = io.StringIO(newline="")
-            csv.writer(text).writerows([_HEADER, *measured])
+            cells = ([no_formula(str(cell)) for cell in row] for row in measured)
+            csv.writer(text).writerows([_HEADER, *cells])
             with self.outputs.at(target).file(name) as file:
                 file.write(text.getvalue().encode())
         done = msgspec.structs.replace(attribution, reported=head, reported_at=now)

@@ -17,9 +17,10 @@ from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StorageUna
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.data_folder import needed_by_others
 from pawsonalize.wings.feeds import importing
-from pawsonalize.wings.feeds.formats import FeedForm, read_feed
+from pawsonalize.wings.feeds.formats import DETECTED, MAX_FEED_BYTES, FeedForm, read_feed
 from pawsonalize.wings.feeds.mapping import Unrecognised
 from pawsonalize.wings.feeds.sources import FeedSource, read_header
+from pawsonalize.wings.feeds.uploads import Uploads
 
 IMPORTED, REFUSED = "taken", "refused"
 _FEEDS = frozenset({"csv", "json", "jsonl", "tsv", "txt", "xml"})
@@ -131,7 +132,13 @@ def import_file(
         written = int(file.stat().st_mtime * 1000)
     except OSError as error:
         raise InvalidInput(f"cannot read the feed {file}: {error.strerror}") from error
-    rows, notes = read_feed([content], form)
+    kept = None
+    if form == DETECTED:  # no choice was made here, so those of the console hold
+        uploads = Uploads(adapters.registry, adapters.animals)
+        kept = uploads.kept_reading(content, how.source, MAX_FEED_BYTES)
+    rows, notes = read_feed([content], form if kept is None else kept.form())
+    if kept is not None:
+        notes.append("read by the choices that the console keeps for this source")
     how, now = how.with_meanings(adapters.registry), clock.now()
     report = importing.import_feed(_stock(adapters, dry_run), rows, how, written, now)
     report.notes[:0] = notes

@@ -60,18 +60,11 @@ def read_json_lines(content: bytes) -> Iterator[FeedRow]:
 
 
 def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
-    """Yield the rows of our own columns; lists are separated by `|`, an empty field is unknown.
-
-    InvalidInput for a column that looks misspelt, unless `form.columns` names the columns.
-    """
-    header = header_of(content, form)
-    read_as = replace(form, columns={**_id_columns(header), **form.columns})
-    read = set(map(read_as.column, _COLUMNS))
-    unread = tuple(name for name in header if name not in read)
-    if not form.columns:
-        _check_spelling(unread, {*header, *read_as.columns})
-    table = read_table(content, _COLUMNS, ("ID", "SPECIES"), _DATES, read_as)
-    if has_years(content, read_as):
+    """Yield the rows of our own columns; lists are separated by `|`, an empty field is unknown."""
+    read = set(form.columns.values())
+    unread = tuple(name for name in header_of(content, form) if name not in read)
+    table = read_table(content, _COLUMNS, ("ID", "SPECIES"), _DATES, form)
+    if has_years(content, form):
         table = map(_with_years, table)
     for row in read_rows(table, lambda record: record["ID"], _form):
         yield replace(row, unread=unread)
@@ -94,17 +87,6 @@ def _id_columns(header: tuple[str, ...]) -> dict[str, str]:
         if plain.endswith("ID") and field in _COLUMNS and field not in header:
             found[field] = name
     return found
-
-
-def _check_spelling(unread: tuple[str, ...], there: set[str]) -> None:
-    for name in unread:
-        names = [one for one in map(str.upper, FIELDS.values()) if one not in there]
-        if (right := likely_name(name, names)) is not None:
-            raise InvalidInput(
-                f"there is no column {name}: write {right.lower()}, or, if it is something else,"
-                " say with --columns which columns hold what",
-                field=name,
-            )
 
 
 def _form(row: Record) -> AnimalForm:
@@ -146,13 +128,19 @@ def feed_of(
     if found not in formats():
         raise InvalidInput(f"--format must be one of {', '.join(formats())}", field="format")
     options: dict[str, Any] = {}
+    reader = formats()[found]
     if is_table(found, content):
-        options["form"] = form
+        reader, options["form"] = partial(_read_table, found), form
     elif form != AS_USUAL:
         raise InvalidInput(f"--columns, --dates and --separator are of CSV: this is {found}")
     if found.startswith("asm3"):
         options["service"] = image_service(address)
-    return partial(formats()[found], **options)
+    return partial(reader, **options)
+
+
+def _read_table(name: str, content: bytes, form: TableForm, **options: str) -> Iterator[FeedRow]:
+    columns = named_columns(name, header_of(content, form), form.columns)
+    return formats()[name](content, form=replace(form, columns=columns), **options)
 
 
 def is_table(name: str, content: bytes) -> bool:
@@ -169,15 +157,22 @@ def slots_of(name: str) -> Mapping[str, str]:
     return {field.upper(): field for field in READ_FIELDS} if name == "asm3-csv" else {}
 
 
-def usual_columns(name: str, header: tuple[str, ...]) -> dict[str, str]:
+def usual_columns(name: str, header: tuple[str, ...], *, guesses: bool = True) -> dict[str, str]:
     """Return what each column of a file is taken for by its name: a slot, or nothing.
 
-    In our own CSV a name that another system has, or that looks misspelt, counts as well.
+    With `guesses`, in our own CSV a name that another system has, or that looks misspelt, counts
+    as well.
     """
-    slots = slots_of(name)
-    found = {one: bare_name(one) if bare_name(one) in slots else "" for one in header}
-    if name == "csv":
-        found |= {column: slot for slot, column in _id_columns(header).items()}
+    slots, ids = slots_of(name), _id_columns(header) if name == "csv" else {}
+    found = {one: bare_name(one) for one in header}
+    # Where a table has an `id`, its `_id` numbers the rows.
+    exact = {slot for one, slot in found.items() if one == slot or one in _COLUMNS}
+    for one, slot in found.items():
+        is_second = slot in exact and one != slot and one not in _COLUMNS
+        if slot not in slots or slot in ids or is_second:
+            found[one] = ""
+    found |= {column: slot for slot, column in ids.items()}
+    if name == "csv" and guesses:
         fields = {one.upper(): bare_name(one) for one in FIELDS.values()}
         for column in (one for one in header if not found[one]):
             used = set(found.values())
@@ -187,6 +182,50 @@ def usual_columns(name: str, header: tuple[str, ...]) -> dict[str, str]:
             if not found[column] and (right := likely_name(column, left)):
                 found[column] = left[right]
     return found
+
+
+def named_columns(name: str, header: tuple[str, ...], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return the column of each slot, "" for none: that which was chosen, else the usual one.
+
+    Nothing is guessed beside columns that were chosen by hand.
+    """
+    usual = usual_columns(name, header, guesses=not chosen)
+    free = {
+        column: slot
+        for column, slot in usual.items()
+        if slot not in chosen and column not in chosen.values()
+    }
+    return {**column_of_slots(name, free), **chosen}
+
+
+def column_of_slots(name: str, taken: Mapping[str, str]) -> dict[str, str]:
+    """Return the column of each slot, "" for none; InvalidInput if two are taken for the same."""
+    slots = slots_of(name)
+    found = dict.fromkeys(slots, "")
+    for column, slot in taken.items():
+        if slot and found.get(slot):
+            both, field = f"{found[slot]} and {column}", slots.get(slot, slot)
+            raise InvalidInput(
+                f"{both} are both taken for {field}: choose one, and leave the other out",
+                field=column,
+            )
+        if slot:
+            found[slot] = column
+    return found
+
+
+def _guessed(name: str, content: bytes, form: TableForm) -> list[str]:
+    """Return a note on columns that are taken for what their names look like."""
+    if name != "csv" or form.columns:
+        return []
+    header, slots = header_of(content, form), slots_of(name)
+    sure = usual_columns(name, header, guesses=False)
+    found = [
+        f"{column} for {slots[slot]}"
+        for column, slot in usual_columns(name, header).items()
+        if slot != sure[column]
+    ]
+    return [f"taken by their names: {', '.join(found)}; --columns says otherwise"] if found else []
 
 
 def detected(content: bytes) -> str:
@@ -246,8 +285,10 @@ def read_feed(
     if (encoding := read[0][1]) not in {UTF8, form.encoding}:
         notes.append(f"read as {encoding}, as it looks: --encoding names another")
     above = texts[0][: len(texts[0]) - len(texts[0].lstrip())].count(b"\n")
-    if above and "form" in feed.keywords:
-        notes.append(f"line {above + 1} names its columns: what stands above was left out")
+    if "form" in feed.keywords:
+        if above:
+            notes.append(f"line {above + 1} names its columns: what stands above was left out")
+        notes += _guessed(feed.args[0], texts[0], form.table)
 
     def rows() -> Iterator[FeedRow]:
         place = 0

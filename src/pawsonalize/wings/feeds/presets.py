@@ -145,14 +145,11 @@ def read_preset(
 
 
 def _table(preset: Preset, content: bytes, form: rows.TableForm) -> Iterator[Found]:
-    there = {bare_name(column): column for column in rows.header_of(content, form)}
     by_field = {field: [bare_name(one) for one in preset.names(field)] for field in preset.fields}
     names = [one for some in by_field.values() for one in some]
     dates = [one for field in by_field if field.endswith(_DATES) for one in by_field[field]]
-    known = {one: there[one] for one in names if one in there}
-    required = [_there(by_field[one], {**known, **form.columns}) for one in ("id", "species")]
-    own = rows.TableForm(form.separator, form.dates, {**known, **form.columns})
-    yield from rows.read_table(content, names, required, dates, own)
+    required = [_there(by_field[one], form.columns) for one in ("id", "species")]
+    return rows.read_table(content, names, required, dates, form)
 
 
 def _there(names: list[str], columns: Mapping[str, str]) -> str:

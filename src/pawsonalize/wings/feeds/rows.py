@@ -209,14 +209,15 @@ def read_table(
                 f" {name.lower()}=COLUMN; there are {', '.join(table.header)[:500]}",
                 field=name,
             )
-    orders = date_orders(content, form, {name: wanted[name] for name in dates if name in wanted})
+    dated = {name: form.column(name) for name in dates if name in wanted}
+    orders = date_orders(content, form, {dated[name]: wanted[name] for name in dated})
     for row in table.rows():
         if isinstance(row, RowError):
             yield FeedRow(row.line, None, reason=row.reason)
             continue
         record = {name: _cell(row.values[place]) for name, place in wanted.items()}
-        for name, order in orders.items():
-            record[name] = iso_date(record[name], order)
+        for name, column in dated.items():
+            record[name] = iso_date(record[name], orders[column])
         yield row.line, record
 
 

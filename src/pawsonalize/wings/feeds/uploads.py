@@ -18,11 +18,11 @@ from pawsonalize.kinds.resource import Resource
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds.formats import (
     FeedForm,
+    column_of_slots,
     decoded,
     detected,
     is_table,
     read_feed,
-    slots_of,
     usual_columns,
 )
 from pawsonalize.wings.feeds.importing import (
@@ -65,18 +65,8 @@ class UploadReading(msgspec.Struct, frozen=True, kw_only=True):
 
     def form(self) -> FeedForm:
         """Return the form of the feed; InvalidInput if two columns are taken for the same."""
-        slots = slots_of(self.format)
-        by_slot = dict.fromkeys(slots if self.columns else (), "")
-        for column, slot in self.columns.items():
-            if slot and by_slot.get(slot):
-                both, field = f"{by_slot[slot]} and {column}", slots.get(slot, slot)
-                raise InvalidInput(
-                    f"{both} are both taken for {field}: choose one, and leave the other out",
-                    field=column,
-                )
-            if slot:
-                by_slot[slot] = column
-        return FeedForm.read(self.format, self.encoding, self.separator, by_slot, self.dates)
+        columns = column_of_slots(self.format, self.columns) if self.columns else {}
+        return FeedForm.read(self.format, self.encoding, self.separator, columns, self.dates)
 
 
 class FeedUpload(Resource, frozen=True, kw_only=True):
@@ -123,17 +113,25 @@ class Uploads(msgspec.Struct, frozen=True):
     def keep(self, new: FeedUpload, content: bytes, now: int) -> FeedUpload:
         """Keep a file that was uploaded; it is read as the one before it of its source was."""
         self.forget_old(now)
-        text, encoding = decoded(content, None, MAX_UNPACKED_BYTES)
-        found = read_again(UploadReading(format=detected(text)), text)
-        kept = self.registry.find(SourceReading, digest_name(new.source))
-        if kept is not None and kept.detected == found.format:
-            text, _ = decoded(content, kept.reading.encoding or encoding, MAX_UNPACKED_BYTES)
-            found = read_again(kept.reading, text)
+        text, _ = decoded(content, None, MAX_UNPACKED_BYTES)
+        found = self.kept_reading(content, new.source, MAX_UNPACKED_BYTES)
+        found = found or read_again(UploadReading(format=detected(text)), text)
         name, file = secrets.token_hex(16), "".join(filter(str.isprintable, new.file))
         upload = msgspec.structs.replace(new, name=name, file=file[:_LONGEST_NAME], reading=found)
         stored = self.registry.create(upload, now)
         self.registry.create(UploadedFile(name=name, packed=zlib.compress(content)), now)
         return stored
+
+    def kept_reading(self, content: bytes, source: str, most: int) -> UploadReading | None:
+        """Return the choices for the newest upload of a source, if this file looks like that."""
+        kept = self.registry.find(SourceReading, digest_name(source))
+        if kept is None:
+            return None
+        text, encoding = decoded(content, None, most)
+        if kept.detected != detected(text):
+            return None
+        text, _ = decoded(content, kept.reading.encoding or encoding, most)
+        return read_again(kept.reading, text)
 
     def get(self, name: str) -> FeedUpload:
         """Return an upload; NotFound if it was imported or forgotten."""

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,7 +22,11 @@ from pawsonalize.kinds.leases import Leases
 from pawsonalize.settings import Settings
 from pawsonalize.storage.work import Deliveries, Delivery
 from pawsonalize.wings.notifications import NotificationSettings
-from pawsonalize.wings.notifications.destinations import DestinationNotifier, Destinations
+from pawsonalize.wings.notifications.destinations import (
+    MOST_DESTINATIONS,
+    DestinationNotifier,
+    Destinations,
+)
 from pawsonalize.wings.notifications.notifiers import (
     LogNotifier,
     Notifier,
@@ -40,6 +44,7 @@ GIVEN_UP_AFTER = 3 * DAY
 _LONGEST_REASON = 500
 _PER_ROUND = 5  # all of one round start from the same moment
 _DELIVERY_SECONDS = 2.0
+_TO_DESTINATIONS = "deliver to destinations"
 
 log = structlog.get_logger()
 
@@ -145,30 +150,61 @@ def open_notifiers(settings: Settings) -> dict[str, Notifier]:
     return notifiers
 
 
+class DestinationCouriers(msgspec.Struct, frozen=True):
+    """Delivers to all destinations side by side: one that hangs holds up no round of the others."""
+
+    destinations: Destinations
+    leases: Leases
+    threads: ThreadPoolExecutor
+    _running: dict[str, Future[int]] = {}
+
+    def deliver_due(self, now: int) -> None:
+        """Begin to send what is due to each that is on and not still busy with an earlier round.
+
+        Raises as `end_rounds` does.
+        """
+        self.end_rounds()
+        for one in self.destinations.all():
+            if one.is_on and one.name not in self._running:
+                notifier = DestinationNotifier(self.destinations, one.name)
+                courier = Courier(self.destinations.deliveries, self.leases, one.name, notifier)
+                self._running[one.name] = self.threads.submit(courier.deliver_due, now)
+
+    def end_rounds(self) -> None:
+        """Forget the rounds that have ended; raises what the outbox raised in one of them."""
+        ended = [name for name, one in self._running.items() if one.done()]
+        for one in [self._running.pop(name) for name in ended]:
+            one.result()
+
+
+@contextmanager
+def destination_couriers(adapters: Adapters) -> Iterator[DestinationCouriers]:
+    """Yield what delivers to all destinations; the end of the block waits for the last of them."""
+    # So many that one which hangs never takes another's thread.
+    with ThreadPoolExecutor(MOST_DESTINATIONS, thread_name_prefix="destination") as threads:
+        yield DestinationCouriers(Destinations.of(adapters), adapters.leases, threads)
+
+
 def deliveries(
     settings: Settings, adapters: Adapters
-) -> Iterator[tuple[str, Callable[[int], int]]]:
-    """Yield what delivers to each notifier, and to all destinations that there then are."""
+) -> Iterator[tuple[str, Callable[[int], object]]]:
+    """Yield what delivers once to each notifier, and to all destinations that there then are."""
+    yield from _to_notifiers(settings, adapters)
+    yield _TO_DESTINATIONS, partial(_to_destinations_once, adapters)
+
+
+def _to_destinations_once(adapters: Adapters, now: int) -> None:
+    with destination_couriers(adapters) as couriers:
+        couriers.deliver_due(now)
+    couriers.end_rounds()
+
+
+def _to_notifiers(
+    settings: Settings, adapters: Adapters
+) -> Iterator[tuple[str, Callable[[int], object]]]:
     for name, notifier in open_notifiers(settings).items():
         courier = Courier(adapters.deliveries, adapters.leases, name, notifier)
         yield f"deliver due {name}", courier.deliver_due
-    to_all = partial(deliver_to_destinations, Destinations.of(adapters), adapters.leases)
-    yield "deliver to destinations", to_all
-
-
-def deliver_to_destinations(destinations: Destinations, leases: Leases, now: int) -> int:
-    """Deliver what is due to each that is on, side by side: one may hang until it times out."""
-    couriers = [
-        Courier(
-            destinations.deliveries, leases, one.name, DestinationNotifier(destinations, one.name)
-        )
-        for one in destinations.all()
-        if one.is_on
-    ]
-    if not couriers:
-        return 0
-    with ThreadPoolExecutor(len(couriers), thread_name_prefix="destination") as threads:
-        return sum(threads.map(lambda courier: courier.deliver_due(now), couriers))
 
 
 def upkeep(
@@ -192,9 +228,14 @@ class Notifying(msgspec.Struct, frozen=True):
 
     notifiers: Mapping[str, Notifier]
     """Those of the settings."""
-    destinations: Destinations
+    couriers: DestinationCouriers
     deliveries: Deliveries
     threads: ThreadPoolExecutor
+
+    @property
+    def destinations(self) -> Destinations:
+        """Those that were added while the service runs."""
+        return self.couriers.destinations
 
     def notifiers_of(self, name: str = "") -> dict[str, Notifier]:
         """Return the notifier of one destination; without a name, of all that are on."""
@@ -207,16 +248,19 @@ class Notifying(msgspec.Struct, frozen=True):
 @contextmanager
 def started(settings: Settings, adapters: Adapters, _services: "Services") -> Iterator[Notifying]:
     """Yield what tasks and pages share."""
-    with ThreadPoolExecutor(thread_name_prefix="notifying") as threads:
-        destinations = Destinations.of(adapters)
-        yield Notifying(open_notifiers(settings), destinations, adapters.deliveries, threads)
+    with (
+        ThreadPoolExecutor(thread_name_prefix="notifying") as threads,
+        destination_couriers(adapters) as couriers,
+    ):
+        yield Notifying(open_notifiers(settings), couriers, adapters.deliveries, threads)
 
 
 def tasks(
     settings: Settings, adapters: Adapters, services: "Services", notifying: Notifying
 ) -> Iterator[Task]:
     """Yield a task for each notifier, and one for the destinations."""
-    for name, deliver in deliveries(settings, adapters):
+    to_destinations = (_TO_DESTINATIONS, notifying.couriers.deliver_due)
+    for name, deliver in (*_to_notifiers(settings, adapters), to_destinations):
         once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(deliver))
         work = work_of_one(settings, services.servers, once)
         yield Task(name, _DELIVERY_SECONDS, work, notifying.threads)

@@ -5,7 +5,7 @@ Else the page would be a way to reach what nobody outside can, such as a cloud's
 
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPSConnection
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from socket import getaddrinfo
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,11 +18,29 @@ def check_outside(host: str) -> None:
     """InvalidInput for a host of the own network; one that is not found passes."""
     with suppress(OSError, UnicodeError):  # a proxy may know the name
         for *_, address in getaddrinfo(host, None):
-            _check_address(str(address[0]))
+            check_address(str(address[0]))
 
 
-def _check_address(address: str) -> None:
-    if not ip_address(address).is_global:
+# Networks of IPv6 whose addresses lead to an IPv4 address, and the bits that stand behind that:
+# IPv4-compatible and -mapped (RFC 4291), NAT64 (RFC 6052) and 6to4 (RFC 3056).
+_LEADING_TO_IPV4 = {
+    IPv6Network("::/96"): 0,
+    IPv6Network("::ffff:0:0/96"): 0,
+    IPv6Network("64:ff9b::/96"): 0,
+    IPv6Network("2002::/16"): 80,
+}
+# Teredo, NAT64 of one's own (RFC 8215) and site-local ones: not each Python calls them private.
+_INSIDE = tuple(map(IPv6Network, ("2001::/32", "64:ff9b:1::/48", "fec0::/10")))
+
+
+def check_address(address: str) -> None:
+    """InvalidInput for an IP address of the own network, also for one that only leads there."""
+    target = ip_address(address)
+    for network, behind in _LEADING_TO_IPV4.items():
+        if target in network:
+            target = IPv4Address(int(target) >> behind & 0xFFFF_FFFF)
+            break
+    if not target.is_global or any(target in network for network in _INSIDE):
         raise InvalidInput(
             "the address is in this service's own network: name one outside, or allow it with"
             " notify_own_network",
@@ -34,13 +52,13 @@ def _check_address(address: str) -> None:
 class _Connection(HTTPConnection):
     def connect(self) -> None:
         super().connect()
-        _check_address(self.sock.getpeername()[0])
+        check_address(self.sock.getpeername()[0])
 
 
 class _SafeConnection(HTTPSConnection):
     def connect(self) -> None:
         super().connect()
-        _check_address(self.sock.getpeername()[0])
+        check_address(self.sock.getpeername()[0])
 
 
 class OutsideHandler(HTTPHandler, HTTPSHandler):

@@ -1,7 +1,8 @@
 """How a file's text is written is detected, or named."""
 
+import csv
 import gzip
-from io import BytesIO
+from io import BytesIO, StringIO
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from pawsonalize.engine.ingest.csv_files import (
     RowError,
     TextForm,
     as_text,
+    no_formula,
     read_text_form,
     separator_of,
 )
@@ -118,3 +120,20 @@ def test_text_in_a_named_encoding_is_what_it_was(text: str, encoding: str) -> No
         return
     stream, _ = as_text(BytesIO(content), encoding)
     assert stream.read() == content.decode(encoding)
+
+
+@given(st.lists(st.text("=+-@'\t1Ax|.", max_size=4), min_size=1))
+def test_no_cell_is_a_formula_and_each_is_read_as_it_was(texts: list[str]) -> None:
+    cells = [no_formula(text) for text in texts]
+    file = StringIO(newline="")
+    csv.writer(file, quoting=csv.QUOTE_ALL).writerows([["ID", "TEXT"]])
+    csv.writer(file, quoting=csv.QUOTE_ALL).writerows(["x", cell] for cell in cells)
+    rows, _ = read(file.getvalue().encode(), TextForm("utf-8", ","))
+    assert [row[1] for row in rows] == texts
+
+
+def test_what_could_call_something_is_no_formula_and_numbers_and_plain_ids_stay() -> None:
+    running = ("=1+1", "+SUM(A1)", "-2+3|x", "@SUM(A1)", "\t=1", "\r=1", "'=1")
+    assert [no_formula(text) for text in running] == [f"'{text}" for text in running]
+    plain = ("", "-5", "+4.5", "-1e+20", "-aZ_9-x", "a=b", "'tis")
+    assert [no_formula(text) for text in plain] == [*plain]

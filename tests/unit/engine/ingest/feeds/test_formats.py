@@ -22,7 +22,7 @@ ALL = pytest.mark.parametrize("name", FILES)
 
 
 def rows(name: str, content: bytes) -> list[FeedRow]:
-    return list(formats()[name](content))
+    return list(feed_of(content, name)(content))
 
 
 def animals(name: str) -> list[Animal]:
@@ -169,7 +169,7 @@ def test_an_unknown_format_names_those_there_are() -> None:
 @given(st.sampled_from(list(formats())), st.binary(max_size=200))
 def test_any_file_is_rows_or_one_clear_error(name: str, content: bytes) -> None:
     with suppress(InvalidInput):
-        assert all(row.form is not None or row.reason for row in formats()[name](content))
+        assert all(row.form is not None or row.reason for row in feed_of(content, name)(content))
 
 
 @given(

@@ -228,16 +228,6 @@ def test_fields_that_nobody_knows_are_named_once(
     assert report.notes == [f"left out, as nothing here is called so: {report.unread[0]}"]
 
 
-@pytest.mark.parametrize("name", ["id", "animal_id"])
-def test_a_misspelt_column_of_a_household_rule_is_refused_with_the_right_name(
-    animals: Animals, name: str
-) -> None:
-    content = f"{name},species,good_wiht_kids\na,dog,no".encode()
-    with pytest.raises(InvalidInput, match="GOOD_WIHT_KIDS: write good_with_kids"):
-        take(animals, content, COMPLETE)
-    assert statuses(animals) == {}
-
-
 def test_rows_that_contradict_others_are_named_in_the_report_beside_the_file(
     animals: Animals, watched: tuple[Path, FolderWatch]
 ) -> None:

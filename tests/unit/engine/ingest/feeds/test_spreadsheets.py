@@ -114,6 +114,26 @@ def test_columns_in_other_languages_are_taken_for_their_fields() -> None:
     assert list(usual_columns("csv", spanish).values()) == fields
 
 
+def test_a_column_that_looks_like_one_of_ours_is_read_as_that_and_told() -> None:
+    rows, notes = read("_id,animal_id,species,good_wiht_kids,Raza\n1,a,dog,no,Boxer\n")
+    (form,) = [row.form for row in rows if row.form]
+    assert (form.id, form.good_with_kids, form.breed) == ("a", "no", "Boxer")
+    assert notes == [
+        "taken by their names: GOOD_WIHT_KIDS for goodWithKids, RAZA for breed; --columns says"
+        " otherwise"
+    ]
+
+
+def test_two_columns_that_are_taken_for_the_same_are_refused_until_one_is_chosen() -> None:
+    text = "id,species,birth_date,birthDate\n1,dog,2020-05-17,2021-05-17\n"
+    with pytest.raises(InvalidInput, match="BIRTH_DATE and BIRTHDATE are both taken for birthDate"):
+        read(text)
+    chosen = FeedForm(table=TableForm(columns={"BIRTHDATE": "BIRTH_DATE"}))
+    (row,) = read_feed([text.encode()], chosen)[0]()
+    assert row.form is not None
+    assert row.form.birth_date == "2020-05-17"
+
+
 def test_more_columns_than_any_shelter_has_are_refused() -> None:
     wide = "id,species," + ",".join(f"c{n}" for n in range(999)) + "\n"
     with pytest.raises(InvalidInput, match="1,001 columns, at most 1,000 are read"):

@@ -96,6 +96,11 @@ def test_columns_and_meanings_are_kept_for_the_next_file_of_the_source(uploads: 
         "COLOURS": "COLOURS",
     }
     assert "size" not in uploads.rehearse(following, T0).unrecognised
+    by_command = uploads.kept_reading(SHELTER, "north", len(SHELTER) * 2)
+    assert by_command is not None
+    assert by_command.form().table.columns["BREED"] == "RACE"
+    assert uploads.kept_reading(SHELTER, "south", 999) is None
+    assert uploads.kept_reading(b'{"id": "a1", "species": "dog"}', "north", 999) is None
 
 
 def test_the_guards_of_imports_hold(uploads: Uploads) -> None:
