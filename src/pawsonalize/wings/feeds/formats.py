@@ -198,11 +198,11 @@ def named_columns(name: str, header: tuple[str, ...], chosen: Mapping[str, str])
     return {**column_of_slots(name, free), **chosen}
 
 
-def column_of_slots(name: str, taken: Mapping[str, str]) -> dict[str, str]:
+def column_of_slots(name: str, by_column: Mapping[str, str]) -> dict[str, str]:
     """Return the column of each slot, "" for none; InvalidInput if two are taken for the same."""
     slots = slots_of(name)
     found = dict.fromkeys(slots, "")
-    for column, slot in taken.items():
+    for column, slot in by_column.items():
         if slot and found.get(slot):
             both, field = f"{found[slot]} and {column}", slots.get(slot, slot)
             raise InvalidInput(
