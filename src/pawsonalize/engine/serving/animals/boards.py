@@ -38,6 +38,11 @@ class BoardHistory(msgspec.Struct, frozen=True):
     left: tuple[Impression, ...] = ()
     """Those among the newest answers that were left alone, newest first."""
 
+    @property
+    def picked_animals(self) -> set[str]:
+        """The animals that were picked of any board."""
+        return {board.animals[place] for board in self.picked for place in board.picks}
+
 
 NO_BOARDS = BoardHistory()
 

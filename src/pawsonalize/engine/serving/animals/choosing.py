@@ -37,11 +37,11 @@ def choose(weighing: Weighing, estimates: Estimates, limit: int) -> Slots:
         if len(best):
             utilities = weighing.utilities(best)
             surely = utilities >= least  # and so higher than those of all others
-            varied, _ = _varied(available, best[surely], utilities[surely], most, limit)
+            varied, _ = _varied(weighing, best[surely], utilities[surely], most, limit)
             if len(varied) == limit:
                 return varied
     slots = np.flatnonzero(estimates.values > -np.inf)
-    varied, rest = _varied(available, slots, weighing.utilities(slots), most, limit)
+    varied, rest = _varied(weighing, slots, weighing.utilities(slots), most, limit)
     return np.concatenate([varied, rest])[:limit]
 
 
@@ -63,9 +63,13 @@ def _best(estimates: Estimates, enough: int) -> tuple[Slots, float]:
 
 
 def _varied(
-    available: AvailableAnimals, slots: Slots, utilities: Floats, most: int, limit: int
+    weighing: Weighing, slots: Slots, utilities: Floats, most: int, limit: int
 ) -> tuple[Slots, Slots]:
-    """The best animals with at most `most` of a group, and the others, both in order."""
+    """The best animals with at most `most` of a group, and the others, both in order.
+
+    An animal that the visitor picked has its place in any case.
+    """
+    available = weighing.available
     order = np.lexsort((available.rank[slots], -utilities))
     groups = available.column("group", slots[order])
     together = np.argsort(groups, kind="stable")
@@ -74,6 +78,9 @@ def _varied(
     place = np.empty(len(groups), np.int64)
     place[together] = np.arange(len(groups)) - starts
     within = place < most
+    picked = weighing.personal.boards.picked_animals
+    if picked:  # "whom would you like to meet?", and then many others like her, but not her
+        within |= np.isin(slots[order], available.slots(picked))
     return slots[order[within]][:limit], slots[order[~within]]
 
 

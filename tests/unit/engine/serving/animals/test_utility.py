@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
+from pawsonalize.engine.serving.animals.boards import BoardHistory, PickedBoard
 from pawsonalize.engine.serving.animals.eligibility import Eligibility, Place
-from pawsonalize.engine.serving.animals.page_reader import Pages
+from pawsonalize.engine.serving.animals.page_reader import NO_PAGES, Pages
 from pawsonalize.engine.serving.animals.settings import FACTORS, PARTS, AnimalSettings, Weights
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
@@ -127,6 +129,19 @@ def test_one_group_has_its_share_while_others_are_there() -> None:
     assert Counter(kinds) == {"cat": 5, "dog": 5}
     kinds = [one[:3] for one in ids_of(available, best_of(question, 20))]
     assert Counter(kinds) == {"cat": 13, "dog": 7}, "places are not left empty"
+
+
+def test_a_picked_animal_has_its_place_beside_the_share_of_its_group() -> None:
+    stock = [animal(f"cat{n}", "1-Manx-1-3", listed=T0 - (n + 1) * DAY) for n in range(9)]
+    stock += [animal(f"dog{n}", "2-Pug-1-3") for n in range(9)]
+    available = available_from(stock)
+    question = question_of(available, {"1-Manx-1-3": 9.0})
+    assert ids_of(available, best_of(question, 6))[:3] == ["cat8", "cat7", "dog0"]
+    board = PickedBoard(("1-Manx-1-3", "2-Pug-1-3"), ("cat4", "dog8"), (0,))
+    pages = replace(NO_PAGES, boards=BoardHistory((board,)))
+    question = question_of(available, {"1-Manx-1-3": 9.0}, pages=pages)
+    found = ids_of(available, best_of(question, 6))
+    assert found[:4] == ["cat8", "cat7", "cat4", "dog0"]
 
 
 def test_each_factor_orders_those_who_are_alike_but_for_it() -> None:
