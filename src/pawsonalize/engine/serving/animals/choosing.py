@@ -27,7 +27,6 @@ _WHOLE = 2.0**30
 
 def choose(weighing: Weighing, estimates: Estimates, limit: int) -> Slots:
     """The best places; a group gets at most its share, unless no other animal is left."""
-    available = weighing.available
     most = max(1, ceil(limit * weighing.settings.max_per_group_share))
     if weighing.relevance is not None and weighing.relevance.scores.any():
         most = limit  # of a name or a story, the best come first, whatever their group
