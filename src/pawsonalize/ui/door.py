@@ -53,7 +53,7 @@ def _get_animal_page(request: Request, visitor: Visitor) -> Response:
     now = storefront.now()
     animal = storefront.animals.get(request.path_params["animal_id"])
     if animal is None or animal.status is AnimalStatus.REMOVED:
-        raise NotFound("there is no animal with this id: choose one from the list")
+        raise NotFound(text("error.gone"))
     known = Knowledge.of(storefront, visitor)
     card = animal_card(animal, now, _source(request), known.did("favorite"))
     event = known.identity() | {"eventType": "view"} | card["event"]
@@ -124,7 +124,7 @@ async def _post_forget(request: Request, visitor: Visitor, _fields: Fields) -> R
     storefront = Storefront.of(request)
     session_id = visitor.session_id
     if visitor.user_id is not None or session_id is None:
-        raise Conflict("this page forgets a browser, not a user: sign out first")
+        raise Conflict(text("you.sign_out_first"))
     await run_in_threadpool(storefront.erasing.erase_session, session_id, DEFAULT_DATASET_GROUP)
     response = see(f"{HOME}?notice=forgotten")
     forget_answers(response)

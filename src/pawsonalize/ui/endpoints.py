@@ -1,5 +1,6 @@
 """Endpoints of pages and forms: the visitor, and errors as pages."""
 
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from pawsonalize.domain import errors
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.decoder import read_bounded
-from pawsonalize.ui.languages import choose, speak, text
+from pawsonalize.ui.languages import choose, speak, spoken, text
 from pawsonalize.ui.rendering import page
 from pawsonalize.ui.storefront import Storefront
 
@@ -121,11 +122,18 @@ def _error_page(request: Request, error: errors.PawsonalizeError) -> HTMLRespons
     status, title = next(
         (status, title) for kind, status, title in _ERROR_PAGES if isinstance(error, kind)
     )
-    name, message = Storefront.of(request).name, error.message
-    # Markup is of this page already; all else is the service's own English.
-    if not isinstance(message, Markup):
-        message = text("error.says", message=message)
+    name = Storefront.of(request).name
+    message = error.message if isinstance(error.message, Markup) else _in_words(error, title)
     return page("error.html", status, title=text(f"error.{title}"), message=message, site_name=name)
+
+
+def _in_words(error: errors.PawsonalizeError, title: str) -> Markup:
+    """Return what a visitor does next, or else the service's own English."""
+    if isinstance(error, errors.TooManyRequests):
+        return text(f"error.{title}_next", math.ceil(error.retry_after / 60))
+    if f"error.{title}_next" in spoken().messages:
+        return text(f"error.{title}_next")
+    return text("error.says", message=error.message)
 
 
 def speak_to(request: Request) -> str:

@@ -25,8 +25,9 @@ from pawsonalize.ui.endpoints import (
     see,
     speak_to,
 )
-from pawsonalize.ui.languages import spoken
+from pawsonalize.ui.languages import spoken, text
 from pawsonalize.ui.rendering import page, with_query
+from pawsonalize.wings.alerts.book import MOST_SEARCHES
 from pawsonalize.wings.alerts.composition import Alerts
 from pawsonalize.wings.alerts.endpoints import USUAL
 from pawsonalize.wings.alerts.messages import STOP
@@ -184,7 +185,7 @@ def _form(act: _Act) -> Endpoint:
 
     async def endpoint(request: Request, visitor: Visitor, fields: Fields) -> Response:
         if visitor.user_id is None:
-            raise Conflict("say who you are first: nobody knows yet whom to tell")
+            raise Conflict(text("alerts.who_first"))
         await run_in_threadpool(act, _alerts(request), visitor.user_id, fields)
         response = see(_YOURS)
         remember(request, response, visitor)
@@ -209,8 +210,11 @@ def _consent(alerts: Alerts, user_id: str, fields: Fields) -> None:
 def _save(alerts: Alerts, user_id: str, fields: Fields) -> None:
     rules = SearchRules.of(fields.get("search", ""))
     if not (search := as_search(rules.choices, rules.answers)):
-        raise InvalidInput("there is no search to save: choose something first", field="search")
-    alerts.save(user_id, search, alerts.now())
+        raise InvalidInput(text("alerts.no_search"), field="search")
+    try:
+        alerts.save(user_id, search, alerts.now())
+    except Conflict as error:
+        raise Conflict(text("alerts.most_searches", n=MOST_SEARCHES)) from error
     alerts.note_language(user_id, spoken().tag)
 
 

@@ -11,9 +11,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pawsonalize import clock
-from pawsonalize.domain.errors import Conflict, NotFound
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.limits import parse_id
+from pawsonalize.domain.limits import MAX_ID_LENGTH, parse_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.engine.training.retraining.record import Step
@@ -21,6 +21,7 @@ from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.ui import endpoints
+from pawsonalize.ui.languages import text
 from pawsonalize.ui.storefront import DemoSite, Storefront
 
 if TYPE_CHECKING:
@@ -94,14 +95,17 @@ def _adopt(inventory: Inventory, animal_id: str) -> None:
     now = clock.now()
     animal = inventory.get(animal_id)
     if not animal.is_available(now):
-        raise Conflict(f"{animal.name or animal_id} is {animal.status}: choose one that waits")
+        raise Conflict(text("error.gone"))
     inventory.set_status(animal_id, AnimalStatus.ADOPTED, now)
 
 
 async def _post_sign_in(request: Request, visitor: Visitor, fields: endpoints.Fields) -> Response:
     if not Storefront.of(request).is_open:
         raise NotFound("nobody signs in here: this site has no passwords to tell who you are")
-    user_id = parse_id(fields.get("userId"), "The name")
+    try:
+        user_id = parse_id(fields.get("userId"), "userId")
+    except InvalidInput as error:
+        raise InvalidInput(text("demo.no_name", most=MAX_ID_LENGTH), field="userId") from error
     response = endpoints.see("/")
     # A session belongs to its first user for good.
     belongs = visitor.user_id in {None, user_id}

@@ -1,20 +1,28 @@
 """The form on an animal's page, and the page that answers it."""
 
 import structlog
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.ui.endpoints import Fields, posted_form, remember, see, shown
 from pawsonalize.ui.languages import spoken, text
 from pawsonalize.ui.rendering import page, with_query
 from pawsonalize.ui.storefront import Storefront
-from pawsonalize.wings.inquiries.taking import Inquiring, InquiryDraft, animal_name
+from pawsonalize.wings.inquiries.taking import (
+    LONGEST,
+    Inquiring,
+    InquiryDraft,
+    animal_name,
+    written,
+)
 
 _SENT = "/inquiries/sent"
+_LABELS = {"name": "inquiry.your_name", "contact": "inquiry.contact", "message": "inquiry.message"}
 _TRAP = "website"  # people cannot see this field; programs that fill in forms do
 log = structlog.get_logger()
 
@@ -31,18 +39,33 @@ async def _post_inquiry(request: Request, visitor: Visitor, fields: Fields) -> R
     try:
         draft = InquiryDraft.read(*given.values())
     except InvalidInput as error:
-        if error.field != "contact" or not given["contact"].strip():
-            raise
-        no_contact = text("inquiry.no_contact", contact=repr(given["contact"].strip()))
-        raise InvalidInput(no_contact, field="contact") from error
+        raise InvalidInput(_mistake(error.field, given), field=error.field) from error
     if fields.get(_TRAP):
         log.info("inquiry left out", animal_id=draft.animal_id, reason="a program filled it in")
     else:
         source = fields.get("recommendationId") or None
-        await inquiring.send(draft, visitor, source, spoken().tag)
+        try:
+            await inquiring.send(draft, visitor, source, spoken().tag)
+        except (NotFound, Conflict) as error:
+            if not inquiring.is_open:
+                raise
+            raise type(error)(text("error.gone")) from error
     response = see(with_query(_SENT, {"animalId": draft.animal_id}))
     remember(request, response, visitor)
     return response
+
+
+def _mistake(field: str | None, given: Fields) -> Markup:
+    """Return what is wrong with a field, in the visitor's language."""
+    if field not in LONGEST:
+        return text("error.gone")
+    typed, most, what = written(given[field]), LONGEST[field], text(_LABELS[field])
+    if not typed:
+        return text("inquiry.missing", what=what)
+    if len(typed) > most:
+        number = spoken().number
+        return text("inquiry.too_long", what=what, given=number(len(typed)), most=number(most))
+    return text("inquiry.no_contact", contact=repr(typed))
 
 
 def _get_sent(request: Request, _visitor: Visitor) -> Response:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.settings import Settings
 
-LONGEST_NAME, LONGEST_CONTACT, LONGEST_MESSAGE = 100, 200, 1_500
+LONGEST = {"name": 100, "contact": 200, "message": 1_500}
 INBOX = "/console/inquiries"
 _PHONE = re.compile(r"\+?[\d\s()/.-]{6,30}")
 _LEAST_DIGITS = 6
@@ -54,7 +54,7 @@ class InquiryDraft(msgspec.Struct, frozen=True):
     @classmethod
     def read(cls, animal_id: str, name: str, contact: str, message: str) -> "InquiryDraft":
         """Read the fields of a form or of a call."""
-        contact = _text("contact", contact, LONGEST_CONTACT)
+        contact = _text("contact", contact)
         is_phone = _PHONE.fullmatch(contact) and sum(map(str.isdigit, contact)) >= _LEAST_DIGITS
         if not is_mail_address(contact) and not is_phone:
             raise InvalidInput(
@@ -64,9 +64,9 @@ class InquiryDraft(msgspec.Struct, frozen=True):
             )
         return cls(
             parse_id(animal_id, "animalId"),
-            " ".join(_text("name", name, LONGEST_NAME).split()),
+            " ".join(_text("name", name).split()),
             contact,
-            _text("message", message, LONGEST_MESSAGE),
+            _text("message", message),
         )
 
     @property
@@ -80,8 +80,13 @@ class InquiryDraft(msgspec.Struct, frozen=True):
         return ""
 
 
-def _text(field: str, given: str, most: int) -> str:
-    text = given.strip()
+def written(given: str) -> str:
+    """Return a text as it was typed: forms send each line end as two characters."""
+    return given.replace("\r\n", "\n").strip()
+
+
+def _text(field: str, given: str) -> str:
+    text, most = written(given), LONGEST[field]
     if not text:
         raise InvalidInput(f"{field} is missing: fill it in", field=field)
     if len(text) > most:
