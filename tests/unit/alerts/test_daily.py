@@ -322,7 +322,8 @@ def test_old_alerts_are_forgotten_and_a_week_of_them_never(client: TestClient) -
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"alerts_url": ""}, "set alerts_url"),
+        ({"alerts_url": ""}, "set public_url"),
+        ({"alerts_url": "", "public_url": "https://pets.example.org"}, None),
         ({"notify_webhook_url": "", "notify_webhook_secret": ""}, "set notify_webhook_url"),
         ({"alerts": False, "alerts_url": ""}, None),
         ({}, None),

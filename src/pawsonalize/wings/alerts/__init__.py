@@ -20,7 +20,7 @@ class AlertSettings(msgspec.Struct, frozen=True):
     """Once a day, tell visitors who wish it of animals that they would love."""
     alerts_url: str = ""
     """Address by which visitors reach this service, such as `https://pets.example.org`: each alert
-    has a link there that stops all further ones."""
+    has a link there that stops all further ones. Empty: `public_url`."""
     alerts_per_animal: Annotated[int, Meta(ge=1, le=1_000)] = 5
     """Visitors who are told of one animal within seven days, at most; for saved searches, more."""
     alerts_per_visitor_week: Annotated[int, Meta(ge=1, le=50)] = 2
@@ -40,16 +40,21 @@ def channels_of(settings: "Settings") -> tuple[str, ...]:
     return tuple(one for one in wanted if one in known)
 
 
+def address_of(settings: "Settings") -> str:
+    """Return the address by which visitors reach this service, without a slash at its end."""
+    return (settings.part(AlertSettings).alerts_url or settings.public_url).rstrip("/")
+
+
 def check_alerts(settings: "Settings") -> None:
     """Raise InvalidInput where alerts would reach nobody, or could not be stopped."""
     own = settings.part(AlertSettings)
     if not own.alerts:
         return
-    if not own.alerts_url.startswith(("http://", "https://")):
+    if not address_of(settings).startswith(("http://", "https://")):
         raise InvalidInput(
-            "alerts need the address of this service for their links: set alerts_url, such as"
-            " https://pets.example.org",
-            field="alerts_url",
+            "alerts need the address of this service for their links: set public_url, such as"
+            " https://pets.example.org, or alerts_url if visitors reach it elsewhere",
+            field="alerts_url" if own.alerts_url else "public_url",
         )
     if not channels_of(settings):
         raise InvalidInput(

@@ -16,7 +16,7 @@ from pawsonalize.domain.roles import SERVE
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.work import Turns
-from pawsonalize.wings.alerts import AlertSettings, channels_of
+from pawsonalize.wings.alerts import AlertSettings, address_of, channels_of
 from pawsonalize.wings.alerts.book import AlertBook
 from pawsonalize.wings.alerts.daily import WORK, DailyAlerts
 from pawsonalize.wings.alerts.matching import (
@@ -90,7 +90,7 @@ def started(settings: Settings, adapters: Adapters, services: Services) -> Itera
     individuals = services.individuals
     unseen = individuals.with_runtime(individuals.runtime, is_seen=False)
     matching = Matching(unseen, Audience(adapters.database))
-    book, url = book_of(settings, adapters), settings.part(AlertSettings).alerts_url.rstrip("/")
+    book, url = book_of(settings, adapters), address_of(settings)
     # Read at its first use: a server starts on a full disk too, where no key can be made.
     messages = Messages(cache(book.key), url, settings.serves_site, settings.language)
     daily = DailyAlerts(matching, book, messages, Turns(adapters.database))
