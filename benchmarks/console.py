@@ -5,7 +5,8 @@
 
 One worker process; four connections ask for recommendations, each its next as soon as it is
 answered, and eight reload the pages of the console. Alone and beside are measured in turn. With
-`--pages` each page of the console is made alone, one after the other, and is to take 100 ms.
+`--pages` each page of the console is made alone, one after the other, and is to take 100 ms. One
+that takes longer the first time is to be announced within that time.
 """
 
 import argparse
@@ -51,6 +52,8 @@ _MORE_PAGES = (
     "/console/find?q=a0000",
     "/tenants",
 )
+_BROWSER = {"Accept": "text/html"}
+_LINE = "{ms:8.1f} ms {first_ms:8.1f} ms first, seen after {soon_ms:6.1f} {kb:6.1f} kB"
 
 
 @contextmanager
@@ -95,22 +98,30 @@ def page_paths() -> list[str]:
 
 
 def measure_pages(data_dir: Path, times: int) -> dict[str, dict[str, float]]:
-    """Milliseconds of processor time for each page, the first time and then, and its size."""
+    """Milliseconds of processor time for each page, the first time and then, and its size.
+
+    `soon_ms` passed the first time until a browser was answered: with the page, or with one that
+    says that it is being made.
+    """
     found = {}
     app = build_app(load_settings({"data_dir": data_dir}))
     with TestClient(app, client=("127.0.0.1", 50_000)) as client:
         # A person looks at one page; the bound on how much all of them may take is not measured.
         app.state.services = replace(app.state.services, page_reads=HeavyReads())
         for path in page_paths():
-            took = []
-            for _ in range(times + 1):
+            took, seen = [], time.perf_counter()
+            for each in range(times + 1):
                 began = time.process_time()
-                page = client.get(path)
+                page = client.get(path, headers=_BROWSER)
+                if not each:
+                    soon = round(1000 * (time.perf_counter() - seen), 1)
+                if page.status_code == 202:
+                    page = client.get(path, headers=_BROWSER)
                 took.append(round(1000 * (time.process_time() - began), 1))
                 if page.status_code != 200:
                     raise SystemExit(f"{path} answered {page.status_code}")
             size = round(len(page.content) / 1000, 1)
-            found[path] = {"first_ms": took[0], "ms": min(took[1:]), "kb": size}
+            found[path] = {"soon_ms": soon, "first_ms": took[0], "ms": min(took[1:]), "kb": size}
     return found
 
 
@@ -151,8 +162,9 @@ def main() -> None:
             stock(data_dir, options.groups, options.animals)
             pages = measure_pages(data_dir, 3)
             for path, one in pages.items():
-                print("{ms:8.1f} ms {first_ms:8.1f} ms first {kb:6.1f} kB".format(**one), path)
-            print(f"slowest: {max(one['ms'] for one in pages.values())} ms")
+                print(_LINE.format(**one), path)
+            for name in ("ms", "soon_ms"):
+                print(f"slowest {name}: {max(one[name] for one in pages.values())}")
             return
         with serving(data_dir) as port:
             drive(port, asked[: options.requests // 5], CONNECTIONS)  # warm caches

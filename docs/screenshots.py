@@ -87,6 +87,7 @@ def main() -> None:
             versions = context.request.get("/v1/console/models/recommender").json()["versions"]
             for name, path in PAGES.items():
                 page.goto(path.format(new=versions[0]["name"]))
+                page.locator("[aria-busy]").wait_for(state="detached")  # it may take a moment
                 take(page, name)
             page.goto("/console")
             page.get_by_role("link", name="Why: every rule with its numbers").click()

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from pawsonalize.pages import shell
 from tests.adoption_site import serving, site
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -23,6 +25,13 @@ _ARGUMENTS = [
     "--disable-sync",
     "--host-resolver-rules=MAP *.example 127.0.0.1",
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pages_at_once() -> Iterator[None]:
+    """Pages of the console come when they are made, on a busy machine too."""
+    with patch.object(shell, "SOON_SECONDS", 60.0):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from pawsonalize.engine.training.retraining.record import (
     run_lease,
 )
 from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.pages import shell
 from pawsonalize.settings import Settings
 from tests.adoption_site import serving
 from tests.browser.conftest import PATIENCE
@@ -124,6 +125,25 @@ def test_a_version_is_promoted_by_the_keyboard_alone(operator: Page) -> None:
     press_until(operator, "Promote")
     operator.keyboard.press("Enter")
     operator.get_by_role("status").filter(has_text="is about to serve").wait_for()
+
+
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_a_page_that_is_being_made_gives_way_to_it(
+    browser: Browser, address: str, key: str, has_scripts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = browser.new_context(base_url=address, java_script_enabled=has_scripts)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    sign_in(page, key)
+    monkeypatch.setattr(shell, "SOON_SECONDS", 0.0)
+    statuses: list[int] = []
+    page.on("response", lambda answer: statuses.append(answer.status))
+    page.goto("/console/outcomes", wait_until="commit")
+    page.get_by_role("heading", name="Outcomes").wait_for()
+    assert [one for one in statuses if one != 304][:1] == [202]
+    page.go_back()
+    page.get_by_role("heading", name="Overview").wait_for()
+    context.close()
 
 
 def test_a_slash_goes_to_the_box_and_a_single_hit_is_opened(operator: Page) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
@@ -18,6 +18,8 @@ T = TypeVar("T")
 _WAITING = 8
 _SAVED = 1.0  # seconds of processor time that are spent without a wait
 _LONGEST_WAIT = 1.0  # seconds: after a long report the next page must not seem dead
+_AGAIN = 20.0  # seconds that the second question waits; proxies end a request after 30 or 60
+_KEPT = 10.0  # seconds for which what is late waits for who does not ask again
 
 
 # With a `share`, which is for one at a time, they take that share of one processor's time in the
@@ -38,6 +40,7 @@ class HeavyReads:
         self._most = at_once + waiting
         self._requested = 0
         self._shared: dict[Hashable, asyncio.Future[Any]] = {}
+        self._late: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def make(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the call returns; NotReady at once if too many wait already."""
@@ -64,6 +67,27 @@ class HeavyReads:
             making.add_done_callback(lambda _: self._shared.pop(key))
         found: T = await asyncio.shield(making)
         return found
+
+    async def within(
+        self, seconds: float, key: Hashable, call: Callable[[], Awaitable[T]]
+    ) -> T | None:
+        """Return what the call returns; None if it takes longer: then ask again, and it waits."""
+        making = self._late.pop(key, None)
+        if making is None:
+            making = asyncio.ensure_future(call())
+        else:
+            seconds = _AGAIN
+        if (await asyncio.wait({making}, timeout=seconds))[0]:
+            found: T = making.result()
+            return found
+        self._late[key] = making
+        later = asyncio.get_running_loop().call_later
+        making.add_done_callback(lambda _: later(_KEPT, self._forget, key, making))
+        return None
+
+    def _forget(self, key: Hashable, late: asyncio.Future[Any]) -> None:
+        if self._late.get(key) is late:
+            del self._late[key]
 
     def _afforded(self, work: Callable[[], T], share: float) -> T:
         """Wait until what the reports before took is earned, then make this one."""

@@ -26,6 +26,8 @@ SIGN_IN = "/console/sign-in"
 SESSION = "pawsonalize_console"
 _NOTICE = "pawsonalize_notice"
 _NOTICE_SECONDS = 60
+SOON_SECONDS = 0.1
+"""What takes longer is first answered by a page that says so."""
 # The first class that fits counts.
 _STATUS: tuple[tuple[type[errors.PawsonalizeError], int, str], ...] = (
     (errors.InvalidInput, 400, "That did not work"),
@@ -71,20 +73,14 @@ def guarded(
     A key of one dataset group opens that group's page alone, and is led there from the first page.
     A page that is `for_tenants` checks itself which group it shows, and waits for the group's turn.
     `report` is run before: it makes what takes long. The page finds it in `request.state.report`.
+    A browser whose page is not made soon is shown that it is being made, and asks again by itself.
     """
 
-    async def endpoint(request: Request) -> Response:
+    async def made(request: Request, caller: Caller) -> Response:
         services, tenants = services_of(request), request.app.state.tenants
-        is_first = request.url.path == HOME
-        entered = caller = None
+        entered = None
         try:
-            caller = await caller_of(request, CONTROL_PLANE if is_first else allowed)
-            group = caller.dataset_group
-            if is_first and (group is not None or allowed.isdisjoint(caller.scopes)):
-                return RedirectResponse(TENANTS, 303)
-            if not for_tenants:
-                check_reach(group, None)
-            if group is not None:
+            if (group := caller.dataset_group) is not None:
                 entered = await tenants.enter(group, Lane.WORK, is_its_own=True)
             if report is not None:
                 key = (report, request.url.path, request.url.query)
@@ -96,7 +92,48 @@ def guarded(
             if entered is not None:
                 entered.leave()
 
+    async def endpoint(request: Request) -> Response:
+        is_first = request.url.path == HOME
+        caller = None
+        try:
+            caller = await caller_of(request, CONTROL_PLANE if is_first else allowed)
+            group = caller.dataset_group
+            if is_first and (group is not None or allowed.isdisjoint(caller.scopes)):
+                return RedirectResponse(TENANTS, 303)
+            if not for_tenants:
+                check_reach(group, None)
+        except errors.PawsonalizeError as error:
+            return failed(request, error, caller)
+        return await _soon(request, caller, partial(made, request, caller))
+
     return endpoint
+
+
+async def _soon(
+    request: Request, caller: Caller, made: Callable[[], Awaitable[Response]]
+) -> Response:
+    """The page, or one that says that it is being made, and loads it."""
+    # Programs ask once and wait.
+    if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
+        return await made()
+    key = request.cookies.get(SESSION), str(request.url)
+    response = await services_of(request).page_reads.within(SOON_SECONDS, key, made)
+    if response is None:
+        # The notice of what was done stays for the page itself.
+        response = page("console/being_made.html", 202, notice="", **_frame(request, caller))
+        response.headers["Refresh"] = "0"
+    return response
+
+
+def _frame(request: Request, caller: Caller) -> dict[str, object]:
+    """Content of the navigation."""
+    path = request.url.path
+    above = (link for _, link in links() if path == link or path.startswith(f"{link}/"))
+    return {
+        "pages": links() if caller.dataset_group is None else (),
+        "current": max(above, key=len, default=""),
+        "key_id": caller.key_id,
+    }
 
 
 def shown(
@@ -110,14 +147,11 @@ def shown(
 ) -> Response:
     """A page with the navigation, and the notice of what was just done."""
     notice = unquote(request.cookies.get(_NOTICE, ""))
-    content |= {"pages": links() if caller.dataset_group is None else (), "notice": notice}
-    path = request.url.path
-    above = (link for _, link in links() if path == link or path.startswith(f"{link}/"))
-    content |= {"current": max(above, key=len, default=""), "key_id": caller.key_id}
+    content |= _frame(request, caller) | {"notice": notice}
     given = filled(request.query_params)
     # Photos of animals are where their shelters keep them.
     make = animals_page if has_photos else page
-    response = make(template, status, **content, here=TablePage(path, given))
+    response = make(template, status, **content, here=TablePage(request.url.path, given))
     # A page of an error leads away from what the address has.
     response.body = keep_period(bytes(response.body), given if status == 200 else {})
     response.headers["Content-Length"] = str(len(response.body))

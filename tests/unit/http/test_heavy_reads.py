@@ -107,6 +107,45 @@ def test_all_who_wait_for_the_same_report_are_told_why_there_is_none() -> None:
     asyncio.run(play())
 
 
+def test_what_takes_longer_is_there_for_the_second_question_and_made_once() -> None:
+    async def play() -> None:
+        reads, made, ready = HeavyReads(), [], asyncio.Event()
+
+        async def slow() -> int:
+            await ready.wait()
+            made.append(7)
+            return 7
+
+        assert await reads.within(0, "a", slow) is None
+        again = asyncio.create_task(reads.within(0, "a", slow))
+        await asyncio.sleep(0.01)
+        assert not again.done(), "the second question waits"
+        ready.set()
+        assert await again == 7
+        assert await reads.within(30, "a", slow) == 7, "it was handed over"
+        assert made == [7, 7]
+
+    asyncio.run(play())
+
+
+def test_what_nobody_asks_for_again_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "_KEPT", 0.0)
+
+    async def play() -> None:
+        reads, made = HeavyReads(), []
+
+        async def slow() -> int:
+            await asyncio.sleep(0.01)
+            made.append(len(made))
+            return len(made)
+
+        assert await reads.within(0, "a", slow) is None
+        await asyncio.sleep(0.1)
+        assert await reads.within(30, "a", slow) == 2, "the first one is out of date"
+
+    asyncio.run(play())
+
+
 def test_a_few_reports_wait_for_nothing_and_reports_without_end_take_their_share(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from pawsonalize.app.asgi import build_app
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.pages import shell
 from pawsonalize.pages.shell import HOME, TENANTS, links
 from pawsonalize.settings import Settings
 from tests.service_data import client_of, make_key, make_service
@@ -53,6 +54,24 @@ def test_every_page_asks_who_looks_and_then_marks_itself_in_the_navigation(
     assert f'<a href="{path}" aria-current="page">' in page.text
     assert page.text.count('aria-current="page"') == 1
     assert len(page.content) < 100_000
+
+
+def test_a_browser_is_told_at_once_that_a_page_is_being_made_and_loads_it(
+    browser: TestClient, service: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shell, "SOON_SECONDS", 0.0)
+    key = make_key(service, Scope.OPERATOR)
+    sign_in(browser, key)
+    browser.cookies.set("pawsonalize_notice", "Done.")
+    navigating = {"Accept": "text/html,*/*;q=0.8"}
+    soon = browser.get("/console/outcomes", headers=navigating)
+    assert (soon.status_code, soon.headers["refresh"]) == (202, "0")
+    assert "<h1>One moment</h1>" in soon.text
+    assert '<a href="/console/outcomes" aria-current="page">' in soon.text
+    page = browser.get("/console/outcomes", headers=navigating)
+    assert (page.status_code, "refresh" in page.headers) == (200, False)
+    assert "<h1>Outcomes</h1>" in page.text
+    assert "Done." in page.text, "the first page kept what was to be said once"
 
 
 def test_the_page_of_an_error_leads_away_from_a_time_that_cannot_be_meant(
