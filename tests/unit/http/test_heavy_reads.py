@@ -109,7 +109,8 @@ def test_all_who_wait_for_the_same_report_are_told_why_there_is_none() -> None:
 
 def test_what_takes_longer_is_there_for_the_second_question_and_made_once() -> None:
     async def play() -> None:
-        reads, made, ready = HeavyReads(), [], asyncio.Event()
+        reads, ready = HeavyReads(), asyncio.Event()
+        made: list[int] = []
 
         async def slow() -> int:
             await ready.wait()
@@ -132,7 +133,8 @@ def test_what_nobody_asks_for_again_is_let_go(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(slots, "_KEPT", 0.0)
 
     async def play() -> None:
-        reads, made = HeavyReads(), []
+        reads = HeavyReads()
+        made: list[int] = []
 
         async def slow() -> int:
             await asyncio.sleep(0.01)
