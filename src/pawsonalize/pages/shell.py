@@ -27,7 +27,7 @@ SESSION = "pawsonalize_console"
 _NOTICE = "pawsonalize_notice"
 _NOTICE_SECONDS = 60
 SOON_SECONDS = 0.1
-"""What takes longer is first answered by a page that says so."""
+"""A page that takes longer is first announced."""
 # The first class that fits counts.
 _STATUS: tuple[tuple[type[errors.PawsonalizeError], int, str], ...] = (
     (errors.InvalidInput, 400, "That did not work"),
