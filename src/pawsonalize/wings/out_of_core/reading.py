@@ -3,11 +3,11 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import reduce
+from functools import reduce, wraps
 from math import isnan
 from operator import add
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -22,7 +22,7 @@ from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Cut, TrainingSelection
 from pawsonalize.late import late
 from pawsonalize.recipes.counts.counting import EventCounts, item_marks, summary_of
-from pawsonalize.recipes.counts.rows import Counts, Covisits, tidy
+from pawsonalize.recipes.counts.rows import Covisits, tidy
 from pawsonalize.recipes.counts.weights import EventWeights, LogClock
 from pawsonalize.recipes.data import Dayparts, Floats, Ints, TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
@@ -41,15 +41,36 @@ else:
 _BATCH = 50_000
 _END_OF_TIME = 2**62
 _TRIES = 2
+_Count = TypeVar("_Count", bound=Callable[..., Any])
+
+
+# Sums are of whole numbers on a grain, so those of the parts make the whole, to the bit.
+def _summed(count: _Count) -> _Count:
+    """Return the method that adds up what this one counts in each part."""
+
+    @wraps(count)
+    def summed(self: "PartedCounts", *args: Any, **named: Any) -> Any:
+        total = reduce(add, (count(one, *args, **named) for one in self.parts()))
+        return tidy(sparse.csr_array(total)) if sparse.issparse(total) else total
+
+    return cast("_Count", summed)
 
 
 class PartedCounts(EventCounts):
     """Counts of a log in parts; each method is that of `EventCounts`."""
 
+    users = _summed(EventCounts.users)
+    choices = _summed(EventCounts.choices)
+    facets = _summed(EventCounts.facets)
+    steps = _summed(EventCounts.steps)
+    visit_steps = _summed(EventCounts.visit_steps)
+    visits = _summed(EventCounts.visits)
+    visits_by_time = _summed(EventCounts.visits_by_time)
+
     def __init__(self, parts: LogParts) -> None:
         super().__init__(parts.whole, LogClock.of(parts.times, parts.whole.as_of))
         self._log = parts
-        marks: Ints = self._sum(lambda one: item_marks(one.data))
+        marks = reduce(add, (item_marks(one.data) for one in self.parts()))
         self.summary = summary_of(parts.whole, parts.n_events, parts.times, marks)
 
     def sample(self, most: int) -> TrainingData:
@@ -70,63 +91,35 @@ class PartedCounts(EventCounts):
         data = replace(found[0], n_users=users, facets=facets, **columns)
         return EventCounts(data).sample(most)
 
-    def users(self, half_life_days: float) -> Floats:
-        """See `EventCounts`."""
-        return self._sum(lambda one: one.users(half_life_days))
-
     def first_events(self, nothing: int) -> Ints:
         """See `EventCounts`."""
-        return reduce(np.minimum, (one.first_events(nothing) for one in self._parts()))
+        return reduce(np.minimum, (one.first_events(nothing) for one in self.parts()))
 
     def repeats(self, window: int) -> tuple[int, int]:
         """See `EventCounts`."""
-        repeated, preceded = self._sum(lambda one: np.array(one.repeats(window))).tolist()
-        return repeated, preceded
-
-    def choices(self, weights: EventWeights) -> Floats:
-        """See `EventCounts`."""
-        return self._sum(lambda one: one.choices(weights))
+        repeated, preceded = zip(*(one.repeats(window) for one in self.parts()), strict=True)
+        return sum(repeated), sum(preceded)
 
     def hours(self, weights: EventWeights) -> tuple[Ints, Floats]:
         """See `EventCounts`."""
-        found = [one.hours(weights) for one in self._parts()]
+        found = [one.hours(weights) for one in self.parts()]
         hours, fades = (np.concatenate(column) for column in zip(*found, strict=True))
         distinct, place = np.unique(hours, return_inverse=True)
         return distinct, np.bincount(place, fades, len(distinct)).astype(np.float64)
-
-    def facets(self, weights: EventWeights, dayparts: Dayparts) -> Counts:
-        """See `EventCounts`."""
-        return self._matrix(lambda one: one.facets(weights, dayparts))
-
-    def steps(self, weights: EventWeights, window: int, gap_decay: float) -> Counts:
-        """See `EventCounts`."""
-        return self._matrix(lambda one: one.steps(weights, window, gap_decay))
 
     def covisits(self, weights: EventWeights, history: int) -> Covisits:
         """See `EventCounts`."""
         n_items = len(self.summary.data.item_ids)
         pairs, total = sparse.csr_array((n_items, n_items), dtype=np.float64), np.zeros(n_items)
-        for one in self._parts():
+        for one in self.parts():
             met = one.covisits(weights, history)
             pairs, total = sparse.csr_array(pairs + met.rows(0, len(total))), total + met.weights
         return Covisits(lambda start, end: sparse.csr_array(pairs[start:end]), total)
 
-    def visit_steps(self, weights: EventWeights, window: int, gap_decay: float) -> Counts:
-        """See `EventCounts`."""
-        return self._matrix(lambda one: one.visit_steps(weights, window, gap_decay))
-
-    def visits(self, weights: EventWeights) -> Floats:
-        """See `EventCounts`."""
-        return self._sum(lambda one: one.visits(weights))
-
-    def visits_by_time(self, weights: EventWeights, edges: Floats) -> Floats:
-        """See `EventCounts`."""
-        return self._sum(lambda one: one.visits_by_time(weights, edges))
-
     def recent(self, step: int, count: int) -> tuple[Ints, NDArray[np.int32], NDArray[np.int32]]:
         """See `EventCounts`."""
         found, users = [], 0
-        for one in self._parts():
+        for one in self.parts():
             steps, item, user = one.recent(step, count)
             found.append((steps, item, user + np.int32(users)))
             users += one.data.n_users
@@ -137,20 +130,14 @@ class PartedCounts(EventCounts):
 
     def by_period(self, period: int) -> tuple[Ints, NDArray[np.int32], Ints]:
         """See `EventCounts`."""
-        found = [_together(*one.by_period(period)) for one in self._parts()]
+        found = [_together(*one.by_period(period)) for one in self.parts()]
         periods, item, count = (np.concatenate(column) for column in zip(*found, strict=True))
         return periods, item, count
 
-    def _parts(self) -> Iterator[EventCounts]:
+    def parts(self) -> Iterator[EventCounts]:
+        """Yield the counts of each part by itself."""
         for number in range(len(self._log.files)):
             yield EventCounts(self._log.data(number), self._clock)
-
-    # Sums are of whole numbers on a grain, so those of the parts make the whole, to the bit.
-    def _sum(self, count: Callable[[EventCounts], NDArray[Any]]) -> NDArray[Any]:
-        return reduce(add, map(count, self._parts()))
-
-    def _matrix(self, count: Callable[[EventCounts], Counts]) -> Counts:
-        return tidy(sparse.csr_array(reduce(add, map(count, self._parts()))))
 
 
 def _together(
