@@ -8,7 +8,7 @@ from typing import Any
 from pawsonalize.aws.protocol import INVALID_INPUT, AwsError, operations
 from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import AwsServices, Members
-from pawsonalize.aws.shapes import Structure, check, parse
+from pawsonalize.aws.shapes import Structure, parse
 from pawsonalize.aws.strict import check_properties
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import ACTIONS, Event
@@ -99,7 +99,6 @@ def read_raw_call(raw: str, was: Event, names: AnimalNames) -> Event:
     operation = operations()["PutActionInteractions" if is_action else "PutEvents"]
     try:
         members = parse(operation.given, raw.encode())
-        check(operation.given, members)
         events = _events_of(members, was.dataset_group, was.received_at)
         event = events[0] if is_action else names.resolve(events)[0]
     except AwsError as error:

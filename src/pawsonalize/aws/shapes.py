@@ -7,7 +7,7 @@ is no moment InvalidInput. Written are the members that a shape has, but for tho
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -45,67 +45,104 @@ class Structure(dict[str, Any]):
 
 
 def parse(shape: Any, body: bytes) -> Structure:
-    """Return the members of the input; an empty body has none."""
+    """Return the members of the input; an empty body has none.
+
+    InvalidInputException names every breach of the shape, worded as AWS words it.
+    """
     try:
         document = read_json(body) if body.strip() else {}
     except InvalidInput as error:
         raise AwsError(SERIALIZATION, error.message) from error
     if not isinstance(document, dict):
         raise AwsError(SERIALIZATION, "the body must be a JSON object")
-    return Structure({}, document) if shape is None else _structure(shape, document, "")
+    if shape is None:
+        return Structure({}, document)
+    breaches: list[str] = []
+    members = _structure(shape, document, "", breaches)
+    # Raised last: a member of another type is worse than one that breaches its shape.
+    if breaches:
+        noun = "validation error" if len(breaches) == 1 else "validation errors"
+        shown = "; ".join(breaches[:_MAX_BREACHES])
+        raise AwsError(INVALID_INPUT, f"{len(breaches)} {noun} detected: {shown}")
+    return members
 
 
-def _structure(shape: Any, value: Any, path: str) -> Structure:
+def _value(shape: Any, value: Any, path: str, breaches: list[str]) -> Any:
+    return _READERS[shape.type_name](shape, value, path, breaches)
+
+
+def _structure(shape: Any, value: Any, path: str, breaches: list[str]) -> Structure:
     given = _expected(dict, value, path)
+    paths = {name: f"{path}.{name}" if path else name for name in shape.members}
+    missing = (paths[name] for name in shape.required_members if given.get(name) is None)
+    breaches += (_breach(None, one, "Member must not be null") for one in missing)
     members = {
-        name: _value(member, given[name], f"{path}.{name}" if path else name)
+        name: _value(member, given[name], paths[name], breaches)
         for name, member in shape.members.items()
         if given.get(name) is not None
     }
     return Structure(members, given)
 
 
-def _list(shape: Any, value: Any, path: str) -> list[Any]:
+def _list(shape: Any, value: Any, path: str, breaches: list[str]) -> list[Any]:
     given = _expected(list, value, path)
+    _bound(shape, "length", len(given), None, path, breaches)
     return [
-        _value(shape.member, one, f"{path}.{place}.member") for place, one in enumerate(given, 1)
+        _value(shape.member, one, f"{path}.{place}.member", breaches)
+        for place, one in enumerate(given, 1)
     ]
 
 
-def _map(shape: Any, value: Any, path: str) -> dict[str, Any]:
-    given: Mapping[str, Any] = _expected(dict, value, path)
+def _map(shape: Any, value: Any, path: str, breaches: list[str]) -> dict[str, Any]:
+    given = {key: one for key, one in _expected(dict, value, path).items() if one is not None}
+    _bound(shape, "length", len(given), None, path, breaches)
     return {
-        key: _value(shape.value, one, f"{path}.{key}.member")
+        _value(shape.key, key, f"{path}.key", breaches): _value(
+            shape.value, one, f"{path}.{key}.member", breaches
+        )
         for key, one in given.items()
-        if one is not None
     }
 
 
-def _string(shape: Any, value: Any, path: str) -> str:
+def _string(shape: Any, value: Any, path: str, breaches: list[str]) -> str:
     if shape.serialization.get("jsonvalue") and isinstance(value, dict | list):
         value = encode_text(value, path)  # some clients forget to quote it
     text: str = _expected(str, value, path)
+    limits = shape.metadata
+    shown = None if limits.get("sensitive") else text
+    if _bound(shape, "length", len(text), shown, path, breaches):
+        return text  # some patterns take too long on too long a text
+    pattern = _PATTERNS.get(shape.name, limits.get("pattern"))
+    if pattern is not None and not _compiled(pattern).fullmatch(text):
+        rule = f"Member must satisfy regular expression pattern: {pattern}"
+        breaches.append(_breach(shown, path, rule))
+    allowed = limits.get("enum")
+    if allowed and text not in allowed:
+        rule = f"Member must satisfy enum value set: [{', '.join(allowed)}]"
+        breaches.append(_breach(shown, path, rule))
     return text
 
 
-def _integer(_shape: Any, value: Any, path: str) -> int:
+def _integer(shape: Any, value: Any, path: str, breaches: list[str]) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not -_INT32 <= value < _INT32:
         raise _misfit("a whole number of 32 bits", path)
+    _bound(shape, "value", value, value, path, breaches)
     return value
 
 
-def _number(_shape: Any, value: Any, path: str) -> float:
+def _number(shape: Any, value: Any, path: str, breaches: list[str]) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _misfit("a number", path)
     with suppress(OverflowError):
         if math.isfinite(number := float(value)):
+            _bound(shape, "value", number, number, path, breaches)
             return number
     raise _misfit("a finite number", path)
 
 
-_READERS: Mapping[str, Callable[[Any, Any, str], Any]] = {
+_READERS: Mapping[str, Callable[[Any, Any, str, list[str]], Any]] = {
     "structure": _structure,
     "list": _list,
     "map": _map,
@@ -114,15 +151,11 @@ _READERS: Mapping[str, Callable[[Any, Any, str], Any]] = {
     "long": _integer,
     "float": _number,
     "double": _number,
-    "boolean": lambda _shape, value, path: _expected(bool, value, path),
+    "boolean": lambda _shape, value, path, _breaches: _expected(bool, value, path),
     # Epoch seconds, or ISO 8601 text.
-    "timestamp": lambda _shape, value, path: parse_moment(value, path),
+    "timestamp": lambda _shape, value, path, _breaches: parse_moment(value, path),
 }
 _WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
-
-
-def _value(shape: Any, value: Any, path: str) -> Any:
-    return _READERS[shape.type_name](shape, value, path)
 
 
 def _expected(kind: type, value: Any, path: str) -> Any:
@@ -135,66 +168,17 @@ def _misfit(wanted: str, path: str) -> AwsError:
     return AwsError(SERIALIZATION, f"{path or 'the body'} must be {wanted}")
 
 
-def check(shape: Any, value: Mapping[str, Any]) -> None:
-    """Raise InvalidInputException that names every breach of the shape, worded as AWS words it."""
-    breaches = [] if shape is None else list(_of_structure(shape, value, ""))
-    if breaches:
-        noun = "validation error" if len(breaches) == 1 else "validation errors"
-        shown = "; ".join(breaches[:_MAX_BREACHES])
-        raise AwsError(INVALID_INPUT, f"{len(breaches)} {noun} detected: {shown}")
-
-
-def _of_structure(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[str]:
-    for name in shape.required_members:
-        if name not in value:
-            yield _breach(None, f"{path}.{name}" if path else name, "Member must not be null")
-    for name, member in value.items():
-        yield from _of(shape.members[name], member, f"{path}.{name}" if path else name)
-
-
-def _of(shape: Any, value: Any, path: str) -> Iterator[str]:
-    kind = shape.type_name
-    if kind == "structure":
-        yield from _of_structure(shape, value, path)
-    elif kind == "string":
-        yield from _of_text(shape, value, path)
-    elif kind == "list":
-        yield from _of_bounds(shape, "length", len(value), None, path)
-        for place, one in enumerate(value, 1):
-            yield from _of(shape.member, one, f"{path}.{place}.member")
-    elif kind == "map":
-        yield from _of_bounds(shape, "length", len(value), None, path)
-        for key, one in value.items():
-            yield from _of(shape.key, key, f"{path}.key")
-            yield from _of(shape.value, one, f"{path}.{key}.member")
-    elif kind in {"integer", "long", "float", "double"}:
-        yield from _of_bounds(shape, "value", value, value, path)
-
-
-def _of_bounds(shape: Any, noun: str, size: float, shown: Any, path: str) -> Iterator[str]:
+def _bound(shape: Any, noun: str, size: float, shown: Any, path: str, breaches: list[str]) -> bool:
+    """Note a size that is out of the shape's bounds; True if it is."""
     limits = shape.metadata
     if size < limits.get("min", size):
         bound = f"greater than or equal to {limits['min']}"
     elif size > limits.get("max", size):
         bound = f"less than or equal to {limits['max']}"
     else:
-        return
-    yield _breach(shown, path, f"Member must have {noun} {bound}")
-
-
-def _of_text(shape: Any, value: str, path: str) -> Iterator[str]:
-    shown = None if shape.metadata.get("sensitive") else value
-    breached = list(_of_bounds(shape, "length", len(value), shown, path))
-    if breached:  # some patterns take too long on too long a text
-        yield from breached
-        return
-    pattern = _PATTERNS.get(shape.name, shape.metadata.get("pattern"))
-    if pattern is not None and not _compiled(pattern).fullmatch(value):
-        rule = f"Member must satisfy regular expression pattern: {pattern}"
-        yield _breach(shown, path, rule)
-    allowed = shape.metadata.get("enum")
-    if allowed and value not in allowed:
-        yield _breach(shown, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+        return False
+    breaches.append(_breach(shown, path, f"Member must have {noun} {bound}"))
+    return True
 
 
 def _breach(value: Any, path: str, rule: str) -> str:

@@ -22,7 +22,7 @@ from pawsonalize.aws.protocol import (
     paths,
     targeted,
 )
-from pawsonalize.aws.shapes import check, parse, serialise
+from pawsonalize.aws.shapes import parse, serialise
 from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound, NotReady
 from tests.aws_shapes import members
 
@@ -96,7 +96,6 @@ def check_requests(operation: AwsOperation, data: st.DataObject) -> None:
         assert paths()[sent["url_path"]] is operation
     read = parse(operation.given, sent["body"])
     assert read == _in_seconds(operation.given, asked)
-    check(operation.given, read)
 
 
 def test_what_is_answered_is_read_by_a_client(subtests: pytest.Subtests) -> None:
@@ -129,10 +128,10 @@ def test_a_missing_member_is_named(subtests: pytest.Subtests) -> None:
         with subtests.test(operation.name):
             required = operation.given.required_members
             if not required:
-                check(operation.given, {})
+                parse(operation.given, b"")
                 continue
             with pytest.raises(AwsError, match="Member must not be null") as refused:
-                check(operation.given, {})
+                parse(operation.given, b"")
             assert all(f"'{name}'" in refused.value.message for name in required)
 
 
@@ -165,15 +164,14 @@ def test_a_breach_is_told_in_words_of_aws(subtests: pytest.Subtests) -> None:
     for operation, asked, message in cases:
         with subtests.test(operation=operation, asked=asked, message=message):
             with pytest.raises(AwsError) as refused:
-                check(operations()[operation].given, asked)
+                parse(operations()[operation].given, msgspec.json.encode(asked))
             assert message in refused.value.message
 
 
 def test_tags_may_have_letters_of_every_language() -> None:
     tags = [{"tagKey": "Größe 大_.:/=+-@", "tagValue": "٣"}]
-    check(
-        operations()["TagResource"].given, {"resourceArn": "arn:aws:personalize:::x", "tags": tags}
-    )
+    body = msgspec.json.encode({"resourceArn": "arn:aws:personalize:::x", "tags": tags})
+    assert parse(operations()["TagResource"].given, body)["tags"] == tags
 
 
 def test_a_body_that_is_no_request_is_refused(subtests: pytest.Subtests) -> None:
@@ -209,7 +207,8 @@ def test_unknown_members_and_nulls_are_left_out() -> None:
 
 def test_properties_may_come_as_text_or_as_an_object() -> None:
     for properties in ('{"a": 1}', '"{\\"a\\": 1}"'):
-        body = b'{"eventList": [{"properties": %s}]}' % properties.encode()
+        body = b"""{"trackingId": "t", "sessionId": "s", "eventList": [{"eventType": "view",
+            "sentAt": 1779000000, "properties": %s}]}""" % properties.encode()
         read = parse(operations()["PutEvents"].given, body)
         assert msgspec.json.decode(read["eventList"][0]["properties"]) == {"a": 1}
 
