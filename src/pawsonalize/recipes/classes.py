@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,17 +11,11 @@ import numpy as np
 from pawsonalize.domain.breeds import SPECIES, Trait, traits_of
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.preferences import USER_FACET
-from pawsonalize.late import late
 from pawsonalize.recipes.artefact import pack_strings, take, unpack_strings
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.facet_lifts import is_preference
 from pawsonalize.recipes.data import Array, Arrays, Facet, Floats, Ints, TrainingData
-
-if TYPE_CHECKING:
-    from scipy import sparse
-else:
-    sparse = late("scipy.sparse")
-
+from pawsonalize.recipes.late_scipy import sparse
 
 Value = tuple[str, Trait]  # a look by its name: `("age", ("2", "1"))` are the babies among the dogs
 

@@ -1,19 +1,12 @@
 """Shown places, and common effects, fitted by Newton steps one kind after the other."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from pawsonalize.late import late
 from pawsonalize.recipes.data import Bools, Floats, Ints
-
-if TYPE_CHECKING:
-    from scipy import special
-else:
-    special = late("scipy.special")
-
+from pawsonalize.recipes.late_scipy import special
 
 TRAITS = ("species", "breed", "family", "size", "age", "colour", "shelter")
 """Traits that animals share. Visitors may have effects of all but the last."""

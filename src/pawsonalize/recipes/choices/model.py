@@ -1,14 +1,13 @@
 """The model of choices, fitted to pages and stored with a solution version."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from msgspec import field
 
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.late import late
 from pawsonalize.recipes.choices.effects import (
     ANIMAL,
     FACTORS,
@@ -31,12 +30,7 @@ from pawsonalize.recipes.choices.own_effects import (
 )
 from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, PickScale
 from pawsonalize.recipes.data import Arrays, Bools, Floats
-
-if TYPE_CHECKING:
-    from scipy import special
-else:
-    special = late("scipy.special")
-
+from pawsonalize.recipes.late_scipy import special
 
 MIN_OPENED = 50  # with fewer animals opened on pages than this, nothing is learned
 _MIN_INQUIRIES = 50

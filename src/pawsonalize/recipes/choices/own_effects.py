@@ -2,22 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from pawsonalize.late import late
 from pawsonalize.recipes.choices.effects import VISITOR_TRAITS, gradient
 from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, AnsweredBoard, PickScale, PickStages
 from pawsonalize.recipes.data import Bools, Floats, Ints, Singles
-
-if TYPE_CHECKING:
-    from scipy import special
-    from scipy.linalg import lapack
-else:
-    special, lapack = late("scipy.special"), late("scipy.linalg.lapack")
-
+from pawsonalize.recipes.late_scipy import lapack, special
 
 _STEPS = 6
 FEW = 4  # openings from which a visit may be eager; fewer are always evidence

@@ -3,18 +3,12 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from pawsonalize.late import late
 from pawsonalize.recipes.data import Floats, Ints
-
-if TYPE_CHECKING:
-    from scipy import special
-else:
-    special = late("scipy.special")
+from pawsonalize.recipes.late_scipy import special
 
 
 # A board shows a visitor some animals, of which they pick up to three, best first, or none. Each

@@ -1,14 +1,12 @@
 """Lifts of cells and items by a visitor's facets: counts over those without the facet."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.preferences import PREFERRED, USER_FACET
-from pawsonalize.late import late
 from pawsonalize.recipes.artefact import (
     check_codes,
     check_offsets,
@@ -21,12 +19,7 @@ from pawsonalize.recipes.counts.rows import Counts, tidy
 from pawsonalize.recipes.counts.weights import on_grain
 from pawsonalize.recipes.data import Array, Arrays, Facet, Facets, Floats, Int32s, Ints, Singles
 from pawsonalize.recipes.items import ItemIndex
-
-if TYPE_CHECKING:
-    from scipy import sparse
-else:
-    sparse = late("scipy.sparse")
-
+from pawsonalize.recipes.late_scipy import sparse
 
 _PREFIX = "facets."
 _SPLIT = "\x1f"

@@ -8,18 +8,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.late import late
 from pawsonalize.recipes.artefact import check_codes, check_offsets, take, take_weights
 from pawsonalize.recipes.counts.weights import WeighedLog, on_grain
 from pawsonalize.recipes.data import Array, Arrays, Floats, Int32s, Ints, Singles, TrainingData
 from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.late_scipy import sparse
 
 if TYPE_CHECKING:
-    from scipy import sparse
-
     Counts = sparse.csr_array[Any, tuple[int, int]]
 else:
-    sparse, Counts = late("scipy.sparse"), Any
+    Counts = Any
 
 
 Entries = tuple[Array, Array, Array]

@@ -1,19 +1,18 @@
 """All counted tables of one training, and factors, built from one log and nothing else."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from pawsonalize.late import late
 from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.popularity import AvailabilityFactor, AvailabilityHistory
 from pawsonalize.recipes.counts.rows import Counts, SparseRows, keep_largest, tidy
 from pawsonalize.recipes.counts.weights import LogClock, VisitLog
 from pawsonalize.recipes.data import Array, Ints, TrainingData
 from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.late_scipy import sparse
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.similarity import (
     Likeness,
@@ -24,12 +23,6 @@ from pawsonalize.recipes.learned.similarity import (
 )
 from pawsonalize.recipes.mixture import Mixture, MixtureCounts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
-
-if TYPE_CHECKING:
-    from scipy import sparse
-else:
-    sparse = late("scipy.sparse")
-
 
 _FIRST = 32  # factors that say enough of an item to choose candidates
 SLICES = 64

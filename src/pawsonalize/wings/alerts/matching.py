@@ -10,25 +10,14 @@ part in the chance.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, func, select
 
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
-from pawsonalize.late import late
-from pawsonalize.storage.table_access import TableAccess
-from pawsonalize.storage.tables import events, users
-
-if TYPE_CHECKING:
-    from scipy import special
-else:
-    special = late("scipy.special")
-
 from pawsonalize.domain.errors import Conflict, NotFound
-from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.engine.serving.animals.answer import AnimalPlace
 from pawsonalize.engine.serving.animals.available import Slots
 from pawsonalize.engine.serving.animals.choosing import choose
@@ -38,6 +27,9 @@ from pawsonalize.engine.serving.animals.settings import COMMON
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.engine.serving.context import Query, deeds_by_animal
 from pawsonalize.recipes.data import Floats
+from pawsonalize.recipes.late_scipy import special
+from pawsonalize.storage.table_access import TableAccess
+from pawsonalize.storage.tables import events, users
 
 MOST_USERS = 2_000
 """Visitors that are weighed for one answer, which takes some milliseconds each."""

@@ -7,7 +7,7 @@ from functools import reduce, wraps
 from math import isnan
 from operator import add
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -20,23 +20,17 @@ from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.training_data import MEASURED_EVENTS
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Cut, TrainingSelection
-from pawsonalize.late import late
 from pawsonalize.recipes.counts.counting import EventCounts, item_marks, summary_of
 from pawsonalize.recipes.counts.rows import Covisits, tidy
 from pawsonalize.recipes.counts.weights import EventWeights, LogClock
-from pawsonalize.recipes.data import Dayparts, Floats, Ints, TrainingData
+from pawsonalize.recipes.data import Floats, Ints, TrainingData
+from pawsonalize.recipes.late_scipy import sparse
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog, TrainingRow
 from pawsonalize.storage.events.training_files import TrainingFile
 from pawsonalize.wings.out_of_core.files import Columns, LogSource
 from pawsonalize.wings.out_of_core.parts import LogParts
 from pawsonalize.wings.out_of_core.training_table import TrainingTable
-
-if TYPE_CHECKING:
-    from scipy import sparse
-else:
-    sparse = late("scipy.sparse")
-
 
 _BATCH = 50_000
 _END_OF_TIME = 2**62

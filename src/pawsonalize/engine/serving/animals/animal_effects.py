@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -24,21 +23,15 @@ from pawsonalize.engine.serving.animals.pages import (
     was_shown,
 )
 from pawsonalize.kinds.resource import first_recommendation_id
-from pawsonalize.late import late
 from pawsonalize.recipes.choices.effects import looked_at
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.own_effects import FEW, animal_effects, are_eager
 from pawsonalize.recipes.data import Floats
+from pawsonalize.recipes.late_scipy import special
 from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import Impression, Impressions
-
-if TYPE_CHECKING:
-    from scipy import special
-else:
-    special = late("scipy.special")
-
 
 _AT_FIRST = 20_000  # of the newest pages, where no training counted any
 _AT_ONCE = 5_000
