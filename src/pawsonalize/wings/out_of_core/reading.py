@@ -45,7 +45,7 @@ def _summed(count: _Count) -> _Count:
     @wraps(count)
     def summed(self: "PartedCounts", *args: Any, **named: Any) -> Any:
         total: Any = reduce(add, (count(one, *args, **named) for one in self.parts()))
-        return tidy(sparse.csr_array(total)) if sparse.issparse(total) else total
+        return total if isinstance(total, np.ndarray) else tidy(total)
 
     return cast("_Count", summed)
 
