@@ -355,4 +355,4 @@ def _reference(settings: Settings, text: str) -> tuple[type[Resource], str] | No
         return None
     from pawsonalize.aws.arn import Arns
 
-    return Arns(settings.aws_region, settings.aws_account_id).reference(text)
+    return Arns(settings.aws_region, settings.aws_account_id).resource(text)

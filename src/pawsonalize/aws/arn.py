@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.aws.protocol import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import Dataset
@@ -49,7 +48,7 @@ def public_arn(kind: str, name: str) -> str:
 
 
 def public_name(arn: str, kind: str) -> str:
-    """Return the name in such an ARN; InvalidInputException if it is one of another kind."""
+    """Return the name in such an ARN; InvalidInput if it is one of another kind."""
     match = _ARN.fullmatch(arn)
     if match is None or match["kind"] != kind:
         raise _invalid(arn, kind)
@@ -80,21 +79,12 @@ class Arns(msgspec.Struct, frozen=True):
     def name(self, arn: str, kind: type[Resource]) -> str:
         """Return the name of the resource of that kind.
 
-        InvalidInputException for an ARN of another kind, ResourceNotFoundException for one of
-        another region or account.
+        InvalidInput for an ARN of another kind, NotFound for one of another region or account.
         """
         found, name = self.resource(arn)
         if found is not kind:
             raise _invalid(arn, kind.kind)
         return name
-
-    def reference(self, arn: str) -> tuple[type[Resource], str]:
-        """Do the same as `resource`, with the errors of other doors: InvalidInput, NotFound."""
-        try:
-            return self.resource(arn)
-        except AwsError as error:
-            kind = NotFound if error.name == NOT_FOUND else InvalidInput
-            raise kind(error.message) from error
 
     def resource(self, arn: str) -> tuple[type[Resource], str]:
         """Return the kind and the name of the resource."""
@@ -102,10 +92,9 @@ class Arns(msgspec.Struct, frozen=True):
         if match is None or match["kind"] not in _BY_WORD:
             raise _invalid(arn, "resource")
         if (match["region"], match["account"]) != (self.region, self.account):
-            raise AwsError(
-                NOT_FOUND,
+            raise NotFound(
                 f"{arn} is of another region or account: this service is {self.account} in"
-                f" {self.region} (settings aws_account_id and aws_region)",
+                f" {self.region} (settings aws_account_id and aws_region)"
             )
         kind, name = _BY_WORD[match["kind"]], match["name"]
         first, slash, second = name.partition("/")
@@ -116,5 +105,5 @@ class Arns(msgspec.Struct, frozen=True):
         return kind, name
 
 
-def _invalid(arn: str, wanted: str) -> AwsError:
-    return AwsError(INVALID_INPUT, f"{arn} is not the ARN of a {wanted}")
+def _invalid(arn: str, wanted: str) -> InvalidInput:
+    return InvalidInput(f"{arn} is not the ARN of a {wanted}")

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.aws.protocol import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import DOMAIN_RECIPES, recipe_of
 from pawsonalize.aws.resources import by_name, given_tags, operations_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.solutions import columns_left_out, metrics_of
 from pawsonalize.aws.strict import check_deploys, check_interactions, check_rate
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
@@ -52,7 +52,7 @@ def update_campaign(services: AwsServices, members: Members) -> Answer:
         requested, more = _requested_version(services, members)
         version, settings = requested.name, settings | more
     if version is None:
-        raise AwsError(INVALID_INPUT, "the campaign serves nothing yet: send a solutionVersionArn")
+        raise InvalidInput("the campaign serves nothing yet: send a solutionVersionArn")
     services.campaigns.update(campaign.name, version, services.now(), **settings)
     return {"campaignArn": services.arns.of(campaign)}
 
@@ -92,9 +92,8 @@ def _requested_version(
     arn: str = members["solutionVersionArn"]
     if not arn.endswith(_LATEST):
         if members.get("campaignConfig", {}).get(_SYNC):
-            raise AwsError(
-                INVALID_INPUT,
-                f"with {_SYNC} the solutionVersionArn is the ARN of the solution and {_LATEST}",
+            raise InvalidInput(
+                f"with {_SYNC} the solutionVersionArn is the ARN of the solution and {_LATEST}"
             )
         version = services.resource(SolutionVersion, arn)
         check_deploys(services, version)
@@ -123,9 +122,8 @@ def exploration_of(config: Mapping[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {field: None for field, *_ in _EXPLORATION.values()}
     for name, text in config.get("itemExplorationConfig", {}).items():
         if name not in _EXPLORATION:
-            raise AwsError(
-                INVALID_INPUT,
-                f"itemExplorationConfig has no {name[:100]}; it has {', '.join(_EXPLORATION)}",
+            raise InvalidInput(
+                f"itemExplorationConfig has no {name[:100]}; it has {', '.join(_EXPLORATION)}"
             )
         field, kind, form = _EXPLORATION[name]
         try:
@@ -133,7 +131,7 @@ def exploration_of(config: Mapping[str, Any]) -> dict[str, Any]:
             # A campaign knows the bounds.
             msgspec.convert({"name": "x", "solution": "x", field: settings[field]}, Campaign)
         except (ValueError, msgspec.ValidationError):
-            raise AwsError(INVALID_INPUT, f"{name} must be {form}") from None
+            raise InvalidInput(f"{name} must be {form}") from None
     return settings
 
 
@@ -151,10 +149,9 @@ def create_recommender(services: AwsServices, members: Members) -> Answer:
     group = services.resource(DatasetGroup, members["datasetGroupArn"])
     recipe = recipe_of(members["recipeArn"], DOMAIN_RECIPES)
     if group.extras.get("domain") != recipe.domain:
-        raise AwsError(
-            INVALID_INPUT,
+        raise InvalidInput(
             f"{recipe.name} is of the domain {recipe.domain}, and the dataset group of"
-            f" {group.extras.get('domain', 'none')}: create a group with that domain",
+            f" {group.extras.get('domain', 'none')}: create a group with that domain"
         )
     events = () if recipe.event_type is None else (EventParameters(recipe.event_type),)
     settings = _recommender_settings(services, members)
@@ -180,7 +177,7 @@ def update_recommender(services: AwsServices, members: Members) -> Answer:
     recommender = services.resource(Recommender, members["recommenderArn"])
     changes = _recommender_settings(services, members)
     if members.get("recommenderConfig", {}).get(_TRAINING):
-        raise AwsError(INVALID_INPUT, f"{_TRAINING} is that of its creation: leave it out")
+        raise InvalidInput(f"{_TRAINING} is that of its creation: leave it out")
     kept = {**recommender.extras, **changes.pop("extras", {})}
     services.recommenders.update(recommender.name, services.now(), extras=kept, **changes)
     return {"recommenderArn": services.arns.of(recommender)}

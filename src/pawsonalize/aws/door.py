@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -19,7 +19,6 @@ from pawsonalize.access.limits import Lane, Tenants
 from pawsonalize.aws import campaigns, events, jobs, recipes, runtime, solutions
 from pawsonalize.aws.arn import wire_name
 from pawsonalize.aws.protocol import (
-    ACCESS_DENIED,
     UNKNOWN_OPERATION,
     UNSUPPORTED_MEDIA_TYPE,
     UNSUPPORTED_OPERATION,
@@ -33,11 +32,12 @@ from pawsonalize.aws.resources import TAG_OPERATIONS, Handler, operations_of
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.aws.shapes import parse, serialise
 from pawsonalize.aws.signatures import SignedRequest
-from pawsonalize.domain.errors import NotFound
+from pawsonalize.domain.errors import Forbidden, InvalidInput, NotFound
 from pawsonalize.engine.ingest.decoder import read_bounded
 from pawsonalize.kinds.access_keys import CONTROL_PLANE, EVENTS, RUNTIME, Scope
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.catalogue import KINDS
+from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.storage.journal import AuditEntry
 
@@ -255,15 +255,13 @@ async def group_of_call(
     if operation in _PUBLIC:
         return confined_to
     if operation not in _WITHIN:
-        raise AwsError(
-            ACCESS_DENIED,
-            f"this key is for dataset group {confined_to} alone, and {operation} is about more",
+        raise Forbidden(
+            f"this key is for dataset group {confined_to} alone, and {operation} is about more"
         )
     # A call that names nothing could be about every dataset group.
     if not named or any(one != confined_to for one in named):
-        raise AwsError(
-            ACCESS_DENIED,
-            f"this key is for dataset group {confined_to} alone: name what is in it, by ARN",
+        raise Forbidden(
+            f"this key is for dataset group {confined_to} alone: name what is in it, by ARN"
         )
     return confined_to
 
@@ -285,15 +283,18 @@ async def _group(services: AwsServices, name: str, value: str) -> str | None:
     try:
         if name == _TRACKING_ID:
             return (await _found(services, services.trackers, value)).dataset_group
-        named = services.arns.resource(value)
-        if named[0] is DatasetSchema:
-            return _SCHEMA
-        group: str = await _found(services, services.groups, named)
+        named = _resource(services, value)
+        return _SCHEMA if named is None else await _found(services, services.groups, named)
     except NotFound:
         return None
-    except AwsError:  # a recipe, a role, or wrong: its handler says so
-        return _SCHEMA
-    return group
+
+
+def _resource(services: AwsServices, arn: str) -> tuple[type[Resource], str] | None:
+    """Return the resource of a dataset group that an ARN names; None for all others."""
+    with suppress(InvalidInput, NotFound):  # a recipe, a role, or wrong: its handler says so
+        named = services.arns.resource(arn)
+        return None if named[0] is DatasetSchema else named
+    return None
 
 
 async def _found(services: AwsServices, lookup: CachedLookup[KeyT, FoundT], key: KeyT) -> FoundT:

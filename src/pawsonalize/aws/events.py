@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from pawsonalize.aws.protocol import INVALID_INPUT, AwsError, operations
+from pawsonalize.aws.protocol import AwsError, operations
 from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.aws.shapes import Structure, parse
@@ -81,7 +81,7 @@ def _put(services: AwsServices, members: Members, wanted: DatasetType, key: str)
     """Put records; InvalidInputException names those that were refused, the others are stored."""
     dataset = services.resource(Dataset, members["datasetArn"])
     if dataset.dataset_type is not wanted:
-        raise AwsError(INVALID_INPUT, f"{members['datasetArn']} is no dataset of {wanted}")
+        raise InvalidInput(f"{members['datasetArn']} is no dataset of {wanted}")
     name = f"{key.removesuffix('Id')}s"
     records = [
         DatasetRow(one[key], _properties(one, f"{name}.{place}.member"))
@@ -89,7 +89,7 @@ def _put(services: AwsServices, members: Members, wanted: DatasetType, key: str)
     ]
     if rejected := services.datasets.put(dataset, records):
         reasons = "; ".join(f"{name}.{one.index + 1}.member: {one.message}" for one in rejected)
-        raise AwsError(INVALID_INPUT, reasons)
+        raise InvalidInput(reasons)
 
 
 def read_raw_call(raw: str, was: Event, names: AnimalNames) -> Event:
@@ -127,7 +127,7 @@ def _events_of(members: Members, group: str, now: int) -> list[Event]:
         try:
             event = read_interaction(group, now, **fields, **shared)
         except InvalidInput as error:
-            raise AwsError(INVALID_INPUT, f"{path}: {error.message}") from error
+            raise InvalidInput(f"{path}: {error.message}") from error
         events.append(replace(event, raw=_raw_of(members, name, given)))
     return events
 
@@ -140,7 +140,7 @@ def _interaction(
     value = given.get("eventValue", properties.get("eventValue"))
     # To Python True is a number.
     if isinstance(value, bool) or not isinstance(value, int | float | None):
-        raise AwsError(INVALID_INPUT, f"{path}: eventValue must be a number")
+        raise InvalidInput(f"{path}: eventValue must be a number")
     animal_id = None  # PutEvents has no member for the animal
     with suppress(InvalidInput):  # properties may hold anything
         animal_id = parse_id(properties.get(_ANIMAL), _ANIMAL)
@@ -160,9 +160,8 @@ def _action_interaction(
 ) -> dict[str, Any]:
     kind = given["eventType"].upper().replace(" ", "_")
     if kind not in _ACTION_TYPES:
-        raise AwsError(
-            INVALID_INPUT,
-            f"{path}.eventType must be one of {', '.join(_ACTION_TYPES)}, not {given['eventType']}",
+        raise InvalidInput(
+            f"{path}.eventType must be one of {', '.join(_ACTION_TYPES)}, not {given['eventType']}"
         )
     return {
         "user_id": given.get("userId"),
@@ -191,9 +190,9 @@ def _properties(given: Mapping[str, Any], path: str) -> dict[str, Any]:
         if isinstance(found, str):  # some clients quote it twice
             found = read_json(found)
     except InvalidInput as error:
-        raise AwsError(INVALID_INPUT, f"{path}.properties: {error.message}") from error
+        raise InvalidInput(f"{path}.properties: {error.message}") from error
     if not isinstance(found, dict):
-        raise AwsError(INVALID_INPUT, f"{path}.properties must be a JSON object")
+        raise InvalidInput(f"{path}.properties must be a JSON object")
     return found
 
 

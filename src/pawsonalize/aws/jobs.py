@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from pawsonalize.aws.campaigns import exploration_of, influence_of
-from pawsonalize.aws.protocol import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import SEGMENTATION, recipe_arn, recipe_of
 from pawsonalize.aws.resources import by_name, operations_of, part_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.strict import check_deploys, check_domain, check_schema
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import Dataset, DatasetGroup, DatasetImportJob
 from pawsonalize.kinds.group_resources import AttributedMetric, MetricAttribution
@@ -49,17 +49,16 @@ def _dataset_fields(services: AwsServices, members: Members) -> Values:
 
 def _import_fields(_services: AwsServices, members: Members) -> Values:
     if members.get("publishAttributionMetricsToS3"):
-        raise AwsError(INVALID_INPUT, "this service does not publish attribution metrics yet")
+        raise InvalidInput("this service does not publish attribution metrics yet")
     return {}
 
 
 def _inference_fields(services: AwsServices, members: Members) -> Values:
     check_deploys(services, services.resource(SolutionVersion, members["solutionVersionArn"]))
     if members.get("batchInferenceJobMode", _MODE) != _MODE or "themeGenerationConfig" in members:
-        raise AwsError(
-            INVALID_INPUT,
+        raise InvalidInput(
             "this service writes no themes, as it has no language model: leave"
-            " themeGenerationConfig out and set batchInferenceJobMode to BATCH_INFERENCE",
+            " themeGenerationConfig out and set batchInferenceJobMode to BATCH_INFERENCE"
         )
     config = members.get("batchInferenceJobConfig", {})
     return exploration_of(config) | influence_of(config)
@@ -69,10 +68,9 @@ def _segment_fields(services: AwsServices, members: Members) -> Values:
     version = services.resource(SolutionVersion, members["solutionVersionArn"])
     recipe = recipe_of(recipe_arn(version.recipe, version.extras))
     if recipe.kind != SEGMENTATION:
-        raise AwsError(
-            INVALID_INPUT,
+        raise InvalidInput(
             f"segments are made of a {SEGMENTATION} recipe, and {version.name} is of"
-            f" {recipe.name}: train one of aws-item-affinity or aws-item-attribute-affinity",
+            f" {recipe.name}: train one of aws-item-affinity or aws-item-attribute-affinity"
         )
     return {}
 
@@ -107,7 +105,7 @@ def list_metric_attribution_metrics(services: AwsServices, members: Members) -> 
 def update_metric_attribution(services: AwsServices, members: Members) -> Answer:
     """Adds and removes metrics, or reports elsewhere, from the next report on."""
     if "metricAttributionArn" not in members:
-        raise AwsError(INVALID_INPUT, "metricAttributionArn is missing: send it")
+        raise InvalidInput("metricAttributionArn is missing: send it")
     updated = services.attributions.update(
         services.arns.name(members["metricAttributionArn"], MetricAttribution),
         services.now(),

@@ -10,9 +10,9 @@ import structlog
 from msgspec.structs import asdict
 
 from pawsonalize.aws.arn import public_arn, public_name
-from pawsonalize.aws.protocol import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.aws.resources import by_name, part_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.resource import Status
 from pawsonalize.recipes import (
@@ -118,16 +118,14 @@ def hyperparameters(given: Mapping[str, str]) -> dict[str, Any]:
         if name in WITHOUT_EFFECT:
             bounds = WITHOUT_EFFECT[name]
             if bounds is not None and not bounds[0] <= _number(name, text) <= bounds[1]:
-                raise AwsError(
-                    INVALID_INPUT, f"{name} may be {bounds[0]} to {bounds[1]}, not {text}"
-                )
+                raise InvalidInput(f"{name} may be {bounds[0]} to {bounds[1]}, not {text}")
             log.warning("hyperparameter without effect", name=name)
         elif name == "popularity_discount_factor":
             # AWS's factor takes popularity away, ours lets it in.
             settings["popularity_influence"] = 1 - _number(name, text)
         elif name == "trend_discovery_frequency":
             if text not in _TREND_HOURS:
-                raise AwsError(INVALID_INPUT, f"{name} may be {', '.join(_TREND_HOURS)}")
+                raise InvalidInput(f"{name} may be {', '.join(_TREND_HOURS)}")
             settings["window_hours"] = _TREND_HOURS[text]
         else:
             settings[name] = text
@@ -141,9 +139,8 @@ def percentiles(given: Mapping[str, str]) -> tuple[dict[str, tuple[float, float]
         least, most = f"min_{counted}_percentile", f"max_{counted}_percentile"
         low, high = _number(least, others.pop(least, "0")), _number(most, others.pop(most, "1"))
         if not 0 <= low < high <= 1:
-            raise AwsError(
-                INVALID_INPUT,
-                f"{least} must be below {most}, and both 0 to 1, not {low:g} and {high:g}",
+            raise InvalidInput(
+                f"{least} must be below {most}, and both 0 to 1, not {low:g} and {high:g}"
             )
         found[field] = (low, high)
     return found, others
@@ -153,7 +150,7 @@ def _number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise AwsError(INVALID_INPUT, f"{name} must be a number, not {text}") from None
+        raise InvalidInput(f"{name} must be a number, not {text}") from None
 
 
 def recipe_arn(recipe: str, given: Mapping[str, Any]) -> str:
@@ -167,7 +164,7 @@ def recipe_of(arn: str, known: Mapping[str, AwsRecipe] = AWS_RECIPES) -> AwsReci
     """Return the recipe of that ARN; ResourceNotFoundException lists those there are."""
     recipe = known.get(public_name(arn, "recipe"))
     if recipe is None:
-        raise AwsError(NOT_FOUND, f"there is no {arn}; there are {', '.join(known)}")
+        raise NotFound(f"there is no {arn}; there are {', '.join(known)}")
     return recipe
 
 
@@ -207,7 +204,7 @@ def describe_feature_transformation(_services: AwsServices, members: Members) ->
     arn = members["featureTransformationArn"]
     name = public_name(arn, "feature-transformation")
     if name != _TRANSFORMATION:
-        raise AwsError(NOT_FOUND, f"there is no feature transformation {name}")
+        raise NotFound(f"there is no feature transformation {name}")
     shown = {"name": name, "featureTransformationArn": arn, "defaultParameters": {}}
     return {"featureTransformation": _ALWAYS | shown}
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pawsonalize.aws.arn import arn_member, wire_name
-from pawsonalize.aws.protocol import INVALID_INPUT, INVALID_NEXT_TOKEN, TOO_MANY_TAGS, AwsError
+from pawsonalize.aws.protocol import INVALID_NEXT_TOKEN, TOO_MANY_TAGS, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.kinds.campaigns import Campaign
@@ -123,7 +123,7 @@ def _fields(services: AwsServices, kind: Kind[Any], wire: Wire, members: Members
         if (value := _at(members, path)) is not None:
             values[field] = value
         elif "." in path:
-            raise AwsError(INVALID_INPUT, f"{path} is missing: send it")
+            raise InvalidInput(f"{path} is missing: send it")
     for field, referred in kind.references.items():
         if (arn := members.get(arn_member(referred))) is not None:
             values[field] = services.resource(referred, arn).name
@@ -235,7 +235,7 @@ def _retag(
 def _tagged(services: AwsServices, members: Members) -> tuple[type[Resource], str]:
     kind, name = services.arns.resource(members["resourceArn"])
     if kind is DatasetSchema:
-        raise AwsError(INVALID_INPUT, "a schema has no tags")
+        raise InvalidInput("a schema has no tags")
     return kind, name
 
 

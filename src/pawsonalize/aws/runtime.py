@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pawsonalize.aws.protocol import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.aws.recipes import WITH_SCORES
 from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.strict import check_columns, check_ranks, check_recommends
-from pawsonalize.domain.errors import NotReady
+from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import ACTIONS, Visitor
 from pawsonalize.domain.filters import number_text
 from pawsonalize.domain.limits import parse_id
@@ -30,7 +29,7 @@ async def get_recommendations(services: AwsServices, members: Members) -> Answer
     """Recommends items for a user, or like an item; a user nobody knows gets popular ones."""
     runtime = await _runtime(services, members)
     if runtime.served.version.recipe == NEXT_BEST_ACTION:
-        raise AwsError(INVALID_INPUT, "the campaign suggests actions: GetActionRecommendations")
+        raise InvalidInput("the campaign suggests actions: GetActionRecommendations")
     check_recommends(services, runtime.served.version.recipe, members)
     return await services.read(_recommended, services, runtime, members)
 
@@ -45,14 +44,14 @@ async def get_personalized_ranking(services: AwsServices, members: Members) -> A
 async def get_action_recommendations(services: AwsServices, members: Members) -> Answer:
     """Suggests actions by how likely the user takes them, and their value, through a filter."""
     if "userId" not in members:
-        raise AwsError(INVALID_INPUT, "userId is missing: send it")
+        raise InvalidInput("userId is missing: send it")
     return await services.read(_suggested, services, await _runtime(services, members), members)
 
 
 def _recommended(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
     item = _id(members, "itemId")
     if item is None and "userId" not in members:
-        raise AwsError(INVALID_INPUT, "userId is missing: send it, or an itemId")
+        raise InvalidInput("userId is missing: send it, or an itemId")
     group = runtime.served.dataset_group
     promotions = [_promotion(services, one, group) for one in members.get("promotions", ())]
     query = _query(
@@ -96,20 +95,20 @@ async def _runtime(services: AwsServices, members: Members) -> Runtime:
     try:
         return await services.runtimes.of(_campaign_name(services, members))
     except NotReady as error:  # for AWS's clients it is not there before it is ACTIVE
-        raise AwsError(NOT_FOUND, error.message) from error
+        raise NotFound(error.message) from error
 
 
 def _campaign_name(services: AwsServices, members: Members) -> str:
     """Return the name of the campaign that answers; a recommender must be ACTIVE."""
     if "recommenderArn" not in members:
         if "campaignArn" not in members:
-            raise AwsError(INVALID_INPUT, "campaignArn is missing: send it, or a recommenderArn")
+            raise InvalidInput("campaignArn is missing: send it, or a recommenderArn")
         return services.arns.name(members["campaignArn"], Campaign)
     if "campaignArn" in members:
-        raise AwsError(INVALID_INPUT, "send a campaignArn or a recommenderArn, not both")
+        raise InvalidInput("send a campaignArn or a recommenderArn, not both")
     one = services.resource(Recommender, members["recommenderArn"])
     if one.status is not Status.ACTIVE:
-        raise AwsError(INVALID_INPUT, f"recommender {one.name} is {one.status}, not ACTIVE")
+        raise InvalidInput(f"recommender {one.name} is {one.status}, not ACTIVE")
     return one.served_by
 
 
@@ -123,9 +122,7 @@ def _query(services: AwsServices, members: Members, group: str, **more: Any) -> 
 def _promotion(services: AwsServices, given: Mapping[str, Any], group: str) -> Promotion:
     applied = _filter(services, given, group)
     if applied is None or "name" not in given or "percentPromotedItems" not in given:
-        raise AwsError(
-            INVALID_INPUT, "a promotion needs its name, filterArn and percentPromotedItems"
-        )
+        raise InvalidInput("a promotion needs its name, filterArn and percentPromotedItems")
     return Promotion(given["name"], given["percentPromotedItems"], applied)
 
 
@@ -134,7 +131,7 @@ def _filter(services: AwsServices, given: Mapping[str, Any], group: str) -> Appl
     values = given.get("filterValues", {})
     if "filterArn" not in given:
         if values:
-            raise AwsError(INVALID_INPUT, "filterValues are of a filter: send a filterArn")
+            raise InvalidInput("filterValues are of a filter: send a filterArn")
         return None
     name = services.arns.name(given["filterArn"], Filter)
     return apply(services.filters.find(name, dataset_group=group), values)
@@ -171,7 +168,7 @@ def _metadata(
         return [None] * len(item_ids)
     campaign = services.registry.get(Campaign, _campaign_name(services, members))
     if not campaign.extras.get("campaignConfig", {}).get(_METADATA):
-        raise AwsError(INVALID_INPUT, f"update the campaign with {_METADATA} first")
+        raise InvalidInput(f"update the campaign with {_METADATA} first")
     check_columns(services, group, members)
     metadata = services.filterings.of(group).metadata
     return [

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.aws.protocol import INVALID_INPUT, SERIALIZATION, AwsError
+from pawsonalize.aws.protocol import SERIALIZATION, AwsError
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import SECOND, parse_moment
 from pawsonalize.engine.ingest.decoder import encode_text, read_json
@@ -63,7 +63,7 @@ def parse(shape: Any, body: bytes) -> Structure:
     if breaches:
         noun = "validation error" if len(breaches) == 1 else "validation errors"
         shown = "; ".join(breaches[:_MAX_BREACHES])
-        raise AwsError(INVALID_INPUT, f"{len(breaches)} {noun} detected: {shown}")
+        raise InvalidInput(f"{len(breaches)} {noun} detected: {shown}")
     return members
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from pawsonalize.aws.arn import public_arn, public_name
-from pawsonalize.aws.protocol import IN_USE, INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import (
     AWS_RECIPES,
     SEGMENTATION,
@@ -19,6 +18,7 @@ from pawsonalize.aws.recipes import (
 from pawsonalize.aws.resources import by_name, described, given_tags, operations_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.strict import check_interactions
+from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.training.solutions import MOST_DAYS
@@ -138,14 +138,14 @@ def _retrain(members: Members) -> bool | None:
 def _refuse(members: Members, *names: str) -> None:
     for name in names:
         if members.get(name):
-            raise AwsError(INVALID_INPUT, f"this service does not do {name} yet: leave it out")
+            raise InvalidInput(f"this service does not do {name} yet: leave it out")
 
 
 def stop_solution_version_creation(services: AwsServices, members: Members) -> None:
     """Ends a training, or the waiting for it, and leaves nothing of it."""
     version = services.resource(SolutionVersion, members["solutionVersionArn"])
     if version.status.is_settled:
-        raise AwsError(IN_USE, f"solution version {version.name} is {version.status}")
+        raise Conflict(f"solution version {version.name} is {version.status}")
     services.trainings.stop(version.name, services.now())
 
 
@@ -153,10 +153,10 @@ def get_solution_metrics(services: AwsServices, members: Members) -> Answer:
     """Answers how well a version does on held-out users, by AWS's split and metrics."""
     version = services.resource(SolutionVersion, members["solutionVersionArn"])
     if version.status is not Status.ACTIVE:
-        raise AwsError(IN_USE, f"solution version {version.name} is {version.status}: no metrics")
+        raise Conflict(f"solution version {version.name} is {version.status}: no metrics")
     if not (metrics := metrics_of(version)):
         why = version.unmeasured or "it was trained before versions were measured: train it again"
-        raise AwsError(INVALID_INPUT, f"solution version {version.name} has no metrics: {why}")
+        raise InvalidInput(f"solution version {version.name} has no metrics: {why}")
     return {"solutionVersionArn": services.arns.of(version), "metrics": metrics}
 
 
@@ -201,7 +201,7 @@ def _version_details(services: AwsServices, version: SolutionVersion) -> Answer:
 def _version_fields(services: AwsServices, members: Members) -> Values:
     mode = members.get("trainingMode", TrainingMode.FULL)
     if mode not in set(TrainingMode):
-        raise AwsError(INVALID_INPUT, f"trainingMode may be FULL or UPDATE, not {mode}")
+        raise InvalidInput(f"trainingMode may be FULL or UPDATE, not {mode}")
     solution, name = services.resource(Solution, members["solutionArn"]), members.get("name")
     check_interactions(services, solution.dataset_group, solution.data_group)
     return {"name": name, "mode": TrainingMode(mode), "extras": {**solution.extras, "name": name}}
@@ -211,7 +211,7 @@ def _settings(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
     """Return our settings, and the selection's percentiles."""
     transformation, settings = config.get(_TRANSFORMATION, {}), "algorithmHyperParameters"
     if unknown := hyperparameters(percentiles(transformation)[1]):
-        raise AwsError(INVALID_INPUT, f"{_TRANSFORMATION}: there is no {next(iter(unknown))}")
+        raise InvalidInput(f"{_TRANSFORMATION}: there is no {next(iter(unknown))}")
     # Percentiles are taken from either, as both maps name hyperparameters.
     within, others = percentiles({**transformation, **config.get(settings, {})})
     return hyperparameters(others), within
@@ -230,9 +230,8 @@ def columns_left_out(
             is_excluded = member.startswith("excluded")
             needed = set(REQUIRED_FIELDS[kind]) if is_excluded else set()
             if wrong := sorted(wanted - own | wanted & needed):
-                raise AwsError(
-                    INVALID_INPUT,
-                    f"{member}: {wrong[0]} is no column of {dataset} that may be left out or in",
+                raise InvalidInput(
+                    f"{member}: {wrong[0]} is no column of {dataset} that may be left out or in"
                 )
             found += [f"{kind}.{one}" for one in sorted(wanted if is_excluded else own - wanted)]
     return tuple(found)
@@ -244,12 +243,12 @@ def _objective(
     if not (given := config.get("optimizationObjective")):
         return None
     if recipe not in _FAVOURING:
-        raise AwsError(INVALID_INPUT, f"optimizationObjective is not supported by {recipe}")
+        raise InvalidInput(f"optimizationObjective is not supported by {recipe}")
     name = given.get("itemAttribute", "").upper()
     schema = services.datasets.schema_of((group, DatasetType.ITEMS))
     column = None if schema is None else schema.field(name)
     if column is None or not column.numeric:
-        raise AwsError(INVALID_INPUT, f"itemAttribute: Items has no numeric column {name}")
+        raise InvalidInput(f"itemAttribute: Items has no numeric column {name}")
     return Objective(name, _SHARES[given.get("objectiveSensitivity", "OFF")])
 
 
@@ -257,13 +256,13 @@ def _recipe_wanted(members: Members, config: Mapping[str, Any]) -> str:
     """Return the ARN of the recipe."""
     if members.get(_AUTO_ML):
         if "recipeArn" in members:
-            raise AwsError(INVALID_INPUT, "recipeArn: leave it out with performAutoML")
+            raise InvalidInput("recipeArn: leave it out with performAutoML")
         # Of the list the first, as all its recipes are one here.
         listed = config.get("autoMLConfig", {}).get("recipeList")
         return str(listed[0]) if listed else public_arn("recipe", _AUTO_ML_RECIPE)
     _refuse(config, "autoMLConfig")
     if "recipeArn" not in members:
-        raise AwsError(INVALID_INPUT, "recipeArn is missing: ListRecipes has those there are")
+        raise InvalidInput("recipeArn is missing: ListRecipes has those there are")
     return str(members["recipeArn"])
 
 
@@ -272,9 +271,7 @@ def _auto_training(wanted: bool, config: Mapping[str, Any]) -> int | None:
     expression = config.get(_SCHEDULE, {}).get("schedulingExpression", _WEEKLY)
     days = int(expression.removeprefix("rate(").partition(" ")[0])  # the form is checked
     if not 1 <= days <= MOST_DAYS:
-        raise AwsError(
-            INVALID_INPUT, f"schedulingExpression may be 1 to {MOST_DAYS} days, not {days}"
-        )
+        raise InvalidInput(f"schedulingExpression may be 1 to {MOST_DAYS} days, not {days}")
     return days if wanted else None
 
 
@@ -283,14 +280,13 @@ def _tuning(members: Members) -> Tuning | None:
     config = members.get("solutionConfig", {}).get("hpoConfig", {})
     if not (members.get("performHPO") or members.get(_AUTO_ML)):
         if config:
-            raise AwsError(INVALID_INPUT, "hpoConfig is of performHPO: send that too")
+            raise InvalidInput("hpoConfig is of performHPO: send that too")
         return None
     _refuse(config, "hpoObjective")  # AWS does not support it either
     jobs = config.get("hpoResourceConfig", {}).get("maxNumberOfTrainingJobs", _DEFAULT_TRIALS)
     if not str(jobs).isdecimal() or not 1 <= int(jobs) <= MAX_TRIALS:
-        raise AwsError(
-            INVALID_INPUT,
-            f"maxNumberOfTrainingJobs must be a number from 1 to {MAX_TRIALS}, not {jobs!s:.40}",
+        raise InvalidInput(
+            f"maxNumberOfTrainingJobs must be a number from 1 to {MAX_TRIALS}, not {jobs!s:.40}"
         )
     # Its trials are AWS's training jobs.
     return Tuning(int(jobs), ranges=_ranges(config.get("algorithmHyperParameterRanges", {})))
@@ -298,13 +294,13 @@ def _tuning(members: Members) -> Tuning | None:
 
 def _ranges(given: Mapping[str, Any]) -> dict[str, Range]:
     if given.get("categoricalHyperParameterRanges"):
-        raise AwsError(INVALID_INPUT, "only numbers are tuned: leave categorical ranges out")
+        raise InvalidInput("only numbers are tuned: leave categorical ranges out")
     listed = [
         *given.get("integerHyperParameterRanges", ()),
         *given.get("continuousHyperParameterRanges", ()),
     ]
     if not all("name" in one for one in listed):
-        raise AwsError(INVALID_INPUT, "each range needs the name of its hyperparameter")
+        raise InvalidInput("each range needs the name of its hyperparameter")
     highest = {one["name"]: str(one.get("maxValue", 0)) for one in listed}
     hyperparameters({name: highest[name] for name in highest.keys() & WITHOUT_EFFECT.keys()})
     return {
@@ -317,9 +313,9 @@ def _ranges(given: Mapping[str, Any]) -> dict[str, Range]:
 def _selection(members: Members, config: Mapping[str, Any]) -> TrainingSelection:
     listed = config.get("eventsConfig", {}).get("eventParametersList", ())
     if listed and "eventType" in members:
-        raise AwsError(INVALID_INPUT, "send eventType or eventParametersList, not both")
+        raise InvalidInput("send eventType or eventParametersList, not both")
     if not all("eventType" in event for event in listed):
-        raise AwsError(INVALID_INPUT, "each of eventParametersList needs its eventType")
+        raise InvalidInput("each of eventParametersList needs its eventType")
     if listed:
         events = (
             EventParameters(one["eventType"], one.get("weight"), one.get("eventValueThreshold"))
@@ -330,11 +326,11 @@ def _selection(members: Members, config: Mapping[str, Any]) -> TrainingSelection
     try:
         threshold = None if text is None else float(text)
     except ValueError:
-        raise AwsError(INVALID_INPUT, "eventValueThreshold must be a number") from None
+        raise InvalidInput("eventValueThreshold must be a number") from None
     if "eventType" in members:
         return TrainingSelection((EventParameters(members["eventType"], None, threshold),))
     if threshold is not None:
-        raise AwsError(INVALID_INPUT, "eventValueThreshold is of an eventType: send it too")
+        raise InvalidInput("eventValueThreshold is of an eventType: send it too")
     return TrainingSelection()
 
 

@@ -7,9 +7,9 @@ from typing import Concatenate, Final, ParamSpec
 
 import msgspec
 
-from pawsonalize.aws.protocol import INVALID_INPUT, LIMIT_EXCEEDED, AwsError
 from pawsonalize.aws.recipes import AWS_RECIPES, SEGMENTATION, recipe_arn
 from pawsonalize.aws.services import AwsServices, Members
+from pawsonalize.domain.errors import InvalidInput, LimitExceeded
 from pawsonalize.domain.events import NOTHING, Event
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.kinds.datasets import DatasetGroup
@@ -42,7 +42,7 @@ def rule(
     @wraps(reasons)
     def strictly(services: AwsServices, /, *args: P.args, **kwargs: P.kwargs) -> None:
         if services.is_strict and (found := next(reasons(services, *args, **kwargs), None)):
-            raise AwsError(INVALID_INPUT, found)
+            raise InvalidInput(found)
 
     RULES.append(strictly)
     return strictly
@@ -145,5 +145,5 @@ def check_domain(services: AwsServices, schema: DatasetSchema, group: str) -> It
 def check_rate(_services: AwsServices, wanted: int) -> Iterator[str]:
     """Campaigns and recommenders: at most 500 provisioned requests per second."""
     if wanted > _MOST_TPS:
-        raise AwsError(LIMIT_EXCEEDED, f"the quota is {_MOST_TPS} requests per second")
+        raise LimitExceeded(f"the quota is {_MOST_TPS} requests per second")
     yield from ()

@@ -130,7 +130,7 @@ def test_a_missing_member_is_named(subtests: pytest.Subtests) -> None:
             if not required:
                 parse(operation.given, b"")
                 continue
-            with pytest.raises(AwsError, match="Member must not be null") as refused:
+            with pytest.raises(InvalidInput, match="Member must not be null") as refused:
                 parse(operation.given, b"")
             assert all(f"'{name}'" in refused.value.message for name in required)
 
@@ -163,7 +163,7 @@ def test_a_breach_is_told_in_words_of_aws(subtests: pytest.Subtests) -> None:
     ]
     for operation, asked, message in cases:
         with subtests.test(operation=operation, asked=asked, message=message):
-            with pytest.raises(AwsError) as refused:
+            with pytest.raises(InvalidInput) as refused:
                 parse(operations()[operation].given, msgspec.json.encode(asked))
             assert message in refused.value.message
 
