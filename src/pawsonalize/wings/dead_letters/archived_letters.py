@@ -58,8 +58,11 @@ def encode_letters(letters: Iterable[DeadLetter]) -> bytes:
 
 def decode_letters(key: str, data: bytes) -> list[DeadLetter]:
     """The letters of an object; CorruptArtefact if it cannot be read."""
+    decompressor = zstandard.ZstdDecompressor().decompressobj()
     try:
-        lines = zstandard.ZstdDecompressor().decompressobj().decompress(data)
+        lines = decompressor.decompress(data)
+        if not decompressor.eof:  # what was read of it says nothing of the rest
+            raise ValueError("it is cut short")
         return [read_letter(one) for one in _DECODER.decode_lines(lines)]
     except _UNREADABLE as error:
         raise CorruptArtefact(f"{key} cannot be read: {error}") from error
