@@ -283,10 +283,12 @@ async def _group(services: AwsServices, name: str, value: str) -> str | None:
     try:
         if name == _TRACKING_ID:
             return (await _found(services, services.trackers, value)).dataset_group
-        named = _resource(services, value)
-        return _SCHEMA if named is None else await _found(services, services.groups, named)
+        if (named := _resource(services, value)) is None:
+            return _SCHEMA
+        group: str = await _found(services, services.groups, named)
     except NotFound:
         return None
+    return group
 
 
 def _resource(services: AwsServices, arn: str) -> tuple[type[Resource], str] | None:
