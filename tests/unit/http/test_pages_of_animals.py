@@ -1,6 +1,8 @@
 """What a visitor was shown and did not choose counts in the very next answer, and can be erased."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from pawsonalize import clock
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving import impressions
+from pawsonalize.storage.events.impressions import ANIMAL_RANKING
 from tests.service_data import client_of, make_service
 
 BREEDS = ("Beagle", "Pug", "Boxer", "Poodle", "Collie", "Dachshund")
@@ -88,10 +91,46 @@ def test_the_same_question_of_one_moment_has_the_same_answer_twice(client: TestC
     assert first == second
 
 
-def test_an_empty_inventory_answers_whoever_saw_pages(tmp_path: Any) -> None:
+def test_an_empty_inventory_answers_whoever_saw_pages(tmp_path: Path) -> None:
     with client_of(build_app(make_service(tmp_path)), raise_server_exceptions=False) as client:
         form = {"id": "rex", "species": "dog", "breed": "Pug", "size": "small", **LISTED}
         client.put("/v1/animals", json=[form])
         assert [place["id"] for place in ask(client, "last")] == ["rex"]
         client.delete("/v1/animals/rex")
         assert ask(client, "last") == []
+
+
+def test_rankings_count_for_every_visitor_once_an_event_has_named_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a training, which a small site has late."""
+    monkeypatch.setattr(impressions, "_LINGER_SECONDS", 0.0)
+    app = build_app(make_service(tmp_path))
+    with client_of(app) as client:
+        forms = [
+            {"id": f"{size}-{breed}", "species": "dog", "breed": breed, "size": size, **LISTED}
+            for size in ("large", "small")
+            for breed in BREEDS
+        ]
+        client.put("/v1/animals", json=forms)
+
+        def rank(session: str) -> str:
+            places = [{"itemId": one["id"]} for one in forms[: len(BREEDS)]]
+            body = {"sessionId": session, "of": "animals", "itemMetadataList": places}
+            return str(client.post("/v1/rerankings", json=body).headers["X-Recommendation-Id"])
+
+        def losses() -> list[bool]:
+            return [place["factors"]["visitor"] < 0 for place in ask(client, "passes", limit=6)]
+
+        rank("passes")
+        assert not any(losses())
+        name = rank("opens")
+        event = {"sessionId": "opens", "eventType": "view", "animal_id": "large-Pug"}
+        client.post("/v1/events", json=[{**event, "recommendationId": name}])
+        services = app.state.services
+        for _ in range(500):  # the page may wait to be written
+            services.individuals.count_choices(services.now())
+            if ANIMAL_RANKING in services.individuals.effects.kinds:
+                break
+            sleep(0.01)
+        assert any(losses())

@@ -57,6 +57,9 @@ class AnimalEffects:
     impressions: Impressions
     log: EventLog
     erased: ErasedLookup
+    kinds: frozenset[str] = frozenset()
+    """The kinds of answers that the site is known to show, by now. Answers read it in any thread,
+    so it is swapped as a whole."""
 
     def __post_init__(self) -> None:
         self._model: ChoiceModel | None = None  # until the first count: to make one reads nothing
@@ -90,6 +93,7 @@ class AnimalEffects:
             self._begin(tables.model)
         self._forget_erased()
         self._count_pages(self._new_pages(), tables, available)
+        self.kinds = frozenset(self._shown.kinds)
         if anew or self._changed:
             ids = sorted(self._counts if anew else self._changed)
             counts = np.array([self._counts[one] for one in ids]).reshape(-1, 3)

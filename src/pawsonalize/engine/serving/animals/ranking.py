@@ -254,7 +254,7 @@ class Individuals:
             query.visitor,
             query.page[0].as_of if query.page else query.at,
             self.impressions.waiting_of(query.visitor),
-            frozenset(groups.served.choices.kinds),
+            self.effects.kinds.union(groups.served.choices.kinds),
             picked=groups.context.picked,
             wishes=groups.context.wishes,
         )
