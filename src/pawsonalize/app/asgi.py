@@ -10,11 +10,15 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import cache, partial
+from http import HTTPStatus
 from types import FrameType
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.guard import Guard
@@ -26,7 +30,7 @@ from pawsonalize.app.upkeep import archive_new
 from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.http.connections import Connection, Connections
-from pawsonalize.http.errors import EXCEPTION_HANDLERS
+from pawsonalize.http.errors import EXCEPTION_HANDLERS, on_http_error
 from pawsonalize.http.metrics import RequestMetrics
 from pawsonalize.http.openapi import get_openapi, openapi
 from pawsonalize.http.operations import InTime, monitoring_routes, routes
@@ -37,6 +41,7 @@ from pawsonalize.settings import Settings, load_settings, read_settings
 from pawsonalize.ui.api_pages import routes as api_routes
 from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.ui.embedding import embed_routes
+from pawsonalize.ui.endpoints import answer_no_page
 from pawsonalize.ui.rendering import static_files
 from pawsonalize.wing import added, parts
 
@@ -70,6 +75,7 @@ def _connections() -> Connections:
 
 _SWITCH_SECONDS = 0.0005
 _COLLECT_AFTER = 700  # new objects; more would take longer at a time than an answer may wait
+_FOR_PROGRAMS = ("v1", "aws", "console")  # at their addresses an error is JSON
 _SIGNS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -136,9 +142,19 @@ def build_app(
             Middleware(Guard),
             Middleware(InTime),
         ],
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers=EXCEPTION_HANDLERS
+        | ({HTTPException: _answer} if settings.serves_site else {}),
         lifespan=lifespan,
     )
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """Answer what the router refuses: who mistyped the address of a page gets a page."""
+    is_missing = isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND
+    is_page = request.url.path.split("/")[1] not in _FOR_PROGRAMS
+    if is_missing and is_page and "text/html" in request.headers.get("accept", ""):
+        return await answer_no_page(request)
+    return await on_http_error(request, error)
 
 
 def _routes(settings: Settings) -> list[BaseRoute]:

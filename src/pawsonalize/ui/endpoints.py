@@ -163,6 +163,13 @@ def shown(answer: Callable[[Request, Visitor], Response]) -> Endpoint:
     return endpoint
 
 
+def _no_page(_request: Request, _visitor: Visitor) -> Response:
+    raise errors.NotFound(text("error.no_page"))
+
+
+answer_no_page = shown(_no_page)
+
+
 def posted_form(act: Callable[[Request, Visitor, Fields], Awaitable[Response]]) -> Endpoint:
     """Return a form's endpoint."""
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from markupsafe import escape
 from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
@@ -147,7 +148,7 @@ def test_each_mistake_in_a_form_is_named_and_nothing_is_kept(client: TestClient)
         (
             {"message": "x" * 1_501},
             400,
-            "Your message: that has 1,501 characters. Go back and write 1,500 at most",
+            "Your message: that has 1,501 characters. Write 1,500 at most",
         ),
         ({"animalId": "nobody"}, 404, "not here, or not any more"),
         ({"animalId": "gone"}, 409, "not here, or not any more"),
@@ -155,6 +156,8 @@ def test_each_mistake_in_a_form_is_named_and_nothing_is_kept(client: TestClient)
         answer = send(client, **fields)
         found = said.lower() in answer.text.lower()
         assert (answer.status_code, found) == (status, True), (fields, answer.text)
+        if "contact" in fields:
+            assert f">{escape(FIELDS['message'])}</textarea>" in answer.text, "nothing is lost"
     assert "Ask about" not in client.get("/animals/gone").text
     assert inbox(client)["inquiries"] == []
     assert send(client, contact="+49 (30) 123-456").status_code == 200

@@ -105,6 +105,17 @@ def test_no_page_has_words_of_another_language(client: TestClient, tag: str) -> 
         assert not ENGLISH_WORDS.findall(words), (path, ENGLISH_WORDS.findall(words))
 
 
+def test_a_mistyped_address_is_a_page_for_people_and_json_for_programs(client: TestClient) -> None:
+    browser = {"Accept": "text/html,*/*;q=0.8"}
+    page = client.get("/nothing?lang=de", headers=browser)
+    assert (page.status_code, "Unter dieser Adresse gibt es keine Seite" in page.text) == (
+        404,
+        True,
+    )
+    for path, headers in (("/v1/nothing", browser), ("/nothing", {"Accept": "*/*"})):
+        assert client.get(path, headers=headers).json()["error"]["code"] == "not_found"
+
+
 def test_drawings_are_the_same_in_every_language(client: TestClient) -> None:
     pages = [client.get(f"/animals/a30?lang={tag}").text for tag in ("en", "de")]
     drawings = [re.search(r"/portrait\.svg\?[^\"]*colour=white[^\"]*", page) for page in pages]

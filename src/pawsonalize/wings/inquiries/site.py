@@ -2,6 +2,7 @@
 
 import structlog
 from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -9,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
+from pawsonalize.ui.cards import animal_card
 from pawsonalize.ui.endpoints import Fields, posted_form, remember, see, shown
 from pawsonalize.ui.languages import spoken, text
 from pawsonalize.ui.rendering import page, with_query
@@ -39,7 +41,7 @@ async def _post_inquiry(request: Request, visitor: Visitor, fields: Fields) -> R
     try:
         draft = InquiryDraft.read(*given.values())
     except InvalidInput as error:
-        raise InvalidInput(_mistake(error.field, given), field=error.field) from error
+        return await run_in_threadpool(_mend, request, visitor, {**fields, **given}, error.field)
     if fields.get(_TRAP):
         log.info("inquiry left out", animal_id=draft.animal_id, reason="a program filled it in")
     else:
@@ -55,10 +57,27 @@ async def _post_inquiry(request: Request, visitor: Visitor, fields: Fields) -> R
     return response
 
 
-def _mistake(field: str | None, given: Fields) -> Markup:
+def _mend(request: Request, visitor: Visitor, given: Fields, field: str | None) -> Response:
+    """Show the form again, with what was typed and what is wrong with a field."""
+    storefront = Storefront.of(request)
+    animal = storefront.animals.get(given["animalId"])
+    if animal is None or field not in LONGEST:
+        raise InvalidInput(text("error.gone"))
+    source = given.get("recommendationId") or None
+    response = page(
+        "inquiries/mend.html",
+        400,
+        site_name=storefront.name,
+        message=_mistake(field, given),
+        card=animal_card(animal, storefront.now(), source, frozenset()),
+        typed=given,
+    )
+    remember(request, response, visitor)
+    return response
+
+
+def _mistake(field: str, given: Fields) -> Markup:
     """Return what is wrong with a field, in the visitor's language."""
-    if field not in LONGEST:
-        return text("error.gone")
     typed, most, what = written(given[field]), LONGEST[field], text(_LABELS[field])
     if not typed:
         return text("inquiry.missing", what=what)
