@@ -25,6 +25,7 @@ _MOST_CHARS = 200  # of a header that anybody may send
 _DEEDS = ("applied for", "asked about", "saved", "picked", "looked at")
 _VALUE = re.compile(r"extra large|one of them|how far away|the \w+|of special needs|[\w-]+")
 _KIND = re.compile(r"(?:(baby|young|adult|senior) )?(?:(small|medium|(?:extra )?large) )?(.+)")
+_QUOTED = re.compile("“(.*?)”")
 _EITHER = re.compile(r", | or ")
 _MILE_KM = 1.609344
 _IN_MILES = frozenset({"en-US", "en-GB"})
@@ -198,7 +199,8 @@ def _translated(speaks: Language, values: str) -> str:
         speaks.value(one) if one in _DEEDS else _VALUE.sub(lambda each: speaks.value(each[0]), one)
         for one in values.split(" and ")
     ]
-    return speaks.messages["layout.and"].join(parts)
+    joined = speaks.messages["layout.and"].join(parts)
+    return _QUOTED.sub(lambda one: speaks.plain("alerts.written", text=one[1]), joined)
 
 
 _SPOKEN: ContextVar[str] = ContextVar("language", default=ENGLISH)

@@ -69,6 +69,7 @@ def test_an_empty_shelters_site_says_so_to_visitors(opened_site: Opened, tmp_pat
     with serving(site(tmp_path / "empty", (), trained=False, demo=False)) as address:
         page = httpx.get(address).text
     assert "animals appear here as soon as their shelter lists them" in page
+    assert "waiting for you" not in page, "nobody is"
 
 
 def test_a_photo_of_the_inventory_is_shown_in_place_of_a_drawing(opened_site: Opened) -> None:

@@ -294,8 +294,8 @@ def readiness(
     serving = [one for one in campaigns if one.serves and one.name not in unloaded]
     if not serving and not orders_animals:
         raise NotReady(
-            "no model is live yet, and there is no available animal: run `pawsonalize train`, or"
-            " put animals"
+            "no model is live yet, and there is no available animal: put animals (on the console,"
+            " or to /v1/animals), or run `pawsonalize train`"
         )
     message = "no model is live yet"
     if serving:
