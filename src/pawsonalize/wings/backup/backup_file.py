@@ -1,6 +1,5 @@
 """The file of a backup: a tar with a list of what is in it, compressed with zstd."""
 
-import hashlib
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ import msgspec
 import zstandard
 
 from pawsonalize.archive.base import whole_file
+from pawsonalize.artefacts.files import digest_of
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 
 FORMAT = 1
@@ -119,8 +119,7 @@ def _damaged(source: Path, reason: str) -> InvalidInput:
 
 
 def _member(file: Path) -> Member:
-    with file.open("rb") as content:
-        return Member(file.stat().st_size, hashlib.file_digest(content, "sha256").hexdigest())
+    return Member(file.stat().st_size, digest_of(file))
 
 
 def _anonymous(found: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -11,7 +11,6 @@ from cachetools import TTLCache
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import EngineUnavailable
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.serving.served import ServingSettings
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.recipes import PERSONALIZED_RANKING, SIMILAR_ITEMS
@@ -28,7 +27,7 @@ from pawsonalize.wings.remote_amazon.campaigns import (
 )
 from pawsonalize.wings.remote_amazon.forwarding import AmazonFeeding
 from pawsonalize.wings.remote_amazon.groups import AmazonGroup, AmazonNames
-from pawsonalize.wings.remote_amazon.versions import RECIPES, AmazonVersions
+from pawsonalize.wings.remote_amazon.versions import AmazonVersions
 
 _KEPT, _KEPT_SECONDS = 64, 10.0  # an answer needs the same scores more than once
 _FIRST_CHECKS = 5  # soon after each other, as a small campaign may be quick
@@ -50,10 +49,6 @@ class AmazonPersonalize:
         self.versions = AmazonVersions(calls, names, self.group)
         self.campaigns = AmazonCampaigns(calls, names, self.versions)
         self.feeding = AmazonFeeding(calls, self.group)
-
-    def trains(self, dataset_group: str, recipe: str) -> bool:
-        """True if it trains versions of that recipe on that group's data."""
-        return dataset_group == DEFAULT_DATASET_GROUP and recipe in RECIPES
 
 
 class _Found(msgspec.Struct, frozen=True):

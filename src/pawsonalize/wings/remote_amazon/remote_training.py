@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 import structlog
 
 from pawsonalize.domain.errors import EngineUnavailable, NotFound, PawsonalizeError, TrainingFailed
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.training.trainer import HeldOutMetrics, Report
 from pawsonalize.kinds.defaults import dataset_name
@@ -17,12 +20,13 @@ from pawsonalize.kinds.solutions import Progress, Solution, SolutionVersion
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.wings.remote_amazon.engine import AmazonPersonalize
 from pawsonalize.wings.remote_amazon.forwarding import LEASE, Forwarder
-from pawsonalize.wings.remote_amazon.versions import FAILED
+from pawsonalize.wings.remote_amazon.versions import FAILED, RECIPES
 
 _WAIT_SECONDS = 1.0
 _PHASE = "training at Amazon Personalize"
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 
 class AmazonTraining(msgspec.Struct, frozen=True):
@@ -37,8 +41,8 @@ class AmazonTraining(msgspec.Struct, frozen=True):
 
     def trains(self, version: SolutionVersion) -> bool:
         """True if the remote engine trains the version."""
-        solution = self.registry.get(Solution, version.solution)
-        return self.personalize.trains(solution.data_group, version.recipe)
+        group = self.registry.get(Solution, version.solution).data_group
+        return group == DEFAULT_DATASET_GROUP and version.recipe in RECIPES
 
     def train(self, version: SolutionVersion, report: Report) -> HeldOutMetrics:
         """Train to the end, through times without an answer; TrainingFailed if that fails."""
@@ -46,9 +50,9 @@ class AmazonTraining(msgspec.Struct, frozen=True):
         if remote is None:
             self._patiently("sending events", report, lambda: self._has_events(version))
             self._patiently("sending items", report, self._put_items)
-            found: list[str] = []
-            self._patiently("ordering the training", report, lambda: self._begin(version, found))
-            remote = found[0]
+            names = (version.name, version.solution, version.recipe, version.mode.value)
+            begin = partial(self.personalize.versions.begin, *names)
+            remote = self._patiently("ordering the training", report, begin)
         report(Progress(_PHASE), remote)
         self._patiently(_PHASE, report, lambda: self._is_trained(remote))
         return self._measured(remote)
@@ -61,11 +65,6 @@ class AmazonTraining(msgspec.Struct, frozen=True):
             remote = versions.find(version.name, version.solution)
         if remote is not None:
             versions.stop(remote)
-
-    def _begin(self, version: SolutionVersion, found: list[str]) -> bool:
-        names = (version.name, version.solution, version.recipe, version.mode.value)
-        found.append(self.personalize.versions.begin(*names))
-        return True
 
     def _has_events(self, version: SolutionVersion) -> bool:
         _ = self.personalize.group.tracking_id  # what is wrong for good is raised here
@@ -95,14 +94,14 @@ class AmazonTraining(msgspec.Struct, frozen=True):
         except PawsonalizeError as error:  # it can serve all the same
             return HeldOutMetrics({}, error.message)
 
-    def _patiently(self, phase: str, report: Report, done: Callable[[], bool]) -> None:
-        """Try until it is done, and again after every time without an answer."""
+    def _patiently(self, phase: str, report: Report, done: Callable[[], T]) -> T:
+        """Try until the result is true, and again after every time without an answer."""
         while True:
             report(Progress(phase), None)
             pause = self.personalize.check_seconds if phase == _PHASE else _WAIT_SECONDS
             try:
-                if done():
-                    return
+                if result := done():
+                    return result
             except EngineUnavailable as error:
                 log.warning("training waits", phase=phase, reason=error.message)
                 report(Progress(f"{phase}: waiting for an answer"), None)
