@@ -14,6 +14,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.kind import Values
 from pawsonalize.kinds.solutions import (
     EventParameters,
     Solution,
@@ -144,8 +145,7 @@ def influence_of(config: Mapping[str, Any]) -> dict[str, float | None]:
     }
 
 
-def create_recommender(services: AwsServices, members: Members) -> Answer:
-    """Trains our recipe for a domain's use case, then serves it; the group must have the domain."""
+def _recommender_fields(services: AwsServices, members: Members) -> Values:
     group = services.resource(DatasetGroup, members["datasetGroupArn"])
     recipe = recipe_of(members["recipeArn"], DOMAIN_RECIPES)
     if group.extras.get("domain") != recipe.domain:
@@ -157,19 +157,13 @@ def create_recommender(services: AwsServices, members: Members) -> Answer:
     settings = _recommender_settings(services, members)
     training = members.get("recommenderConfig", {}).get(_TRAINING, {})
     check_interactions(services, group.name, group.name)
-    recommender = Recommender(
-        name=members["name"],
-        dataset_group=group.name,
-        recipe=recipe.recipe,
-        selection=TrainingSelection(
-            events, without=columns_left_out(services, group.name, training)
-        ),
-        tags=given_tags(members),
-        extras={**settings.pop("extras", {}), "recipeArn": members["recipeArn"]},
+    without = columns_left_out(services, group.name, training)
+    return {
         **settings,
-    )
-    created = services.recommenders.create(recommender, services.now())
-    return {"recommenderArn": services.arns.of(created)}
+        "recipe": recipe.recipe,
+        "selection": TrainingSelection(events, without=without),
+        "extras": {**settings.get("extras", {}), "recipeArn": members["recipeArn"]},
+    }
 
 
 def update_recommender(services: AwsServices, members: Members) -> Answer:
@@ -214,13 +208,8 @@ def _recommender_settings(services: AwsServices, members: Members) -> dict[str, 
 
 OPERATIONS = (
     operations_of(KINDS[Campaign], shown=_campaign_shown)
-    | operations_of(KINDS[Recommender], details=_recommender_details)
+    | operations_of(KINDS[Recommender], details=_recommender_details, fields=_recommender_fields)
     | by_name(
-        create_campaign,
-        update_campaign,
-        create_recommender,
-        update_recommender,
-        start_recommender,
-        stop_recommender,
+        create_campaign, update_campaign, update_recommender, start_recommender, stop_recommender
     )
 )

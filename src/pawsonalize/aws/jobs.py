@@ -75,17 +75,8 @@ def _segment_fields(services: AwsServices, members: Members) -> Values:
     return {}
 
 
-def create_metric_attribution(services: AwsServices, members: Members) -> Answer:
-    """Adds up events by source or recommending solution; reports as CSV every hour, if asked to."""
-    group = services.resource(DatasetGroup, members["datasetGroupArn"])
-    attribution = MetricAttribution(
-        name=members["name"],
-        dataset_group=group.name,
-        metrics=_metrics(members["metrics"]),
-        **_output(members["metricsOutputConfig"]),
-    )
-    created = services.attributions.create(attribution, services.now())
-    return {"metricAttributionArn": services.arns.of(created)}
+def _attribution_fields(_services: AwsServices, members: Members) -> Values:
+    return {"metrics": _metrics(members["metrics"]), **_output(members["metricsOutputConfig"])}
 
 
 def list_metric_attribution_metrics(services: AwsServices, members: Members) -> Answer:
@@ -133,10 +124,6 @@ OPERATIONS = (
     | operations_of(KINDS[DatasetImportJob], fields=_import_fields)
     | operations_of(KINDS[BatchInferenceJob], fields=_inference_fields)
     | operations_of(KINDS[BatchSegmentJob], fields=_segment_fields)
-    | by_name(
-        update_dataset,
-        create_metric_attribution,
-        list_metric_attribution_metrics,
-        update_metric_attribution,
-    )
+    | operations_of(KINDS[MetricAttribution], fields=_attribution_fields)
+    | by_name(update_dataset, list_metric_attribution_metrics, update_metric_attribution)
 )

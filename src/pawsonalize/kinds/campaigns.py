@@ -284,6 +284,11 @@ RECOMMENDER_KIND = Kind(
     resource=Recommender,
     parent=DatasetGroup,
     blocks=(Block(Campaign, lambda one, other: one.served_by == other.name, lambda _: None),),
+    create=lambda parts, values, now: parts.recommenders.create(Recommender(**values), now),
     delete=lambda parts, name, now: parts.recommenders.delete(name, now),
-    wire=Wire(deletes="Deletes a recommender with its solution, its campaign and its model."),
+    wire=Wire(
+        creates="Trains our recipe for a domain's use case, then serves it; the group must have"
+        " the domain.",
+        deletes="Deletes a recommender with its solution, its campaign and its model.",
+    ),
 )

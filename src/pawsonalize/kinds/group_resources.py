@@ -38,7 +38,12 @@ METRIC_ATTRIBUTION_KIND = Kind(
     parent=DatasetGroup,
     quota=Quota(limit=1),
     of_group=False,
-    wire=Wire(deletes="Deletes a metric attribution; its reports stay."),
+    create=lambda parts, values, now: parts.attributions.create(MetricAttribution(**values), now),
+    wire=Wire(
+        creates="Adds up events by source or recommending solution; reports as CSV every hour, if"
+        " asked to.",
+        deletes="Deletes a metric attribution; its reports stay.",
+    ),
 )
 
 
