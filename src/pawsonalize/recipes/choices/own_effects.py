@@ -38,8 +38,10 @@ _PRIOR = 0.01  # weight of the variances before any training, beside the measure
 _LEAST, _MOST = 0.005, 3.0
 # More than any code of a second column, so that two pairs never get one number.
 _MIX = 1_000_003
-# Days of waiting that count at most; with fewer, all who wait long would count alike.
-HORIZON = 3_650.0
+# Days of waiting that a home saves at most. About as long as most wait where homes are short: there
+# what everybody likes counts about half. Where there are enough, all go home far sooner, and only
+# who wants whom counts. With more days it would count nothing in both, with 90 too much in both.
+HORIZON = 180.0
 _MOST_APPEAL = 4.0  # log-odds; a few choices must not make an animal irresistible
 
 

@@ -16,7 +16,7 @@ def test_the_rate_of_homes_is_found_again_from_stays_whatever_the_appeal() -> No
     assert home_rate(float((stays <= 60.0).sum()), waited, appeal) == pytest.approx(0.02, rel=0.05)
 
 
-def test_a_price_is_the_log_of_the_days_that_a_home_saves_of_ten_years() -> None:
+def test_a_price_is_the_log_of_the_days_that_a_home_saves_of_half_a_year() -> None:
     once_a_day, hardly_ever = bid_prices(1.0, np.array([0.0, -30.0]))
     assert once_a_day == pytest.approx(np.log(1 / HORIZON))
     assert bid_prices(1e-9, np.zeros(1))[0] == pytest.approx(0.0, abs=1e-4)
@@ -36,3 +36,10 @@ def test_the_more_wanted_the_higher_the_price_and_nobody_gains_by_it(
     assert np.isfinite(prices).all()
     assert (prices <= 1e-12).all()
     assert (np.diff(prices) <= 1e-9).all()
+
+
+def test_where_homes_are_short_appeal_counts_about_half_and_else_hardly_at_all() -> None:
+    usual = np.array([-0.5, 0.5])
+    short, enough = (usual + bid_prices(1 / days, usual) for days in (130, 12))
+    assert np.diff(short)[0] == pytest.approx(0.5, abs=0.1)
+    assert np.diff(enough)[0] == pytest.approx(0.0, abs=0.01)

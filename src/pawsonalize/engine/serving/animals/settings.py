@@ -25,7 +25,7 @@ class Weights(msgspec.Struct, frozen=True):
     exposure: float = 0.5
     photos: float = 0.3
     priority: float = 0.7
-    bid_price: float = 0.5
+    bid_price: float = 1.0
     distance: float = 3.0
     compatibility: float = 0.7
 
