@@ -256,7 +256,10 @@ def _sound_verdicts(evidence: Evidence, settings: GateSettings) -> tuple[RuleVer
     # Few test cases make every number chance; every score is a number, and tells items apart.
     cases, need = evidence.test_cases, settings.min_test_cases
     message = f"{cases} test cases, at least {need} are needed"
-    enough = RuleOutcome.INSUFFICIENT if cases < max(need, 1) else RuleOutcome.PASSED
+    enough = RuleOutcome.PASSED
+    if cases < max(need, 1):
+        enough = RuleOutcome.INSUFFICIENT
+        message += ": wait for more events, or lower gate_min_test_cases"
     bad, constant = evidence.not_finite, evidence.constant
     passed = bad == 0 and constant <= settings.max_constant_share * cases
     sound = (
@@ -312,9 +315,8 @@ def decision(verdicts: Verdicts, merits: Iterable[str], *, is_first: bool) -> De
     messages = "; ".join(one.message for one in verdicts if one.outcome is outcome)
     if outcome is RuleOutcome.PASSED:
         reason = f"Promoted: {'; '.join(merits)}."
-    elif outcome is RuleOutcome.INSUFFICIENT:
-        reason = f"Not promoted, the evidence is insufficient: {messages}. What was live stayed."
     else:
+        why = ", the evidence is insufficient" if outcome is RuleOutcome.INSUFFICIENT else ""
         rest = "Nothing was live yet." if is_first else "The live version stayed."
-        reason = f"Not promoted: {messages}. {rest}"
+        reason = f"Not promoted{why}: {messages}. {rest}"
     return Decision(outcome is RuleOutcome.PASSED, outcome, reason, verdicts)

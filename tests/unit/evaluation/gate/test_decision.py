@@ -96,9 +96,11 @@ def test_too_few_test_cases_are_insufficient_evidence_however_good_they_look() -
     found = decide(evidence(test_cases=49), FULL, NOW)
     assert (found.promoted, found.outcome) == (False, RuleOutcome.INSUFFICIENT)
     assert found.reason == (
-        "Not promoted, the evidence is insufficient: 49 test cases, at least 50 are needed."
-        " What was live stayed."
+        "Not promoted, the evidence is insufficient: 49 test cases, at least 50 are needed:"
+        " wait for more events, or lower gate_min_test_cases. The live version stayed."
     )
+    first = decide(replace(evidence(test_cases=49), live=None), FULL, NOW)
+    assert first.reason.endswith("gate_min_test_cases. Nothing was live yet.")
     nothing = decide(evidence(test_cases=0), replace(FULL, min_test_cases=0), NOW)
     assert nothing.outcome is RuleOutcome.INSUFFICIENT
 
