@@ -183,6 +183,7 @@ def test_distances_and_dates_are_as_readers_write_them() -> None:
         ),
         ("nobody knows yet whether she likes cats", "noch weiß niemand, ob sie Katzen mag"),
         ("nobody told the fee", "nicht bekannt: die Schutzgebühr"),
+        ("not “beagle”", "nicht „beagle“"),
         ("something new", "something new"),
     ],
 )
