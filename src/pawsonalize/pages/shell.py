@@ -26,8 +26,8 @@ SIGN_IN = "/console/sign-in"
 SESSION = "pawsonalize_console"
 _NOTICE = "pawsonalize_notice"
 _NOTICE_SECONDS = 60
-SOON_SECONDS = 0.1
-"""A page that takes longer is first announced."""
+SOON_SECONDS = 0.08
+"""A page that takes longer is first announced, so that something is seen within 0.1 seconds."""
 # The first class that fits counts.
 _STATUS: tuple[tuple[type[errors.PawsonalizeError], int, str], ...] = (
     (errors.InvalidInput, 400, "That did not work"),
