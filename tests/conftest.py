@@ -100,7 +100,8 @@ def logs_aside() -> None:
 @pytest.fixture(autouse=True, scope="module")
 def no_thread_outlives_its_file(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail the last test of a file whose services leave a thread running."""
-    services = request._fixturemanager.getfixturedefs("client", request.node) or ()
+    find = request._fixturemanager.getfixturedefs
+    services = [one for name in ("client", "address") for one in (find(name, request.node) or ())]
     of_run = any(one.scope == "session" for one in services)  # one service for several files
     with nullcontext() if of_run else _threads_ending(_is_ours):
         yield
