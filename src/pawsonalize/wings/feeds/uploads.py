@@ -113,9 +113,10 @@ class Uploads(msgspec.Struct, frozen=True):
     def keep(self, new: FeedUpload, content: bytes, now: int) -> FeedUpload:
         """Keep a file that was uploaded; it is read as the one before it of its source was."""
         self.forget_old(now)
-        text, _ = decoded(content, None, MAX_UNPACKED_BYTES)
         found = self.kept_reading(content, new.source, MAX_UNPACKED_BYTES)
-        found = found or read_again(UploadReading(format=detected(text)), text)
+        if found is None:
+            text, _ = decoded(content, None, MAX_UNPACKED_BYTES)
+            found = read_again(UploadReading(format=detected(text)), text)
         name, file = secrets.token_hex(16), "".join(filter(str.isprintable, new.file))
         upload = msgspec.structs.replace(new, name=name, file=file[:_LONGEST_NAME], reading=found)
         stored = self.registry.create(upload, now)
