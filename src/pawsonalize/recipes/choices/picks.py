@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 
 from pawsonalize.recipes.data import Floats, Ints
-from pawsonalize.recipes.late_scipy import special
 
 
 # A board shows a visitor some animals, of which they pick up to three, best first, or none. Each
@@ -28,6 +27,7 @@ _PARTS = 5
 _DRAWS = 64  # of a visitor's effects: twice as many move no scale by a step
 _SCALES = np.array([0.1, 0.15, 0.2, 0.3, 0.4, 0.55, 0.75, 1.0, 1.4, 2.0, 2.8, 4.0])
 _OUTSIDES = np.arange(-4.0, 3.5, 0.5)
+_MOST = 100.0  # log-odds: beyond them `exp` of four times as much would not be a number
 _DEFAULT_PLACE = (
     int(np.flatnonzero(DEFAULT_PICKS.scale == _SCALES)[0]),
     int(np.flatnonzero(DEFAULT_PICKS.outside == _OUTSIDES)[0]),
@@ -125,15 +125,14 @@ def _log_likelihoods(board: AnsweredBoard, spread: Floats, dice: np.random.Gener
         values, which = np.unique(codes, return_inverse=True)
         odds += own * dice.standard_normal((_DRAWS, len(values)))[:, which]
     odds += spread[-1] * dice.standard_normal((_DRAWS, 1)) * board.distance
-    utilities = _SCALES[:, None, None] * odds  # (scales, draws, animals)
-    outside = (_SCALES[:, None] * _OUTSIDES)[:, :, None]  # (scales, outsides, 1)
-    everybody = np.logaddexp(outside, special.logsumexp(utilities, axis=2)[:, None])
-    first = utilities[:, None, :, board.picks[0]] if board.picks else outside
-    found = first - everybody
+    likes = np.exp(
+        _SCALES[:, None, None] * np.clip(odds, -_MOST, _MOST)
+    )  # (scales, draws, animals)
+    outside = np.exp(_SCALES[:, None] * _OUTSIDES)[:, :, None]  # (scales, outsides, 1)
+    first = likes[:, None, :, board.picks[0]] if board.picks else outside
+    chances = first / (outside + likes.sum(axis=2)[:, None])
     left = np.ones(len(board.offset), np.bool_)
     for before, place in pairwise(board.picks):
         left[before] = False
-        found += (utilities[:, :, place] - special.logsumexp(utilities[:, :, left], axis=2))[
-            :, None
-        ]
-    return np.asarray(special.logsumexp(found, axis=2) - np.log(_DRAWS))
+        chances *= (likes[:, :, place] / likes[:, :, left].sum(axis=2))[:, None]
+    return np.asarray(np.log(np.maximum(chances.mean(axis=2), np.finfo(np.float64).tiny)))

@@ -249,12 +249,14 @@ class EventLog(Histories):
 
     def bound(self, after: int, through: int) -> dict[str, str]:
         """The user of each session with an event of a user in `after < offset <= through`."""
-        same = (events.c.session_id == sessions.c.session_id) & (
-            events.c.dataset_group == sessions.c.dataset_group
+        # Not a join: SQLite would look through the events of the span for each session there is.
+        of_users = select(events.c.session_id).where(
+            *self._between(after, through), events.c.user_id.is_not(None)
         )
-        named = select(sessions.c.session_id, sessions.c.user_id).distinct().join(events, same)
-        of_users = named.where(*self._between(after, through), events.c.user_id.is_not(None))
-        return {row[0]: row[1] for row in self._rows(of_users)}
+        named = select(sessions.c.session_id, sessions.c.user_id).where(
+            self._mine(sessions), sessions.c.session_id.in_(of_users)
+        )
+        return {row[0]: row[1] for row in self._rows(named)}
 
     def touched(self, after: int, through: int) -> dict[str, Touched]:
         """Return each item's events in `after < offset <= through`; none for an item without."""

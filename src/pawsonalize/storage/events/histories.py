@@ -82,7 +82,7 @@ def _newest(
     )
     # A branch for each index: each is then read only up to the limit.
     branches: list[sa.Select[Any]] = []
-    mine: list[sa.ColumnElement[bool]] = []
+    mine: list[sa.Select[Any]] = []
     if by_user:
         branches.append(newest.where(events.c.user_id == _USER))
         theirs = sa.select(sessions.c.session_id).where(
@@ -90,10 +90,12 @@ def _newest(
             sessions.c.dataset_group == _GROUP,
             sessions.c.bound_at <= _AT,
         )
-        mine.append(events.c.session_id.in_(theirs))
+        mine.append(theirs)
     if by_session:
-        mine.append(events.c.session_id == _SESSION)
-    branches.append(newest.where(events.c.user_id.is_(None), sa.or_(*mine)))
+        mine.append(sa.select(_SESSION))
+    # One `IN`: with an `OR` of two, SQLite reads the events of all guests.
+    of_sessions = events.c.session_id.in_(sa.union_all(*mine))
+    branches.append(newest.where(events.c.user_id.is_(None), of_sessions))
     # SQLite takes ORDER BY and LIMIT in a UNION only inside a subquery of its own.
     merged = sa.union_all(*(sa.select(*one.subquery().c) for one in branches)).subquery()
     return (
