@@ -154,7 +154,8 @@ def test_a_history_is_found_by_index(of: _Newest, by_user: bool, by_session: boo
     for name, column in [("events_by_user", "user_id")] * by_user + [
         ("events_by_session", "session_id")
     ]:
-        used = f"INDEX {name} ({column}=? AND dataset_group=? AND sent_at<?)"
+        index = "COVERING INDEX" if of is _RECENT_OF else "INDEX"
+        used = f"USING {index} {name} ({column}=? AND dataset_group=? AND sent_at<?)"
         assert any(used in step for step in steps), steps
     assert not any(step.startswith("SCAN events") for step in steps), steps
 

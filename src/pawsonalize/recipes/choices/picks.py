@@ -125,9 +125,8 @@ def _log_likelihoods(board: AnsweredBoard, spread: Floats, dice: np.random.Gener
         values, which = np.unique(codes, return_inverse=True)
         odds += own * dice.standard_normal((_DRAWS, len(values)))[:, which]
     odds += spread[-1] * dice.standard_normal((_DRAWS, 1)) * board.distance
-    likes = np.exp(
-        _SCALES[:, None, None] * np.clip(odds, -_MOST, _MOST)
-    )  # (scales, draws, animals)
+    odds = np.clip(odds, -_MOST, _MOST)
+    likes = np.exp(_SCALES[:, None, None] * odds)  # (scales, draws, animals)
     outside = np.exp(_SCALES[:, None] * _OUTSIDES)[:, :, None]  # (scales, outsides, 1)
     first = likes[:, None, :, board.picks[0]] if board.picks else outside
     chances = first / (outside + likes.sum(axis=2)[:, None])
