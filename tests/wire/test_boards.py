@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import httpx
+import pytest
+from botocore.exceptions import ClientError
 
 from pawsonalize.app.adapters import opened
 from tests.animal_data import animal
@@ -36,3 +38,8 @@ def test_a_pick_and_none_of_these_by_put_events_count_in_the_next_answer(tmp_pat
             found[user] = [likes(wire, user)[one] for one in ids]
         assert found["picks"][0] == max(found["picks"]) > 0
         assert max(found["wants none"]) < 0
+        with pytest.raises(ClientError, match="was given to another visitor") as refused:
+            wire.events.put_events(
+                trackingId="pawsonalize", userId="thief", sessionId="thief", eventList=[event]
+            )
+        assert refused.value.response["Error"]["Code"] == "InvalidInputException"

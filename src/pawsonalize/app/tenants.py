@@ -8,6 +8,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.engine.ingest.event_limits import EventLimits
 from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes
+from pawsonalize.engine.serving.animals.boards import check_board
 from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.http.metrics import RAW_TOO_LONG, UNKNOWN_TYPES
 from pawsonalize.kinds.cached_lookup import CachedLookup
@@ -77,6 +78,7 @@ def ingest_of(adapters: Adapters) -> Ingest:
         adapters.log,
         adapters.animals,
         reads_are_local=adapters.database.is_local,
+        check=partial(check_board, adapters.impressions),
         unknown_types=UnknownTypes(
             adapters.log.event_types,
             lambda: named.find(None),

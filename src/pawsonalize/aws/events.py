@@ -10,7 +10,7 @@ from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.aws.shapes import Structure, parse
 from pawsonalize.aws.strict import check_properties
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.events import ACTIONS, Event
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.schemas import DatasetType
@@ -46,7 +46,10 @@ async def put_events(services: AwsServices, members: Members) -> None:
         check_properties(services, group, DatasetType.INTERACTIONS, members, read)
         return services.animal_names.resolve(read)
 
-    await services.ingest.put(await services.read(events))
+    try:
+        await services.ingest.put(await services.read(events))
+    except Conflict as error:  # another visitor's board: this operation declares no such error
+        raise InvalidInput(error.message) from error
 
 
 def put_items(services: AwsServices, members: Members) -> None:

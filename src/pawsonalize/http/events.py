@@ -1,6 +1,6 @@
 """POST /v1/events: `{"events": […]}`, one event or a list, each bare or in an envelope."""
 
-from functools import cache, partial
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -10,13 +10,11 @@ from starlette.responses import Response
 
 from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import Forbidden, InputTooLarge, InvalidInput, TooManyRequests
-from pawsonalize.domain.events import PICKS, Event
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import EventForm
-from pawsonalize.engine.ingest.events import MAX_EVENTS, EventCheck, IngestReceipt, Rejected
+from pawsonalize.engine.ingest.events import MAX_EVENTS, IngestReceipt, Rejected
 from pawsonalize.engine.ingest.payloads import unpack
 from pawsonalize.engine.ingest.refusals import HTTP, RefusedInput
-from pawsonalize.engine.serving.animals.boards import belongs, foreign_board
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.callers import UNSIGNED, caller_of, check_visitor, leave
 from pawsonalize.http.errors import ErrorDetail, error_of_all
@@ -25,7 +23,6 @@ from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.operation import About, Operations
 from pawsonalize.kinds import access_keys
-from pawsonalize.storage.events.impressions import BOARD, Impressions
 
 _DELIVERY = "x-amz-firehose-request-id"
 _MOST_DELIVERED = 100_000  # more than a body can hold
@@ -138,7 +135,7 @@ async def _take(request: Request, most: int = MAX_EVENTS, *, whole: bool = False
             at,
             group,
             unknown,
-            _check_of(request, services.individuals.pages.table),
+            lambda event: check_visitor(request, event.user_id),
             most,
             whole=whole,
             # To wait for the disk needs no slot.
@@ -163,24 +160,6 @@ async def _take(request: Request, most: int = MAX_EVENTS, *, whole: bool = False
     EVENTS.labels("duplicate").inc(receipt.duplicates)
     EVENTS.labels("rejected").inc(len(receipt.rejected))
     return receipt
-
-
-def _check_of(request: Request, answers: Impressions) -> EventCheck:
-    """Refuse events of others from pages, and answers to a board that another visitor was given."""
-    is_page = caller_of(request).is_page
-    find = cache(answers.get)  # a call may have hundreds of picks of one board
-
-    def check(event: Event) -> None:
-        if is_page:
-            check_visitor(request, event.user_id)
-        if event.event_type not in PICKS or event.recommendation_id is None:
-            return
-        # A board that is not found may be another worker's and not written yet, or an old one.
-        board = find(event.recommendation_id)
-        if board is not None and board.question == BOARD and not belongs(board, event):
-            raise foreign_board(board, "boardId")
-
-    return check
 
 
 async def _keep(request: Request, refused: list[RefusedInput]) -> None:

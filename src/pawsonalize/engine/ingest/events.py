@@ -143,7 +143,10 @@ class IngestReceipt(msgspec.Struct, frozen=True):
 
 
 class Ingest:
-    """Takes events into the log; if `reads_are_local`, reading the animals is worth no thread."""
+    """Takes events into the log; if `reads_are_local`, reading the database is worth no thread.
+
+    `check` raises what is wrong with an event beside its form, whichever way it came.
+    """
 
     def __init__(
         self,
@@ -151,11 +154,13 @@ class Ingest:
         animals: Animals,
         *,
         reads_are_local: bool,
+        check: EventCheck = lambda _event: None,
         unknown_types: UnknownTypes | None = None,
         raw_too_long: RawTooLong | None = None,
         limits: EventLimits = UNLIMITED,
     ) -> None:
         self._limits = limits
+        self._check = check
         self._group_of = partial(group_at, animals)
         self._raw_too_long = raw_too_long
         self._unknown_types = unknown_types
@@ -177,7 +182,7 @@ class Ingest:
     ) -> IngestReceipt:
         """Store the good events of a call, in that dataset group, and report on the bad ones.
 
-        `check` raises what else is wrong with an event. `before_commit` is called when all is done
+        `check` raises what this caller may not send. `before_commit` is called when all is done
         but to wait for the disk. InvalidInput for an empty or too long call. StorageUnavailable if
         the events are not known to be stored: send them again, stored ones are duplicates then.
         Above a limit of the dataset group the last events of the call are rejected; with `whole`
@@ -209,11 +214,18 @@ class Ingest:
         return IngestReceipt(accepted, duplicates, tuple(rejected), limit, warnings)
 
     async def put(self, events: Sequence[Event]) -> None:
-        """Store events of one dataset group, all or none; TooManyRequests above its limits."""
+        """Store events of one dataset group, all or none.
+
+        TooManyRequests above its limits, Conflict for an answer to another visitor's board.
+        """
         group = owning_group(events[0].dataset_group)
-        _, refusal = await self._in_thread(
-            partial(self._limits.room, group, len(events), whole=True)
-        )
+
+        def room() -> tuple[int, TooManyRequests | None]:
+            for event in events:
+                self._check(event)
+            return self._limits.room(group, len(events), whole=True)
+
+        _, refusal = await self._in_thread(room)
         if refusal is not None:
             raise refusal
         flags = await self._put(events, group, whole=True)
@@ -292,6 +304,7 @@ class Ingest:
                 if isinstance(part, Unreadable):
                     raise part.error
                 event = read_event(part, received_at, self._group_of, dataset_group, unknown)
+                self._check(event)
                 if check is not None:
                     check(event)
                 events.append(event)

@@ -3,19 +3,22 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from structlog.testing import capture_logs
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.refusals import RefusedInput, log_refusals
+from pawsonalize.engine.serving.animals.boards import check_board
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import BOARD, Impression, Impressions
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from pawsonalize.wings.streams.consuming import BatchCounts, Consumer, StreamSource
@@ -124,6 +127,23 @@ def test_poison_is_kept_with_its_bytes_its_reason_and_its_place(
     assert kept["shard-0/1"].raw == b"\x00\xffpoison"
     assert kept["shard-0/2/1"].field == "sessionId"
     assert {one.source for one in kept.values()} == {"kinesis://visits"}
+
+
+def test_a_pick_of_a_board_that_another_visitor_was_given_is_a_dead_letter(
+    database: Database, log: EventLog, animals: Animals, letters: DeadLetters
+) -> None:
+    answers = Impressions(database)
+    given = Impression("B1", BOARD, None, "owner", T0, T0, "m", ("1-Manx-1-1",))
+    answers.append([replace(given, animal_ids=(("a",),))])
+    checking = Ingest(log, animals, reads_are_local=True, check=partial(check_board, answers))
+    none = {"eventType": "no-pick", "boardId": "B1"}
+    stream = Listed([record(1, [{**none, "sessionId": one} for one in ("thief", "owner")])])
+    taken = consumer(stream, checking, letters).step(0)
+    assert taken == BatchCounts(1, accepted=1, reasons=Counter(boardId=1))
+    assert [row.event.session_id for row in log.read(0, 9, 9)] == ["owner"]
+    (letter,) = letters.page(1).letters
+    assert (letter.code, letter.position) == ("conflict", "shard-0/1/0")
+    checking.close()
 
 
 class _FailsAtTwo(Ingest):

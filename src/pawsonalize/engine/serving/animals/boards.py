@@ -141,6 +141,16 @@ def belongs(board: Impression, visitor: Visitor | Deed | Event) -> bool:
     return same_user or (board.session_id is not None and board.session_id == visitor.session_id)
 
 
+def check_board(answers: Impressions, event: Event) -> None:
+    """Refuse an answer to a board that another visitor was given, with Conflict."""
+    if event.event_type not in PICKS or event.recommendation_id is None:
+        return
+    # A board that is not found may be another worker's and not written yet, or an old one.
+    board = answers.get(event.recommendation_id)
+    if board is not None and board.question == BOARD and not belongs(board, event):
+        raise foreign_board(board, "boardId")
+
+
 def foreign_board(board: Impression, field: str | None = None) -> Conflict:
     """The error of an answer to a board that another visitor was given."""
     return Conflict(
