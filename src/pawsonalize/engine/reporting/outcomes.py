@@ -10,10 +10,12 @@ If none applies, no answer gets the credit.
 """
 
 from array import array
-from collections import Counter, defaultdict
+from bisect import bisect_right, insort
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import islice
+from operator import itemgetter
 
 import msgspec
 import numpy as np
@@ -153,44 +155,62 @@ def answers_between(impressions: Impressions, since: int, until: int) -> Iterato
         after = page[-1].recommendation_id
 
 
+_Held = tuple[int, str, int, Cause]
+"""When an answer was given, its id, the place times -1, and the cause that it is."""
+_MOMENT = itemgetter(0)
+
+
 class AnswerIndex:
     """The answers that may get the credit for the given outcomes."""
 
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
         self._named = {one.recommendation_id for one in outcomes}
-        self._visitors = {one.visitor for one in outcomes}
         self._by_id: dict[str, Impression] = {}
-        self._by_visitor: dict[str, list[Impression]] = defaultdict(list)
+        # In order of time. A visitor may have very many answers: a site may name everybody alike.
+        self._held: dict[tuple[str, str], list[_Held]] = {
+            (one.visitor, name): []
+            for one in outcomes
+            if one.visitor is not None
+            for name in _names(one)
+        }
 
     def add(self, answer: Impression, visitor: str | None) -> None:
         """Keep an answer to that visitor, if one of the outcomes may need it."""
         if answer.recommendation_id in self._named:
             self._by_id[answer.recommendation_id] = answer
-        if visitor in self._visitors and visitor is not None:
-            self._by_visitor[visitor].append(answer)
+        if visitor is None:
+            return
+        for place, item_id in enumerate(answer.item_ids):
+            if (held := self._held.get((visitor, item_id))) is not None:
+                cause = _cause(answer, place)
+                insort(held, (answer.answered_at, answer.recommendation_id, -place, cause))
 
     def named_cause(self, outcome: Outcome) -> Cause | None:
         """The cause by the answer that the event names."""
-        return _cause(outcome, self._by_id.get(outcome.recommendation_id or ""))
+        answer = self._by_id.get(outcome.recommendation_id or "")
+        if answer is None:
+            return None
+        names, places = _names(outcome), enumerate(answer.item_ids)
+        return next((_cause(answer, place) for place, one in places if one in names), None)
 
     def latest_cause(self, outcome: Outcome, within: int) -> Cause | None:
         """The cause by the visitor's newest answer before that held it."""
-        held = [
-            answer
-            for answer in self._by_visitor.get(outcome.visitor or "", ())
-            if outcome.at - within <= answer.answered_at <= outcome.at and _cause(outcome, answer)
-        ]
-        newest = max(held, key=lambda one: (one.answered_at, one.recommendation_id), default=None)
-        return _cause(outcome, newest)
+        newest: list[_Held] = []
+        for name in _names(outcome):
+            held = self._held.get((outcome.visitor or "", name), [])
+            if before := bisect_right(held, outcome.at, key=_MOMENT):
+                newest.append(held[before - 1])
+        latest = max(newest, default=None)
+        return latest[-1] if latest and latest[0] >= outcome.at - within else None
 
 
-def _cause(outcome: Outcome, answer: Impression | None) -> Cause | None:
-    if answer is None:
-        return None
-    held = {outcome.item_id, outcome.animal_id}  # an answer holds a group, or the animal itself
-    places = (place for place, item_id in enumerate(answer.item_ids) if item_id in held)
-    place = next(places, None)
-    return None if place is None else Cause(policy_of(answer, place), answer.solution_version)
+def _names(outcome: Outcome) -> set[str]:
+    """The names of which an answer with a part in it holds one: the group's, or the animal's."""
+    return {outcome.item_id, outcome.animal_id or outcome.item_id}
+
+
+def _cause(answer: Impression, place: int) -> Cause:
+    return Cause(policy_of(answer, place), answer.solution_version)
 
 
 def attribute(

@@ -183,7 +183,9 @@ class Showing:
         left = self._left.get(key)
         if left is None:
             left = self._left[key] = dict(self._spans)
-        spans = left.get(item_id, ())
+        spans = left.get(item_id)
+        if not spans:  # as a rule, once it was shown
+            return
         if seen := {position for since, until, position in spans if since <= at < until}:
             self.shown[key] |= seen
             left[item_id] = [span for span in spans if span[2] not in seen]
