@@ -154,6 +154,16 @@ def test_a_session_bound_later_is_not_yet_joined_at_an_earlier_moment(log: Event
     assert len(log.recent(Visitor("ann"), T0 + 5, 10)) == 2
 
 
+def test_answers_read_the_newest_sessions_of_a_user_with_very_many_and_a_history_all(
+    log: EventLog,
+) -> None:
+    before = [event(f"b{n}", user=None, session_id=f"s{n}", at=n) for n in range(501)]
+    log.append([*before, *(event(f"u{n}", session_id=f"s{n}", at=n) for n in range(501))])
+    found = [sent_at - T0 for _, _, sent_at, _ in log.recent(Visitor("ann"), T0 + 501, 2_000)]
+    assert (found.count(0), found.count(1), found.count(500)) == (1, 2, 2)
+    assert len(log.history(Visitor("ann"), HistoryQuery(limit=2_000))) == 1_002
+
+
 def test_history_filters_by_type_and_time(log: EventLog) -> None:
     log.append([event(f"e{n}", at=n, event_type="like" if n % 2 else "view") for n in range(6)])
     likes = msgspec.structs.replace(PAGE, event_type="like")

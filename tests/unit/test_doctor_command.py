@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.checks import CheckedService
+from pawsonalize.app.doctor import visitors
 from pawsonalize.cli.main import app
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.ingest.refusals import HTTP
@@ -154,6 +156,21 @@ def test_types_that_nobody_gave_a_meaning_are_named(tmp_path: Path) -> None:
     assert code == 1
     assert found["event types"]["message"].endswith("what they mean: Boop (3)")
     assert 'event_types, such as {"Boop":"view"}' in found["event types"]["next_move"]
+
+
+def test_a_user_or_a_session_that_stands_for_everybody_is_named(tmp_path: Path) -> None:
+    settings = make_service(tmp_path)
+    people = [event(f"p{n}", user="ann", session=f"a{n}") for n in range(2_000)]
+    guests = [event(f"g{n}", user="guest", session=f"g{n}") for n in range(2_001)]
+    nameless = [event(f"n{n}", user=None, session="none") for n in range(10_001)]
+    with opened(settings) as adapters:
+        adapters.log.append(people)
+        assert list(visitors(CheckedService(adapters, T0))) == []
+        adapters.log.append(guests + nameless)
+        user, session = visitors(CheckedService(adapters, T0))
+    assert user.message.startswith("user 'guest' has 2,001 sessions")
+    assert "send no userId for visitors who have not signed in" in user.next_move
+    assert session.message.startswith("session 'none' has 10,001 events")
 
 
 def test_a_site_whose_events_come_from_no_answer_is_told_what_to_send(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ _NEWEST = 100  # that may have been erased
 _SOON = 7 * DAY
 _CLOCKS_DIFFER = 5 * SECOND
 _AHEAD = 5 * MINUTE
+_MOST_SESSIONS = 2_000
+_MOST_EVENTS = 10_000
 
 
 def database(service: CheckedService) -> Iterator[Diagnosis]:
@@ -221,6 +223,24 @@ def events_and_answers(service: CheckedService) -> Iterator[Diagnosis]:
         yield fine(found.message)
 
 
+def visitors(service: CheckedService) -> Iterator[Diagnosis]:
+    """Find an id that a site sends for everybody."""
+    user, sessions = service.adapters.log.most_sessions()
+    if sessions > _MOST_SESSIONS:
+        yield attention(
+            f"user {user!r} has {sessions:,} sessions, more than a person has: all who are named so"
+            " count as one",
+            "send no userId for visitors who have not signed in",
+        )
+    session, found = service.adapters.log.most_events()
+    if found > _MOST_EVENTS:
+        yield attention(
+            f"session {session!r} has {found:,} events, more than visits bring: all who are named"
+            " so count as one",
+            "send a sessionId of its own for each visitor",
+        )
+
+
 def keys(service: CheckedService) -> Iterator[Diagnosis]:
     """Find keys that are missing, open to anybody, or about to end."""
     settings, access = service.settings, service.adapters.access_keys
@@ -288,6 +308,7 @@ MAIN_CHECKS = (
     Check("event types", event_types, IN_DOCTOR, is_slow=True),
     Check("unknown fields", unknown_fields),
     Check("events and answers", events_and_answers),
+    Check("visitors", visitors, IN_DOCTOR, is_slow=True),
     *model_checks.CHECKS,
     Check("keys", keys),
     Check("clock", clocks),

@@ -6,7 +6,7 @@ from itertools import compress
 from typing import ClassVar, Self
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, select
 
 from pawsonalize.domain.events import (
     ACTIONS,
@@ -207,6 +207,22 @@ class EventLog(Histories):
             self._mine(events), session.is_not(None), *_sent(since, until)
         )
         return set(self._scalars(wanted.distinct()))
+
+    def most_sessions(self) -> tuple[str, int]:
+        """The user with most sessions, and how many; none of nobody."""
+        user, count = sessions.c.user_id, func.count().label("count")
+        wanted = select(user, count).where(self._mine(sessions)).group_by(user)
+        return self._first(wanted.order_by(count.desc(), user))
+
+    def most_events(self) -> tuple[str, int]:
+        """The session with most events of nobody, and how many; none of no session."""
+        session, count = events.c.session_id, func.count().label("count")
+        wanted = select(session, count).where(self._mine(events), events.c.user_id.is_(None))
+        return self._first(wanted.group_by(session).order_by(count.desc(), session))
+
+    def _first(self, wanted: Select[tuple[str, int]]) -> tuple[str, int]:
+        rows = self._rows(wanted.limit(1))
+        return (rows[0][0], rows[0][1]) if rows else ("", 0)
 
     def users_of(self, session_ids: Collection[str]) -> dict[str, str]:
         """The user of each of these sessions that is bound to one."""

@@ -65,6 +65,8 @@ _OWNER = PreparedSelect(
     )
 )
 _END_OF_TIME = 2**62
+# Those that an answer reads, the newest: a site that names everybody alike has one user with all.
+_MOST_SESSIONS = 500
 
 
 def _newest(
@@ -72,8 +74,9 @@ def _newest(
     by_user: bool,
     by_session: bool,
     *conditions: sa.ColumnElement[bool],
+    most_sessions: int | None = None,
 ) -> sa.Select[Any]:
-    """The newest events of a user, a session or both."""
+    """The newest events of a user, a session or both; of all sessions of the user by default."""
     newest = (
         sa.select(*columns)
         .where(events.c.dataset_group == _GROUP, events.c.sent_at <= _AT, *conditions)
@@ -90,6 +93,9 @@ def _newest(
             sessions.c.dataset_group == _GROUP,
             sessions.c.bound_at <= _AT,
         )
+        if most_sessions is not None:
+            theirs = theirs.order_by(sessions.c.bound_at.desc()).limit(most_sessions)
+            theirs = sa.select(theirs.subquery().c.session_id)
         mine.append(theirs)
     if by_session:
         mine.append(sa.select(_SESSION))
@@ -113,7 +119,8 @@ def _prepared(columns: tuple[sa.Column[Any], ...], *conditions: sa.ColumnElement
 
     @cache  # once wanted: all of them would be a twentieth of a command's start
     def prepared(by_user: bool, by_session: bool) -> PreparedSelect:
-        return PreparedSelect(_newest(columns, by_user, by_session, *conditions))
+        newest = _newest(columns, by_user, by_session, *conditions, most_sessions=_MOST_SESSIONS)
+        return PreparedSelect(newest)
 
     return prepared
 
