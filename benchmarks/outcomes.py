@@ -157,7 +157,9 @@ def _print_summary(rows: Sequence[Row]) -> None:
         if "worlds_above_content" in row:
             above = f", above the content profile in {row['worlds_above_content']}"
             above += f" of {row['worlds']} worlds"
-        print(f"  {row['order']:20s} {_ratios(row)}{above}")
+        together = f"of all adoptions together {row['way_together']:.1%}"
+        hard = f"hardest fifth {row['hardest_adopted'][0]:.1%}"
+        print(f"  {row['order']:20s} {_ratios(row)}{above}; {together}, {hard}")
 
 
 def _ratios(row: Row) -> str:

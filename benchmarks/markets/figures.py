@@ -68,15 +68,23 @@ def over_seeds(played: Mapping[str, Sequence[Figures]]) -> list[Row]:
 def over_worlds(worlds: Sequence[Sequence[Row]]) -> list[Row]:
     """A row for each order: the mean of its ratios over worlds, the lowest and the highest.
 
+    `way_together` is of the adoptions of all worlds together, each with as many seeds.
     `worlds_above_content` counts the worlds whose sum of adoptions is above the content profile's.
     """
     by_order: dict[str, list[Row]] = {}
     for row in (row for rows in worlds for row in rows):
         by_order.setdefault(row["order"], []).append(row)
+    adoptions = {
+        order: sum(row["adoptions"][0] for row in rows) for order, rows in by_order.items()
+    }
+    least = adoptions.get(LEAST, 0.0)
+    whole = adoptions.get(MOST, 0.0) - least
     return [
         {
             "order": order,
             "worlds": len(rows),
+            "way_together": _ratio(np.array([adoptions[order] - least]), np.array([whole]))[0],
+            "hardest_adopted": _span([row["hardest_adopted"][0] for row in rows]),
             **{name: _span([row[name][0] for row in rows]) for name in _RATIOS},
             **_counted_above(rows),
         }

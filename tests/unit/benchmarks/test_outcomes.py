@@ -85,6 +85,7 @@ def test_the_summary_is_over_the_worlds_of_too_little_demand() -> None:
     rows = {row["order"]: row for row in outcomes.summarise(found)}
     assert rows["ours"]["worlds"] == 2
     assert rows["ours"]["way"] == [0.6, 0.4, 0.8]
+    assert rows["ours"]["way_together"] == 0.6
     assert rows["ours"]["worlds_above_content"] == 1
     assert over_worlds([]) == []
 
