@@ -179,7 +179,7 @@ def test_distances_and_dates_are_as_readers_write_them() -> None:
         ("good with children and dogs", "verträglich mit: Kinder und Hunde"),
         (
             "young extra large Siamese, like one you saved",
-            "Siamese (jung, sehr groß), wie eines, das du gemerkt hast",
+            "Siamese (jung, sehr groß), wie ein Tier, das du gemerkt hast",
         ),
         ("nobody knows yet whether she likes cats", "noch weiß niemand, ob sie Katzen mag"),
         ("nobody told the fee", "nicht bekannt: die Schutzgebühr"),

@@ -1,0 +1,82 @@
+"""Statements of answers find rows by an index, whatever else the tables hold."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.serving import ServingParts, follow_campaign
+from pawsonalize.domain.events import Visitor
+from pawsonalize.engine.serving.context import Query
+from pawsonalize.kinds.defaults import RECOMMENDER
+from pawsonalize.storage.statements import PreparedReads, PreparedSelect
+from pawsonalize.wings.boards.giving import give_board
+from tests.animal_data import animal
+from tests.event_data import T0
+from tests.service_data import CATS, DOGS, make_service
+
+WHOLE = tuple(f"SCAN {table}" for table in ("events", "sessions", "impressions", "users"))
+VISITORS = [Visitor("seed 1"), Visitor("seed 1", "new"), Visitor(None, "new"), Visitor("new", "s1")]
+ANSWERS: dict[str, Callable[[ServingParts, Query], object]] = {
+    "groups": lambda parts, query: parts.runtime.recommend(query),
+    "animals": lambda parts, query: parts.individuals.recommend(query),
+    "ranking": lambda parts, query: parts.individuals.rerank(["a0", "a1"], query),
+    "similar": lambda parts, query: parts.individuals.similar("a0", query),
+    "board": lambda parts, query: give_board(parts.individuals, query, 6),
+}
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[tuple[Adapters, ServingParts]]:
+    with opened(make_service(tmp_path)) as adapters:
+        adapters.animals.put([animal(f"a{n}", one) for n, one in enumerate((*CATS, *DOGS))], T0)
+        parts = ServingParts(adapters)
+        follow_campaign(parts.live[RECOMMENDER])
+        yield adapters, parts
+        parts.close()
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Every statement that runs, with its values."""
+    found: dict[str, Any] = {}
+
+    def keep(*told: Any) -> None:
+        found[told[2]] = told[3]
+
+    read = PreparedReads.rows
+
+    def rows(reads: PreparedReads, wanted: PreparedSelect, given: dict[str, object]) -> list[Any]:
+        found[wanted.text] = wanted.values(given)
+        return read(reads, wanted, given)
+
+    monkeypatch.setattr(PreparedReads, "rows", rows)
+    event.listen(Engine, "before_cursor_execute", keep)
+    yield found
+    event.remove(Engine, "before_cursor_execute", keep)
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_no_answer_reads_a_table_that_grows_as_a_whole(
+    parts: tuple[Adapters, ServingParts], ran: dict[str, Any], kind: str
+) -> None:
+    adapters, serving = parts
+    for visitor in VISITORS:
+        ANSWERS[kind](serving, Query(visitor, T0 + 9, T0 + 9))
+    steps = plans(adapters, ran)
+    assert any("events" in step for step in steps), "histories are read"
+    assert [step for step in steps if step.startswith(WHOLE)] == []
+
+
+def plans(adapters: Adapters, ran: dict[str, Any]) -> list[str]:
+    """How SQLite would answer, step by step."""
+    with adapters.database.reading() as connection:
+        found = [
+            connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple(given)).all()
+            for text, given in list(ran.items())
+            if text.startswith("SELECT")
+        ]
+    return [row[3] for plan in found for row in plan]
