@@ -147,10 +147,12 @@ def policy_of(answer: Impression, place: int) -> Policy:
     return Policy.EXPLORED if odds is not None and odds[place] <= CHOSEN else Policy.RECOMMENDED
 
 
-def answers_between(impressions: Impressions, since: int, until: int) -> Iterator[list[Impression]]:
+def answers_between(
+    impressions: Impressions, since: int, until: int, question: str | None = None
+) -> Iterator[list[Impression]]:
     """Answers that visitors saw, many at a time: all except replays of another moment."""
     after = ""
-    while page := impressions.between(since, until, after, _BATCH):
+    while page := impressions.between(since, until, after, _BATCH, question):
         yield [answer for answer in page if answer.as_of == answer.answered_at]
         after = page[-1].recommendation_id
 
@@ -245,11 +247,10 @@ def logged_choices(
     """
     row_of: dict[tuple[str, str], int] = {}
     answered_at, answers, odds = array("q"), array("q"), array("d")
-    for page in answers_between(impressions, since, until):
+    # Answers of animals have propensities of animals, not of the groups that policies choose.
+    for page in answers_between(impressions, since, until, RECOMMENDATION):
         for shown in page:
-            # Answers of animals have propensities of animals, not of the groups that policies
-            # choose.
-            if shown.propensities is None or shown.animal_ids is not None or not shown.is_seen:
+            if shown.propensities is None:
                 continue
             places = zip(shown.item_ids, shown.propensities, strict=True)
             for item_id, propensity in islice(places, MAX_IMPRESSION_ITEMS):
