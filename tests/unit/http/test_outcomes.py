@@ -34,6 +34,8 @@ def test_an_adoption_is_counted_in_the_next_report(client: TestClient, user: str
         "recommended",
         "explored",
         "ranked",
+        "board",
+        "alert",
         "none",
     }
 

@@ -2,7 +2,8 @@
 
 The first of these rules that applies decides:
 
-1. The answer whose recommendationId the event names, if it held the animal or its group.
+1. The answer whose recommendationId the event names, if it held the animal or, as an answer of
+   groups, its group.
 2. For a return: the answer that got the credit for the animal's newest adoption before it.
 3. The newest answer to the same visitor that held it, at most `within` before.
 
@@ -11,10 +12,9 @@ If none applies, no answer gets the credit.
 
 from array import array
 from bisect import bisect_right, insort
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from itertools import islice
 from operator import itemgetter
 
 import msgspec
@@ -22,11 +22,18 @@ import numpy as np
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
+from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS, Event
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.evaluation.off_policy import Choices
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
+from pawsonalize.storage.events.impressions import (
+    ALERT,
+    ANIMAL_RANKING,
+    BOARD,
+    RANKING,
+    Impression,
+    Impressions,
+)
 
 # An item with a greater propensity was the best one left, for exploration weights up to this.
 CHOSEN = 0.5
@@ -126,7 +133,18 @@ class Policy(StrEnum):
     RECOMMENDED = "recommended"
     EXPLORED = "explored"
     RANKED = "ranked"
+    BOARD = "board"
+    ALERT = "alert"
     NONE = "none"
+
+
+_POLICY_OF: Mapping[str, Policy] = {
+    RANKING: Policy.RANKED,
+    ANIMAL_RANKING: Policy.RANKED,
+    BOARD: Policy.BOARD,
+    ALERT: Policy.ALERT,
+}
+"""By the question of an answer; of any other, places are recommended or explored."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -141,20 +159,23 @@ NOBODY = Cause(Policy.NONE)
 
 def policy_of(answer: Impression, place: int) -> Policy:
     """The policy that filled the place."""
-    if answer.question != RECOMMENDATION:
-        return Policy.RANKED
+    if (policy := _POLICY_OF.get(answer.question)) is not None:
+        return policy
     odds = answer.propensities
     return Policy.EXPLORED if odds is not None and odds[place] <= CHOSEN else Policy.RECOMMENDED
 
 
-def answers_between(
-    impressions: Impressions, since: int, until: int, question: str | None = None
-) -> Iterator[list[Impression]]:
+def answers_between(impressions: Impressions, since: int, until: int) -> Iterator[list[Impression]]:
     """Answers that visitors saw, many at a time: all except replays of another moment."""
     after = ""
-    while page := impressions.between(since, until, after, _BATCH, question):
+    while page := impressions.between(since, until, after, _BATCH):
         yield [answer for answer in page if answer.as_of == answer.answered_at]
         after = page[-1].recommendation_id
+
+
+def held_at(answer: Impression, place: int) -> tuple[str, ...]:
+    """The group of a place, or the animals that it showed."""
+    return (answer.item_ids[place],) if answer.animal_ids is None else answer.animal_ids[place]
 
 
 _Held = tuple[int, str, int, Cause]
@@ -167,6 +188,7 @@ class AnswerIndex:
 
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
         self._named = {one.recommendation_id for one in outcomes}
+        self._visitors = {one.visitor for one in outcomes}
         self._by_id: dict[str, Impression] = {}
         # In order of time. A visitor may have very many answers: a site may name everybody alike.
         self._held: dict[tuple[str, str], list[_Held]] = {
@@ -180,20 +202,21 @@ class AnswerIndex:
         """Keep an answer to that visitor, if one of the outcomes may need it."""
         if answer.recommendation_id in self._named:
             self._by_id[answer.recommendation_id] = answer
-        if visitor is None:
+        if visitor is None or visitor not in self._visitors:
             return
-        for place, item_id in enumerate(answer.item_ids):
-            if (held := self._held.get((visitor, item_id))) is not None:
-                cause = _cause(answer, place)
-                insort(held, (answer.answered_at, answer.recommendation_id, -place, cause))
+        for place in range(len(answer.item_ids)):
+            for name in _names_at(answer, place):
+                if (held := self._held.get((visitor, name))) is not None:
+                    cause = _cause(answer, place)
+                    insort(held, (answer.answered_at, answer.recommendation_id, -place, cause))
 
     def named_cause(self, outcome: Outcome) -> Cause | None:
         """The cause by the answer that the event names."""
         answer = self._by_id.get(outcome.recommendation_id or "")
         if answer is None:
             return None
-        names, places = _names(outcome), enumerate(answer.item_ids)
-        return next((_cause(answer, place) for place, one in places if one in names), None)
+        place = _place_of(answer, _names(outcome))
+        return None if place is None else _cause(answer, place)
 
     def latest_cause(self, outcome: Outcome, within: int) -> Cause | None:
         """The cause by the visitor's newest answer before that held it."""
@@ -206,9 +229,26 @@ class AnswerIndex:
         return latest[-1] if latest and latest[0] >= outcome.at - within else None
 
 
-def _names(outcome: Outcome) -> set[str]:
-    """The names of which an answer with a part in it holds one: the group's, or the animal's."""
-    return {outcome.item_id, outcome.animal_id or outcome.item_id}
+# A page of animals holds an animal's group only for an event that names no animal: the visitor of
+# any other event may have met one that was not on it.
+_OF_ANIMALS = "\0"
+
+
+def _names(outcome: Outcome | Event) -> set[str]:
+    """Names of which a place that led to the outcome holds one."""
+    other = outcome.animal_id or f"{outcome.item_id}{_OF_ANIMALS}"
+    return {outcome.item_id, other}
+
+
+def _place_of(answer: Impression, names: set[str]) -> int | None:
+    places = range(len(answer.item_ids))
+    return next((one for one in places if not names.isdisjoint(_names_at(answer, one))), None)
+
+
+def _names_at(answer: Impression, place: int) -> tuple[str, ...]:
+    held = held_at(answer, place)
+    own = () if answer.animal_ids is None else (f"{answer.item_ids[place]}{_OF_ANIMALS}",)
+    return held + own
 
 
 def _cause(answer: Impression, place: int) -> Cause:
@@ -242,34 +282,36 @@ def logged_choices(
     """The recommendations from `since` to before `until` that visitors saw; None without any.
 
     One row for each of the first places of answers with propensities. An outcome counts, by its
-    event type's value in `rewards`, if it names the answer and one of these items, at most `within`
-    later. The target policy shows the best item that is left. Times are in milliseconds.
+    event type's value in `rewards`, if it names the answer, and one of these places held what it is
+    about, at most `within` later. The target policy shows the best that is left. Times are in
+    milliseconds.
     """
-    row_of: dict[tuple[str, str], int] = {}
-    answered_at, answers, odds = array("q"), array("q"), array("d")
-    # Answers of animals have propensities of animals, not of the groups that policies choose.
-    for page in answers_between(impressions, since, until, RECOMMENDATION):
-        for shown in page:
-            if shown.propensities is None:
-                continue
-            places = zip(shown.item_ids, shown.propensities, strict=True)
-            for item_id, propensity in islice(places, MAX_IMPRESSION_ITEMS):
-                row_of[shown.recommendation_id, item_id] = len(answers)
-                answers.append(len(answered_at))
-                odds.append(propensity)
-            answered_at.append(shown.answered_at)
-    if not row_of:
-        return None
     worth = {log.event_types.meaning(name): value for name, value in rewards.items()}
-    reward, after = np.zeros(len(answers)), 0
+    came, after = defaultdict[str, list[tuple[Event, float]]](list), 0
     while events := log.outcomes(after, _BATCH):
         for event in (logged.event for logged in events):
-            row = row_of.get((event.recommendation_id or "", event.item_id))
-            if row is not None and event.sent_at <= answered_at[answers[row]] + within:
-                value = worth.get(log.event_types.meaning(event.event_type), 0.0)
-                # Outcomes of one place are steps on one way, so the greatest counts.
-                reward[row] = max(reward[row], value)
+            value = worth.get(log.event_types.meaning(event.event_type), 0.0)
+            if value > 0:
+                came[event.recommendation_id or ""].append((event, value))
         after = events[-1].offset
+    count, answers, odds, reward = 0, array("q"), array("d"), array("d")
+    for page in answers_between(impressions, since, until):
+        for shown in page:
+            if shown.propensities is None or shown.question in _POLICY_OF:
+                continue
+            of_places, last = shown.propensities[:MAX_IMPRESSION_ITEMS], shown.answered_at + within
+            values = [0.0] * len(of_places)
+            for event, value in came.get(shown.recommendation_id, ()):
+                place = _place_of(shown, _names(event))
+                if place is not None and place < len(values) and event.sent_at <= last:
+                    # Outcomes of one place are steps on one way, so the greatest counts.
+                    values[place] = max(values[place], value)
+            answers.extend([count] * len(of_places))
+            odds.extend(of_places)
+            reward.extend(values)
+            count += 1
+    if not count:
+        return None
     logged = np.array(odds, np.float64)
     target = (logged > CHOSEN).astype(np.float64)
-    return Choices(reward, logged, target, np.array(answers, np.int64))
+    return Choices(np.array(reward), logged, target, np.array(answers, np.int64))

@@ -20,6 +20,7 @@ from pawsonalize.engine.reporting.outcomes import (
     Policy,
     answers_between,
     attribute,
+    held_at,
     logged_choices,
     policy_of,
     reported_outcomes,
@@ -28,7 +29,7 @@ from pawsonalize.engine.reporting.outcomes import (
 from pawsonalize.evaluation.off_policy import off_policy_value
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
+from pawsonalize.storage.events.impressions import Impression, Impressions
 
 DEFAULT_DAYS = 180
 WITHIN_DAYS = 30
@@ -114,18 +115,19 @@ class _Tally:
             session = f"{answer.user_id}\0{at // DAY}"
         version = ("version", answer.solution_version)
         keys: set[Key] = {_ALL, version}
-        for place, item_id in enumerate(answer.item_ids[:MAX_IMPRESSION_ITEMS]):
+        for place in range(min(len(answer.item_ids), MAX_IMPRESSION_ITEMS)):
             policy = policy_of(answer, place)
             keys.add(policy)
-            for one in (_ALL, version, policy):
-                self._showing.show(one, item_id, at)
+            for name in held_at(answer, place):
+                for one in (_ALL, version, policy):
+                    self._showing.show(one, name, at)
         for key in keys:
             self._answers[key] += 1
             first, last = self.spans.get(key, (at, at))
             self.spans[key] = (min(first, at), max(last, at))
             if session is not None:
                 self.sessions[key].add(session)
-        if answer.question == RECOMMENDATION:
+        if not keys.isdisjoint({Policy.RECOMMENDED, Policy.EXPLORED}):
             begun = self.recommenders.get(answer.solution_version, at)
             self.recommenders[answer.solution_version] = min(begun, at)
 
@@ -150,6 +152,7 @@ class _Tally:
     ) -> report.Line:
         """The line of a key and a time, with its arrivals and the hardest of them, if any."""
         outcomes, sessions = self._outcomes[key], len(self.sessions[key])
+        shows = key is _ALL or self._answers[key]  # a policy that gave no answer hid nobody
         net = outcomes[OutcomeKind.ADOPTION] - outcomes[OutcomeKind.RETURN]
         return report.Line(
             name=name,
@@ -161,7 +164,7 @@ class _Tally:
             returns=outcomes[OutcomeKind.RETURN],
             value=round(sum(weights[kind] * times for kind, times in outcomes.items()), 6),
             adoptions_per1000_sessions=1_000 * net / sessions if sessions else None,
-            never_shown_share=None if key is Policy.NONE else self._showing.never(key, *span),
+            never_shown_share=self._showing.never(key, *span) if shows else None,
             stays=None if stays is None else report.stays_of(stays[0]),
             hardest_fifth=None if stays is None else report.stays_of(stays[1]),
             curve=None if stays is None else report.curve_of(stays[0]),

@@ -165,14 +165,10 @@ class Impressions(GroupTables):
         rows = self._database.rows(_BY_ID, name)
         return _impression(rows[0]) if rows else None
 
-    def between(
-        self, since: int, until: int, after: str, limit: int, question: str | None = None
-    ) -> list[Impression]:
+    def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
         """Answers given from `since` to before `until`, by id, beyond the id `after`."""
         of_time = (impressions.c.answered_at >= since, impressions.c.answered_at < until)
         wanted = select(*_WHOLE).where(_key > packed_id(after), self._mine(impressions), *of_time)
-        if question is not None:
-            wanted = wanted.where(impressions.c.question == question)
         return self._read(wanted.order_by(_key).limit(limit))
 
     def versions_after(self, ids: Sequence[str], limit: int) -> list[tuple[int, str]]:

@@ -1,5 +1,8 @@
 """Which answer an outcome is put down to."""
 
+from collections.abc import Sequence
+
+import pytest
 from msgspec.structs import replace
 
 from pawsonalize.domain.times import DAY
@@ -12,7 +15,16 @@ from pawsonalize.engine.reporting.outcomes import (
     Policy,
     attribute,
 )
-from pawsonalize.storage.events.impressions import RANKING, RECOMMENDATION, Impression
+from pawsonalize.storage.events.impressions import (
+    ALERT,
+    ANIMAL_RANKING,
+    ANIMALS,
+    BOARD,
+    RANKING,
+    RECOMMENDATION,
+    SEARCH,
+    Impression,
+)
 
 FIRST = Impression("R1", RECOMMENDATION, "ann", "s1", 0, 0, "v1", ("g", "h"), (0.9, 0.1))
 LATER = Impression("R2", RECOMMENDATION, "ann", "s2", 2 * DAY, 2 * DAY, "v2", ("g",))
@@ -20,9 +32,11 @@ RANKED = Impression("R3", RANKING, "ann", "s2", 3 * DAY, 3 * DAY, "v3", ("k",))
 ADOPTED = Outcome(OutcomeKind.ADOPTION, 4 * DAY, "ann", "g", "rex")
 
 
-def causes(*outcomes: Outcome, within: int = 30) -> list[Cause]:
+def causes(
+    *outcomes: Outcome, within: int = 30, answers: Sequence[Impression] = (FIRST, LATER, RANKED)
+) -> list[Cause]:
     index = AnswerIndex(outcomes)
-    for answer in (FIRST, LATER, RANKED):
+    for answer in answers:
         index.add(answer, answer.user_id)
     return [cause for _, cause in attribute(outcomes, index, within * DAY)]
 
@@ -66,3 +80,28 @@ def test_a_return_takes_back_the_adoption_it_follows() -> None:
 
 def test_an_answer_may_have_held_the_animal_itself() -> None:
     assert causes(replace(ADOPTED, item_id="grown", animal_id="k")) == [Cause(Policy.RANKED, "v3")]
+
+
+@pytest.mark.parametrize(
+    ("question", "policies"),
+    [
+        (ANIMALS, [Policy.RECOMMENDED, Policy.EXPLORED]),
+        (SEARCH, [Policy.RECOMMENDED, Policy.EXPLORED]),
+        (ANIMAL_RANKING, [Policy.RANKED] * 2),
+        (BOARD, [Policy.BOARD] * 2),
+        (ALERT, [Policy.ALERT] * 2),
+    ],
+)
+def test_an_answer_of_animals_led_to_those_that_it_showed_and_to_no_other_of_their_group(
+    question: str, policies: list[Policy]
+) -> None:
+    page = replace(
+        FIRST, question=question, item_ids=("g", "g"), animal_ids=(("rex", "max"), ("ada",))
+    )
+    of_all = [replace(ADOPTED, animal_id=one) for one in ("max", "ada", "bob")]
+    for named in (None, "R1"):
+        told = [replace(one, recommendation_id=named) for one in of_all]
+        found = causes(*told, answers=[page])
+        assert found == [*(Cause(one, "v1") for one in policies), NOBODY]
+    of_a_group = replace(ADOPTED, animal_id=None)
+    assert causes(of_a_group, answers=[page]) == [Cause(policies[0], "v1")]

@@ -82,6 +82,17 @@ def test_only_answers_that_were_seen_with_their_odds_in_that_time_are_rows(
     assert found.logged.tolist() == [0.9] + [0.5] * 25, "and of a long one, the first 25 places"
 
 
+def test_on_a_page_of_animals_an_outcome_is_of_the_place_of_its_animal(
+    log: EventLog, shown: Impressions
+) -> None:
+    page = answer("R1", "a", "a", question="animals", animal_ids=(("rex",), ("max",)))
+    board = replace(page, recommendation_id="R2", question="board")
+    shown.append([page, board])
+    log.append([outcome(one, "a", animal_id="max") for one in ("R1", "R2")])
+    log.append([outcome("R1", "a", animal_id="another")])
+    assert joined(log, shown).reward.tolist() == [0, 0.1], "boards are drawn, not recommended"
+
+
 def test_nothing_logged_is_no_rows(log: EventLog, shown: Impressions) -> None:
     assert logged_choices(shown, log, REWARDS, since=T0, until=T0 + HOUR, within=HOUR) is None
 

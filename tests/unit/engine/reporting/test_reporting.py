@@ -1,6 +1,7 @@
 """A small event log, and what came of it by policy and solution version."""
 
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
@@ -15,7 +16,12 @@ from pawsonalize.engine.reporting.report import Line, OutcomesReport
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
+from pawsonalize.storage.events.impressions import (
+    ANIMALS,
+    RECOMMENDATION,
+    Impression,
+    Impressions,
+)
 from tests.animal_data import animal
 from tests.event_data import T0, event
 
@@ -108,6 +114,11 @@ def test_the_share_never_shown_is_of_those_that_waited_meanwhile(sources: Outcom
     v1, v2 = report.versions
     assert report.total.never_shown_share == 0
     assert v1.never_shown_share == pytest.approx(1 / 3), "the first cat"
+    page = replace(answer("R5", "s1", "v3", 71, OTHER), question=ANIMALS, animal_ids=(("cat1",),))
+    sources.impressions.append([page])
+    v3 = report_outcomes(sources, ORDER).versions[-1]
+    assert v3.never_shown_share == 0.5, "the other cat is of the same group"
+    assert v3.stays is not None, "a page of animals is a recommendation"
     assert v2.never_shown_share == 0
 
 
