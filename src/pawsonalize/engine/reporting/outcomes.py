@@ -38,6 +38,7 @@ from pawsonalize.storage.events.impressions import (
 # An item with a greater propensity was the best one left, for exploration weights up to this.
 CHOSEN = 0.5
 _BATCH = 10_000
+_ANSWERS = 2_000  # those of a page take some kilobytes each
 
 
 class OutcomeKind(StrEnum):
@@ -168,7 +169,7 @@ def policy_of(answer: Impression, place: int) -> Policy:
 def answers_between(impressions: Impressions, since: int, until: int) -> Iterator[list[Impression]]:
     """Answers that visitors saw, many at a time: all except replays of another moment."""
     after = ""
-    while page := impressions.between(since, until, after, _BATCH):
+    while page := impressions.between(since, until, after, _ANSWERS):
         yield [answer for answer in page if answer.as_of == answer.answered_at]
         after = page[-1].recommendation_id
 
@@ -180,16 +181,19 @@ def held_at(answer: Impression, place: int) -> tuple[str, ...]:
 
 _Held = tuple[int, str, int, Cause]
 """When an answer was given, its id, the place times -1, and the cause that it is."""
-_MOMENT = itemgetter(0)
+_FIRST = itemgetter(0)
 
 
 class AnswerIndex:
     """The answers that may get the credit for the given outcomes."""
 
     def __init__(self, outcomes: Sequence[Outcome]) -> None:
-        self._named = {one.recommendation_id for one in outcomes}
         self._visitors = {one.visitor for one in outcomes}
-        self._by_id: dict[str, Impression] = {}
+        # By the answer that outcomes name: the first place of what they are about.
+        self._named = defaultdict[str, dict[str, tuple[int, Cause] | None]](dict)
+        for one in outcomes:
+            if one.recommendation_id is not None:
+                self._named[one.recommendation_id] |= dict.fromkeys(_names(one))
         # In order of time. A visitor may have very many answers: a site may name everybody alike.
         self._held: dict[tuple[str, str], list[_Held]] = {
             (one.visitor, name): []
@@ -199,31 +203,30 @@ class AnswerIndex:
         }
 
     def add(self, answer: Impression, visitor: str | None) -> None:
-        """Keep an answer to that visitor, if one of the outcomes may need it."""
-        if answer.recommendation_id in self._named:
-            self._by_id[answer.recommendation_id] = answer
-        if visitor is None or visitor not in self._visitors:
+        """Keep of an answer to that visitor what one of the outcomes may need."""
+        named = self._named.get(answer.recommendation_id)
+        if named is None and visitor not in self._visitors:
             return
         for place in range(len(answer.item_ids)):
+            cause = Cause(policy_of(answer, place), answer.solution_version)
             for name in _names_at(answer, place):
-                if (held := self._held.get((visitor, name))) is not None:
-                    cause = _cause(answer, place)
+                if named is not None and name in named and named[name] is None:
+                    named[name] = (place, cause)
+                if visitor and (held := self._held.get((visitor, name))) is not None:
                     insort(held, (answer.answered_at, answer.recommendation_id, -place, cause))
 
     def named_cause(self, outcome: Outcome) -> Cause | None:
         """The cause by the answer that the event names."""
-        answer = self._by_id.get(outcome.recommendation_id or "")
-        if answer is None:
-            return None
-        place = _place_of(answer, _names(outcome))
-        return None if place is None else _cause(answer, place)
+        named = self._named.get(outcome.recommendation_id or "", {})
+        found = [held for name in _names(outcome) if (held := named.get(name)) is not None]
+        return min(found, key=_FIRST)[1] if found else None
 
     def latest_cause(self, outcome: Outcome, within: int) -> Cause | None:
         """The cause by the visitor's newest answer before that held it."""
         newest: list[_Held] = []
         for name in _names(outcome):
             held = self._held.get((outcome.visitor or "", name), [])
-            if before := bisect_right(held, outcome.at, key=_MOMENT):
+            if before := bisect_right(held, outcome.at, key=_FIRST):
                 newest.append(held[before - 1])
         latest = max(newest, default=None)
         return latest[-1] if latest and latest[0] >= outcome.at - within else None
@@ -249,10 +252,6 @@ def _names_at(answer: Impression, place: int) -> tuple[str, ...]:
     held = held_at(answer, place)
     own = () if answer.animal_ids is None else (f"{answer.item_ids[place]}{_OF_ANIMALS}",)
     return held + own
-
-
-def _cause(answer: Impression, place: int) -> Cause:
-    return Cause(policy_of(answer, place), answer.solution_version)
 
 
 def attribute(

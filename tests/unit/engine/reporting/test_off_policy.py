@@ -100,7 +100,8 @@ def test_nothing_logged_is_no_rows(log: EventLog, shown: Impressions) -> None:
 def test_logs_longer_than_a_page_are_read_limit(
     log: EventLog, shown: Impressions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pawsonalize.engine.reporting.outcomes._BATCH", 2)
+    for size in ("_BATCH", "_ANSWERS"):
+        monkeypatch.setattr(f"pawsonalize.engine.reporting.outcomes.{size}", 2)
     shown.append([answer(f"R{n}", "a") for n in range(5)])
     log.append([outcome(f"R{n}", "a") for n in range(5)])
     assert joined(log, shown).reward.tolist() == [0.1] * 5
