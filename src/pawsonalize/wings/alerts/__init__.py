@@ -21,7 +21,7 @@ class AlertSettings(msgspec.Struct, frozen=True):
     alerts_url: str = ""
     """Address by which visitors reach this service, such as `https://pets.example.org`: each alert
     has a link there that stops all further ones. Empty: `public_url`."""
-    alerts_per_animal: Annotated[int, Meta(ge=1, le=1_000)] = 5
+    alerts_per_animal: Annotated[int, Meta(ge=1, le=1_000)] = 15
     """Visitors who are told of one animal within seven days, at most; for saved searches, more."""
     alerts_per_visitor_week: Annotated[int, Meta(ge=1, le=50)] = 2
     """Alerts that one visitor gets within seven days, at most."""
