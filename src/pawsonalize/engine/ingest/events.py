@@ -304,9 +304,9 @@ class Ingest:
                 if isinstance(part, Unreadable):
                     raise part.error
                 event = read_event(part, received_at, self._group_of, dataset_group, unknown)
-                self._check(event)
                 if check is not None:
                     check(event)
+                self._check(event)
                 events.append(event)
             except (InvalidInput, Forbidden, Conflict) as error:
                 rejected.append(Rejected(index, error.code, error.message, error.field))
