@@ -386,6 +386,7 @@ def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
             opened(given) as adapters,
             patch("pawsonalize.clock.now") as clock,
             patch("secrets.randbits", Random(drawn.seed).getrandbits),
+            # Nobody here asks how many answers a second a model gives.
             patch("pawsonalize.engine.serving.served._MEASURED_SECONDS", 0.0),
             patch("pawsonalize.engine.serving.impressions._LINGER_SECONDS", 0.001),
             # Held-out metrics are for people to read, and cost as much as the training.
