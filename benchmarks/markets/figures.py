@@ -12,13 +12,18 @@ from pawsonalize.evaluation.intervals import hardest_fifth, kaplan_meier, restri
 
 LEAST, RIVAL, MOST = "newest", "content profile", "oracle"
 """The orders between which the way is measured, and the one to be better than."""
+OURS = "ours"
+"""Ours where nobody answers boards or is alerted; its other orders begin with it and a comma."""
 
 Figures = dict[str, float]
+Played = Mapping[str, Sequence[Figures]]
+"""One world: figures by order, those of one position of one seed."""
 Row = dict[str, Any]
 """Words, numbers, and spans: a mean, the lowest and the highest."""
 
 _HORIZON = 90.0
 _RATIOS = ("way", "rmst90_to_oracle", "hardest_to_oracle")
+_DRAWS = 2_000
 _Column = NDArray[np.float64]
 
 
@@ -49,47 +54,76 @@ def _mean_stay(days: _Column, adopted: NDArray[np.bool_]) -> float:
     return mean.mean + float(curve.share[-1]) * (_HORIZON - followed)
 
 
-def over_seeds(played: Mapping[str, Sequence[Figures]]) -> list[Row]:
+def over_seeds(played: Played) -> list[Row]:
     """A row for each order: spans of its figures, and of their ratios to other orders'.
 
-    Figures of one position in the sequences are of one seed. A ratio's mean is that of the sums
-    over seeds.
+    A ratio's mean is that of the sums over seeds.
     """
     return [
         {
             "order": order,
             **{name: _span([one[name] for one in told]) for name in told[0]},
             **_ratios(played, order),
+            **_gains([played], order),
         }
         for order, told in played.items()
     ]
 
 
-def over_worlds(worlds: Sequence[Sequence[Row]]) -> list[Row]:
+def over_worlds(worlds: Sequence[Played]) -> list[Row]:
     """A row for each order: the mean of its ratios over worlds, the lowest and the highest.
 
-    `way_together` is of the adoptions of all worlds together, each with as many seeds.
-    `worlds_above_content` counts the worlds whose sum of adoptions is above the content profile's.
+    `way_together` is of the adoptions of all worlds together. `worlds_above_content` counts the
+    worlds whose sum of adoptions is above the content profile's.
     """
     by_order: dict[str, list[Row]] = {}
-    for row in (row for rows in worlds for row in rows):
+    for row in (row for played in worlds for row in over_seeds(played)):
         by_order.setdefault(row["order"], []).append(row)
-    adoptions = {
-        order: sum(row["adoptions"][0] for row in rows) for order, rows in by_order.items()
-    }
-    least = adoptions.get(LEAST, 0.0)
-    whole = adoptions.get(MOST, 0.0) - least
     return [
         {
             "order": order,
             "worlds": len(rows),
-            "way_together": _ratio(np.array([adoptions[order] - least]), np.array([whole]))[0],
+            "way_together": round(float(_ways(worlds, order)[0]), 4),
             "hardest_adopted": _span([row["hardest_adopted"][0] for row in rows]),
             **{name: _span([row[name][0] for row in rows]) for name in _RATIOS},
             **_counted_above(rows),
+            **_gains(worlds, order),
         }
         for order, rows in by_order.items()
     ]
+
+
+def _gains(worlds: Sequence[Played], order: str) -> Row:
+    """What asking and telling add to ours: means with 90% intervals (percentile bootstrap)."""
+    if not order.startswith(f"{OURS},") or OURS not in worlds[0]:
+        return {}
+    runs = sum(len(played[order]) for played in worlds)
+    hardest = [_sums(worlds, one, "hardest_adopted") / runs for one in (order, OURS)]
+    return {
+        "way_gained": _interval(_ways(worlds, order) - _ways(worlds, OURS)),
+        "hardest_gained": _interval(hardest[0] - hardest[1]),
+    }
+
+
+def _interval(drawn: _Column) -> list[float]:
+    return [round(float(one), 4) for one in (drawn[0], *np.nanpercentile(drawn, (5, 95)))]
+
+
+def _ways(worlds: Sequence[Played], order: str) -> _Column:
+    mine, least, most = (_sums(worlds, one, "adoptions") for one in (order, LEAST, MOST))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((mine - least) / (most - least))
+
+
+def _sums(worlds: Sequence[Played], order: str, figure: str) -> _Column:
+    """Sums over all runs: as played, then with seeds drawn anew in each world."""
+    dice = np.random.default_rng(0)  # the same seeds for every order and figure
+    total = np.zeros(1 + _DRAWS)
+    for played in worlds:
+        values = np.array([one[figure] for one in played[order]])
+        drawn = dice.integers(0, len(values), (_DRAWS, len(values)))
+        total += values[np.vstack([np.arange(len(values)), drawn])].sum(axis=1)
+    return total
 
 
 def _counted_above(rows: Sequence[Row]) -> Row:
@@ -97,7 +131,7 @@ def _counted_above(rows: Sequence[Row]) -> Row:
     return {"worlds_above_content": sum(lead > 0 for lead in leads)} if leads else {}
 
 
-def _ratios(played: Mapping[str, Sequence[Figures]], order: str) -> Row:
+def _ratios(played: Played, order: str) -> Row:
     def column(of: str, figure: str) -> _Column:
         return np.array([one[figure] for one in played[of]])
 

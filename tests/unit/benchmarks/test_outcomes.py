@@ -9,7 +9,7 @@ import pytest
 from benchmarks import outcomes
 from benchmarks.child import ROOT
 from benchmarks.markets.draw import draw
-from benchmarks.markets.figures import Figures, Row, figures, over_seeds, over_worlds
+from benchmarks.markets.figures import Figures, Played, figures, over_seeds, over_worlds
 from benchmarks.markets.play import NEVER, play
 from benchmarks.markets.rivals import Newest
 from benchmarks.markets.runs import read_seeds
@@ -77,9 +77,9 @@ def test_a_seed_that_says_nothing_of_a_ratio_is_not_in_it() -> None:
 
 
 def test_the_summary_is_over_the_worlds_of_too_little_demand() -> None:
-    def world(ours: float) -> list[Row]:
+    def world(ours: float) -> Played:
         orders = {"newest": 10.0, "content profile": 15.0, "ours": ours, "oracle": 20.0}
-        return over_seeds({order: [told(n)] for order, n in orders.items()})
+        return {order: [told(n)] for order, n in orders.items()}
 
     found = {"town": world(18), "charm": world(14), "enough": world(11), "plenty": world(11)}
     rows = {row["order"]: row for row in outcomes.summarise(found)}
@@ -88,6 +88,24 @@ def test_the_summary_is_over_the_worlds_of_too_little_demand() -> None:
     assert rows["ours"]["way_together"] == 0.6
     assert rows["ours"]["worlds_above_content"] == 1
     assert over_worlds([]) == []
+
+
+def test_what_asking_adds_to_ours_has_an_interval_by_drawing_seeds_anew() -> None:
+    def world(*asked: float) -> Played:
+        orders = {"newest": [10.0] * 3, "ours": [14.0] * 3, "oracle": [20.0] * 3}
+        found = {order: [told(n) for n in each] for order, each in orders.items()}
+        return found | {
+            "content profile": found["ours"],
+            "ours, 50% asked": [told(n, hardest_adopted=0.6) for n in asked],
+        }
+
+    alike, apart = world(16, 16, 16), world(12, 16, 20)
+    assert over_seeds(alike)[-1]["way_gained"] == [0.2, 0.2, 0.2]
+    assert over_seeds(apart)[-1]["way_gained"] == [0.2, -0.0667, 0.4667]
+    both = over_worlds([alike, apart])
+    assert both[-1]["way_gained"] == [0.2, 0.0667, 0.3333], "a steady world halves the interval"
+    assert both[-1]["hardest_gained"] == [0.1, 0.1, 0.1]
+    assert not any("way_gained" in row for row in both[:-1])
 
 
 def test_seeds_are_named_or_numbers() -> None:
