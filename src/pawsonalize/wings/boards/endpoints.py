@@ -152,15 +152,15 @@ async def post_picks(request: Request) -> PicksReceipt:
     )
     door = PickDoor(services.individuals.pages, services.individuals.impressions)
     await wait_until_written(name, services.now, partial(services.read, door.knows, picks))
-    parts = await services.read(door.events, picks)
     accepted, sent = 0, max(len(picks.animals), 1)
-    if parts:
+    # One after the other: of answers at the same moment, only that whose first is stored goes on.
+    for part in await services.read(door.events, picks):
         receipt = await services.ingest.accept(
-            parts, now, group, whole=True, before_commit=partial(leave, request)
+            [part], now, group, whole=True, before_commit=partial(leave, request)
         )
         if receipt.rejected:
             raise InvalidInput(receipt.rejected[0].message, field=receipt.rejected[0].field)
-        accepted = receipt.accepted
+        accepted += receipt.accepted
         if receipt.duplicates:  # another call was faster, and may have said otherwise
             await services.read(door.events, replace(picks, at=services.now()))
     services.intake.count(now, sent)

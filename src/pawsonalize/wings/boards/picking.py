@@ -132,8 +132,8 @@ def _events(board: Impression, places: tuple[int, ...], picks: Picks) -> Iterato
     if visitor.user_id is not None:
         event["userId"] = visitor.user_id
     if not places:
-        yield {**event, "eventType": NO_PICK, "eventId": f"{name}-0"}
-    # By its id, the same answer counts once however often it is sent.
+        yield {**event, "eventType": NO_PICK, "eventId": f"{name}-1"}
+    # By its id, the same answer counts once however often it is sent, and one is the first.
     for rank, place in enumerate(places, start=1):
         own = {"animal_id": picks.animals[rank - 1], "itemId": board.item_ids[place]}
         yield {**event, **own, "eventType": PICK, "eventValue": rank, "eventId": f"{name}-{rank}"}
