@@ -225,6 +225,13 @@ def test_of_taps_at_the_same_moment_all_but_the_first_are_told_that_it_was_answe
         assert len(stored) == max(len(chosen), 1), "nothing of the others"
 
 
+def test_who_was_picked_stands_on_no_further_board(client: TestClient) -> None:
+    for n in range(5):
+        board, ids = board_of(client, f"again {n}", size=12)
+        pick(client, board, f"again {n}", ids[0])
+        assert ids[0] not in board_of(client, f"again {n}", size=12)[1]
+
+
 @pytest.mark.parametrize("session", [{}, {"sessionId": "another"}])
 def test_whoever_signed_in_since_answers_the_board_of_their_session(
     client: TestClient, session: dict[str, str]

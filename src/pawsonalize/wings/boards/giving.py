@@ -42,7 +42,8 @@ def give_board(
 def choose_board(weighing: Weighing, size: int, seed: str) -> tuple[Slots, Floats]:
     """The slots of a board, and the chance of each given those before it; `seed` is all chance."""
     available, values = weighing.available, estimate(weighing).values
-    values[weighing.disliked] = -np.inf
+    picked = available.slots(weighing.personal.boards.picked_animals)
+    values[[*weighing.disliked, *picked]] = -np.inf
     may_be_shown = values > -np.inf
     there = np.flatnonzero(may_be_shown & (available.column("photos", EVERY_SLOT) > 0))
     if len(np.unique(available.column("group", there))) < size:  # no two are of one
