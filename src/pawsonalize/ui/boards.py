@@ -95,6 +95,8 @@ def picked_last(
         return None
     ids = [one.animal_id for one in answer if one.animal_id]
     cards = _cards(storefront, ids)
+    if ids and not cards:
+        return None  # who was picked is deleted
     here = [one["animal"] for one in cards]
     first = [one.animal.species for one in ordered.shown[:_FIRST]]
     alike = bool(here) and set(first) <= {one.species for one in here}

@@ -180,6 +180,16 @@ def test_the_next_board_asks_whom_to_meet_next(client: httpx.Client) -> None:
     assert "Whom would you like to meet next?" in page or not board(page)
 
 
+def test_nobody_is_told_that_they_wanted_none_if_whom_they_picked_is_deleted(
+    client: httpx.Client,
+) -> None:
+    page = client.get("/").text
+    picked = board(page)[0]
+    answer(client, page, picked)
+    assert client.delete(f"/v1/animals/{IDS[picked]}").status_code == 204
+    assert "You wanted none of those" not in client.get("/").text
+
+
 def test_without_the_wing_nobody_is_asked(tmp_path: Path, app: Starlette) -> None:
     alone = site(tmp_path / "data", trained=False)
     with serving(alone) as address, httpx.Client(base_url=address) as client:
