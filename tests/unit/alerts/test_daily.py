@@ -241,6 +241,22 @@ def test_who_saved_a_search_is_told_of_new_animals_that_fit_and_of_no_others(
     assert sent(settings) == [("saver", "fits")]
 
 
+def test_whoever_comes_after_a_search_was_saved_is_new_whatever_the_day_of_intake(
+    client: TestClient, settings: Settings
+) -> None:
+    alerts, now = alerts_of(client), clock.now()
+    pug = {**LISTED, "species": "dog", "breed": "Pug", "intakeAt": "2026-01-02"}
+    client.put("/v1/animals", json=[{**pug, "id": "held", "status": "hold"}, {**pug, "id": "here"}])
+    alerts.save("saver", "species=2", now)
+    client.post("/v1/animals/held/status", json={"status": "available"})
+    client.put("/v1/animals", json=[{**pug, "id": "late"}])
+    alerts.daily.send_once(now + DAY)
+    assert {one for one in sent(settings) if one[0] == "saver"} == {
+        ("saver", "held"),
+        ("saver", "late"),
+    }
+
+
 def test_a_search_by_words_fits_who_has_them(client: TestClient, settings: Settings) -> None:
     alerts, now = alerts_of(client), clock.now()
     for one in ("dog 0", "nobody"):

@@ -22,7 +22,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.events.impressions import Impressions
-from pawsonalize.storage.statements import in_parts, insert_new
+from pawsonalize.storage.statements import in_parts, insert_new, upsert
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import agreements, users, work
 from pawsonalize.storage.work import OPEN, Delivery, Work, work_of
@@ -34,7 +34,7 @@ ALERT, SEARCH, SENT = "alert", "saved-search", "sent"
 WEEK = 7 * DAY
 MOST_SEARCHES = 5
 """Saved searches of one user."""
-_KEY = "key of alerts"
+_KEY, _FOUND = "key of alerts", "animals of alerts"
 _ROW = work.c
 
 
@@ -157,6 +157,20 @@ class AlertBook(TableAccess):
                     f"you have {MOST_SEARCHES} searches saved already: stop one on your page first"
                 )
             insert_new(connection, work, [asdict(row)])
+
+    def first_found(self, animals: Sequence[str], now: int) -> dict[str, int]:
+        """Keep which animals are available; return when each was first found to be, or 0.
+
+        It is 0 for those of the first call, as nobody knows when they came.
+        """
+        wanted = select(agreements.c.value).where(agreements.c.name == _FOUND)
+        with self._database.writing() as connection:
+            kept = connection.scalar(wanted)
+            before = msgspec.json.decode(kept or "{}", type=dict[str, int])
+            found = {one: before.get(one, now if kept else 0) for one in animals}
+            row = {"name": _FOUND, "value": msgspec.json.encode(found).decode()}
+            upsert(connection, agreements, [row])
+        return found
 
     def searches(self, limit: int, user_id: str | None = None) -> list[SavedSearch]:
         """Saved searches, the newest first: of a user, or of all."""

@@ -51,6 +51,7 @@ class Alerts(msgspec.Struct, frozen=True):
     def save(self, user_id: str, search: str, now: int) -> None:
         """Tell the user of new animals that fit a search, also if that was stopped before."""
         self.book.save(user_id, search, now)
+        self.daily.note_animals(now)  # who is here by now is not new to the user
         user = self.catalogue.user(user_id)
         if user is not None and user.attributes.get(CONSENT) == NO:
             self.catalogue.set_attributes(user_id, {CONSENT: SEARCHES})

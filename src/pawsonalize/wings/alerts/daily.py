@@ -8,9 +8,11 @@ Those come first that wait long and are hardly looked at: by the sum of the part
 so the chance of each is known and logged, and not always the same ones are told.
 """
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -67,17 +69,33 @@ class DailyAlerts:
         searches = self.book.searches(MOST_SAVED)
         if len(searches) == MOST_SAVED:
             log.warning("only the newest saved searches were answered", answered=MOST_SAVED)
-        for_searches = sum(self._answer(one, room, now) for one in searches)
+        arrivals = self.note_animals(now)
+        for_searches = sum(self._answer(one, arrivals, room, now) for one in searches)
         in_need = self._send_for_animals(room, now)
         self.turns.put(WORK, DEFAULT_DATASET_GROUP, day)
         log.info("alerts written", for_searches=for_searches, in_need=in_need)
 
-    def _answer(self, saved: SavedSearch, room: Room, now: int) -> int:
+    def note_animals(self, now: int) -> list[tuple[int, str]]:
+        """Keep which animals are here; return when each came, and its id, in order of time."""
+        available = self.matching.individuals.available.of(now, now)
+        with available.lock:
+            order, moments = available.order, available.moments.tolist()
+            ids = [available.ids[slot] for slot in order.tolist()]
+            leads = available.leads[order].tolist()
+        # Records often have the day of the intake, and are published days later.
+        found = self.book.first_found(ids, now)
+        here = zip(moments, ids, leads, strict=True)
+        return sorted((max(listed, found[one]), one) for listed, one, is_led in here if is_led)
+
+    def _answer(
+        self, saved: SavedSearch, arrivals: Sequence[tuple[int, str]], room: Room, now: int
+    ) -> int:
         """Tell the user of new animals that fit, the most loved first; returns how many."""
         rules, written = SearchRules.of(saved.search), 0
         if room.of_user(saved.user_id) <= 0:
             return 0
-        ids, household = self._new_animals(rules, saved.saved_at, now)
+        since = bisect(arrivals, saved.saved_at, key=itemgetter(0))
+        ids, household = self._fitting([one for _, one in arrivals[since:]], rules, now)
         if not ids:
             return 0
         more: dict[str, Any] = dict.fromkeys(household, True)
@@ -94,14 +112,10 @@ class DailyAlerts:
                 written += self._write(outlook, ids[place], place, 1.0, room, now, saved.search)
         return written
 
-    def _new_animals(
-        self, rules: SearchRules, since: int, now: int
+    def _fitting(
+        self, ids: list[str], rules: SearchRules, now: int
     ) -> tuple[list[str], Sequence[str]]:
-        """The animals listed since then that fit the words, and what the words say of the home."""
-        available = self.matching.individuals.available.of(now, now)
-        with available.lock:
-            order = available.order[available.moments.searchsorted(since, side="right") :]
-            ids = [available.ids[slot] for slot in order[available.leads[order]].tolist()]
+        """The animals that fit the words, and what the words say of the home."""
         choices, individuals = rules.choices, self.matching.individuals
         if not ids or not choices.text:
             return ids, ()
