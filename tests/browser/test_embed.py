@@ -82,6 +82,8 @@ def test_what_the_element_shows_breaks_no_rule(
     page.locator("pawsonalize-board[data-state=shown]").wait_for()
     assert broken_rules(page) == {}
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    tops = [one.bounding_box() for one in page.locator("pawsonalize-board [part=animal]").all()]
+    assert len({one["y"] for one in tops[:3] if one}) == 1, "nine in three rows fit a phone"
     context.close()
 
 

@@ -32,7 +32,7 @@
         }),
         make(ToggleControl, {
           __nextHasNoMarginBottom: true, label: __("Ask whom to meet first", "pawsonalize"),
-          help: __("Somebody new picks one of six animals, and the list follows.", "pawsonalize"),
+          help: __("Somebody new picks up to three of nine animals, and the list follows.", "pawsonalize"),
           checked: board, onChange: (value) => setAttributes({ board: value }),
         }));
       return make("div", useBlockProps(),

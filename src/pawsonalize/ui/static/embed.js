@@ -296,7 +296,7 @@ const STYLE = `:host { display: block; --ink: var(--paws-ink, light-dark(#2b211b
 :host([theme=light]) { color-scheme: light }
 ul, fieldset { display: grid; gap: var(--paws-gap, 1rem); margin: 1rem 0; padding: 0; border: 0;
   grid-template-columns: repeat(auto-fill, minmax(min(var(--paws-width, 12rem), 100%), 1fr)) }
-fieldset { --paws-width: 7rem; min-width: 0 }
+fieldset { --paws-width: 6rem; gap: .5rem; min-width: 0 }
 li, button { background: var(--card); color: var(--ink); border: 1px solid var(--line); padding: 0;
   border-radius: var(--paws-radius, 1.25rem); font: inherit; cursor: pointer }
 li, [part=animal] { display: grid; position: relative; align-content: start; overflow: hidden;
@@ -307,8 +307,8 @@ li, [part=animal] { display: grid; position: relative; align-content: start; ove
 img { display: block; width: 100%; height: 100%; object-fit: cover }
 img[src*="/portrait.svg?"] { padding: 8% 8% 0; box-sizing: border-box; object-fit: contain;
   object-position: bottom }
-li > :not([part=tile], button), [part=animal] > :last-child { min-height: 1.5em; margin: 0 1rem;
-  font-size: .9em }
+li > :not([part=tile], button), [part=animal] > :last-child { min-height: 1.5em;
+  margin: 0 min(1rem, 8%); font-size: .9em }
 li > :not([part=tile], button) { overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
 li a:first-of-type { color: inherit; font-size: 1.2em; font-weight: 750; text-decoration: none }
 a::after { content: ""; position: absolute; inset: 0 }
@@ -650,7 +650,7 @@ class BoardElement extends AnimalsElement {
       this.#board.querySelector("[part=none]")?.remove();
       this.#board.firstChild.textContent = this.word("next");
     }
-    if (this.#picked % 3 === 0) this.#board.ariaDisabled = true; // none, or all that one may pick
+    if (this.#picked % 3 === 0) this.#board.ariaDisabled = true; // none, or all three
     await this.client.send(event);
     this.dispatchEvent(new CustomEvent("pick", { detail: event, bubbles: true }));
     for (const list of document.querySelectorAll("pawsonalize-animals")) list.refresh(true);
