@@ -13,6 +13,7 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.events import PICK, UNPICK, Event, Visitor
 from pawsonalize.domain.limits import parse_id
+from pawsonalize.domain.preferences import about_picks, speak_against
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals.answer import wait_until_written
 from pawsonalize.engine.serving.animals.boards import MOST_PICKS
@@ -91,7 +92,8 @@ def picked_last(
 ) -> dict[str, Any] | None:
     """Return this visit's answer to a board for templates, if nothing was done since."""
     answer = _newest_answer(known, storefront.now())
-    if not answer:
+    wishes = about_picks(query.preferences.wishes(query.at))
+    if not answer or any(speak_against(wishes, one.item_id, one.sent_at) for one in answer):
         return None
     ids = [one.animal_id for one in answer if one.animal_id]
     cards = _cards(storefront, ids)

@@ -132,6 +132,17 @@ def test_whoever_picks_nobody_is_told_that_it_counts(client: httpx.Client) -> No
     assert "None of these" in page, "among the last events"
 
 
+def test_a_pick_that_the_quiz_speaks_against_since_is_not_said_to_count(
+    client: httpx.Client,
+) -> None:
+    page = client.get("/").text
+    rabbit = next(one for one in board(page) if SPECIES[one] == "3")
+    assert f"You picked {rabbit}" in answer(client, page, rabbit)
+    page = client.post("/looking-for", data={"species-2": "on"}).text
+    assert "You picked" not in page
+    assert "The order counts it" not in page
+
+
 def test_a_board_stays_until_it_is_answered_or_the_visitor_looks_around(
     client: httpx.Client,
 ) -> None:
