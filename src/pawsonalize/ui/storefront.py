@@ -50,7 +50,7 @@ class SiteBoards(Protocol):
     """Boards for the pages, from the wing that gives them."""
 
     def give(self, query: Query) -> SiteBoard:
-        """A new board for whoever asks."""
+        """A new board for whoever asks; without animals if it is not worth its place now."""
 
     def waiting(self, visitor: Visitor, at: int, answered: Container[str]) -> SiteBoard | None:
         """The newest board of this visit, if it is not among those that were answered."""

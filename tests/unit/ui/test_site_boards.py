@@ -11,7 +11,9 @@ import msgspec
 import pytest
 from starlette.applications import Starlette
 
+from pawsonalize import clock
 from pawsonalize.domain.attributes import GoodWith
+from pawsonalize.domain.times import HOUR
 from tests.adoption_site import ANIMALS, serving, site
 from tests.unit.ui.test_pages import names
 
@@ -189,6 +191,19 @@ def test_the_next_board_asks_whom_to_meet_next(client: httpx.Client) -> None:
     page = client.get("/").text
     assert QUESTION not in page
     assert "Whom would you like to meet next?" in page or not board(page)
+
+
+def test_whoever_leaves_three_boards_alone_is_not_asked_again_on_the_same_page(
+    app: Starlette, client: httpx.Client
+) -> None:
+    storefront, asked = app.state.storefront, []
+    for visit in range(5):
+        app.state.storefront = msgspec.structs.replace(
+            storefront, now=lambda late=2 * HOUR * visit: clock.now() + late
+        )
+        asked.append(QUESTION in client.get("/").text)
+    app.state.storefront = storefront
+    assert asked == [True, True, True, False, False]
 
 
 def test_nobody_is_told_that_they_wanted_none_if_whom_they_picked_is_deleted(

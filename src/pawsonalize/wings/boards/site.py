@@ -29,8 +29,9 @@ class Boards(msgspec.Struct, frozen=True):
     size: int
 
     def give(self, query: Query) -> SiteBoard:
-        """A new board for whoever asks."""
-        answer = give_board(self.individuals, query, self.size)
+        """A new board for whoever asks; without animals if it is not worth its place now."""
+        # The page may be of an earlier visit, and shown again.
+        answer = give_board(self.individuals, query, self.size, if_worth=True)
         animals = tuple(place.animal_ids[0] for place in answer.places)
         return SiteBoard(answer.recommendation_id, animals, query.at)
 
