@@ -76,6 +76,7 @@ def _connections() -> Connections:
 _SWITCH_SECONDS = 0.0005
 _COLLECT_AFTER = 700  # new objects; more would take longer at a time than an answer may wait
 _FOR_PROGRAMS = ("v1", "aws", "console")  # at their addresses an error is JSON
+_MISSING = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 _SIGNS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -150,7 +151,8 @@ def build_app(
 
 async def _answer(request: Request, error: Exception) -> Response:
     """Answer what the router refuses: who mistyped the address of a page gets a page."""
-    is_missing = isinstance(error, HTTPException) and error.status_code == HTTPStatus.NOT_FOUND
+    # The address of a form is one too: that of a page which says what did not work.
+    is_missing = isinstance(error, HTTPException) and error.status_code in _MISSING
     is_page = request.url.path.split("/")[1] not in _FOR_PROGRAMS
     if is_missing and is_page and "text/html" in request.headers.get("accept", ""):
         return await answer_no_page(request)
