@@ -1,5 +1,6 @@
 """Ids in words; an unknown id is shown as it is."""
 
+from pawsonalize.domain.animals import UNKNOWN
 from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, GoodWith
 from pawsonalize.domain.events import STANDARD
 from pawsonalize.domain.groups import AnimalGroup
@@ -9,6 +10,8 @@ from pawsonalize.ui.languages import spoken, text, value
 SPECIES = SPECIES_NAMES
 SIZES = SIZE_NAMES
 AGES = AGE_NAMES
+_SIZES = {**SIZES, UNKNOWN: "size unknown"}
+_AGES = {**AGES, UNKNOWN: "age unknown"}
 _MINUTE = 60 * SECOND
 
 
@@ -32,7 +35,7 @@ def several(species: str) -> str:
 
 def age_and_size(group: AnimalGroup) -> str:
     """Such as `young · extra large`."""
-    age, size = AGES.get(group.age), SIZES.get(group.size)
+    age, size = _AGES.get(group.age), _SIZES.get(group.size)
     in_words = value(age) if age else text("card.age", id=group.age)
     return f"{in_words} · {value(size) if size else text('card.size', id=group.size)}"
 

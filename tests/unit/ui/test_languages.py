@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.ui import languages
 from pawsonalize.ui.choices import in_words
 from pawsonalize.ui.languages import choose, language, reason, speak, speaking, text
+from pawsonalize.ui.words import age_and_size
 from tests.adoption_site import site
 from tests.service_data import client_of
 
@@ -133,6 +135,16 @@ def test_numbers_and_lists_are_as_readers_write_them() -> None:
         assert (spoken.number(1_234), spoken.listed(["cats", "dogs", "kids"])) == (number, some)
     assert language("de").text("card.days", 1_234) == "seit 1.234 Tagen"
     assert language("de").listed(["cats"]) == "Katzen"
+
+
+def test_an_unknown_age_or_size_has_words_in_every_language() -> None:
+    for tag, expected in (
+        ("en", "age unknown · small"),
+        ("de", "Alter unbekannt · klein"),
+        ("es", "edad desconocida · pequeño"),
+    ):
+        with speaking(tag):
+            assert age_and_size(AnimalGroup("2", "Pug", "1", "unknown")) == expected
 
 
 def test_values_that_are_put_together_have_words_too() -> None:
