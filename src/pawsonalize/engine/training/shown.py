@@ -35,8 +35,15 @@ from pawsonalize.recipes.choices.model import (
     CodedNames,
     fit_choices,
 )
-from pawsonalize.recipes.choices.own_effects import KINDS, animal_effects, home_rate, together
-from pawsonalize.recipes.choices.picks import AnsweredBoard, PickScale, fit_picks
+from pawsonalize.recipes.choices.own_effects import (
+    ANYTHING,
+    KINDS,
+    VISITOR_VARIANCES,
+    animal_effects,
+    home_rate,
+    together,
+)
+from pawsonalize.recipes.choices.picks import AnsweredBoard, fit_picks
 from pawsonalize.recipes.data import Floats, Ints
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
@@ -46,7 +53,7 @@ from pawsonalize.storage.events.impressions import Impression, Impressions
 MAX_PAGES = 50_000
 """A model of choices learns from so many of the newest pages."""
 MAX_BOARDS = 2_000
-"""The scale of picks is learned from so many of the boards that were answered last."""
+"""Picks are learned from so many of the boards that were answered last."""
 
 _EVENTS = 2_000_000  # of the newest, that are looked through
 _BATCH = 50_000
@@ -60,8 +67,7 @@ def learn_choices(
 ) -> ChoiceModel:
     """The model of choices, from the newest pages and the events up to that offset."""
     found = _learn_from_pages(impressions, log, animals, through)
-    picks = _learn_picks(impressions, log, animals, found, through)
-    return found if picks == found.picks else msgspec.structs.replace(found, picks=picks)
+    return _with_picks(found, impressions, log, animals, through)
 
 
 def _learn_from_pages(
@@ -219,10 +225,10 @@ def _until_opened(shown: ShownPlaces) -> Ints:
     return rows[rows <= first[pair]]
 
 
-def _learn_picks(
-    impressions: Impressions, log: EventLog, animals: Animals, model: ChoiceModel, through: int
-) -> PickScale:
-    """The scale by the picks up to that offset, given what the model says of the animals."""
+def _with_picks(
+    model: ChoiceModel, impressions: Impressions, log: EventLog, animals: Animals, through: int
+) -> ChoiceModel:
+    """The model with what boards say of picks and visitors, by the picks up to that offset."""
     answers = defaultdict[str, list[Deed]](list)
     for deed in _newest(log.picks, through):
         if deed.recommendation_id is not None:
@@ -230,12 +236,23 @@ def _learn_picks(
     # Ids grow with time. A board that nobody gave says nothing, or anybody could make picks up.
     names = sorted(answers)[-MAX_BOARDS:]
     given = impressions.get_many(names)
-    boards = [given[one] for one in names if one in given]
-    ids = {ids[0] for board in boards for ids in board.animal_ids or ()}
+    boards: dict[str | None, Impression] = {}
+    for board in (given[one] for one in names if one in given):
+        # Later boards were chosen by what was picked of the first.
+        boards.setdefault(board.user_id or board.session_id, board)
+    ids = {ids[0] for board in boards.values() for ids in board.animal_ids or ()}
     known = animals.get_many(sorted(ids))
-    found = (_answered(board, answers[board.recommendation_id], known, model) for board in boards)
-    variances = [model.visitor_variances[kind] for kind in KINDS]
-    return fit_picks([one for one in found if one is not None], variances)
+    found = (
+        _answered(board, answers[board.recommendation_id], known, model)
+        for board in boards.values()
+    )
+    answered = [one for one in found if one is not None]
+    usual = [VISITOR_VARIANCES[kind] for kind in KINDS[1:]]
+    learned = fit_picks(answered, model.visitor_variances[ANYTHING], usual)
+    if learned is None:
+        return model
+    variances = model.visitor_variances | dict(zip(KINDS[1:], learned.variances, strict=True))
+    return msgspec.structs.replace(model, picks=learned.picks, visitor_variances=variances)
 
 
 def _answered(

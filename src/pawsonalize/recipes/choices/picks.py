@@ -1,13 +1,13 @@
 """Picks from boards: a Plackett-Luce term with an outside option, beside the term of pages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from math import exp, log
 
 import msgspec
 import numpy as np
 
-from pawsonalize.recipes.data import Floats, Ints
+from pawsonalize.recipes.data import Floats, Ints, Singles
 
 
 # A board shows a visitor some animals, of which they pick up to three, best first, or none. Each
@@ -22,16 +22,12 @@ class PickScale(msgspec.Struct, frozen=True):
 
 
 DEFAULT_PICKS = PickScale()
-MIN_BOARDS = 100  # answered; with fewer, nothing is learned
-_PARTS = 5
-_DRAWS = 64  # of a visitor's effects: twice as many move no scale by a step
-_SCALES = np.array([0.1, 0.15, 0.2, 0.3, 0.4, 0.55, 0.75, 1.0, 1.4, 2.0, 2.8, 4.0])
-_OUTSIDES = np.arange(-4.0, 3.5, 0.5)
-_MOST = 100.0  # log-odds: beyond them `exp` of four times as much would not be a number
-_DEFAULT_PLACE = (
-    int(np.flatnonzero(DEFAULT_PICKS.scale == _SCALES)[0]),
-    int(np.flatnonzero(DEFAULT_PICKS.outside == _OUTSIDES)[0]),
-)
+MIN_BOARDS, _MAX_BOARDS = 100, 1_000  # answered; with fewer, nothing is learned
+_DRAWS = 128  # of a visitor's effects, and as many with the other sign
+_LEAST, _MOST = 0.005, 3.0  # of a variance
+# Standard deviations of the prior: of the log of a variance, of the log of the scale, of `outside`.
+_SPREADS = 1.0, 1.0, 2.0
+_TINY = np.finfo(np.float32).tiny
 
 
 class AnsweredBoard(msgspec.Struct, frozen=True):
@@ -92,46 +88,133 @@ class PickStages:
         return scale * self._chosen - total, scale * total, shares
 
 
-# Visitors differ, and a board was mostly given to one of whom little was known. So the chance of an
-# answer is its mean over effects that are drawn as visitors differ, and the scale is that which
-# makes all answers likeliest: a visitor's own taste is no noise.
-def fit_picks(boards: Sequence[AnsweredBoard], variances: Sequence[float]) -> PickScale:
-    """Learn the scale from boards; `variances` are in the order of `KINDS`."""
-    # The default if there are too few, or if each fifth is not predicted better by what the others
-    # say.
+class LearnedPicks(msgspec.Struct, frozen=True):
+    """Scale of picks and variances among visitors, as boards tell."""
+
+    picks: PickScale
+    variances: tuple[float, ...]
+    """Of the effects of traits, by the order of `VISITOR_TRAITS`, and of distance."""
+
+
+# A visitor's own taste is no noise. So the chance of an answer is its mean over effects that are
+# drawn as visitors differ, and scale and variances are those which make all answers likeliest (a
+# mixed logit by simulated likelihood; Train 2009). Boards say more of the variances than pages do,
+# on which one animal in twenty is opened. Pages say more of how readily a visitor opens anything,
+# which boards set against "none" alone.
+def fit_picks(
+    boards: Sequence[AnsweredBoard], anything: float, variances: Sequence[float]
+) -> LearnedPicks | None:
+    """Learn from the first boards of visitors, the oldest first.
+
+    `variances` are the usual ones of traits and of distance, and `anything` is that of opening
+    anything. None if there are too few boards, or if what each half says does not predict the other
+    half better than what is usual.
+    """
     if len(boards) < MIN_BOARDS:
-        return DEFAULT_PICKS
-    spread, dice = np.sqrt(variances), np.random.default_rng(len(boards))
-    table = np.array([_log_likelihoods(board, spread, dice) for board in boards])
-    part = np.arange(len(boards)) % _PARTS
-    held_out = sum(
-        table[part == one, *_likeliest(table[part != one])].sum() for one in range(_PARTS)
+        return None
+    boards = boards[-_MAX_BOARDS:]
+    usual = np.array([*np.log(variances), log(DEFAULT_PICKS.scale), DEFAULT_PICKS.outside])
+    halves = [_Answers(boards[part::2], anything) for part in range(2)]
+    found = [half.likeliest(usual, usual) for half in halves]
+    gains = (
+        half.log_chances(other)[0].sum() - half.log_chances(usual)[0].sum()
+        for half, other in zip(halves, found[::-1], strict=True)
     )
-    if held_out <= table[:, *_DEFAULT_PLACE].sum():
-        return DEFAULT_PICKS
-    scale, outside = _likeliest(table)
-    return PickScale(float(_SCALES[scale]), float(_OUTSIDES[outside]))
+    if sum(gains) <= 0:
+        return None
+    middle = (found[0] + found[1]) / 2
+    *learned, scale, outside = _Answers(boards, anything).likeliest(usual, middle).tolist()
+    return LearnedPicks(PickScale(exp(scale), outside), tuple(map(exp, learned)))
 
 
-def _likeliest(table: Floats) -> tuple[int, int]:
-    place = np.unravel_index(int(table.sum(axis=0).argmax()), table.shape[1:])
-    return int(place[0]), int(place[1])
+class _Answers:
+    """Answers to boards as arrays, with what visitors may make of the animals, by chance."""
 
+    def __init__(self, boards: Sequence[AnsweredBoard], anything: float) -> None:
+        size, dice = max(len(one.offset) for one in boards), np.random.default_rng(len(boards))
 
-def _log_likelihoods(board: AnsweredBoard, spread: Floats, dice: np.random.Generator) -> Floats:
-    """The log of the chance of a board's answer, by scale and by outside option."""
-    odds = np.tile(board.offset, (_DRAWS, 1)) + spread[0] * dice.standard_normal((_DRAWS, 1))
-    for codes, own in zip(board.traits, spread[1:], strict=False):
-        values, which = np.unique(codes, return_inverse=True)
-        odds += own * dice.standard_normal((_DRAWS, len(values)))[:, which]
-    odds += spread[-1] * dice.standard_normal((_DRAWS, 1)) * board.distance
-    odds = np.clip(odds, -_MOST, _MOST)
-    likes = np.exp(_SCALES[:, None, None] * odds)  # (scales, draws, animals)
-    outside = np.exp(_SCALES[:, None] * _OUTSIDES)[:, :, None]  # (scales, outsides, 1)
-    first = likes[:, None, :, board.picks[0]] if board.picks else outside
-    chances = first / (outside + likes.sum(axis=2)[:, None])
-    left = np.ones(len(board.offset), np.bool_)
-    for before, place in pairwise(board.picks):
-        left[before] = False
-        chances *= (likes[:, :, place] / likes[:, :, left].sum(axis=2))[:, None]
-    return np.asarray(np.log(np.maximum(chances.mean(axis=2), np.finfo(np.float64).tiny)))
+        def padded(columns: Iterable[Sequence[float] | Floats], fill: float = 0.0) -> Singles:
+            rows = [[*one, *[fill] * (size - len(one))] for one in columns]
+            return np.array(rows, np.float32)[:, None]
+
+        def drawn(values: int) -> Singles:
+            half = dice.standard_normal((len(boards), _DRAWS, values), np.float32)
+            return np.concatenate([half, -half], axis=1)
+
+        self._there = padded(np.ones(len(one.offset)) for one in boards)
+        picks = padded((one.picks for one in boards), -1)[:, 0].astype(np.int64)
+        self._picks = picks[:, : max(1, int((picks >= 0).sum(axis=1).max()))]
+        self._offset = padded(one.offset for one in boards) + np.float32(anything**0.5) * drawn(1)
+        # Effects of each trait and of distance, of a variance of 1, by board, draw and animal.
+        self._effects = [
+            np.take_along_axis(drawn(size), padded(codes).astype(np.int64), axis=2)
+            for codes in zip(*(one.traits for one in boards), strict=True)
+        ]
+        self._effects.append(drawn(1) * padded(one.distance for one in boards))
+
+    def likeliest(self, usual: Floats, start: Floats) -> Floats:
+        """The likeliest parameters, with a normal prior about the usual ones."""
+        from scipy.optimize import minimize  # noqa: PLC0415 - slow to import, only trainings need it
+
+        kinds = len(self._effects)
+        spreads = np.repeat(_SPREADS, [kinds, 1, 1])
+        bounds = [*[(log(_LEAST), log(_MOST))] * kinds, (log(0.1), log(4.0)), (-4.0, 3.5)]
+
+        def loss(at: Floats) -> tuple[float, Floats]:
+            chances, slopes = self.log_chances(at)
+            away = (at - usual) / spreads
+            return away @ away / 2 - chances.sum(), away / spreads - slopes
+
+        found = minimize(
+            loss,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"ftol": 1e-6},  # single precision says no more
+        )
+        return np.asarray(found.x)
+
+    def log_chances(self, at: Floats) -> tuple[Floats, Floats]:
+        """The log of the chance of each board's answer, and the slopes of their sum by `at`."""
+        *spreads, scale = np.exp(at[:-1] / [*[2] * len(self._effects), 1]).tolist()
+        outside = scale * float(at[-1])
+        utilities = self._offset
+        for spread, effects in zip(spreads, self._effects, strict=True):
+            utilities = utilities + spread * effects
+        utilities *= scale
+        found, slopes, none = self._stages(utilities, outside)
+        best = found.max(axis=1, keepdims=True)
+        likely = np.exp(found - best)
+        log_chances = np.log(likely.mean(axis=1)) + best[:, 0]
+        likely /= likely.sum(axis=1, keepdims=True)
+        slopes *= likely[:, :, None]
+        by_none = float((likely * none).sum())
+        by_kind = [
+            scale * spread / 2 * float(np.vdot(slopes, effects))
+            for spread, effects in zip(spreads, self._effects, strict=True)
+        ]
+        by_scale = float(np.vdot(slopes, utilities)) + by_none * outside
+        return log_chances, np.array([*by_kind, by_scale, by_none * scale])
+
+    def _stages(self, utilities: Floats, outside: float) -> tuple[Floats, Floats, Floats]:
+        """Log-likelihoods (boards, draws), and their slopes by the utilities and by "none"."""
+        rows, left = np.arange(len(utilities)), self._there.copy()
+        top = np.maximum(utilities.max(axis=2), outside)
+        likes = np.exp(utilities - top[:, :, None])
+        none = np.exp(outside - top)
+        slopes, total = np.zeros_like(likes), (likes * left).sum(axis=2) + none
+        is_none = self._picks[:, :1] < 0
+        found = is_none * (outside - top)
+        by_none = is_none - none / total
+        for stage, place in enumerate(self._picks.T):
+            goes_on = (place >= 0) if stage else np.ones(len(rows), np.bool_)
+            if stage:
+                total = np.where(goes_on[:, None], (likes * left).sum(axis=2), 1)
+            found -= np.log(np.maximum(total, _TINY))
+            slopes -= likes * (left * goes_on[:, None, None]) / np.maximum(total, _TINY)[:, :, None]
+            picked = rows[place >= 0], place[place >= 0]
+            found[picked[0]] += (utilities - top[:, :, None])[picked[0], :, picked[1]]
+            slopes[picked[0], :, picked[1]] += 1
+            left[picked[0], 0, picked[1]] = 0
+        return found, slopes, by_none

@@ -19,7 +19,7 @@ NONE = 2  # answers "none of these" in a row: animals on boards are not what the
 MOST_LEFT = 3  # boards left alone among the visitor's newest answers: it is not to their taste
 WORTH = 0.1
 """Least variance of log-odds that is left. Three picks out of nine tell about a seventh of it (0.12
-log-odds). Trainings find less variance than there is: 0.6 where visitors differ by 1.1."""
+log-odds). Pages tell trainings of less variance than there is: 0.6 where visitors differ by 1.1."""
 
 
 class BoardRule:

@@ -9,6 +9,7 @@ from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.kinds.resource import first_recommendation_id
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
+from pawsonalize.recipes.choices.own_effects import ANYTHING, KINDS, VISITOR_VARIANCES
 from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, MIN_BOARDS
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
@@ -38,13 +39,18 @@ def answer(of: Impression, session: str, place: int | None) -> Event:
 
 
 def learn(
-    animals: Animals, shown: Impressions, log: EventLog, places: list[int | None], thief: str = ""
+    animals: Animals,
+    shown: Impressions,
+    log: EventLog,
+    places: list[int | None],
+    given_to: str = "s{}",
+    answered_by: str = "s{}",
 ) -> ChoiceModel:
     """The model after so many visitors picked the animals at these places, or none."""
     animals.put([animal(f"a{n}", group) for n, group in enumerate(GROUPS)], T0)
-    boards = [board(number, f"s{number}") for number in range(len(places))]
+    boards = [board(number, given_to.format(number)) for number in range(len(places))]
     shown.append(boards)
-    sessions = [thief or f"s{number}" for number in range(len(places))]
+    sessions = [answered_by.format(number) for number in range(len(places))]
     log.append([answer(*row) for row in zip(boards, sessions, places, strict=True)])
     return learn_choices(shown, log, animals, through=log.head())
 
@@ -55,14 +61,30 @@ def test_whoever_mostly_says_none_makes_none_likelier(
     places = [None if number % 4 else number % 5 for number in range(3 * MIN_BOARDS)]
     found = learn(animals, shown, log, places)
     assert found.picks.outside > DEFAULT_PICKS.outside
+    changed = {kind for kind in KINDS if found.visitor_variances[kind] != VISITOR_VARIANCES[kind]}
+    assert changed >= {"breed", "size", "age"}
+    assert ANYTHING not in changed, "it is the same for all animals of a board"
     assert ChoiceModel.of_arrays(found.arrays()) == found
 
 
-@pytest.mark.parametrize(("count", "thief"), [(MIN_BOARDS - 1, ""), (3 * MIN_BOARDS, "another")])
-def test_too_few_boards_and_boards_of_others_teach_nothing(
-    animals: Animals, shown: Impressions, log: EventLog, count: int, thief: str
+@pytest.mark.parametrize(
+    ("count", "given_to", "answered_by"),
+    [
+        pytest.param(MIN_BOARDS - 1, "s{}", "s{}", id="too few"),
+        pytest.param(3 * MIN_BOARDS, "s{}", "another", id="given to others"),
+        pytest.param(3 * MIN_BOARDS, "one", "one", id="one visitor's"),
+    ],
+)
+def test_boards_that_teach_nothing(
+    animals: Animals,
+    shown: Impressions,
+    log: EventLog,
+    count: int,
+    given_to: str,
+    answered_by: str,
 ) -> None:
-    assert learn(animals, shown, log, [None] * count, thief) is UNFITTED
+    places: list[int | None] = [None] * count
+    assert learn(animals, shown, log, places, given_to, answered_by) is UNFITTED
 
 
 def test_what_does_not_help_is_not_kept(

@@ -1,5 +1,7 @@
 """Picks from a board tell what a visitor likes, beside pages, and how far they are believed."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -139,18 +141,35 @@ def test_animals_that_share_what_is_not_known_vary_together() -> None:
     assert known.mean == pytest.approx(mean + effects.distance * distance)
 
 
-@pytest.mark.parametrize("noise", [0.5, 2.0])
-def test_how_noisy_picks_are_is_learned_from_boards(noise: float) -> None:
-    dice, spread = np.random.default_rng(0), np.sqrt(list(VISITOR_VARIANCES.values()))
+def answered_by(variances: Mapping[str, float], noise: float, count: int) -> list[AnsweredBoard]:
+    """First boards of visitors who differ by these variances."""
+    dice = np.random.default_rng(0)
+    spread = np.sqrt([variances[kind] for kind in KINDS])
     boards = []
-    for _ in range(500):
+    for _ in range(count):
         traits, appeal = dice.integers(6, size=(len(VISITOR_TRAITS), 6)), dice.standard_normal(6)
         own = spread[1:-1, None] * dice.standard_normal((len(VISITOR_TRAITS), 6))
         odds = appeal + np.take_along_axis(own, traits, 1).sum(axis=0)
-        odds += spread[0] * dice.standard_normal()
-        chosen = odds + noise * dice.gumbel(size=6)
-        is_none = chosen.max() < -0.5 + noise * dice.gumbel()
-        picks = () if is_none else (int(chosen.argmax()),)
+        chosen = odds + spread[0] * dice.standard_normal() + noise * dice.gumbel(size=6)
+        best, none = np.argsort(-chosen)[:3], -0.5 + noise * dice.gumbel()
+        picks = tuple(best[chosen[best] > none].tolist())
         boards.append(AnsweredBoard(traits, np.zeros(6), appeal, picks))
-    found = fit_picks(boards, [VISITOR_VARIANCES[kind] for kind in KINDS])
-    assert (found.scale < 0.8) if noise > 1 else (found.scale > 1.2)
+    return boards
+
+
+@pytest.mark.parametrize("noise", [0.5, 2.0])
+def test_how_noisy_picks_are_is_learned_from_boards(noise: float) -> None:
+    anything, *others = (VISITOR_VARIANCES[kind] for kind in KINDS)
+    found = fit_picks(answered_by(VISITOR_VARIANCES, noise, 300), anything, others)
+    assert found is not None
+    assert (found.picks.scale < 0.8) if noise > 1 else (found.picks.scale > 1.2)
+
+
+def test_how_much_visitors_differ_is_learned_from_boards() -> None:
+    anything, *others = (VISITOR_VARIANCES[kind] for kind in KINDS)
+    boards = answered_by(dict.fromkeys(KINDS, 0.02) | {"size": 2.0}, 1.0, 300)
+    found = fit_picks(boards, anything, others)
+    assert found is not None
+    *traits, _ = found.variances
+    assert traits.pop(SIZE) > 1
+    assert max(traits) < 0.3
