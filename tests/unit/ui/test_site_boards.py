@@ -97,7 +97,7 @@ def test_two_more_may_be_picked_from_the_rest_of_the_board(client: httpx.Client)
     assert f"You picked {first} and {second}" in page
     assert rest(page) == others
     page = answer(client, page, others[0])
-    assert f"You picked {first} and {second} and {others[0]}" in page
+    assert f"You picked {first}, {second} and {others[0]}" in page
     assert not rest(page)
     history = client.get("/you").text.partition("You picked</h2>")[2]
     assert all(f">{one}</a>" in history for one in (first, second, others[0]))
