@@ -145,7 +145,8 @@ class _Answers:
         picks = padded((one.picks for one in boards), -1)[:, 0].astype(np.int64)
         self._picks = picks[:, : max(1, int((picks >= 0).sum(axis=1).max()))]
         self._offset = padded(one.offset for one in boards) + np.float32(anything**0.5) * drawn(1)
-        # Effects of each trait and of distance, of a variance of 1, by board, draw and animal.
+        # Effects of each trait and of distance, of a variance of 1, by board, draw and animal. The
+        # codes of a board are below its number of animals.
         self._effects = [
             np.take_along_axis(drawn(size), padded(codes).astype(np.int64), axis=2)
             for codes in zip(*(one.traits for one in boards), strict=True)
@@ -183,7 +184,7 @@ class _Answers:
         for spread, effects in zip(spreads, self._effects, strict=True):
             utilities = utilities + spread * effects
         utilities *= scale
-        found, slopes, none = self._stages(utilities, outside)
+        found, slopes, none = self._choices(utilities, outside)
         best = found.max(axis=1, keepdims=True)
         likely = np.exp(found - best)
         log_chances = np.log(likely.mean(axis=1)) + best[:, 0]
@@ -197,7 +198,7 @@ class _Answers:
         by_scale = float(np.vdot(slopes, utilities)) + by_none * outside
         return log_chances, np.array([*by_kind, by_scale, by_none * scale])
 
-    def _stages(self, utilities: Floats, outside: float) -> tuple[Floats, Floats, Floats]:
+    def _choices(self, utilities: Floats, outside: float) -> tuple[Floats, Floats, Floats]:
         """Log-likelihoods (boards, draws), and their slopes by the utilities and by "none"."""
         rows, left = np.arange(len(utilities)), self._there.copy()
         top = np.maximum(utilities.max(axis=2), outside)
