@@ -88,9 +88,12 @@ class Visit:
         answered: list[AnsweredBoard] = []
         learned = PickScale(scale=1 / ask.believed)
         watched = self._watched(ask.pages)
+        left = np.arange(_ANIMALS)
         for _ in range(ask.boards):
             known = self._known(watched, answered, learned)
-            answered.append(self._answer(self._board(ask, known, learned), ask))
+            board = self._board(ask, known, learned, left)
+            answered.append(self._answer(board, ask))
+            left = np.setdiff1d(left, board[[*answered[-1].picks]])  # nobody is picked twice
         return self.value(self._expected(self._known(watched, answered, learned)))
 
     def _known(
@@ -116,12 +119,12 @@ class Visit:
             self._dice.random(len(shown)) < chance,
         )
 
-    def _board(self, ask: Ask, known: VisitorEffects, learned: PickScale) -> Ints:
+    def _board(self, ask: Ask, known: VisitorEffects, learned: PickScale, left: Ints) -> Ints:
         if ask.evenly:
-            return self._dice.choice(_ANIMALS, ask.size, replace=False)
+            return self._dice.choice(left, ask.size, replace=False)
         posterior = visitor_posterior(known, VISITOR_VARIANCES, self._traits, np.zeros(_ANIMALS))
         samples = np.array(
-            [self._dice.choice(_ANIMALS, SAMPLED, replace=False) for _ in range(ask.size)]
+            [self._dice.choice(left, SAMPLED, replace=False) for _ in range(ask.size)]
         )
         odds = self._appeal + posterior.mean
         found = draw_board(posterior, odds, self._alike, samples, learned.scale, self._dice)
