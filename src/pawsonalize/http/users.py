@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 from starlette.concurrency import run_in_threadpool
-from starlette.convertors import Convertor
-from starlette.exceptions import HTTPException
+from starlette.convertors import PathConvertor
 from starlette.requests import Request
 
 from pawsonalize.access.services import Services, services_of
@@ -45,7 +43,6 @@ _OF_EVENTS = (
     RequestParameter("until", "Only events before this moment."),
     *ADDRESS_PARAMETERS,
 )
-_HISTORY = "/history"  # a history is another path, and one cannot be deleted
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _MAX_ATTRIBUTES = 25
 _MAX_VALUE_CHARS = 1_000
@@ -274,8 +271,6 @@ def _attributes(given: Attributes) -> dict[str, Value]:
 )
 async def delete_user(request: Request) -> NotedErasure:
     """Erase a user with all sessions, wherever anything is stored; see the erasure for how far."""
-    if request.path_params["user_id"].endswith(_HISTORY):
-        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "GET"})
     user_id = parse_id(request.path_params["user_id"], "userId")
     return await _erase(request, services_of(request).erasing.erase_user, user_id)
 
@@ -288,13 +283,7 @@ async def _erase(
     return NotedErasure(noted.erasure_id, noted.status, group)
 
 
-class VisitorConvertor(Convertor[str]):
+class VisitorConvertor(PathConvertor):
     """Converts any id, also one with `/` in it, but not the path of a history."""
 
     regex = "(?!.*/history$).+"
-
-    def convert(self, value: str) -> str:
-        """Return the id as it is."""
-        return value
-
-    to_string = convert
