@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,21 +53,21 @@ def consume(
 
     Example: pawsonalize consume --stream nats://localhost:4222/EVENTS
     """
+    from pawsonalize.app.fleet import servers_of, taking_part
+
     settings = load_settings(
         {"data_dir": data_dir, "stream_url": stream, "stream_tracking_id": tracking_id}
     )
-    with opened_or_made(settings) as adapters, _stopping() as stop, _listed(adapters):
+    with (
+        opened_or_made(settings) as adapters,
+        _stopping() as stop,
+        taking_part(adapters, (CONSUME,), servers_of(adapters), listens=False),
+    ):
         sums = _consume(settings, adapters, stop, until_caught_up)
     print(
         f"{sums.records:,} records: {sums.accepted:,} events stored,"
         f" {sums.duplicates:,} were stored before, {sums.refused:,} dead letters"
     )
-
-
-def _listed(adapters: "Adapters") -> AbstractContextManager[None]:
-    from pawsonalize.app.fleet import servers_of, taking_part
-
-    return taking_part(adapters, (CONSUME,), servers_of(adapters), listens=False)
 
 
 def _consume(

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -124,6 +125,7 @@ class KafkaStream:
                 "fetch.wait.max.ms": 250,
             }
         )
+        self._at = partial(self._kafka.library.TopicPartition, self._topic)
         self._consumer.subscribe(
             [self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
@@ -212,25 +214,21 @@ class KafkaStream:
 
     def _begin(self, partitions: Sequence[int]) -> None:
         # The group has not stored where to read on, or the topic no longer has that place.
-        make = self._kafka.library.TopicPartition
         try:
             for partition in partitions:
-                first = self._first(partition)
-                self._places[partition].next = first
-                self._places[partition].is_started = True
+                place = self._places[partition]
+                place.next, place.is_started = self._first(partition), True
             # To seek works only where something is read already.
             stored: int = self._kafka.library.OFFSET_STORED
             places = {one: place.next for one, place in self._places.items()}
             self._consumer.assign(
-                [make(self._topic, n, stored if at is None else at) for n, at in places.items()]
+                [self._at(one, stored if at is None else at) for one, at in places.items()]
             )
         except self._kafka.library.KafkaException as error:
             raise self._kafka.failed(error) from error
 
     def _first(self, partition: int) -> int:
-        make = self._kafka.library.TopicPartition
-        this = make(self._topic, partition)
-        stored = self._places[partition].next
+        this, stored = self._at(partition), self._places[partition].next
         if stored is None:
             stored = self._consumer.committed([this], _API_SECONDS)[0].offset
         oldest, newest = self._consumer.get_watermark_offsets(this, _API_SECONDS)
@@ -241,16 +239,15 @@ class KafkaStream:
             _LOG.warning("stream_lost_messages", shard=str(partition), **about)
             return oldest
         if isinstance(self._start, int):
-            at = make(self._topic, partition, self._start)
-            found = self._consumer.offsets_for_times([at], _API_SECONDS)[0].offset
+            at = [self._at(partition, self._start)]
+            found = self._consumer.offsets_for_times(at, _API_SECONDS)[0].offset
             return found if found >= 0 else newest
         return self._latest(partition) if self._start == "latest" else oldest
 
     def _latest(self, partition: int) -> int:
         # The end of each partition, if the group has read none; others were added, and are new.
-        make = self._kafka.library.TopicPartition
         topic = self._consumer.list_topics(self._topic, _API_SECONDS).topics[self._topic]
-        parts = {one: make(self._topic, one) for one in topic.partitions}
+        parts = {one: self._at(one) for one in topic.partitions}
         stored = self._consumer.committed(list(parts.values()), _API_SECONDS)
         if any(one.offset >= 0 for one in stored):
             oldest, _ = self._consumer.get_watermark_offsets(parts[partition], _API_SECONDS)
@@ -278,17 +275,15 @@ class KafkaStream:
             self._places.pop(one.partition, None)
 
     def _stored(self, partitions: Iterable[int]) -> "list[TopicPartition]":
-        make = self._kafka.library.TopicPartition
-        places = {partition: self._places.get(partition) for partition in partitions}
+        places = ((one, self._places.get(one)) for one in partitions)
         return [
-            make(self._topic, partition, place.stored + 1)
-            for partition, place in places.items()
+            self._at(one, place.stored + 1)
+            for one, place in places
             if place is not None and place.stored is not None
         ]
 
     def _lag(self, partition: int, place: _Place) -> ShardLag:
-        shard = str(partition)
-        this = self._kafka.library.TopicPartition(self._topic, partition)
+        shard, this = str(partition), self._at(partition)
         try:
             if place.next is None:
                 stored = self._consumer.committed([this], _API_SECONDS)[0].offset
