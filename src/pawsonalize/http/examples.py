@@ -82,10 +82,6 @@ ANIMALS_RERANKING: dict[str, Any] = {
     "itemMetadataList": [{"itemId": "a-7"}, {"itemId": "a-8"}],
     "include": ["animal"],
 }
-FILTER: dict[str, Any] = {
-    "name": "no-cats",
-    "expression": 'EXCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("1")',
-}
 FILTERED: dict[str, Any] = {
     **_ANN,
     "filter": "INCLUDE ItemID WHERE Items.ANIMAL_BREED IN ($BREED)",
