@@ -64,11 +64,11 @@ RAW_TOO_LONG = prometheus_client.Counter(
 async def get_metrics(request: Request) -> Response:
     """Prometheus metrics."""
     services = services_of(request)
-    registry = prometheus_client.REGISTRY
+    counted: Collector = prometheus_client.REGISTRY
     # Several workers count into files there, as each answers a part of the requests.
     if services.metrics_dir is not None:
-        registry = prometheus_client.CollectorRegistry()
-        MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
+        counted = prometheus_client.CollectorRegistry()
+        MultiProcessCollector(counted, str(services.metrics_dir))  # type: ignore[no-untyped-call]
     gauges = [_gauge(*_PROBLEMS, (((name,), 1) for name in await _problem_names(services)))]
     now = services.now()
     for wing, read in parts("gauges"):
@@ -76,10 +76,8 @@ async def get_metrics(request: Request) -> Response:
             gauges += await services.read(read, request.app.state.wings[wing.name], now)
     with suppress(StorageUnavailable):
         gauges += _gauges_of(await run_in_threadpool(services.figures), now)
-    tables = prometheus_client.CollectorRegistry()
-    tables.register(_Gauges(gauges))
-    text = prometheus_client.generate_latest(registry) + prometheus_client.generate_latest(tables)
-    return Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
+    texts = map(prometheus_client.generate_latest, (counted, _Gauges(gauges)))
+    return Response(b"".join(texts), media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
 
 async def _problem_names(services: Services) -> list[str]:
