@@ -167,11 +167,6 @@ class VisitorViews(msgspec.Struct, frozen=True):
         user = visitor.user_id or next(users, None)
         profile = None if user is None else self._adapters.catalogue.of(group).user(user)
         versions = list(self.versions(group))
-        expected, other, why_not = None, None, ""
-        try:
-            expected, other = self.expected(lookup, group, now)
-        except (NotReady, InvalidInput) as error:
-            why_not = error.message
         return VisitorReport(
             visitor.user_id,
             visitor.session_id,
@@ -181,9 +176,7 @@ class VisitorViews(msgspec.Struct, frozen=True):
             [report_of(VisitorDeed, one.event) for one in page.events],
             page.next_cursor,
             list(self._shown(group, Visitor(user, visitor.session_id), page.events, now)),
-            expected,
-            other,
-            why_not,
+            *self.expected(lookup, group, now),
             versions,
         )
 
@@ -234,8 +227,16 @@ class VisitorViews(msgspec.Struct, frozen=True):
 
     def expected(
         self, lookup: VisitorLookup, group: str, now: int
+    ) -> tuple[ExpectedAnswer | None, ExpectedAnswer | None, str]:
+        """Return the answers of a version and of the one to compare it with, or why not."""
+        try:
+            return *self._answers(lookup, group, now), ""
+        except (NotReady, InvalidInput) as error:
+            return None, None, error.message
+
+    def _answers(
+        self, lookup: VisitorLookup, group: str, now: int
     ) -> tuple[ExpectedAnswer, ExpectedAnswer | None]:
-        """Return the answer of a version, and of the one to compare it with."""
         first = self._served(lookup.version, group, now)
         if lookup.against is None:
             return self._ask(first, lookup.visitor, group, now), None
@@ -322,12 +323,8 @@ def compare_versions(query: ViewQuery, views: VisitorViews) -> ComparisonReport:
         first = version or next((one.name for one in versions if one.is_live), None)
         against = next((one.name for one in versions if one.name != first), None)
     lookup = VisitorLookup(visitor, version=version, against=against)
-    expected, other, why_not = None, None, ""
-    try:
-        expected, other = views.expected(lookup, query.group, query.now)
-    except (NotReady, InvalidInput) as error:
-        why_not = error.message
-    return ComparisonReport(visitor.user_id, visitor.session_id, expected, other, why_not, versions)
+    answers = views.expected(lookup, query.group, query.now)
+    return ComparisonReport(visitor.user_id, visitor.session_id, *answers, versions)
 
 
 def _place(source: Any, id_: str, item_id: str, name: str, **more: object) -> ExpectedPlace:
