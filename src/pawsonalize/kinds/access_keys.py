@@ -5,13 +5,12 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from enum import StrEnum
 from typing import ClassVar, Final
 
 import msgspec
 
-from pawsonalize.domain.errors import AlreadyExists, InvalidInput
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY, MINUTE
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.registry import Registry
@@ -137,8 +136,7 @@ class AccessKeys(msgspec.Struct, frozen=True):
             return
         self.root(next(self.all(), None) is None)
         key = AccessKey(name=key_id, scopes=tuple(dict.fromkeys(scopes)), note=note)
-        with suppress(AlreadyExists):  # another server began at the same moment
-            self.registry.create(key, now)
+        self.registry.ensure(key, now)
 
     def rotate(self, key_id: str, overlap_days: float, now: int) -> tuple[AccessKey, str]:
         """A new key like this one, which ends with the overlap; NotFound if there is none."""

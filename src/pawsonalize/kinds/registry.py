@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Generic
@@ -78,6 +79,12 @@ class Registry(msgspec.Struct, frozen=True):
         if not self.rows.create(to_row(resource)):
             raise AlreadyExists(f"there is a {resource.kind} named {resource.name} already")
         return resource
+
+    def ensure(self, new: ResourceT, now: int) -> ResourceT:
+        """Return the stored resource of that kind and name; create it if it is missing."""
+        with suppress(AlreadyExists):  # another process was faster
+            return self.find(type(new), new.name) or self.create(new, now)
+        return self.get(type(new), new.name)
 
     def find(self, kind: type[ResourceT], name: str) -> ResourceT | None:
         """One resource, or None."""
@@ -170,6 +177,10 @@ class Registry(msgspec.Struct, frozen=True):
             if newer is not None:
                 return newer
         raise _meanwhile(resource)
+
+    def assign(self, kind: type[ResourceT], name: str, now: int, **values: Any) -> ResourceT:
+        """Give fields of the newest state of the resource these values, as `change` does."""
+        return self.change(kind, name, lambda one: msgspec.structs.replace(one, **values), now)
 
     def check_unneeded(self, resource: Resource) -> None:
         """Conflict that names what must be deleted before the resource, if anything must."""

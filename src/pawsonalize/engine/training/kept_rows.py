@@ -292,12 +292,7 @@ class ErasedRows(msgspec.Struct, frozen=True):
         watch("model written")
         # The version changes before the old artefact goes, so a crash between leaves both.
         try:
-            self.registry.change(
-                SolutionVersion,
-                version.name,
-                lambda newest: msgspec.structs.replace(newest, artefact=after),
-                self.now(),
-            )
+            self.registry.assign(SolutionVersion, version.name, self.now(), artefact=after)
             watch("model changed")
         except NotFound:  # somebody deleted it meanwhile
             self.artefacts.remove(after)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -207,9 +206,8 @@ class Trainer(msgspec.Struct, frozen=True):
             found = HeldOutMetrics({}, f"measuring failed ({why}): train it again")
 
         changes = {"metrics": found.metrics, "unmeasured": found.why_not}
-        measured = partial(msgspec.structs.replace, **changes)
         try:
-            return self.registry.change(SolutionVersion, version.name, measured, self.now())
+            return self.registry.assign(SolutionVersion, version.name, self.now(), **changes)
         except NotFound:  # somebody deleted it meanwhile
             return version
 

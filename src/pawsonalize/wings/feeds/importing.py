@@ -21,7 +21,6 @@ from pawsonalize.wings.feeds.mapping import (
     Meanings,
     ValueMapping,
     digest_name,
-    find_or_create,
     most_frequent,
 )
 from pawsonalize.wings.feeds.rows import FeedRow
@@ -265,7 +264,7 @@ def keep_newest_import(
 ) -> None:
     """Keep the result of an import in place of the one before."""
     stored = NewestImport(name=digest_name(f"{origin}\n{source}"), origin=origin, source=source)
-    name = find_or_create(registry, stored, now).name
+    name = registry.ensure(stored, now).name
     first = report.rejected[:MOST_ROWS]
     changes: dict[str, Any] = {count: getattr(report, count) for count in COUNTS} | {
         "at": now,
@@ -279,7 +278,7 @@ def keep_newest_import(
         },
         "notes": tuple(note[:_LONGEST] for note in report.notes),
     }
-    registry.change(NewestImport, name, lambda one: msgspec.structs.replace(one, **changes), now)
+    registry.assign(NewestImport, name, now, **changes)
 
 
 def find_newest_import(registry: Registry, origin: str, source: str) -> NewestImport | None:

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import msgspec
 
 from pawsonalize.domain import attributes
 from pawsonalize.domain.animals import UNKNOWN
 from pawsonalize.domain.breeds import FAMILIES, UNKNOWN_BREED, find_breed
-from pawsonalize.domain.errors import AlreadyExists, InvalidInput
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import MAX_ID_LENGTH
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import LATEST
@@ -30,7 +30,6 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.wings.feeds.rows import read_yaml
 
-R = TypeVar("R", bound=Resource)
 Unrecognised = Mapping[str, Mapping[str, int]]
 """By the field and the value as it is written: how many rows have it."""
 
@@ -137,16 +136,6 @@ def most_frequent(values: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(values.items(), key=lambda one: (-one[1], one[0]))
 
 
-def find_or_create(registry: Registry, new: R, now: int) -> R:
-    """Return the stored resource of that kind and name; create it if it is missing."""
-    if (found := registry.find(type(new), new.name)) is not None:
-        return found
-    try:
-        return registry.create(new, now)
-    except AlreadyExists:  # another process was faster
-        return registry.get(type(new), new.name)
-
-
 def _check(field: str, value: str, meaning: Any) -> None:
     if isinstance(meaning, str) and (not meaning or _is_known(field, meaning)):
         return
@@ -207,7 +196,7 @@ class Meanings(msgspec.Struct, frozen=True):
             raise InvalidInput(text, field="value")
         ValueMapping.of({field: {value: meaning}})
         stored = SourceMeanings(name=digest_name(source), source=source)
-        name = find_or_create(self.registry, stored, now).name
+        name = self.registry.ensure(stored, now).name
         self.registry.change(
             SourceMeanings, name, lambda one: _changed(one, field, value, meaning), now
         )

@@ -28,7 +28,6 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds import FeedSettings
 from pawsonalize.wings.feeds.importing import FeedReport, keep_newest_import
-from pawsonalize.wings.feeds.mapping import find_or_create
 from pawsonalize.wings.feeds.sources import NEVER, FeedSource, ListedFeed, read_feeds, validators_of
 
 if TYPE_CHECKING:
@@ -121,9 +120,7 @@ class Polling(msgspec.Struct):
             listed = ", ".join(self.feeds) or "none: set feeds_file"
             raise NotFound(f"there is no feed {name[:100]}: those listed are {listed}")
         self.state(name, now)
-        self.registry.change(
-            FeedState, name, lambda one: msgspec.structs.replace(one, requested_at=now), now
-        )
+        self.registry.assign(FeedState, name, now, requested_at=now)
 
     def take(
         self, name: str, source: FeedSource, now: int, *, allow_shrink: bool = False
@@ -138,7 +135,7 @@ class Polling(msgspec.Struct):
 
     def state(self, name: str, now: int) -> FeedState:
         """The state of a feed."""
-        return find_or_create(self.registry, FeedState(name=name), now)
+        return self.registry.ensure(FeedState(name=name), now)
 
     def _import(
         self, source: FeedSource, state: FeedState, tick: int, now: int, allow_shrink: bool = False
@@ -184,10 +181,7 @@ class Polling(msgspec.Struct):
         return report, {**seen, "result": result[:_LONGEST_RESULT]}
 
     def _save(self, state: FeedState, now: int, **changes: object) -> None:
-        changed = {"looked_at": now} | changes
-        self.registry.change(
-            FeedState, state.name, lambda one: msgspec.structs.replace(one, **changed), now
-        )
+        self.registry.assign(FeedState, state.name, now, looked_at=now, **changes)
 
 
 def fingerprint(source: FeedSource) -> str:

@@ -32,7 +32,7 @@ from pawsonalize.wings.feeds.importing import (
     import_feed,
     keep_newest_import,
 )
-from pawsonalize.wings.feeds.mapping import Meanings, ValueMapping, digest_name, find_or_create
+from pawsonalize.wings.feeds.mapping import Meanings, ValueMapping, digest_name
 from pawsonalize.wings.feeds.rows import TableForm, header_of
 
 if TYPE_CHECKING:
@@ -168,14 +168,11 @@ class Uploads(msgspec.Struct, frozen=True):
         for field, values in upload.meanings.items():
             for value, meaning in values.items():
                 Meanings(self.registry).say(source, field, value, meaning, now)
-        name = find_or_create(
-            self.registry, SourceReading(name=digest_name(source), source=source), now
-        ).name
+        kept = SourceReading(name=digest_name(source), source=source)
+        name = self.registry.ensure(kept, now).name
         text, _ = decoded(self.content(upload), None, MAX_UNPACKED_BYTES)
-        changes = {"detected": detected(text), "reading": upload.reading}
-        self.registry.change(
-            SourceReading, name, lambda one: msgspec.structs.replace(one, **changes), now
-        )
+        found = detected(text)
+        self.registry.assign(SourceReading, name, now, detected=found, reading=upload.reading)
         if not report.is_refused:
             self._forget(upload.name)
         return report

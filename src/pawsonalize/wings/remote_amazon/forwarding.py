@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
@@ -12,7 +11,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import AlreadyExists, InvalidInput
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import (
     DEFAULT_DATASET_GROUP,
     MAX_IMPRESSION_ITEMS,
@@ -190,10 +189,7 @@ class Forwarder(msgspec.Struct):
         if (found := self.registry.find(Forwarding, self.name)) is not None:
             return found
         through = 0 if self.from_the_start else self.event_log.head()
-        with suppress(AlreadyExists):  # another process was faster
-            begun = Forwarding(name=self.name, through=through)
-            return self.registry.create(begun, self.now())
-        return self.registry.get(Forwarding, self.name)
+        return self.registry.ensure(Forwarding(name=self.name, through=through), self.now())
 
     def forward(self) -> int:
         """Put new events, part by part, under the lease; return their number."""
