@@ -98,29 +98,15 @@ class Calls:
 
     def call(self, service: Service, operation: str, **parameters: Any) -> dict[str, Any]:
         """Return the answer, or raise our error; EngineUnavailable where waiting may help."""
-        from botocore.exceptions import (  # noqa: PLC0415 - slow to import
-            BotoCoreError,
-            ClientError,
-            ParamValidationError,
-        )
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import
 
         try:
             answer: dict[str, Any] = getattr(self._client(service), operation)(**parameters)
-        except ClientError as error:
-            ours = _meaning(operation, error.response)
+        except (BotoCoreError, ClientError) as error:
+            ours = _meaning(_titled(operation), error)
             is_away = isinstance(ours, errors.EngineUnavailable)
             self._heard(operation, "unavailable" if is_away else "refused")
             raise ours from error
-        except ParamValidationError as error:
-            self._heard(operation, "refused")
-            raise errors.InvalidInput(
-                f"{_titled(operation)} cannot be asked for: {error}"
-            ) from error
-        except BotoCoreError as error:
-            self._heard(operation, "unavailable")
-            raise errors.EngineUnavailable(
-                f"Amazon Personalize does not answer {_titled(operation)} ({error})"
-            ) from error
         self._heard(operation, "answered")
         return answer
 
@@ -156,9 +142,16 @@ class Calls:
             ) from error
 
 
-def _meaning(operation: str, response: Any) -> errors.PawsonalizeError:
-    code, message = response["Error"].get("Code", ""), response["Error"].get("Message", "")
-    text = f"Amazon Personalize refuses {_titled(operation)}: {message or code}"
+def _meaning(call: str, error: Exception) -> errors.PawsonalizeError:
+    from botocore.exceptions import ClientError, ParamValidationError  # noqa: PLC0415
+
+    if isinstance(error, ParamValidationError):
+        return errors.InvalidInput(f"{call} cannot be asked for: {error}")
+    if not isinstance(error, ClientError):
+        return errors.EngineUnavailable(f"Amazon Personalize does not answer {call} ({error})")
+    refusal = error.response["Error"]
+    code, message = refusal.get("Code", ""), refusal.get("Message", "")
+    text = f"Amazon Personalize refuses {call}: {message or code}"
     if code in _OF_CREDENTIALS:
         return errors.EngineUnavailable(
             f"{text} ({code}): look at the credentials, the rights and the clock of this machine"
