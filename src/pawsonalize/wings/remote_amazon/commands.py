@@ -82,7 +82,7 @@ class Copy(msgspec.Struct):
     def copy(self, arn: str) -> None:
         """Copy the dataset group."""
         # Data first, as solutions are trained on them.
-        found = self._described("dataset_group", arn)
+        found = _described(self.source, "dataset_group", arn)
         group = {"datasetGroupArn": self._created("dataset_group", found, "domain")}
         for dataset in self._inside("dataset", arn):
             self._copy_dataset(dataset, group)
@@ -126,7 +126,7 @@ class Copy(msgspec.Struct):
 
     def _copy_dataset(self, dataset: dict[str, Any], group: dict[str, str]) -> None:
         name, kind = dataset["name"], dataset["datasetType"]
-        schema = self._described("schema", dataset["schemaArn"])
+        schema = _described(self.source, "schema", dataset["schemaArn"])
         known = {"schemaArn": self._created("schema", schema, "schema", "domain")}
         copied = self._created("dataset", dataset, "datasetType", **known, **group)
         job = f"leave-{name}-{clock.now()}"  # a name is used once
@@ -160,7 +160,7 @@ class Copy(msgspec.Struct):
             self.stays.append(f"campaigns of solution {solution['name']}: {error.message}")
             return
         for listed in _listed(self.source, "campaign", solutionArn=solution["solutionArn"]):
-            campaign = self._described("campaign", listed["campaignArn"])
+            campaign = _described(self.source, "campaign", listed["campaignArn"])
             config = campaign.get("campaignConfig") or {}
             follows = config.get("syncWithLatestSolutionVersion")
             served = f"{copied}/$LATEST" if follows else version
@@ -193,12 +193,9 @@ class Copy(msgspec.Struct):
         self.done.append(f"{kind.replace('_', ' ')} {name}")
         return arn
 
-    def _described(self, kind: str, arn: str) -> dict[str, Any]:
-        return _described(self.source, kind, arn)
-
     def _inside(self, kind: str, group: str) -> Iterator[dict[str, Any]]:
         for one in _listed(self.source, kind, datasetGroupArn=group):
-            yield self._described(kind, one[f"{camel(kind)}Arn"])
+            yield _described(self.source, kind, one[f"{camel(kind)}Arn"])
 
     def _questions(self) -> dict[str, str]:
         """The first users of the exported interactions, each with an item."""
