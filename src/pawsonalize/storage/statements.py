@@ -77,11 +77,6 @@ Change = Callable[[Any], Mapping[str, Any]]
 """Returns the changed columns of a row that is there, by those of the new one."""
 
 
-def insert(connection: Connection, table: Table) -> Insert:
-    """An INSERT of the connection's dialect."""
-    return insert_of(connection.dialect.name, table)
-
-
 def insert_of(dialect: str, table: Table) -> Insert:
     """An INSERT of the dialect of that name."""
     construct = sqlite.insert if dialect == "sqlite" else postgresql.insert
@@ -91,7 +86,8 @@ def insert_of(dialect: str, table: Table) -> Insert:
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows whose unique columns are free, and return how many those were."""
     counting = connection.execution_options(preserve_rowcount=True)
-    return counting.execute(insert(connection, table).on_conflict_do_nothing(), rows).rowcount
+    new = insert_of(connection.dialect.name, table)
+    return counting.execute(new.on_conflict_do_nothing(), rows).rowcount
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

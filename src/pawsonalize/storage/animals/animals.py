@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, Select, and_, delete, func, or_, sele
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.statuses import LEFT, AnimalStatus, Stay, revise
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.statements import PreparedSelect, in_parts, insert, upsert
+from pawsonalize.storage.statements import PreparedSelect, in_parts, upsert
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import (
     animal_changes,
@@ -269,7 +269,7 @@ def _replace_stays(connection: Connection, before: Stays, after: Stays, at: int)
         for stay in kept
     ]
     if rows:
-        connection.execute(insert(connection, stays), rows)
+        connection.execute(stays.insert(), rows)
     changed = {
         stay.item_id
         for one, kept in after.items()
