@@ -140,15 +140,13 @@ class Polling(msgspec.Struct):
     def _import(
         self, source: FeedSource, state: FeedState, tick: int, now: int, allow_shrink: bool = False
     ) -> FeedReport | None:
-        changes: dict[str, object] = {}
         try:
             report, changes = self._fetched(source, state, now, allow_shrink)
         except Exception as error:
             reason = error.message if isinstance(error, PawsonalizeError) else repr(error)
             if not self.stopped():
-                failed: dict[str, object]
-                wait = min(_FIRST_WAIT << min(state.attempts, 16), _LONGEST_WAIT)
-                failed = {"attempts": state.attempts + 1, "not_before": now + wait}
+                again = now + min(_FIRST_WAIT << min(state.attempts, 16), _LONGEST_WAIT)
+                failed: dict[str, object] = {"attempts": state.attempts + 1, "not_before": again}
                 if state.fingerprint != (mark := fingerprint(source)):  # it was another feed's
                     failed |= {"fingerprint": mark, "etag": "", "modified": "", "tick": 0}
                 self._save(state, now, **failed, result=reason, failed=True)
