@@ -1,7 +1,6 @@
 """/v1/dead-letters: what could not be taken; to be looked at, mended, replayed and removed."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from functools import partial
 
@@ -164,13 +163,13 @@ def replay_of(request: Request) -> LetterReplay:
 
 
 def _bytes_of(form: MendRequest) -> bytes:
-    if form.raw is not None and form.raw_base64 is None:
-        return form.raw.encode()
-    if form.raw_base64 is None or form.raw is not None:
+    if (form.raw is None) is (form.raw_base64 is None):
         raise InvalidInput("send either raw or rawBase64", field="raw")
+    if form.raw is not None:
+        return form.raw.encode()
     try:
-        return base64.b64decode(form.raw_base64, validate=True)
-    except (ValueError, binascii.Error) as error:
+        return base64.b64decode(form.raw_base64 or "", validate=True)
+    except ValueError as error:
         raise InvalidInput("rawBase64 is not base64", field="rawBase64") from error
 
 

@@ -33,7 +33,7 @@ def with_values(body: bytes, values: Mapping[str, str], without: Iterable[str] =
         parent[last] = _value(text)
     for path in without:
         parent, last = _place(document, path)
-        if last not in parent if isinstance(parent, dict) else True:
+        if not isinstance(parent, dict) or last not in parent:
             raise _no_place(path)
         del parent[last]
     return msgspec.json.encode(document)
@@ -80,11 +80,11 @@ class LetterReceipt(msgspec.Struct, frozen=True):
     def sum(cls, receipts: Iterable["LetterReceipt"]) -> "LetterReceipt":
         """Return the receipt of several letters."""
         each = list(receipts)
-        accepted, duplicates = (
+        return cls(
             sum(one.accepted for one in each),
             sum(one.duplicates for one in each),
+            tuple(left for one in each for left in one.left),
         )
-        return cls(accepted, duplicates, tuple(left for one in each for left in one.left))
 
 
 class _Read(msgspec.Struct, frozen=True):

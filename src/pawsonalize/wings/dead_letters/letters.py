@@ -131,18 +131,14 @@ def _unescaped(match: re.Match[str]) -> str:
 
 def _value(match: re.Match[str]) -> str:
     quoted = match[2] if match[2] is not None else match[3]
-    value: object = quoted
-    if quoted is None:
-        value = match[4]
-        with suppress(ValueError, RecursionError):
-            value = json.loads(match[4])
-    elif "\\" in quoted:
-        with suppress(ValueError):
-            value = json.loads(f'"{quoted}"')
+    text = match[4] if quoted is None else quoted
+    value: object = text
+    with suppress(ValueError, RecursionError):
+        value = json.loads(text if quoted is None else f'"{text}"')
     try:
         return parse_id(value, "")
     except InvalidInput:
-        return str(quoted if quoted is not None else match[4])
+        return text
 
 
 _SAME: Final = ("letter_id", "source", "position", "dataset_group", "code", "message", "field")
