@@ -63,42 +63,26 @@ class ArchiveState(msgspec.Struct, frozen=True, rename="camel"):
     waiting: int
 
 
-class TailLookup(msgspec.Struct, frozen=True):
-    """The events to look up: the newest, or those of an event's id or of a visitor."""
-
-    event_id: str | None
-    visitor: Visitor | None
-    query: TailQuery
-
-
-def read_tail(given: Mapping[str, str]) -> TailLookup:
-    """Return the lookup that parameters ask for; InvalidInput for a bad one."""
-    user, session = read_text(given, "userId"), read_text(given, "sessionId")
-    cursor = given.get("cursor")
-    query = TailQuery(
-        read_count(given, "limit", 25, 1, 500),
-        before=None if cursor is None else int(match_cursor(_CURSOR, cursor)[0]),
-        event_type=read_text(given, "eventType"),
-    )
-    visitor = None if user is None and session is None else Visitor(user, session)
-    return TailLookup(read_text(given, "eventId"), visitor, query)
-
-
 class EventViews(msgspec.Struct, frozen=True):
     """Looks at the events of any dataset group."""
 
     adapters: Adapters
     refusals: RefusalReports | None
 
-    def events(self, lookup: TailLookup, group: str) -> EventAnswer:
-        """Return the newest events, or those of the lookup, with their fate in words."""
-        limit = lookup.query.limit
-        found = self._found(lookup, group)
-        shown = found[:limit]
+    def events(self, given: Mapping[str, str], group: str) -> EventAnswer:
+        """Return the newest events, or those that parameters name, with their fate in words."""
+        visitor = Visitor(read_text(given, "userId"), read_text(given, "sessionId"))
+        cursor = given.get("cursor")
+        query = TailQuery(
+            read_count(given, "limit", 25, 1, 500),
+            before=None if cursor is None else int(match_cursor(_CURSOR, cursor)[0]),
+            event_type=read_text(given, "eventType"),
+        )
+        event_id = read_text(given, "eventId")
+        found = self._found(event_id, visitor, query, group)
+        shown = found[: query.limit]
         archived = self.adapters.ledger.totals()[3]
-        named = [lookup.event_id] if lookup.event_id is not None else []
-        if (visitor := lookup.visitor) is not None:
-            named += [one for one in (visitor.user_id, visitor.session_id) if one]
+        named = [one for one in (event_id, visitor.user_id, visitor.session_id) if one]
         refused = self.refusals.naming(named, group) if named and self.refusals else []
         types = self.adapters.log.of(group).event_types
         return EventAnswer(
@@ -112,8 +96,8 @@ class EventViews(msgspec.Struct, frozen=True):
                 )
                 for one in shown
             ],
-            str(shown[-1].offset) if len(found) > limit else None,
-            _verdict(lookup, shown, refused) if named else "",
+            str(shown[-1].offset) if len(found) > query.limit else None,
+            _verdict(event_id, shown, refused) if named else "",
             refused,
         )
 
@@ -123,15 +107,16 @@ class EventViews(msgspec.Struct, frozen=True):
         newest = self.adapters.log.head()
         return ArchiveState(objects, unconfirmed, events, through, newest, max(newest - through, 0))
 
-    def _found(self, lookup: TailLookup, group: str) -> list[LoggedEvent]:
+    def _found(
+        self, event_id: str | None, visitor: Visitor, query: TailQuery, group: str
+    ) -> list[LoggedEvent]:
         """Return the events, one more than the page has if there are more."""
-        tail, query = GroupEvents(self.adapters.database, group), lookup.query
-        if lookup.event_id is not None:
-            one = tail.find(lookup.event_id)
+        tail = GroupEvents(self.adapters.database, group)
+        if event_id is not None:
+            one = tail.find(event_id)
             return [] if one is None else [one]
-        if lookup.visitor is not None:
-            log = self.adapters.log.of(group)
-            return list(log.history(lookup.visitor, HistoryQuery(query.limit)))
+        if visitor != Visitor():
+            return self.adapters.log.of(group).history(visitor, HistoryQuery(query.limit))
         return tail.newest(replace(query, limit=query.limit + 1))
 
 
@@ -141,10 +126,10 @@ def meaning_of(event_type: str, types: EventTypes) -> str | None:
 
 
 def _verdict(
-    lookup: TailLookup, found: Sequence[LoggedEvent], refused: Sequence[RefusedEvent]
+    event_id: str | None, found: Sequence[LoggedEvent], refused: Sequence[RefusedEvent]
 ) -> str:
     parts = []
-    if found and lookup.event_id is not None:
+    if found and event_id is not None:
         event = found[0].event
         parts.append(f"Yes: it was accepted at {iso(event.received_at)} and is stored.")
         parts.append("The same id counts once: sent again, it is a duplicate.")
@@ -156,7 +141,7 @@ def _verdict(
         begin = "Some were refused" if found else "No: it was refused"
         parts.append(f"{begin}. The newest reason: {refused[0].message}.")
     if not parts:
-        of = "of that id" if lookup.event_id is not None else "of this visitor"
+        of = "of that id" if event_id is not None else "of this visitor"
         parts.append(
             f"No event {of} is stored, and no dead letter names it. It never came in, it was"
             " refused and not kept, it has left the table for the archive, or its visitor was"

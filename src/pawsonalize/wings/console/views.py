@@ -15,7 +15,7 @@ from pawsonalize.wings.console import animals, models, visitors
 from pawsonalize.wings.console.actions import ACTIONS, KEYS
 from pawsonalize.wings.console.animal import ANIMAL_ACTIONS, AnimalReport, animal_content
 from pawsonalize.wings.console.console import Console
-from pawsonalize.wings.console.events import ArchiveState, EventAnswer, read_tail
+from pawsonalize.wings.console.events import ArchiveState, EventAnswer
 from pawsonalize.wings.console.newest_visitors import NewestVisitors
 from pawsonalize.wings.console.outcomes import OutcomesOverTime, outcomes_content
 from pawsonalize.wings.console.overview import Overview, overview_content
@@ -109,7 +109,7 @@ _VIEWS = (
     View(
         page="/console/models/compare",
         template="console/compare.html",
-        read=lambda query: visitors.compare_versions(query, _console(query).visitors),
+        read=lambda query: _console(query).visitors.compare(query),
         operation="comparison",
         summary="What two versions would show the same visitor, or somebody new.",
         about=About.GROUP,
@@ -226,9 +226,7 @@ _VIEWS = (
         content=lambda query, report: {
             "newest": None if report else _console(query).newest_visitors(query.group)
         },
-        read=lambda query: _console(query).visitors.report(
-            visitors.read_lookup(query.parameters), query.group, query.now
-        ),
+        read=lambda query: _console(query).visitors.report(query),
         path="/visitors",
         operation="visitor",
         summary="What a visitor did, was shown and would see now, and why; this is logged nowhere.",
@@ -260,7 +258,7 @@ _VIEWS = (
     View(
         page="/console/data",
         template="console/data.html",
-        read=lambda query: _console(query).events.events(read_tail(query.parameters), query.group),
+        read=lambda query: _console(query).events.events(query.parameters, query.group),
         operation="events",
         summary="The newest events; of an event, a session or a user, whether they were taken, or"
         " why not.",

@@ -130,26 +130,19 @@ class VisitorReport(msgspec.Struct, frozen=True, rename="camel"):
     versions: list[ComparableVersion]
 
 
-class VisitorLookup(msgspec.Struct, frozen=True):
-    """A visitor, a page of events, and the versions that answer."""
+class ComparisonReport(msgspec.Struct, frozen=True, rename="camel"):
+    """The answers of two versions to one visitor, both without exploration; null says `whyNot`.
 
-    visitor: Visitor
-    limit: int = 25
-    cursor: str | None = None
-    version: str | None = None
-    """The version that answers; None: the one that is live."""
-    against: str | None = None
-    """The version to compare with; None: none."""
+    Without a user and a session it is somebody new. `other` is of the newest version that is not
+    live, if none is named; it is null where there is one version alone.
+    """
 
-
-def read_lookup(given: Mapping[str, str]) -> VisitorLookup:
-    """Return the lookup that parameters ask for; InvalidInput if they name nobody."""
-    user, session = read_text(given, "userId"), read_text(given, "sessionId")
-    if user is None and session is None:
-        raise InvalidInput("say which visitor: userId, sessionId or both", field="userId")
-    limit, cursor = read_count(given, "limit", 25, 1, 500), given.get("cursor")
-    version, against = read_text(given, "version"), read_text(given, "against")
-    return VisitorLookup(Visitor(user, session), limit, cursor, version, against)
+    user_id: str | None
+    session_id: str | None
+    expected: ExpectedAnswer | None
+    other: ExpectedAnswer | None
+    why_not: str
+    versions: list[ComparableVersion]
 
 
 class VisitorViews(msgspec.Struct, frozen=True):
@@ -158,15 +151,24 @@ class VisitorViews(msgspec.Struct, frozen=True):
     _adapters: Adapters
     _services: Services
 
-    def report(self, lookup: VisitorLookup, group: str, now: int) -> VisitorReport:
-        """Return all of the visitor; NotFound for a version of no solution of the group."""
-        visitor, log = lookup.visitor, self._adapters.log.of(group)
-        before = None if lookup.cursor is None else read_cursor(lookup.cursor)
-        page = history_page(log, visitor, HistoryQuery(lookup.limit, before=before))
+    def report(self, query: ViewQuery) -> VisitorReport:
+        """Return all of the visitor, as parameters ask; InvalidInput if they name nobody.
+
+        NotFound for a version of no solution of the group.
+        """
+        given, group, now = query.parameters, query.group, query.now
+        visitor = _read_visitor(given)
+        if visitor == Visitor():
+            raise InvalidInput("say which visitor: userId, sessionId or both", field="userId")
+        limit, cursor = read_count(given, "limit", 25, 1, 500), given.get("cursor")
+        version, against = read_text(given, "version"), read_text(given, "against")
+        before = None if cursor is None else read_cursor(cursor)
+        log = self._adapters.log.of(group)
+        page = history_page(log, visitor, HistoryQuery(limit, before=before))
         users = (one.event.user_id for one in page.events if one.event.user_id is not None)
         user = visitor.user_id or next(users, None)
         profile = None if user is None else self._adapters.catalogue.of(group).user(user)
-        versions = list(self.versions(group))
+        versions = list(self._versions(group))
         return VisitorReport(
             visitor.user_id,
             visitor.session_id,
@@ -176,9 +178,20 @@ class VisitorViews(msgspec.Struct, frozen=True):
             [report_of(VisitorDeed, one.event) for one in page.events],
             page.next_cursor,
             list(self._shown(group, Visitor(user, visitor.session_id), page.events, now)),
-            *self.expected(lookup, group, now),
+            *self._expected(visitor, version, against, group, now),
             versions,
         )
+
+    def compare(self, query: ViewQuery) -> ComparisonReport:
+        """Return both answers, as parameters ask; NotFound for a version that there is not."""
+        given, versions = query.parameters, list(self._versions(query.group))
+        visitor = _read_visitor(given)
+        version, against = read_text(given, "version"), read_text(given, "against")
+        if against is None:
+            first = version or next((one.name for one in versions if one.is_live), None)
+            against = next((one.name for one in versions if one.name != first), None)
+        answers = self._expected(visitor, version, against, query.group, query.now)
+        return ComparisonReport(visitor.user_id, visitor.session_id, *answers, versions)
 
     def _shown(
         self, group: str, visitor: Visitor, events: Sequence[LoggedEvent], now: int
@@ -200,7 +213,7 @@ class VisitorViews(msgspec.Struct, frozen=True):
         newest = sorted(pages.values(), key=lambda one: -one.answered_at)[:_PAGES]
         return (_answer(one, events) for one in newest)
 
-    def versions(self, group: str) -> Iterator[ComparableVersion]:
+    def _versions(self, group: str) -> Iterator[ComparableVersion]:
         """Yield the newest versions that could answer, the live one among them."""
         live = self._live_name(group)
         found = [
@@ -225,27 +238,23 @@ class VisitorViews(msgspec.Struct, frozen=True):
         name = self._services.directory.serving(group, Purpose.RECOMMENDING)
         return None if name is None else self._adapters.registry.find(Campaign, name)
 
-    def expected(
-        self, lookup: VisitorLookup, group: str, now: int
+    def _expected(
+        self, visitor: Visitor, version: str | None, against: str | None, group: str, now: int
     ) -> tuple[ExpectedAnswer | None, ExpectedAnswer | None, str]:
-        """Return the answers of a version and of the one to compare it with, or why not."""
+        """Return the answers of a version and of the one to compare it with, or why not.
+
+        Without a version it is the one that is live; `against` is None to compare with none.
+        """
         try:
-            return *self._answers(lookup, group, now), ""
+            first = self._served(version, group, now)
+            if against is None:
+                return self._ask(first, visitor, group, now), None, ""
+            both = (first, self._served(against, group, now))
+            one, two = (self._ask(_unexplored(served), visitor, group, now) for served in both)
         except (NotReady, InvalidInput) as error:
             return None, None, error.message
-
-    def _answers(
-        self, lookup: VisitorLookup, group: str, now: int
-    ) -> tuple[ExpectedAnswer, ExpectedAnswer | None]:
-        first = self._served(lookup.version, group, now)
-        if lookup.against is None:
-            return self._ask(first, lookup.visitor, group, now), None
-        second = self._served(lookup.against, group, now)
-        one, two = (
-            self._ask(_unexplored(served), lookup.visitor, group, now) for served in (first, second)
-        )
         places = [{place.id: n for n, place in enumerate(each.places, 1)} for each in (one, two)]
-        return _compared(one, places[1]), _compared(two, places[0])
+        return _compared(one, places[1]), _compared(two, places[0]), ""
 
     def _served(self, name: str | None, group: str, now: int) -> Served:
         loader = Loader(self._adapters.registry, self._adapters.artefacts)
@@ -299,32 +308,8 @@ class VisitorViews(msgspec.Struct, frozen=True):
         ]
 
 
-class ComparisonReport(msgspec.Struct, frozen=True, rename="camel"):
-    """The answers of two versions to one visitor, both without exploration; null says `whyNot`.
-
-    Without a user and a session it is somebody new. `other` is of the newest version that is not
-    live, if none is named; it is null where there is one version alone.
-    """
-
-    user_id: str | None
-    session_id: str | None
-    expected: ExpectedAnswer | None
-    other: ExpectedAnswer | None
-    why_not: str
-    versions: list[ComparableVersion]
-
-
-def compare_versions(query: ViewQuery, views: VisitorViews) -> ComparisonReport:
-    """Return both answers, as parameters ask; NotFound for a version that there is not."""
-    given, versions = query.parameters, list(views.versions(query.group))
-    visitor = Visitor(read_text(given, "userId"), read_text(given, "sessionId"))
-    version, against = read_text(given, "version"), read_text(given, "against")
-    if against is None:
-        first = version or next((one.name for one in versions if one.is_live), None)
-        against = next((one.name for one in versions if one.name != first), None)
-    lookup = VisitorLookup(visitor, version=version, against=against)
-    answers = views.expected(lookup, query.group, query.now)
-    return ComparisonReport(visitor.user_id, visitor.session_id, *answers, versions)
+def _read_visitor(given: Mapping[str, str]) -> Visitor:
+    return Visitor(read_text(given, "userId"), read_text(given, "sessionId"))
 
 
 def _place(source: Any, id_: str, item_id: str, name: str, **more: object) -> ExpectedPlace:
