@@ -35,26 +35,31 @@ class _References(msgspec.Struct, frozen=True):
     data: list[_Reference] | _Reference | None = None
 
 
-class _Attributes(msgspec.Struct, frozen=True, rename="camel"):
+class _Same(msgspec.Struct, frozen=True):
+    """Attributes that go into a form as they are, by the names that they have there."""
+
     name: str | None = None
-    breed_primary: str | None = None
-    breed_secondary: str | None = None
-    is_breed_mixed: bool | None = None
-    birth_date: str | None = None
-    age_group: str | None = None
-    size_group: str | None = None
+    breed: str | None = msgspec.field(default=None, name="breedPrimary")
+    secondary_breed: str | None = msgspec.field(default=None, name="breedSecondary")
+    mixed: bool | None = msgspec.field(default=None, name="isBreedMixed")
+    birth_date: str | None = msgspec.field(default=None, name="birthDate")
+    age: str | None = msgspec.field(default=None, name="ageGroup")
+    size: str | None = msgspec.field(default=None, name="sizeGroup")
     sex: str | None = None
-    coat_length: str | None = None
-    is_altered: bool | None = None
-    is_housetrained: bool | None = None
-    is_special_needs: bool | None = None
-    is_kids_ok: bool | None = None
-    is_dogs_ok: bool | None = None
-    is_cats_ok: bool | None = None
-    is_adoption_pending: bool | None = None
-    adoption_fee_string: str | None = None
-    description_text: str | None = None
+    coat: str | None = msgspec.field(default=None, name="coatLength")
+    altered: bool | None = msgspec.field(default=None, name="isAltered")
+    house_trained: bool | None = msgspec.field(default=None, name="isHousetrained")
+    special_needs: bool | None = msgspec.field(default=None, name="isSpecialNeeds")
+    good_with_kids: bool | None = msgspec.field(default=None, name="isKidsOk")
+    good_with_dogs: bool | None = msgspec.field(default=None, name="isDogsOk")
+    good_with_cats: bool | None = msgspec.field(default=None, name="isCatsOk")
+    fee: str | None = msgspec.field(default=None, name="adoptionFeeString")
+    description: str | None = msgspec.field(default=None, name="descriptionText")
     url: str | None = None
+
+
+class _Attributes(_Same, frozen=True, rename="camel"):
+    is_adoption_pending: bool | None = None
     available_date: str | None = None
     created_date: str | None = None
 
@@ -92,32 +97,15 @@ def _form(animal: _Animal, known: Known) -> AnimalForm:
     return AnimalForm(
         id=animal.id,
         species=_name(animal, "species", known),
-        breed=attributes.breed_primary,
-        secondary_breed=attributes.breed_secondary,
-        mixed=attributes.is_breed_mixed,
-        birth_date=attributes.birth_date,
-        age=attributes.age_group,
-        size=attributes.size_group,
-        sex=attributes.sex,
-        name=attributes.name,
+        **{name: getattr(attributes, name) for name in _Same.__struct_fields__},
         status="pending" if attributes.is_adoption_pending else status or "available",
         listed_at=attributes.available_date or attributes.created_date,
         shelter=_name(animal, "orgs", known),
-        coat=attributes.coat_length,
         colours=all_of(*(one.name for one in _related(animal, "colors", known))),
-        altered=attributes.is_altered,
-        house_trained=attributes.is_housetrained,
-        special_needs=attributes.is_special_needs,
-        good_with_kids=attributes.is_kids_ok,
-        good_with_dogs=attributes.is_dogs_ok,
-        good_with_cats=attributes.is_cats_ok,
         photos=all_of(*(address.url for address in addresses)),
-        url=attributes.url,
-        fee=attributes.adoption_fee_string,
         latitude=location.lat,
         longitude=location.lon,
         postcode=location.postalcode,
-        description=attributes.description_text,
     )
 
 
