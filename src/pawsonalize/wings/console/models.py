@@ -192,7 +192,7 @@ class ModelReports:
             solution,
             campaigns=tuple(sorted(map(_state, campaigns), key=lambda one: one.name)),
             newest_version=None if newest is None else newest.name,
-            newest_status=None if newest is None else newest.status.value,
+            newest_status=None if newest is None else newest.status,
             gate=next((point for of, point in points if of == solution.name), None),
         )
 
@@ -239,9 +239,6 @@ def _version(
     return report_of(
         VersionReport,
         version,
-        status=version.status.value,
-        as_of=iso(version.as_of),
-        mode=version.mode.value,
         progress="" if progress is None else progress.text,
         failure=version.failure_reason,
         served_by=tuple(one.name for one in campaigns if one.serves == version.name),

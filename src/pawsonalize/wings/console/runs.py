@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.domain.times import SECOND, iso
+from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
@@ -151,12 +151,10 @@ def run_report(record: RunRecord, now: int) -> RunReport:
     return report_of(
         RunReport,
         record,
-        trigger=record.trigger.value,
         seconds=((record.ended_at or now) - record.started_at) / SECOND,
         verdict=_verdict(record),
         reason=record.reason if record.ended_at is not None else "",
         about=_about(record),
-        as_of=iso(record.as_of),
         steps=tuple(_steps(record, now)),
         campaigns=tuple(_campaign(half) for half in record.halves),
         findings=tuple(
@@ -196,7 +194,6 @@ def _steps(record: RunRecord, now: int) -> Iterator[StepReport]:
         yield report_of(
             StepReport,
             timing,
-            step=timing.step.value,
             title=_TITLES[timing.step],
             state="running" if ended is None else "done",
             seconds=((ended or now) - timing.began_at) / SECOND,
@@ -218,7 +215,6 @@ def _campaign(half: Half) -> CampaignReport:
         dataset_group=half.dataset_group or DATASET_GROUP,
         solution=half.solution or half.campaign,
         solution_version=half.solution_version or None,
-        fate=half.fate.value,
         training=" ".join(filter(None, (half.training_status, half.training_progress))),
         test_cases=evidence.get("test_cases"),
         ndcg_at5=evidence["ndcg_at_5"]["mean"] if evidence else _judged_by(half, "threshold"),

@@ -6,12 +6,11 @@ from typing import Any
 import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import iso
 from pawsonalize.http.json import read_text, report_of
 from pawsonalize.http.operation import RequestParameter
 from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import Confirmation, Done, PageAction, View, ViewQuery
-from pawsonalize.wings.inquiries.book import Inquiry, InquiryState
+from pawsonalize.wings.inquiries.book import InquiryState
 from pawsonalize.wings.inquiries.taking import INBOX, Inquiring
 
 _ALL = "all"
@@ -61,12 +60,8 @@ def _read_inbox(query: ViewQuery) -> InquiryInbox:
     text = query.text("state") or (_ALL if animal_id else InquiryState.NEW)
     state = None if text == _ALL else _state(text)
     found = book.newest(_SHOWN + 1, state, animal_id)
-    listed = [_listed(one) for one in found[:_SHOWN]]
+    listed = [report_of(ListedInquiry, one) for one in found[:_SHOWN]]
     return InquiryInbox(listed, book.counts(), len(found) <= _SHOWN)
-
-
-def _listed(inquiry: Inquiry) -> ListedInquiry:
-    return report_of(ListedInquiry, inquiry, sent_at=iso(inquiry.sent_at))
 
 
 def _content(query: ViewQuery, report: InquiryInbox) -> Mapping[str, Any]:
