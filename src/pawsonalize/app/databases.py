@@ -10,6 +10,7 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.domain.events import EventTypes
+from pawsonalize.kinds.access_keys import ROOT_KEY_BYTES, RootKeyFile
 from pawsonalize.settings import Settings
 from pawsonalize.storage import data_folder
 from pawsonalize.storage.animals.animals import Animals
@@ -114,12 +115,12 @@ def root_key_of(settings: Settings) -> Callable[[bool], bytes]:
     if not given and settings.artefact_url:
         return partial(_refuse, settings)
     if not given:
-        return data_folder.RootKeyFile(root_key_file(settings))
+        return RootKeyFile(root_key_file(settings))
     try:
         root = bytes.fromhex(given)
     except ValueError:
         root = b""
-    if len(root) != data_folder.ROOT_KEY_BYTES:
+    if len(root) != ROOT_KEY_BYTES:
         raise InvalidInput("access_key_root must be 64 hexadecimal digits")
     return lambda _make: root
 

@@ -5,17 +5,21 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from enum import StrEnum
+from pathlib import Path
 from typing import ClassVar, Final
 
 import msgspec
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.archive.base import whole_file
+from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY, MINUTE
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 
+ROOT_KEY_BYTES = 32
 _SECRET_LENGTH = 40  # characters of 6 bits
 _ID_BYTES = 10
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
@@ -188,6 +192,26 @@ class AccessKeys(msgspec.Struct, frozen=True):
     def delete(self, key_id: str) -> None:
         """Take the key back; NotFound if there is none. Running servers know within a second."""
         self.registry.delete(AccessKey, key_id)
+
+
+class RootKeyFile(msgspec.Struct, frozen=True):
+    """32 random bytes in hexadecimal, made once."""
+
+    path: Path
+
+    def __call__(self, make: bool) -> bytes:
+        """The root key. Without one, it is made if it may be, else StorageUnavailable."""
+        try:
+            if make and not self.path.exists():
+                # Of two that make it at once, the first wins.
+                with suppress(FileExistsError), whole_file(self.path, 0o600) as file:
+                    file.write(secrets.token_hex(ROOT_KEY_BYTES).encode())
+            return bytes.fromhex(self.path.read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            raise StorageUnavailable(
+                "the root key of the access keys cannot be read: put it back from a backup, or"
+                " delete the access keys and create new ones"
+            ) from error
 
 
 def secret_of(key_id: str, root: bytes) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from pawsonalize.archive.base import whole_file
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
 from pawsonalize.kinds.processes import ChildProcesses, held, is_held
@@ -279,12 +280,9 @@ def _identity(folder: Path) -> str:
     with suppress(FileNotFoundError):
         return path.read_text()
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".{_MACHINE}-{secrets.token_hex(4)}"
-    draft.write_text(secrets.token_hex(8))
     # If two processes make it at once, both take the first one's.
-    with suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+    with suppress(FileExistsError), whole_file(path) as file:
+        file.write(secrets.token_hex(8).encode())
     return path.read_text()
 
 

@@ -2,53 +2,12 @@
 
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import msgspec
-
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
-
-ROOT_KEY_BYTES = 32
-
-
-class RootKeyFile(msgspec.Struct, frozen=True):
-    """32 random bytes in hexadecimal, made once."""
-
-    path: Path
-
-    def __call__(self, make: bool) -> bytes:
-        """The root key. Without one, it is made if it may be, else StorageUnavailable."""
-        try:
-            if make and not self.path.exists():
-                self._make()
-            return bytes.fromhex(self.path.read_text(encoding="ascii"))
-        except (OSError, ValueError) as error:
-            raise StorageUnavailable(
-                "the root key of the access keys cannot be read: put it back from a backup, or"
-                " delete the access keys and create new ones"
-            ) from error
-
-    def _make(self) -> None:
-        """Write it whole or not at all."""
-        draft = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(ROOT_KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                # Unlike a rename, a link fails if the file exists: of two at once, the first wins.
-                os.link(draft, self.path)
-            except FileExistsError:
-                return
-        finally:
-            draft.unlink()
-
 
 DATABASE_FILE, ROOT_KEY_FILE, ARCHIVE = "pawsonalize.sqlite3", "access-keys.root", "archive"
 SEARCH_FOLDER = "search"
@@ -84,7 +43,7 @@ def make_files_private(access: str) -> None:
 def is_ours(name: str) -> bool:
     """True for the names of what the service itself makes in a data folder."""
     named = name in {*FOLDERS, *FILES, ARCHIVE}
-    return named or name.startswith((DATABASE_FILE, ROOT_KEY_FILE, DRAFT))
+    return named or name.startswith((DATABASE_FILE, ROOT_KEY_FILE, f".{ROOT_KEY_FILE}.", DRAFT))
 
 
 def is_data_folder(folder: Path) -> bool:

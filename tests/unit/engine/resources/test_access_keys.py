@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
-from pawsonalize.kinds.access_keys import AccessKeys, Scope
+from pawsonalize.kinds.access_keys import AccessKeys, RootKeyFile, Scope
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.data_folder import RootKeyFile
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0
