@@ -179,7 +179,7 @@ def assert_stored_once_and_in_order(folder: Path, site: Site) -> None:
     by_user = defaultdict(list)
     for row, number in zip(rows, numbers, strict=True):
         by_user[row.event.user_id].append(number)
-    letters = Counter(one.raw for one in DeadLetters(database).newest(2**31))
+    letters = Counter(one.raw for one in DeadLetters(database).oldest(2**31))
     database.close()
     assert [number for number, count in Counter(numbers).items() if count > 1] == []
     assert set(site.acknowledged) - set(numbers) == set()

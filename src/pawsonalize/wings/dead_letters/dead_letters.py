@@ -124,19 +124,15 @@ class DeadLetters(TableAccess):
         return [Waiting(*row) for row in self._rows(wanted.order_by(many.desc(), *columns))]
 
     def page(self, limit: int, query: LetterQuery = ALL, cursor: str | None = None) -> LetterPage:
-        """One page; InvalidInput if the cursor is none of ours."""
+        """Return one page, newest first; InvalidInput if the cursor is none of ours."""
         check_between("limit", limit, 1, MAX_PAGE)
+        before = read_cursor(cursor)
+        beyond = () if before is None else (tuple_(*_PLACE) < before,)
+        newest_first = [one.desc() for one in _PLACE]
         # One more than requested shows whether there is a next page.
-        shown = self.newest(limit + 1, query, read_cursor(cursor))
+        shown = self._select(query, *beyond, order=newest_first, limit=limit + 1)
         last = place_of(shown[limit - 1]) if len(shown) > limit else None
         return LetterPage(tuple(shown[:limit]), cursor_of(last))
-
-    def newest(
-        self, limit: int, query: LetterQuery = ALL, before: tuple[int, str] | None = None
-    ) -> list[DeadLetter]:
-        """Return at most `limit` letters, newest first; those `before` that moment and id."""
-        beyond = () if before is None else (tuple_(*_PLACE) < before,)
-        return self._select(query, *beyond, order=[one.desc() for one in _PLACE], limit=limit)
 
     def oldest(
         self, limit: int, query: LetterQuery = ALL, after: tuple[int, str] | None = None
