@@ -41,11 +41,6 @@ class Answering(msgspec.Struct, frozen=True):
     runtime: Runtime
 
 
-def query_address(request: Request) -> Address:
-    """Return the address in the query parameters, for this caller."""
-    return address_of(request, None)
-
-
 def for_caller(request: Request, address: Address) -> Address:
     """Return the address; with a key of one dataset group, that one, or Forbidden."""
     confined_to = own_group(request)
@@ -54,7 +49,9 @@ def for_caller(request: Request, address: Address) -> Address:
     return services_of(request).directory.within(address, confined_to)
 
 
-def address_of(request: Request, dataset_group: str | None, campaign: str | None = None) -> Address:
+def address_of(
+    request: Request, dataset_group: str | None = None, campaign: str | None = None
+) -> Address:
     """Return the address in the body, or the query parameters; InvalidInput where they differ."""
     group = _once(request, "datasetGroup", dataset_group)
     return for_caller(request, Address(group, _once(request, "campaign", campaign)))
@@ -71,7 +68,7 @@ def _once(request: Request, field: str, body: str | None) -> str | None:
 
 async def read_group(request: Request) -> str:
     """Return the dataset group that the query parameters name; the request enters it."""
-    return await enter_group(request, query_address(request))
+    return await enter_group(request, address_of(request))
 
 
 async def enter_group(request: Request, address: Address) -> str:

@@ -229,9 +229,8 @@ async def get_similar(request: Request) -> Response:
     include = answers.read_include(given.get("include"))
     visitor = addressing.read_visitor(given.get("userId"), given.get("sessionId"))
     check_visitor(request, visitor.user_id, detailed=is_full)
-    individuals = await addressing.individuals_for(
-        request, addressing.query_address(request), Purpose.COMPARING
-    )
+    address = addressing.address_of(request)
+    individuals = await addressing.individuals_for(request, address, Purpose.COMPARING)
     now = services.now()
     query = Query(visitor, now, now, limit=limit, explain=is_full)
     similar = partial(individuals.similar, animal_id)

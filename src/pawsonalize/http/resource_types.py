@@ -12,6 +12,7 @@ from msgspec import NODEFAULT, UNSET, Meta, UnsetType
 
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.decoder import Form
+from pawsonalize.http.operation import camel
 from pawsonalize.kinds.campaigns import CampaignUpdate
 from pawsonalize.kinds.group_limits import GroupLimits
 from pawsonalize.kinds.kind import REQUIRED, Field, Kind, Native
@@ -29,8 +30,7 @@ Struct = type[msgspec.Struct]
 
 def _encoded(name: str) -> str:
     """Return the name of a field in JSON: `minProvisionedTPS`."""
-    first, *others = name.split("_")
-    return first + "".join("TPS" if word == "tps" else word.title() for word in others)
+    return camel(name).replace("Tps", "TPS")
 
 
 class NestedForm(Form, frozen=True, rename="camel"):

@@ -19,7 +19,7 @@ from pawsonalize.engine.serving.animals.boards import MOST_PICKS
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.http import answers
-from pawsonalize.http.addressing import enter_group, individuals_for, query_address, read_visitor
+from pawsonalize.http.addressing import individuals_for, read_group, read_visitor
 from pawsonalize.http.callers import check_visitor, leave
 from pawsonalize.http.json import read_form
 from pawsonalize.http.metrics import EVENTS
@@ -143,7 +143,7 @@ async def post_picks(request: Request) -> PicksReceipt:
     check_visitor(request, given.user_id)
     name = parse_id(request.path_params["board_id"], "boardId")
     now = services.now()
-    group = await enter_group(request, query_address(request))
+    group = await read_group(request)
     picks = Picks(
         name,
         read_visitor(given.user_id, given.session_id),
