@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import msgspec
 from markupsafe import escape
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY, EARLIEST, HOUR, LATEST, SECOND, iso
+from pawsonalize.domain.times import DAY, EARLIEST, HOUR, LATEST, iso
 from pawsonalize.http.operation import RequestParameter
 from pawsonalize.ui.rendering import with_query
 
@@ -58,12 +58,12 @@ class PagePeriod(msgspec.Struct, frozen=True):
     @property
     def first_day(self) -> str:
         """Its first day, as a field of a form has it."""
-        return _date_of(self.since)
+        return iso(self.since)[:10]
 
     @property
     def last_day(self) -> str:
         """Its last day."""
-        return _date_of(self.until - 1)
+        return iso(self.until - 1)[:10]
 
     def holds(self, at: str) -> bool:
         """True if a moment, in ISO 8601, is within."""
@@ -115,14 +115,10 @@ def _day(given: Mapping[str, str], name: str) -> int | None:
         day = date.fromisoformat(given[name])
     except ValueError:
         day = date.min
-    moment = round((day - date(1970, 1, 1)) / timedelta(seconds=1)) * SECOND
+    moment = (day - date(1970, 1, 1)).days * DAY
     if not EARLIEST <= moment < LATEST:
         raise InvalidInput(
             f"{name} must be a day of 1990 to 2099, such as 2026-05-31, not {given[name][:40]!r}",
             field=name,
         )
     return moment
-
-
-def _date_of(moment: int) -> str:
-    return datetime.fromtimestamp(moment / SECOND, UTC).date().isoformat()
