@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, Select, and_, func, select, update
 
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.events import ACTIONS, SESSION, USER, ErasedVisitors, visitor_digest
-from pawsonalize.storage.statements import in_parts, insert_new
+from pawsonalize.storage.statements import in_parts, insert_new, rows_of
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import archive_segments, erased_visitors, erasures, events, sessions
 
@@ -70,11 +70,8 @@ def _latest(
     """Return the greatest value of the column, by dataset group and hash of these visitors."""
     who = (erasures.c.dataset_group, _WHO.visitor)
     latest = select(*who, func.max(moment)).join(erasures, _SAME).group_by(*who)
-    return {
-        (row[0], row[1]): row[2]
-        for part in in_parts(sorted(visitors))
-        for row in connection.execute(latest.where(_WHO.visitor.in_(part)))
-    }
+    found = rows_of(connection, latest, _WHO.visitor, visitors)
+    return {(row[0], row[1]): row[2] for row in found}
 
 
 # Steps of an erasure, in this order; a step that fails stops none but those it is for.
@@ -345,20 +342,16 @@ def _sessions_of(
     connection: Connection, groups: Sequence[str], users: Sequence[str]
 ) -> Sequence[str]:
     mine = select(sessions.c.session_id).where(sessions.c.dataset_group.in_(groups))
-    found: dict[str, None] = {}
-    for part in in_parts(users):
-        found |= dict.fromkeys(connection.scalars(mine.where(sessions.c.user_id.in_(part))))
-    return list(found)
+    return sorted({row[0] for row in rows_of(connection, mine, sessions.c.user_id, users)})
 
 
 def _refuse_bound(connection: Connection, groups: Sequence[str], visits: Sequence[str]) -> None:
     mine = select(sessions.c.session_id).where(sessions.c.dataset_group.in_(groups)).limit(1)
-    for part in in_parts(visits):
-        if connection.scalar(mine.where(sessions.c.session_id.in_(part))) is not None:
-            raise Conflict(
-                "this session belongs to a user: erase the user, whose sessions go too",
-                field="sessionId",
-            )
+    if rows_of(connection, mine, sessions.c.session_id, visits):
+        raise Conflict(
+            "this session belongs to a user: erase the user, whose sessions go too",
+            field="sessionId",
+        )
 
 
 def _add(connection: Connection, erasure_id: str, kind: str, names: Sequence[str]) -> None:

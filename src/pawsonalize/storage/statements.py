@@ -2,10 +2,10 @@
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, func
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Select, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pawsonalize.domain.events import SEPARATORS, EventTypes
@@ -118,6 +118,14 @@ def merging(dialect: str, table: Table, change: Change) -> Insert:
 def in_parts(ids: Sequence[_Id]) -> Iterator[Sequence[_Id]]:
     """The ids in their order, as many at a time as one statement can take."""
     return (ids[start : start + _IDS_AT_ONCE] for start in range(0, len(ids), _IDS_AT_ONCE))
+
+
+def rows_of(
+    connection: Connection, wanted: Select[Any], column: Column[Any], ids: Iterable[_Id]
+) -> list[Any]:
+    """The rows of a SELECT whose column has one of the ids, however many these are."""
+    parts = (wanted.where(column.in_(part)) for part in in_parts(sorted(ids)))
+    return [row for part in parts for row in connection.execute(part)]
 
 
 def means(event_types: EventTypes, meanings: Collection[str]) -> ColumnElement[bool]:

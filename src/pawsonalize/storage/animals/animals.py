@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, Select, and_, delete, func, or_, sele
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.statuses import LEFT, AnimalStatus, Stay, revise
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.statements import PreparedSelect, in_parts, upsert
+from pawsonalize.storage.statements import PreparedSelect, rows_of, upsert
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import (
     animal_changes,
@@ -165,11 +165,7 @@ class Animals(TableAccess):
         """The stays by animal since then, of at most `limit` animals: those listed last."""
         found = select(stays.c.animal_id).where(stays.c.until > moment).group_by(stays.c.animal_id)
         found = found.order_by(func.max(stays.c.since).desc()).limit(limit)
-        by_animal: dict[str, tuple[Stay, ...]] = {}
-        with self._database.reading() as connection:
-            for part in in_parts(connection.scalars(found).all()):
-                by_animal |= _stays(connection, part)
-        return by_animal
+        return self._with(_stays, self._scalars(found))
 
     def available_among(self, animal_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
         """Those of these animals that are available at that moment, by item, longest wait first."""
@@ -183,9 +179,8 @@ class Animals(TableAccess):
         self, at: int, column: Column[str], ids: Collection[str]
     ) -> dict[str, list[Animal]]:
         found = defaultdict(list)
-        for part in in_parts(sorted(ids)):
-            for row in self._rows(_waiting(at).where(column.in_(part))):
-                found[row.item_id].append(_as_of(row.record, at))
+        for row in self._with(rows_of, _waiting(at), column, ids):
+            found[row.item_id].append(_as_of(row.record, at))
         return dict(found)
 
 
@@ -250,9 +245,9 @@ def _write(
 
 
 def _stays(connection: Connection, animal_ids: Collection[str]) -> dict[str, tuple[Stay, ...]]:
-    found = select(stays).where(stays.c.animal_id.in_(animal_ids)).order_by(stays.c.since)
     by_animal: dict[str, tuple[Stay, ...]] = {}
-    for row in connection.execute(found):
+    in_order = select(stays).order_by(stays.c.since)
+    for row in rows_of(connection, in_order, stays.c.animal_id, animal_ids):
         stay = Stay(row.item_id, row.since, row.until)
         by_animal[row.animal_id] = (*by_animal.get(row.animal_id, ()), stay)
     return by_animal

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.times import DAY
-from pawsonalize.storage.statements import in_parts, merge
+from pawsonalize.storage.statements import merge, rows_of
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import animal_exposures, animals, exposures
 
@@ -18,11 +18,8 @@ class AnimalExposures(TableAccess):
     def of(self, animal_ids: Collection[str]) -> dict[str, int]:
         """Return how often each of these animals was shown. Animals never shown are left out."""
         wanted = select(animal_exposures.c.animal_id, animal_exposures.c.shown)
-        return {
-            row.animal_id: row.shown
-            for part in in_parts(list(animal_ids))
-            for row in self._rows(wanted.where(animal_exposures.c.animal_id.in_(part)))
-        }
+        rows = self._with(rows_of, wanted, animal_exposures.c.animal_id, animal_ids)
+        return {row.animal_id: row.shown for row in rows}
 
     def changed(self, after: int) -> tuple[dict[str, int], int]:
         """The counts that changed after a moment, by animal, and when the newest changed."""
@@ -39,11 +36,8 @@ def add_shown_animals(connection: Connection, lists: Iterable[tuple[int, Sequenc
     for moment, animal_ids in lists:
         shown.update(animal_ids)
         newest = max(newest, moment)
-    known: list[str] = []
-    for part in in_parts(list(shown)):
-        named = select(animals.c.animal_id).where(animals.c.animal_id.in_(part))
-        known += connection.scalars(named)
-    rows = [{"animal_id": one, "shown": shown[one], "counted_at": newest} for one in sorted(known)]
+    known = sorted(rows_of(connection, select(animals.c.animal_id), animals.c.animal_id, shown))
+    rows = [{"animal_id": one, "shown": shown[one], "counted_at": newest} for (one,) in known]
     later = func.greatest if connection.dialect.name == "postgresql" else func.max
     old = animal_exposures.c
     merge(

@@ -30,7 +30,7 @@ from pawsonalize.storage.events.group_usage import DailyLimits, apply_limits, co
 from pawsonalize.storage.events.histories import DEED, OF_AN_ANIMAL, Deed, Histories
 from pawsonalize.storage.events.raw_events import add_raws, take_out_raws
 from pawsonalize.storage.events.training_files import TRAINING_ROWS
-from pawsonalize.storage.statements import in_parts, insert_new, means
+from pawsonalize.storage.statements import insert_new, means, rows_of
 from pawsonalize.storage.tables import events, sessions
 
 _PART = 10_000
@@ -227,11 +227,8 @@ class EventLog(Histories):
     def users_of(self, session_ids: Collection[str]) -> dict[str, str]:
         """The user of each of these sessions that is bound to one."""
         bound = select(sessions.c.session_id, sessions.c.user_id).where(self._mine(sessions))
-        return {
-            row[0]: row[1]
-            for part in in_parts(sorted(session_ids))
-            for row in self._rows(bound.where(sessions.c.session_id.in_(part)))
-        }
+        found = self._with(rows_of, bound, sessions.c.session_id, session_ids)
+        return {row[0]: row[1] for row in found}
 
     def restore(self, batch: Sequence[LoggedEvent]) -> None:
         """Write events at the offsets they had, for a replay. The offsets must be free."""

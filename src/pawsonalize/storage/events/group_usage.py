@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from pawsonalize.domain.events import Event, owning_group
 from pawsonalize.domain.times import DAY
-from pawsonalize.storage.statements import Insert, in_parts, merging, upsert
+from pawsonalize.storage.statements import Insert, merging, rows_of, upsert
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import dataset_group_days as days
 from pawsonalize.storage.tables import dataset_group_sizes as sizes
@@ -232,8 +232,7 @@ def _known(connection: Connection, batch: Sequence[Event]) -> set[tuple[str, str
     known: set[tuple[str, str]] = set()
     for group in {event.dataset_group for event in batch}:
         ids = [event.event_id for event in batch if event.dataset_group == group]
-        for part in in_parts(ids):
-            these = (events.c.event_id.in_(part), events.c.dataset_group == group)
-            found = connection.scalars(select(events.c.event_id).where(*these))
-            known |= {(group, event_id) for event_id in found}
+        mine = select(events.c.event_id).where(events.c.dataset_group == group)
+        found = rows_of(connection, mine, events.c.event_id, ids)
+        known |= {(group, event_id) for (event_id,) in found}
     return known

@@ -21,7 +21,7 @@ from pawsonalize.domain.events import (
 )
 from pawsonalize.storage.animals import exposures
 from pawsonalize.storage.erasures import last_noted, noted_at
-from pawsonalize.storage.statements import PreparedSelect, in_parts
+from pawsonalize.storage.statements import PreparedSelect, rows_of
 from pawsonalize.storage.table_access import GroupTables
 from pawsonalize.storage.tables import impressions
 
@@ -154,10 +154,9 @@ class Impressions(GroupTables):
         connection.execute(impressions.insert(), rows)
         lists = [(one.dataset_group, one.answered_at, one.item_ids) for one in seen]
         exposures.add_shown(connection, lists)
-        places = [(one.answered_at, one.animal_ids) for one in seen if one.animal_ids]
-        exposures.add_shown_animals(
-            connection, [(at, exposures.first_places(ids)) for at, ids in places]
-        )
+        first = exposures.first_places
+        animals = [(one.answered_at, first(one.animal_ids)) for one in seen if one.animal_ids]
+        exposures.add_shown_animals(connection, animals)
 
     def get(self, recommendation_id: str) -> Impression | None:
         """One answer, or None."""
@@ -202,9 +201,8 @@ class Impressions(GroupTables):
     def get_many(self, recommendation_ids: Sequence[str]) -> dict[str, Impression]:
         """Those of these answers that are stored, by id."""
         ours = select(*_WHOLE).where(self._mine(impressions))
-        parts = in_parts([packed_id(name) for name in recommendation_ids])
-        found = [self._read(ours.where(_key.in_(ids))) for ids in parts]
-        return {one.recommendation_id: one for part in found for one in part}
+        rows = self._with(rows_of, ours, _key, map(packed_id, recommendation_ids))
+        return {one.recommendation_id: one for one in map(_impression, rows)}
 
     def pages_of(self, visitor: Visitor, at: int, limit: int) -> list[Impression]:
         """The newest pages and boards before `at`: `limit` of user and session each."""
