@@ -32,7 +32,13 @@ from pawsonalize.wings.feeds.rows import (
     read_table,
 )
 
+
+class _Body(msgspec.Struct, frozen=True):
+    animals: list[msgspec.Raw]
+
+
 _FORM = msgspec.json.Decoder(AnimalForm)
+_WHOLE = msgspec.json.Decoder(list[msgspec.Raw] | _Body)
 
 # Names in CSV compare without regard to case and underscores: birthDate, BIRTH_DATE, birth_date.
 _COLUMNS = {
@@ -45,8 +51,13 @@ _DATES = [name for name, field in _COLUMNS.items() if field.endswith(("_at", "_d
 
 
 def read_json_lines(content: bytes) -> Iterator[FeedRow]:
-    """One JSON object a line; blank lines are none."""
-    for place, line in enumerate(content.splitlines(), 1):
+    """One JSON object a line, a list of them, or a body of `PUT /v1/animals`."""
+    try:
+        whole = _WHOLE.decode(content)
+        lines = [bytes(one) for one in (whole.animals if isinstance(whole, _Body) else whole)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        lines = content.splitlines()
+    for place, line in enumerate(lines, 1):
         if not line.strip():
             continue
         unknown = UnknownFields()
@@ -233,13 +244,15 @@ def detected(content: bytes) -> str:
     start = content[:20_000].removeprefix(b"\xef\xbb\xbf").lstrip()
     if (name := preset_of(start)) is not None:
         return name
+    # What has `type` or `breeds` is Petfinder's; ours has `species` and `breed`.
+    listed = "petfinder-json" if b'"breeds"' in start or b'"type"' in start else "jsonl"
     if start[:1] == b"[":
-        return "asm3-json" if b'"SPECIESNAME"' in start.upper() else "petfinder-json"
+        return "asm3-json" if b'"SPECIESNAME"' in start.upper() else listed
     if start[:1] == b"{":
         first = start.partition(b"\n")[0]
         if b'"data"' in start and b'"attributes"' in start:
             return "rescuegroups"
-        return "petfinder-json" if b'"animals"' in first or first == b"{" else "jsonl"
+        return listed if b'"animals"' in first or first == b"{" else "jsonl"
     header = start.partition(b"\n")[0].upper()
     return "asm3-csv" if all(one in header for one in _OF_ASM3) else "csv"
 

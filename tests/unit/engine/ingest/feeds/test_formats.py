@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -154,6 +155,23 @@ def test_a_bad_row_says_what_is_wrong_and_costs_no_other() -> None:
     bad, good = rows("csv", b"id,species\n1,\n2,cat\n")
     assert (bad.reason, bad.external_id) == ("species is missing: fill it in", "1")
     assert good.form is not None
+
+
+def test_a_list_of_animals_and_a_body_of_the_api_are_read_by_our_names() -> None:
+    told: list[dict[str, Any]] = [{"id": 1, "species": "dog", "breed": "Beagle", "sex": "f"}]
+    told += [
+        {"id": 2, "species": "cat", "status": "adopted"},
+        {"id": 3, "species": "cat", "kind": 1},
+    ]
+    for whole in (told, {"animals": told}):
+        for indent in (None, 2):
+            content = json.dumps(whole, indent=indent).encode()
+            assert detected(content) == "jsonl"
+            first, second, third = rows("jsonl", content)
+            assert first.form is not None
+            assert (first.form.breed, first.form.sex) == ("Beagle", "f")
+            assert (second.place, second.external_id) == (2, "2")
+            assert third.unread == ("kind",)
 
 
 def test_a_file_that_lacks_a_column_is_refused_by_its_name() -> None:
