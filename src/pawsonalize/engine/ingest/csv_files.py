@@ -261,18 +261,16 @@ class CsvTable:
         if len(header) > _MOST_COLUMNS:
             wrong = f"the file has {len(header):,} columns, at most {_MOST_COLUMNS:,} are read"
             raise InvalidInput(f"{wrong}: leave out those that say nothing of its rows")
-        found: dict[str, int] = {}
+        found: list[str] = []
         for place, name in enumerate(header, start=1):
             own = name
             if names_all and (not name or name in found):
                 own = f"{name or 'COLUMN'} {place}"
-            if not own:
-                raise InvalidInput(f"column {place} has no name: name it in the first line")
-            if own in found:
+            if own and own in found:
                 raise InvalidInput(
                     f"two columns are named {name[:80]}: rename or remove one", field=name[:80]
                 )
-            found[own] = place
+            found.append(own)
         return tuple(found)
 
     def _next(self) -> CsvRow | RowError | None:

@@ -54,8 +54,8 @@ class FileColumns(msgspec.Struct, frozen=True):
         return cls(tuple(plain), tuple(name for name in header if name in required))
 
     def others(self, known: Sequence[str]) -> list[SchemaField]:
-        """The columns that are not among the known ones."""
-        return [field for field in self.fields if field.name not in known]
+        """The columns that have a name, and are not among the known ones."""
+        return [field for field in self.fields if field.name and field.name not in known]
 
     def texts(self, row: CsvRow) -> dict[str, str]:
         """The row's texts by column; InvalidInput if it leaves a required column empty."""

@@ -230,7 +230,6 @@ def test_a_file_that_cannot_be_an_import_says_what_to_do(subtests: pytest.Subtes
         ("USER_ID,ITEM_ID\n", "lacks the column TIMESTAMP"),
         ("USER_ID:ITEM_ID:TIMESTAMP\n", "Separate columns by commas, semicolons or tabs"),
         ("USER_ID,ITEM_ID,TIMESTAMP,user_id\n", "two columns are named USER_ID"),
-        ("USER_ID,ITEM_ID,TIMESTAMP,\n", "column 4 has no name"),
         ('"USER_ID\n', "must name the columns"),
     ]
     for text, message in cases:
@@ -251,6 +250,13 @@ def test_the_same_rows_are_the_same_events_however_they_are_written(
 def test_a_file_that_is_no_text_says_what_to_do() -> None:
     with pytest.raises(InvalidInput, match="name its encoding"):
         events(b"USER_ID\1,ITEM_ID\n")
+
+
+def test_columns_without_a_name_are_left_out_as_pandas_numbers_rows_by_one() -> None:
+    (event,) = events(f",{HEADER},DEVICE,\n0,1,Zoé,1656408773,phone,\n")
+    assert (event.user_id, event.properties) == ("1", '{"DEVICE":"phone"}')
+    items = Import(DatasetType.ITEMS, ",ITEM_ID,AGE\n0,a,3\n")
+    assert items.stored == [Item("a", {"AGE": "3"}, None)]
 
 
 def test_a_header_alone_is_an_import_of_nothing() -> None:
