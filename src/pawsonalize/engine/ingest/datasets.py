@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -99,6 +100,10 @@ def _value(field: SchemaField, value: object) -> str | float | None:
         return str(value).lower()
     if isinstance(value, str) and "string" in field.types:
         return value
+    if isinstance(value, str) and field.numeric:
+        # Amazon documents numbers as text: {"numberOfRatings": "12"}.
+        with suppress(ValueError):
+            value = float(value)
     if isinstance(value, bool) or not (isinstance(value, int | float) and field.numeric):
         allowed = " or ".join(field.types)
         raise InvalidInput(f"{field.name} must be of the type {allowed}", field=field.name)

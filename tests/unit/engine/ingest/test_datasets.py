@@ -66,6 +66,21 @@ def test_good_items_are_stored_and_each_bad_one_is_named(
     assert catalogue.item_count() == 0
 
 
+def test_numbers_may_be_text_as_amazon_documents_them(
+    datasets: Datasets, catalogue: Catalogue
+) -> None:
+    records = [
+        DatasetRow("tent", {"genre": "12", "minAge": "3", "creationTimestamp": "1700000000"}),
+        DatasetRow("half", {"genre": "x", "minAge": "2.5"}),
+        DatasetRow("none", {"genre": "x", "minAge": "nan"}),
+    ]
+    rejected = datasets.put(datasets.of("shop", DatasetType.ITEMS), records)
+    assert [one.index for one in rejected] == [1, 2]
+    (tent,) = catalogue.of("shop").items()
+    assert tent.attributes == {"GENRE": "12", "MIN_AGE": 3.0, "IN_STOCK": None}
+    assert tent.created_at == 1_700_000_000_000
+
+
 def test_users_are_checked_like_items(datasets: Datasets, catalogue: Catalogue) -> None:
     records = [DatasetRow("ann", {"score": 0.5}), DatasetRow("bob", {"score": float("nan")})]
     rejected = datasets.put(datasets.of("shop", DatasetType.USERS), records)
