@@ -54,6 +54,13 @@ GOLDENS = [
         included(Condition(PRICE, Operator.AT_MOST, (Parameter("FEE"),))),
     ),
     (
+        "INCLUDE ItemID WHERE Items.PRICE > ($FEE) AND Items.PRICE != (3)",
+        included(
+            Condition(PRICE, Operator.GREATER, (Parameter("FEE"),)),
+            Condition(PRICE, Operator.NOT_EQUAL, (3.0,)),
+        ),
+    ),
+    (
         'INCLUDE ItemID WHERE Items.BREED IN ("Pug", $more) AND Items.price != -2.50',
         included(
             Condition(BREED, Operator.IN, ("Pug", Parameter("more"))),
