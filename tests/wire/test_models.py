@@ -83,6 +83,7 @@ def test_a_solution_is_tuned_where_hpo_is_asked_for(wire: Wire) -> None:
 def test_a_solution_is_answered_as_it_was_asked_for(wire: Wire) -> None:
     config = {
         "algorithmHyperParameters": {"half_life_days": "7", "hidden_dimension": "64"},
+        "featureTransformationParameters": {"cold_start_max_interactions": "15"},
         "eventValueThreshold": "0.5",
     }
     arn = create_solution(wire, "as-asked", eventType="view", solutionConfig=config)

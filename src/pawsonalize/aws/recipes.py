@@ -97,6 +97,9 @@ WITH_SCORES = frozenset({USER_PERSONALIZATION, PERSONALIZED_RANKING})
 WITHOUT_EFFECT: Final[Mapping[str, tuple[float, float] | None]] = {
     "apply_recency_bias": None,
     "bptt": (2, 32),
+    "cold_start_max_duration": None,
+    "cold_start_max_interactions": None,
+    "cold_start_relative_from": None,
     "hidden_dimension": (32, 256),
     "item_id_hidden_dimension": (30, 200),
     "item_metadata_hidden_dimension": (30, 200),
