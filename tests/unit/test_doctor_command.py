@@ -26,7 +26,7 @@ from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.event_data import T0, event
 from tests.service_data import make_service
-from tests.training import train_and_serve
+from tests.training import train, train_and_serve
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +118,16 @@ def test_a_service_without_a_model_needs_one(tmp_path: Path) -> None:
     code, found = examined(tmp_path)
     assert code == 1
     assert "pawsonalize train" in found["campaign recommender"]["next_move"]
+
+
+def test_a_first_version_that_could_not_be_served_needs_attention(tmp_path: Path) -> None:
+    settings = make_service(tmp_path, train=False)
+    with opened(settings) as adapters:
+        version, campaigns = train(adapters, T0 + 1000), adapters.campaigns
+        campaigns.refuse(campaigns.update("recommender", version.name, T0), "it is damaged", T0)
+        done = CliRunner().invoke(app, ["doctor", "--data-dir", str(tmp_path), "--json"])
+    assert done.exit_code == 1
+    assert f"{version.name} could not be served: it is damaged" in done.output
 
 
 def test_a_solution_whose_newest_training_failed_needs_attention(tmp_path: Path) -> None:

@@ -60,9 +60,6 @@ def campaigns(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     found = entries(service.adapters.registry)
     for entry in found:
         campaign, name = entry.campaign, f"campaign {entry.name}"
-        if campaign.target_version is None:
-            yield _in_training(service, entry) or _without_model(entry, found)
-            continue
         update = campaign.latest_update
         if update is not None and update.status is Status.CREATE_FAILED:
             yield checks.attention(
@@ -70,6 +67,9 @@ def campaigns(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
                 "train again with `pawsonalize train`",
                 about=name,
             )
+        if campaign.target_version is None:
+            yield _in_training(service, entry) or _without_model(entry, found)
+            continue
         yield checks.fine(_serves(service, campaign, campaign.target_version), about=name)
 
 
