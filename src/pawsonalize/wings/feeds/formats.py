@@ -1,6 +1,7 @@
 """The formats by name, which one a file is in, and its bytes into rows."""
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from io import BytesIO
@@ -46,6 +47,7 @@ _COLUMNS = {
     for name in FIELDS.values()
     for spelling in (name.upper(), name.upper().replace("_", ""))
 }
+_OF_ANIMAL = re.compile(r"^(ANIMAL|PET)[\W_]*(?=\w)")  # `Animal Status` is a status
 _LISTS = frozenset({"photos", "colours"})
 _DATES = [name for name, field in _COLUMNS.items() if field.endswith(("_at", "_date"))]
 
@@ -188,10 +190,10 @@ def usual_columns(name: str, header: tuple[str, ...], *, guesses: bool = True) -
         for column in (one for one in header if not found[one]):
             used = set(found.values())
             left = {one: slot for one, slot in fields.items() if slot not in used}
-            other = known_names().get(bare_name(column), "")
-            found[column] = other if other in left.values() else ""
-            if not found[column] and (right := likely_name(column, left)):
-                found[column] = left[right]
+            for own in (column, _OF_ANIMAL.sub("", column)):
+                other, near = known_names().get(bare_name(own)), likely_name(own, left) or ""
+                guess = other if other in left.values() else left.get(near)
+                found[column] = found[column] or guess or ""
     return found
 
 

@@ -114,6 +114,12 @@ def test_columns_in_other_languages_are_taken_for_their_fields() -> None:
     assert list(usual_columns("csv", spanish).values()) == fields
 
 
+def test_columns_of_an_animal_or_a_pet_are_taken_without_that_word() -> None:
+    header = ("PET ID", "PET TYPE", "ANIMALSTATUS", "ANIMALOKWITHKIDS", "ANIMAL DOB", "PETFINDER")
+    fields = ["ID", "SPECIES", "STATUS", "GOODWITHKIDS", "BIRTHDATE", ""]
+    assert list(usual_columns("csv", header).values()) == fields
+
+
 def test_a_column_that_looks_like_one_of_ours_is_read_as_that_and_told() -> None:
     rows, notes = read("_id,animal_id,species,good_wiht_kids,Raza\n1,a,dog,no,Boxer\n")
     (form,) = [row.form for row in rows if row.form]
