@@ -93,7 +93,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """Serve an adoption site with your animals at `/`."""
     site_name: str = "Our animals"
     """Name of that site, at the top of its pages."""
-    public_url: str = ""
+    public_url: Annotated[str, Meta(pattern="^(|https?://.+)$")] = ""
     """Address by which people reach this service, such as `https://pets.example.org`: messages to
     the shelter have links to the console there; empty: no links."""
     language: str = "en"

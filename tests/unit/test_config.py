@@ -116,6 +116,7 @@ def test_a_wrong_file_is_one_clear_error(subtests: pytest.Subtests) -> None:
         ("aws_account_id: 123456789012\n", "text, in quotes"),
         ("data_dir: 5\n", "the setting data_dir 5 (from config/dev.yaml) is wrong: write text"),
         ("reranking_enabled: maybe\n", "write true or false"),
+        ("public_url: pets.example.org\n", "matching regex '^(|https?://.+)$'"),
     ]
     for text, said in cases:
         with subtests.test(text=text, said=said):
