@@ -182,7 +182,8 @@ def background_jobs(adapters: Adapters, filterings: Filterings | None = None) ->
         filterings,
     )
     exports = Exports(adapters.datasets, batch.outputs, adapters.caught_up_datasets)
-    imports = Imports(adapters.datasets, batch.sources, clock.now)
+    names = AnimalNames(adapters.animals, adapters.catalogue)
+    imports = Imports(adapters.datasets, batch.sources, clock.now, resolve=names.resolve)
     return JobTable(
         registry=adapters.registry,
         kinds=(

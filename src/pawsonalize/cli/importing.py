@@ -50,6 +50,7 @@ def import_(
     """
     from pawsonalize.engine.ingest.csv_files import read_text_form
     from pawsonalize.engine.ingest.imports import Importer, run_import_job
+    from pawsonalize.engine.ingest.inventory import AnimalNames
     from pawsonalize.kinds.defaults import DATASET_GROUP
 
     files = {
@@ -69,7 +70,11 @@ def import_(
         if group != DATASET_GROUP:
             schemas = {k: adapters.datasets.schema(one) for k, one in datasets.items()} | schemas
         importer = Importer(
-            adapters.log, adapters.catalogue, received_at=clock.now(), dataset_group=group
+            adapters.log,
+            adapters.catalogue,
+            received_at=clock.now(),
+            dataset_group=group,
+            resolve=AnimalNames(adapters.animals, adapters.catalogue).resolve,
         )
         reports = [
             run_import_job(

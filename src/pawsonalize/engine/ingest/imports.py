@@ -91,6 +91,8 @@ class Importer:
     received_at: int
     chunk_rows: int = CHUNK_ROWS
     dataset_group: str = DEFAULT_DATASET_GROUP
+    resolve: Callable[[list[Event]], list[Event]] = list
+    """Returns the events about animals, where the items of some are those of the inventory."""
 
     def import_file(
         self, dataset: DatasetType, path: Path, schema: Schema | None = None, **options: Any
@@ -124,7 +126,7 @@ class Importer:
             catalogue.put_schema(schema)
 
         def store_events(events: list[Event]) -> int:
-            return sum(self.log.append(events))
+            return sum(self.log.append(self.resolve(events)))
 
         read: Callable[[csv_files.CsvRow], Any]
         store: Callable[[list[Any]], int | None]
@@ -149,6 +151,7 @@ class Imports(msgspec.Struct, frozen=True):
     now: Callable[[], int]
     stopping: threading.Event = msgspec.field(default_factory=threading.Event)
     """Set when the server stops."""
+    resolve: Callable[[list[Event]], list[Event]] = list
 
     def check(self, job: DatasetImportJob) -> None:
         """InvalidInput for a location out of reach."""
@@ -175,6 +178,7 @@ class Imports(msgspec.Struct, frozen=True):
             self.datasets.catalogue,
             received_at=self.now(),
             dataset_group=data_group(dataset.dataset_group, dataset.dataset_type),
+            resolve=self.resolve,
         )
         reports = []
         for file in files:
