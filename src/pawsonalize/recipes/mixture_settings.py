@@ -2,11 +2,15 @@
 
 from typing import Annotated
 
+import msgspec
+
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import check_between
 from pawsonalize.recipes.counts.weights import EventWeights
 from pawsonalize.recipes.data import Dayparts
 from pawsonalize.recipes.settings import Bound, Positive, Range, RecipeSettings, Share
+
+_Weights = dict[str, Annotated[float, msgspec.Meta(ge=0)]]
 
 
 class MixtureSettings(RecipeSettings, frozen=True):
@@ -22,6 +26,8 @@ class MixtureSettings(RecipeSettings, frozen=True):
     """Evidence (about one view) at which a table contributes half of the most it may."""
     view_weight: float = 1.0
     """Weight of a `view` and of every event type not named here."""
+    other_event_weights: str = ""
+    """Weights of event types of your own, as JSON: `{"Watch": 0.5}`."""
     favorite_weight: float = 2.0
     """Weight of a `favorite`."""
     inquiry_weight: float = 3.0
@@ -89,6 +95,13 @@ class MixtureSettings(RecipeSettings, frozen=True):
         RecipeSettings.__post_init__(self)
         for name in ("daypart_hours", "utc_offset_hours"):
             check_between(name, getattr(self, name), 0, 24)
+        try:
+            self._others()
+        except msgspec.MsgspecError as error:
+            raise InvalidInput(
+                f'other_event_weights must be JSON such as {{"Watch": 0.5}}: {error}',
+                field="other_event_weights",
+            ) from error
         together = self.transition_weight + self.covisit_weight + self.related_items_weight
         if together > 1:
             raise InvalidInput(
@@ -96,6 +109,9 @@ class MixtureSettings(RecipeSettings, frozen=True):
                 f" together, not {together:g}",
                 field="transition_weight",
             )
+
+    def _others(self) -> dict[str, float]:
+        return msgspec.json.decode(self.other_event_weights or "{}", type=_Weights)
 
     @property
     def dayparts(self) -> Dayparts:
@@ -112,6 +128,7 @@ class MixtureSettings(RecipeSettings, frozen=True):
                 "inquiry": self.inquiry_weight,
                 "application": self.application_weight,
                 "adoption": self.adoption_weight,
+                **self._others(),
             },
             others=self.view_weight,
             valued=frozenset(filter(None, map(str.strip, self.value_weighted_events.split(",")))),

@@ -108,6 +108,12 @@ def test_values_weigh_in_training_as_in_answers() -> None:
     assert told.mixture.transitions.values.tobytes() != plain.mixture.transitions.values.tobytes()
 
 
+def test_weights_of_other_event_types_are_numbers_from_0() -> None:
+    for wrong in ("Watch=2", '["Watch"]', '{"Watch": -1}', '{"Watch": "much"}'):
+        with pytest.raises(InvalidInput, match="must be JSON such as"):
+            UserPersonalizationSettings(other_event_weights=wrong)
+
+
 def test_event_types_with_values_are_text() -> None:
     with pytest.raises(InvalidInput, match="must be text"):
         UserPersonalizationSettings(value_weighted_events=3)  # type: ignore[arg-type]

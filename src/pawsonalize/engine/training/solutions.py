@@ -63,6 +63,7 @@ def _check_schedule(text: str) -> None:
 
 
 _VALUED = "value_weighted_events"
+_OTHERS = "other_event_weights"
 
 
 def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
@@ -87,11 +88,15 @@ def trained_settings(version: SolutionVersion) -> Any:
     # What tuning found wins over the version's own, and event parameters over both.
     settings = {**version.settings, **({} if version.tuned is None else version.tuned.settings)}
     weighed: dict[str, EventParameters] = {}
+    others: dict[str, float] = {}
     for event in version.selection.events:
         if event.weight is None:
             continue
         meaning = _meaning(event)
         setting = f"{meaning}_weight"
+        if not STANDARD.knows(meaning) and _OTHERS in known:
+            others[meaning] = event.weight
+            continue
         if setting not in known:
             raise InvalidInput(
                 f"{version.recipe} has no weight for events of type {event.event_type}:"
@@ -106,6 +111,8 @@ def trained_settings(version: SolutionVersion) -> Any:
                 field="weight",
             )
         settings[setting] = event.weight
+    if others:
+        settings[_OTHERS] = msgspec.json.encode(others).decode()
     valued = [_meaning(event) for event in version.selection.events if event.value_weighting]
     if valued:
         if _VALUED not in known:

@@ -12,7 +12,7 @@ from pawsonalize.domain.errors import (
     TooManyRequests,
 )
 from pawsonalize.domain.times import DAY, SECOND
-from pawsonalize.engine.training.solutions import DatasetGroups
+from pawsonalize.engine.training.solutions import DatasetGroups, trained_settings
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaign_updates import Campaigns
@@ -91,6 +91,19 @@ def test_a_weight_that_the_recipe_cannot_take_is_told(
     with pytest.raises(InvalidInput, match=r"popularity-count has no weight for .* view"):
         versions.create("recommender", as_of=T0, now=T0)
     versions.create("recommender", as_of=T0, now=T0, recipe="user-personalization")
+
+
+def test_event_types_without_a_meaning_have_weights_of_their_own(
+    versions: SolutionVersions, registry: Registry
+) -> None:
+    solution = registry.get(Solution, "recommender")
+    events = (EventParameters("Watch", weight=0.5), EventParameters("Purchase", weight=9.0))
+    weighed = TrainingSelection((*events, EventParameters('"A, b"', weight=2.0)))
+    registry.update(msgspec.structs.replace(solution, selection=weighed), T0)
+    version = versions.create("recommender", as_of=T0, now=T0, recipe="user-personalization")
+    weights = trained_settings(version).event_weights
+    found = [weights.of_event(one, None) for one in ("Watch", "adoption", '"A, b"', "Rate")]
+    assert found == [0.5, 9.0, 2.0, 1.0]
 
 
 def test_an_update_needs_a_ready_version_that_is_not_newer(
