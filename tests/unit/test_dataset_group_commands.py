@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.errors import InvalidInput, NotFound, TrainingFailed
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.kinds.campaigns import Campaign
@@ -90,6 +90,15 @@ def test_the_solutions_of_the_group_are_trained_for_its_campaigns(settings: Sett
         assert adapters.campaigns.get("recommender").target_version is None
     with pytest.raises(InvalidInput, match="shop has no solution recommender; it has hot, idle"):
         run(settings, "train", "--dataset-group", "shop", "--solution", "recommender")
+
+
+def test_what_learned_from_no_event_does_not_go_live(settings: Settings) -> None:
+    imported(settings)
+    words = ("train", "--dataset-group", "shop", "--solution", "hot", "--at", "2020-01-01")
+    with pytest.raises(TrainingFailed, match="learned from no event: none is of before 2020"):
+        run(settings, *words)
+    with opened(settings) as adapters:
+        assert adapters.campaigns.get("hot").target_version is None
 
 
 def test_an_evaluation_and_a_report_read_the_group_alone(settings: Settings) -> None:

@@ -79,6 +79,12 @@ def train_and_serve(adapters: Adapters, version: SolutionVersion) -> SolutionVer
             raise
     if version.status is not Status.ACTIVE:
         raise TrainingFailed(f"{name} is {version.status}: {version.failure_reason}")
+    log = adapters.log.of(adapters.registry.get(Solution, version.solution).data_group)
+    if not version.events and not log.is_empty():  # a clock that went back puts them all ahead
+        raise TrainingFailed(
+            f"{name} does not go live, as it learned from no event: none is of before"
+            f" {iso(version.as_of)}, or none was selected. Look at this machine's clock"
+        )
     for campaign in list(adapters.registry.all(Campaign, parent=version.solution)):
         adapters.campaigns.update(campaign.name, name, clock.now())
     return version
