@@ -55,6 +55,22 @@ def test_a_read_only_folder_takes_no_writes_before_any_was_tried(tmp_path: Path)
     assert database.why_not_writable() is None
 
 
+def test_a_database_whose_file_was_moved_takes_no_writes_until_it_is_back(tmp_path: Path) -> None:
+    file = tmp_path / "tables.sqlite3"
+    database = Database(f"sqlite:///{file}")
+    log = EventLog(database)
+    away = file.rename(tmp_path / "away")
+    for _ in range(2):  # then with another file in its place
+        with pytest.raises(StorageUnavailable, match="moved, replaced or removed"):
+            log.append([event("e1")])
+        assert "put it back" in (database.why_not_writable() or "")
+        file.touch()
+    away.rename(file)
+    assert database.why_not_writable() is None
+    assert log.append([event("e1")]) == [True]
+    database.close()
+
+
 def test_a_whole_database_finds_no_damage(database: Database) -> None:
     assert database.damage() is None
 

@@ -14,7 +14,15 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.storage.contexts import answering, check_fences, works_under_lease
-from pawsonalize.storage.failures import FULL, SILENT, explain_failure, is_full, why_no_room
+from pawsonalize.storage.failures import (
+    FULL,
+    MOVED,
+    SILENT,
+    explain_failure,
+    file_identity,
+    is_full,
+    why_no_room,
+)
 from pawsonalize.storage.revisions import Migrations, check_free, revision_of
 from pawsonalize.storage.statements import PreparedReads, PreparedSelect
 from pawsonalize.storage.tables import REVISION
@@ -88,6 +96,7 @@ class Database:
         self._engine = opened if isinstance(opened, Engine) else opened.patient
         self._answering = opened if isinstance(opened, Engine) else opened.answering
         self._failed_to_write = False
+        self._opened_file: tuple[int, int] | None = None
         self._until_there_is_room: Engine | None = None  # instead of what reads a full disk
         self._refusals: list[str] = []  # of all views of this database
         self.is_local = self._remote is None
@@ -99,6 +108,7 @@ class Database:
         except BaseException:
             self.close()
             raise
+        self._opened_file = file_identity(self.file)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -153,6 +163,9 @@ class Database:
                 self._connected() as connection,
                 self._exclusive(connection),
             ):
+                # SQLite would go on to write into a file that nobody will open again.
+                if self._opened_file not in {None, file_identity(self.file)}:
+                    raise StorageUnavailable(f"{MOVED}. Nothing of this request was stored")
                 check_fences(connection)
                 yield connection
         except StorageUnavailable:

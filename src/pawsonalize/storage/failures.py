@@ -34,6 +34,10 @@ _KNOWN = (
     ("disk I/O", "the disk that holds the database fails: check the disk and its space"),
     ("No space left", FULL),
 )
+MOVED = (
+    "the database file was moved, replaced or removed since the service started: put it back, or"
+    " start the service again"
+)
 _DAMAGED = (
     "the database is damaged: stop the service, then bring the file back from a copy, or move it"
     " away and rebuild the events with `pawsonalize archive replay` and import items and animals"
@@ -43,6 +47,15 @@ SILENT = "the database did not answer: send the request again"
 _DAMAGE = ("malformed", "not a database", "invalid page in block", "could not read block")
 
 _LEAST_ROOM = 512 * 1024  # bytes; a call of a few hundred events needs about half of it
+
+
+def file_identity(file: Path | None) -> tuple[int, int] | None:
+    """Device and number of a file, which a file of the same name does not share; None without."""
+    try:
+        found = None if file is None else file.stat()
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def is_full(file: Path) -> bool:
