@@ -16,7 +16,8 @@ def test_a_feed_on_a_schedule_is_fetched_once_by_one_of_the_workers(
     with feed_server() as feeds:
         feeds.answers["/cats"] = Answer(b"id,species\na,cat\n")
         header = 'headers: {X-Key: "${PAWSONALIZE_FEEDS_FILE}"}'  # any variable
-        feeds_file.write_text(f'north: {{url: "{feeds.url}/cats", {header}}}\n')
+        when = 'schedule: "0 0 1 1 *"'  # an hour may begin meanwhile, hardly a year
+        feeds_file.write_text(f'north: {{url: "{feeds.url}/cats", {when}, {header}}}\n')
         server = start(tmp_path / "data", "--workers", "2", feeds_file=str(feeds_file))
         deadline = time.monotonic() + PATIENCE_SECONDS
         with server.client() as client:
