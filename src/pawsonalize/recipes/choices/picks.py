@@ -1,6 +1,6 @@
 """Picks from boards: a Plackett-Luce term with an outside option, beside the term of pages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from math import exp, log
 
@@ -23,11 +23,11 @@ class PickScale(msgspec.Struct, frozen=True):
 
 DEFAULT_PICKS = PickScale()
 MIN_BOARDS, _MAX_BOARDS = 100, 1_000  # answered; with fewer, nothing is learned
+_LEAST_GAIN = 1.0  # of log-likelihood; less is chance
 _DRAWS = 128  # of a visitor's effects, and as many with the other sign
 _LEAST, _MOST = 0.005, 3.0  # of a variance
 # Standard deviations of the prior: of the log of a variance, of the log of the scale, of `outside`.
 _SPREADS = 1.0, 1.0, 2.0
-_TINY = np.finfo(np.float32).tiny
 
 
 class AnsweredBoard(msgspec.Struct, frozen=True):
@@ -120,7 +120,7 @@ def fit_picks(
         half.log_chances(other)[0].sum() - half.log_chances(usual)[0].sum()
         for half, other in zip(halves, found[::-1], strict=True)
     )
-    if sum(gains) <= 0:
+    if sum(gains) < _LEAST_GAIN:
         return None
     middle = (found[0] + found[1]) / 2
     *learned, scale, outside = _Answers(boards, anything).likeliest(usual, middle).tolist()
@@ -128,30 +128,36 @@ def fit_picks(
 
 
 class _Answers:
-    """Answers to boards as arrays, with what visitors may make of the animals, by chance."""
+    """Answers to boards, and what visitors may make of the animals, by chance; "none" is last."""
 
     def __init__(self, boards: Sequence[AnsweredBoard], anything: float) -> None:
-        size, dice = max(len(one.offset) for one in boards), np.random.default_rng(len(boards))
-
-        def padded(columns: Iterable[Sequence[float] | Floats], fill: float = 0.0) -> Singles:
-            rows = [[*one, *[fill] * (size - len(one))] for one in columns]
-            return np.array(rows, np.float32)[:, None]
+        count, dice = len(boards), np.random.default_rng(len(boards))
+        size = max(len(one.offset) for one in boards)
+        stages = max(1, *(len(one.picks) for one in boards))
+        self._left = np.zeros((count, stages, size + 1), np.float32)
+        self._chosen = np.zeros((count, 1, size + 1), np.float32)
+        offset = np.zeros((count, 1, size), np.float32)
+        # Of each trait and of distance, of a variance of 1, by board, draw and animal.
+        self._effects = np.zeros(
+            (len(boards[0].traits) + 1, count, 2 * _DRAWS, size + 1), np.float32
+        )
 
         def drawn(values: int) -> Singles:
-            half = dice.standard_normal((len(boards), _DRAWS, values), np.float32)
-            return np.concatenate([half, -half], axis=1)
+            half = dice.standard_normal((_DRAWS, values), np.float32)
+            return np.concatenate([half, -half])
 
-        self._there = padded(np.ones(len(one.offset)) for one in boards)
-        picks = padded((one.picks for one in boards), -1)[:, 0].astype(np.int64)
-        self._picks = picks[:, : max(1, int((picks >= 0).sum(axis=1).max()))]
-        self._offset = padded(one.offset for one in boards) + np.float32(anything**0.5) * drawn(1)
-        # Effects of each trait and of distance, of a variance of 1, by board, draw and animal. The
-        # codes of a board are below its number of animals.
-        self._effects = [
-            np.take_along_axis(drawn(size), padded(codes).astype(np.int64), axis=2)
-            for codes in zip(*(one.traits for one in boards), strict=True)
-        ]
-        self._effects.append(drawn(1) * padded(one.distance for one in boards))
+        for row, board in enumerate(boards):
+            animals = len(board.offset)
+            left, chosen = _stages(((animals, board.picks),))
+            self._left[row, : len(left), :animals] = left[:, :-1]
+            self._left[row, : len(left), -1] = left[:, -1]
+            self._chosen[row, 0, :animals] = chosen
+            self._chosen[row, 0, -1] = not board.picks
+            offset[row, 0, :animals] = board.offset
+            for kind, codes in enumerate(board.traits):
+                self._effects[kind, row, :, :animals] = drawn(int(codes.max()) + 1)[:, codes]
+            self._effects[-1, row, :, :animals] = drawn(1) * board.distance
+        self._offset = offset + np.float32(anything**0.5) * np.array([drawn(1) for _ in boards])
 
     def likeliest(self, usual: Floats, start: Floats) -> Floats:
         """The likeliest parameters, with a normal prior about the usual ones."""
@@ -178,44 +184,21 @@ class _Answers:
 
     def log_chances(self, at: Floats) -> tuple[Floats, Floats]:
         """The log of the chance of each board's answer, and the slopes of their sum by `at`."""
-        *spreads, scale = np.exp(at[:-1] / [*[2] * len(self._effects), 1]).tolist()
-        outside = scale * float(at[-1])
-        utilities = self._offset
-        for spread, effects in zip(spreads, self._effects, strict=True):
-            utilities = utilities + spread * effects
+        spreads, scale = np.exp(at[:-2] / 2).astype(np.float32), np.float32(np.exp(at[-2]))
+        utilities = np.tensordot(spreads, self._effects, 1)
+        utilities[:, :, :-1] += self._offset
+        utilities[:, :, -1] = at[-1]
         utilities *= scale
-        found, slopes, none = self._choices(utilities, outside)
+        beyond = utilities - utilities.max(axis=2, keepdims=True)
+        likes, goes_on = np.exp(beyond), self._left.sum(axis=2)[:, None] > 0
+        total = np.where(goes_on, likes @ self._left.transpose(0, 2, 1), 1)
+        total = np.maximum(total, np.finfo(np.float32).tiny)
+        found = (beyond * self._chosen).sum(axis=2) - np.log(total).sum(axis=2)
         best = found.max(axis=1, keepdims=True)
         likely = np.exp(found - best)
         log_chances = np.log(likely.mean(axis=1)) + best[:, 0]
         likely /= likely.sum(axis=1, keepdims=True)
-        slopes *= likely[:, :, None]
-        by_none = float((likely * none).sum())
-        by_kind = [
-            scale * spread / 2 * float(np.vdot(slopes, effects))
-            for spread, effects in zip(spreads, self._effects, strict=True)
-        ]
-        by_scale = float(np.vdot(slopes, utilities)) + by_none * outside
-        return log_chances, np.array([*by_kind, by_scale, by_none * scale])
-
-    def _choices(self, utilities: Floats, outside: float) -> tuple[Floats, Floats, Floats]:
-        """Log-likelihoods (boards, draws), and their slopes by the utilities and by "none"."""
-        rows, left = np.arange(len(utilities)), self._there.copy()
-        top = np.maximum(utilities.max(axis=2), outside)
-        likes = np.exp(utilities - top[:, :, None])
-        none = np.exp(outside - top)
-        slopes, total = np.zeros_like(likes), (likes * left).sum(axis=2) + none
-        is_none = self._picks[:, :1] < 0
-        found = is_none * (outside - top)
-        by_none = is_none - none / total
-        for stage, place in enumerate(self._picks.T):
-            goes_on = (place >= 0) if stage else np.ones(len(rows), np.bool_)
-            if stage:
-                total = np.where(goes_on[:, None], (likes * left).sum(axis=2), 1)
-            found -= np.log(np.maximum(total, _TINY))
-            slopes -= likes * (left * goes_on[:, None, None]) / np.maximum(total, _TINY)[:, :, None]
-            picked = rows[place >= 0], place[place >= 0]
-            found[picked[0]] += (utilities - top[:, :, None])[picked[0], :, picked[1]]
-            slopes[picked[0], :, picked[1]] += 1
-            left[picked[0], 0, picked[1]] = 0
-        return found, slopes, by_none
+        slopes = likely[:, :, None] * (self._chosen - likes * ((goes_on / total) @ self._left))
+        by_spread = self._effects.reshape(len(spreads), -1) @ slopes.ravel()
+        by_scale, by_none = np.vdot(slopes, utilities), slopes[:, :, -1].sum()
+        return log_chances, np.array([*scale * spreads / 2 * by_spread, by_scale, by_none * scale])
