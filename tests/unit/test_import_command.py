@@ -4,6 +4,7 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from pawsonalize.cli.main import app
@@ -39,3 +40,11 @@ def test_a_file_without_one_good_row_has_failed(tmp_path: Path) -> None:
     done = imported(tmp_path, b"USER_ID,ITEM_ID,TIMESTAMP\n" + b"a,,1\n" * 30)
     assert done.exit_code == 1
     assert json.loads(done.stdout)[0]["rejected"] == 30
+
+
+def test_a_column_without_a_name_is_left_out_and_named(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    done = imported(tmp_path, b",USER_ID,ITEM_ID,TIMESTAMP\n0,ann,a,1656408773\n")
+    assert json.loads(done.stdout)[0]["accepted"] == 1
+    assert "column without a name is left out" in done.stderr + capfd.readouterr().err

@@ -16,6 +16,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType, Schema
 
 if TYPE_CHECKING:
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.engine.ingest.csv_files import ImportReport, RowError, TextForm
     from pawsonalize.engine.ingest.imports import Importer
 
@@ -49,8 +50,7 @@ def import_(
     Example: pawsonalize import --items items.csv --interactions interactions.csv
     """
     from pawsonalize.engine.ingest.csv_files import read_text_form
-    from pawsonalize.engine.ingest.imports import Importer, run_import_job
-    from pawsonalize.engine.ingest.inventory import AnimalNames
+    from pawsonalize.engine.ingest.imports import run_import_job
     from pawsonalize.kinds.defaults import DATASET_GROUP
 
     files = {
@@ -69,13 +69,7 @@ def import_(
         datasets = {kind: adapters.datasets.of(group, kind) for kind in given}
         if group != DATASET_GROUP:
             schemas = {k: adapters.datasets.schema(one) for k, one in datasets.items()} | schemas
-        importer = Importer(
-            adapters.log,
-            adapters.catalogue,
-            received_at=clock.now(),
-            dataset_group=group,
-            resolve=AnimalNames(adapters.animals, adapters.catalogue).resolve,
-        )
+        importer = _importer(adapters, group)
         reports = [
             run_import_job(
                 adapters.registry,
@@ -90,6 +84,19 @@ def import_(
     print_result(reports, json, _print_all)
     if any(report.is_refused for report in reports):
         raise typer.Exit(1)
+
+
+def _importer(adapters: "Adapters", group: str) -> "Importer":
+    from pawsonalize.engine.ingest.imports import Importer
+    from pawsonalize.engine.ingest.inventory import AnimalNames
+
+    return Importer(
+        adapters.log,
+        adapters.catalogue,
+        received_at=clock.now(),
+        dataset_group=group,
+        resolve=AnimalNames(adapters.animals, adapters.catalogue).resolve,
+    )
 
 
 def _import(

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 import msgspec
+import structlog
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType
@@ -36,6 +37,8 @@ _DAMAGED = re.compile("[\udc80-\udcff]")
 _OTHERS = re.compile("[^\0-\x7f\udc80-\udcff]")
 DAMAGE = "\udcff"  # a lone surrogate, which no encoding has; in UTF-8 it is a byte that none has
 _MARKING = "pawsonalize.damage"
+
+log = structlog.get_logger()
 
 
 class TextForm(msgspec.Struct, frozen=True):
@@ -270,6 +273,8 @@ class CsvTable:
                 raise InvalidInput(
                     f"two columns are named {name[:80]}: rename or remove one", field=name[:80]
                 )
+            if not own:
+                log.warning("a column without a name is left out", column=place)
             found.append(own)
         return tuple(found)
 
