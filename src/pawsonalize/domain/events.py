@@ -20,6 +20,7 @@ ACTIONS = "/actions"
 RETURN_EVENT_TYPE = RETURN = "return"
 """An adopted animal comes back: the one type that speaks against an item."""
 USER_KEY, SESSION_KEY = "u:", "s:"  # prefixes of texts that name a user, or a session
+IMPORTED, IMPORTED_LENGTH = "import-", 39  # beginning and length of ids of imported events
 USER: Final = "user"
 SESSION: Final = "session"
 FAVORITE, INQUIRY, APPLICATION, ADOPTION = "favorite", "inquiry", "application", "adoption"
@@ -58,6 +59,12 @@ class Event:
     dataset_group: str = DEFAULT_DATASET_GROUP
     raw: str | None = field(default=None, compare=False, repr=False)
     """The JSON as it came in, for the archive alone; None where it is not known, or too long."""
+
+    @property
+    def is_imported(self) -> bool:
+        """True if it is a row of an imported file; sites may choose ids that look alike."""
+        has_id = self.event_id.startswith(IMPORTED) and len(self.event_id) == IMPORTED_LENGTH
+        return has_id and self.session_id is None
 
     def __post_init__(self) -> None:
         if self.user_id is None and self.session_id is None:
