@@ -105,6 +105,7 @@ class Database:
         if self.file is not None:
             event.listen(self._engine, "do_connect", self._keep_to_file)
             self._prepared = PreparedReads(self._engine)
+        self._snapshot: Connection | None = None
         try:
             self._open(must_exist)
         except BaseException:
@@ -116,11 +117,24 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs. Each of them sees the newest committed state."""
         replica = self.replica if self._reads_replica else None
+        of_snapshot = None if self._snapshot is None else nullcontext(self._snapshot)
         with (
             self._storage_errors(),
-            replica.reading() if replica else self._connected(reads=True) as connection,
+            of_snapshot
+            or (replica.reading() if replica else self._connected(reads=True)) as connection,
         ):
             yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[tuple["Database", str]]:
+        """PostgreSQL as of now, for SELECTs, whatever is committed meanwhile; its name there."""
+        with self._storage_errors(), self._engine.connect() as connected:
+            connection = connected.execution_options(isolation_level="REPEATABLE READ")
+            # The name is good while this transaction is open, which waits for others to use it.
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            view = copy(self)
+            view._snapshot = connection
+            yield view, str(connection.scalar(text("SELECT pg_export_snapshot()")))
 
     def replica_reads(self) -> "Database":
         """The same database for SELECTs that may lack what was committed a moment ago."""
