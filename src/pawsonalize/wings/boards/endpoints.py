@@ -36,7 +36,7 @@ from pawsonalize.kinds import access_keys
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.wings.boards import LEAST, MOST, BoardSettings
 from pawsonalize.wings.boards.giving import give_board
-from pawsonalize.wings.boards.picking import PickDoor, Picks
+from pawsonalize.wings.boards.picking import PickDoor, Picks, no_board
 
 OPERATIONS = Operations(about=About.ANSWER)
 _BOARD = RequestParameter("boardId", "The board.", where="path", required=True)
@@ -143,7 +143,8 @@ async def post_picks(request: Request) -> PicksReceipt:
     check_visitor(request, given.user_id)
     name = parse_id(request.path_params["board_id"], "boardId")
     now = services.now()
-    group = await read_group(request)
+    if (group := await read_group(request)) != DATASET_GROUP:
+        raise no_board(name)  # boards are of animals, which are of that group
     picks = Picks(
         name,
         read_visitor(given.user_id, given.session_id),
