@@ -5,7 +5,7 @@ Else the page would be a way to reach what nobody outside can, such as a cloud's
 
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPSConnection
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from socket import getaddrinfo
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,13 +56,18 @@ def check_address(address: str) -> None:
         if target in network:
             target = IPv4Address(int(target) >> behind & 0xFFFF_FFFF)
             break
-    is_special = any(target in network for network in (*_SPECIAL_IPV4, *_SPECIAL_IPV6))
-    if is_special or (target.version == 6 and target not in _UNICAST_IPV6):
+    if _is_special(target):
         raise InvalidInput(
             "the address is in this service's own network, or of a special purpose: name one"
             " outside, or allow it with notify_own_network",
             field="address",
         )
+
+
+def _is_special(target: IPv4Address | IPv6Address) -> bool:
+    if isinstance(target, IPv4Address):
+        return any(target in network for network in _SPECIAL_IPV4)
+    return target not in _UNICAST_IPV6 or any(target in network for network in _SPECIAL_IPV6)
 
 
 # A name may lead elsewhere a moment after it was checked, so the connection is looked at as well.
