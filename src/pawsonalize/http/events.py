@@ -129,7 +129,7 @@ async def _take(request: Request, most: int = MAX_EVENTS, *, whole: bool = False
     body = await read_body(request)
     refusal = partial(RefusedInput, HTTP, group, at)
     try:
-        parts = unpack(body, unknown=unknown)
+        parts = unpack(body, unknown=unknown, most=most)
         receipt = await services.ingest.accept(
             parts,
             at,

@@ -57,17 +57,22 @@ def make_resources(adapters: Adapters, group: str) -> Ids:
         make(DatasetGroup(name=group), now)
     solution, version, schema = f"s-{group}", f"s-{group}-1", f"schema-{group}"
     make(Solution(name=solution, dataset_group=group, recipe="popularity-count"), now)
-    trained = {"recipe": "popularity-count", "cut": Cut(log_offset=0, as_of=now)}
+    trained: dict[str, Any] = {"recipe": "popularity-count", "cut": Cut(log_offset=0, as_of=now)}
     make(SolutionVersion(name=version, solution=solution, status=Status.ACTIVE, **trained), now)
     make(Campaign(name=f"c-{group}", solution=solution), now)
     make(Filter(name=f"f-{group}", dataset_group=group, expression="x"), now)
     make(EventTracker(name=f"t-{group}", dataset_group=group, tracking_id=f"t-{group}"), now)
     make(new_schema(schema, AVRO), now)
-    named = {"dataset_group": group, "dataset_type": DatasetType.ITEMS}
+    named: dict[str, Any] = {"dataset_group": group, "dataset_type": DatasetType.ITEMS}
     items = dataset_name(group, DatasetType.ITEMS)
     if group != DATASET_GROUP:
         make(Dataset(name=items, schema=schema, **named), now)
-    job = {"solution_version": version, "source": "a", "target": "b", "status": Status.ACTIVE}
+    job: dict[str, Any] = {
+        "solution_version": version,
+        "source": "a",
+        "target": "b",
+        "status": Status.ACTIVE,
+    }
     make(BatchInferenceJob(name=f"i-{group}", **job), now)
     make(BatchSegmentJob(name=f"g-{group}", **job), now)
     return {

@@ -32,7 +32,7 @@ from pawsonalize.engine.ingest.decoder import UnknownFields, likely_name
 from pawsonalize.engine.ingest.event_form import read_event
 from pawsonalize.engine.ingest.event_limits import UNLIMITED, EventLimits
 from pawsonalize.engine.ingest.group_commit import GroupCommit
-from pawsonalize.engine.ingest.payloads import Part, Unreadable
+from pawsonalize.engine.ingest.payloads import Part, Unreadable, too_many_events
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.contexts import in_time
 from pawsonalize.storage.events.event_log import EventLog
@@ -191,9 +191,7 @@ class Ingest:
         if not parts:
             raise InvalidInput("there are no events in this call: send some", field="events")
         if len(parts) > most:
-            raise InvalidInput(
-                f"a call takes {most} events, not {len(parts)}: split it", field="events"
-            )
+            raise too_many_events(len(parts), most)
         read = partial(self.read, parts, received_at, dataset_group, unknown, check)
         events, places, rejected, limit = await self._in_thread(
             lambda: self._within_limits(*read(), len(parts), dataset_group, whole)

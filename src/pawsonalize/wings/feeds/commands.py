@@ -25,6 +25,8 @@ else:
     polling = late("pawsonalize.wings.feeds.polling")
     rows = late("pawsonalize.wings.feeds.rows")
 
+_IN_A_FILE = 100_000  # bad rows that are written to a file
+
 Format = Annotated[
     str | None,
     typer.Option(
@@ -113,7 +115,7 @@ def import_(
     form = formats.FeedForm.read(format, encoding, separator, named, dates)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
         meanings = mapping.ValueMapping.read(map)
-        how = importing.FeedImport(source, complete, allow_shrink, meanings)
+        how = importing.FeedImport(source, complete, allow_shrink, meanings, _IN_A_FILE)
         if file.startswith(("http://", "https://")):
             report = feed_import.fetched(adapters, how, form, file, header or [], dry_run=dry_run)
         else:
@@ -151,7 +153,7 @@ def watch(
     form = formats.FeedForm.read(format, encoding, separator, named, dates)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
         meanings = mapping.ValueMapping.read(map)
-        how = importing.FeedImport(source, complete, mapping=meanings)
+        how = importing.FeedImport(source, complete, mapping=meanings, most_kept=_IN_A_FILE)
         feed_import.watch(adapters, folder, how, form, seconds)
 
 

@@ -188,13 +188,16 @@ def finish(report: importing.FeedReport, json: bool) -> None:
 def _print(report: importing.FeedReport) -> None:
     print("\n".join([report.in_words(), *report.notes]))
     odd = "Rows that were taken, but contradict another fact of their animal"
-    for rows, title in ((report.rejected, "Rejected rows"), (report.odd, odd)):
+    for rows, count, title in (
+        (report.rejected, report.rejected_rows, "Rejected rows"),
+        (report.odd, report.odd_rows, odd),
+    ):
         some = ((str(one.place), one.animal_id or "", one.reason) for one in rows[:_SHOWN])
         if rows:
             print(title)
             print_listing(("place", "animal", "reason"), some)
-        if (more := len(rows) - _SHOWN) > 0:
-            print(f"and {more:,} more such rows: --errors FILE writes all of them to a file")
+        if (more := count - _SHOWN) > 0:
+            print(f"and {more:,} more such rows: --errors FILE writes them to a file")
     _print_unrecognised(report.unrecognised)
 
 

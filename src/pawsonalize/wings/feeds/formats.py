@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from io import BytesIO
 from typing import Any
@@ -56,9 +56,9 @@ def read_json_lines(content: bytes) -> Iterator[FeedRow]:
     """One JSON object a line, a list of them, or a body of `PUT /v1/animals`."""
     try:
         whole = _WHOLE.decode(content)
-        lines = [bytes(one) for one in (whole.animals if isinstance(whole, _Body) else whole)]
+        lines: Iterable[bytes] = map(bytes, whole.animals if isinstance(whole, _Body) else whole)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        lines = content.splitlines()
+        lines = BytesIO(content)
     for place, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -322,6 +322,9 @@ def decoded(content: bytes, encoding: str | None, most: int = MAX_FEED_BYTES) ->
     text = stream.read(most + 1).encode(UTF8, "surrogateescape")
     if len(text) > most:
         raise InputTooLarge(f"a feed may have {most >> 20} MB: split it, with --delta")
+    most_values = min(most // 32, max(_FEW_VALUES, len(text) // 8))
+    if text.lstrip()[:1] in _JSON and text.count(b",") > most_values:
+        raise InputTooLarge(f"this has more than {most_values:,} values: split it, with --delta")
     if text[:_SAMPLE].lstrip().lower().startswith(_WEB_PAGE):
         raise InvalidInput(
             "this is a web page, and no feed. Some systems call such a file .xls: open it in Excel,"
@@ -330,6 +333,10 @@ def decoded(content: bytes, encoding: str | None, most: int = MAX_FEED_BYTES) ->
     return _untitled(text), found
 
 
+_JSON = (b"[", b"{")
+# In JSON a value takes seventy bytes of memory, and may take two of the file; one of an animal with
+# its name takes twelve at least.
+_FEW_VALUES = 100_000
 _WEB_PAGE = (b"<!doctype html", b"<html", b"<table")
 _SAMPLE, _MOST_TITLES = 4_096, 20
 

@@ -1,6 +1,5 @@
 """Import feeds into the inventory: take good rows, remove animals that a complete feed lacks."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
@@ -32,11 +31,17 @@ FILES = "files"
 COUNTS = ("rows", "created", "updated", "unchanged", "removed", "kept")
 """Numbers that a report and its stored summary share."""
 MOST_ROWS = 20
+MOST_KEPT = 100
+"""Bad rows that a report keeps of each sort; the others are counted."""
 _MOST_VALUES, _LONGEST = 50, 300  # of a stored summary
+_MOST_DIFFERENT, _OTHERS = 1_000, "(others)"  # unknown values of a field that a report tells apart
+# Of so many rows that many bring an animal, or the file is read no further: a small packed file
+# may hold millions.
+_HOPEFUL_ROWS, _HOPEFUL_SHARE = 5_000, 0.01
 _CHUNK = 1_000
 T = TypeVar("T")
-_Stays = defaultdict[str, list[tuple[int, History]]]
-"""Of each animal: the rows and their reports."""
+_Stays = dict[str, dict[History, int]]
+"""Of each animal: the different reports, each with the first row that has it."""
 
 
 class BadRow(msgspec.Struct, frozen=True):
@@ -51,8 +56,9 @@ class FeedReport(msgspec.Struct):
     """The result of importing a feed.
 
     `removed` animals were listed and are not in it; `kept` ones may be in an unreadable row. `odd`
-    rows contradict others of their animal; the latest fact counts. `unrecognised` are unknown
-    values by field, with their numbers of rows; `unread` are unknown fields and columns.
+    rows contradict others of their animal; the latest fact counts. Of both, and of `rejected` rows,
+    there are the first, and their number. `unrecognised` are unknown values by field, with their
+    numbers of rows; `unread` are unknown fields and columns.
     """
 
     rows: int = 0
@@ -62,6 +68,8 @@ class FeedReport(msgspec.Struct):
     removed: int = 0
     kept: int = 0
     status_kept: int = 0
+    rejected_rows: int = 0
+    odd_rows: int = 0
     rejected: list[BadRow] = msgspec.field(default_factory=list)
     odd: list[BadRow] = msgspec.field(default_factory=list)
     unrecognised: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
@@ -71,38 +79,57 @@ class FeedReport(msgspec.Struct):
     @property
     def is_refused(self) -> bool:
         """True if there were rows and all of them were rejected."""
-        return bool(self.rejected) and len(self.rejected) == self.rows
+        return bool(self.rejected) and self.rejected_rows == self.rows
 
     def in_words(self) -> str:
         """Return the result as a sentence."""
         text = (
             f"{self.rows:,} rows: {self.created:,} new, {self.updated:,} changed,"
             f" {self.unchanged:,} unchanged, {self.removed:,} removed,"
-            f" {len(self.rejected):,} rejected"
+            f" {self.rejected_rows:,} rejected"
         )
         if self.odd:
-            text += f"; {len(self.odd):,} contradict another fact of their animal"
+            text += f"; {self.odd_rows:,} contradict another fact of their animal"
         if self.status_kept:
             text += f"; {self.status_kept:,} kept a status that is newer than the file"
         return text
 
     def bad_rows(self) -> bytes:
-        """The rejected and the contradictory rows, as JSON Lines."""
-        return msgspec.json.Encoder().encode_lines((*self.rejected, *self.odd))
+        """The rejected and the contradictory rows that were kept, as JSON Lines."""
+        rows = [*self.rejected, *self.odd]
+        if (more := self.rejected_rows + self.odd_rows - len(rows)) > 0:
+            rows.append(BadRow(0, None, f"and {more:,} more such rows"))
+        return msgspec.json.Encoder().encode_lines(rows)
+
+    def reject(self, row: BadRow, most: int) -> None:
+        """Count a rejected row; it is among those of the report if they are not `most` yet."""
+        self.rejected_rows += 1
+        self.rejected += [row] if len(self.rejected) < most else []
+
+    def add_odd(self, row: BadRow, most: int) -> None:
+        """Count a contradictory row, as `reject` does."""
+        self.odd_rows += 1
+        self.odd += [row] if len(self.odd) < most else []
 
     def note(self, name: str, value: str) -> None:
         """Count one more row with an unknown value."""
         values = self.unrecognised.setdefault(name, {})
+        if value not in values and len(values) >= _MOST_DIFFERENT:
+            value = _OTHERS
         values[value] = values.get(value, 0) + 1
 
 
 class FeedImport(msgspec.Struct, frozen=True):
-    """Options of an import: the source of its animals, and whether it has all of them."""
+    """Options of an import: the source of its animals, and whether it has all of them.
+
+    `most_kept` bad rows of each sort are in its report.
+    """
 
     source: str = ""
     complete: bool = False
     allow_shrink: bool = False
     mapping: ValueMapping = NO_MAPPING
+    most_kept: int = MOST_KEPT
 
     def with_meanings(self, registry: Registry) -> "FeedImport":
         """Add the meanings that operators stored; those of a mapping file win."""
@@ -120,26 +147,17 @@ def import_feed(
     """
     inventory, report = Inventory(animals), FeedReport()
     missing, nameless = _missing(animals, rows, how) if how.complete else (set(), 0)
-    stays: _Stays = defaultdict(list)
-    for chunk in _chunks(rows()):
-        listed = _read(chunk, how, now, report)
-        receipt = inventory.put([listing for _row, listing in listed], true_at, now)
-        for name in ("created", "updated", "unchanged", "status_kept"):
-            setattr(report, name, getattr(report, name) + getattr(receipt, name))
-        for refused in receipt.refused:
-            row, _ = listed[refused.index]
-            report.rejected.append(BadRow(row.place, row.external_id, refused.reason))
-        for row, listing in listed:
-            stays[listing.animal.animal_id].append((row.place, listing.report))
-    report.odd += _contradictions(inventory, stays)
+    stays, is_whole = _put(inventory, rows, how, true_at, now, report)
+    for odd in _contradictions(inventory, stays):
+        report.add_odd(odd, how.most_kept)
     report.odd.sort(key=lambda row: row.place)
-    if (again := report.rows - len(report.rejected) - len(stays)) > 0:
+    if (again := report.rows - report.rejected_rows - len(stays)) > 0:
         report.notes.append(
             f"{again:,} rows are about an animal that another row has too: the latest fact counts"
         )
     if report.unread:
         report.notes.append(f"left out, as nothing here is called so: {', '.join(report.unread)}")
-    if reason := _doubt(nameless, report) if missing else "":
+    if reason := _doubt(nameless, report, is_whole=is_whole) if missing else "":
         report.kept = len(missing)
         report.notes.append(
             f"{report.kept:,} listed animals that are not found in it were kept: {reason}"
@@ -150,6 +168,30 @@ def import_feed(
     return report
 
 
+def _put(
+    inventory: Inventory, rows: Rows, how: FeedImport, true_at: int, now: int, report: FeedReport
+) -> tuple[_Stays, bool]:
+    """Store the good rows; return their stays, and False if the rest was not read."""
+    stays: _Stays = {}
+    for chunk in _chunks(rows()):
+        listed = _read(chunk, how, now, report)
+        receipt = inventory.put([listing for _row, listing in listed], true_at, now)
+        for name in ("created", "updated", "unchanged", "status_kept"):
+            setattr(report, name, getattr(report, name) + getattr(receipt, name))
+        for refused in receipt.refused:
+            row, _ = listed[refused.index]
+            report.reject(BadRow(row.place, row.external_id, refused.reason), how.most_kept)
+        for row, listing in listed:
+            stays.setdefault(listing.animal.animal_id, {}).setdefault(listing.report, row.place)
+        if _is_hopeless(report.rows, len(stays)):
+            report.notes.append(
+                f"only {len(stays):,} of the first {report.rows:,} rows bring an animal, so the"
+                " rest was not read: look at the reasons, and whether its columns are taken rightly"
+            )
+            return stays, False
+    return stays, True
+
+
 def animal_id_of(source: str, external_id: str) -> str:
     """The id of a source's animal: ids of several sources may be alike."""
     return f"{source}:{external_id}" if source else external_id
@@ -158,8 +200,11 @@ def animal_id_of(source: str, external_id: str) -> str:
 def _missing(animals: Animals, rows: Rows, how: FeedImport) -> tuple[set[str], int]:
     """Return the listed animals in no readable row; rows without an id may be about any of them."""
     listed = animals.listed(how.source)
-    named, nameless = set(), 0
-    for row in rows():
+    named: set[str] = set()
+    nameless = 0
+    for read, row in enumerate(rows()):
+        if _is_hopeless(read, len(named)):
+            break
         if row.external_id is None:
             nameless += 1
         else:
@@ -174,15 +219,21 @@ def _missing(animals: Animals, rows: Rows, how: FeedImport) -> tuple[set[str], i
     return gone, nameless
 
 
-def _doubt(nameless: int, report: FeedReport) -> str:
+def _is_hopeless(rows: int, animals: int) -> bool:
+    return rows >= _HOPEFUL_ROWS and animals < _HOPEFUL_SHARE * rows
+
+
+def _doubt(nameless: int, report: FeedReport, *, is_whole: bool) -> str:
+    if not is_whole:
+        return "they may be in the rest of the file"
     if nameless:
         return (
             f"the id of {nameless:,} rows cannot be read, so they may be any of them."
             " Correct those rows, or name the --encoding or the --separator, and import it again"
         )
-    if len(report.rejected) > MAX_REJECTED * report.rows:
+    if report.rejected_rows > MAX_REJECTED * report.rows:
         return (
-            f"{len(report.rejected):,} of {report.rows:,} rows were rejected, so the file may be"
+            f"{report.rejected_rows:,} of {report.rows:,} rows were rejected, so the file may be"
             " read wrongly. Correct it and import it again"
         )
     return ""
@@ -201,7 +252,7 @@ def _read(
         try:
             listed.append((row, _listing(row, how, now, report)))
         except InvalidInput as error:
-            report.rejected.append(BadRow(row.place, row.external_id, error.message))
+            report.reject(BadRow(row.place, row.external_id, error.message), how.most_kept)
     return listed
 
 
@@ -209,7 +260,8 @@ def _contradictions(inventory: Inventory, stays: _Stays) -> Iterator[BadRow]:
     for ids in _chunks(iter(stays)):
         for animal_id, animal in inventory.get_many(ids).items():
             for one in weave(animal.history, animal.reports)[1]:
-                for place in [place for place, stay in stays[animal_id] if one.change in stay][:1]:
+                stays_of = stays[animal_id].items()
+                for place in [place for stay, place in stays_of if one.change in stay][:1]:
                     yield BadRow(place, animal.external_id, one.in_words())
 
 
@@ -223,7 +275,8 @@ def _listing(row: FeedRow, how: FeedImport, now: int, report: FeedReport) -> Lis
     finally:
         for name, value in unknown:
             report.note(name, value)
-    report.odd += (BadRow(row.place, row.external_id, reason) for reason in odd)
+    for reason in odd:
+        report.add_odd(BadRow(row.place, row.external_id, reason), how.most_kept)
     animal_id, external_id = animal_id_of(how.source, row.external_id), row.external_id
     animal = replace(
         listing.animal, animal_id=animal_id, external_id=external_id, source=how.source
@@ -268,7 +321,7 @@ def keep_newest_import(
     first = report.rejected[:MOST_ROWS]
     changes: dict[str, Any] = {count: getattr(report, count) for count in COUNTS} | {
         "at": now,
-        "rejected": len(report.rejected),
+        "rejected": report.rejected_rows,
         "first_rejected": tuple(
             msgspec.structs.replace(one, reason=one.reason[:_LONGEST]) for one in first
         ),
