@@ -1,7 +1,7 @@
 """Import feeds into the inventory: take good rows, remove animals that a complete feed lacks."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from pawsonalize.domain.errors import Conflict, InvalidInput
-from pawsonalize.domain.statuses import History, weave
+from pawsonalize.domain.statuses import LEFT, AnimalStatus, History, weave
 from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.engine.ingest.listings import Listing, read_known, unrecognised
 from pawsonalize.kinds.registry import Registry
@@ -33,6 +33,7 @@ COUNTS = ("rows", "created", "updated", "unchanged", "removed", "kept")
 """Numbers that a report and its stored summary share."""
 MOST_ROWS = 20
 _MOST_VALUES, _LONGEST = 50, 300  # of a stored summary
+_NAMED, _PLACES = 12, 5  # animals that leave, and rows of a status that nobody knows
 _CHUNK = 1_000
 T = TypeVar("T")
 _Stays = defaultdict[str, list[tuple[int, History]]]
@@ -52,8 +53,20 @@ class FeedReport(msgspec.Struct):
 
     `removed` animals were listed and are not in it; `kept` ones may be in an unreadable row. `odd`
     rows contradict others of their animal; the latest fact counts. `unrecognised` are unknown
-    values by field, with their numbers of rows; `unread` are unknown fields and columns.
+    values by field, with their numbers of rows; `unread` are unknown fields, and columns that were
+    left out, with a value of each. `says_status` is false if no column says who is still there; the
+    animals of `held` rows are on hold, as nobody knows their status. `warnings` say so in words. So
+    many of the feed's animals are `visible`, `on_hold` or `gone` now; `leaving` names those who
+    were not gone before.
     """
+
+    says_status: bool = True
+    held: list[BadRow] = msgspec.field(default_factory=list)
+    warnings: list[str] = msgspec.field(default_factory=list)
+    visible: int = 0
+    on_hold: int = 0
+    gone: int = 0
+    leaving: list[str] = msgspec.field(default_factory=list)
 
     rows: int = 0
     created: int = 0
@@ -65,7 +78,7 @@ class FeedReport(msgspec.Struct):
     rejected: list[BadRow] = msgspec.field(default_factory=list)
     odd: list[BadRow] = msgspec.field(default_factory=list)
     unrecognised: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
-    unread: list[str] = msgspec.field(default_factory=list)
+    unread: dict[str, str] = msgspec.field(default_factory=dict)
     notes: list[str] = msgspec.field(default_factory=list)
 
     @property
@@ -85,6 +98,14 @@ class FeedReport(msgspec.Struct):
         if self.status_kept:
             text += f"; {self.status_kept:,} kept a status that is newer than the file"
         return text
+
+    def fates(self) -> str:
+        """Return the numbers of animals that are visible and not, and the names of who goes."""
+        text = f"{self.visible:,} visible, {self.on_hold:,} on hold, {self.gone:,} gone"
+        names = ", ".join(self.leaving[:_NAMED])
+        more = len(self.leaving) - _NAMED
+        named = f": {names}{f' and {more:,} more' if more > 0 else ''}" if names else ""
+        return f"{text}{named}"
 
     def bad_rows(self) -> bytes:
         """The rejected and the contradictory rows, as JSON Lines."""
@@ -121,8 +142,11 @@ def import_feed(
     inventory, report = Inventory(animals), FeedReport()
     missing, nameless = _missing(animals, rows, how) if how.complete else (set(), 0)
     stays: _Stays = defaultdict(list)
+    gone: set[str] = set()  # before this import
     for chunk in _chunks(rows()):
         listed = _read(chunk, how, now, report)
+        before = inventory.get_many([listing.animal.animal_id for _row, listing in listed])
+        gone |= {one for one, animal in before.items() if animal.status in LEFT} - stays.keys()
         receipt = inventory.put([listing for _row, listing in listed], true_at, now)
         for name in ("created", "updated", "unchanged", "status_kept"):
             setattr(report, name, getattr(report, name) + getattr(receipt, name))
@@ -144,10 +168,36 @@ def import_feed(
         report.notes.append(
             f"{report.kept:,} listed animals that are not found in it were kept: {reason}"
         )
-        return report
-    for ids in _chunks(iter(sorted(missing))):
-        report.removed += inventory.remove(ids, now)
+    else:
+        for ids in _chunks(iter(sorted(missing))):
+            report.removed += inventory.remove(ids, now)
+        stays.update((animal_id, []) for animal_id in missing)
+    _count_fates(inventory, stays, gone, report)
     return report
+
+
+def _count_fates(
+    inventory: Inventory, stays: _Stays, gone: Collection[str], report: FeedReport
+) -> None:
+    """Count who is visible, on hold and gone, name who goes, and say what may be wrong with it."""
+    for ids in _chunks(iter(stays)):
+        for animal_id, animal in sorted(inventory.get_many(ids).items()):
+            report.visible += animal.status is AnimalStatus.AVAILABLE
+            report.gone += animal.status in LEFT
+            report.on_hold += animal.status not in {AnimalStatus.AVAILABLE, *LEFT}
+            if animal.status in LEFT and animal_id not in gone:
+                report.leaving.append(f"{animal.name or animal.external_id} ({animal.status})")
+    if not report.says_status:
+        everyone = "all " if report.visible == len(stays) else ""
+        text = f"no column says who is still there: {everyone}{report.visible:,} will be shown"
+        report.warnings.insert(0, text)
+    places = defaultdict[str, list[str]](list)
+    for row in report.held:
+        places[row.reason].append(str(row.place))
+    for reason, some in places.items():
+        rows = ", ".join(some[:_PLACES]) + (", …" if len(some) > _PLACES else "")
+        what = f"{len(some):,} on hold until you say what it means"
+        report.warnings.append(f"{reason} (row {rows}): {what}")
 
 
 def animal_id_of(source: str, external_id: str) -> str:
@@ -192,12 +242,13 @@ def _read(
     rows: list[FeedRow], how: FeedImport, now: int, report: FeedReport
 ) -> list[tuple[FeedRow, Listing]]:
     listed = []
-    unread: tuple[str, ...] = ()  # most often the same in each row
+    unread: Mapping[str, str] = {}  # most often the same in each row
     for row in rows:
         report.rows += 1
+        report.says_status &= row.says_status
         if row.unread != unread:
             unread = row.unread
-            report.unread = list(dict.fromkeys((*report.unread, *unread)))
+            report.unread = {**unread, **report.unread}
         try:
             listed.append((row, _listing(row, how, now, report)))
         except InvalidInput as error:
@@ -223,6 +274,9 @@ def _listing(row: FeedRow, how: FeedImport, now: int, report: FeedReport) -> Lis
     finally:
         for name, value in unknown:
             report.note(name, value)
+            if name == "status" or (name == "outcome" and not form.outcome_at):
+                reason = f"nobody knows the {name} {value!r}"
+                report.held.append(BadRow(row.place, row.external_id, reason))
     report.odd += (BadRow(row.place, row.external_id, reason) for reason in odd)
     animal_id, external_id = animal_id_of(how.source, row.external_id), row.external_id
     animal = replace(
@@ -276,7 +330,7 @@ def keep_newest_import(
             field: dict(most_frequent(some)[:_MOST_VALUES])
             for field, some in report.unrecognised.items()
         },
-        "notes": tuple(note[:_LONGEST] for note in report.notes),
+        "notes": tuple(note[:_LONGEST] for note in (*report.warnings, *report.notes)),
     }
     registry.assign(NewestImport, name, now, **changes)
 

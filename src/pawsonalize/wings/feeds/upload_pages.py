@@ -28,8 +28,9 @@ from pawsonalize.pages.views import Done, View, ViewQuery, perform
 from pawsonalize.ui.endpoints import Fields, fields_of
 from pawsonalize.ui.rendering import with_query
 from pawsonalize.wings.feeds import pages
+from pawsonalize.wings.feeds.columns import slots_of
 from pawsonalize.wings.feeds.dates import DateOrder
-from pawsonalize.wings.feeds.formats import Rows, decoded, formats, read_feed, slots_of
+from pawsonalize.wings.feeds.formats import Rows, decoded, formats, read_feed
 from pawsonalize.wings.feeds.mapping import Unrecognised
 from pawsonalize.wings.feeds.presets import presets
 from pawsonalize.wings.feeds.rows import date_orders, examples_of, separator_in
