@@ -49,6 +49,7 @@ _SHOWN, _LONGEST, _EXAMPLES, _LOOKED_AT = 20, 80, 3, 1_000
 _ORDERS = {DateOrder.US: "month first", DateOrder.EU: "day first", DateOrder.ISO: "year first"}
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _MEANING = "meaning."
+_FATES = ("warnings", "visible", "on_hold", "gone", "leaving")
 _ENCODINGS = ("utf-8", "cp1252", "cp1250", "iso8859-1", "utf-16")
 
 
@@ -67,6 +68,8 @@ class UploadReport(msgspec.Struct, frozen=True, rename="camel"):
     """An uploaded file as it is read, and the result that its import would have; none is done yet.
 
     `error` is the reason for which nothing can be imported like that; then there is no `outcome`.
+    `warnings` say who may be shown by mistake, or not. Of the file's animals so many would be
+    `visible`, `on_hold` or `gone`, and `leaving` names those who were not gone before.
     `unrecognised` has the values that nobody knows, and those that got a meaning here.
     """
 
@@ -79,6 +82,11 @@ class UploadReport(msgspec.Struct, frozen=True, rename="camel"):
     separator: str | None = None
     date_orders: list[str] = []
     columns: list[UploadColumn] = []
+    warnings: list[str] = []
+    visible: int | None = None
+    on_hold: int | None = None
+    gone: int | None = None
+    leaving: list[str] = []
     outcome: pages.FeedNews | None = None
     unrecognised: list[pages.UnrecognisedValue] = []
     error: str | None = None
@@ -119,7 +127,8 @@ def _stages(uploads: Uploads, upload: FeedUpload, now: int) -> Iterator[dict[str
         yield {"columns": _fields(read_feed([content], reading.form())[0])}
     report = uploads.rehearse(upload, now)
     values = list(_values(upload, report.unrecognised))
-    yield {"outcome": pages.news_of(report, now), "unrecognised": values}
+    fates = {name: getattr(report, name) for name in _FATES}
+    yield {"outcome": pages.news_of(report, now), "unrecognised": values, **fates}
 
 
 def _table(reading: UploadReading, text: bytes) -> Iterator[dict[str, object]]:
