@@ -23,6 +23,7 @@ from pawsonalize.wings.feeds.mapping import (
     digest_name,
     most_frequent,
 )
+from pawsonalize.wings.feeds.other_sources import check_other_sources
 from pawsonalize.wings.feeds.rows import FeedRow
 
 MAX_SHRINK = 0.3
@@ -124,6 +125,8 @@ class FeedImport(msgspec.Struct, frozen=True):
     complete: bool = False
     allow_shrink: bool = False
     mapping: ValueMapping = NO_MAPPING
+    allow_known: bool = False
+    """Even if most of its animals are known from another source."""
 
     def with_meanings(self, registry: Registry) -> "FeedImport":
         """Add the meanings that operators stored; those of a mapping file win."""
@@ -137,9 +140,12 @@ def import_feed(
 ) -> FeedReport:
     """Import a feed that was true at `true_at`; `rows` yields its rows, each time it is called.
 
-    Conflict, and nothing is changed, if it is complete and too many animals are missing.
+    Conflict, and nothing is changed, if it is complete and too many animals are missing, or if most
+    of its animals are known from another source.
     """
     inventory, report = Inventory(animals), FeedReport()
+    first = () if how.allow_known else _read(next(_chunks(rows()), []), how, now, FeedReport())
+    check_other_sources(animals, [listing.animal for _row, listing in first], how.source)
     missing, nameless = _missing(animals, rows, how) if how.complete else (set(), 0)
     stays: _Stays = defaultdict(list)
     gone: set[str] = set()  # before this import
@@ -173,7 +179,14 @@ def import_feed(
             report.removed += inventory.remove(ids, now)
         stays.update((animal_id, []) for animal_id in missing)
     _count_fates(inventory, stays, gone, report)
+    report.notes += _known_sources(animals, how, report)
     return report
+
+
+def _known_sources(animals: Animals, how: FeedImport, report: FeedReport) -> Iterator[str]:
+    if report.created and not how.source and (sources := animals.sources()):
+        names = ", ".join(sources[:_NAMED])
+        yield f"known sources: {names}; --source says whose animals these are"
 
 
 def _count_fates(

@@ -70,6 +70,7 @@ class UploadReport(msgspec.Struct, frozen=True, rename="camel"):
     `error` is the reason for which nothing can be imported like that; then there is no `outcome`.
     `warnings` say who may be shown by mistake, or not. Of the file's animals so many would be
     `visible`, `on_hold` or `gone`, and `leaving` names those who were not gone before.
+    `known_sources` have animals already.
     `unrecognised` has the values that nobody knows, and those that got a meaning here.
     """
 
@@ -90,6 +91,7 @@ class UploadReport(msgspec.Struct, frozen=True, rename="camel"):
     outcome: pages.FeedNews | None = None
     unrecognised: list[pages.UnrecognisedValue] = []
     error: str | None = None
+    known_sources: list[str] = []
 
 
 def read_upload(query: ViewQuery) -> UploadReport:
@@ -107,6 +109,7 @@ def report_upload(uploads: Uploads, upload: FeedUpload, now: int) -> UploadRepor
         upload.complete,
         upload.reading.format,
         unrecognised=list(_values(upload, {})),
+        known_sources=uploads.animals.sources(),
     )
     try:
         for changes in _stages(uploads, upload, now):
@@ -178,7 +181,8 @@ def _values(upload: FeedUpload, unrecognised: Unrecognised) -> Iterator[pages.Un
 def _content(query: ViewQuery, report: UploadReport | None) -> dict[str, object]:
     """Return the upload with its choices, and all that may be chosen."""
     meanings = pages.meaning_choices(has_breeds=report is not None and bool(report.unrecognised))
-    content: dict[str, object] = {"most": MAX_UPLOAD_BYTES, "shown": _SHOWN, **meanings}
+    sources = query.services.inventory.animals.sources()
+    content = {"most": MAX_UPLOAD_BYTES, "shown": _SHOWN, "sources": sources, **meanings}
     if report is None:
         return content
     upload = uploads_of(query.services).get(query.text("upload"))
@@ -245,6 +249,7 @@ def _with_choices(upload: FeedUpload, fields: Fields) -> FeedUpload:
         source=source_of(fields),
         complete=fields.get("holds") == "complete",
         allow_shrink=fields.get("allowShrink") == "true",
+        allow_known=fields.get("allowKnown") == "true",
         reading=UploadReading(format=fields.get("format", ""), columns=columns, **choices),
         meanings=meanings,
     )

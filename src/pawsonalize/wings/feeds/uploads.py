@@ -72,6 +72,7 @@ class FeedUpload(Resource, frozen=True, kw_only=True):
     source: str
     complete: bool
     allow_shrink: bool = False
+    allow_known: bool = False
     reading: UploadReading
     meanings: Mapping[str, Mapping[str, str]] = {}
 
@@ -179,8 +180,9 @@ class Uploads(msgspec.Struct, frozen=True):
     def _imported(self, animals: Animals, upload: FeedUpload, now: int) -> FeedReport:
         rows, notes = read_feed([self.content(upload)], upload.reading.form())
         mapping = ValueMapping.of(upload.meanings)
-        how = FeedImport(upload.source, upload.complete, upload.allow_shrink, mapping)
-        how = how.with_meanings(self.registry)
+        how = FeedImport(
+            upload.source, upload.complete, upload.allow_shrink, mapping, upload.allow_known
+        ).with_meanings(self.registry)
         report = import_feed(animals, rows, how, min(upload.written_at, now), now)
         report.notes[:0] = notes
         return report

@@ -3,6 +3,7 @@
 import pytest
 
 from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.statuses import LEFT, AnimalStatus
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals
@@ -66,3 +67,27 @@ def test_columns_that_are_left_out_are_named_with_a_value(database: Database) ->
     report = taken(Animals(database), SEVEN.encode())
     assert report.unread == {"ZWINGER": "Z 4"}
     assert report.leaving == ["Mimi (adopted)", "Max (removed)"]
+
+
+def test_a_file_whose_animals_another_source_has_is_refused_with_the_way_out(
+    database: Database,
+) -> None:
+    animals, rows = Animals(database), read_feed([SEVEN.encode()])[0]
+    import_feed(animals, rows, FeedImport(source="nord"), NOW, NOW)
+    with pytest.raises(Conflict, match=r"5 of 5 animals are known .* import .* --source nord;"):
+        import_feed(animals, rows, FeedImport(), NOW, NOW)
+    assert len(animals.page(AnimalQuery(99))) == 7
+    assert import_feed(animals, rows, FeedImport(source="nord"), NOW, NOW).unchanged == 7
+    others = read_feed([SEVEN.replace(".20", ".19").encode()])[0]  # the same names, born earlier
+    assert import_feed(animals, others, FeedImport(), NOW, NOW).notes[-1:] == [
+        "known sources: nord; --source says whose animals these are"
+    ]
+    allowed = FeedImport(source="south", allow_known=True)
+    assert import_feed(animals, rows, allowed, NOW, NOW).created == 7
+
+
+def test_a_source_is_refused_for_animals_that_have_none(database: Database) -> None:
+    animals, rows = Animals(database), read_feed([SEVEN.encode()])[0]
+    import_feed(animals, rows, FeedImport(), NOW, NOW)
+    with pytest.raises(Conflict, match=r"known already without a source, .* without --source;"):
+        import_feed(animals.rehearsal(), rows, FeedImport(source="nord"), NOW, NOW)
