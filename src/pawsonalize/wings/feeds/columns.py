@@ -29,8 +29,9 @@ SECOND_STATUS = "STATUS2"
 STATUS_SLOTS = {
     SECOND_STATUS: "status, a second column: of both the one counts that shows less",
     **{
-        status.upper(): f"status: {status}, if it holds a yes, a date or a name"
+        f"{status.upper()}{number}": f"status: {status}{number}, if it holds a yes, a date or name"
         for status in ("pending", "hold", "adopted", "removed")
+        for number in ("", "2", "3")  # lists have several, such as `Adopted?` and `Adopter`
     },
     "AVAILABLE": "status: on hold, unless it holds a yes",
 }
@@ -102,9 +103,9 @@ def _guess(found: dict[str, str], values: Mapping[str, Sequence[str]]) -> None:
         left = {one: slot for one, slot in fields.items() if slot not in used}
         for own in (column, _OF_ANIMAL.sub("", column)):
             named = known_names().get(bare_name(own)) or _corrected(bare_name(own))
-            named = SECOND_STATUS if named == "STATUS" and named in used else named
-            near = left.get(likely_name(own, left) or "")
-            guess = named if named in {*left.values(), *STATUS_SLOTS} - used else near
+            unused = {*left.values(), *STATUS_SLOTS} - used
+            slots = (one for one in (named, f"{named}2", f"{named}3") if one in unused)
+            guess = next(slots, left.get(likely_name(own, left) or ""))
             if guess and not found[column] and not _is_other(guess, values[column]):
                 found[column] = guess
             notes |= {column: None} if named == NOTES else {}

@@ -53,7 +53,7 @@ _FORM = msgspec.json.Decoder(AnimalForm)
 _WHOLE = msgspec.json.Decoder(list[msgspec.Raw] | _Body)
 
 _LISTS = frozenset({"photos", "colours"})
-_ADOPTED = AnimalStatus.ADOPTED.upper()
+_ADOPTED = ("ADOPTED", "ADOPTED2", "ADOPTED3")
 _ABOUT = re.compile(r"(?:[a-z]+\.? *)?(?:(\d{1,2})[./-])?((?:19|20)\d\d)", re.IGNORECASE)
 _UNIT = re.compile("KG|LB")
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -83,7 +83,7 @@ def read_json_lines(content: bytes) -> Iterator[FeedRow]:
 def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
     """Yield the rows of our own columns; lists are separated by `|`, an empty field is unknown."""
     columns = (*COLUMNS, *STATUS_SLOTS)
-    table = read_table(content, columns, ("ID", "SPECIES"), (*_DATES, _ADOPTED), form)
+    table = read_table(content, columns, ("ID", "SPECIES"), (*_DATES, *_ADOPTED), form)
     if has_years(content, form):
         table = map(_with_years, table)
     unit = _UNIT.search(form.column("WEIGHT"))
@@ -113,7 +113,8 @@ def _form(row: Record, unit: str) -> AnimalForm:
         values["weight"] = f"{given['weight']} {unit}".strip()
     if states := list(_states_in(row)):
         values["status"] = max(states, key=_shows_less)
-    if _ISO_DAY.match(adopted := row.get(_ADOPTED, "")) and "outcome_at" not in values:
+    adopted = next(filter(_ISO_DAY.match, (row.get(slot, "") for slot in _ADOPTED)), "")
+    if adopted and "outcome_at" not in values:
         values |= {"outcome": AnimalStatus.ADOPTED, "outcome_at": adopted}
     return AnimalForm(**values)
 
@@ -121,8 +122,8 @@ def _form(row: Record, unit: str) -> AnimalForm:
 def _states_in(row: Record) -> Iterator[str]:
     """Yield all that the columns of a row say of the animal's status."""
     yield from filter(None, (row.get("STATUS"), row.get(SECOND_STATUS)))
-    for status in AnimalStatus:
-        cell = row.get(status.upper())
+    for slot in STATUS_SLOTS.keys() - {SECOND_STATUS}:
+        cell, status = row.get(slot), AnimalStatus(slot.rstrip("23").lower())
         has_answer = bool(cell) and read_answer(cell) not in {GoodWith.NO, GoodWith.UNKNOWN}
         if cell is not None and has_answer is (status is not AnimalStatus.AVAILABLE):
             yield status if has_answer else AnimalStatus.HOLD

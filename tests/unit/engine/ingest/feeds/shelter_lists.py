@@ -62,6 +62,11 @@ LISTS: dict[str, ShelterList] = {
         "5;Emil;Hund;Fam. Beispiel;;\n6;Fee;Katze;nein;;nein\n",
         "vhgghv",
     ),
+    "de: several columns say that one left, and each counts alone": ShelterList(
+        "Nr;Name;Tierart;vermittelt;vermittelt am;vermittelt an\n"
+        "1;Ada;Hund;ja;;\n2;Bob;Hund;;3.4.2025;\n3;Cleo;Katze;;;Fam. Beispiel\n4;Dora;Katze;;;\n",
+        "gggv",
+    ),
     "de: who is online is said by yes and no": ShelterList(
         "Nr;Name;Tierart;zur Vermittlung\n1;Ada;Hund;ja\n2;Bob;Hund;nein\n3;Cleo;Katze;\n"
         "4;Dora;Katze;Ja\n",

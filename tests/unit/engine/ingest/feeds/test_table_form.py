@@ -56,7 +56,7 @@ def test_dates_that_may_be_read_both_ways_are_not_guessed() -> None:
     ("columns", "message"),
     [
         ("id=Animal,species=Type", "no column ANIMAL for id: it has ANIMAL #, TYPE"),
-        ("id=Animal #,kind=Type", "no field kind to give a column to: there are adopted, age"),
+        ("id=Animal #,kind=Type", "no field kind to give a column to: there are adopted,"),
         ("species=Type", "no column ID: .*--columns id=COLUMN; there are ANIMAL #"),
         ("id=Animal #,Type", "field=column pairs.*not Type"),
         ("nowhere.yaml", r"nowhere\.yaml cannot be read"),
