@@ -76,12 +76,16 @@ class GoodWith(StrEnum):
 _ANSWERS = by_word(
     {
         GoodWith.YES: "1 y t yes true good ok okay ja j wahr oui vrai si sí sì verdadero sim"
-        " verdadeiro vero waar",
-        GoodWith.NO: "0 n f no false nein falsch non faux nee não nao falso onwaar",
+        " verdadeiro vero waar gut verträglich bien sociable apto apta compatible",
+        GoodWith.NO: "0 n f no false nein falsch non faux nee não nao falso onwaar schlecht"
+        " unverträglich keinesfalls nie never bad mal incompatible",
         GoodWith.SELECTIVE: "selective some sometimes depends only if with slow calm small but"
-        " most",
+        " most bedingt teilweise manchmal nur mit wenn bei aber kleine ruhige souveräne solo con"
+        " según depende aveces algunos pequeños tranquilos pero",
         GoodWith.UNKNOWN: "u unk unknown unspecified undetermined none na null nil notspecified"
         " notknown notsure nottested untested notapplicable tbd nodata unbekannt keineangabe ka"
+        " kangabe keineangaben nichtbekannt nichtgetestet ungetestet nochnichtgetestet nichtgeprüft"
+        " sinprobar sindatos sininformación nosesabe nosabe noseconoce"
         " inconnu desconocido desconocida onbekend sconosciuto desconhecido",
     }
 )
@@ -112,13 +116,13 @@ def read_answer(value: str | bool | None, *, about_children: bool = False) -> Go
 
 
 _SPECIES_WORDS = {
-    CAT: "cat kitten kittn kitty feline gato gata katze kater chat chatte chaton gatto gatta"
-    " gattino kat poes katzen gatito gatita"
+    CAT: "cat kitten kittn kitty feline gato gata katze kater kätzin kätzchen chat chatte"
+    " chaton gatto gatta gattino kat poes katzen gatito gatita"
     " gatinho",
-    DOG: "dog puppy pup doggy doggie doggo canine perro perra hund hündin chien chienne chiot"
-    " cane cagna"
+    DOG: "dog puppy pup doggy doggie doggo canine perro perra hund hündin huendin rüde ruede"
+    " chien chienne chiot cane cagna"
     " hond cachorro cadela cão hunde welpe cani cucciolo honden cães",
-    RABBIT: "rabbit bunny conejo kaninchen lapin coniglio konijn hare coelho"
+    RABBIT: "rabbit bunny conejo kaninchen zwergkaninchen lapin coniglio konijn hare coelho"
     " coneja conigli konijnen lapine",
     SMALL_ANIMAL: "smallanimal smallfurry smallandfurry smallmammal pocketpet rodent guineapig"
     " hamster gerbil rat mouse chinchilla ferret degu hedgehog sugarglider mice cavy kleintier"
@@ -162,10 +166,10 @@ _SIZE_WORDS = by_word(
     {
         SMALL: "small s sm sml tiny xs extrasmall xsmall toy teacup mini kitten kittn klein"
         " pequeño pequeña pequeno petit petite piccolo piccola"
-        " chico chica pequena kleine sehrklein muypequeño trèspetit",
-        MEDIUM: "medium m med md mittel mittelgroß mediano mediana moyen moyenne medio media"
-        " médio média middel middelgroot mittlere",
-        LARGE: "large l lg lrg big gross groß große grande grand groot grote grandes",
+        " chico chica pequena kleine kl sehrklein kleinbleibend muypequeño trèspetit",
+        MEDIUM: "medium m med md mittel mittelgroß mittelgross mgr mediano mediana"
+        " moyen moyenne medio media médio média middel middelgroot mittlere",
+        LARGE: "large l lg lrg big gross groß große gr grande grand groot grote grandes",
         EXTRA_LARGE: "extralarge xl xlg xlrg xlarge xxl verylarge giant huge sehrgroß gigante"
         " riesig muygrande trèsgrand trèsgrande géant géante muitogrande moltogrande grandissimo"
         " heelgroot zeergroot",
@@ -200,12 +204,12 @@ def pounds_of(size: str, species: str) -> tuple[float, float] | None:
 # By the sex, and whether the word says that the animal is spayed or neutered.
 _SEX_WORDS: Mapping[tuple[str, bool | None], str] = {
     (MALE, None): "m male boy macho männlich maschio mâle stallion tom"
-    " rüde männchen mannelijk reu kater masculino",
-    (FEMALE, None): "f w female girl hembra weiblich femmina femelle mare queen"
-    " hündin weibchen vrouwelijk teef poes fêmea femea femenino feminino",
-    (MALE, True): "n mn nm cm mc neutered neuteredmale maleneutered malen castrated"
+    " rüde ruede rüden männl maennlich maennl männchen mannelijk reu kater masculino masc",
+    (FEMALE, None): "f w h female girl hembra weiblich weibl femmina femelle mare queen"
+    " hündin huendin kätzin weibchen vrouwelijk teef poes fêmea femea femenino feminino fem",
+    (MALE, True): "n mn nm cm mc mk kastrat neutered neuteredmale maleneutered malen castrated"
     " castratedmale malecastrated gelding",
-    (FEMALE, True): "s fs sf spayed spayedfemale femalespayed",
+    (FEMALE, True): "s fs sf wk spayed spayedfemale femalespayed",
     (MALE, False): "im mi intactmale unalteredmale maleintact",
     (FEMALE, False): "if fi intactfemale unalteredfemale femaleintact",
 }

@@ -75,6 +75,8 @@ class AnimalAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     mixed: bool | None = None
     birth_date: str | None = None
     sex: str = "unknown"
+    weight: str = ""
+    """Its weight, as its shelter writes it."""
     coat: str = ""
     colours: list[str] = []
     altered: bool | None = None

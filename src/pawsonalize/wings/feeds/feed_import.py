@@ -173,8 +173,10 @@ def watch(
     while True:
         for seen in folder_watch.look():
             report = seen.report
-            result = [f"error: {seen.error}"] if report is None else [report.in_words()]
-            say(f"{seen.name}: {' '.join([*result, *(report.notes if report else ())])}")
+            result = [f"error: {seen.error}"]
+            if report is not None:
+                result = [*report.warnings, report.in_words(), *report.notes]
+            say(f"{seen.name}: {' '.join(result)}")
         time.sleep(seconds)
 
 
@@ -186,7 +188,10 @@ def finish(report: importing.FeedReport, json: bool) -> None:
 
 
 def _print(report: importing.FeedReport) -> None:
-    print("\n".join([report.in_words(), *report.notes]))
+    print("\n".join([*report.warnings, report.in_words(), report.fates(), *report.notes]))
+    if any(report.unread.values()):
+        print("Columns that were left out")
+        print_listing(("column", "such as"), report.unread.items())
     odd = "Rows that were taken, but contradict another fact of their animal"
     for rows, count, title in (
         (report.rejected, report.rejected_rows, "Rejected rows"),

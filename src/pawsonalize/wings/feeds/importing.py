@@ -1,6 +1,6 @@
 """Import feeds into the inventory: take good rows, remove animals that a complete feed lacks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any, ClassVar, TypeVar
@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 
 from pawsonalize.domain.errors import Conflict, InvalidInput
-from pawsonalize.domain.statuses import History, weave
+from pawsonalize.domain.statuses import LEFT, AnimalStatus, History, weave
 from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.engine.ingest.listings import Listing, read_known, unrecognised
 from pawsonalize.kinds.registry import Registry
@@ -22,6 +22,7 @@ from pawsonalize.wings.feeds.mapping import (
     digest_name,
     most_frequent,
 )
+from pawsonalize.wings.feeds.other_sources import check_other_sources
 from pawsonalize.wings.feeds.rows import FeedRow
 
 MAX_SHRINK = 0.3
@@ -38,6 +39,7 @@ _MOST_DIFFERENT, _OTHERS = 1_000, "(others)"  # unknown values of a field that a
 # Of so many rows that many bring an animal, or the file is read no further: a small packed file
 # may hold millions.
 _HOPEFUL_ROWS, _HOPEFUL_SHARE = 5_000, 0.01
+_NAMED, _PLACES = 12, 5  # animals that leave, and rows of a status that nobody knows
 _CHUNK = 1_000
 T = TypeVar("T")
 _Stays = dict[str, dict[History, int]]
@@ -58,8 +60,21 @@ class FeedReport(msgspec.Struct):
     `removed` animals were listed and are not in it; `kept` ones may be in an unreadable row. `odd`
     rows contradict others of their animal; the latest fact counts. Of both, and of `rejected` rows,
     there are the first, and their number. `unrecognised` are unknown values by field, with their
-    numbers of rows; `unread` are unknown fields and columns.
+    numbers of rows; `unread` are unknown fields, and columns that were left out, with a value of
+    each. `says_status` is false if no column says who is still there. `held` has the reasons why
+    animals are on hold whose status nobody knows, each with its number of rows, and `held_at` their
+    first rows. `warnings` say so in words. So many of the feed's animals are `visible`, `on_hold`
+    or `gone` now; `leaving` names those who were not gone before.
     """
+
+    says_status: bool = True
+    held: dict[str, int] = msgspec.field(default_factory=dict)
+    held_at: dict[str, list[int]] = msgspec.field(default_factory=dict)
+    warnings: list[str] = msgspec.field(default_factory=list)
+    visible: int = 0
+    on_hold: int = 0
+    gone: int = 0
+    leaving: list[str] = msgspec.field(default_factory=list)
 
     rows: int = 0
     created: int = 0
@@ -73,7 +88,7 @@ class FeedReport(msgspec.Struct):
     rejected: list[BadRow] = msgspec.field(default_factory=list)
     odd: list[BadRow] = msgspec.field(default_factory=list)
     unrecognised: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
-    unread: list[str] = msgspec.field(default_factory=list)
+    unread: dict[str, str] = msgspec.field(default_factory=dict)
     notes: list[str] = msgspec.field(default_factory=list)
 
     @property
@@ -94,6 +109,14 @@ class FeedReport(msgspec.Struct):
             text += f"; {self.status_kept:,} kept a status that is newer than the file"
         return text
 
+    def fates(self) -> str:
+        """Return the numbers of animals that are visible and not, and the names of who goes."""
+        text = f"{self.visible:,} visible, {self.on_hold:,} on hold, {self.gone:,} gone"
+        names = ", ".join(self.leaving[:_NAMED])
+        more = len(self.leaving) - _NAMED
+        named = f": {names}{f' and {more:,} more' if more > 0 else ''}" if names else ""
+        return f"{text}{named}"
+
     def bad_rows(self) -> bytes:
         """The rejected and the contradictory rows that were kept, as JSON Lines."""
         rows = [*self.rejected, *self.odd]
@@ -110,6 +133,14 @@ class FeedReport(msgspec.Struct):
         """Count a contradictory row, as `reject` does."""
         self.odd_rows += 1
         self.odd += [row] if len(self.odd) < most else []
+
+    def hold(self, reason: str, place: int) -> None:
+        """Count one more row whose animal is on hold for this reason."""
+        if reason not in self.held and len(self.held) >= _MOST_DIFFERENT:
+            reason = _OTHERS
+        self.held[reason] = self.held.get(reason, 0) + 1
+        places = self.held_at.setdefault(reason, [])
+        places += [place] if len(places) < _PLACES else []
 
     def note(self, name: str, value: str) -> None:
         """Count one more row with an unknown value."""
@@ -130,6 +161,8 @@ class FeedImport(msgspec.Struct, frozen=True):
     allow_shrink: bool = False
     mapping: ValueMapping = NO_MAPPING
     most_kept: int = MOST_KEPT
+    allow_known: bool = False
+    """Even if most of its animals are known from another source."""
 
     def with_meanings(self, registry: Registry) -> "FeedImport":
         """Add the meanings that operators stored; those of a mapping file win."""
@@ -143,11 +176,14 @@ def import_feed(
 ) -> FeedReport:
     """Import a feed that was true at `true_at`; `rows` yields its rows, each time it is called.
 
-    Conflict, and nothing is changed, if it is complete and too many animals are missing.
+    Conflict, and nothing is changed, if it is complete and too many animals are missing, or if most
+    of its animals are known from another source.
     """
     inventory, report = Inventory(animals), FeedReport()
+    first = () if how.allow_known else _read(next(_chunks(rows()), []), how, now, FeedReport())
+    check_other_sources(animals, [listing.animal for _row, listing in first], how.source)
     missing, nameless = _missing(animals, rows, how) if how.complete else (set(), 0)
-    stays, is_whole = _put(inventory, rows, how, true_at, now, report)
+    stays, gone, is_whole = _put(inventory, rows, how, true_at, now, report)
     for odd in _contradictions(inventory, stays):
         report.add_odd(odd, how.most_kept)
     report.odd.sort(key=lambda row: row.place)
@@ -162,19 +198,28 @@ def import_feed(
         report.notes.append(
             f"{report.kept:,} listed animals that are not found in it were kept: {reason}"
         )
-        return report
-    for ids in _chunks(iter(sorted(missing))):
-        report.removed += inventory.remove(ids, now)
+    else:
+        for ids in _chunks(iter(sorted(missing))):
+            report.removed += inventory.remove(ids, now)
+        stays.update((animal_id, {}) for animal_id in missing)
+    _count_fates(inventory, stays, gone, report)
+    report.notes += _known_sources(animals, how, report)
     return report
 
 
 def _put(
     inventory: Inventory, rows: Rows, how: FeedImport, true_at: int, now: int, report: FeedReport
-) -> tuple[_Stays, bool]:
-    """Store the good rows; return their stays, and False if the rest was not read."""
+) -> tuple[_Stays, set[str], bool]:
+    """Store the good rows.
+
+    Returns their stays, the animals that were gone before, and False if the rest was not read.
+    """
     stays: _Stays = {}
+    gone: set[str] = set()
     for chunk in _chunks(rows()):
         listed = _read(chunk, how, now, report)
+        before = inventory.get_many([listing.animal.animal_id for _row, listing in listed])
+        gone |= {one for one, animal in before.items() if animal.status in LEFT} - stays.keys()
         receipt = inventory.put([listing for _row, listing in listed], true_at, now)
         for name in ("created", "updated", "unchanged", "status_kept"):
             setattr(report, name, getattr(report, name) + getattr(receipt, name))
@@ -188,8 +233,36 @@ def _put(
                 f"only {len(stays):,} of the first {report.rows:,} rows bring an animal, so the"
                 " rest was not read: look at the reasons, and whether its columns are taken rightly"
             )
-            return stays, False
-    return stays, True
+            return stays, gone, False
+    return stays, gone, True
+
+
+def _known_sources(animals: Animals, how: FeedImport, report: FeedReport) -> Iterator[str]:
+    if report.created and not how.source and (sources := animals.sources()):
+        names = ", ".join(sources[:_NAMED])
+        yield f"known sources: {names}; --source says whose animals these are"
+
+
+def _count_fates(
+    inventory: Inventory, stays: _Stays, gone: Collection[str], report: FeedReport
+) -> None:
+    """Count who is visible, on hold and gone, name who goes, and say what may be wrong with it."""
+    for ids in _chunks(iter(stays)):
+        for animal_id, animal in sorted(inventory.get_many(ids).items()):
+            report.visible += animal.status is AnimalStatus.AVAILABLE
+            report.gone += animal.status in LEFT
+            report.on_hold += animal.status not in {AnimalStatus.AVAILABLE, *LEFT}
+            if animal.status in LEFT and animal_id not in gone:
+                report.leaving.append(f"{animal.name or animal.external_id} ({animal.status})")
+    if not report.says_status:
+        everyone = "all " if report.visible == len(stays) else ""
+        text = f"no column says who is still there: {everyone}{report.visible:,} will be shown"
+        report.warnings.insert(0, text)
+    for reason, count in report.held.items():
+        places = report.held_at[reason]
+        rows = ", ".join(map(str, places)) + (", …" if count > len(places) else "")
+        what = f"{count:,} on hold until you say what it means"
+        report.warnings.append(f"{reason} (row {rows}): {what}")
 
 
 def animal_id_of(source: str, external_id: str) -> str:
@@ -243,12 +316,13 @@ def _read(
     rows: list[FeedRow], how: FeedImport, now: int, report: FeedReport
 ) -> list[tuple[FeedRow, Listing]]:
     listed = []
-    unread: tuple[str, ...] = ()  # most often the same in each row
+    unread: Mapping[str, str] = {}  # most often the same in each row
     for row in rows:
         report.rows += 1
+        report.says_status &= row.says_status
         if row.unread != unread:
             unread = row.unread
-            report.unread = list(dict.fromkeys((*report.unread, *unread)))
+            report.unread = {**unread, **report.unread}
         try:
             listed.append((row, _listing(row, how, now, report)))
         except InvalidInput as error:
@@ -275,6 +349,8 @@ def _listing(row: FeedRow, how: FeedImport, now: int, report: FeedReport) -> Lis
     finally:
         for name, value in unknown:
             report.note(name, value)
+            if name == "status" or (name == "outcome" and not form.outcome_at):
+                report.hold(f"nobody knows the {name} {value!r}", row.place)
     for reason in odd:
         report.add_odd(BadRow(row.place, row.external_id, reason), how.most_kept)
     animal_id, external_id = animal_id_of(how.source, row.external_id), row.external_id
@@ -329,7 +405,7 @@ def keep_newest_import(
             field: dict(most_frequent(some)[:_MOST_VALUES])
             for field, some in report.unrecognised.items()
         },
-        "notes": tuple(note[:_LONGEST] for note in report.notes),
+        "notes": tuple(note[:_LONGEST] for note in (*report.warnings, *report.notes)),
     }
     registry.assign(NewestImport, name, now, **changes)
 

@@ -132,7 +132,7 @@ def test_a_call_that_came_while_storage_failed_is_refused_with_those_before(disk
         later = asyncio.create_task(writer.submit(events("later"), "other"))
         await settle()
         disk.open.set()
-        answers = await asyncio.gather(first, later, return_exceptions=True)
+        answers = list(await asyncio.gather(first, later, return_exceptions=True))
         assert await writer.submit(events("again")) == [True]
         await asyncio.to_thread(writer.close)
         return answers
