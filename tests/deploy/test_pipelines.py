@@ -88,6 +88,26 @@ def test_each_of_them_tests_writes_templates_builds_and_deploys_to_dev_and_to_pr
         assert "make up ENV=" in said
 
 
+def test_each_of_them_runs_every_test_on_a_schedule_and_nothing_else_then() -> None:
+    workflow = read(".github/workflows/nightly.yml")
+    assert workflow[True]["schedule"]
+    assert [*workflow["jobs"]] == ["nightly"]
+    scheduled = '$CI_PIPELINE_SOURCE == "schedule"'
+    jobs = {
+        name: job for name, job in read(GITLAB).items() if "rules" in job and name != "workflow"
+    }
+    assert {*jobs} == {"test", "nightly", "build", "dev", "prod"}
+    assert jobs.pop("nightly")["rules"] == [{"if": scheduled}]
+    for job in jobs.values():
+        assert [scheduled.replace("==", "!=") in rule["if"] for rule in job["rules"]] == [True]
+    assert [len(steps) for steps in read(BITBUCKET)["pipelines"]["custom"].values()] == [1]
+    for name in (".github/workflows/nightly.yml", GITLAB, BITBUCKET):
+        lines = [line for script in scripts(name) for line in script.splitlines()]
+        assert sum(line.endswith("bash .ci/run nightly") for line in lines) == 1
+    run = (ROOT / ".ci/run").read_text()
+    assert '"${1:-}" = nightly ]; then\n  make nightly\n' in run
+
+
 def test_prod_waits_for_somebody_to_agree_and_for_dev() -> None:
     prod = read(DEPLOY)["jobs"]["prod"]
     assert prod["environment"] == "prod"  # whose reviewers agree
