@@ -45,8 +45,8 @@ test: check ## Run the checks and the tests that need no other process: after ea
 test-all: setup ## Run the rest: processes, servers, browsers, images, small benchmarks
 	$(BIN)/pytest -n $(WORKERS) -m "real and not nightly"
 
-nightly: check ## Run every test, those that take long too, with all examples
-	$(BIN)/pytest -n $(WORKERS) -m "" --hypothesis-profile nightly
+nightly: check ## Run every test, those that take hours too, and record what came of these
+	$(BIN)/pytest -n $(WORKERS) -m "" --hypothesis-profile nightly --record-nightly
 
 check: setup ## Format, lint, types and the floor plan
 	$(BIN)/ruff format --check .

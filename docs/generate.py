@@ -35,6 +35,10 @@ from pawsonalize.recipes.settings import Range, tunable
 from pawsonalize.settings import Settings, kinds_of_settings
 from pawsonalize.ui.api_pages import tags_of
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests.nightly import page as table_of_nightly_tests
+
 _REFERENCE = Path(__file__).parent / "reference"
 _MADE = "<!-- Made from the code by `make docs`. -->\n"
 
@@ -318,6 +322,23 @@ def _first_line(handler: Any) -> str:
     return "not yet" if handler is None else (inspect.getdoc(handler) or "").partition("\n")[0]
 
 
+def nightly_page() -> str:
+    """Every nightly test, and what came of its last run."""
+    return (
+        f"# Nightly tests\n\n{_MADE}\n"
+        "What takes long to show. `make nightly` runs these tests with all others, and writes what"
+        " came of each into `tests/nightly.json`; `make docs` makes this page of it. A commit"
+        " changes no line here: the commit of a line is the one that was run, with `+` if its `src`"
+        " had changes that were not committed. Of several cases the page has the seconds in sum,"
+        " and the oldest run. *Never* means that no run is recorded: a test that was skipped did"
+        " not run. Seconds are those of the machine that ran them, with whatever else it did; the"
+        " first records are of two cores that others used too.\n\n"
+        "`.ci/run` draws a few of the tests that are recorded here, other ones for each commit."
+        " [CONTRIBUTING.md](../../CONTRIBUTING.md) says when the others are run.\n\n"
+        f"{table_of_nightly_tests()}"
+    )
+
+
 PAGES = {
     "settings.md": settings_page,
     "event-types.md": event_types_page,
@@ -326,6 +347,7 @@ PAGES = {
     "api.md": api_page,
     "access.md": access_page,
     "personalize-coverage.md": coverage_page,
+    "nightly.md": nightly_page,
 }
 
 

@@ -18,6 +18,7 @@ from hypothesis import settings
 from sqlalchemy import create_engine, text
 
 from pawsonalize.app import structlog  # without Rich, whose tracebacks take seconds
+from tests.nightly import Recorder
 from tests.reused_database import ReusedDatabase
 
 if TYPE_CHECKING:
@@ -54,6 +55,19 @@ _REAL = (
     "adapters/test_frozen_postgres",
     "adapters/test_read_replica",
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--record-nightly", action="store_true", help="write what comes of nightly tests"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record in one process, which hears of the tests of all others."""
+    if config.option.record_nightly and not hasattr(config, "workerinput"):
+        is_whole = config.args == config.getini("testpaths")
+        config.pluginmanager.register(Recorder(is_whole=is_whole))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

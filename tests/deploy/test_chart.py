@@ -125,7 +125,9 @@ def test_a_service_of_our_name_is_no_setting_of_ours() -> None:
 
 
 def test_pods_that_answer_are_asked_whether_they_live_and_whether_they_are_ready() -> None:
-    for deployment in of("Deployment", LEAST):
+    deployments = of("Deployment", LEAST)
+    assert deployments
+    for deployment in deployments:
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         asked = {name: container[f"{name}Probe"]["httpGet"] for name in ("liveness", "readiness")}
         assert asked["liveness"] == {"path": "/healthz", "port": "http"}

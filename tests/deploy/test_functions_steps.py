@@ -226,6 +226,7 @@ def test_no_state_machine_waits_longer_than_it_may_run() -> None:
 def test_every_task_tells_its_failure_and_every_state_leads_on() -> None:
     document = retraining.definition(retraining.RetrainingSettings(), "steps", "topic")
     states = document["States"]["RetrainEach"]["ItemProcessor"]["States"]
+    assert "Task" in {state["Type"] for state in states.values()}
     for name, state in states.items():
         if state["Type"] == "Task":
             assert [one["ErrorEquals"] for one in state["Catch"]] == [["States.ALL"]], name

@@ -72,11 +72,14 @@ def test_a_shell_understands_every_script(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_every_target_and_file_that_a_script_names_is_there(name: str) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
-    for script in scripts(name):
-        for words in re.findall(r"^make ((?:[a-z]+ )*[a-z]+)(?= |$)", script, re.M):
-            assert set(words.split()) <= targets, words
-        for path in re.findall(r"(?<![\w/.-])((?:deploy|requirements|\.ci)/[\w./-]+)", script):
-            assert (ROOT / path).exists(), path
+    said = "\n".join(scripts(name))
+    made = re.findall(r"^make ((?:[a-z]+ )*[a-z]+)(?= |$)", said, re.M)
+    paths = re.findall(r"(?<![\w/.-])((?:deploy|requirements|\.ci)/[\w./-]+)", said)
+    assert made or paths
+    for words in made:
+        assert set(words.split()) <= targets, words
+    for path in paths:
+        assert (ROOT / path).exists(), path
 
 
 def test_each_of_them_tests_writes_templates_builds_and_deploys_to_dev_and_to_prod() -> None:
@@ -86,6 +89,26 @@ def test_each_of_them_tests_writes_templates_builds_and_deploys_to_dev_and_to_pr
         assert {"make synth ENV=dev", "make synth ENV=prod"} <= set(said.splitlines())
         assert "make image push IMAGE=" in said
         assert "make up ENV=" in said
+
+
+def test_each_of_them_runs_every_test_on_a_schedule_and_nothing_else_then() -> None:
+    workflow = read(".github/workflows/nightly.yml")
+    assert workflow[True]["schedule"]
+    assert [*workflow["jobs"]] == ["nightly"]
+    scheduled = '$CI_PIPELINE_SOURCE == "schedule"'
+    jobs = {
+        name: job for name, job in read(GITLAB).items() if "rules" in job and name != "workflow"
+    }
+    assert {*jobs} == {"test", "nightly", "build", "dev", "prod"}
+    assert jobs.pop("nightly")["rules"] == [{"if": scheduled}]
+    for job in jobs.values():
+        assert [scheduled.replace("==", "!=") in rule["if"] for rule in job["rules"]] == [True]
+    assert [len(steps) for steps in read(BITBUCKET)["pipelines"]["custom"].values()] == [1]
+    for name in (".github/workflows/nightly.yml", GITLAB, BITBUCKET):
+        lines = [line for script in scripts(name) for line in script.splitlines()]
+        assert sum(line.endswith("bash .ci/run nightly") for line in lines) == 1
+    run = (ROOT / ".ci/run").read_text()
+    assert '"${1:-}" = nightly ]; then\n  make nightly\n' in run
 
 
 def test_prod_waits_for_somebody_to_agree_and_for_dev() -> None:

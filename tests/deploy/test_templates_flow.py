@@ -99,7 +99,9 @@ def _alarm(template: Template, name: str) -> dict[str, Any]:
 
 def test_the_functions_find_each_name_of_the_contract(template: Template) -> None:
     settings = settings_of(template.engine)
-    for name, one in template.of("Lambda::Function").items():
+    functions = template.of("Lambda::Function")
+    assert len(functions) > 2
+    for name, one in functions.items():
         variables = one["Properties"]["Environment"]["Variables"]
         assert variables["EVENT_TRACKER_ID_PATH"] == settings.event_tracker_id_ssm_path
         assert (

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -49,7 +49,8 @@ def upgrade() -> None:
             " BEGIN SELECT RAISE(ABORT, 'no origin'); END"
         )
 '''
-_COLUMN = '    "events",\n    metadata,\n'
+_TABLE = 'events = _table(\n    "events",\n'
+_POPPED = '    shown = columns.pop("impression")\n'
 
 
 def following(revision: str, by: int) -> str:
@@ -65,16 +66,30 @@ def program(folder: Path, *migrations: str) -> str:
         revision, before = following(REVISION, number), following(REVISION, number - 1)
         file = package / f"storage/migrations/versions/{revision}_later.py"
         file.write_text(migration.format(revision=revision, before=before))
-    tables = package / "storage/tables.py"
-    source = tables.read_text()
-    assert _COLUMN in source
-    source = source.replace(_COLUMN, f'{_COLUMN}    Column("origin", Text, default="later"),\n', 1)
-    rows = package / "storage/events/event_rows.py"
-    popped = '    shown = columns.pop("impression")\n'
-    rows.write_text(rows.read_text().replace(popped, f'{popped}    columns.pop("origin")\n'))
     latest = following(REVISION, len(migrations))
-    tables.write_text(source.replace(f'REVISION = "{REVISION}"', f'REVISION = "{latest}"'))
+    change(
+        package / "storage/tables.py",
+        {
+            _TABLE: f'{_TABLE}    sa.Column("origin", sa.Text, default="later"),\n',
+            f'REVISION = "{REVISION}"': f'REVISION = "{latest}"',
+        },
+    )
+    change(
+        package / "storage/events/event_reads.py",
+        {
+            _POPPED: f'{_POPPED}    columns.pop("origin")\n',
+            '{"offset", "impression"}': '{"offset", "impression", "origin"}',
+        },
+    )
     return str(folder)
+
+
+def change(file: Path, texts: Mapping[str, str]) -> None:
+    source = file.read_text()
+    for before, after in texts.items():
+        assert source.count(before) == 1, f"{file.name} has no longer {before!r}"
+        source = source.replace(before, after)
+    file.write_text(source)
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,7 @@ def test_what_changes_at_one_server_is_so_at_the_next_answer_of_every_other(
 ) -> None:
     one, *others = servers
     post(one, f"/v1/animals/{DOGS[0]}/status", {"status": "adopted"})
+    assert len(others) == 2
     for server in others:
         shown = post(server, "/v1/recommendations", {"of": "animals", "limit": 100})
         assert DOGS[0] not in {place["id"] for place in shown}

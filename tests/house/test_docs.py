@@ -29,13 +29,18 @@ def test_the_pages_and_pictures_that_are_made_are_current(maker: str) -> None:
 
 
 def test_every_link_leads_to_a_page_and_to_its_part(subtests: pytest.Subtests) -> None:
+    links = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
+    assert sum(len(links.findall(_text(page))) for page in PAGES) > 500
     for page in PAGES:
         with subtests.test(page=page):
-            text = (ROOT / page).read_text(encoding="utf-8")
-            for target, part in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+            for target, part in links.findall(_text(page)):
                 found = (ROOT / page).parent / target if target else ROOT / page
                 assert found.exists(), f"{page} links to {target}"
                 assert not part or part in _headings(found), f"{page} links to {target}#{part}"
+
+
+def _text(page: Path) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
 def _headings(page: Path) -> set[str]:
@@ -45,10 +50,11 @@ def _headings(page: Path) -> set[str]:
 
 
 def test_every_file_that_a_page_names_is_there(subtests: pytest.Subtests) -> None:
+    names = re.compile(r"`((?:[a-z_]+/)+[a-z_]{2,}\.(?:py|txt))`")
+    assert sum(len(names.findall(_text(page))) for page in PAGES) > 50
     for page in PAGES:
         with subtests.test(page=page):
-            text = (ROOT / page).read_text(encoding="utf-8")
-            for name in re.findall(r"`((?:[a-z_]+/)+[a-z_]{2,}\.(?:py|txt))`", text):
+            for name in names.findall(_text(page)):
                 places = ("", "src/pawsonalize/", "src/pawsonalize/recipes/")
                 assert any((ROOT / place / name).exists() for place in places), (
                     f"{page} names {name}"
@@ -56,10 +62,11 @@ def test_every_file_that_a_page_names_is_there(subtests: pytest.Subtests) -> Non
 
 
 def test_every_picture_says_in_words_what_it_shows(subtests: pytest.Subtests) -> None:
-    for page in PAGES:
+    pictures = {page: re.findall(r"!\[([^]]*)\]\(", _text(page)) for page in PAGES}
+    assert sum(map(len, pictures.values())) > 10
+    for page, titles in pictures.items():
         with subtests.test(page=page):
-            for words in re.findall(r"!\[([^]]*)\]\(", (ROOT / page).read_text(encoding="utf-8")):
-                assert words
+            assert all(titles)
 
 
 def test_every_picture_is_shown_on_a_page() -> None:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,9 +139,11 @@ def settings_of(folder: Path, **more: Any) -> Settings:
 def driving(tmp_path: Path, amazon: Wire, proxy: FaultyProxy, request: Any) -> Iterator[Driving]:
     """A service of its own, which calls its things there after the test."""
     group = request.node.name.replace("_", "-")[-45:].strip("-")
-    yield from driven(settings_of(tmp_path, amazon_dataset_group=group), amazon, proxy)
+    with driven(settings_of(tmp_path, amazon_dataset_group=group), amazon, proxy) as driving:
+        yield driving
 
 
+@contextmanager
 def driven(settings: Settings, amazon: Wire, proxy: FaultyProxy) -> Iterator[Driving]:
     """A service with these settings, filled."""
     proxy.mend()
@@ -159,7 +162,7 @@ def trained(
 ) -> Iterator[Driving]:
     """A service whose recommender and reranker are live at Amazon."""
     settings = settings_of(tmp_path_factory.mktemp("trained"), amazon_dataset_group="trained")
-    for one in driven(settings, amazon, proxy):
+    with driven(settings, amazon, proxy) as one:
         one.serve(one.train())
         one.serve(one.train("reranker"))
         yield one

@@ -18,7 +18,7 @@ def sending(
 ) -> Iterator[Driving]:
     """A service whose history was sent."""
     settings = settings_of(tmp_path_factory.mktemp("sending"), amazon_dataset_group="sending")
-    for one in driven(settings, amazon, proxy):
+    with driven(settings, amazon, proxy) as one:
         one.remote.forwarder.forward()
         yield one
 
@@ -111,7 +111,7 @@ def test_a_history_that_is_there_already_is_not_sent(
     tmp_path: Path, amazon: Wire, proxy: FaultyProxy
 ) -> None:
     settings = settings_of(tmp_path, amazon_dataset_group="sending", amazon_history="there")
-    for one in driven(settings, amazon, proxy):
+    with driven(settings, amazon, proxy) as one:
         one.remote.forwarder.forward()
         assert one.proxy.count("PutEvents") == 0
         one.send(*views("newer", 2))

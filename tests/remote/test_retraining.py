@@ -30,7 +30,7 @@ def test_a_version_goes_live_there_only_if_the_gate_promotes_it(
         retrain_check_seconds=0.1,
         campaign_check_seconds=0.1,
     )
-    for one in driven(settings, amazon, proxy):
+    with driven(settings, amazon, proxy) as one:
         runs = one.adapters.runs
         runs.begin(Trigger.COMMAND, clock.now())
         assert worker(one.adapters, "w").work()

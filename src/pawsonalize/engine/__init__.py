@@ -1,1 +1,1 @@
-"""The recommender's own work, in six rooms; imports between them go one way only."""
+"""The recommender's own work, in five rooms; imports between them go one way only."""

@@ -68,6 +68,7 @@ def test_an_order_does_not_feel_what_it_is_played_beside(tiny: Drawn) -> None:
 def test_who_is_adopted_is_shown_no_more_and_who_adopts_visits_no_more(tiny: Drawn) -> None:
     watching = every_rival(tiny)
     copies = play(tiny, watching)
+    assert watching
     for name, one in watching.items():
         adopted, adopters = set[int](), set[int]()
         for shown in one.heard:
@@ -89,13 +90,15 @@ def test_nobody_is_adopted_twice_by_visitors_of_the_same_minutes(tiny: Drawn) ->
 
 
 def test_what_was_shown_is_not_shown_again_in_the_session(tiny: Drawn) -> None:
+    longer = tuple(replace(session, pages=3) for session in tiny.sessions)
     one = Watching(Popular(tiny))
-    play(tiny, {"one": one})
+    play(replace(tiny, market=replace(TINY, page=4), sessions=longer), {"one": one})
     pages: dict[int, set[int]] = {}
     for shown in one.heard:
         before = pages.setdefault(shown.ask.session.number, set())
         assert not before & set(shown.page.tolist())
         before.update(shown.page.tolist())
+    assert len(one.heard) > len(pages) + 100
 
 
 def test_an_order_that_shows_an_animal_again_is_refused(tiny: Drawn) -> None:

@@ -58,6 +58,7 @@ def test_events_can_be_read_by_position_and_by_slice(world: World) -> None:
 def test_events_carry_the_item_of_their_animal(world: World) -> None:
     groups = {animal.animal_id: animal.group_at(END) for animal in world.animals}
 
+    assert len(world.events) > 2_000
     for event in world.events[:2_000]:
         assert event.animal_id is not None
         assert groups[event.animal_id].id == event.item_id
@@ -72,6 +73,7 @@ def test_only_available_animals_are_looked_at(world: World) -> None:
             assert animal.history[-1] == StatusChange(AnimalStatus.ADOPTED, event.sent_at)
         else:
             assert animal.is_available(event.sent_at)
+    assert {"view", "adoption"} <= {event.event_type for event in world.events}
 
 
 def test_no_adoption_is_known_before_it_happens(world: World) -> None:
@@ -91,9 +93,10 @@ def test_events_come_at_the_hours_people_are_awake(world: World) -> None:
 
 
 def test_colours_and_sexes_go_together(world: World) -> None:
-    for animal in world.animals:
-        if not {"calico", "tortoiseshell"}.isdisjoint(animal.colours):
-            assert animal.sex == "female"
+    coats = {"calico", "tortoiseshell"}
+    female = [animal for animal in world.animals if not coats.isdisjoint(animal.colours)]
+    assert len(female) > 10
+    assert {animal.sex for animal in female} == {"female"}
 
 
 def test_shelters_of_the_animals_are_known(world: World) -> None:

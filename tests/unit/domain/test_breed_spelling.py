@@ -127,6 +127,7 @@ def test_errors_in_a_coat_make_no_cat_of_another_coat() -> None:
     for species, name, breed in _long_names():
         if species == CAT and len(name) > 8 and FAMILIES[CAT, breed] in {"dsh", "dmh", "dlh"}:
             names[FAMILIES[CAT, breed]].append(name)
+    assert {*names} == {"dsh", "dmh", "dlh"}
     for family, of_coat in names.items():
         for name in of_coat:
             for _ in range(20):

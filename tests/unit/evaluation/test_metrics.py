@@ -137,6 +137,7 @@ def test_every_metric_lies_between_0_and_1(question: tuple[list[int], list[int]]
 @given(st.integers(1, 40))
 def test_a_perfect_ranking_is_worth_1(n_targets: int) -> None:
     found = everything(np.arange(60, 0, -1).tolist(), list(range(n_targets)))
+    assert {*found} == {*METRICS}
     for name, value in found.items():
         depth = int(name.rsplit("_", 1)[1])
         most = min(n_targets, depth) / depth if name.startswith("precision") else 1

@@ -59,7 +59,9 @@ def test_of_whom_nothing_is_known_the_usual_is_expected(classes: LatentClasses) 
 
 def test_what_is_expected_within_a_species_sums_to_one(classes: LatentClasses) -> None:
     expected = classes.expected(context(TERRIERS[0], CATS[0]))
-    for name, whole in {(name, whole) for name, (whole, _) in classes.values}:
+    wholes = {(name, whole) for name, (whole, _) in classes.values}
+    assert len(wholes) > 1
+    for name, whole in wholes:
         codes = [
             code for (look, (of, _)), code in classes.values.items() if (look, of) == (name, whole)
         ]

@@ -47,6 +47,7 @@ def test_a_warning_names_the_known_type_that_the_type_may_stand_for() -> None:
         event("4", event_type="xylophone"),
     ]
     warnings = types.note(types.among(sent))
+    assert len(warnings) == len(sent)
     hints = ("did you mean adoption?", "did you mean snuggle?", "did you mean watch?", None)
     for warning, one, hint in zip(warnings, sent, hints, strict=True):
         assert repr(one.event_type) in warning

@@ -76,6 +76,7 @@ def test_propensities_are_as_defined_and_sum_to_1_over_the_catalogue_at_each_pla
 ) -> None:
     best, of = catalogue
     shown = explore(best, of, weight, seed)
+    assert len(shown.positions) == len(best)
     for place, position in enumerate(shown.positions):
         odds = exact_odds(best, of, weight, shown.positions[:place])
         assert sum(odds.values()) == 1

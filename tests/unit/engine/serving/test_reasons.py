@@ -47,5 +47,7 @@ def test_every_part_of_every_recipe_has_words(subtests: pytest.Subtests) -> None
             data = training_data([("ann", item, n * DAY) for n, item in enumerate(ITEMS)])
             model = recipe.fit(data, recipe.settings(), 0)
             context = Context((ContextEvent(ITEMS[0], "view", 3 * DAY),), 3 * DAY)
-            for part in model.contributions(context, ITEMS):
+            parts = model.contributions(context, ITEMS)
+            assert parts
+            for part in parts:
                 assert all(group_reasons({part: np.ones(1)}))

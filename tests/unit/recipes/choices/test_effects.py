@@ -52,6 +52,7 @@ def test_weights_and_the_values_of_traits_are_near_the_truth(truth: Truth, found
 
 def test_what_the_values_of_a_trait_share_is_in_the_intercept(truth: Truth, found: Effects) -> None:
     shown = truth.shown
+    assert len(shown.traits) > 1
     for trait, codes in shown.traits.items():
         assert found.levels[trait][codes[shown.animal]].mean() == pytest.approx(0, abs=1e-9), trait
 

@@ -68,6 +68,7 @@ def test_what_can_be_learned_is_measured_on_both_splits(walked: Evaluation) -> N
 
 
 def test_the_baselines_stand_beside_the_recipe_with_every_metric(walked: Evaluation) -> None:
+    assert walked.splits
     for report in walked.splits:
         assert [one.name for one in report.rankers] == [
             "user-personalization",
@@ -83,6 +84,7 @@ def test_the_baselines_stand_beside_the_recipe_with_every_metric(walked: Evaluat
 
 
 def test_the_control_shows_that_the_result_rests_on_the_order(walked: Evaluation) -> None:
+    assert walked.splits
     for report in walked.splits:
         assert report.shuffled_order.lead[NDCG_AT_5].low > 0.2
         told = " ".join(walked.findings[report.split])
@@ -116,7 +118,9 @@ def test_trained_on_shuffled_labels_nothing_is_better_than_popularity(
     data = walks(users=2_000, seed=seed)  # with fewer, popularity itself is far from chance
     nonsense = reorder(data, np.random.default_rng(seed).permutation(len(data)))
     splits = (SplitName.PERSONALIZE,) if settings is LEARNS_QUICKLY else ORDER.splits
-    for report in run(nonsense, replace(ORDER, settings=settings, splits=splits)).splits:
+    reports = run(nonsense, replace(ORDER, settings=settings, splits=splits)).splits
+    assert [report.split for report in reports] == [*splits]
+    for report in reports:
         lead = ranker(report, "popularity").lead[NDCG_AT_5]
         assert lead.low <= 0, report.split
 
@@ -173,6 +177,7 @@ def test_a_split_that_is_impossible_does_not_spoil_the_other() -> None:
 
 
 def test_tiny_data_are_evaluated_or_refused_without_a_crash(subtests: pytest.Subtests) -> None:
+    evaluated = 0
     for seed in range(40):
         with subtests.test(seed=seed):
             dice = np.random.default_rng(seed)
@@ -188,6 +193,8 @@ def test_tiny_data_are_evaluated_or_refused_without_a_crash(subtests: pytest.Sub
                 found = run(training_data(rows), replace(ORDER, seed=seed))
             except InvalidInput:
                 continue
+            evaluated += len(found.splits)
             for report in found.splits:
                 values = [value for one in report.rankers for value in one.metrics.values()]
                 assert all(0 <= one.low <= one.mean <= one.high <= 1 + 1e-9 for one in values)
+    assert evaluated > 10
