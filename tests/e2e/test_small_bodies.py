@@ -9,7 +9,6 @@ import pytest
 
 from tests.e2e.conftest import Server, Start
 
-_LONG = pytest.mark.nightly
 _UPLOAD = "/v1/animals/uploads?source=north"
 _MILLION = 1_000_000
 
@@ -60,7 +59,7 @@ def peak_of(server: Server, call: Callable[[], object]) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(
-    ("cases", "most"), [(CASES, 250), pytest.param(CASES | LONG, 350, marks=_LONG)]
+    ("cases", "most"), [(CASES, 250), pytest.param(CASES | LONG, 350, marks=pytest.mark.nightly)]
 )
 def test_bad_rows_cost_little_whichever_way_they_come(
     start: Start,
