@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby
 
-from pawsonalize.domain.attributes import by_word
 from pawsonalize.domain.breed_spelling import plain_letters
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.times import DAY, iso
+from pawsonalize.domain.words import by_word
 
 FOREVER = 2**63 - 1
 MAX_REPORTS = 100
@@ -46,73 +46,20 @@ class AnimalStatus(StrEnum):
     REMOVED = "removed"
 
 
-# Other words, without case, accents and punctuation. A fostered animal is on hold unless it says
-# else.
-_WORDS = {
-    AnimalStatus.AVAILABLE: "adoptable avail availableforadoption foradoption readyforadoption"
-    " active open urgent upforadoption lookingforahome needsahome needshome"
-    " verfügbar zuvermitteln vermittelbar frei offen aktiv abzugeben zurvermittlung"
-    " zurvermittlungfrei invermittlung indervermittlung vermittlungsbereit freigegeben"
-    " nochzuhaben nochzuvermitteln sucht suchtzuhause suchteinzuhause suchtneueszuhause"
-    " zuhausegesucht notfall notfellchen dringend"
-    " disponible enadopción paraadopción paraadoptar enadopciónurgente adopciónurgente buscahogar"
-    " buscacasa buscafamilia buscandohogar libre activo urgente casourgente"
-    " àladoption àadopter disponível paraadoção disponibile adottabile inadozione beschikbaar"
-    " teradoptie",
-    AnimalStatus.HOLD: "onhold held notavailable unavailable notadoptable found stray"
-    " quarantine foster infoster fostered infostercare fostercare availableforfoster"
-    " medical notready intreatment notyetavailable evaluation"
-    " nichtverfügbar pflegestelle inpflege inpflegestelle aufpflegestelle aufpflege quarantäne"
-    " inquarantäne nichtvermittelbar nichtzuvermitteln nochnichtvermittelbar"
-    " nochnichtzuvermitteln nochnichtfrei nichtfrei gesperrt krank inbehandlung fundtier"
-    " pensionstier pension beschlagnahmt sichergestellt dauerpflegestelle gnadenplatz"
-    " nodisponible encasadeacogida enacogida acogida casadeacogida encuarentena noadoptable"
-    " aúnnodisponible entratamiento enfermo enferma pausado"
-    " cuarentena indisponible enfamilledaccueil familledaccueil quarantaine indisponível"
-    " lartemporário quarentena nondisponibile installo quarantena nietbeschikbaar gastgezin"
-    " inquarantaine",
-    AnimalStatus.PENDING: "adoptionpending pendingadoption applicationpending"
-    " trial trialadoption adoptiontrial fostertoadopt meetandgreet"
-    " vermittlungläuft inderprobezeit probezeit probewohnen aufprobe interessent"
-    " interessentenvorhanden vorgemerkt vorvermittelt"
-    " enproceso enprocesodeadopción entrámite entrámites preadoptado preadoptada preadopción"
-    " enpreadopción solicitado solicitada apalabrado apalabrada"
-    " encoursdadoption enproceso prenotato inoptie",
-    AnimalStatus.ADOPTED: "adoption adoptedout rehomed homed foundahome"
-    " adoptiert zuhausegefunden hatzuhausegefunden hateinzuhause endstelle inendstelle"
-    " entregado entregada yatienehogar yatienecasa yatienefamilia consiguióhogar",
-    AnimalStatus.RETURNED: "zurückgegeben zurückgebracht rückläufer devuelto devuelta retourné"
-    " rendu devolvido devolvida restituito restituita teruggebracht",
-    AnimalStatus.REMOVED: "entfernt tot tod abgang verlegt weg gelöscht archiviert inaktiv"
-    " nichtmehrda ausgezogen gone left deleted inactive archived closed pts rip"
-    " retirado retirada baja muerto muerta trasladado trasladada perdido perdida inactivo retiré"
-    " removido rimosso verwijderd",
-}
-# How words begin, whatever stands behind them, as in `reserviert für Familie M.`: of such an animal
-# nobody says that it may be shown.
-_BEGINNINGS = {
-    AnimalStatus.PENDING: "reserv riserv gereserv",
-    AnimalStatus.ADOPTED: "vermittelt adopted adoptiert adoptad adopte adotad adottat geadopteerd",
-    AnimalStatus.REMOVED: "transfer reclaim returnto returnedto rto redeem euth died death dead"
-    " deceased dispos doa escap stolen relocat tnr snr rtf verstorben gestorben eingeschläfert"
-    " eingeschlaefert erlöst erloest entlaufen überstellt zurückanbesitz zurückandenbesitz"
-    " zurückzumbesitz anbesitzer fallec muert murió eutan devueltoasu devueltaasu devueltoal"
-    " escapad falec décéd decedut overled übernommen",
-}
-STATUS_WORDS = {
-    **{plain_letters(word): status for word, status in by_word(_WORDS).items()},
-    **{status.value: status for status in AnimalStatus},
-}
-_BEGUN = [(plain_letters(word), status) for word, status in by_word(_BEGINNINGS).items()]
+def _plain_words(table: str) -> Mapping[str, AnimalStatus]:
+    return {plain_letters(word): one for word, one in by_word(table, AnimalStatus).items()}
+
+
+_WORDS, _BEGINNINGS = _plain_words("statuses"), _plain_words("beginnings_of_statuses")
 
 
 def status_in_words(text: str) -> AnimalStatus | None:
     """Return the status that a word or a phrase of shelters means; None if it is none of them."""
     word = re.sub(r"[\W_]", "", plain_letters(text))
-    if word.endswith("hold") and word not in STATUS_WORDS:
+    if word.endswith("hold") and word not in _WORDS:
         return AnimalStatus.HOLD
-    begun = (status for beginning, status in _BEGUN if word.startswith(beginning))
-    return STATUS_WORDS.get(word) or next(begun, None)
+    begun = (status for beginning, status in _BEGINNINGS.items() if word.startswith(beginning))
+    return _WORDS.get(word) or next(begun, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from pawsonalize.domain.statuses import (
     weave,
 )
 from pawsonalize.domain.times import DAY, iso, parse_moment
+from pawsonalize.domain.words import by_word
 from pawsonalize.engine.ingest.animal_form import (
     FIELDS,
     MOST,
@@ -50,15 +51,7 @@ from pawsonalize.engine.ingest.animal_form import (
 )
 from pawsonalize.engine.ingest.event_form import Moment
 
-# How the words of outcomes begin in shelters' records, letters alone. Adoption is the one outcome
-# that is waited for; with all others the animal is no longer listed.
-_ADOPTED = ("adopt", "vermitt")
-_REMOVED = (
-    "removed",
-    *("foster", "infoster", "trial", "lost", "missing", "release", "rescue", "vet", "service"),
-    *("other", "ruckgabe", "zuruck", "ubergabe", "abgabe", "devol", "traslad", "baja"),
-)
-
+_OUTCOMES = by_word("beginnings_of_outcomes", AnimalStatus)
 _GONE, _THERE = AnimalStatus.REMOVED, AnimalStatus.AVAILABLE
 
 
@@ -110,23 +103,21 @@ def read_moment(value: Moment | None, field: str) -> int | None:
 
 def read_outcome(form: AnimalForm, status: AnimalStatus | None) -> AnimalStatus:
     """The status after an outcome; a stay that ended without a word was no adoption."""
-    word = _letters(form.outcome)
-    if not knows_outcome(form.outcome):
+    if says_nothing(form.outcome or ""):
+        return AnimalStatus.ADOPTED if status is AnimalStatus.ADOPTED else _GONE
+    if (outcome := _outcome_in_words(form.outcome)) not in LEFT:
         raise InvalidInput(
             f"nobody knows the outcome {form.outcome!r}: write adopted, or removed for all others,"
             " or say with --map what it means",
             field="outcome",
         )
-    is_adopted = word.startswith(_ADOPTED) or status_in_words(word) is AnimalStatus.ADOPTED
-    was_adopted = status is AnimalStatus.ADOPTED and says_nothing(word)
-    return AnimalStatus.ADOPTED if is_adopted or was_adopted else _GONE
+    return outcome
 
 
-def knows_outcome(outcome: str | None) -> bool:
-    """True if the word is one for an adoption, for another outcome, or none at all."""
+def _outcome_in_words(outcome: str | None) -> AnimalStatus | None:
     word = _letters(outcome)
-    is_known = word.startswith(_ADOPTED + _REMOVED) or status_in_words(word) in LEFT
-    return says_nothing(word) or is_known
+    begun = (status for beginning, status in _OUTCOMES.items() if word.startswith(beginning))
+    return next(begun, status_in_words(word))
 
 
 def _letters(text: str | None) -> str:
@@ -352,7 +343,7 @@ def unrecognised(form: AnimalForm) -> Iterator[tuple[str, str]]:
         yield "age", age
     if read_sex(sex) is None and not says_nothing(sex):
         yield "sex", sex
-    if not knows_outcome(form.outcome):
+    if not says_nothing(form.outcome or "") and _outcome_in_words(form.outcome) not in LEFT:
         yield "outcome", _written(form.outcome)
 
 

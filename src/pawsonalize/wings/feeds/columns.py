@@ -1,7 +1,7 @@
 """The columns of tables: which field each is taken for, by its name and by what stands in it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pawsonalize.domain.errors import InvalidInput
@@ -78,9 +78,8 @@ def usual_columns(
     With `guesses`, in our own CSV a name that another system has, or that looks misspelt, counts
     as well, and so do values that are words for statuses.
     """
-    header = tuple(values)
-    slots, ids = slots_of(name), _id_columns(header) if name == "csv" else {}
-    found = {one: bare_name(one) for one in header}
+    slots, ids = slots_of(name), _id_columns(values) if name == "csv" else {}
+    found = {one: bare_name(one) for one in values}
     # Where a table has an `id`, its `_id` numbers the rows.
     exact = {slot for one, slot in found.items() if one == slot or one in COLUMNS}
     for one, slot in found.items():
@@ -145,7 +144,7 @@ def _are_states(values: Sequence[str]) -> bool:
     return 2 * len(states) > len(values) and not telling.isdisjoint(states)
 
 
-def _id_columns(header: tuple[str, ...]) -> dict[str, str]:
+def _id_columns(header: Collection[str]) -> dict[str, str]:
     """Find columns that public files name as ids: `animal_id`, `_id`, `breed_id`."""
     # Of several the longest name counts: where a table has its own `_id`, that numbers the rows.
     found: dict[str, str] = {}
@@ -165,11 +164,8 @@ def named_columns(
     Nothing is guessed beside columns that were chosen by hand.
     """
     usual = usual_columns(name, values, guesses=not chosen)
-    free = {
-        column: slot
-        for column, slot in usual.items()
-        if slot not in chosen and column not in chosen.values()
-    }
+    used = {*chosen.values()}
+    free = {one: slot for one, slot in usual.items() if slot not in chosen and one not in used}
     return {**column_of_slots(name, free), **chosen}
 
 

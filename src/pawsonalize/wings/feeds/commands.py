@@ -121,7 +121,7 @@ def import_(
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
         meanings = mapping.ValueMapping.read(map)
         how = importing.FeedImport(
-            source, complete, allow_shrink, meanings, _IN_A_FILE, allow_known
+            source, complete, allow_shrink, allow_known, meanings, _IN_A_FILE
         )
         if file.startswith(("http://", "https://")):
             report = feed_import.fetched(adapters, how, form, file, header or [], dry_run=dry_run)

@@ -122,20 +122,17 @@ def _form(row: Record, unit: str) -> AnimalForm:
 def _states_in(row: Record) -> Iterator[str]:
     """Yield all that the columns of a row say of the animal's status."""
     yield from filter(None, (row.get("STATUS"), row.get(SECOND_STATUS)))
-    for slot in STATUS_SLOTS.keys() - {SECOND_STATUS}:
-        cell, status = row.get(slot), AnimalStatus(slot.rstrip("23").lower())
+    for slot in (one for one in STATUS_SLOTS if one in row and one != SECOND_STATUS):
+        cell, status = row[slot], AnimalStatus(slot.rstrip("23").lower())
         has_answer = bool(cell) and read_answer(cell) not in {GoodWith.NO, GoodWith.UNKNOWN}
-        if cell is not None and has_answer is (status is not AnimalStatus.AVAILABLE):
+        if has_answer is (status is not AnimalStatus.AVAILABLE):
             yield status if has_answer else AnimalStatus.HOLD
-
-
-_SHOWS_LESS = [AnimalStatus.AVAILABLE, AnimalStatus.PENDING, AnimalStatus.HOLD]
 
 
 def _shows_less(status: str) -> int:
     """Rank of a status: what is known to have left comes last, and nobody's word before that."""
     state = status_in_words(status) or AnimalStatus.HOLD
-    return _SHOWS_LESS.index(state) if state in _SHOWS_LESS else len(_SHOWS_LESS)
+    return min(list(AnimalStatus).index(state), 3)  # available, pending, hold, others
 
 
 _READERS: Mapping[str, Callable[..., Iterator[FeedRow]]] = {

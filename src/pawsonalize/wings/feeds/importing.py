@@ -67,15 +67,6 @@ class FeedReport(msgspec.Struct):
     or `gone` now; `leaving` names those who were not gone before.
     """
 
-    says_status: bool = True
-    held: dict[str, int] = msgspec.field(default_factory=dict)
-    held_at: dict[str, list[int]] = msgspec.field(default_factory=dict)
-    warnings: list[str] = msgspec.field(default_factory=list)
-    visible: int = 0
-    on_hold: int = 0
-    gone: int = 0
-    leaving: list[str] = msgspec.field(default_factory=list)
-
     rows: int = 0
     created: int = 0
     updated: int = 0
@@ -89,6 +80,14 @@ class FeedReport(msgspec.Struct):
     odd: list[BadRow] = msgspec.field(default_factory=list)
     unrecognised: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
     unread: dict[str, str] = msgspec.field(default_factory=dict)
+    says_status: bool = True
+    held: dict[str, int] = msgspec.field(default_factory=dict)
+    held_at: dict[str, list[int]] = msgspec.field(default_factory=dict)
+    warnings: list[str] = msgspec.field(default_factory=list)
+    visible: int = 0
+    on_hold: int = 0
+    gone: int = 0
+    leaving: list[str] = msgspec.field(default_factory=list)
     notes: list[str] = msgspec.field(default_factory=list)
 
     @property
@@ -136,18 +135,19 @@ class FeedReport(msgspec.Struct):
 
     def hold(self, reason: str, place: int) -> None:
         """Count one more row whose animal is on hold for this reason."""
-        if reason not in self.held and len(self.held) >= _MOST_DIFFERENT:
-            reason = _OTHERS
-        self.held[reason] = self.held.get(reason, 0) + 1
-        places = self.held_at.setdefault(reason, [])
+        places = self.held_at.setdefault(_count(self.held, reason), [])
         places += [place] if len(places) < _PLACES else []
 
     def note(self, name: str, value: str) -> None:
         """Count one more row with an unknown value."""
-        values = self.unrecognised.setdefault(name, {})
-        if value not in values and len(values) >= _MOST_DIFFERENT:
-            value = _OTHERS
-        values[value] = values.get(value, 0) + 1
+        _count(self.unrecognised.setdefault(name, {}), value)
+
+
+def _count(numbers: dict[str, int], value: str) -> str:
+    """Count one more of a value, among the others if too many differ; return its name there."""
+    name = value if value in numbers or len(numbers) < _MOST_DIFFERENT else _OTHERS
+    numbers[name] = numbers.get(name, 0) + 1
+    return name
 
 
 class FeedImport(msgspec.Struct, frozen=True):
@@ -159,10 +159,10 @@ class FeedImport(msgspec.Struct, frozen=True):
     source: str = ""
     complete: bool = False
     allow_shrink: bool = False
-    mapping: ValueMapping = NO_MAPPING
-    most_kept: int = MOST_KEPT
     allow_known: bool = False
     """Even if most of its animals are known from another source."""
+    mapping: ValueMapping = NO_MAPPING
+    most_kept: int = MOST_KEPT
 
     def with_meanings(self, registry: Registry) -> "FeedImport":
         """Add the meanings that operators stored; those of a mapping file win."""
@@ -203,7 +203,9 @@ def import_feed(
             report.removed += inventory.remove(ids, now)
         stays.update((animal_id, {}) for animal_id in missing)
     _count_fates(inventory, stays, gone, report)
-    report.notes += _known_sources(animals, how, report)
+    if report.created and not how.source and (sources := animals.sources()):
+        names = ", ".join(sources[:_NAMED])
+        report.notes.append(f"known sources: {names}; --source says whose animals these are")
     return report
 
 
@@ -235,12 +237,6 @@ def _put(
             )
             return stays, gone, False
     return stays, gone, True
-
-
-def _known_sources(animals: Animals, how: FeedImport, report: FeedReport) -> Iterator[str]:
-    if report.created and not how.source and (sources := animals.sources()):
-        names = ", ".join(sources[:_NAMED])
-        yield f"known sources: {names}; --source says whose animals these are"
 
 
 def _count_fates(
@@ -334,8 +330,8 @@ def _contradictions(inventory: Inventory, stays: _Stays) -> Iterator[BadRow]:
     for ids in _chunks(iter(stays)):
         for animal_id, animal in inventory.get_many(ids).items():
             for one in weave(animal.history, animal.reports)[1]:
-                stays_of = stays[animal_id].items()
-                for place in [place for stay, place in stays_of if one.change in stay][:1]:
+                places = (at for stay, at in stays[animal_id].items() if one.change in stay)
+                if (place := next(places, None)) is not None:
                     yield BadRow(place, animal.external_id, one.in_words())
 
 

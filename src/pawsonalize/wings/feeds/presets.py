@@ -81,7 +81,7 @@ def _names_in(name: str) -> dict[str, Any]:
 def known_names() -> Mapping[str, str]:
     """The fields that columns of systems and spreadsheets hold, by their names.
 
-    None for a name that systems have for different fields.
+    Empty for a name that systems have for different fields, and spreadsheets for none.
     """
     found: dict[str, str] = {}
     for preset in presets().values():

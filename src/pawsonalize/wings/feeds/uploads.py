@@ -180,13 +180,9 @@ class Uploads(msgspec.Struct, frozen=True):
     def _imported(self, animals: Animals, upload: FeedUpload, now: int) -> FeedReport:
         rows, notes = read_feed([self.content(upload)], upload.reading.form())
         mapping = ValueMapping.of(upload.meanings)
-        how = FeedImport(
-            upload.source,
-            upload.complete,
-            upload.allow_shrink,
-            mapping,
-            allow_known=upload.allow_known,
-        ).with_meanings(self.registry)
+        allowed = upload.allow_shrink, upload.allow_known
+        how = FeedImport(upload.source, upload.complete, *allowed, mapping)
+        how = how.with_meanings(self.registry)
         report = import_feed(animals, rows, how, min(upload.written_at, now), now)
         report.notes[:0] = notes
         return report

@@ -154,3 +154,10 @@ def test_plain_numbers_of_ages_are_years_if_some_are_no_age_bands() -> None:
 
     assert ages("1", "4", "") == ["1", "4", None]
     assert ages("1", "11", "4 months", "") == ["1 years", "11 years", "4 months", None]
+
+
+def test_an_animal_that_was_adopted_and_is_gone_is_adopted_whichever_columns_say_so() -> None:
+    for adopted in ("adopted", "adopted2", "adopted3"):
+        for removed in ("removed", "removed2", "removed3"):
+            rows, _notes = read(f"id,species,{removed},{adopted}\n1,dog,x,x\n")
+            assert [row.form.status for row in rows if row.form] == ["adopted"], (removed, adopted)
