@@ -6,8 +6,6 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 log = structlog.get_logger()
 
-_HEADER = b"x-forwarded-for"
-
 
 class TrustedProxies(ProxyHeadersMiddleware):
     """ASGI middleware: the caller is whom a trusted proxy names, else whoever connects.
@@ -22,7 +20,8 @@ class TrustedProxies(ProxyHeadersMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Pass the request on as that of its caller."""
         peer = (scope.get("client") or ("",))[0]
-        if not self._has_warned and peer not in self.trusted_hosts and _is_forwarded(scope):
+        is_forwarded = any(name == b"x-forwarded-for" for name, _ in scope.get("headers", ()))
+        if is_forwarded and not self._has_warned and peer not in self.trusted_hosts:
             self._has_warned = True
             log.warning(
                 "X-Forwarded-For is not believed: all that comes through that proxy counts as of"
@@ -30,7 +29,3 @@ class TrustedProxies(ProxyHeadersMiddleware):
                 address=peer,
             )
         await super().__call__(scope, receive, send)  # type: ignore[arg-type]
-
-
-def _is_forwarded(scope: Scope) -> bool:
-    return any(name == _HEADER for name, _ in scope.get("headers", ()))
