@@ -83,8 +83,10 @@ def fetch(
         with _answer(url, {**headers, **conditions}, limits.silence, check) as answer:
             content = _read(answer, safe_address(url), limits, stopped)
             return Fetched(content, answer.url, *_version(answer.headers), answer.headers)
-    except _NotModified:
-        return None
+    except NotFetched as error:
+        if isinstance(error.__cause__, HTTPError) and error.__cause__.code == _NOT_MODIFIED:
+            return None
+        raise
 
 
 def ask_as_page(
@@ -102,10 +104,6 @@ def ask_as_page(
         if isinstance(answered := error.__cause__, HTTPError):
             return answered.code, answered.headers
         return 0, Message()
-
-
-class _NotModified(Exception):
-    """The server has nothing newer."""
 
 
 @contextmanager
@@ -130,8 +128,6 @@ def _answer(
             yield answer
     except HTTPError as error:
         error.close()
-        if error.code == _NOT_MODIFIED:
-            raise _NotModified from error
         raise NotFetched(f"{where} answered {error.code} {error.reason}") from error
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error) or type(error).__name__
@@ -142,7 +138,8 @@ def check_url(url: str) -> None:
     """InvalidInput if it is not an address that can be fetched."""
     with suppress(ValueError):
         parsed = urlsplit(url)
-        if parsed.scheme in {"http", "https"} and parsed.hostname and not parsed.username:
+        is_web = parsed.scheme in {"http", "https"} and parsed.port != 0  # ValueError for 99999
+        if is_web and parsed.hostname and not parsed.username:
             return
     raise InvalidInput(
         "the address must be https://host/path, without a user or password: those go into a header",
@@ -152,9 +149,7 @@ def check_url(url: str) -> None:
 
 def safe_address(url: str) -> str:
     """The address without user, password and query, fit for messages."""
-    parsed = urlsplit(url)
-    port = f":{parsed.port}" if parsed.port else ""
-    return f"{parsed.scheme}://{parsed.hostname}{port}{parsed.path}"
+    return f"{origin_of(url)}{urlsplit(url).path}"
 
 
 def origin_of(url: str) -> str:

@@ -1,7 +1,7 @@
 """Proxies in front of the service, and which of them are believed."""
 
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 log = structlog.get_logger()
@@ -13,9 +13,7 @@ class TrustedProxies(ProxyHeadersMiddleware):
     Of the addresses in X-Forwarded-For the last counts that is no trusted proxy's.
     """
 
-    def __init__(self, app: ASGIApp, networks: list[str]) -> None:
-        super().__init__(app, networks)  # type: ignore[arg-type]
-        self._has_warned = False
+    _has_warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Pass the request on as that of its caller."""

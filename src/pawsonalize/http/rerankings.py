@@ -18,7 +18,7 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
-from pawsonalize.engine.ingest.events import Rejected, first_of_each
+from pawsonalize.engine.ingest.events import Odd, first_of_each
 from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
@@ -75,7 +75,7 @@ class RankedList(NamedTuple):
     answer: RankingAnswer
     columns: Mapping[str, answers.Metadata] = MappingProxyType({})
     included: answers.Included = answers.NOTHING
-    odd: tuple[Rejected, ...] = ()
+    odd: Odd = MappingProxyType({})
 
 
 @OPERATIONS.add(
@@ -240,7 +240,7 @@ def _respond(
     *,
     is_full: bool,
     lists: bool,
-    odd: tuple[Rejected, ...] = (),
+    odd: Odd = MappingProxyType({}),
 ) -> Response:
     request_id, name = str(uuid4()), answer.recommendation_id
     body = {"personalizedRanking": ranked, "recommendationId": name}

@@ -1,7 +1,7 @@
 """Ingest: stores good events durably, and names each bad one."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import compress
@@ -109,6 +109,9 @@ class RawTooLong(msgspec.Struct):
 
 MAX_EVENTS = 1_000
 T = TypeVar("T")
+PartT = TypeVar("PartT")
+Odd = Mapping[tuple[str, str], int]
+"""Likely mistakes, each a field and a message, and the place of the first entry with it."""
 EventCheck = Callable[[Event], None]
 
 
@@ -135,8 +138,8 @@ class IngestReceipt(msgspec.Struct, frozen=True):
     """The limit of the dataset group for which some of them were rejected."""
     warnings: tuple[str, ...] = ()
     """Likely mistakes in accepted events, once for each event type."""
-    odd: tuple[Rejected, ...] = ()
-    """The first accepted event of each unknown value; at most 20."""
+    odd: Odd = {}
+    """Unknown values of accepted events; at most 20."""
 
     @property
     def is_refusal(self) -> bool:
@@ -302,31 +305,40 @@ class Ingest:
         check: EventCheck | None = None,
     ) -> tuple[list[Event], list[Rejected]]:
         """The good events, not stored yet, and what is wrong with the others."""
-        events, rejected = [], []
-        for index, part in enumerate(parts):
-            try:
-                if isinstance(part, Unreadable):
-                    raise part.error
-                event = read_event(part, received_at, self._group_of, dataset_group, unknown)
-                if check is not None:
-                    check(event)
-                self._check(event)
-                events.append(event)
-            except (InvalidInput, Forbidden, Conflict) as error:
-                rejected.append(Rejected(index, error.code, error.message, error.field))
-        return events, rejected
+
+        def one(part: Part) -> Event:
+            if isinstance(part, Unreadable):
+                raise part.error
+            event = read_event(part, received_at, self._group_of, dataset_group, unknown)
+            if check is not None:
+                check(event)
+            self._check(event)
+            return event
+
+        good, rejected = read_each(parts, one)
+        return list(good.values()), rejected
 
 
-def first_of_each(found: Iterable[tuple[int, tuple[str, str]]]) -> tuple[Rejected, ...]:
-    """Return the first entry with each warning, a field and a message; at most 20."""
+def read_each(
+    entries: Iterable[PartT], read: Callable[[PartT], T]
+) -> tuple[dict[int, T], list[Rejected]]:
+    """Return the good entries of a call by their places, and what is wrong with the others."""
+    good, rejected = {}, []
+    for index, entry in enumerate(entries):
+        try:
+            good[index] = read(entry)
+        except (InvalidInput, Forbidden, Conflict) as error:
+            rejected.append(Rejected(index, error.code, error.message, error.field))
+    return good, rejected
+
+
+def first_of_each(found: Iterable[tuple[int, tuple[str, str]]]) -> Odd:
+    """Return the first 20 likely mistakes."""
     first: dict[tuple[str, str], int] = {}
-    for place, warning in found:
+    for place, mistake in found:
         if len(first) < _MOST_NAMES:
-            first.setdefault(warning, place)
-    return tuple(
-        Rejected(place, "unknown_value", message, field)
-        for (field, message), place in first.items()
-    )
+            first.setdefault(mistake, place)
+    return first
 
 
 def _over(place: int, limit: TooManyRequests) -> Rejected:

@@ -1,6 +1,6 @@
 """Findings about a site's page: what is there, what works, and what arrives from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hmac import compare_digest
 from urllib.parse import urlsplit
@@ -16,7 +16,6 @@ from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.ingest.decoder import UnknownFields, check_fields, likely_name
 from pawsonalize.fetch import origin_of
 from pawsonalize.http.queries import QueryFields
-from pawsonalize.wings.integration.site_page import EmbedElement
 from pawsonalize.wings.integration.visiting import (
     EVENTS,
     Check,
@@ -87,14 +86,13 @@ def _calls(adapters: Adapters, visit: SiteVisit, now: int) -> Iterator[SiteFindi
     for script in page.scripts:
         default = (yield from visit.load(script)) or default
     uses: list[tuple[str, str | None]] = [(default, key) for key in page.keys]
-    for element in page.elements:
-        yield from [*_names(element), *_values(element)] or [
-            SiteFinding("ok", f"<{element.name}> is written as it should be")
-        ]
-        written, service = element.attributes.get("src"), default
+    for name, given in page.elements:
+        fine = SiteFinding("ok", f"<{name}> is written as it should be")
+        yield from [*_names(name, given), *_values(name, given)] or [fine]
+        written, service = given.get("src"), default
         if written is not None:
             service = visit.resolve(f"{written.rstrip('/')}{EVENTS}").removesuffix(EVENTS)
-        uses.append((service, element.attributes.get("key")))
+        uses.append((service, given.get("key")))
     reached = {"": False}
     for service, key in dict.fromkeys(uses):
         if service not in reached:
@@ -103,14 +101,13 @@ def _calls(adapters: Adapters, visit: SiteVisit, now: int) -> Iterator[SiteFindi
             yield _key(adapters, visit, service if reached[service] else "", key, now)
 
 
-def _names(element: EmbedElement) -> Iterator[SiteFinding]:
-    name = element.name
+def _names(name: str, given: Mapping[str, str]) -> Iterator[SiteFinding]:
     if name not in _OWN:
         likely = likely_name(name, tuple(_OWN)) or ", ".join(sorted(_OWN))
         yield SiteFinding("error", f"there is no element <{name}>", f"write {likely}")
         return
     known = _ANY_ELEMENT | _OWN[name]
-    for attribute in element.attributes:
+    for attribute in given:
         if attribute in known | _OF_HTML or attribute.startswith(_HTML_PREFIXES):
             continue
         right = likely_name(attribute, tuple(known))
@@ -120,8 +117,8 @@ def _names(element: EmbedElement) -> Iterator[SiteFinding]:
         yield SiteFinding(level, message, move)
 
 
-def _values(element: EmbedElement) -> Iterator[SiteFinding]:
-    of, given, unknown = f"of <{element.name}>", element.attributes, UnknownFields()
+def _values(name: str, given: Mapping[str, str]) -> Iterator[SiteFinding]:
+    of, unknown = f"of <{name}>", UnknownFields()
     try:
         body = given.get("query", "{}").encode()
         check_fields(_QUERIES, body, unknown)
@@ -138,7 +135,7 @@ def _values(element: EmbedElement) -> Iterator[SiteFinding]:
         yield SiteFinding("error", f"the timeout {of} is {timeout[:20]!r}", "write milliseconds")
     if "key" not in given:
         move = "give it one: `pawsonalize keys create --scope browser --origin ORIGIN`"
-        yield SiteFinding("error", f"<{element.name}> has no key", move)
+        yield SiteFinding("error", f"<{name}> has no key", move)
 
 
 def _key(adapters: Adapters, visit: SiteVisit, service: str, written: str, now: int) -> SiteFinding:

@@ -1,7 +1,6 @@
 """The check of a site's page on the console."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pawsonalize.app.adapters import Adapters
@@ -21,14 +20,14 @@ SiteChecks = Callable[[str, int], list[SiteFinding]]
 
 def started(settings: Settings, adapters: Adapters, _services: "Services") -> SiteChecks:
     """Return the check that pages make."""
-    return partial(_check, adapters, settings.host_names)
 
+    def check(url: str, now: int) -> list[SiteFinding]:
+        try:
+            return list(check_site(adapters, url, now, only_named(adapters, settings.host_names)))
+        except InvalidInput as error:
+            return [SiteFinding("error", str(error))]
 
-def _check(adapters: Adapters, hosts: frozenset[str], url: str, now: int) -> list[SiteFinding]:
-    try:
-        return list(check_site(adapters, url, now, only_named(adapters, hosts)))
-    except InvalidInput as error:
-        return [SiteFinding("error", str(error))]
+    return check
 
 
 def site_report(query: ViewQuery) -> list[SiteFinding]:

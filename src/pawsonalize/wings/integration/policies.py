@@ -5,7 +5,7 @@ https://www.w3.org/TR/CSP3/ has the rules; here are those that the embed meets.
 
 import re
 from base64 import b64encode
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import new as new_hash
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -15,34 +15,13 @@ from pawsonalize.fetch import PORTS
 
 SCRIPTS = ("script-src-elem", "script-src", "default-src")
 CALLS = ("connect-src", "default-src")
+Policy = Mapping[str, list[str]]
+"""Directives of one policy, with their sources; a page may have several, and all count."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _HOST = re.compile(
     r"(?:([a-z][a-z0-9+.-]*)://)?(\*|(?:\*\.)?[a-z0-9._-]+)(?::(\d+|\*))?(/[^?#]*)?", re.IGNORECASE
 )
 _SECURE = re.compile(r"'(?:nonce-.+|sha(?:256|384|512)-.+|strict-dynamic)'", re.IGNORECASE)
-
-
-class ContentPolicy(msgspec.Struct, frozen=True):
-    """One policy; a page may have several, and all of them count."""
-
-    directives: Mapping[str, tuple[str, ...]]
-
-    def against(
-        self, names: Collection[str], address: str, page: str, script: "EmbedScript | None" = None
-    ) -> str:
-        """Return the directive that forbids a page to load an address, empty if none does.
-
-        The first of `names` that there is counts. An origin alone stands for an address after a
-        redirect, of which no path counts.
-        """
-        directive = next((name for name in names if name in self.directives), None)
-        if directive is None:
-            return ""
-        sources, url, own = self.directives[directive], urlsplit(address), urlsplit(page)
-        is_allowed = any(_matches(source, url, own) for source in sources)
-        if script is not None:
-            is_allowed = _may_run(script, sources, is_listed=is_allowed)
-        return "" if is_allowed else f"{directive} {' '.join(sources)}".strip()
 
 
 class EmbedScript(msgspec.Struct, frozen=True):
@@ -51,23 +30,35 @@ class EmbedScript(msgspec.Struct, frozen=True):
     address: str
     is_module: bool
     nonce: str
-    policies: tuple[ContentPolicy, ...]
+    policies: tuple[Policy, ...]
     """Those of the headers, and of the page in front of it: later ones do not count for it."""
     inline: str | None = None
     is_dynamic: bool = False
     """True if a script loads it when it runs: `import()`, or an element that it adds."""
 
 
-def read_policies(text: str) -> list[ContentPolicy]:
-    """Read policies, which commas part."""
-    policies = []
-    for part in text.split(","):
-        directives: dict[str, tuple[str, ...]] = {}
-        for directive in part.split(";"):
-            name, *sources = directive.split() or [""]
-            directives.setdefault(name.lower(), tuple(sources))
-        policies.append(ContentPolicy(directives))
-    return policies
+def read_policies(text: str) -> list[Policy]:
+    """Read policies, which commas part; of directives with the same name the first counts."""
+    policies = ([one.split() for one in part.split(";")] for part in text.split(","))
+    return [{one[0].lower(): one[1:] for one in reversed(policy) if one} for policy in policies]
+
+
+def forbidding(
+    policy: Policy, names: Iterable[str], address: str, page: str, script: EmbedScript | None = None
+) -> str:
+    """Return the directive that forbids a page to load an address, empty if none does.
+
+    The first of `names` that there is counts. An origin alone stands for an address after a
+    redirect, of which no path counts.
+    """
+    directive = next((name for name in names if name in policy), None)
+    if directive is None:
+        return ""
+    sources, url, own = policy[directive], urlsplit(address), urlsplit(page)
+    is_allowed = any(_matches(source, url, own) for source in sources)
+    if script is not None:
+        is_allowed = _may_run(script, sources, is_listed=is_allowed)
+    return "" if is_allowed else f"{directive} {' '.join(sources)}".strip()
 
 
 def _may_run(script: EmbedScript, sources: Collection[str], *, is_listed: bool) -> bool:

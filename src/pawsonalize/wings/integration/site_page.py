@@ -15,20 +15,14 @@ _IMPORT_IN_SCRIPT = re.compile(
 POLICY = "content-security-policy"
 
 
-class EmbedElement(msgspec.Struct, frozen=True):
-    """An element of ours, with its attributes; those without a value are empty."""
-
-    name: str
-    attributes: dict[str, str]
-
-
 class SitePage(HTMLParser):
     """Reads a page of a site. Nothing of it is run: what its scripts add later is not seen."""
 
     def __init__(self, html: str, policies: str) -> None:
         super().__init__()
         self.scripts: list[EmbedScript] = []
-        self.elements: list[EmbedElement] = []
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        """Elements of ours, with their attributes; those without a value are empty."""
         self.keys: list[str] = []
         """Keys that are given in scripts of the page."""
         self.policies = read_policies(policies)
@@ -52,7 +46,7 @@ class SitePage(HTMLParser):
         elif tag == "meta" and given.get("http-equiv", "").lower() == POLICY:
             self.policies += read_policies(given.get("content", ""))
         elif tag.startswith("pawsonalize-"):
-            self.elements.append(EmbedElement(tag, given))
+            self.elements.append((tag, given))
 
     def handle_endtag(self, tag: str) -> None:
         """Leave a script."""

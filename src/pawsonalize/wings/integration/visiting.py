@@ -1,7 +1,7 @@
 """A visit of a site's page as a browser makes it: what it loads, what it calls, what stops it."""
 
 import zlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Literal
 from urllib.parse import urljoin
@@ -15,6 +15,7 @@ from pawsonalize.wings.integration.policies import (
     CALLS,
     SCRIPTS,
     EmbedScript,
+    forbidding,
 )
 from pawsonalize.wings.integration.site_page import POLICY, SitePage
 
@@ -72,27 +73,30 @@ class SiteVisit:
         except InvalidInput:  # the console asks no server but this one
             move = f"run `pawsonalize check-integration {self.url}` where that server may be asked"
             yield SiteFinding("warning", f"the script {address} was not asked for", move)
-            return ""
         except NotFetched as error:
             move = "visitors need that address too: is it public, and is the service behind it?"
             yield _error(str(error), move)
-            return ""
-        if b"pawsonalize-animals" not in fetched.content:
+        else:
+            if b"pawsonalize-animals" in fetched.content:
+                yield SiteFinding("ok", f"the script answers: {address}")
+                yield from self._runs(script, address, fetched)
+                return origin_of(address)
             move = "write the address of your service, and /embed.js"
             yield _error(f"what {address} answers is not our script", move)
-            return ""
-        yield SiteFinding("ok", f"the script answers: {address}")
+        return ""
+
+    def _runs(self, script: EmbedScript, address: str, fetched: Fetched) -> Iterator[SiteFinding]:
+        """Find what keeps a script that answers from running."""
         service, source = origin_of(address), origin_of(fetched.url)
         for policy in script.policies:
             # Both ends of a redirect count.
-            rules = [policy.against(SCRIPTS, one, self.url, script) for one in (address, source)]
-            if any(rules):
-                yield _forbidden(rules[0] or rules[1], f"the script {address}", service, SCRIPTS[1])
+            ends = (forbidding(policy, SCRIPTS, one, self.url, script) for one in (address, source))
+            if rule := next(filter(None, ends), ""):
+                yield _forbidden(rule, f"the script {address}", service, "script-src")
         allowed = fetched.headers["Access-Control-Allow-Origin"]
         if source != self.origin and allowed not in {"*", self.origin}:
             move = "let the server in front of the service hand its headers on"
             yield _error(f"the script {address} comes without Access-Control-Allow-Origin", move)
-        return service
 
     def reach(self, service: str) -> Generator[SiteFinding, None, bool]:
         """Ask whether the page may call a service; return True if the service can be asked."""
@@ -100,8 +104,8 @@ class SiteVisit:
         if not (yield from self._is_address(address)):
             return False
         for policy in self.page.policies:
-            if rule := policy.against(CALLS, address, self.url):
-                yield _forbidden(rule, f"calls of {service}", service, CALLS[0])
+            if rule := forbidding(policy, CALLS, address, self.url):
+                yield _forbidden(rule, f"calls of {service}", service, "connect-src")
         if origin_of(service) == self.origin:
             return True
         try:
@@ -121,13 +125,10 @@ class SiteVisit:
 
     def _preflight(self, address: str) -> bool:
         wanted = {"authorization", "content-type"}
-        if any("visitor-token" in element.attributes for element in self.page.elements):
+        if any("visitor-token" in given for _, given in self.page.elements):
             wanted.add("pawsonalize-visitor")
-        sent = {
-            "Origin": self.origin,
-            "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": ",".join(sorted(wanted)),
-        }
+        sent = {"Origin": self.origin, "Access-Control-Request-Method": "POST"}
+        sent["Access-Control-Request-Headers"] = ",".join(sorted(wanted))
         status, given = ask_as_page(address, "OPTIONS", sent, check=self._check)
         headers = given.get("Access-Control-Allow-Headers", "").lower().replace(" ", "").split(",")
         is_ours = given["Access-Control-Allow-Origin"] in {self.origin, "*"}
@@ -140,15 +141,14 @@ class SiteVisit:
         headers = {"Origin": self.origin, "Content-Type": "application/json"}
         if key:  # the embed sends no empty one
             headers["Authorization"] = f"Bearer {key}"
-        sent = (f"{service}{EVENTS}", "POST", headers, b'{"events": []}')
-        status, _ = ask_as_page(*sent, check=self._check)
+        address, none = f"{service}{EVENTS}", b'{"events": []}'
+        status, _ = ask_as_page(address, "POST", headers, none, self._check)
         return f"the service answers {status or 'nothing'}" if status in _REFUSED else ""
 
     def _is_address(self, address: str) -> Generator[SiteFinding, None, bool]:
         try:
             check_url(address)
-            origin_of(address)
-        except (InvalidInput, ValueError):  # such as a port that is none
+        except InvalidInput:
             yield _error(f"{address[:100]} is no address", "write https://YOUR-SERVICE")
             return False
         if self.url.startswith("https:") and address.startswith("http:"):

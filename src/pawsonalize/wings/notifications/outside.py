@@ -62,10 +62,8 @@ class _Connection(HTTPConnection):
         check_address(self.sock.getpeername()[0])
 
 
-class _SafeConnection(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        check_address(self.sock.getpeername()[0])
+class _SafeConnection(HTTPSConnection, _Connection):
+    pass
 
 
 class OutsideHandler(HTTPHandler, HTTPSHandler):
