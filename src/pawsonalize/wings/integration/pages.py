@@ -1,7 +1,6 @@
 """The check of a site's page on the console."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
@@ -11,14 +10,11 @@ from pawsonalize.settings import Settings
 from pawsonalize.wings.integration.checking import check_site, only_named
 from pawsonalize.wings.integration.visiting import SiteFinding
 
-if TYPE_CHECKING:
-    from pawsonalize.access.services import Services
-
 _HERE, _SETTINGS = "/console/settings/integration", "/console/settings"
 SiteChecks = Callable[[str, int], list[SiteFinding]]
 
 
-def started(settings: Settings, adapters: Adapters, _services: "Services") -> SiteChecks:
+def started(settings: Settings, adapters: Adapters, _services: object) -> SiteChecks:
     """Return the check that pages make."""
 
     def check(url: str, now: int) -> list[SiteFinding]:

@@ -4,9 +4,10 @@ https://www.w3.org/TR/CSP3/ has the rules; here are those that the embed meets.
 """
 
 import re
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Collection, Iterable, Mapping
 from hashlib import new as new_hash
+from itertools import product
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
@@ -21,6 +22,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _HOST = re.compile(
     r"(?:([a-z][a-z0-9+.-]*)://)?(\*|(?:\*\.)?[a-z0-9._-]+)(?::(\d+|\*))?(/[^?#]*)?", re.IGNORECASE
 )
+_HASHES = ("sha256", "sha384", "sha512")
 _SECURE = re.compile(r"'(?:nonce-.+|sha(?:256|384|512)-.+|strict-dynamic)'", re.IGNORECASE)
 
 
@@ -66,21 +68,16 @@ def _may_run(script: EmbedScript, sources: Collection[str], *, is_listed: bool) 
     words = {source.lower() for source in sources}
     has_nonce = bool(script.nonce) and f"'nonce-{script.nonce}'" in sources
     if script.inline is not None and not has_nonce:
-        hashed = any(_hashes(source.strip("'"), script.inline.encode()) for source in sources)
+        hashes = {
+            f"'{name}-{encode(new_hash(name, script.inline.encode()).digest()).decode()}'"
+            for name, encode in product(_HASHES, (b64encode, urlsafe_b64encode))
+        }
         is_safe = any(map(_SECURE.fullmatch, sources))
-        if not (hashed or ("'unsafe-inline'" in words and not is_safe)):
+        if hashes.isdisjoint(sources) and (is_safe or "'unsafe-inline'" not in words):
             return False
     if "'strict-dynamic'" in words:
         return has_nonce or script.is_dynamic
     return is_listed or (has_nonce and not script.is_dynamic)
-
-
-def _hashes(expression: str, content: bytes) -> bool:
-    name, _, digest = expression.partition("-")
-    if name.lower() not in {"sha256", "sha384", "sha512"}:
-        return False
-    made = b64encode(new_hash(name.lower(), content).digest()).decode()
-    return made == digest.replace("-", "+").replace("_", "/")
 
 
 def _matches(source: str, url: SplitResult, page: SplitResult) -> bool:
