@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPMessage
 from typing import IO, Any
@@ -29,6 +30,7 @@ SILENCE_SECONDS = 20.0
 TOTAL_SECONDS = 300.0
 _CHUNK = 1 << 16
 _NOT_MODIFIED = 304
+PORTS = {"http": 80, "https": 443}
 
 
 # Headers go to the origin they were meant for alone; redirects lead to http and https only. No
@@ -49,11 +51,7 @@ class Fetched(msgspec.Struct, frozen=True):
     validators: Validators = Validators()
     modified_at: int | None = None
     """When the content last changed, in milliseconds, if the server says so."""
-    headers: tuple[tuple[str, str], ...] = ()
-
-    def header(self, name: str) -> str:
-        """Return the header of that name, empty if there is none."""
-        return next((value for one, value in self.headers if one.lower() == name.lower()), "")
+    headers: Message = msgspec.field(default_factory=Message)
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -80,20 +78,15 @@ def fetch(
 
     `check` raises InvalidInput for addresses that are not to be asked, also those of redirects.
     """
-    check = check or check_url
-    check(url)
-    request = Request(url, headers={"User-Agent": "pawsonalize", "Accept-Encoding": "gzip"})  # noqa: S310 - checked
     conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.modified}
-    for name, value in {**headers, **conditions}.items():
-        if value:
-            request.add_unredirected_header(name, value)
     try:
-        with _answer(request, limits.silence, check) as answer:
+        with _answer(url, {**headers, **conditions}, limits.silence, check) as answer:
             content = _read(answer, safe_address(url), limits, stopped)
-            received = tuple(answer.headers.items())
-            return Fetched(content, answer.url, *_version(answer.headers), received)
-    except _NotModified:
-        return None
+            return Fetched(content, answer.url, *_version(answer.headers), answer.headers)
+    except NotFetched as error:
+        if isinstance(error.__cause__, HTTPError) and error.__cause__.code == _NOT_MODIFIED:
+            return None
+        raise
 
 
 def ask_as_page(
@@ -102,36 +95,39 @@ def ask_as_page(
     headers: Mapping[str, str],
     body: bytes | None = None,
     check: Callable[[str], None] | None = None,
-) -> tuple[int, Mapping[str, str]]:
+) -> tuple[int, Message]:
     """Return status and headers of an answer, whatever it is; 0 where none comes."""
-    check = check or check_url
-    check(url)
-    sent = {"User-Agent": "pawsonalize", **headers}
-    request = Request(url, data=body, method=method, headers=sent)  # noqa: S310 - checked
     try:
-        with _answer(request, SILENCE_SECONDS, check) as answer:
-            return answer.status, dict(answer.headers)
+        with _answer(url, headers, SILENCE_SECONDS, check, body, method) as answer:
+            return answer.status, answer.headers
     except NotFetched as error:
-        answered = error.__cause__
-        if isinstance(answered, HTTPError):
-            return answered.code, dict(answered.headers)
-        return 0, {}
-
-
-class _NotModified(Exception):
-    """The server has nothing newer."""
+        if isinstance(answered := error.__cause__, HTTPError):
+            return answered.code, answered.headers
+        return 0, Message()
 
 
 @contextmanager
-def _answer(request: Request, silence: float, check: Callable[[str], None]) -> Iterator[Any]:
-    where = safe_address(request.full_url)
+def _answer(
+    url: str,
+    headers: Mapping[str, str],
+    silence: float,
+    check: Callable[[str], None] | None,
+    body: bytes | None = None,
+    method: str = "GET",
+) -> Iterator[Any]:
+    check = check or check_url
+    check(url)
+    where = safe_address(url)
+    always = {"User-Agent": "pawsonalize", "Accept-Encoding": "gzip"}
+    request = Request(url, body, always, method=method)  # noqa: S310 - checked
+    for name, value in headers.items():
+        if value:
+            request.add_unredirected_header(name, value)
     try:
         with _opener(check).open(request, timeout=silence) as answer:
             yield answer
     except HTTPError as error:
         error.close()
-        if error.code == _NOT_MODIFIED:
-            raise _NotModified from error
         raise NotFetched(f"{where} answered {error.code} {error.reason}") from error
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error) or type(error).__name__
@@ -142,7 +138,8 @@ def check_url(url: str) -> None:
     """InvalidInput if it is not an address that can be fetched."""
     with suppress(ValueError):
         parsed = urlsplit(url)
-        if parsed.scheme in {"http", "https"} and parsed.hostname and not parsed.username:
+        is_web = parsed.scheme in {"http", "https"} and parsed.port != 0  # ValueError for 99999
+        if is_web and parsed.hostname and not parsed.username:
             return
     raise InvalidInput(
         "the address must be https://host/path, without a user or password: those go into a header",
@@ -152,15 +149,15 @@ def check_url(url: str) -> None:
 
 def safe_address(url: str) -> str:
     """The address without user, password and query, fit for messages."""
-    parsed = urlsplit(url)
-    port = f":{parsed.port}" if parsed.port else ""
-    return f"{parsed.scheme}://{parsed.hostname}{port}{parsed.path}"
+    return f"{origin_of(url)}{urlsplit(url).path}"
 
 
-def same_origin(url: str, other: str) -> bool:
-    """True if two addresses are of the same server, as browsers see it."""
-    one, two = urlsplit(url), urlsplit(other)
-    return (one.scheme, one.hostname, one.port) == (two.scheme, two.hostname, two.port)
+def origin_of(url: str) -> str:
+    """Return the origin of an address, as browsers send it."""
+    parts = urlsplit(url)
+    port = "" if parts.port in {None, PORTS.get(parts.scheme)} else f":{parts.port}"
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
 class _Redirects(HTTPRedirectHandler):
@@ -177,7 +174,7 @@ class _Redirects(HTTPRedirectHandler):
         self._check(newurl)
         new = super().redirect_request(req, fp, code, msg, headers, newurl)
         # Another origin gets no header, as one may be a secret.
-        if new is not None and same_origin(req.full_url, newurl):
+        if new is not None and origin_of(req.full_url) == origin_of(newurl):
             for name, value in req.unredirected_hdrs.items():
                 new.add_unredirected_header(name, value)
         return new

@@ -18,7 +18,7 @@ from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.decoder import Form, UnknownFields, check_fields, decode
 from pawsonalize.engine.ingest.event_form import Moment
-from pawsonalize.engine.ingest.events import Rejected, first_of_each
+from pawsonalize.engine.ingest.events import Rejected, first_of_each, read_each
 from pawsonalize.engine.ingest.inventory import MAX_ANIMALS
 from pawsonalize.engine.ingest.listings import Listing, read_listing, read_status, unrecognised
 from pawsonalize.http import json as bodies
@@ -171,18 +171,28 @@ async def put_animals(request: Request) -> AnimalsReceipt | Response:
         raise InvalidInput(
             f"a call takes {MAX_ANIMALS} animals, not {len(raws)}: split it", field="animals"
         )
-    odd: list[tuple[int, tuple[str, str]]] = []
-    places, listings, rejected = _read(raws, now, unknown, odd)
+
+    def read(raw: bytes | Raw) -> tuple[Listing, list[tuple[str, str]]]:
+        form = decode(_FORM, raw, unknown)
+        return read_listing(form, now), list(unrecognised(form))
+
+    good, rejected = read_each(raws, read)
+    places, listings = list(good), [listing for listing, _ in good.values()]
     receipt = await run_in_threadpool(services.inventory.put, listings, now, now)
     rejected += [Rejected(places[one.index], "conflict", one.reason) for one in receipt.refused]
     # Conflicts are known last, and stand where the call has them.
     rejected.sort(key=lambda one: one.index)
     if len(rejected) == len(raws):
-        counts = dict.fromkeys(("created", "updated", "unchanged"), 0)
+        none = dict.fromkeys(("created", "updated", "unchanged"), 0)
         refusal = {"error": error_of_all("animal", rejected), "rejected": rejected}
-        return bodies.json_response(refusal | counts, 400)
-    warnings = warnings_of(first_of_each(odd))
-    return AnimalsReceipt(receipt.created, receipt.updated, receipt.unchanged, rejected, warnings)
+        return bodies.json_response(refusal | none, 400)
+    odd = first_of_each(
+        (place, (name, f"{name} {value!r} is not known here: it is like no other"))
+        for place, (_, values) in good.items()
+        for name, value in values
+    )
+    counts = (receipt.created, receipt.updated, receipt.unchanged)
+    return AnimalsReceipt(*counts, rejected, warnings_of(odd))
 
 
 @OPERATIONS.add(
@@ -252,27 +262,6 @@ def _split(body: bytes, unknown: UnknownFields) -> Sequence[bytes | Raw]:
         return [body]
     check_fields(_WRAPPED, body, unknown)
     return wrapped
-
-
-def _read(
-    raws: Sequence[bytes | Raw],
-    now: int,
-    unknown: UnknownFields,
-    odd: list[tuple[int, tuple[str, str]]],
-) -> tuple[list[int], list[Listing], list[Rejected]]:
-    places, listings, rejected = [], [], []
-    for index, raw in enumerate(raws):
-        try:
-            form = decode(_FORM, raw, unknown)
-            listings.append(read_listing(form, now))
-            places.append(index)
-            for name, value in unrecognised(form):
-                odd.append(
-                    (index, (name, f"{name} {value!r} is not known here: it is like no other"))
-                )
-        except InvalidInput as error:
-            rejected.append(Rejected(index, error.code, error.message, error.field))
-    return places, listings, rejected
 
 
 def _animal_id(request: Request) -> str:

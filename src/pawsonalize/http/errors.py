@@ -1,6 +1,6 @@
 """Errors as HTTP: one shape, `{"error": {"code", "message", "field"?}}`, one mapping table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from pawsonalize.domain import errors
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.engine.ingest.events import Rejected
+from pawsonalize.engine.ingest.events import Odd, Rejected
 from pawsonalize.http.json import json_response
 
 # The first class that fits counts: special ones stand before their bases.
@@ -58,9 +58,10 @@ class EntryWarning(ErrorDetail, frozen=True):
     """The first entry of the call that has it, from 0; left out where it is of no single one."""
 
 
-def warnings_of(odd: Iterable[Rejected]) -> list[EntryWarning] | UnsetType:
+def warnings_of(odd: Odd) -> list[EntryWarning] | UnsetType:
     """Return the warnings of entries that were taken; UNSET if there are none."""
-    return [EntryWarning(one.code, one.message, one.field, one.index) for one in odd] or UNSET
+    found = ((message, field, place) for (field, message), place in odd.items())
+    return [EntryWarning("unknown_value", *one) for one in found] or UNSET
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):

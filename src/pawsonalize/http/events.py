@@ -138,7 +138,6 @@ async def _take(request: Request, most: int = MAX_EVENTS, *, whole: bool = False
             group,
             unknown,
             lambda event: check_visitor(request, event.user_id),
-            most,
             whole=whole,
             # To wait for the disk needs no slot.
             before_commit=partial(leave, request),

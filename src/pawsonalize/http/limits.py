@@ -1,6 +1,6 @@
 """Limits of clients' time, and of what one worker holds of them: settings."""
 
-from ipaddress import IPv6Network, ip_network
+from ipaddress import ip_network
 from typing import Annotated
 
 from msgspec import Meta
@@ -44,18 +44,14 @@ class ConnectionLimits(RetentionSettings, frozen=True):
     @property
     def proxies(self) -> list[str]:
         """The networks of the trusted proxies, those of IPv4 also as a socket of IPv6 has them."""
-        names = [name.strip() for name in self.trusted_proxies.split(",") if name.strip()]
         try:
-            networks = [ip_network(name) for name in names]
+            networks = [ip_network(name) for name in self.trusted_proxies.replace(",", " ").split()]
         except ValueError as error:
             raise InvalidInput(
                 f"the setting trusted_proxies is {self.trusted_proxies!r}, and {error}: write"
                 " addresses or networks, commas between, such as 127.0.0.1,10.0.0.0/8",
                 field="trusted_proxies",
             ) from error
-        mapped = [
-            IPv6Network((f"::ffff:{network.network_address}", 96 + network.prefixlen))
-            for network in networks
-            if network.version == 4
-        ]
-        return [str(network) for network in (*networks, *mapped)]
+        ipv4 = (network for network in networks if network.version == 4)
+        mapped = [f"::ffff:{one.network_address}/{96 + one.prefixlen}" for one in ipv4]
+        return [*map(str, networks), *mapped]

@@ -1,6 +1,6 @@
 """POST /v1/rerankings: in which order should this list be shown?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from email.utils import formatdate
 from functools import partial
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
-from pawsonalize.engine.ingest.events import Rejected, first_of_each
+from pawsonalize.engine.ingest.events import Odd, first_of_each
 from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
@@ -70,11 +70,12 @@ class RerankingRequest(queries.QueryFields, frozen=True, rename="camel", kw_only
 
 
 class RankedList(NamedTuple):
-    """The answer of groups, the requested columns of each, and what is included of animals."""
+    """The answer of groups, columns of each, what is included of animals, and odd attributes."""
 
     answer: RankingAnswer
     columns: Mapping[str, answers.Metadata] = MappingProxyType({})
     included: answers.Included = answers.NOTHING
+    odd: Odd = MappingProxyType({})
 
 
 @OPERATIONS.add(
@@ -118,8 +119,7 @@ async def post_rerankings(request: Request) -> Response:
     by = await addressing.answering(request, address, Purpose.RANKING)
     make = partial(_rerank, services, by, given, is_full)
     ranked = await queries.answer_in_lane(request, by.dataset_group, given, make)
-    odd = first_of_each(_odd_values(given.item_metadata_list))
-    return ranking_response(ranked, now, is_full=is_full, lists=lists, odd=odd)
+    return ranking_response(ranked, now, is_full=is_full, lists=lists)
 
 
 def _rerank_animals(
@@ -144,7 +144,13 @@ def _rerank(
     )
     places = [(one.item_id,) for one in answer.items]
     included = answers.read_included(services, services.individuals, given.include, query, places)
-    return RankedList(answer, columns, included)
+    odd = first_of_each(
+        (place, warning)
+        for place, item in enumerate(given.item_metadata_list)
+        if item.animal_metadata is not None
+        for warning in item.animal_metadata.group().warnings()
+    )
+    return RankedList(answer, columns, included, odd)
 
 
 def _named(items: list[ItemMetadata]) -> list[str]:
@@ -155,12 +161,6 @@ def _named(items: list[ItemMetadata]) -> list[str]:
         except InvalidInput as error:
             raise _at(place, error) from error
     return ids
-
-
-def _odd_values(items: list[ItemMetadata]) -> Iterator[tuple[int, tuple[str, str]]]:
-    for place, item in enumerate(items):
-        if item.animal_metadata is not None:
-            yield from ((place, warning) for warning in item.animal_metadata.group().warnings())
 
 
 def _at(place: int, error: InvalidInput) -> InvalidInput:
@@ -194,15 +194,10 @@ def _candidates(
 
 
 def ranking_response(
-    found: RankedList,
-    now: int,
-    *,
-    is_full: bool,
-    lists: bool = False,
-    odd: tuple[Rejected, ...] = (),
+    found: RankedList, now: int, *, is_full: bool, lists: bool = False
 ) -> Response:
     """Return the answer of groups; if it `lists` them or is full, with the animals."""
-    answer, columns, included = found
+    answer, columns, included, odd = found
     ranked = [
         answers.RankedGroup(group.item_id, group.score, columns.get(group.item_id, {}))
         for group in answer.groups
@@ -245,7 +240,7 @@ def _respond(
     *,
     is_full: bool,
     lists: bool,
-    odd: tuple[Rejected, ...] = (),
+    odd: Odd = MappingProxyType({}),
 ) -> Response:
     request_id, name = str(uuid4()), answer.recommendation_id
     body = {"personalizedRanking": ranked, "recommendationId": name}

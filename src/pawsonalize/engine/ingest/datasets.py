@@ -12,7 +12,7 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, Pawsonal
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Schema, SchemaField
 from pawsonalize.engine.ingest.csv_rows import read_created_at
-from pawsonalize.engine.ingest.events import Rejected
+from pawsonalize.engine.ingest.events import Rejected, read_each
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.datasets import (
     Dataset,
@@ -47,15 +47,9 @@ class DatasetRow(msgspec.Struct, frozen=True):
 def _put(
     records: Sequence[DatasetRow], read: Callable[[DatasetRow], T], put: Callable[[list[T]], object]
 ) -> tuple[Rejected, ...]:
-    good: list[T] = []
-    rejected: list[Rejected] = []
-    for index, record in enumerate(records):
-        try:
-            good.append(read(record))
-        except InvalidInput as error:
-            rejected.append(Rejected(index, error.code, error.message, error.field))
+    good, rejected = read_each(records, read)
     if good:
-        put(good)
+        put(list(good.values()))
     return tuple(rejected)
 
 

@@ -1,7 +1,7 @@
 """Ingest: stores good events durably, and names each bad one."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import compress
@@ -32,7 +32,7 @@ from pawsonalize.engine.ingest.decoder import UnknownFields, likely_name
 from pawsonalize.engine.ingest.event_form import read_event
 from pawsonalize.engine.ingest.event_limits import UNLIMITED, EventLimits
 from pawsonalize.engine.ingest.group_commit import GroupCommit
-from pawsonalize.engine.ingest.payloads import Part, Unreadable, too_many_events
+from pawsonalize.engine.ingest.payloads import Part, Unreadable
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.contexts import in_time
 from pawsonalize.storage.events.event_log import EventLog
@@ -109,6 +109,9 @@ class RawTooLong(msgspec.Struct):
 
 MAX_EVENTS = 1_000
 T = TypeVar("T")
+PartT = TypeVar("PartT")
+Odd = Mapping[tuple[str, str], int]
+"""Likely mistakes, each a field and a message, and the place of the first entry with it."""
 EventCheck = Callable[[Event], None]
 
 
@@ -135,8 +138,8 @@ class IngestReceipt(msgspec.Struct, frozen=True):
     """The limit of the dataset group for which some of them were rejected."""
     warnings: tuple[str, ...] = ()
     """Likely mistakes in accepted events, once for each event type."""
-    odd: tuple[Rejected, ...] = ()
-    """The first accepted event of each unknown value; at most 20."""
+    odd: Odd = {}
+    """Unknown values of accepted events; at most 20."""
 
     @property
     def is_refusal(self) -> bool:
@@ -177,7 +180,6 @@ class Ingest:
         dataset_group: str = DEFAULT_DATASET_GROUP,
         unknown: UnknownFields | None = None,
         check: EventCheck | None = None,
-        most: int = MAX_EVENTS,
         *,
         whole: bool = False,
         before_commit: Callable[[], object] = lambda: None,
@@ -185,15 +187,13 @@ class Ingest:
         """Store the good events of a call, in that dataset group, and report on the bad ones.
 
         `check` raises what this caller may not send. `before_commit` is called when all is done
-        but to wait for the disk. InvalidInput for an empty or too long call. StorageUnavailable if
+        but to wait for the disk. InvalidInput for an empty call. StorageUnavailable if
         the events are not known to be stored: send them again, stored ones are duplicates then.
         Above a limit of the dataset group the last events of the call are rejected; with `whole`
         the call is, with TooManyRequests.
         """
         if not parts:
             raise InvalidInput("there are no events in this call: send some", field="events")
-        if len(parts) > most:
-            raise too_many_events(len(parts), most)
         read = partial(self.read, parts, received_at, dataset_group, unknown, check)
         events, places, rejected, limit = await self._in_thread(
             lambda: self._within_limits(*read(), len(parts), dataset_group, whole)
@@ -215,7 +215,8 @@ class Ingest:
             (place, warning)
             for place, event, is_new in zip(places, events, flags, strict=False)
             if is_new and event.dataset_group == DEFAULT_DATASET_GROUP
-            for warning in _warnings_of(event.item_id)
+            if (group := AnimalGroup.parse(event.item_id)) is not None
+            for warning in group.warnings()
         )
         return IngestReceipt(accepted, duplicates, tuple(rejected), limit, warnings, odd)
 
@@ -304,36 +305,40 @@ class Ingest:
         check: EventCheck | None = None,
     ) -> tuple[list[Event], list[Rejected]]:
         """The good events, not stored yet, and what is wrong with the others."""
-        events, rejected = [], []
-        for index, part in enumerate(parts):
-            try:
-                if isinstance(part, Unreadable):
-                    raise part.error
-                event = read_event(part, received_at, self._group_of, dataset_group, unknown)
-                if check is not None:
-                    check(event)
-                self._check(event)
-                events.append(event)
-            except (InvalidInput, Forbidden, Conflict) as error:
-                rejected.append(Rejected(index, error.code, error.message, error.field))
-        return events, rejected
+
+        def one(part: Part) -> Event:
+            if isinstance(part, Unreadable):
+                raise part.error
+            event = read_event(part, received_at, self._group_of, dataset_group, unknown)
+            if check is not None:
+                check(event)
+            self._check(event)
+            return event
+
+        good, rejected = read_each(parts, one)
+        return list(good.values()), rejected
 
 
-def _warnings_of(item_id: str) -> Iterator[tuple[str, str]]:
-    group = AnimalGroup.parse(item_id)
-    return iter(()) if group is None else group.warnings()
+def read_each(
+    entries: Iterable[PartT], read: Callable[[PartT], T]
+) -> tuple[dict[int, T], list[Rejected]]:
+    """Return the good entries of a call by their places, and what is wrong with the others."""
+    good, rejected = {}, []
+    for index, entry in enumerate(entries):
+        try:
+            good[index] = read(entry)
+        except (InvalidInput, Forbidden, Conflict) as error:
+            rejected.append(Rejected(index, error.code, error.message, error.field))
+    return good, rejected
 
 
-def first_of_each(found: Iterable[tuple[int, tuple[str, str]]]) -> tuple[Rejected, ...]:
-    """Return the first entry with each warning, a field and a message; at most 20."""
+def first_of_each(found: Iterable[tuple[int, tuple[str, str]]]) -> Odd:
+    """Return the first 20 likely mistakes."""
     first: dict[tuple[str, str], int] = {}
-    for place, warning in found:
+    for place, mistake in found:
         if len(first) < _MOST_NAMES:
-            first.setdefault(warning, place)
-    return tuple(
-        Rejected(place, "unknown_value", message, field)
-        for (field, message), place in first.items()
-    )
+            first.setdefault(mistake, place)
+    return first
 
 
 def _over(place: int, limit: TooManyRequests) -> Rejected:

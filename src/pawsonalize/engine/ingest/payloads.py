@@ -8,7 +8,7 @@ lie in each other.
 
 import hashlib
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -66,8 +66,8 @@ class Origin(msgspec.Struct, frozen=True):
         return self if self.event_id is None else replace(self, event_id=f"{self.event_id}/{place}")
 
 
-_Record = tuple[str, bool, Origin]
-"""Data that a function or a delivery stream hands on; True if it is text, and not base64 of it."""
+_Record = tuple[bytes | Raw, bool, Origin]
+"""An entry of a list, or data that is handed on; True if it is text, and not base64 of it."""
 
 
 def _records_of(text: bytes | Raw) -> list[_Record]:
@@ -123,7 +123,7 @@ def _of_firehose(record: dict[str, Any], request: str | None, place: int) -> _Re
 def _record(data: object, event_id: str | None, at: Any, *, is_text: bool = False) -> _Record:
     if not isinstance(data, str):
         raise TypeError
-    return data, is_text, Origin(event_id, at)
+    return data.encode(), is_text, Origin(event_id, at)
 
 
 _DEEPEST = 6
@@ -184,15 +184,7 @@ def unpack(
     more than `most` parts. `unknown` gets fields of the wrappings.
     """
     unknown = decoder.UnknownFields() if unknown is None else unknown
-    try:
-        return _Unpacking(unknown, most).parts(body, body, origin or Origin(), 0)
-    except _TooMany as error:
-        raise too_many_events(error.count, most) from error
-
-
-def too_many_events(count: int, most: int) -> InvalidInput:
-    """The error of a call with more events than it may have."""
-    return InvalidInput(f"a call takes {most} events, not {count}: split it", field="events")
+    return _Unpacking(unknown, most).parts(body, body, origin or Origin(), 0)
 
 
 def single(raw: Text) -> Payload:
@@ -210,9 +202,11 @@ def short_id(text: str | None) -> str | None:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class _TooMany(Exception):
-    def __init__(self, count: int) -> None:
-        self.count = count
+class _TooMany(InvalidInput):
+    """A call has more events than it may have."""
+
+    def __init__(self, count: int, most: int) -> None:
+        super().__init__(f"a call takes {most} events, not {count}: split it", field="events")
 
 
 class _Unpacking(msgspec.Struct):
@@ -227,7 +221,7 @@ class _Unpacking(msgspec.Struct):
         begin = bytes(text).lstrip()[:1]
         if begin == b"[":
             found = decoder.decode(_LIST, text)
-            return self._each(found, origin, depth)
+            return self._listed(found, origin, depth)
         if begin == b"{":
             return self._of_object(text, raw, origin, depth)
         inner = decoder.decode(_STRING, text).encode() if begin == b'"' else bytes(text)
@@ -236,22 +230,25 @@ class _Unpacking(msgspec.Struct):
         inner = _from_base64(inner)
         return self.parts(inner, inner, origin, depth + 1)
 
-    def _each(self, texts: Sequence[Text], origin: Origin, depth: int) -> list[Part]:
-        found: list[Part] = []
-        self._add(len(texts))
-        for place, text in enumerate(texts):
-            own = origin.within(place)
-            try:
-                found += self.parts(text, text, own, depth + 1)
-            except InvalidInput as error:
-                found.append(Unreadable(text, error, own))
-        return found
+    def _listed(self, texts: Sequence[Text], origin: Origin, depth: int) -> list[Part]:
+        records = ((text, True, origin.within(place)) for place, text in enumerate(texts))
+        return self._each(records, len(texts), depth)
 
-    def _add(self, count: int) -> None:
+    def _each(self, records: Iterable[_Record], count: int, depth: int) -> list[Part]:
         # Before they are looked at: what is said of a bad part takes far more memory than the part.
         self.count += count - 1  # these are what one part holds
         if self.count > self.most:
-            raise _TooMany(self.count)
+            raise _TooMany(self.count, self.most)
+        found: list[Part] = []
+        for text, is_text, origin in records:
+            try:
+                plain = text if is_text else _from_base64(bytes(text))
+                found += self.parts(plain, plain, origin, depth + 1)
+            except _TooMany:
+                raise
+            except InvalidInput as error:
+                found.append(Unreadable(text, error, origin))
+        return found
 
     def _of_object(self, text: Text, raw: Text, origin: Origin, depth: int) -> list[Part]:
         peek = decoder.decode(_PEEK, text)
@@ -268,11 +265,10 @@ class _Unpacking(msgspec.Struct):
                 return self._of_cloud_event(text, raw, origin, depth)
             if peek.events is not UNSET:
                 decoder.check_fields(WRAPPED, text, self.unknown)
-                return self._each(peek.events, origin, depth)
+                return self._listed(peek.events, origin, depth)
             if peek.lambda_records is not UNSET or peek.records is not UNSET:
                 records = _records_of(text)
-                self._add(len(records))
-                return list(self._handed_on(records, depth))
+                return self._each(records, len(records), depth)
         return [Payload(text, raw, origin)]
 
     def _of_cloud_event(self, text: Text, raw: Text, outer: Origin, depth: int) -> list[Part]:
@@ -285,15 +281,6 @@ class _Unpacking(msgspec.Struct):
             raise InvalidInput("this CloudEvent has no data: put the event there", field="data")
         is_object = bytes(found.data)[:1] == b"{"
         return self.parts(found.data, raw if is_object else found.data, own, depth + 1)
-
-    def _handed_on(self, records: Iterable[_Record], depth: int) -> Iterator[Part]:
-        for data, is_text, origin in records:
-            text = data.encode()
-            try:
-                plain = text if is_text else _from_base64(text)
-                yield from self.parts(plain, plain, origin, depth + 1)
-            except InvalidInput as error:
-                yield Unreadable(text, error, origin)
 
 
 def _from_base64(text: bytes) -> bytes:

@@ -32,8 +32,8 @@ from pawsonalize.fetch import (
     Validators,
     check_url,
     fetch,
+    origin_of,
     safe_address,
-    same_origin,
 )
 from pawsonalize.kinds.resource import is_name
 from pawsonalize.storage.animals.animals import Animals
@@ -149,7 +149,7 @@ class FeedSource:
             return []
         pages, size, seen = [first], len(first.content), {self.url}
         while (url := next_page(pages[-1].url, pages[-1].content)) is not None:
-            if not same_origin(self.url, url):
+            if origin_of(self.url) != origin_of(url):
                 raise NotFetched(f"the next page of {safe_address(self.url)} is on another server")
             if url in seen or len(pages) >= _MAX_PAGES:
                 raise NotFetched(f"the pages of {safe_address(self.url)} have no end")

@@ -1,6 +1,6 @@
 """Findings about a site's page: what is there, what works, and what arrives from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hmac import compare_digest
 from urllib.parse import urlsplit
@@ -14,18 +14,15 @@ from pawsonalize.app.doctor import events_and_answers, unknown_fields
 from pawsonalize.domain.errors import InvalidInput, NotFetched
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.ingest.decoder import UnknownFields, check_fields, likely_name
-from pawsonalize.fetch import fetch
+from pawsonalize.fetch import origin_of
 from pawsonalize.http.queries import QueryFields
-from pawsonalize.wings.integration.site_page import EmbedElement
 from pawsonalize.wings.integration.visiting import (
     EVENTS,
-    PAGE_LIMITS,
     Check,
     Level,
     SiteFinding,
     SiteVisit,
-    origin_of,
-    unpacked,
+    fetch_unpacked,
 )
 
 _NEWEST_EVENTS = 1_000
@@ -61,14 +58,13 @@ def check_site(
     """Yield what there is to say of a page; `check` refuses addresses that are not to be asked."""
     url = url.strip()
     try:
-        fetched = fetch(url, {}, limits=PAGE_LIMITS, check=check)
+        fetched = fetch_unpacked(url, check)
     except NotFetched as error:
         yield SiteFinding("error", str(error), "open the address in a browser, and name that one")
         return
-    assert fetched is not None  # nothing older was known
-    visit = SiteVisit.begin(fetched, check)
-    size = len(unpacked(fetched.content))
-    yield SiteFinding("ok", f"the page answers: {size:,} bytes from {origin_of(fetched.url)}")
+    visit = SiteVisit(fetched, check)
+    size = len(fetched.content)
+    yield SiteFinding("ok", f"the page answers: {size:,} bytes from {visit.origin}")
     if not visit.page.scripts and not visit.page.elements:
         yield SiteFinding(
             "error",
@@ -77,7 +73,6 @@ def check_site(
             " adds later is not seen here",
         )
         return
-    yield from visit.sandbox()
     yield from _calls(adapters, visit, now)
     yield from arrivals(adapters, now)
 
@@ -90,110 +85,91 @@ def _calls(adapters: Adapters, visit: SiteVisit, now: int) -> Iterator[SiteFindi
         yield SiteFinding("error", "the elements are there, and their script is not", move)
     for script in page.scripts:
         default = (yield from visit.load(script)) or default
-    keys: list[tuple[str, str | None]] = [(default, key) for key in page.keys]
-    for element in page.elements:
-        written, service = element.attributes.get("src"), default
+    uses: list[tuple[str, str | None]] = [(default, key) for key in page.keys]
+    for name, given in page.elements:
+        fine = SiteFinding("ok", f"<{name}> is written as it should be")
+        yield from [*_names(name, given), *_values(name, given)] or [fine]
+        written, service = given.get("src"), default
         if written is not None:
             service = visit.resolve(f"{written.rstrip('/')}{EVENTS}").removesuffix(EVENTS)
-        keys.append((service, element.attributes.get("key")))
-    reached = set()
-    for service in dict.fromkeys(service for service, _ in keys if service):
-        if (yield from visit.reach(service)):
-            reached.add(service)
-    for element in page.elements:
-        yield from _element(element)
-    for service, key in dict.fromkeys(keys):
+        uses.append((service, given.get("key")))
+    reached = {"": False}
+    for service, key in dict.fromkeys(uses):
+        if service not in reached:
+            reached[service] = yield from visit.reach(service)
         if key is not None:  # an element without one is an error of its own
-            yield _use(adapters, visit, service if service in reached else "", key, now)
+            yield _key(adapters, visit, service if reached[service] else "", key, now)
 
 
-def _element(element: EmbedElement) -> Iterator[SiteFinding]:
-    name = element.name
+def _names(name: str, given: Mapping[str, str]) -> Iterator[SiteFinding]:
     if name not in _OWN:
         likely = likely_name(name, tuple(_OWN)) or ", ".join(sorted(_OWN))
         yield SiteFinding("error", f"there is no element <{name}>", f"write {likely}")
         return
-    known, wrong = _ANY_ELEMENT | _OWN[name], 0
-    for one in element.attributes:
-        if one in known | _OF_HTML or one.startswith(_HTML_PREFIXES):
+    known = _ANY_ELEMENT | _OWN[name]
+    for attribute in given:
+        if attribute in known | _OF_HTML or attribute.startswith(_HTML_PREFIXES):
             continue
-        wrong += 1
-        right = likely_name(one, tuple(known))
+        right = likely_name(attribute, tuple(known))
         level: Level = "error" if right else "warning"
         move = f"write {right}" if right else f"it may have {', '.join(sorted(known))}"
-        yield SiteFinding(level, f"<{name}> has an attribute {one}, which means nothing", move)
-    for finding in _values(element):
-        wrong += 1
-        yield finding
-    if not wrong:
-        yield SiteFinding("ok", f"<{name}> is written as it should be")
+        message = f"<{name}> has an attribute {attribute}, which means nothing"
+        yield SiteFinding(level, message, move)
 
 
-def _values(element: EmbedElement) -> Iterator[SiteFinding]:
-    name, given = element.name, element.attributes
-    unknown = UnknownFields()
+def _values(name: str, given: Mapping[str, str]) -> Iterator[SiteFinding]:
+    of, unknown = f"of <{name}>", UnknownFields()
     try:
         body = given.get("query", "{}").encode()
         check_fields(_QUERIES, body, unknown)
         msgspec.json.decode(body, type=dict)
     except InvalidInput as error:
-        yield SiteFinding("error", f"the query of <{name}> is refused: {error}", "mend it")
+        yield SiteFinding("error", f"the query {of} is refused: {error}", "mend it")
     except msgspec.MsgspecError:
-        yield SiteFinding("error", f"the query of <{name}> is no JSON object", 'write {"limit": 6}')
+        yield SiteFinding("error", f"the query {of} is no JSON object", 'write {"limit": 6}')
     for field in unknown:
         move = "take it out, or send it as `context`"
-        yield SiteFinding(
-            "warning", f"the query of <{name}> has a field {field} without meaning", move
-        )
+        yield SiteFinding("warning", f"the query {of} has a field {field} without meaning", move)
     timeout = given.get("timeout", "1000")
     if not (timeout.isascii() and timeout.isdecimal()):
-        yield SiteFinding(
-            "error", f"the timeout of <{name}> is {timeout[:20]!r}", "write milliseconds"
-        )
+        yield SiteFinding("error", f"the timeout {of} is {timeout[:20]!r}", "write milliseconds")
     if "key" not in given:
         move = "give it one: `pawsonalize keys create --scope browser --origin ORIGIN`"
         yield SiteFinding("error", f"<{name}> has no key", move)
 
 
-def _use(adapters: Adapters, visit: SiteVisit, service: str, key: str, now: int) -> SiteFinding:
+def _key(adapters: Adapters, visit: SiteVisit, service: str, written: str, now: int) -> SiteFinding:
     """Say whether a key works; where the page can call the service, by a call."""
-    finding = SiteFinding("ok", f"a key is empty, and {service} takes calls without one")
-    if key:
-        finding = _key(adapters, key, visit.origin, now)
-    if finding.level == "error" or (key and not service):
-        return finding
-    reason = visit.why_refused(service, key) if service else "no call was made"
-    if not reason:
-        return finding
-    what = f"the key {key.partition('.')[0][:30]}" if key else "an empty key"
-    move = f"make one and put it there: `{key_for(visit.origin)}`"
-    if key:
-        move = "see that the address is of this service, and a proxy hands Authorization on"
-    return SiteFinding("error", f"{what} is refused from {visit.origin}: {reason}", move)
-
-
-def _key(adapters: Adapters, written: str, origin: str, now: int) -> SiteFinding:
+    make = f"make one and put it there: `{key_for(visit.origin)}`"
+    if not written:
+        if reason := visit.why_refused(service, ""):
+            what = f"an empty key is refused from {visit.origin}: {reason}"
+            return SiteFinding("error", what, make)
+        return SiteFinding("ok", f"a key is empty, and {service} takes calls without one")
     key_id, _, secret = written.partition(".")
-    shown, make = key_id[:30], f"make one and put it there: `{key_for(origin)}`"
-    found = adapters.access_keys.find(key_id)
-    if not secret or found is None or not compare_digest(found[1].encode(), secret.encode()):
+    key, kept = adapters.access_keys.find(key_id) or (None, "")
+    level: Level = "error"
+    shown, move = key_id[:30], make
+    if key is None or not compare_digest(kept.encode(), secret.encode()):
         what = "is none of this service, or its part after the dot is wrong"
-        return SiteFinding("error", f"the key {shown} {what}", make)
-    key = found[0]
-    if key.is_expired(now):
-        return SiteFinding("error", f"the key {shown} has ended", make)
-    if not key.is_public:
+    elif key.is_expired(now):
+        what = "has ended"
+    elif not key.is_public:
+        what = "may do more than pages should"
         move = f"everybody can read it: `pawsonalize keys rm {shown}`, then {make}"
-        return SiteFinding("error", f"the key {shown} may do more than pages should", move)
-    if origin not in key.origins:
-        return SiteFinding("error", f"the key {shown} is not for pages of {origin}", make)
-    if key.last_used_at is None:
+    elif visit.origin not in key.origins:
+        what = f"is not for pages of {visit.origin}"
+    elif service and (reason := visit.why_refused(service, written)):
+        what = f"is refused from {visit.origin}: {reason}"
+        move = "see that the address is of this service, and a proxy hands Authorization on"
+    elif key.last_used_at is None:
+        level, what = "warning", "is right, and nobody has used it yet"
         move = "open the page in a browser, and look again a minute later"
-        return SiteFinding("warning", f"the key {shown} is right, and nobody has used it yet", move)
-    used = iso(key.last_used_at)[:16].replace("T", " ")
-    return SiteFinding(
-        "ok", f"the key {shown} is right, and was used last at {used} UTC, by a page or a check"
-    )
+    else:
+        used = iso(key.last_used_at)[:16].replace("T", " ")
+        level, move = "ok", ""
+        what = f"is right, and was used last at {used} UTC, by a page or a check"
+    return SiteFinding(level, f"the key {shown} {what}", move)
 
 
 def arrivals(adapters: Adapters, now: int) -> Iterator[SiteFinding]:

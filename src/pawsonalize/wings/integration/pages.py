@@ -1,8 +1,6 @@
 """The check of a site's page on the console."""
 
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
@@ -12,23 +10,20 @@ from pawsonalize.settings import Settings
 from pawsonalize.wings.integration.checking import check_site, only_named
 from pawsonalize.wings.integration.visiting import SiteFinding
 
-if TYPE_CHECKING:
-    from pawsonalize.access.services import Services
-
 _HERE, _SETTINGS = "/console/settings/integration", "/console/settings"
 SiteChecks = Callable[[str, int], list[SiteFinding]]
 
 
-def started(settings: Settings, adapters: Adapters, _services: "Services") -> SiteChecks:
+def started(settings: Settings, adapters: Adapters, _services: object) -> SiteChecks:
     """Return the check that pages make."""
-    return partial(_check, adapters, settings.host_names)
 
+    def check(url: str, now: int) -> list[SiteFinding]:
+        try:
+            return list(check_site(adapters, url, now, only_named(adapters, settings.host_names)))
+        except InvalidInput as error:
+            return [SiteFinding("error", str(error))]
 
-def _check(adapters: Adapters, hosts: frozenset[str], url: str, now: int) -> list[SiteFinding]:
-    try:
-        return list(check_site(adapters, url, now, only_named(adapters, hosts)))
-    except InvalidInput as error:
-        return [SiteFinding("error", str(error))]
+    return check
 
 
 def site_report(query: ViewQuery) -> list[SiteFinding]:
