@@ -5,7 +5,8 @@ from unittest.mock import patch
 from starlette.applications import Starlette
 
 from pawsonalize.app import asgi as service
-from pawsonalize.engine.serving.recommender import Answer, Query, Runtime, Scored
+from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.recommender import Answer, Runtime, Scored
 
 _ANSWER = Answer(
     "RID-constant", "constant", tuple(Scored(f"2-Breed_{n}-1-1", 0.1) for n in range(10))
