@@ -24,6 +24,7 @@ from moto.server import ThreadedMotoServer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
+from benchmarks.rivals import check_others
 from pawsonalize.app.databases import open_artefacts
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.recipes.artefact import ModelCard
@@ -80,6 +81,7 @@ def measure(megabytes: int, looks: int) -> dict[str, Any]:
             return open_artefacts(settings, database)
 
         alone, one, other = machine("alone", ""), machine("one"), machine("other")
+        check_others({"folder": type(alone), "bucket": type(one)})
         times = {
             "folder, save": _timed(lambda: alone.save("v1", _CARD, arrays)),
             "folder, load": _timed(lambda: alone.load("v1")),

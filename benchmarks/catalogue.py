@@ -1,7 +1,7 @@
 """Every benchmark, and the arguments of its three forms."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,6 +25,53 @@ class Benchmark:
     small: Runs
     full: Runs = ((),)
     shown: Sequence[str] = ()
+
+
+_SRC = "src/pawsonalize"
+_EVENTS = tuple(f"{_SRC}/{part}/**" for part in ("engine/ingest", "http", "storage"))
+_ANSWERS = tuple(f"{_SRC}/{part}/**" for part in ("engine/serving", "http", "recipes"))
+_MODELS = (f"{_SRC}/recipes/**", f"{_SRC}/evaluation/**")
+_TRAININGS = (f"{_SRC}/engine/training/**", f"{_SRC}/recipes/**")
+_ANIMALS = (f"{_SRC}/engine/serving/animals/**", f"{_SRC}/recipes/choices/**")
+_MARKETS = (*_ANSWERS, f"{_SRC}/wings/boards/**", "benchmarks/markets/**")
+_SEARCHES = (f"{_SRC}/wings/search/**", f"{_SRC}/domain/wishes/**")
+_FILES: Mapping[str, Sequence[str]] = {
+    "ingest": _EVENTS,
+    "recommend": (*_ANSWERS, "benchmarks/constant.py"),
+    "console": (*_ANSWERS, f"{_SRC}/pages/**", f"{_SRC}/wings/console/**"),
+    "animals": (*_ANIMALS, f"{_SRC}/http/**"),
+    "disk": (*_EVENTS, f"{_SRC}/archive/**"),
+    "streams": (*_EVENTS, f"{_SRC}/wings/streams/**"),
+    "freshness": (*_EVENTS, *_ANSWERS),
+    "request": _MODELS,
+    "wire": (*_ANSWERS, f"{_SRC}/aws/**"),
+    "functions": ("deploy/aws/functions/**", f"{_SRC}/aws/**"),
+    "import_memory": _EVENTS,
+    "next_item": (*_MODELS, "benchmarks/peers.py", "benchmarks/ours.py"),
+    "demo_world": (*_MODELS, f"{_SRC}/wings/demo/**"),
+    "outcomes": _MARKETS,
+    "pages": _MARKETS,
+    "boards": (*_ANIMALS, f"{_SRC}/wings/boards/**"),
+    "search": (*_SEARCHES, "benchmarks/search_*"),
+    "search_pages": (*_MARKETS, *_SEARCHES),
+    "fleet": (*_EVENTS, *_ANSWERS),
+    "scale": _MODELS,
+    "out_of_core": (*_MODELS, f"{_SRC}/wings/out_of_core/**"),
+    "retrain": _TRAININGS,
+    "refresh": _TRAININGS,
+    "erase": tuple(f"{_SRC}/{part}/**" for part in ("archive", "engine/upkeep", "storage")),
+    "commands": (f"{_SRC}/app/**", f"{_SRC}/cli/**"),
+    "artefacts": (f"{_SRC}/artefacts/**",),
+    "gate": (*_MODELS, f"{_SRC}/engine/training/**"),
+}
+
+
+def files_of(name: str) -> tuple[str, ...]:
+    """Globs of what a benchmark measures, itself included, relative to the repository.
+
+    Where they have changed, its figures are of other code.
+    """
+    return (f"benchmarks/{name}.py", *_FILES[name])
 
 
 def shared_data() -> Path:

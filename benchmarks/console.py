@@ -27,6 +27,7 @@ from starlette.testclient import TestClient
 
 from benchmarks.animals import stock
 from benchmarks.recommend import prepare
+from benchmarks.rivals import check_work
 from benchmarks.server import drive, percentile, post, serving
 from pawsonalize.access.slots import HeavyReads
 from pawsonalize.app.asgi import build_app
@@ -129,6 +130,7 @@ def measure(port: int, asked: list[bytes], count: int) -> dict[str, float]:
     """Recommendations a second and latencies while so many operators look."""
     with operators(port, count) as statuses:
         seconds, latencies = drive(port, asked, CONNECTIONS)
+    check_work("pages that operators saw", (one for one in statuses if one == 200), min(count, 1))
     return {
         "requests_per_second": len(asked) / seconds,
         "p50_ms": 1000 * percentile(latencies, 0.5),

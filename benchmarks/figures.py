@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.catalogue import Benchmark, benchmarks
+from benchmarks.catalogue import Benchmark, benchmarks, files_of
 from benchmarks.child import ROOT
 
 RECORDS = ROOT / "benchmarks" / "figures.json"
@@ -26,6 +26,9 @@ server, 24 GiB, other guests beside it. Each row has the commit that it was meas
 move by a third from run to run. Ratios, and what has no time in it, hardly move. Measure your \
 own machine before you plan with them. [Benchmarks](benchmarks.md) says what each column means. \
 Where a cell reads `a (b to c)`, a is the mean, and b and c are its bounds.
+
+Under each command stands how old its figures were when this page was written, and how many of the \
+files that it measures had changed since. The more have, the less they say of today's code.
 """
 
 Row = dict[str, Any]
@@ -46,8 +49,34 @@ def record(name: str, arguments: Sequence[str], printed: object, at_commit: str)
     told = " ".join(Path(one).name if "/" in one else one for one in arguments)
     records = read()
     runs = [run for run in records.get(name, []) if run["arguments"] != told]
-    records[name] = [*runs, {"arguments": told, "commit": at_commit, "printed": printed}]
+    run = {"arguments": told, "commit": at_commit, "printed": printed}
+    records[name] = [*runs, run | {"files": files_of(name)}]
+    _keep(records)
+
+
+def _keep(records: Mapping[str, Sequence[Row]]) -> None:
     RECORDS.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+
+
+def age_of(run: Row, at: Path = ROOT) -> Row | None:
+    """How old a run is as of the commit that is checked out; None where git does not know.
+
+    `changed` counts by glob those of its files that have changed since its commit.
+    """
+
+    def changed(glob: str) -> int:
+        names = ("diff", "--name-only", run["commit"], "HEAD", "--", f":(glob){glob}")
+        return len(_git(*names, at=at).splitlines())
+
+    try:
+        return {
+            "as_of": _git("log", "-1", "--format=%h of %cs", at=at),
+            "date": _git("log", "-1", "--format=%cs", run["commit"], at=at),
+            "commits": int(_git("rev-list", "--count", f"{run['commit']}..HEAD", at=at)),
+            "changed": {glob: many for glob in run["files"] if (many := changed(glob))},
+        }
+    except (subprocess.CalledProcessError, OSError):  # a clone without its history, or no clone
+        return None
 
 
 def read() -> dict[str, list[Row]]:
@@ -72,7 +101,19 @@ def _of_run(name: str, benchmark: Benchmark, run: Row) -> str:
     command = f"python -m benchmarks.{name} {run['arguments']}".rstrip()
     printed = run["printed"]
     found = [_markdown(rows, run["commit"]) for rows in tables(printed, benchmark.shown)]
-    return f"`{command}`\n\n" + "\n".join(found)
+    return f"`{command}`\n\n{_told_age(run)}\n\n" + "\n".join(found)
+
+
+def _told_age(run: Row) -> str:
+    age = run.get("age")
+    if age is None:
+        return f"Measured at {run['commit']}. How old that is, is unknown."
+    changed = [f"`{glob}` ({many:,})" for glob, many in age["changed"].items()]
+    since = ", ".join(changed) or "none"
+    return (
+        f"Measured on {age['date']}, {age['commits']:,} commits before this page"
+        f" ({age['as_of']}). Of the files that it measures, changed since: {since}."
+    )
 
 
 def tables(printed: Any, shown: Sequence[str] = ()) -> Iterator[list[Row]]:
@@ -147,13 +188,16 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
+def _git(*arguments: str, at: Path = ROOT) -> str:
+    done = subprocess.run(["git", *arguments], cwd=at, check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
 
 def write() -> None:
-    """Write the page from what is kept."""
+    """Write the page from what is kept, with the age that each run has now."""
+    # The age is kept too, so that the page follows from the file alone, also without a history.
+    records = {name: [run | {"age": age_of(run)} for run in runs] for name, runs in read().items()}
+    _keep(records)
     PAGE.write_text(page(read()), encoding="utf-8")
 
 

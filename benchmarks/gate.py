@@ -137,7 +137,7 @@ def measure(
 ) -> dict[str, Any]:
     """Shares of promotions, and the leads on the live version as shares of its NDCG@5.
 
-    Where nothing is live, the leads are on popularity.
+    Where nothing is live, the leads are on the simple baseline that is hardest to beat.
     """
     found: dict[str, Any] = {}
     for name in names:
@@ -147,8 +147,10 @@ def measure(
             data = training_data(world, world.end)
             for run in range(runs):
                 evidence, decision = judge(data, scenario, recipe, GateSettings(), run, learn=learn)
-                compared = evidence.live.comparison if evidence.live else evidence.popularity
-                assert compared is not None
+                if evidence.live:
+                    compared = evidence.live.comparison
+                else:
+                    compared = min(evidence.baselines.values(), key=lambda one: one.lead.mean)
                 decisions.append(decision.promoted)
                 leads.append(compared.lead.mean / max(compared.theirs, 1e-12))
                 sure += compared.is_better

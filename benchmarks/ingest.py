@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.rivals import check_work
 from benchmarks.server import drive, percentile, post, serving
 from pawsonalize.storage.database import Database
 
@@ -75,6 +76,7 @@ def bare(path: Path, events: list[dict[str, Any]]) -> float:
         connection.executemany(bind, [(one[2], one[1], one[5]) for one in batch])
         connection.execute("COMMIT")
     seconds = time.perf_counter() - started
+    check_work("rows of bare sqlite3", connection.execute("SELECT 1 FROM events"), len(rows))
     connection.close()
     return len(rows) / seconds
 

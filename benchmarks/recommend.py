@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.server import drive, percentile, post, serving
+from benchmarks.rivals import check_constant, check_others
+from benchmarks.server import answers, drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
@@ -56,11 +57,18 @@ def prepare(data_dir: Path, groups: int, events: int) -> None:
         for chunk in event_chunks(ids, events, now):
             adapters.log.append(chunk)
         adapters.archiver.archive_once()  # a server would do it first, in the time that is measured
-        train_and_serve(adapters, adapters.versions.create(RECOMMENDER, as_of=now, now=now))
+        # Its metrics first: else they would be measured beside the requests.
+        version = adapters.versions.create(RECOMMENDER, as_of=now, now=now, measured=True)
+        train_and_serve(adapters, version)
 
 
-def measure(data_dir: Path, users: int, requests: int, factory: str | None) -> dict[str, float]:
-    """Requests per second and latencies; `factory` names another app to serve."""
+def measure(
+    data_dir: Path, users: int, requests: int, factory: str | None
+) -> tuple[list[bytes], dict[str, float]]:
+    """Answers to five visitors, twice each; requests per second and latencies.
+
+    `factory` names another app to serve.
+    """
     os.environ["PAWSONALIZE_DATA_DIR"] = str(data_dir)
     pick = random.Random(1)
     asked = [
@@ -68,10 +76,11 @@ def measure(data_dir: Path, users: int, requests: int, factory: str | None) -> d
         for _ in range(requests)
     ]
     with serving(data_dir, factory=factory) as port:
+        given = answers(port, asked[:5] * 2)
         drive(port, asked[: requests // 5], CONNECTIONS)  # warm caches
         seconds, latencies = drive(port, asked, CONNECTIONS)
         _, alone = drive(port, asked[: requests // 5], 1)
-    return {
+    return given, {
         "requests_per_second": round(requests / seconds),
         "p50_ms": round(1000 * percentile(latencies, 0.5), 2),
         "p99_ms": round(1000 * percentile(latencies, 0.99), 2),
@@ -95,8 +104,10 @@ def main() -> None:
         prepare(data_dir, options.groups, options.events)
         runs: list[tuple[dict[str, float], dict[str, float]]] = []
         for _ in range(options.pairs):
-            constant = measure(data_dir, users, options.requests, "benchmarks.constant:asgi")
-            ours = measure(data_dir, users, options.requests, None)
+            same, constant = measure(data_dir, users, options.requests, "benchmarks.constant:asgi")
+            given, ours = measure(data_dir, users, options.requests, None)
+            check_constant(same)
+            check_others({"the constant": tuple(same), "the service": tuple(given)})
             runs.append((ours, constant))
     runs.sort(key=lambda run: _ratio(*run))
     ours, constant = runs[len(runs) // 2]

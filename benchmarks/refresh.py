@@ -32,6 +32,7 @@ from benchmarks.child import peak_megabytes, run_child
 from benchmarks.demo_data import world_of
 from benchmarks.demo_visits import cut_of, sample_moments, training_data
 from benchmarks.demo_world import gains, make
+from benchmarks.rivals import check_work
 from pawsonalize.app.adapters import opened
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.exploration import Exposure
@@ -87,6 +88,7 @@ def refreshed(folder: Path) -> dict[str, float]:
         before = time.process_time()
         loader.refreshed(served, counts, _END)
         loaded = time.process_time() - before
+    check_work("new events", range(counts.cut.log_offset - served.version.log_offset))
     return {
         "new_events": counts.cut.log_offset - served.version.log_offset,
         "cpu_seconds": round(taken, 2),

@@ -61,6 +61,21 @@ def post(path: str, body: bytes) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
+def answers(port: int, requests: Sequence[bytes]) -> list[bytes]:
+    """The body of each answer, one request after the other."""
+    return asyncio.run(_answers(port, requests))
+
+
+async def _answers(port: int, requests: Sequence[bytes]) -> list[bytes]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    bodies = []
+    for request in requests:
+        writer.write(request)
+        bodies.append(await _read_answer(reader))
+    writer.close()
+    return bodies
+
+
 def drive(port: int, requests: Sequence[bytes], connections: int) -> tuple[float, list[float]]:
     """Send the requests over so many connections, each its next as soon as it is answered.
 
@@ -89,12 +104,12 @@ async def _drive(
     return time.perf_counter() - started, latencies
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> None:
+async def _read_answer(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 20"):
         raise SystemExit(f"the server answered {head[:200]!r}")
     length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-    await reader.readexactly(length)
+    return await reader.readexactly(length)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -24,7 +24,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from benchmarks.recommend import CONNECTIONS, prepare
-from benchmarks.server import drive, post, serving
+from benchmarks.rivals import check_others
+from benchmarks.server import answers, drive, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
@@ -131,6 +132,13 @@ def shares(
     """
     found = {}
     for name, (native, wire) in forms.items():
+        check_others(
+            {
+                path: answers(port, [put(path, json.dumps(body).encode())])[0]
+                for form, put in ((wire, write), (native, post))
+                for path, body in (form(random.Random(0)),)
+            }
+        )
         turns = []
         for seed in range(-1, 7):
             both = [(wire, write), (native, post)]

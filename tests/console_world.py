@@ -115,7 +115,10 @@ def _night(now: int, back: int, *, live: str, new: str) -> RunRecord:
         evidence(),
         moment=began,
         ndcg_at_5=replace(evidence().ndcg_at_5, mean=base + gain),
-        popularity=compared(base + gain - 0.11, theirs=0.11),
+        baselines={
+            "popularity": compared(base + gain - 0.11, theirs=0.11),
+            "repeat own history": compared(base + gain - 0.12, theirs=0.12),
+        },
         live=LiveEvidence(live, began - DAY, theirs),
     )
     decision = decide(measured, GateSettings(), began)

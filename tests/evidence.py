@@ -41,7 +41,7 @@ def evidence(**changes: object) -> Evidence:
         test_cases=500,
         candidates=300,
         ndcg_at_5=Interval(0.25, 0.22, 0.28),
-        popularity=compared(0.15, theirs=0.1),
+        baselines={"popularity": compared(0.15, theirs=0.1)},
         live=live(compared(0.05)),
         spread=Spread(shown=200, possible=300, top_item="2-Beagle-2-3", top_share=0.4),
         slices=(part(compared(0.03)),),

@@ -110,7 +110,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     gate_min_test_cases: Count = _GATE.min_test_cases
     """With fewer held-out test cases the evidence is insufficient, and the live version stays."""
     gate_beat_popularity: bool = _GATE.beat_popularity
-    """A new version must be better than popularity."""
+    """A new version must be better than each simple baseline: popularity and own history."""
     gate_beat_live: bool = _GATE.beat_live
     """It must be better than the live version, or a refresh of it."""
     gate_min_lead: Share = _GATE.min_lead

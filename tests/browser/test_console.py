@@ -170,7 +170,7 @@ def test_a_time_that_was_chosen_once_stays_on_other_pages(operator: Page) -> Non
 def test_a_chart_says_the_values_under_the_pointer(operator: Page) -> None:
     operator.goto("/console/models/solutions/recommender")
     operator.locator(".plot .u-over").hover()
-    expect(operator.locator(".readout")).to_contain_text("popularity 0.110")
+    expect(operator.locator(".readout")).to_contain_text("best simple baseline 0.120")
 
 
 def test_without_scripts_a_drawing_stays_with_what_happened(

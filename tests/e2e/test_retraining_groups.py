@@ -34,7 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("world") / "data"
     make_world(folder)
-    events = generate(WorldSettings(animals=150, adopters=600, events=9_000), SEED, WORLD_END)
+    events = generate(WorldSettings(animals=150, adopters=800, events=16_000), SEED, WORLD_END)
     with opened(Settings(data_dir=folder)) as adapters:
         adapters.registry.create(DatasetGroup(name=SHELTER), WORLD_END)
         adapters.log.append(

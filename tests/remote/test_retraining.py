@@ -40,7 +40,7 @@ def test_a_version_goes_live_there_only_if_the_gate_promotes_it(
         assert f"{threshold:g}" in half.reason
         assert half.decision is not None
         rules = {rule["rule"]: rule["message"] for rule in half.decision["verdicts"]}
-        assert rules["popularity"].startswith("cannot be judged")
+        assert rules["baselines"].startswith("cannot be judged")
         campaign = one.remote.personalize.campaigns.described("recommender", "recommender")
         if fate is Fate.PROMOTED:
             version = one.adapters.versions.get(half.solution_version)

@@ -21,7 +21,7 @@ class GateSettings(msgspec.Struct, frozen=True):
     min_test_cases: int = 50
     """With fewer the evidence is insufficient."""
     beat_popularity: bool = True
-    """True if it must be better than popularity."""
+    """True if it must be better than each simple baseline: popularity and own history."""
     beat_live: bool = True
     """True if it must be better than the live version, or a refresh of it."""
     min_lead: float = 0.02

@@ -44,9 +44,9 @@ def decide_by_metrics(
             unknown("test cases", "how many users it was measured on"),
             unknown("scores", "whether every score is sound"),
             threshold,
-            unknown("popularity", "how popularity does on the same users")
+            unknown("baselines", "how simple baselines do on the same users")
             if settings.beat_popularity
-            else gate.not_applicable("popularity", "it was not asked to beat popularity"),
+            else gate.not_applicable("baselines", "it was not asked to beat simple baselines"),
             _live(new, live, settings, now),
             unknown("slices", "how species or new visitors fare"),
             unknown("coverage", f"how many items could be recommended{note}"),

@@ -111,6 +111,23 @@ def by_chance(n_items: int, seed: int) -> Baseline:
     return lambda _history, question: np.random.default_rng((seed, question)).random(n_items)
 
 
+def by_popularity(shares: Floats) -> Baseline:
+    """The same for everybody: every item by its share."""
+    return lambda _history, _question: shares
+
+
+def without_seen(baseline: Baseline) -> Baseline:
+    """The baseline that recommends none of the visitor's items, unless these are all there are."""
+
+    def score(history: Ints, question: int) -> Floats:
+        scores = baseline(history, question)
+        unseen = np.ones(len(scores), np.bool_)
+        unseen[history] = False
+        return np.where(unseen, scores, -np.inf) if unseen.any() else scores
+
+    return score
+
+
 def by_own_history(shares: Floats) -> Baseline:
     """The visitor's own items, the newest first; then what is popular."""
 
@@ -144,6 +161,12 @@ def popularity_shares(user: NDArray[np.int32], item: NDArray[np.int32], n_items:
     pairs = np.unique(user.astype(np.int64) * n_items + item)
     users = np.bincount(pairs % max(n_items, 1), minlength=n_items)
     return users / max(len(pairs), 1)
+
+
+def repeat_share(user: NDArray[np.int32], item: NDArray[np.int32], n_items: int) -> float:
+    """Share of the events that are about an item which the same user had before."""
+    pairs = np.unique(user.astype(np.int64) * n_items + item)
+    return 1 - len(pairs) / max(len(user), 1)
 
 
 def shuffled_order(group: NDArray[np.integer], seed: int) -> Ints:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from benchmarks import __main__ as everything
 from benchmarks import figures
-from benchmarks.catalogue import benchmarks, next_item_runs
+from benchmarks.catalogue import benchmarks, files_of, next_item_runs
 from benchmarks.child import ROOT
 
 _QUICK = {
@@ -95,3 +95,50 @@ def test_nested_figures_become_rows_and_columns() -> None:
         [{"": "ours", "p50": 2}, {"": "theirs", "p50": 1}],
         [{"kind": "warm", "share": [0.5, 0.4, 0.6], "mean: ours": 1.5}],
     ]
+
+
+def test_every_benchmark_names_files_that_there_are() -> None:
+    for name in benchmarks():
+        globs = files_of(name)
+        assert len(globs) > 1
+        for glob in globs:
+            assert any(ROOT.glob(glob)), f"{name}: {glob}"
+
+
+def test_a_figure_has_its_age_and_the_files_that_changed_since(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        who = ("-c", "user.name=A", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+        done = subprocess.run(
+            ["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init", "-q")
+    (tmp_path / "measured").mkdir()
+    for number, file in enumerate(("measured/a.py", "measured/b.py", "other.py")):
+        (tmp_path / file).write_text("1")
+        git("add", ".")
+        git("commit", "-qm", f"commit {number}")
+    (tmp_path / "measured" / "b.py").write_text("2")
+    git("commit", "-qam", "a change")
+    first = {"commit": git("rev-parse", "HEAD~3"), "files": ["measured/**"]}
+    age = figures.age_of(first, tmp_path)
+    assert age is not None
+    assert (age["commits"], age["changed"]) == (3, {"measured/**": 1})
+    newest = figures.age_of({**first, "commit": git("rev-parse", "HEAD")}, tmp_path)
+    assert newest is not None
+    assert (newest["commits"], newest["changed"]) == (0, {})
+    assert figures.age_of({**first, "commit": "0098fb8b"}, tmp_path) is None
+    assert figures.age_of(first, tmp_path.parent) is None
+
+
+def test_the_page_says_how_old_a_figure_is_or_that_nobody_knows() -> None:
+    run = {"arguments": "", "commit": "aaaaaaa", "printed": {"share": 0.5}, "files": []}
+    changed = {"src/a/**": 1563, "src/b.py": 1}
+    age = {"as_of": "ccccccc of 2026-03-01", "date": "2026-01-01", "commits": 1563}
+    page = figures.page({"ingest": [run | {"age": age | {"changed": changed}}]})
+    assert "Measured on 2026-01-01, 1,563 commits before this page (ccccccc of 2026-03-01)" in page
+    assert "changed since: `src/a/**` (1,563), `src/b.py` (1)." in page
+    page = figures.page({"ingest": [run | {"age": age | {"changed": {}}}]})
+    assert "changed since: none." in page
+    assert "aaaaaaa. How old that is, is unknown." in figures.page({"ingest": [run]})

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from msgspec.structs import replace
 from starlette.testclient import TestClient
@@ -15,15 +16,25 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.retraining.record import CANCELLING, RETRAINING, Fate
+from pawsonalize.engine.training.retraining.record import (
+    CANCELLING,
+    RETRAINING,
+    Fate,
+    Half,
+    Trigger,
+    begun,
+)
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.pages.period import PagePeriod
 from pawsonalize.settings import Settings
 from pawsonalize.storage.work import Delivery
 from pawsonalize.wings.console.outcomes import OutcomeReports, OutcomesOverTime
+from pawsonalize.wings.console.runs import run_report
 from pawsonalize.wings.feeds.importing import FILES, FeedReport, keep_newest_import
 from tests.animal_data import animal
 from tests.console_world import HOSTILE, make_console_world, running_run, store_run
+from tests.evidence import evidence
+from tests.recipe_data import NOW
 from tests.service_data import client_of, make_service
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -87,6 +98,9 @@ def test_a_page_and_its_json_say_the_same(app: TestClient) -> None:
     page = words(app.get(f"/console/models/runs/{run['runId']}"))
     for rule in run["campaigns"][0]["rules"]:
         assert rule["message"][1:] in page.replace("&#39;", "'")
+    assert "Popularity 0.1100" in page
+    assert "Repeat own history 0.1200" in page
+    assert run["campaigns"][0]["baselineNdcgAt5"] == 0.12
     outcomes = app.get("/v1/console/outcomes?days=180").json()
     page = words(app.get("/console/outcomes?days=180"))
     assert f"{outcomes['report']['total']['adoptions']:,}" in page
@@ -94,6 +108,16 @@ def test_a_page_and_its_json_say_the_same(app: TestClient) -> None:
         sum(one["arrivals"] for one in outcomes["periods"])
         == (outcomes["report"]["total"]["stays"]["arrivals"])
     )
+
+
+def test_a_record_from_before_there_were_other_baselines_has_popularity_alone() -> None:
+    half = Half(campaign="c", solution_version="v", evidence=msgspec.to_builtins(evidence()))
+    earlier = {**(half.evidence or {}), "popularity": {"theirs": 0.11}}
+    del earlier["baselines"]
+    record = begun("run", Trigger.API, NOW, NOW, {})
+    (told,) = run_report(replace(record, halves=(replace(half, evidence=earlier),)), NOW).campaigns
+    assert told.baselines == {"popularity": 0.11}
+    assert (told.popularity_ndcg_at5, told.baseline_ndcg_at5) == (0.11, 0.11)
 
 
 @pytest.mark.parametrize("path", _PAGES)

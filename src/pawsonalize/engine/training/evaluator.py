@@ -12,12 +12,13 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.training.holdout import (
     MAX_QUESTIONS,
     OWN_HISTORY,
-    POPULARITY,
+    SIMPLE,
     Holdout,
     SplitName,
     baselines,
     hold_out,
     item_births,
+    may_repeat,
     reorder,
     set_questions,
     slices_of,
@@ -129,13 +130,11 @@ def _mean(ranker: RankerReport) -> float:
     return ranker.metrics[NDCG_AT_5].mean
 
 
-def _named(report: SplitReport, name: str) -> RankerReport:
-    return next(ranker for ranker in report.rankers if ranker.name == name)
-
-
 def _leads(report: SplitReport) -> Iterator[str]:
-    for name in (POPULARITY, OWN_HISTORY):
-        lead = _named(report, name).lead[NDCG_AT_5]
+    for ranker in report.rankers:
+        if ranker.name not in SIMPLE:
+            continue
+        lead = ranker.lead[NDCG_AT_5]
         bounds = f"{lead.mean:+.3f} {report.ndcg_name}, {lead.low:+.3f} to {lead.high:+.3f}"
         if lead.low > 0:
             verdict = "is better than"
@@ -143,12 +142,19 @@ def _leads(report: SplitReport) -> Iterator[str]:
             verdict = "is worse than"
         else:
             verdict = "cannot be told apart from"
-        yield f"{report.rankers[0].name} {verdict} {name} ({bounds})."
+        yield f"{report.rankers[0].name} {verdict} {ranker.name} ({bounds})."
 
 
 def _repeats(report: SplitReport) -> Iterator[str]:
-    recipe, repeat = report.rankers[0], _named(report, OWN_HISTORY)
     yield f"{report.repeated:.0%} of the targets repeat an item the same user had before."
+    recipe = report.rankers[0]
+    repeat = next((ranker for ranker in report.rankers if ranker.name == OWN_HISTORY), None)
+    if repeat is None:
+        yield (
+            "No baseline recommends what a visitor had: the recipe must not repeat, or fewer than"
+            " 1% of the events repeat an item."
+        )
+        return
     lead, reached = repeat.lead[NDCG_AT_5], _mean(repeat)
     if lead.high >= 0 and reached > 0 and reached >= _MOST * _mean(recipe):
         much = "most of the" if lead.low > 0 else "the"
@@ -322,7 +328,8 @@ def _possible(
 def _evaluate_on(holdout: Holdout, recipe: Recipe[Any], settings: Any, seed: int) -> SplitReport:
     model = recipe.fit(holdout.training, settings, seed)
     judged = {recipe.name: holdout.judge(model)}
-    for name, ranker in baselines(holdout, seed).items():
+    made = baselines(holdout, seed, repeats=may_repeat(holdout, model))
+    for name, ranker in made.items():
         judged[name] = judge(ranker, holdout.targets)
     # A control: a result that is no lower without the order of events does not rest on it.
     unordered = without_order(holdout, seed)

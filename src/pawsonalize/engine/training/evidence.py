@@ -1,4 +1,4 @@
-"""Evidence for the gate: the new version, popularity and the live one, side by side."""
+"""Evidence for the gate: the new version, simple baselines and the live one, side by side."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.engine.training.holdout import (
-    POPULARITY,
+    SIMPLE,
     Holdout,
     SplitName,
     baselines,
     gate_queries,
     hold_out,
     item_births,
+    may_repeat,
     part_of,
     slices_of,
 )
@@ -139,8 +140,14 @@ def evidence_on(
     # Fitted anew without the held-out events, as the live version is below.
     model = fit(holdout.training)
     ours = judge(ask.of_model(model), targets)
-    common = judge(ask.of_baseline(baselines(holdout, seed)[POPULARITY]), targets)
-    standing, rival = None, common
+    # What gives everybody the same cannot leave out what a visitor has seen.
+    simple = baselines(holdout, seed, repeats=not ask.personal or may_repeat(holdout, model))
+    judged = {
+        name: judge(ask.of_baseline(simple[name]), targets) for name in SIMPLE if name in simple
+    }
+    compared_with = {name: _compared(ours, theirs, seed) for name, theirs in judged.items()}
+    # Popularity: of unseen items, where no baseline repeats.
+    standing, rival = None, next(iter(judged.values()))
     if live is not None:
         rival = judge(ask.of_model(live.fit(live_training(holdout, live, born))), targets)
         compared = _compared(ours, rival, seed)
@@ -154,7 +161,8 @@ def evidence_on(
         test_cases=len(targets),
         candidates=len(holdout.training.item_ids),
         ndcg_at_5=intervals(ours.values(metrics=_METRIC), seed)[0],
-        popularity=_compared(ours, common, seed) if ask.personal else None,
+        baselines=compared_with if ask.personal else {},
+        popularity=next(iter(compared_with.values())) if ask.personal else None,
         live=standing,
         spread=spread_of(ours, holdout) if ask.chooses else None,
         slices=tuple(

@@ -229,27 +229,48 @@ def slices_of(holdout: Holdout) -> list[splits.Slice]:
     return slices
 
 
-RANDOM, POPULARITY = "random", "popularity"
+RANDOM, POPULARITY, UNSEEN = "random", "popularity", "popularity of unseen items"
 OWN_HISTORY, ATTRIBUTES = "repeat own history", "attributes only"
+SIMPLE = (POPULARITY, UNSEEN, OWN_HISTORY)
+"""Baselines that a version has to beat, as far as `baselines` makes them."""
+_RARE = 0.01
 
 
-def baselines(holdout: Holdout, seed: int) -> Mapping[str, Ranker]:
-    """Every baseline, made from the training part alone, by its name."""
+def may_repeat(holdout: Holdout, model: Model) -> bool:
+    """True if the model may recommend what visitors have seen, and visitors do return to that."""
+    events = holdout.training
+    share = splits.repeat_share(events.user, events.item, len(events.item_ids))
+    return bool(model.card.settings.get("repeats", True)) and share >= _RARE
+
+
+def baselines(holdout: Holdout, seed: int, *, repeats: bool) -> Mapping[str, Ranker]:
+    """Every baseline, made from the training part alone, by its name.
+
+    Without `repeats` none recommends what the visitor has seen, so popularity and own history are
+    the same as popularity of unseen items, and are left out.
+    """
     training = holdout.training
     n_items = len(training.item_ids)
     shares = splits.popularity_shares(training.user, training.item, n_items)
-    made = {
-        RANDOM: splits.by_chance(n_items, seed),
-        POPULARITY: lambda _history, _question: shares,
-        OWN_HISTORY: splits.by_own_history(shares),
-        ATTRIBUTES: splits.by_attributes(training.attributes.codes),
-    }
-    # The contexts' items as positions among the candidates, newest first.
-    place = {item: position for position, item in enumerate(training.item_ids)}
-    histories = [
-        np.array([place[seen.item] for seen in context.events if seen.item in place], np.int64)
-        for context in holdout.contexts
-    ]
+    popular = splits.by_popularity(shares)
+    chance = splits.by_chance(n_items, seed)
+    attributes = splits.by_attributes(training.attributes.codes)
+    unseen = splits.without_seen
+    made = {RANDOM: unseen(chance), UNSEEN: unseen(popular), ATTRIBUTES: unseen(attributes)}
+    if repeats:
+        made = {
+            RANDOM: chance,
+            POPULARITY: popular,
+            UNSEEN: unseen(popular),
+            OWN_HISTORY: splits.by_own_history(shares),
+            ATTRIBUTES: attributes,
+        }
+    # All that is known of each visitor, newest first, as positions among the candidates: also what
+    # is too old for the context of a model.
+    item = positions(holdout.there)[holdout.data.item]
+    spans = zip(holdout.split.start.tolist(), holdout.split.cut.tolist(), strict=True)
+    known = [item[start:cut][::-1] for start, cut in spans]
+    histories = [items[items >= 0] for items in known]
 
     def ask(baseline: splits.Baseline, question: int) -> NDArray[np.floating]:
         scores = baseline(histories[question], question)
@@ -307,7 +328,7 @@ _SAME_FOR_EVERYBODY = frozenset({recipes.POPULARITY_COUNT, recipes.TRENDING_NOW}
 class GateQueries(msgspec.Struct, frozen=True):
     """Makes rankers of models and of baselines, which all get the same test cases.
 
-    `chooses`: the spread of its choices tells something. `personal`: it should beat popularity.
+    `chooses`: the spread of its choices tells something. `personal`: it should beat `SIMPLE`.
     """
 
     of_model: Callable[[Model], Ranker]

@@ -182,7 +182,7 @@ def _ask_retrain(query: ViewQuery) -> Confirmation:
     about = "everything that asks for it" if solution is None else f"solution {solution}"
     effects = (
         "New solution versions are trained on all events that are there by now.",
-        "Each is compared with popularity and with what is live, on the same held-out visitors."
+        "Each is compared with simple baselines and what is live, on the same held-out visitors."
         " It goes live only if the gate lets it.",
         "What is live goes on answering meanwhile. No request fails.",
         "It takes processor time and memory on a server that works. You can cancel it.",

@@ -63,7 +63,8 @@ class CampaignState(msgspec.Struct, frozen=True, rename="camel"):
 class GatePoint(msgspec.Struct, frozen=True, rename="camel"):
     """Measurements of the gate in one retraining, on the same held-out visitors.
 
-    NDCG@5 of the new version, of popularity, and of what was live; null if not measured.
+    NDCG@5 of the new version, of popularity, of the best simple baseline, and of what was live;
+    null if not measured.
     """
 
     run_id: str
@@ -73,6 +74,7 @@ class GatePoint(msgspec.Struct, frozen=True, rename="camel"):
     fate: str
     ndcg_at5: float | None
     popularity_ndcg_at5: float | None
+    baseline_ndcg_at5: float | None
     live_ndcg_at5: float | None
 
 
@@ -279,7 +281,7 @@ def _gate_charts(measured: Sequence[GatePoint], marks: tuple[ChartMark, ...]) ->
     fields = {
         "new version": "ndcg_at5",
         "live version": "live_ndcg_at5",
-        "popularity": "popularity_ndcg_at5",
+        "best simple baseline": "baseline_ndcg_at5",
     }
     charts = []
     for campaign in dict.fromkeys(point.campaign for point in measured):

@@ -58,7 +58,8 @@ class CampaignReport(CampaignVerdict, frozen=True, rename="camel", kw_only=True)
     """The part of a retraining that is about one campaign.
 
     The NDCG@5 are of the same held-out visitors, null where they were not measured: that of the new
-    version, of popularity, and of the version that was live.
+    version, of popularity, and of the version that was live; `baselines` has that of each simple
+    baseline by its name, `baselineNdcgAt5` the best of them.
     """
 
     dataset_group: str
@@ -71,6 +72,8 @@ class CampaignReport(CampaignVerdict, frozen=True, rename="camel", kw_only=True)
     test_cases: int | None
     ndcg_at5: float | None
     popularity_ndcg_at5: float | None
+    baseline_ndcg_at5: float | None
+    baselines: Mapping[str, float]
     live_ndcg_at5: float | None
     rules: tuple[RuleReport, ...]
 
@@ -209,6 +212,9 @@ def _steps(record: RunRecord, now: int) -> Iterator[StepReport]:
 def _campaign(half: Half) -> CampaignReport:
     evidence: dict[str, Any] = dict(half.evidence or {})
     popularity, live = evidence.get("popularity"), evidence.get("live")
+    # Earlier records have popularity alone.
+    compared = evidence.get("baselines") or ({"popularity": popularity} if popularity else {})
+    baselines = {name: one["theirs"] for name, one in compared.items()}
     return report_of(
         CampaignReport,
         half,
@@ -219,6 +225,8 @@ def _campaign(half: Half) -> CampaignReport:
         test_cases=evidence.get("test_cases"),
         ndcg_at5=evidence["ndcg_at_5"]["mean"] if evidence else _judged_by(half, "threshold"),
         popularity_ndcg_at5=popularity["theirs"] if popularity else None,
+        baseline_ndcg_at5=max(baselines.values(), default=None),
+        baselines=baselines,
         live_ndcg_at5=live["comparison"]["theirs"] if live else _judged_by(half, "live version"),
         rules=tuple(
             RuleReport(one["rule"], str(one["outcome"]), one["message"], one["numbers"])

@@ -23,9 +23,9 @@ def test_who_passes_every_rule_goes_live_and_the_reason_has_the_numbers() -> Non
     found = decide(evidence(), FULL, NOW)
     assert (found.promoted, found.outcome) == (True, RuleOutcome.PASSED)
     assert found.reason == (
-        "Promoted: NDCG@5 0.2500 is above 0.01; better than popularity (+0.1500 NDCG@5, +0.1400 to"
-        " +0.1600); better than the live version rec-1 (+0.0500 NDCG@5, +0.0400 to +0.0600,"
-        " +25.0%)."
+        "Promoted: NDCG@5 0.2500 is above 0.01; better than popularity 0.1000 (+0.1500 NDCG@5,"
+        " +0.1400 to +0.1600); better than the live version rec-1 (+0.0500 NDCG@5, +0.0400 to"
+        " +0.0600, +25.0%)."
     )
     assert {one.outcome for one in found.verdicts} == {RuleOutcome.PASSED}
 
@@ -38,11 +38,11 @@ def test_one_broken_rule_keeps_the_live_version_and_is_named(subtests: pytest.Su
             "NDCG@5 0.0100 is not above 0.01",
         ),
         (
-            {"popularity": compared(0.005)},
-            "popularity",
-            "not surely better than popularity (+0.0050 NDCG@5, -0.0050 to +0.0150)",
+            {"baselines": {"popularity": compared(0.005)}},
+            "baselines",
+            "not surely better than popularity 0.2000 (+0.0050 NDCG@5, -0.0050 to +0.0150)",
         ),
-        ({"popularity": compared(-0.02)}, "popularity", "worse than popularity"),
+        ({"baselines": {"popularity": compared(-0.02)}}, "baselines", "worse than popularity"),
         (
             {"live": live(compared(0.005))},
             "live version",
@@ -109,7 +109,24 @@ def test_the_first_version_has_no_live_one_to_beat() -> None:
     found = decide(evidence(live=None), FULL, NOW)
     assert found.promoted
     assert found.reason.endswith("nothing was live before.")
-    assert not decide(evidence(live=None, popularity=compared(0)), FULL, NOW).promoted
+    assert not decide(
+        evidence(live=None, baselines={"popularity": compared(0)}), FULL, NOW
+    ).promoted
+
+
+def test_a_version_must_beat_every_simple_baseline_and_each_is_told_with_its_number() -> None:
+    beaten, equal = compared(0.15, theirs=0.1), compared(0.005, theirs=0.245)
+    names = {"popularity": beaten, "popularity of unseen items": beaten}
+    assert decide(evidence(baselines=names), FULL, NOW).promoted
+    found = decide(evidence(baselines={**names, "repeat own history": equal}), FULL, NOW)
+    assert failed(found) == ["baselines"]
+    (told,) = (one for one in found.verdicts if one.rule == "baselines")
+    assert told.message == (
+        "not surely better than repeat own history 0.2450 (+0.0050 NDCG@5, -0.0050 to +0.0150);"
+        " better than popularity 0.1000 (+0.1500 NDCG@5, +0.1400 to +0.1600), popularity of unseen"
+        " items 0.1000 (+0.1500 NDCG@5, +0.1400 to +0.1600)"
+    )
+    assert told.numbers["repeat own history: theirs"] == 0.245
 
 
 def test_an_old_live_version_is_refreshed_by_one_that_is_about_as_good(
@@ -166,7 +183,7 @@ def test_where_nothing_is_live_a_slice_refuses_only_what_surely_loses_more_than_
 
 def test_every_rule_can_be_switched_off(subtests: pytest.Subtests) -> None:
     cases: list[tuple[dict[str, object], dict[str, float]]] = [
-        ({"popularity": compared(-1)}, {"beat_popularity": False}),
+        ({"baselines": {"popularity": compared(-1)}}, {"beat_popularity": False}),
         ({"live": live(compared(-1))}, {"beat_live": False}),
         ({"slices": (part(compared(-0.1)),)}, {"min_slice_test_cases": 0}),
         ({"spread": Spread(0, 300, "a", 0)}, {"min_coverage": 0}),
@@ -181,13 +198,13 @@ def test_every_rule_can_be_switched_off(subtests: pytest.Subtests) -> None:
 
 
 def test_a_recipe_that_is_the_same_for_everybody_need_not_beat_popularity_nor_spread() -> None:
-    found = decide(evidence(recipe="popularity-count", popularity=None, spread=None), FULL, NOW)
+    found = decide(evidence(recipe="popularity-count", baselines={}, spread=None), FULL, NOW)
     assert found.promoted
     assert "popularity-count gives everybody the same" in found.reason
 
 
 def test_the_reference_profile_asks_for_the_threshold_alone() -> None:
-    bad = evidence(popularity=compared(-1), live=live(compared(-1)), test_cases=3)
+    bad = evidence(baselines={"popularity": compared(-1)}, live=live(compared(-1)), test_cases=3)
     found = decide(bad, GateSettings(profile=Profile.REFERENCE), NOW)
     assert found.promoted
     assert found.reason == "Promoted: NDCG@5 0.2500 is above 0.01."
@@ -209,7 +226,7 @@ def test_a_version_goes_live_exactly_when_no_rule_is_against_it(
 ) -> None:
     given = evidence(
         test_cases=test_cases,
-        popularity=compared(popularity, spread=spread),
+        baselines={"popularity": compared(popularity, spread=spread)},
         live=live(compared(lead, spread=spread), age_days),
     )
     found = decide(given, FULL, NOW)

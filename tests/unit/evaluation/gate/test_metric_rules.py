@@ -36,7 +36,7 @@ def test_every_rule_that_means_cannot_judge_says_so() -> None:
     assert unjudged.keys() == {
         "test cases",
         "scores",
-        "popularity",
+        "baselines",
         "live version",
         "slices",
         "coverage",

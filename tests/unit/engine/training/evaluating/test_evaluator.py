@@ -74,6 +74,7 @@ def test_the_baselines_stand_beside_the_recipe_with_every_metric(walked: Evaluat
             "user-personalization",
             "random",
             "popularity",
+            "popularity of unseen items",
             "repeat own history",
             "attributes only",
         ]

@@ -103,7 +103,7 @@ def test_evidence_of_every_recipe_is_complete_and_json(subtests: pytest.Subtests
             found = evidence_on(holdout, born(data), recipe, fit(recipe), None)
             assert found.test_cases == len(holdout.targets)
             assert found.not_finite == 0
-            assert (found.popularity is None) == (recipe in {"popularity-count", "trending-now"})
+            assert (not found.baselines) == (recipe in {"popularity-count", "trending-now"})
             assert msgspec.json.decode(msgspec.json.encode(found), type=Evidence) == found
 
 
@@ -111,8 +111,8 @@ def test_a_first_version_is_compared_with_popularity_slice_by_slice() -> None:
     data = walks()
     found = evidence_on(held_out(data), born(data), RECIPE, fit(), None)
     assert found.live is None
-    assert found.popularity is not None
-    assert found.popularity.lead.low > 0.3
+    assert found.popularity == found.baselines["popularity"]
+    assert min(one.lead.low for one in found.baselines.values()) > 0.3
     assert {(part.kind, part.value) for part in found.slices} >= {("species", "2")}
     assert decide(found, GateSettings(), NOW).promoted
 

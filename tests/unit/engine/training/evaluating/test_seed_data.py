@@ -115,7 +115,7 @@ def test_chance_passes_the_threshold_now_and_then_but_never_the_gate(
     assert by_gate == 0
 
 
-def test_the_seed_data_are_trained_on_with_a_warning_and_the_first_version_goes_live(
+def test_the_seed_data_are_trained_on_with_a_warning_and_repeats_alone_pass_no_gate(
     log: EventLog, catalogue: Catalogue
 ) -> None:
     import_all(log, catalogue)
@@ -124,7 +124,9 @@ def test_the_seed_data_are_trained_on_with_a_warning_and_the_first_version_goes_
     cut = Cut(log.head(), NOW)
     new = SolutionVersion(name="rec-1", solution="rec", recipe="user-personalization", cut=cut)
     decision = decide(gather(log, catalogue, new, None), GateSettings(), NOW)
-    assert decision.promoted, decision.reason
+    assert not decision.promoted
+    assert "better than repeat own history" in decision.reason
+    assert "; better than popularity" in decision.reason
 
 
 LISTED = (
