@@ -199,6 +199,7 @@ def sqlite_template(
 ) -> Iterator[None]:
     """What makes a new SQLite file in this process begins with a copy of one that is migrated."""
     from pawsonalize.storage.database import Database
+    from pawsonalize.storage.failures import has_log
 
     template = tmp_path_factory.mktemp("template") / "migrated.sqlite3"
     Database(f"sqlite:///{template}").close()
@@ -206,7 +207,8 @@ def sqlite_template(
 
     def open_copy(database: Database, must_exist: bool) -> None:
         file = database.file
-        if file is not None and not must_exist and file.parent.is_dir() and not file.exists():
+        is_new = file is not None and not file.exists() and not has_log(file)
+        if file is not None and is_new and not must_exist and file.parent.is_dir():
             shutil.copyfile(template, file)
         opening(database, must_exist)
 

@@ -56,7 +56,14 @@ def feed_server() -> Iterator[FeedServer]:
                 answer.silent.wait(30)
 
         def do_OPTIONS(self) -> None:
-            answer = feeds.answers.get(f"OPTIONS {self.path}", Answer(status=403))
+            self.answer_call()
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.answer_call()
+
+        def answer_call(self) -> None:
+            answer = feeds.answers.get(f"{self.command} {self.path}", Answer(status=403))
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

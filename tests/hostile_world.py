@@ -117,6 +117,7 @@ def _report() -> FeedReport:
     return FeedReport(
         rows=9,
         created=4,
+        rejected_rows=1,
         rejected=[BadRow(3, MARKUP, f"species {MARKUP!r} is none that we know")],
         unrecognised={"breed": {MARKUP: 3, RTL: 1}, "size": {LONG: 1}, "species": {"dgo / x": 1}},
         notes=[f"left out, as nothing here is called so: {MARKUP}"],

@@ -49,6 +49,11 @@ class Fetched(msgspec.Struct, frozen=True):
     validators: Validators = Validators()
     modified_at: int | None = None
     """When the content last changed, in milliseconds, if the server says so."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def header(self, name: str) -> str:
+        """Return the header of that name, empty if there is none."""
+        return next((value for one, value in self.headers if one.lower() == name.lower()), "")
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -85,22 +90,32 @@ def fetch(
     try:
         with _answer(request, limits.silence, check) as answer:
             content = _read(answer, safe_address(url), limits, stopped)
-            return Fetched(content, answer.url, *_version(answer.headers))
+            received = tuple(answer.headers.items())
+            return Fetched(content, answer.url, *_version(answer.headers), received)
     except _NotModified:
         return None
 
 
-def preflight(url: str, origin: str, headers: str) -> str:
-    """Ask as a browser would if pages of an origin may post there; return the allowed origin.
-
-    NotFetched where the server refuses.
-    """
-    check_url(url)
-    sent = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-    sent["Access-Control-Request-Headers"] = headers
-    request = Request(url, method="OPTIONS", headers={"User-Agent": "pawsonalize", **sent})  # noqa: S310 - checked
-    with _answer(request, SILENCE_SECONDS, check_url) as answer:
-        return str(answer.headers.get("Access-Control-Allow-Origin", ""))
+def ask_as_page(
+    url: str,
+    method: str,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    check: Callable[[str], None] | None = None,
+) -> tuple[int, Mapping[str, str]]:
+    """Return status and headers of an answer, whatever it is; 0 where none comes."""
+    check = check or check_url
+    check(url)
+    sent = {"User-Agent": "pawsonalize", **headers}
+    request = Request(url, data=body, method=method, headers=sent)  # noqa: S310 - checked
+    try:
+        with _answer(request, SILENCE_SECONDS, check) as answer:
+            return answer.status, dict(answer.headers)
+    except NotFetched as error:
+        answered = error.__cause__
+        if isinstance(answered, HTTPError):
+            return answered.code, dict(answered.headers)
+        return 0, {}
 
 
 class _NotModified(Exception):

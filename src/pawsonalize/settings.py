@@ -299,11 +299,6 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         return self.data_dir / "cache"
 
     @property
-    def loading_lock(self) -> Path:
-        """The file that the process which loads another version holds locked."""
-        return self.data_dir / "load.lock"
-
-    @property
     def import_folders(self) -> tuple[Path, ...]:
         """The folders below which jobs may read."""
         return self.job_folders("imports", self.data_dir, self.import_roots)

@@ -3,7 +3,7 @@
 import stat
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,15 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, NotReady
 from pawsonalize.engine.upkeep.archiver import Compaction
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
-from pawsonalize.storage.copies import copy_database
+from pawsonalize.storage import copies
+from pawsonalize.storage.copies import copied
+from pawsonalize.storage.database import Database
 from pawsonalize.wings.backup.backups import back_up, restore
 from tests.event_data import T0, event
 from tests.service_data import SETTINGS, client_of, make_key, make_service
+from tests.training import train
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def _served(settings: Settings) -> tuple[str, int]:
 
 def saved(settings: Settings, target: Path, **options: Any) -> Any:
     with opened(settings, must_exist=True) as adapters:
-        return back_up(settings, adapters, target, clock.now(), **options)
+        return back_up(settings, adapters, target, clock.now, **options)
 
 
 def answers(settings: Settings) -> list[Any]:
@@ -179,7 +183,7 @@ def test_what_is_joined_or_deleted_meanwhile_is_looked_for_again(
                 for counts in adapters.artefacts.locations("recommender")[1:]:
                     adapters.artefacts.remove(counts)
 
-        made = back_up(service, adapters, tmp_path / "b.tar.zst", clock.now(), show=say)
+        made = back_up(service, adapters, tmp_path / "b.tar.zst", clock.now, show=say)
     restore(elsewhere(tmp_path), tmp_path / "b.tar.zst")
     assert made.events == 56
     with opened(elsewhere(tmp_path), must_exist=True) as now:
@@ -191,14 +195,15 @@ def test_what_is_archived_after_the_copy_is_not_in_the_restored_archive(
 ) -> None:
     with opened(service) as adapters:
 
-        def copy_then_archive(*arguments: Any) -> Path:
-            copied = copy_database(*arguments)
-            adapters.log.append([event("later", at=3_000)])
-            assert adapters.archiver.archive_once()
-            return copied
+        @contextmanager
+        def copy_then_archive(*arguments: Any) -> Iterator[Database]:
+            with copied(*arguments) as database:
+                adapters.log.append([event("later", at=3_000)])
+                assert adapters.archiver.archive_once()
+                yield database
 
-        monkeypatch.setattr("pawsonalize.storage.copies.copy_database", copy_then_archive)
-        back_up(service, adapters, tmp_path / "b.tar.zst", clock.now())
+        monkeypatch.setattr("pawsonalize.storage.copies.copied", copy_then_archive)
+        back_up(service, adapters, tmp_path / "b.tar.zst", clock.now)
     restore(elsewhere(tmp_path), tmp_path / "b.tar.zst")
     with opened(elsewhere(tmp_path), must_exist=True) as now:
         now.log.append([event("another", at=3_000)])  # at the offset that "later" had
@@ -228,6 +233,35 @@ def test_postgresql_comes_back_into_an_empty_database(
     restored = elsewhere(tmp_path, database_url=other)
     restore(restored, tmp_path / "b.tar.zst")
     assert answers(restored) == before
+
+
+def test_numbers_of_a_backup_are_those_that_come_back_whatever_is_written_meanwhile(
+    postgres_urls: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For SQLite another test shows it, where an object is archived meanwhile."""
+    one, other = postgres_urls
+    settings = make_service(tmp_path / "data", database_url=one)
+    with opened(settings) as adapters:
+        run = copies._run
+
+        def write_and_run(program: str, *arguments: str) -> str:
+            done = run(program, *arguments)
+            adapters.log.append([event(f"after {program}", at=3_000)])
+            assert adapters.archiver.archive_once()
+            train(adapters, T0 + 5_000)
+            return done
+
+        monkeypatch.setattr(copies, "_run", write_and_run)
+        made = back_up(settings, adapters, tmp_path / "b.tar.zst", clock.now)
+        assert adapters.log.count() == made.events + 1
+    monkeypatch.undo()
+    restored = elsewhere(tmp_path, database_url=other)
+    restore(restored, tmp_path / "b.tar.zst")
+    with opened(restored, must_exist=True) as now:
+        assert (now.log.count(), now.log.head()) == (made.events, made.head)
+        versions = list(now.registry.all(SolutionVersion))
+        assert made.models == sum(one.artefact is not None for one in versions)
+        assert verify(now.log, now.ledger, now.objects).findings == ()
 
 
 def test_without_the_programs_of_postgresql_it_says_what_to_install(

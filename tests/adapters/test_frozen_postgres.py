@@ -130,24 +130,3 @@ def wait_until_answered(database: Database) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def test_a_writer_that_stands_still_loses_its_turn_and_what_it_began(
-    database: Database, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pawsonalize.storage.database._STILL_SECONDS", 1)
-    other = Database(server.url)
-
-    def stand_still() -> None:
-        with other.writing() as connection:
-            connection.execute(text("CREATE TABLE begun (n INTEGER)"))
-            with database.writing():
-                pass
-
-    began = time.monotonic()
-    with pytest.raises(StorageUnavailable):
-        stand_still()
-    assert time.monotonic() - began < 30
-    other.close()
-    with database.reading() as connection:
-        assert connection.execute(text("SELECT to_regclass('begun')")).scalar() is None

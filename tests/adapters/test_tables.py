@@ -70,12 +70,30 @@ def test_tables_of_before_get_the_words_of_searches(database_url: str) -> None:
     with closing(Database(database_url)) as database, database.writing() as connection:
         for statement in (
             "DROP INDEX searches_in_order",
+            "ALTER TABLE items DROP COLUMN is_imported",
+            "ALTER TABLE users DROP COLUMN is_imported",
             "ALTER TABLE impressions DROP COLUMN search",
             "UPDATE alembic_version SET version_num = '0023'",
         ):
             connection.execute(text(statement))
     with closing(Database(database_url)) as database, database.reading() as connection:
         assert differences(connection, work.metadata) == []
+
+
+def test_rows_of_before_count_as_put_one_by_one(database_url: str) -> None:
+    with closing(Database(database_url)) as database:
+        Catalogue(database).put_items([Item("a", {})], imported=True)
+        with database.writing() as connection:
+            for statement in (
+                "ALTER TABLE items DROP COLUMN is_imported",
+                "ALTER TABLE users DROP COLUMN is_imported",
+                "UPDATE alembic_version SET version_num = '0024'",
+            ):
+                connection.execute(text(statement))
+    with closing(Database(database_url)) as database:
+        with database.reading() as connection:
+            assert differences(connection, work.metadata) == []
+        assert list(Catalogue(database).items(imported=False)) == [Item("a", {})]
 
 
 def test_tables_of_another_version_are_refused_with_what_to_do(database_url: str) -> None:

@@ -35,6 +35,8 @@ class Shelter:
     """The service's address, by the name that pages know it."""
     site_key: str
     pages: dict[str, str] = field(default_factory=dict)
+    policies: list[str] = field(default_factory=list)
+    """Headers of its pages: each a Content-Security-Policy."""
 
     @property
     def origin(self) -> str:
@@ -75,6 +77,8 @@ def shelter_site(shelter: Shelter) -> Iterator[Shelter]:
             content = shelter.pages.get(self.path.partition("?")[0], "<title>elsewhere</title>")
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
+            for policy in shelter.policies:
+                self.send_header("Content-Security-Policy", policy)
             self.end_headers()
             self.wfile.write(content.encode())
 

@@ -130,7 +130,7 @@ def test_the_cards_speak_the_language_of_the_page(shelter: Shelter, page: Page) 
     expect(cards.get_by_role("button")).to_have_attribute("title", re.compile("^Nichts für mich"))
     page.goto(shelter.put("/es", whole(f'<div lang="es">{ELEMENT}</div>')))
     cards = shown(page).filter(has_text="Lop-Eared").first
-    expect(cards).to_contain_text("cachorro · pequeño · hembra")
+    expect(cards).to_contain_text("cría · pequeño · hembra")
     expect(cards.get_by_role("button")).to_have_attribute("title", re.compile("^No es para mí"))
 
 

@@ -10,10 +10,12 @@ from playwright.sync_api import Browser, Page
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.settings import Settings
+from pawsonalize.storage.animals.animals import AnimalQuery
 from tests.adoption_site import serving
 from tests.browser.conftest import PATIENCE, operators_page
 from tests.browser.test_accessibility import broken_rules
 from tests.service_data import make_service
+from tests.unit.engine.ingest.feeds.shelter_lists import SEVEN
 from tests.unit.engine.ingest.feeds.test_uploads import SHELTER
 
 
@@ -87,6 +89,34 @@ def test_a_file_is_dropped_and_says_when_it_was_written(browser: Browser, addres
     page.get_by_text("1 new, 0 left, 0 rows refused").wait_for()
     page.get_by_text("written 1970-01-02").wait_for()
     page.context.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1280)])
+def test_of_a_list_of_seven_with_three_who_are_not_there_four_are_shown(
+    browser: Browser, address: str, service: Settings, tmp_path: Path, scheme: Any, width: int
+) -> None:
+    file, source = tmp_path / "Tierliste.csv", f"seven-{width}"
+    file.write_bytes(SEVEN.encode("cp1252"))
+    page, complaints = operators_page(browser, address, scheme, width, has_scripts=True)
+    page.goto("/console/animals/upload")
+    page.get_by_label("Source").fill(source)
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_role("button", name="Look at it").click()
+    if width != 360:  # the same list was imported for another source
+        page.get_by_role("alert").filter(has_text="known already from the source").wait_for()
+        page.get_by_label("Yes, even if most animals are known").check()
+        page.get_by_role("button", name="Look again").first.click()
+    page.get_by_text("4 will be visible, 1 on hold, 2 gone").wait_for()
+    page.get_by_text("No longer there: Mimi (adopted), Max (removed).").wait_for()
+    check(page, width, has_scripts=True)
+    page.get_by_role("button", name="Import it").click()
+    page.get_by_role("status").filter(has_text="7 new").wait_for()
+    page.context.close()
+    assert complaints == []
+    with opened(service) as adapters:
+        mine = adapters.inventory.page(AnimalQuery(99, source=source))[0]
+    shown = [one.name for one in mine if one.status == "available"]
+    assert shown == ["Bella", "Karlo", "Flocke", "Luna"]
 
 
 def check(page: Page, width: int, has_scripts: bool) -> None:

@@ -5,10 +5,12 @@ import itertools
 import json
 from typing import Any
 
+import httpx
 from botocore.awsrequest import AWSResponse
 
 from pawsonalize import clock
 from pawsonalize_functions.clients import client
+from tests.wire.server import Wire
 
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks-{}"
 _NUMBERS = itertools.count()  # so that no two tests have a record in common
@@ -40,6 +42,13 @@ def batch(*events: Any) -> dict[str, Any]:
 def failures(answer: dict[str, Any]) -> list[str]:
     """The sequence numbers of the records that come again."""
     return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+
+
+def history(wire: Wire, user: str) -> list[dict[str, Any]]:
+    """The user's events, oldest first."""
+    url = f"{wire.url.removesuffix('/aws')}/v1/users/{user}/history"
+    found: list[dict[str, Any]] = httpx.get(url, params={"limit": 100}).json()["events"]
+    return found[::-1]
 
 
 class Calls:

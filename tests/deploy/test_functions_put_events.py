@@ -12,7 +12,7 @@ from pawsonalize import clock
 from pawsonalize.domain.times import parse_moment
 from pawsonalize_functions import put_events, recommend
 from tests.deploy.conftest import Deployment
-from tests.deploy.stream_batches import Calls, batch, failures, record
+from tests.deploy.stream_batches import Calls, batch, failures, history, record
 from tests.service_data import DOGS, metadata, view
 from tests.wire.server import Wire
 
@@ -22,13 +22,6 @@ TAKEN: dict[str, Any] = {"batchItemFailures": []}
 @pytest.fixture(autouse=True)
 def _queue(deployment: Deployment) -> None:
     deployment.make_dead_letter_queue()
-
-
-def history(wire: Wire, user: str) -> list[dict[str, Any]]:
-    """The user's events, oldest first."""
-    url = f"{wire.url.removesuffix('/aws')}/v1/users/{user}/history"
-    found: list[dict[str, Any]] = httpx.get(url, params={"limit": 100}).json()["events"]
-    return found[::-1]
 
 
 def test_an_event_in_the_envelope_of_the_stream_is_in_the_next_answer(

@@ -19,14 +19,14 @@ def test_the_stream_is_on_demand_and_keeps_events_for_48_hours(template: Templat
     assert stream["RetentionPeriodHours"] == 48
 
 
-def test_a_poison_record_ends_in_the_queue_and_not_its_batch(template: Template) -> None:
+def test_no_event_is_given_up_while_the_stream_has_it(template: Template) -> None:
     mapping = template.only("Lambda::EventSourceMapping")
     assert mapping["BatchSize"] == 50
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
-    queue = mapping["DestinationConfig"]["OnFailure"]["Destination"]
-    assert queue == {"Fn::GetAtt": [next(iter(template.of("SQS::Queue"))), "Arn"]}
+    # Lambda's defaults: tried again without end, until the stream forgets it.
+    assert not mapping.keys() & {"MaximumRetryAttempts", "MaximumRecordAgeInSeconds"}
 
 
 def test_the_archive_has_a_folder_for_each_hour_and_one_for_errors(template: Template) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -215,15 +216,67 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("data", ["data", "new"])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_read_only_folder_is_one_line_that_names_the_next_move(
-    read_only: Path, data: str, workers: str
+def test_a_new_folder_on_a_read_only_disk_is_one_line_that_names_the_next_move(
+    read_only: Path, workers: str
 ) -> None:
     before = {file: file.read_bytes() for file in read_only.rglob("*") if file.is_file()}
-    ended = run("serve", "--data-dir", str(read_only / data), "--workers", workers, "--port", "0")
+    new = str(read_only / "new")
+    ended = run("serve", "--data-dir", new, "--workers", workers, "--port", "0")
     assert ended.returncode == 1, ended.stderr
     assert ended.stderr.startswith("error: ")
     assert "Traceback" not in ended.stderr
     assert "writable" in ended.stderr or "choose another with --data-dir" in ended.stderr
     assert {file: file.read_bytes() for file in read_only.rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize("ended", ["stopped", "killed"])
+def test_a_start_on_a_read_only_disk_answers_and_stores_events_once_it_takes_writes(
+    start: Start, tmp_path: Path, ended: str
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    make_service(disk / "data")
+    before = start(disk / "data")
+    with before.client() as client:
+        assert client.post("/v1/events", json=form("ann-1")).status_code == 202
+    # Whoever was killed leaves a log with events behind.
+    before.kill() if ended == "killed" else before.stop()
+    bound = subprocess.run(["mount", "--bind", str(disk), str(disk)], check=False)
+    if bound.returncode != 0:
+        pytest.skip("needs the right to mount a disk")
+    try:
+        remount(disk, "ro")
+        server = start(disk / "data")
+        await_model(server)
+        assert_reads_go_on(server)
+        assert_not_ready_to_write(server, "read-only")
+        with server.client() as client:
+            refused = client.post("/v1/events", json=form("ann-2"))
+            assert refused.status_code == 503
+            assert "read-only" in refused.json()["error"]["message"]
+        remount(disk, "rw")
+        with server.client() as client:
+            # What is being read meanwhile is read by connections of before.
+            began = time.monotonic()
+            while client.get("/readyz").status_code != 200:
+                assert time.monotonic() - began < 10
+                time.sleep(0.1)
+            assert client.post("/v1/events", json=form("ann-2")).status_code == 202
+        assert history(server, "ann") == {"ann-1", "ann-2"}
+        server.kill()
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def remount(disk: Path, mode: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{mode},bind", str(disk)], check=True)
+
+
+def await_model(server: Server) -> None:
+    """Until it answers by a trained model."""
+    deadline = time.monotonic() + 60
+    with server.client() as client:
+        while client.post("/v1/recommendations", json={"userId": "ann"}).status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)

@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.settings import Settings
 from pawsonalize.storage.tables import REVISION
+from tests.animal_data import animal
 from tests.event_data import T0
 from tests.service_data import make_service
 from tests.training import train
@@ -105,6 +107,33 @@ def test_the_doctor_says_so_too(damaged: Path) -> None:
     found = [each for each in json.loads(done.stdout) if each["check"] == "database"]
     assert [each["verdict"] for each in found] == ["attention"]
     assert "is damaged" in found[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [(b'"name":"Rex"', b'"name":"R\xffx"'), (b'"status":"available"', b'"status":"availab}e"')],
+    ids=["no text", "no such value"],
+)
+def test_a_flipped_byte_in_a_row_is_damage_and_no_text_of_the_row_is_logged(
+    whole: Path, tmp_path: Path, right: bytes, wrong: bytes
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(whole, folder)
+    with opened(Settings.of(data_dir=folder)) as adapters:
+        adapters.animals.put([animal("rex", "1-Manx-2-1")], T0)
+    connection = sqlite3.connect(folder / FILE)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    content = (folder / FILE).read_bytes()
+    assert right in content
+    (folder / FILE).write_bytes(content.replace(right, wrong))
+    with (
+        opened(Settings.of(data_dir=folder)) as adapters,
+        pytest.raises(StorageUnavailable, match="is damaged") as told,
+    ):
+        adapters.animals.get("rex")
+    for private in ("name", "rex", "availab}e"):
+        assert private not in str(told.value)
 
 
 def test_the_doctor_finds_a_damage_that_opening_does_not_meet(whole: Path, tmp_path: Path) -> None:

@@ -224,10 +224,11 @@ def test_an_export_imported_elsewhere_is_exported_the_same(wire: Wire, bucket: P
     items = f"{GROUP.replace('dataset-group', 'dataset')}/ITEMS"
     rows = exported(wire, bucket, items, "items", ingestionMode="ALL")
     assert len(rows) == len(CATS) + len(DOGS) + 2
-    with pytest.raises(wire.personalize.exceptions.InvalidInputException, match="ALL"):
-        exported(wire, bucket, items, "put-items", ingestionMode="PUT")
+    imported = exported(wire, bucket, items, "imported-items", ingestionMode="BULK")
+    put = exported(wire, bucket, items, "put-items", ingestionMode="PUT")
+    assert (imported, put) == (rows[:1], rows), "the fixture puts them one by one"
     listed = wire.personalize.list_dataset_export_jobs(datasetArn=items)["datasetExportJobs"]
-    assert [one["jobName"] for one in listed] == ["items"]
+    assert {one["jobName"] for one in listed} == {"items", "imported-items", "put-items"}
 
 
 def test_users_of_a_file_are_erased(wire: Wire, bucket: Path) -> None:

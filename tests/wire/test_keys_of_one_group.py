@@ -1,5 +1,6 @@
 """A key of one dataset group at Amazon's door: it reaches what is in that, and nothing else."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,20 @@ from botocore.exceptions import ClientError
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.aws.protocol import operations
+from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.group_resources import EventTracker, Filter
-from pawsonalize.kinds.solutions import Solution
+from pawsonalize.kinds.campaigns import Campaign, Recommender
+from pawsonalize.kinds.datasets import Dataset, DatasetImportJob
+from pawsonalize.kinds.group_resources import EventTracker, Filter, MetricAttribution
+from pawsonalize.kinds.jobs import (
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DataDeletionJob,
+    DatasetExportJob,
+)
+from pawsonalize.kinds.resource import Resource, Status
+from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.settings import Settings
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.event_data import is_logged
@@ -43,7 +53,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             adapters.registry.create(tracker, now)
             one = Filter(name=name, dataset_group=name, expression="x")
             adapters.registry.create(one, now)
+        for resource in others_of("theirs", now):
+            adapters.registry.create(resource, now)
     return folder
+
+
+def others_of(group: str, now: int) -> Iterator[Resource]:
+    """One resource of each other kind, in the dataset group of that name."""
+    ready: dict[str, Any] = {"status": Status.ACTIVE}
+    recipe, version = "popularity-count", f"{group}-1"
+    cut = Cut(log_offset=0, as_of=now)
+    yield SolutionVersion(name=version, solution=group, recipe=recipe, cut=cut, **ready)
+    of_type: dict[str, Any] = {"dataset_type": DatasetType.ITEMS, "schema": "pawsonalize-items"}
+    yield Dataset(name=(items := f"{group}-items"), dataset_group=group, **of_type)
+    yield Recommender(name=group, dataset_group=group, recipe=recipe, **ready)
+    yield MetricAttribution(name=group, dataset_group=group, metrics=())
+    yield DatasetImportJob(name=group, dataset=items, source="a")
+    yield DatasetExportJob(name=group, dataset=items, target="a", **ready)
+    yield DataDeletionJob(name=group, dataset_group=group, **ready)
+    for kind in (BatchInferenceJob, BatchSegmentJob):
+        yield kind(name=group, solution_version=version, source="a", target="b", **ready)
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +103,15 @@ def clients(wire: Wire, folder: Path) -> dict[str, Any]:
     }
 
 
-def refused(call: Any, **asked: Any) -> str:
+def error_of(call: Any, **asked: Any) -> dict[str, str]:
     with pytest.raises(ClientError) as error:
         call(**asked)
-    code: str = error.value.response["Error"]["Code"]
-    return code
+    said: dict[str, str] = error.value.response["Error"]
+    return said
+
+
+def refused(call: Any, **asked: Any) -> str:
+    return error_of(call, **asked)["Code"]
 
 
 EVENT = {"eventType": "view", "sentAt": 1_779_019_200, "itemId": "x", "eventId": "e1"}
@@ -137,7 +170,11 @@ def test_no_operation_reaches_another_dataset_group(
     method = next(
         name for name, one in client.meta.method_to_api_mapping.items() if one == operation
     )
-    assert refused(getattr(client, method), **asked) == "AccessDeniedException"
+    call = getattr(client, method)
+    nowhere = json.loads(json.dumps(asked).replace("theirs", "nowhere"))
+    said = [error_of(call, **given) for given in (asked, nowhere)]
+    assert said[0]["Code"] == "AccessDeniedException"
+    assert said[0] == said[1], "it told that there is such a thing"
 
 
 def test_it_reaches_what_is_in_its_own(clients: dict[str, Any]) -> None:

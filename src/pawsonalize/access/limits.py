@@ -128,6 +128,8 @@ def _neighbours(client: str) -> str:
     with suppress(ValueError):
         address = ip_address(client)
         if isinstance(address, IPv6Address):
+            if address.ipv4_mapped:  # else all of IPv4 were one subscriber
+                return str(address.ipv4_mapped)
             return str(ip_network((address, _IPV6_NEIGHBOURS), strict=False))
     return client
 

@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.guard import Guard
+from pawsonalize.access.proxies import TrustedProxies
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.background import attempt, in_background
 from pawsonalize.app.doors import aws_services_of, services_of, storefront_of
@@ -138,6 +139,7 @@ def build_app(
     return Starlette(
         routes=_routes(settings),
         middleware=[
+            Middleware(TrustedProxies, settings.proxies),
             Middleware(RequestMetrics),
             *(Middleware(one) for one in added("middleware")),
             Middleware(Guard),

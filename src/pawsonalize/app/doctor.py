@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pawsonalize import __version__
+from pawsonalize import __version__, clock
 from pawsonalize.app import disk_forecast, model_checks
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import (
@@ -278,14 +278,17 @@ def keys(service: CheckedService) -> Iterator[Diagnosis]:
 
 def clocks(service: CheckedService) -> Iterator[Diagnosis]:
     """Compare the clock with what was stored by it, and with that of PostgreSQL."""
-    now, wrong = service.now, []
+    wrong = []
     newest = newest_event_at(service.adapters.log)
-    if newest is not None and newest > now + _AHEAD:
+    # Each is compared with this clock as of that moment: other checks, and an answer, take time.
+    before = clock.now()
+    theirs = service.adapters.database.clock()
+    now = clock.now()
+    if newest is not None and newest > before + _AHEAD:
         wrong.append(
             f"the newest event came in {iso(newest)}: the clock went back, or was ahead then"
         )
-    theirs = service.adapters.database.clock()
-    if theirs is not None and abs(theirs - now) > _CLOCKS_DIFFER:
+    if theirs is not None and not before - _CLOCKS_DIFFER <= theirs <= now + _CLOCKS_DIFFER:
         wrong.append(f"{iso(theirs)} in PostgreSQL")
     for difference in wrong:
         move = "set the machine's clock by NTP: `timedatectl set-ntp true`"
@@ -321,14 +324,17 @@ def checks() -> tuple[Check, ...]:
     return (*MAIN_CHECKS, *added("checks"))
 
 
-def examine_all(settings: Settings, now: int) -> Iterator[Diagnosis]:
+def examine_all(settings: Settings) -> Iterator[Diagnosis]:
     """Yield the findings of every check; those of data only if there are any to open."""
+    # Each check is as of the moment at which it begins, as those before it may take minutes.
     found = checks()
     of_machine = [check for check in found if check.is_of_machine]
     of_data = [check for check in found if not check.is_of_machine]
     yield from examine(of_machine, settings, CheckPlace.DOCTOR)
     try:
         with opened(settings, must_exist=True) as adapters:
-            yield from examine(of_data, CheckedService(adapters, now), CheckPlace.DOCTOR)
+            for check in of_data:
+                service = CheckedService(adapters, clock.now())
+                yield from examine([check], service, CheckPlace.DOCTOR)
     except PawsonalizeError as error:  # NotFound: there is nothing to look at
         yield attention(str(error), about="database")

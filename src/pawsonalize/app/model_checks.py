@@ -169,7 +169,7 @@ def refresh(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
         return
     log = service.adapters.log
     head = log.head()
-    works = bool(_workers(service))
+    works, run = bool(_workers(service)), service.adapters.runs.running()
     is_well = True
     for one in models_in_use(service.adapters):
         waiting = [] if one.cut is None else log.read(one.cut.log_offset, head, 1)
@@ -179,10 +179,18 @@ def refresh(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
         # Where nobody works nothing can follow, which is a problem of its own.
         if works and late > max(_BEHIND, _REFRESHES * seconds * SECOND):
             is_well = False
-            yield checks.attention(
+            lack = (
                 f"the counts of {one.entry.name} lack {head - one.cut.log_offset:,} events, the"
-                f" first from {iso(waiting[0].event.received_at)}",
-                "look at the log of the server whose roles have `work`, and start it again",
+                f" first from {iso(waiting[0].event.received_at)}"
+            )
+            if run is not None:  # counting has what the run leaves of the machine
+                yield checks.fine(
+                    f"{lack}: {run.run_id} retrains since {iso(run.started_at)}",
+                    f"counts follow when it has ended: `pawsonalize runs show {run.run_id}`",
+                )
+                continue
+            yield checks.attention(
+                lack, "look at the log of the server whose roles have `work`, and start it again"
             )
     if is_well:
         yield checks.fine(f"counts follow new events every {seconds:g} s")

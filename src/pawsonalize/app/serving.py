@@ -172,8 +172,9 @@ def _live(
 
     @contextmanager
     def turn() -> Iterator[bool]:
-        # One process of this machine at a time loads another version; others look again soon.
-        with held(settings.loading_lock) as lock:
+        # One process of this machine at a time loads another version; others look again soon. The
+        # folder itself is the lock, as no file can be made on a disk that is read-only.
+        with held(settings.data_dir) as lock:
             yield lock is not None
 
     remote = adapters.remote_campaign(name)

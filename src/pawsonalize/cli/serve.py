@@ -80,6 +80,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] | None = None) -> 
         "timeout_graceful_shutdown": _DRAIN_SECONDS,
         "timeout_worker_healthcheck": _START_SECONDS,
         "server_header": False,
+        "proxy_headers": False,  # the app has its own, which knows the trusted proxies
         "http": "pawsonalize.app.asgi:connection",
         "ws": "none",
         "timeout_keep_alive": settings.idle_seconds,

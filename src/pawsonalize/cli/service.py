@@ -223,7 +223,7 @@ def doctor(
     settings = load_settings({"data_dir": data_dir})
     if mend_rights:
         _mend_rights(settings.data_dir.absolute(), settings.data_access)
-    findings = list(examine_all(settings, clock.now()))
+    findings = list(examine_all(settings))
     print_result(findings, json, _print_findings)
     if needing_attention(findings):
         raise typer.Exit(1)

@@ -38,6 +38,8 @@ class Animal:
     secondary_breed: str | None = None
     mixed: bool | None = None
     sex: str = UNKNOWN
+    weight: str = ""
+    """As its shelter writes it."""
     coat: str = ""
     colours: tuple[str, ...] = ()
     altered: bool | None = None

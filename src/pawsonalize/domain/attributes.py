@@ -2,15 +2,14 @@
 
 import re
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import TypeVar
 
 from pawsonalize.domain.times import SECOND
+from pawsonalize.domain.words import by_word
 
-T = TypeVar("T")
 # An age of children, or a word for those who are no longer small.
 _OLDER = re.compile(r"\d\d|\d\s*\D|\D\s*\d|\b(older|teen\w*|adults?|ältere?|größere|mayores)\b")
 # `No known issues` is no no, nor are `no sabemos`, `non testato` and `não avaliado`.
@@ -59,9 +58,8 @@ _AGE_FILLER = re.compile(
 )
 
 
-def by_word(words: Mapping[T, str]) -> Mapping[str, T]:
-    """The meaning of each listed word."""
-    return {word: meaning for meaning, listed in words.items() for word in listed.split()}
+def _id_by_name(names: Mapping[str, str]) -> Callable[[str], str]:
+    return {name: one for one, name in names.items()}.__getitem__
 
 
 class GoodWith(StrEnum):
@@ -73,18 +71,7 @@ class GoodWith(StrEnum):
     UNKNOWN = "unknown"
 
 
-_ANSWERS = by_word(
-    {
-        GoodWith.YES: "1 y t yes true good ok okay ja j wahr oui vrai si sí sì verdadero sim"
-        " verdadeiro vero waar",
-        GoodWith.NO: "0 n f no false nein falsch non faux nee não nao falso onwaar",
-        GoodWith.SELECTIVE: "selective some sometimes depends only if with slow calm small but"
-        " most",
-        GoodWith.UNKNOWN: "u unk unknown unspecified undetermined none na null nil notspecified"
-        " notknown notsure nottested untested notapplicable tbd nodata unbekannt keineangabe ka"
-        " inconnu desconocido desconocida onbekend sconosciuto desconhecido",
-    }
-)
+_ANSWERS = by_word("answers", GoodWith)
 
 
 def says_nothing(text: str) -> bool:
@@ -111,33 +98,7 @@ def read_answer(value: str | bool | None, *, about_children: bool = False) -> Go
     return None if answer is GoodWith.NO and _SAYS_LESS.search(plain) else answer
 
 
-_SPECIES_WORDS = {
-    CAT: "cat kitten kittn kitty feline gato gata katze kater chat chatte chaton gatto gatta"
-    " gattino kat poes katzen gatito gatita"
-    " gatinho",
-    DOG: "dog puppy pup doggy doggie doggo canine perro perra hund hündin chien chienne chiot"
-    " cane cagna"
-    " hond cachorro cadela cão hunde welpe cani cucciolo honden cães",
-    RABBIT: "rabbit bunny conejo kaninchen lapin coniglio konijn hare coelho"
-    " coneja conigli konijnen lapine",
-    SMALL_ANIMAL: "smallanimal smallfurry smallandfurry smallmammal pocketpet rodent guineapig"
-    " hamster gerbil rat mouse chinchilla ferret degu hedgehog sugarglider mice cavy kleintier"
-    " meerschweinchen nager roedor roedores cobaya conejillodeindias rongeur cochondinde cobaia"
-    " porquinhodaíndia roditore roditori porcellinodindia criceto knaagdier cavia",
-    BIRD: "bird avian parrot parakeet budgie cockatiel canary finch dove pigeon vogel vögel"
-    " oiseau oiseaux"
-    " pajaro pájaro ave uccello uccelli pássaro vogels",
-    HORSE: "horse pony donkey mule equine pferd caballo cheval"
-    " chevaux pferde cavallo cavalli cavalo paard paarden poni",
-    REPTILE: "reptile scalesfinsother snake lizard turtle tortoise gecko frog fish amphibian iguana"
-    " beardeddragon reptil reptilien reptiel reptielen rettile rettili réptil schildkröte schlange",
-    BARNYARD: "barnyard farm farmanimal farmtype livestock goat sheep pig cow chicken duck goose"
-    " turkey llama alpaca poultry rooster hen potbellypig potbelliedpig swine bovine"
-    " nutztier bauernhoftier animaldegranja granja animaldelaferme ferme animaldafattoria"
-    " animaldequinta boerderijdier ziege schaf cabra oveja chèvre mouton capra pecora geit schaap"
-    " ovelha pecore",
-}
-_SPECIES = by_word(_SPECIES_WORDS)
+_SPECIES = by_word("species", _id_by_name(SPECIES_NAMES))
 
 
 def species_id(text: str) -> str:
@@ -158,19 +119,7 @@ SIZE_NAMES: Mapping[str, str] = {
     LARGE: "large",
     EXTRA_LARGE: "extra large",
 }
-_SIZE_WORDS = by_word(
-    {
-        SMALL: "small s sm sml tiny xs extrasmall xsmall toy teacup mini kitten kittn klein"
-        " pequeño pequeña pequeno petit petite piccolo piccola"
-        " chico chica pequena kleine sehrklein muypequeño trèspetit",
-        MEDIUM: "medium m med md mittel mittelgroß mediano mediana moyen moyenne medio media"
-        " médio média middel middelgroot mittlere",
-        LARGE: "large l lg lrg big gross groß große grande grand groot grote grandes",
-        EXTRA_LARGE: "extralarge xl xlg xlrg xlarge xxl verylarge giant huge sehrgroß gigante"
-        " riesig muygrande trèsgrand trèsgrande géant géante muitogrande moltogrande grandissimo"
-        " heelgroot zeergroot",
-    }
-)
+_SIZE_WORDS = by_word("sizes", _id_by_name(SIZE_NAMES))
 
 
 def size_id(text: str, species: str = "") -> str:
@@ -197,19 +146,12 @@ def pounds_of(size: str, species: str) -> tuple[float, float] | None:
     return bounds[int(size) - 1], bounds[int(size)]
 
 
-# By the sex, and whether the word says that the animal is spayed or neutered.
-_SEX_WORDS: Mapping[tuple[str, bool | None], str] = {
-    (MALE, None): "m male boy macho männlich maschio mâle stallion tom"
-    " rüde männchen mannelijk reu kater masculino",
-    (FEMALE, None): "f w female girl hembra weiblich femmina femelle mare queen"
-    " hündin weibchen vrouwelijk teef poes fêmea femea femenino feminino",
-    (MALE, True): "n mn nm cm mc neutered neuteredmale maleneutered malen castrated"
-    " castratedmale malecastrated gelding",
-    (FEMALE, True): "s fs sf spayed spayedfemale femalespayed",
-    (MALE, False): "im mi intactmale unalteredmale maleintact",
-    (FEMALE, False): "if fi intactfemale unalteredfemale femaleintact",
-}
-_SEXES = by_word(_SEX_WORDS)
+def _sex(name: str) -> tuple[str, bool | None]:
+    sex, _, state = name.partition(" ")
+    return sex, state == "altered" if state else None
+
+
+_SEXES = by_word("sexes", _sex)
 _ALTERED = re.compile(r"kastri|sterilis|castr|st[eé]rili[sz]")
 _NOT_ALTERED = re.compile(r"\b(?:nicht|no|not|non|niet|não|pas|un\w+|intakt|intact)\b")
 
@@ -256,17 +198,7 @@ def ages_of(species: str, born: date) -> tuple[tuple[int, str], ...]:
     return tuple(zip(starts, AGES, strict=True))
 
 
-_AGE_WORDS = by_word(
-    {
-        BABY: "baby kitten kittn puppy pup infant newborn neonate nursing weanling cachorro"
-        " welpe chiot chaton bébé cucciolo cucciola cachorra filhote bebé gatito gattino",
-        YOUNG: "young juvenile adolescent youngadult joven jung jungtier jugendlich jeune giovane"
-        " jovem jong",
-        ADULT: "adult matureadult mature grown adulto adulta erwachsen adulte volwassen",
-        SENIOR: "senior old older geriatric elderly aged alt älter anciano anciana"
-        " mayor âgé âgée vieux anziano anziana idoso idosa sênior sénior oud oudere",
-    }
-)
+_AGE_WORDS = by_word("ages", _id_by_name(AGE_NAMES))
 
 
 def age_id(text: str, species: str = "") -> str:

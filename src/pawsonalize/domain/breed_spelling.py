@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pawsonalize.domain.words import by_word
 from pawsonalize.late import late
 
 if TYPE_CHECKING:
@@ -23,54 +24,13 @@ LIKE_ENOUGH = 0.85
 _CLEARLY_BEST = 0.06  # so much more alike than any other breed
 _FEWEST_LETTERS = 6  # shorter words are too like others: Boxer, Boer
 
-_COATS = {
-    **dict.fromkeys(("short", "shorth", "kurz", "sht"), "~short"),
-    **dict.fromkeys(("medium", "med", "mediumh"), "~medium"),
-    **dict.fromkeys(("long", "longh", "lang", "lng"), "~long"),
-    **dict.fromkeys(("wire", "rough"), "~wire"),
-    "smooth": "~smooth",
-}
-_COAT_WORDS = {
-    **dict.fromkeys(("sh", "shorthair", "shorthaired", "shorthr", "kurzhaar"), "~short"),
-    **dict.fromkeys(("mh", "mediumhair", "mediumhaired"), "~medium"),
-    **dict.fromkeys(("lh", "longhair", "longhaired", "longhr", "langhaar"), "~long"),
-    **dict.fromkeys(("wh", "wirehair", "wirehaired", "wire", "rauhaar"), "~wire"),
-    **dict.fromkeys(("smooth", "smoothhaired", "smoothcoated"), "~smooth"),
-}
+_COATS, _COAT_WORDS = by_word("coats", "~{}".format), by_word("coat_words", "~{}".format)
 _HAIR = frozenset({"hair", "haired", "hairs", "hiar", "har", "hr", "coat", "coated"})
 _LONG_COAT_WORDS = [word for word in _COAT_WORDS if len(word) > 7]
 
-# What cannot be read as the beginning of one word, or would be of another.
-_SHORT_FORMS = {
-    **dict.fromkeys(("am", "amer", "amr"), "american"),
-    **dict.fromkeys(("std", "stnd", "stand"), "standard"),
-    **dict.fromkeys(("min", "mini", "mn"), "miniature"),
-    **dict.fromkeys(("ter", "terr", "trr"), "terrier"),
-    **dict.fromkeys(("shep", "shp", "shph", "sheph"), "shepherd"),
-    **dict.fromkeys(("ret", "retr", "rtvr"), "retriever"),
-    **dict.fromkeys(("mtn", "mt"), "mountain"),
-    **dict.fromkeys(("dom", "domest"), "domestic"),
-    "dsh": "domestic ~short",
-    "dmh": "domestic ~medium",
-    "dlh": "domestic ~long",
-    **dict.fromkeys(("aus", "aust"), "australian"),
-    **dict.fromkeys(("eng",), "english"),
-    **dict.fromkeys(("ger", "germ", "grm"), "german"),
-    **dict.fromkeys(("st", "saint"), "saint"),
-    **dict.fromkeys(("gray",), "grey"),
-    **dict.fromkeys(("staffy", "staff"), "staffordshire"),
-}
-_DECORATIONS = {
-    "colours": "black white brown grey blue red yellow chocolate tan cream fawn brindle brindled"
-    " merle tricolor tricolour orange buff silver sable liver gold spotted ticked dilute",
-    "bodies": "teacup toy miniature standard small medium large giant female male puppy kitten"
-    " adult senior young baby dog cat rabbit",
-    "doubts": "type purebred pure bred mix mixed cross x breed unknown unk other",
-    "other": "the a of de del di da traditional working line show",
-    "mixes": "mestizo mestiza cruce cruzado cruzada mischling meticcio meticcia croise kreuzung",
-}
-# Words that say nothing of the breed, unless a breed has them in its name.
-DECORATIONS = frozenset(word for words in _DECORATIONS.values() for word in words.split())
+_SHORT_FORMS = by_word("short_forms", str)
+DECORATIONS = frozenset(by_word("decorations", str))
+"""Words that say nothing of the breed, unless a breed has them in its name."""
 
 
 # A rule takes a name only if one breed alone fits it, and never across coat lengths.

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.words import WORDS, by_word
 
 MAX_PROPERTIES_CHARS = 1024
 MAX_IMPRESSION_ITEMS = 25
@@ -20,6 +21,7 @@ ACTIONS = "/actions"
 RETURN_EVENT_TYPE = RETURN = "return"
 """An adopted animal comes back: the one type that speaks against an item."""
 USER_KEY, SESSION_KEY = "u:", "s:"  # prefixes of texts that name a user, or a session
+IMPORTED, IMPORTED_LENGTH = "import-", 39  # beginning and length of ids of imported events
 USER: Final = "user"
 SESSION: Final = "session"
 FAVORITE, INQUIRY, APPLICATION, ADOPTION = "favorite", "inquiry", "application", "adoption"
@@ -58,6 +60,12 @@ class Event:
     dataset_group: str = DEFAULT_DATASET_GROUP
     raw: str | None = field(default=None, compare=False, repr=False)
     """The JSON as it came in, for the archive alone; None where it is not known, or too long."""
+
+    @property
+    def is_imported(self) -> bool:
+        """True if it is a row of an imported file; sites may choose ids that look alike."""
+        has_id = self.event_id.startswith(IMPORTED) and len(self.event_id) == IMPORTED_LENGTH
+        return has_id and self.session_id is None
 
     def __post_init__(self) -> None:
         if self.user_id is None and self.session_id is None:
@@ -132,31 +140,8 @@ class ErasedVisitors:
         return [row for row in rows if not self.covers(row)] if self.through else list(rows)
 
 
-# Synonyms of each meaning, as `plain_spelling` has it; `dislike` and `return` speak against.
-SYNONYMS: Mapping[str, str] = {
-    VIEW: "view views viewed detailview detailsview viewdetail viewdetails details detail"
-    " itemview viewitem petview viewpet animalview viewanimal profileview viewprofile pageview"
-    " productview click clicked clicks itemclick open opened visit visited",
-    FAVORITE: "favorite favorites favorited favourite favourites favourited fav faved save"
-    " saved like liked love loved heart hearted bookmark bookmarked wishlist addtowishlist"
-    " addtofavorites addtofavourites addfavorite addfavourite shortlist shortlisted star"
-    " starred thumbsup swiperight",
-    INQUIRY: "inquiry inquiries inquire inquired enquiry enquiries enquire enquired contact"
-    " contacted contactshelter message messaged email emailed call called phone phoned ask"
-    " asked question lead meetandgreet addtocart addedtocart",
-    APPLICATION: "application applications apply applied applicationsubmitted submitapplication"
-    " adoptionapplication adoptionrequest applytoadopt checkout reserve reserved",
-    ADOPTION: "adoption adoptions adopt adopted purchase purchased purchases buy bought order"
-    " ordered conversion converted rehomed",
-    RETURN: "return returned returns adoptionreturn broughtback",
-    DISLIKE: "dislike disliked unfavorite unfavorited unfavourite unfavourited removefavorite"
-    " removefavourite removefromfavorites removefromfavourites removefromwishlist unsave"
-    " unsaved unlike unliked unlove hide hidden hid notinterested nothanks thumbsdown downvote"
-    " downvoted swipeleft dismiss dismissed reject rejected block blocked",
-    PICK: "pick picks picked",
-    NO_PICK: "nopick noneofthese",
-    UNPICK: "unpick unpicked takeback",
-}
+SYNONYMS = WORDS["events"]
+"""The spellings of each meaning, as `plain_spelling` has them."""
 # An event keeps the type that it was sent with; models, answers and reports see its meaning. A type
 # that is not here counts as a view, under its own name.
 
@@ -166,7 +151,7 @@ def plain_spelling(event_type: str) -> str:
     return event_type.casefold().translate(_NO_SEPARATORS)
 
 
-_MEANINGS = {word: meaning for meaning, words in SYNONYMS.items() for word in words.split()}
+_MEANINGS = by_word("events", str)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,18 @@
 """Animal groups, `species-breed-size-age`: the items of models, since an individual leaves."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import parse_id
+
+_MEANINGS: Mapping[str, Mapping[str, str]] = {
+    "animal_species_id": SPECIES_NAMES,
+    "animal_size_id": SIZE_NAMES,
+    "animal_age_id": AGE_NAMES,
+}
+_NOT_KNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,17 @@ class AnimalGroup:
             "animal_size_id": self.size,
             "animal_age_id": self.age,
         }
+
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each attribute whose id has no meaning, and what to write instead."""
+        for name, meanings in _MEANINGS.items():
+            if (given := self.metadata[name]) not in {*meanings, _NOT_KNOWN}:
+                ids = ", ".join(f"{one} ({word})" for one, word in meanings.items())
+                yield (
+                    f"animalMetadata.{name}",
+                    f"{name} {given!r} has no meaning, so its group is like no other: send {ids}"
+                    f" or {_NOT_KNOWN}",
+                )
 
     @classmethod
     def of(cls, species: object, breed: object, size: object, age: object) -> "AnimalGroup":

@@ -1,14 +1,16 @@
 """Statuses of an animal, its history of changes, and its stays."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby
 
-from pawsonalize.domain.attributes import by_word
+from pawsonalize.domain.breed_spelling import plain_letters
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.times import DAY, iso
+from pawsonalize.domain.words import by_word
 
 FOREVER = 2**63 - 1
 MAX_REPORTS = 100
@@ -44,31 +46,20 @@ class AnimalStatus(StrEnum):
     REMOVED = "removed"
 
 
-# Other words, without case and punctuation; a fostered animal is on hold unless it says else.
-STATUS_WORDS = by_word(
-    {
-        AnimalStatus.AVAILABLE: "adoptable avail availableforadoption foradoption readyforadoption"
-        " verfügbar zuvermitteln vermittelbar disponible enadopción àladoption àadopter"
-        " disponível paraadoção disponibile adottabile inadozione beschikbaar teradoptie",
-        AnimalStatus.HOLD: "onhold held notavailable unavailable notadoptable found stray"
-        " quarantine foster infoster fostered infostercare fostercare availableforfoster"
-        " nichtverfügbar pflegestelle inpflege quarantäne nodisponible encasadeacogida enacogida"
-        " cuarentena indisponible enfamilledaccueil familledaccueil quarantaine indisponível"
-        " lartemporário quarentena nondisponibile installo quarantena nietbeschikbaar gastgezin"
-        " inquarantaine",
-        AnimalStatus.PENDING: "adoptionpending pendingadoption reserved applicationpending"
-        " trial trialadoption adoptiontrial fostertoadopt"
-        " reserviert reservado reservada réservé réservée encoursdadoption enproceso riservato"
-        " riservata prenotato gereserveerd inoptie",
-        AnimalStatus.ADOPTED: "adoption adoptedout vermittelt adoptiert adoptado adoptada adopté"
-        " adoptée adotado adotada adottato adottata geadopteerd",
-        AnimalStatus.RETURNED: "zurückgegeben zurückgebracht devuelto devuelta retourné rendu"
-        " devolvido devolvida restituito restituita teruggebracht",
-        AnimalStatus.REMOVED: "entfernt verstorben retirado fallecido fallecida retiré décédé"
-        " décédée"
-        " removido falecido falecida rimosso deceduto deceduta verwijderd overleden",
-    }
-)
+def _plain_words(table: str) -> Mapping[str, AnimalStatus]:
+    return {plain_letters(word): one for word, one in by_word(table, AnimalStatus).items()}
+
+
+_WORDS, _BEGINNINGS = _plain_words("statuses"), _plain_words("beginnings_of_statuses")
+
+
+def status_in_words(text: str) -> AnimalStatus | None:
+    """Return the status that a word or a phrase of shelters means; None if it is none of them."""
+    word = re.sub(r"[\W_]", "", plain_letters(text))
+    if word.endswith("hold") and word not in _WORDS:
+        return AnimalStatus.HOLD
+    begun = (status for beginning, status in _BEGINNINGS.items() if word.startswith(beginning))
+    return _WORDS.get(word) or next(begun, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.decoder import Form, UnknownFields, check_fields, decode
 from pawsonalize.engine.ingest.event_form import Moment
-from pawsonalize.engine.ingest.events import Rejected
+from pawsonalize.engine.ingest.events import Rejected, first_of_each
 from pawsonalize.engine.ingest.inventory import MAX_ANIMALS
-from pawsonalize.engine.ingest.listings import Listing, read_listing, read_status
+from pawsonalize.engine.ingest.listings import Listing, read_listing, read_status, unrecognised
 from pawsonalize.http import json as bodies
-from pawsonalize.http.errors import error_of_all
+from pawsonalize.http.errors import EntryWarning, error_of_all, warnings_of
 from pawsonalize.http.examples import ANIMAL
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.kinds.access_keys import SITE
@@ -75,6 +75,8 @@ class AnimalAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     mixed: bool | None = None
     birth_date: str | None = None
     sex: str = "unknown"
+    weight: str = ""
+    """Its weight, as its shelter writes it."""
     coat: str = ""
     colours: list[str] = []
     altered: bool | None = None
@@ -129,6 +131,8 @@ class AnimalsReceipt(msgspec.Struct, frozen=True):
     """Animals that are as they were."""
     rejected: list[Rejected]
     """Animals that were not taken, each with its place in the call and why."""
+    warnings: list[EntryWarning] | UnsetType = UNSET
+    """If there are any: values of animals that were taken which nobody knows; at most 20."""
 
 
 class _Peek(msgspec.Struct, frozen=True):
@@ -167,7 +171,8 @@ async def put_animals(request: Request) -> AnimalsReceipt | Response:
         raise InvalidInput(
             f"a call takes {MAX_ANIMALS} animals, not {len(raws)}: split it", field="animals"
         )
-    places, listings, rejected = _read(raws, now, unknown)
+    odd: list[tuple[int, tuple[str, str]]] = []
+    places, listings, rejected = _read(raws, now, unknown, odd)
     receipt = await run_in_threadpool(services.inventory.put, listings, now, now)
     rejected += [Rejected(places[one.index], "conflict", one.reason) for one in receipt.refused]
     # Conflicts are known last, and stand where the call has them.
@@ -176,7 +181,8 @@ async def put_animals(request: Request) -> AnimalsReceipt | Response:
         counts = dict.fromkeys(("created", "updated", "unchanged"), 0)
         refusal = {"error": error_of_all("animal", rejected), "rejected": rejected}
         return bodies.json_response(refusal | counts, 400)
-    return AnimalsReceipt(receipt.created, receipt.updated, receipt.unchanged, rejected)
+    warnings = warnings_of(first_of_each(odd))
+    return AnimalsReceipt(receipt.created, receipt.updated, receipt.unchanged, rejected, warnings)
 
 
 @OPERATIONS.add(
@@ -249,13 +255,21 @@ def _split(body: bytes, unknown: UnknownFields) -> Sequence[bytes | Raw]:
 
 
 def _read(
-    raws: Sequence[bytes | Raw], now: int, unknown: UnknownFields
+    raws: Sequence[bytes | Raw],
+    now: int,
+    unknown: UnknownFields,
+    odd: list[tuple[int, tuple[str, str]]],
 ) -> tuple[list[int], list[Listing], list[Rejected]]:
     places, listings, rejected = [], [], []
     for index, raw in enumerate(raws):
         try:
-            listings.append(read_listing(decode(_FORM, raw, unknown), now))
+            form = decode(_FORM, raw, unknown)
+            listings.append(read_listing(form, now))
             places.append(index)
+            for name, value in unrecognised(form):
+                odd.append(
+                    (index, (name, f"{name} {value!r} is not known here: it is like no other"))
+                )
         except InvalidInput as error:
             rejected.append(Rejected(index, error.code, error.message, error.field))
     return places, listings, rejected

@@ -17,6 +17,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.context import Query
+from pawsonalize.http.errors import EntryWarning
 from pawsonalize.http.operation import RequestParameter
 
 Metadata = dict[str, str | float | None]
@@ -285,6 +286,8 @@ class RerankingResponse(msgspec.Struct, frozen=True, rename="camel"):
     """With `?detail=full`: the model."""
     animals: list[RankedAnimal] | UnsetType = UNSET
     """With `include` or `?detail=full`: the animals of `ranking`, in its order."""
+    warnings: list[EntryWarning] | UnsetType = UNSET
+    """If there are any: ids of attributes in the list without a meaning; at most 20."""
 
 
 def is_detailed(request: Request) -> bool:

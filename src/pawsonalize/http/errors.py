@@ -1,6 +1,6 @@
 """Errors as HTTP: one shape, `{"error": {"code", "message", "field"?}}`, one mapping table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -49,6 +49,18 @@ class ErrorDetail(msgspec.Struct, frozen=True, omit_defaults=True):
     """For people: what is wrong, and the next move."""
     field: str | None = None
     """Field of the input that is wrong, as in `itemMetadataList[2].itemId`."""
+
+
+class EntryWarning(ErrorDetail, frozen=True):
+    """A likely mistake in what was taken."""
+
+    index: int | None = None
+    """The first entry of the call that has it, from 0; left out where it is of no single one."""
+
+
+def warnings_of(odd: Iterable[Rejected]) -> list[EntryWarning] | UnsetType:
+    """Return the warnings of entries that were taken; UNSET if there are none."""
+    return [EntryWarning(one.code, one.message, one.field, one.index) for one in odd] or UNSET
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):

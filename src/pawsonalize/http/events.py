@@ -17,7 +17,7 @@ from pawsonalize.engine.ingest.payloads import unpack
 from pawsonalize.engine.ingest.refusals import HTTP, RefusedInput
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.callers import UNSIGNED, caller_of, check_visitor, leave
-from pawsonalize.http.errors import ErrorDetail, error_of_all
+from pawsonalize.http.errors import EntryWarning, ErrorDetail, error_of_all, warnings_of
 from pawsonalize.http.examples import ONE_EVENT, SEVERAL_EVENTS, SHOP_EVENT
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
@@ -59,9 +59,10 @@ class EventsReceipt(msgspec.Struct, frozen=True):
     """Events that were there already, by their `eventId`."""
     rejected: list[Rejected]
     """Events that were not taken, each with its place in the call and why."""
-    warnings: list[ErrorDetail] | UnsetType = UNSET
+    warnings: list[EntryWarning] | UnsetType = UNSET
     """If there are any: event types among the accepted events that have no meaning, and so count as
-    views, with the known type that they may stand for; at most 20."""
+    views, with the known type that they may stand for; and ids of attributes without a meaning. At
+    most 20 of each."""
 
 
 @OPERATIONS.add(
@@ -93,7 +94,8 @@ async def post_events(request: Request) -> EventsReceipt | Response:
             status, error = 429, ErrorDetail(limit.code, limit.message)
         refusal = {"error": error, "rejected": rejected, "accepted": 0, "duplicates": 0}
         return json_response(refusal, status, headers=headers)
-    warnings = [ErrorDetail("unknown_event_type", one, "eventType") for one in receipt.warnings]
+    warnings = [EntryWarning("unknown_event_type", one, "eventType") for one in receipt.warnings]
+    warnings += warnings_of(receipt.odd) or []
     answer = EventsReceipt(receipt.accepted, receipt.duplicates, rejected, warnings or UNSET)
     return json_response(answer, 202, headers=headers)
 
@@ -129,7 +131,7 @@ async def _take(request: Request, most: int = MAX_EVENTS, *, whole: bool = False
     body = await read_body(request)
     refusal = partial(RefusedInput, HTTP, group, at)
     try:
-        parts = unpack(body, unknown=unknown)
+        parts = unpack(body, unknown=unknown, most=most)
         receipt = await services.ingest.accept(
             parts,
             at,

@@ -1,9 +1,11 @@
 """Limits of clients' time, and of what one worker holds of them: settings."""
 
+from ipaddress import IPv6Network, ip_network
 from typing import Annotated
 
 from msgspec import Meta
 
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.upkeep.settings import RetentionSettings
 
 Seconds = Annotated[float, Meta(gt=0)]
@@ -30,3 +32,30 @@ class ConnectionLimits(RetentionSettings, frozen=True):
     """
     reports_at_once: Annotated[int, Meta(ge=1)] = 1
     """Number of reports, such as /v1/outcomes, that a worker makes at the same time; a few wait."""
+    trusted_proxies: str = ""
+    """Addresses or networks of your proxies, commas between, `127.0.0.1,10.0.0.0/8`: from these
+    alone it is believed in X-Forwarded-For and X-Forwarded-Proto who calls, and how."""
+
+    def __post_init__(self) -> None:
+        """Refuse proxies that are no addresses."""
+        RetentionSettings.__post_init__(self)
+        _ = self.proxies
+
+    @property
+    def proxies(self) -> list[str]:
+        """The networks of the trusted proxies, those of IPv4 also as a socket of IPv6 has them."""
+        names = [name.strip() for name in self.trusted_proxies.split(",") if name.strip()]
+        try:
+            networks = [ip_network(name) for name in names]
+        except ValueError as error:
+            raise InvalidInput(
+                f"the setting trusted_proxies is {self.trusted_proxies!r}, and {error}: write"
+                " addresses or networks, commas between, such as 127.0.0.1,10.0.0.0/8",
+                field="trusted_proxies",
+            ) from error
+        mapped = [
+            IPv6Network((f"::ffff:{network.network_address}", 96 + network.prefixlen))
+            for network in networks
+            if network.version == 4
+        ]
+        return [str(network) for network in (*networks, *mapped)]

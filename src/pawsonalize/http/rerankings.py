@@ -1,6 +1,6 @@
 """POST /v1/rerankings: in which order should this list be shown?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from email.utils import formatdate
 from functools import partial
 from types import MappingProxyType
@@ -18,11 +18,13 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
+from pawsonalize.engine.ingest.events import Rejected, first_of_each
 from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
 from pawsonalize.http import addressing, answers, queries
+from pawsonalize.http.errors import warnings_of
 from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKING
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.operation import HIDDEN, WANTED, About, Operations, RequestParameter
@@ -116,7 +118,8 @@ async def post_rerankings(request: Request) -> Response:
     by = await addressing.answering(request, address, Purpose.RANKING)
     make = partial(_rerank, services, by, given, is_full)
     ranked = await queries.answer_in_lane(request, by.dataset_group, given, make)
-    return ranking_response(ranked, now, is_full=is_full, lists=lists)
+    odd = first_of_each(_odd_values(given.item_metadata_list))
+    return ranking_response(ranked, now, is_full=is_full, lists=lists, odd=odd)
 
 
 def _rerank_animals(
@@ -154,6 +157,12 @@ def _named(items: list[ItemMetadata]) -> list[str]:
     return ids
 
 
+def _odd_values(items: list[ItemMetadata]) -> Iterator[tuple[int, tuple[str, str]]]:
+    for place, item in enumerate(items):
+        if item.animal_metadata is not None:
+            yield from ((place, warning) for warning in item.animal_metadata.group().warnings())
+
+
 def _at(place: int, error: InvalidInput) -> InvalidInput:
     return InvalidInput(error.message, field=f"itemMetadataList[{place}].{error.field}")
 
@@ -185,7 +194,12 @@ def _candidates(
 
 
 def ranking_response(
-    found: RankedList, now: int, *, is_full: bool, lists: bool = False
+    found: RankedList,
+    now: int,
+    *,
+    is_full: bool,
+    lists: bool = False,
+    odd: tuple[Rejected, ...] = (),
 ) -> Response:
     """Return the answer of groups; if it `lists` them or is full, with the animals."""
     answer, columns, included = found
@@ -203,7 +217,7 @@ def ranking_response(
         )
         for one, group_id in zip(answer.items, answer.group_ids, strict=True)
     ]
-    return _respond(answer, ranked, animals, now, is_full=is_full, lists=lists)
+    return _respond(answer, ranked, animals, now, is_full=is_full, lists=lists, odd=odd)
 
 
 def animal_ranking_response(
@@ -231,6 +245,7 @@ def _respond(
     *,
     is_full: bool,
     lists: bool,
+    odd: tuple[Rejected, ...] = (),
 ) -> Response:
     request_id, name = str(uuid4()), answer.recommendation_id
     body = {"personalizedRanking": ranked, "recommendationId": name}
@@ -249,5 +264,6 @@ def _respond(
         personalize,
         answer.solution_version if is_full else UNSET,
         animals if is_full or lists else UNSET,
+        warnings_of(odd),
     )
     return json_response(response, headers={answers.RECOMMENDATION_HEADER: name})

@@ -18,7 +18,7 @@ _LOOK_SECONDS = 0.005
 # So no heartbeat can be missed, and no process id can be taken for a later one.
 @contextmanager
 def held(path: Path, *, patience: float = 0.0) -> Iterator[int | None]:
-    """The lock's empty file, locked while the block runs; None if another process holds it."""
+    """The lock's emptied file, or a folder, locked while the block runs; None if it is taken."""
     # A child that inherits the descriptor goes on holding the lock after the block. `patience`
     # (seconds) outlasts processes that only look whether it is held.
     descriptor = _take(path, patience)
@@ -49,8 +49,9 @@ def holder(path: Path) -> int | None:
 
 def _take(path: Path, patience: float) -> int | None:
     deadline = time.monotonic() + patience
+    is_folder = path.is_dir()
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -61,7 +62,8 @@ def _take(path: Path, patience: float) -> int | None:
             continue
         # The last holder may have removed the file between the opening and the locking.
         if os.fstat(descriptor).st_nlink:
-            os.ftruncate(descriptor, 0)
+            if not is_folder:
+                os.ftruncate(descriptor, 0)
             return descriptor
         os.close(descriptor)
 

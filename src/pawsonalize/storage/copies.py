@@ -5,7 +5,8 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -21,13 +22,27 @@ SQLITE_COPY, POSTGRES_COPY = "database.sqlite3", "database.pgdump"
 """Names of a copy, by the database that it is of."""
 
 
-def copy_database(database: Database, url: str, folder: Path) -> Path:
-    """Copy the database into a file of the folder, as of one moment; NotReady without pg_dump."""
-    # Each database is copied by its own means, which read as of one moment.
+@contextmanager
+def copied(database: Database, url: str, folder: Path) -> Iterator[Database]:
+    """Copy the database into a file of the folder, as of one moment; NotReady without pg_dump.
+
+    In the block the copy can be read; of PostgreSQL's, the database as of that moment stands in.
+    """
     if database.file is None:
         copy = folder / POSTGRES_COPY
-        _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={copy}")
-        return copy
+        options = ("--format=custom", "--no-owner", "--no-privileges", f"--file={copy}")
+        with database.snapshot() as (as_copied, name):
+            _run("pg_dump", url, *options, f"--snapshot={name}")
+            yield as_copied
+        return
+    as_copied = Database(f"sqlite:///{_copy_sqlite(database, folder)}", must_exist=True)
+    try:
+        yield as_copied
+    finally:
+        as_copied.close()  # its write-ahead log goes with it
+
+
+def _copy_sqlite(database: Database, folder: Path) -> Path:
     copy = folder / SQLITE_COPY
     address = f"file:{quote(str(database.file))}?mode=ro"
     try:

@@ -1,32 +1,37 @@
 """Opening a database, its transactions, and what its failures mean."""
 
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import msgspec
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
-from pawsonalize.storage.contexts import answering, check_fences, works_under_lease
+from pawsonalize.storage.contexts import answering, check_fences, in_time, works_under_lease
 from pawsonalize.storage.failures import (
-    FULL,
     MOVED,
+    READ_ONLY,
     SILENT,
     explain_failure,
     file_identity,
-    is_full,
+    has_log,
+    takes_no_writes,
     why_no_room,
 )
 from pawsonalize.storage.revisions import Migrations, check_free, revision_of
 from pawsonalize.storage.statements import PreparedReads, PreparedSelect
 from pawsonalize.storage.tables import REVISION
 from pawsonalize.storage.urls import check_urls, display_url, parse_url, unusable_url
+from pawsonalize.storage.writer_lock import WriterLock, until
 
 if TYPE_CHECKING:
     from pawsonalize.storage.postgres import PostgresEngines
@@ -35,16 +40,7 @@ if TYPE_CHECKING:
 CONNECTIONS = 20
 """Connections to PostgreSQL that one process opens at most, by default."""
 CATCH_UP_SECONDS = 30.0
-
-# One writer at a time gives offsets in commit order, so a reader that has seen offset n will
-# never meet a smaller one later. SQLite locks the file; PostgreSQL takes this advisory lock.
-_WRITER_LOCK = 7_291_966
-# A writer that says nothing for so long loses its turn: its machine may stand still for ever.
-_STILL_SECONDS = 60
-_TAKE_TURN = text(
-    "SELECT set_config('idle_in_transaction_session_timeout', :limit, true),"
-    " pg_advisory_xact_lock(:key)"
-)
+_REOPEN_SECONDS = 0.3
 
 # A write that changes nothing anybody reads. SQLite leaves out a write of the same content, so
 # there it counts in a number of the file's head that is free for such uses.
@@ -100,9 +96,16 @@ class Database:
         self._until_there_is_room: Engine | None = None  # instead of what reads a full disk
         self._refusals: list[str] = []  # of all views of this database
         self.is_local = self._remote is None
+        self._writer_lock = None if self.is_local else WriterLock()
         self.replica = _replica_of(self, read_url, connections) if read_url else None
         self._reads_replica = False
-        self._prepared = None if self.file is None else PreparedReads(self._engine)
+        self._prepared = None
+        self._may_connect = threading.Event()
+        self._may_connect.set()
+        if self.file is not None:
+            event.listen(self._engine, "do_connect", self._keep_to_file)
+            self._prepared = PreparedReads(self._engine)
+        self._snapshot: Connection | None = None
         try:
             self._open(must_exist)
         except BaseException:
@@ -114,11 +117,24 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs. Each of them sees the newest committed state."""
         replica = self.replica if self._reads_replica else None
+        of_snapshot = None if self._snapshot is None else nullcontext(self._snapshot)
         with (
             self._storage_errors(),
-            replica.reading() if replica else self._connected(reads=True) as connection,
+            of_snapshot
+            or (replica.reading() if replica else self._connected(reads=True)) as connection,
         ):
             yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[tuple["Database", str]]:
+        """PostgreSQL as of now, for SELECTs, whatever is committed meanwhile; its name there."""
+        with self._storage_errors(), self._engine.connect() as connected:
+            connection = connected.execution_options(isolation_level="REPEATABLE READ")
+            # The name is good while this transaction is open, which waits for others to use it.
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            view = copy(self)
+            view._snapshot = connection
+            yield view, str(connection.scalar(text("SELECT pg_export_snapshot()")))
 
     def replica_reads(self) -> "Database":
         """The same database for SELECTs that may lack what was committed a moment ago."""
@@ -157,19 +173,22 @@ class Database:
 
         LeaseLost if this thread works under a lease (`fence_writes`) that another one has by now.
         """
+        ends = until()
         try:
             with (
                 self._storage_errors(),
+                self._writer_lock.only_thread(ends) if self._writer_lock else nullcontext(),
                 self._connected() as connection,
-                self._exclusive(connection),
+                self._exclusive(connection, ends),
             ):
                 # SQLite would go on to write into a file that nobody will open again.
-                if self._opened_file not in {None, file_identity(self.file)}:
-                    raise StorageUnavailable(f"{MOVED}. Nothing of this request was stored")
+                self._check_file()
                 check_fences(connection)
                 yield connection
-        except StorageUnavailable:
+        except StorageUnavailable as error:
             self._failed_to_write = True
+            if error.message.startswith(READ_ONLY):
+                self._reopen()
             raise
         self._failed_to_write = False
 
@@ -188,14 +207,20 @@ class Database:
 
     def why_not_writable(self) -> str | None:
         """Return why nothing can be written now, with the next move; None if it can."""
-        # A write is tried only if the last one failed, to find out whether that is over.
-        if self._failed_to_write:
-            try:
-                with self.writing() as connection:
-                    connection.exec_driver_sql(_TRIAL[self.is_local])
-            except StorageUnavailable as error:
-                return error.message
+        try:
+            in_time(self._try_to_write)()
+        except StorageUnavailable as error:
+            return error.message
         return None if self.file is None else why_no_room(self.file)
+
+    def _try_to_write(self) -> None:
+        # A write is tried only if the last one failed, to find out whether that is over. The lock
+        # of PostgreSQL is tried always: on another machine there may be who never gives it back.
+        has_failed = self._failed_to_write
+        if has_failed or not self.is_local:
+            with self.writing() as connection:
+                if has_failed:
+                    connection.exec_driver_sql(_TRIAL[self.is_local])
 
     def damage(self) -> str | None:
         """Return what SQLite finds broken in its file, reading it all; None for PostgreSQL."""
@@ -217,14 +242,41 @@ class Database:
         with self.reading() as connection:
             return int(connection.scalar(wanted) or 0)
 
+    def _check_file(self) -> None:
+        """StorageUnavailable if another file, or none, is where the opened one was."""
+        if self._opened_file not in {None, file_identity(self.file)}:
+            raise StorageUnavailable(f"{MOVED}. Nothing of this request was stored")
+
+    def _keep_to_file(
+        self, _dialect: object, _record: object, args: list[Any], given: dict[str, Any]
+    ) -> None:
+        """Let a new connection of SQLite open the file that is there, and make none."""
+        self._may_connect.wait(2 * _REOPEN_SECONDS)
+        # It would take the log of the one that was moved for its own, and overwrite it.
+        self._check_file()
+        args[0], given["uri"] = f"file:{quote(args[0])}?mode=rw", True
+
+    def _reopen(self) -> None:
+        """Open SQLite's file anew if its disk was read-only and takes writes again."""
+        # What SQLite opened read-only stays so until no connection of this process is open.
+        if self._prepared is None or not self.file or takes_no_writes(self.file):
+            return
+        self._may_connect.clear()
+        pool = self._engine.pool
+        self._engine.dispose()
+        for _ in range(10):  # those in use come back meanwhile
+            self._prepared.close()
+            pool.dispose()
+            time.sleep(_REOPEN_SECONDS / 10)
+        self._may_connect.set()
+
     def _freeze(self) -> bool:
-        """Read a file as it lies, until there is room to write; True if that can be."""
-        # SQLite opens no other file on a full disk: what it puts beside one has no room. A log
-        # there would hold newer events.
-        log = Path(f"{self.file}-wal")
-        if not self.file or not self.file.exists() or not is_full(self.file):
+        """Read a file as it lies, until it can be written; True if that can be."""
+        # SQLite opens no file where it cannot put others beside it, as on a full or a read-only
+        # disk. A log there would hold newer events.
+        if not self.file or not self.file.exists() or not takes_no_writes(self.file):
             return False
-        if log.exists() and log.stat().st_size:
+        if has_log(self.file):
             return False
         self._until_there_is_room = self._engine
         # `immutable`: then SQLite opens no file beside this one.
@@ -234,7 +286,7 @@ class Database:
 
     def _is_frozen(self) -> bool:
         engine = self._until_there_is_room
-        if engine is None or self.file is None or is_full(self.file):
+        if engine is None or self.file is None or takes_no_writes(self.file):
             return engine is not None
         frozen, self._engine, self._answering = self._engine, engine, engine
         self._until_there_is_room = None
@@ -245,8 +297,10 @@ class Database:
         """A connection of those for requests, or of those for all other work."""
         if self._refusals:
             raise StorageUnavailable(self._refusals[0])
-        if self._is_frozen() and not reads:
-            raise StorageUnavailable(f"{FULL}. Nothing of this request was stored")
+        if self._is_frozen() and self.file and not reads:
+            raise StorageUnavailable(
+                f"{why_no_room(self.file)}. Nothing of this request was stored"
+            )
         if self._remote is None:  # the driver is in autocommit mode already
             return self._engine.connect()
         engine = self._answering if answering.get() else self._engine
@@ -257,12 +311,12 @@ class Database:
         return connection.execution_options(isolation_level="AUTOCOMMIT") if reads else connection
 
     @contextmanager
-    def _exclusive(self, connection: Connection) -> Iterator[None]:
-        if self.is_local:
+    def _exclusive(self, connection: Connection, ends: float) -> Iterator[None]:
+        if self._writer_lock is None:
             # Not a plain BEGIN, whose first write fails if somebody wrote since its first read.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
-            connection.execute(_TAKE_TURN, {"key": _WRITER_LOCK, "limit": f"{_STILL_SECONDS}s"})
+            self._writer_lock.take(connection, ends)
         try:
             yield
             connection.commit()
@@ -294,6 +348,11 @@ class Database:
     def _open(self, must_exist: bool) -> None:
         """Find or make the tables. Makes no file where one must exist."""
         if self.file is not None and not self.file.exists():
+            if has_log(self.file):
+                raise StorageUnavailable(
+                    f"the database file {self.file} is gone, and its log {self.file}-wal holds"
+                    " events that are nowhere else: put the file back beside the log"
+                )
             if must_exist:
                 raise NotFound(f"there is no database {self.file}")
             with suppress(OSError):  # SQLite itself would let no group write
@@ -329,6 +388,8 @@ class Database:
             raise InvalidInput(f"the database cannot hold a value of it: {reason}") from error
         except DBAPIError as error:
             raise explain_failure(str(error.orig), self.shown_url) from error
+        except (UnicodeDecodeError, msgspec.DecodeError) as error:  # of a text or record in a row
+            raise explain_failure(f"malformed: {type(error).__name__}", self.shown_url) from error
         except (SQLAlchemyError, sqlite3.Error) as error:  # SQLite's own of a prepared SELECT
             raise explain_failure(str(error), self.shown_url) from error
 

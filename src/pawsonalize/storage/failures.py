@@ -28,6 +28,11 @@ _KNOWN = (
         "all connections of this process to the database are busy: send the request again; if it"
         " lasts, raise database_connections",
     ),
+    (
+        "idle-in-transaction timeout",
+        "this server stood still in the middle of a write, and others went on: send the request"
+        " again",
+    ),
     ("lock timeout", "tables that are to be changed are being read: start again when that is over"),
     ("unable to open", "the database file cannot be opened: check that its folder is writable"),
     ("locked", "the database is busy with another writer: send the request again"),
@@ -44,7 +49,10 @@ _DAMAGED = (
     " again"
 )
 SILENT = "the database did not answer: send the request again"
-_DAMAGE = ("malformed", "not a database", "invalid page in block", "could not read block")
+_DAMAGE = (
+    *("malformed", "not a database", "Could not decode to UTF-8"),
+    *("invalid page in block", "could not read block"),
+)
 
 _LEAST_ROOM = 512 * 1024  # bytes; a call of a few hundred events needs about half of it
 
@@ -58,9 +66,20 @@ def file_identity(file: Path | None) -> tuple[int, int] | None:
     return None if found is None else (found.st_dev, found.st_ino)
 
 
+def has_log(file: Path) -> bool:
+    """True if a write-ahead log with newer events lies beside a database's file."""
+    log = Path(f"{file}-wal")
+    return log.exists() and log.stat().st_size > 0
+
+
 def is_full(file: Path) -> bool:
     """True if the disk of a database's file has no room for a call's events."""
     return shutil.disk_usage(file.absolute().parent).free < _LEAST_ROOM
+
+
+def takes_no_writes(file: Path) -> bool:
+    """True if nobody can write to a database's file: its disk is full or read-only."""
+    return is_full(file) or bool(os.statvfs(file.absolute().parent).f_flag & os.ST_RDONLY)
 
 
 def why_no_room(file: Path) -> str | None:
@@ -76,7 +95,8 @@ def why_no_room(file: Path) -> str | None:
 
 def explain_failure(reason: str, place: str) -> StorageUnavailable:
     """Return the error of a failure for which the database gives this reason."""
-    detail = f"{place}: {reason.strip()}"
+    # SQLite quotes the text that it cannot read, and it may be a person's.
+    detail = f"{place}: {reason.partition(' with text ')[0].strip()}"
     if any(sign in reason for sign in _DAMAGE):
         return StorageUnavailable(_DAMAGED, detail=detail)
     for sign, meaning in _KNOWN:

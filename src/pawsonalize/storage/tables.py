@@ -10,7 +10,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 
 metadata = sa.MetaData()
 
-REVISION = "0024"
+REVISION = "0025"
 """The newest of `migrations/versions`, which brings older tables to these."""
 
 # SQLite counts rows itself only in a column that is literally INTEGER.
@@ -23,6 +23,11 @@ def _dataset_group(*, primary_key: bool = False) -> sa.Column[str]:
     return sa.Column(
         "dataset_group", sa.Text, primary_key=primary_key, nullable=False, server_default=default
     )
+
+
+def _is_imported() -> sa.Column[bool]:
+    # True if an import wrote the row last. Then the next full import replaces it.
+    return sa.Column("is_imported", sa.Boolean, nullable=False, server_default=sa.false())
 
 
 def _keys(*names: str, of: _Type = sa.Text) -> list[sa.Column[Any]]:
@@ -88,15 +93,21 @@ sessions = _table(
 _OF_SESSION = (sessions.c.dataset_group, sessions.c.bound_at, sessions.c.session_id)
 sa.Index("sessions_by_user", sessions.c.user_id, *_OF_SESSION)
 
+
 items = _table(
     "items",
     _dataset_group(primary_key=True),
     *_keys("item_id"),
     *_columns(sa.Text, "attributes"),
     *_optional(sa.BigInteger, "created_at"),
+    _is_imported(),
 )
 users = _table(
-    "users", _dataset_group(primary_key=True), *_keys("user_id"), *_columns(sa.Text, "attributes")
+    "users",
+    _dataset_group(primary_key=True),
+    *_keys("user_id"),
+    *_columns(sa.Text, "attributes"),
+    _is_imported(),
 )
 schemas = _table(
     "schemas", _dataset_group(primary_key=True), *_keys("dataset"), *_columns(sa.Text, "fields")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.request import build_opener
@@ -218,6 +219,43 @@ def test_an_address_that_leads_to_an_ipv4_address_is_where_that_is() -> None:
             outside.check_address(address)
     public = (holder.format("0808:0808") for holder in holders[:3])
     for address in (*public, "2002:808:808::1", "8.8.8.8", "2606:4700::1111"):
+        outside.check_address(address)
+
+
+# https://www.iana.org/assignments/iana-ipv4-special-registry and …/iana-ipv6-special-registry, all
+# rows, written down a second time, and IANA's registries of multicast addresses.
+_SPECIAL = """
+    0.0.0.0/8 0.0.0.0/32 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12
+    192.0.0.0/24 192.0.0.0/29 192.0.0.8/32 192.0.0.9/32 192.0.0.10/32 192.0.0.170/32
+    192.0.0.171/32 192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.88.99.2/32
+    192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 240.0.0.0/4
+    255.255.255.255/32 224.0.0.0/4
+    ::1/128 ::/128 ::ffff:0:0/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23
+    2001::/32 2001:1::1/128 2001:1::2/128 2001:1::3/128 2001:2::/48 2001:3::/32 2001:4:112::/48
+    2001:10::/28 2001:20::/28 2001:30::/28 2001:db8::/32 2002::/16 2620:4f:8000::/48 3fff::/20
+    5f00::/16 fc00::/7 fe80::/10 ff00::/8
+"""
+_BESIDE = """
+    1.0.0.0 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.0
+    169.253.255.255 169.255.0.0 172.15.255.255 172.32.0.0 191.255.255.255 192.0.1.0 192.0.3.0
+    192.31.195.255 192.31.197.0 192.88.98.255 192.88.100.0 192.167.255.255 192.169.0.0
+    198.17.255.255 198.20.0.0 198.51.99.255 198.51.101.0 203.0.112.255 203.0.114.0 223.255.255.255
+    2000:: 2001:200:: 2001:db7:ffff:: 2001:db9:: 2001:4860:4860::8888 2003:: 2620:4f:7fff::
+    2620:4f:8001:: 2a00:: 3ffe:ffff:: 3fff:1000:: ::ffff:1.1.1.1
+"""
+
+
+def test_no_address_of_a_special_purpose_is_reached_and_all_beside_them_are() -> None:
+    networks = [ip_network(one) for one in _SPECIAL.split()]
+    assert len(networks) == 53
+    for network in networks:
+        for place in {0, network.num_addresses // 2, network.num_addresses - 1}:
+            # An address within 6to4 or NAT64 leads to the IPv4 address in it.
+            if place and str(network) in {"2002::/16", "64:ff9b::/96", "::ffff:0:0/96"}:
+                continue
+            with pytest.raises(InvalidInput, match="own network"):
+                outside.check_address(str(network[place]))
+    for address in _BESIDE.split():
         outside.check_address(address)
 
 

@@ -78,6 +78,10 @@ class Proxy:
         """Hold back what comes, in both directions."""
         self._loop.call_soon_threadsafe(self._open.clear)
 
+    def resume(self) -> None:
+        """Hand on what was held back, as if nothing had happened."""
+        self._loop.call_soon_threadsafe(self._open.set)
+
     def mend(self) -> None:
         """Break what was connected, and let new connections through."""
         self._run(self._mend())

@@ -11,11 +11,12 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.checks import CheckedService, Diagnosis, Verdict
-from pawsonalize.app.doctor import examine_all
+from pawsonalize.app.doctor import clocks, examine_all
 from pawsonalize.app.model_checks import refresh, schedules
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import ServerProcess, ServerTable
@@ -48,7 +49,7 @@ def service(world: Path, tmp_path: Path) -> Settings:
 
 def found(settings: Settings) -> dict[str, Diagnosis]:
     """What needs attention, by the check's name."""
-    wrong = [one for one in examine_all(settings, clock.now()) if one.verdict is Verdict.ATTENTION]
+    wrong = [one for one in examine_all(settings) if one.verdict is Verdict.ATTENTION]
     return {one.check: one for one in wrong}
 
 
@@ -199,6 +200,31 @@ def test_counts_that_follow_no_more_are_found(service: Settings) -> None:
     assert finding.verdict is Verdict.ATTENTION
     assert "lack 1 events" in finding.message
     assert "start it again" in finding.next_move
+
+
+def test_counts_that_lag_during_a_retraining_are_explained_by_it(service: Settings) -> None:
+    now = clock.now()
+    with opened(service) as adapters:
+        server_that_works(adapters, now - DAY)
+        adapters.log.append([event("unseen")])
+        run = adapters.runs.begin(Trigger.COMMAND, now - HOUR)
+        findings = list(refresh(CheckedService(adapters, now)))
+    assert [one.verdict for one in findings] == [Verdict.FINE]
+    assert f"lack 1 events, the first from 2026-05-17T12:00:00.000Z: {run.run_id} retrains" in (
+        findings[0].message
+    )
+    assert f"pawsonalize runs show {run.run_id}" in findings[0].next_move
+
+
+def test_clocks_are_compared_at_one_moment_however_long_other_checks_took(
+    database_url: str, tmp_path: Path
+) -> None:
+    settings = make_service(tmp_path / "data", train=False, database_url=database_url)
+    began = clock.now() - HOUR
+    with opened(settings) as adapters:
+        adapters.log.append([replace(event("new"), received_at=clock.now())])
+        findings = list(clocks(CheckedService(adapters, began)))
+    assert [one.verdict for one in findings] == [Verdict.FINE], findings
 
 
 def test_a_retraining_that_was_due_and_did_not_begin_is_found(service: Settings) -> None:

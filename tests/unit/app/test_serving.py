@@ -15,7 +15,7 @@ def test_while_another_process_of_the_machine_loads_this_one_serves_on(tmp_path:
     settings = make_service(tmp_path / "data")
     with opened(settings) as adapters:
         live = live_models(adapters)[RECOMMENDER]
-        with held(settings.loading_lock):
+        with held(settings.data_dir):
             assert live.refresh(T0 + 2000), "there is nothing to serve on with"
             first = live.current.version.name
             second = train_and_serve(adapters, T0 + 3000).name

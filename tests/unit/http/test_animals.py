@@ -132,3 +132,13 @@ def test_a_call_in_which_every_animal_is_refused_is_an_error_with_its_receipt(
     receipt = answer.json()
     assert (receipt["created"], receipt["updated"], receipt["unchanged"]) == (0, 0, 0)
     assert [each["field"] for each in receipt["rejected"]] == ["species", "id"]
+
+
+def test_values_that_nobody_knows_are_taken_with_a_warning(client: TestClient) -> None:
+    odd = {**REX, "id": f"odd {next(_NUMBERS)}", "size": "enormous", "breed": "Wolpertinger"}
+    right = {**REX, "id": f"right {next(_NUMBERS)}"}
+    receipt = put(client, right, odd, odd)
+    listed = [(one["index"], one["code"], one["field"]) for one in receipt["warnings"]]
+    assert listed == [(1, "unknown_value", "breed"), (1, "unknown_value", "size")]
+    assert "'enormous' is not known here" in receipt["warnings"][1]["message"]
+    assert "warnings" not in put(client, right)

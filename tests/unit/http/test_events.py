@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.http.examples import EVENT, SEVERAL_EVENTS
-from tests.service_data import CATS, DOGS, view
+from tests.service_data import CATS, DOGS, metadata, view
 from tests.unit.http.conftest import error_of
 
 
@@ -185,3 +185,28 @@ def test_anonymous_views_become_the_users_at_once(client: TestClient, user: str)
     by_user = client.post("/v1/recommendations", json={"userId": user}).json()
     by_session = client.post("/v1/recommendations", json={"sessionId": session}).json()
     assert by_user == by_session != anonymous
+
+
+def test_ids_without_a_meaning_are_taken_with_a_warning(client: TestClient, user: str) -> None:
+    good = metadata(CATS[0])
+    odd = good | {"animal_species_id": 99, "animal_size_id": "enormous"}
+    sent = [view(user, CATS[0], animalMetadata=one) for one in (good, odd, odd)]
+    answer = client.post("/v1/events", json=sent).json()
+    assert (answer["accepted"], answer["rejected"]) == (3, [])
+    listed = [(one["index"], one["code"], one["field"]) for one in answer["warnings"]]
+    of = "animalMetadata."
+    assert listed == [
+        (1, "unknown_value", f"{of}animal_species_id"),
+        (1, "unknown_value", f"{of}animal_size_id"),
+    ]
+    assert "'enormous' has no meaning" in answer["warnings"][1]["message"]
+    assert "1 (small), 2 (medium)" in answer["warnings"][1]["message"]
+    unknown = good | {"animal_size_id": "unknown"}
+    known = client.post("/v1/events", json=view(user, CATS[0], animalMetadata=unknown)).json()
+    assert "warnings" not in known
+    items = [{"itemId": str(n), "animalMetadata": one} for n, one in enumerate((good, odd))]
+    body = {"userId": user, "itemMetadataList": items}
+    ranked = client.post("/v1/rerankings", json=body).json()
+    assert [one["index"] for one in ranked["warnings"]] == [1, 1]
+    right = client.post("/v1/rerankings", json=body | {"itemMetadataList": items[:1]}).json()
+    assert right.keys() == {"ranking", "personalizeResponse"}

@@ -25,8 +25,6 @@ from tests.service_data import CATS, client_of, make_key, make_service, view
 from tests.unit.http.conftest import error_of
 
 PAGE = "https://shelter.example"
-SECRETS = ("recommender", "reranker")
-"""Names of what is in other dataset groups than `a`, and which no request names."""
 
 
 @pytest.fixture(scope="module")
@@ -84,41 +82,6 @@ def names_in(operation: Operation) -> Iterator[str]:
     )
 
 
-BODIES: dict[str, dict[str, Any]] = {
-    "/v1/recommendations": {"userId": "ann", "datasetGroup": "secret-b"},
-    "/v1/rerankings": {
-        "userId": "ann",
-        "datasetGroup": "secret-b",
-        "itemMetadataList": [{"itemId": "x"}],
-    },
-    "/v1/datasets": {"datasetType": "Items", "datasetGroup": "secret-b"},
-    "/v1/event-trackers": {"name": "new", "datasetGroup": "secret-b"},
-    "/v1/solutions": {"name": "new", "recipe": "popularity-count", "datasetGroup": "secret-b"},
-    "/v1/solution-versions": {"solution": "secret-b"},
-    "/v1/campaigns": {"name": "new", "solution": "secret-b"},
-    "/v1/filters": {"name": "new", "expression": "x", "datasetGroup": "secret-b"},
-}
-
-
-def test_no_operation_lets_a_key_of_one_dataset_group_reach_another(
-    client: TestClient, ours: dict[str, str], subtests: pytest.Subtests
-) -> None:
-    for operation in OPERATIONS:
-        with subtests.test(operation=operation):
-            if not operation.access:
-                continue
-            (path,) = names_in(operation)
-            body: dict[str, Any] | None = None
-            if operation.method != "GET":
-                body = BODIES.get(operation.path, {})
-            params = {"datasetGroup": "secret-b"}
-            if any(one in path for one in ("secret-b", "/animals/", "/erasures/")) or body:
-                params = {}
-            answer = client.request(operation.method, path, json=body, params=params, headers=ours)
-            assert answer.status_code in {400, 403, 404}, answer.text
-            assert not any(name in answer.text for name in SECRETS), answer.text
-
-
 def test_what_is_about_the_whole_service_is_refused_with_the_reason(
     client: TestClient, ours: dict[str, str], subtests: pytest.Subtests
 ) -> None:
@@ -155,25 +118,6 @@ def test_events_of_one_dataset_group_are_not_in_another(
     client.post("/v1/events", json=view("bob", CATS[0]), headers=ours)
     theirs = client.get("/v1/users/bob/history", headers=operator).json()
     assert theirs["events"] == []
-
-
-@pytest.mark.parametrize("named", [{"datasetGroup": "secret-b"}, {"campaign": "secret-b"}])
-def test_a_query_for_another_dataset_group_tells_nothing_of_it(
-    client: TestClient, ours: dict[str, str], named: dict[str, str]
-) -> None:
-    answer = client.post("/v1/recommendations", json={"userId": "ann"} | named, headers=ours)
-    assert answer.status_code in {403, 404}
-    other = client.post(
-        "/v1/recommendations",
-        json={"userId": "ann"} | dict.fromkeys(named, "nowhere"),
-        headers=ours,
-    )
-    message = error_of(answer)["message"]
-    assert message.replace("secret-b", "nowhere") == (
-        error_of(other)["message"].partition("; there are")[0]
-        if "campaign" in named
-        else error_of(other)["message"]
-    )
 
 
 def test_who_signs_for_visitors_of_one_dataset_group_does_not_sign_for_anothers(

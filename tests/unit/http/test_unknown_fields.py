@@ -165,3 +165,18 @@ def test_a_context_says_what_it_may_say(client: TestClient, user: str, path: str
         misspelt = ask(**{name: 1})
         assert misspelt.status_code == 400
         assert error_of(misspelt)["message"].endswith(f"write {right}")
+
+
+def test_a_moment_under_another_name_is_refused_with_the_right_one(client: TestClient) -> None:
+    event = view("ann", CATS[0])
+    names = ("timestamp", "time", "createdAt", "created_at", "date", "eventTime", "sent_at", "at")
+    for name in names:
+        answer = client.post("/v1/events", json=event | {name: "2026-01-01T00:00:00Z"})
+        error = error_of(answer)
+        assert (answer.status_code, error["code"]) == (400, "unknown_field"), name
+        assert error["message"] == f"there is no field {name}: write sentAt"
+    both = client.post("/v1/events", json=event | {"timestamp": 1, "sentAt": "2026-01-01"})
+    assert (both.status_code, both.headers[UNKNOWN_FIELDS_HEADER]) == (202, "timestamp")
+    picks = {"sessionId": "s", "animals": [], "at": "2026-01-01"}
+    answer = client.post("/v1/boards/RID-x/picks", json=picks)
+    assert error_of(answer)["message"] == "there is no field at: write sentAt"

@@ -24,6 +24,7 @@ from tests.service_data import client_of, make_key
 
 NOW = 1_790_000_000_000
 SCRIPT = files("pawsonalize.ui").joinpath("static", "embed.js").read_bytes()
+SCRIPT_HEADERS = {"Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*"}
 ELEMENT = '<pawsonalize-animals key="{key}" query=\'{{"limit": 6}}\'></pawsonalize-animals>'
 
 
@@ -35,8 +36,10 @@ class World:
         self.key = make_key(settings, Scope.BROWSER, origins=[site.url])
         self.script = f'<script type="module" src="{service.url}/embed.js?v=1"></script>'
         allowed = {"Access-Control-Allow-Origin": site.url}
-        service.answers["/embed.js?v=1"] = Answer(SCRIPT)
-        service.answers["OPTIONS /v1/events"] = Answer(status=204, headers=allowed)
+        headers = {"Access-Control-Allow-Headers": "Authorization, Content-Type"}
+        service.answers["/embed.js?v=1"] = Answer(SCRIPT, headers=SCRIPT_HEADERS)
+        service.answers["OPTIONS /v1/events"] = Answer(status=204, headers=allowed | headers)
+        service.answers["POST /v1/events"] = Answer(status=400, headers=allowed)
 
     def packed(self, page: str) -> None:
         """Answer as most servers do, by gzip."""
@@ -44,16 +47,18 @@ class World:
             (self.site, "/packed", page.encode()),
             (self.service, "/embed.js?v=1", SCRIPT),
         ):
-            server.answers[path] = Answer(gzip.compress(body), headers={"Content-Encoding": "gzip"})
+            headers = {**SCRIPT_HEADERS, "Content-Encoding": "gzip"}
+            server.answers[path] = Answer(gzip.compress(body), headers=headers)
 
-    def check(self, page: str) -> list[tuple[str, str, str]]:
-        self.site.answers["/pets"] = Answer(page.encode())
+    def check(self, page: str, policy: str = "") -> list[tuple[str, str, str]]:
+        headers = {"Content-Security-Policy": policy} if policy else {}
+        self.site.answers["/pets"] = Answer(page.encode(), headers=headers)
         with opened(self.settings) as adapters:
             found = check_site(adapters, f"{self.site.url}/pets", NOW)
             return [(one.level, one.message, one.next_move) for one in found]
 
-    def wrong(self, page: str) -> list[str]:
-        found = self.check(page)
+    def wrong(self, page: str, policy: str = "") -> list[str]:
+        found = self.check(page, policy)
         return [f"{message} → {move}" for level, message, move in found if level == "error"]
 
 
@@ -109,12 +114,13 @@ def test_a_page_that_works_has_no_error_and_says_what_arrives(world: World) -> N
 
 def test_each_mistake_is_named_with_the_next_move(world: World) -> None:
     page = f"""{world.script.replace(' type="module"', "")}
-    <pawsonalize-animal key="{world.key}"></pawsonalize-animal>
+    <pawsonalize-animal key="{world.key}" src="http://pets.example:99999"></pawsonalize-animal>
     <pawsonalize-animals key="{world.key}" querry="x" query='{{"houshold": {{}}}}' timeout="1s">
     </pawsonalize-animals><pawsonalize-board query="no"></pawsonalize-board>"""
     wrong = "\n".join(world.wrong(page))
     for part in (
         "is no module, so it does not run → write <script type=",
+        "http://pets.example:99999/v1/events is no address → write https://",
         "there is no element <pawsonalize-animal> → write pawsonalize-animals",
         "has an attribute querry, which means nothing → write query",
         "the query of <pawsonalize-animals> is refused: there is no field houshold: write",
@@ -153,6 +159,40 @@ def test_a_service_that_browsers_may_not_call_is_found_as_they_find_it(world: Wo
     del world.service.answers["OPTIONS /v1/events"]
     (wrong,) = world.wrong(world.script + ELEMENT.format(key=world.key))
     assert f"may not call {world.service.url} from pages of {world.site.url} (CORS)" in wrong
+
+
+def test_a_policy_that_stops_the_page_is_named_with_what_to_add(world: World) -> None:
+    page = world.script + ELEMENT.format(key=world.key)
+    script, calls = world.wrong(page, "default-src 'self'; connect-src 'none'")
+    assert f"forbids the script {world.service.url}/embed.js?v=1: default-src 'self'" in script
+    assert script.endswith(f"→ add {world.service.url} to script-src")
+    assert f"forbids calls of {world.service.url}: connect-src 'none'" in calls
+    assert calls.endswith(f"→ add {world.service.url} to connect-src")
+    (drawings,) = [one for one in world.check(page, "img-src 'self'") if "forbids" in one[1]]
+    assert drawings[0] == "warning", "animals are shown without"
+
+
+def test_a_key_is_used_as_the_page_would(world: World) -> None:
+    world.service.answers["POST /v1/events"] = Answer(status=403)
+    page = world.script + ELEMENT
+    (empty,) = world.wrong(page.format(key=""))
+    assert f"an empty key is refused from {world.site.url}: the service answers 403" in empty
+    assert f"keys create --scope browser --origin {world.site.url}" in empty
+    (refused,) = world.wrong(page.format(key=world.key))
+    assert f"the key {world.key.partition('.')[0]} is refused from {world.site.url}" in refused
+    assert "a proxy hands Authorization on" in refused
+
+
+def test_a_script_or_a_call_without_the_headers_of_the_service_is_found(world: World) -> None:
+    page = world.script + ELEMENT.format(key=world.key)
+    world.service.answers["/embed.js?v=1"] = Answer(SCRIPT)
+    (script,) = world.wrong(page)
+    assert "comes without Access-Control-Allow-Origin" in script
+    world.service.answers["/embed.js?v=1"] = Answer(SCRIPT, headers=SCRIPT_HEADERS)
+    allowed = {"Access-Control-Allow-Origin": world.site.url}
+    world.service.answers["OPTIONS /v1/events"] = Answer(status=204, headers=allowed)
+    (calls,) = world.wrong(page)
+    assert "browsers may not call" in calls, "without Access-Control-Allow-Headers"
 
 
 def test_a_page_without_the_embed_or_without_an_answer_is_one_error(world: World) -> None:

@@ -14,6 +14,7 @@ from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.wings.feeds.uploads import MAX_UPLOAD_BYTES
 from tests.service_data import make_key, make_service
+from tests.unit.engine.ingest.feeds.shelter_lists import SEVEN
 from tests.unit.engine.ingest.feeds.test_uploads import SHELTER
 from tests.unit.ui.test_console_pages import words
 
@@ -89,6 +90,24 @@ def test_the_json_says_what_the_page_says(browser: TestClient, service: Settings
     found = browser.get("/v1/console/uploads", params={"upload": name}, headers=headers).json()
     assert found["outcome"]["created"] == 1
     assert found["columns"][1] == {"name": "SPECIES", "field": "species", "examples": ["dog"]}
+
+
+def test_a_list_says_first_what_may_be_wrong_and_then_who_will_be_visible(
+    browser: TestClient, service: Settings
+) -> None:
+    seen = words(send(browser, SEVEN.encode("cp1252"), source="seven"))
+    assert "4 will be visible, 1 on hold, 2 gone" in seen
+    assert "No longer there: Mimi (adopted), Max (removed)." in seen
+    page = send(browser, SEVEN.replace("Vermittlungsstand", "Chip").encode(), source="seven")
+    page = choose(browser, page, **{"column.CHIP": ""})
+    seen = words(page)
+    warned = "No column says who is still there: all 7 will be shown."
+    assert seen.index(warned) < seen.index("7 will be visible, 0 on hold, 0 gone")
+    headers = {"Authorization": f"Bearer {make_key(service, Scope.OPERATOR)}"}
+    name = dict(page.url.params)["upload"]
+    found = browser.get("/v1/console/uploads", params={"upload": name}, headers=headers).json()
+    assert found["warnings"] == [warned[0].lower() + warned[1:-1]]
+    assert (found["visible"], found["onHold"], found["gone"], found["leaving"]) == (7, 0, 0, [])
 
 
 def test_a_file_without_columns_shows_its_fields(browser: TestClient) -> None:

@@ -19,7 +19,7 @@ def keep(record: Mapping[str, Any], reasons: list[Refused]) -> None:
     if len(body) > _MAX_BODY_BYTES:  # JSON of `dumps` is ASCII; the archive has the whole record
         kinesis = {name: one for name, one in record["kinesis"].items() if name != "data"}
         shortened = {**record, "kinesis": kinesis, "dataIsLeftOut": True}
-        body = json.dumps({"reasons": said[:100], "record": shortened})
+        body = json.dumps({"reasons": said, "record": shortened})
     queue = os.environ.get(_QUEUE)
     if queue:
         client("sqs").send_message(QueueUrl=queue, MessageBody=body)

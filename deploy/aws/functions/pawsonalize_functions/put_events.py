@@ -9,15 +9,19 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from pawsonalize_functions import dead_letters
+from pawsonalize_functions.apart import run_apart
 from pawsonalize_functions.clients import client
 from pawsonalize_functions.configuration import parameter
 from pawsonalize_functions.events import StreamEvent, read_record
 from pawsonalize_functions.fields import Refused
 
 _MOST = 10
+_BATCH_SECONDS, _RECORD_SECONDS = 15, 5  # reading takes milliseconds; the function has 60 seconds
+_MOST_REASONS = 100  # of one record
 _WRONG = frozenset({"InvalidInputException", "ValidationException"})
 
 Record = Mapping[str, Any]
+Parts = list[StreamEvent | Refused]
 Event = tuple[int, StreamEvent]
 """An event with the place of its record in the batch."""
 
@@ -37,9 +41,9 @@ class _Batch:
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Put the events of a batch; the answer names the records that must come again.
 
-    A record that can never be taken goes to the dead-letter queue, and costs no other. Where the
-    tracker takes nothing for now, what is left is reported, and with it what follows in its shard,
-    so that no event overtakes another.
+    A record that can never be taken goes to the dead-letter queue, and costs no other, also if its
+    reading kills the process. Where the tracker takes nothing for now, what is left is reported,
+    and with it what follows in its shard, so that no event overtakes another.
     """
     batch = _Batch(event["Records"])
     _put(batch, _read(batch))
@@ -52,8 +56,11 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 
 def _read(batch: _Batch) -> list[Event]:
     events: list[Event] = []
-    for place, record in enumerate(batch.records):
-        for part in _parts(record):
+    parts = run_apart(_parts_of_all, batch.records, _BATCH_SECONDS)
+    if parts is None:  # one of them is at fault: which?
+        parts = [_parts_apart(record) for record in batch.records]
+    for place, of_record in enumerate(parts):
+        for part in of_record:
             if isinstance(part, Refused):
                 batch.refuse(place, part)
             else:
@@ -61,9 +68,25 @@ def _read(batch: _Batch) -> list[Event]:
     return events
 
 
-def _parts(record: Record) -> list[StreamEvent | Refused]:
+def _parts_of_all(records: Sequence[Record]) -> list[Parts]:
+    return [_parts(record) for record in records]
+
+
+def _parts_apart(record: Record) -> Parts:
+    parts = run_apart(_parts, record, _RECORD_SECONDS)
+    if parts is None:
+        reason = f"reading this kills the function's process, or takes over {_RECORD_SECONDS} s"
+        return [Refused(reason, code="unforeseen")]
+    return parts
+
+
+def _parts(record: Record) -> Parts:
     try:
-        return read_record(record)
+        parts = read_record(record)
+        refused = [part for part in parts if isinstance(part, Refused)][:_MOST_REASONS]
+        return [*(part for part in parts if isinstance(part, StreamEvent)), *refused]
+    except MemoryError:  # others of its batch may have taken the memory
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the stream
         reason = f"the function failed at this: {type(error).__name__}: {error}"
         return [Refused(reason, code="unforeseen")]

@@ -202,6 +202,8 @@ class Functions(Construct):
         )
 
     def _read_stream(self, events: EventStream) -> None:
+        # Without `retry_attempts` and `max_record_age`, which have no limit: a service that is away
+        # costs no event that the stream still has. The function keeps what it can never take.
         self.of["put_events"].add_event_source(
             sources.KinesisEventSource(
                 events.stream,
@@ -209,14 +211,9 @@ class Functions(Construct):
                 batch_size=50,
                 report_batch_item_failures=True,
                 bisect_batch_on_error=True,
-                retry_attempts=10,
-                max_record_age=Duration.hours(47),  # the stream forgets after 48
-                # By its ARN: the queue itself would also grant `kms:ReEncrypt*`.
-                on_failure=sources.SqsDlq(
-                    sqs.Queue.from_queue_arn(self, "DeadLettersArn", self.dead_letters.queue_arn)
-                ),
             )
         )
+        allow(self.of["put_events"].role, ["sqs:SendMessage"], [self.dead_letters.queue_arn])
         use_key(self.of["put_events"].role, self._base.key)
         meant(self.dead_letters, "AwsSolutions-SQS3", "It is the dead-letter queue")
 

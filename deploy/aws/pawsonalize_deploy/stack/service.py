@@ -23,6 +23,7 @@ PORT = 8080
 _USER = "10001:10001"
 _DATA = "/var/lib/pawsonalize"
 """The user and the volume of deploy/container/Dockerfile."""
+_PRIVATE = "10.0.0.0/8,100.64.0.0/10,172.16.0.0/12,192.168.0.0/16"
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
     r"(?P<name>[^:@]+)[:@](?P<version>.+)"
@@ -47,6 +48,9 @@ def environment(
         "PAWSONALIZE_AWS_REGION": settings.region,
         "PAWSONALIZE_AWS_ACCOUNT_ID": Aws.ACCOUNT_ID,
         "PAWSONALIZE_ACCESS_KEYS": "required",
+        # The load balancer alone reaches the tasks. If it faces the internet, callers have public
+        # addresses; inside a network anybody could pass for a proxy.
+        "PAWSONALIZE_TRUSTED_PROXIES": _PRIVATE if settings.internet_facing else "",
         # The state machine retrains, in both forms the same way: docs/adr/0045.
         "PAWSONALIZE_RETRAIN_SCHEDULE": "",
         "PAWSONALIZE_PROMOTION_THRESHOLD": str(settings.promotion_threshold),

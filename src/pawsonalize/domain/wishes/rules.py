@@ -40,6 +40,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
     "species": attributes.SPECIES_NAMES,
     "size": attributes.SIZE_NAMES,
     "age": attributes.AGE_NAMES,
+    "coat": {coat: f"{coat} hair" for coat in ("short", "medium", "long", "wire")},
 }
 _LABELLED = frozenset({*_NAMES, "colour", "coat"})
 _CHIPS = {

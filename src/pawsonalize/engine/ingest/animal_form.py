@@ -53,6 +53,8 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     """A word (`senior`) or an id, if the day of birth is not known."""
     size: Word = None
     """A word (`large`) or an id."""
+    weight: str | int | float | None = None
+    """Its weight as its shelter writes it, such as `28 kg`; its size is another field."""
     sex: str | None = None
     """`female` or `male`."""
     name: Text | None = None

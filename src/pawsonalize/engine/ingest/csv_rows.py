@@ -11,6 +11,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import (
     DEFAULT_DATASET_GROUP,
     DEFAULT_EVENT_TYPE,
+    IMPORTED,
     MAX_IMPRESSION_ITEMS,
     MAX_PROPERTIES_CHARS,
     NO_PICK,
@@ -166,7 +167,6 @@ def read_created_at(text: str) -> int | None:
 
 
 ANIMAL = "ANIMAL_ID"  # of picks alone: other rows are about groups
-IMPORTED = "import-"  # every id of an imported event begins so
 _KNOWN = (
     "USER_ID",
     "ITEM_ID",

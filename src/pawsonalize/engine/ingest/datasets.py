@@ -222,14 +222,14 @@ class Datasets(msgspec.Struct, frozen=True):
         self.registry.delete(DatasetGroup, name)
 
     def erase(
-        self, dataset_group: str, dataset_type: DatasetType, ids_like: str | None = None
+        self, dataset_group: str, dataset_type: DatasetType, *, imported_only: bool = False
     ) -> None:
-        """Delete a dataset's data; of events, with `ids_like`, those whose ids begin with it."""
+        """Delete a dataset's data, or only what was imported into it."""
         group = data_group(dataset_group, dataset_type)
         match dataset_type:
             case DatasetType.INTERACTIONS | DatasetType.ACTION_INTERACTIONS:
-                self.log.of(group).erase(ids_like)
+                self.log.of(group).erase(imported_only=imported_only)
             case DatasetType.ITEMS | DatasetType.ACTIONS:
-                self.catalogue.of(group).erase_items()
+                self.catalogue.of(group).erase_items(imported_only or None)
             case DatasetType.USERS:
-                self.catalogue.of(group).erase_users()
+                self.catalogue.of(group).erase_users(imported_only or None)

@@ -145,6 +145,7 @@ def _part(value: Any, shape: mi.Type, unknown: UnknownFields, path: str, pattern
         elif not unknown.are_too_many:
             # Not refused if the right one is there as well: then this is a field of the sender's.
             right = form.cls.synonyms.get(bare(name))
+            right = None if right in value else right
             right = right or _likely_unsent(name, value.keys(), shapes.keys())
             if right is not None:
                 raise _misspelt("field", _joined(path, name), _joined(path, right))

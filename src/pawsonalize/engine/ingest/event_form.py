@@ -29,6 +29,11 @@ Moment = Annotated[
     str | int | float, Meta(description="ISO 8601 text, epoch seconds or epoch milliseconds.")
 ]
 
+# Other words for the moment of an event: without `sentAt` it would count as now.
+MOMENTS = dict.fromkeys(
+    ("at", "timestamp", "time", "date", "datetime", "createdat", "eventtime", "eventdate"),
+    "sentAt",
+)
 MAX_CLOCK_LEAD = DAY  # a client's clock may be wrong by a time zone, not by more
 
 
@@ -88,7 +93,7 @@ class EventForm(Form, frozen=True, rename="camel"):
     """Anything else you want to keep of it."""
 
     synonyms = MappingProxyType(
-        {"data": "Data", "event": "events", "events": "events", **IN_THE_QUERY}
+        {"data": "Data", "event": "events", "events": "events", **MOMENTS, **IN_THE_QUERY}
     )
 
 

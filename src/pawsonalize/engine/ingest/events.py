@@ -1,7 +1,7 @@
 """Ingest: stores good events durably, and names each bad one."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import compress
@@ -32,7 +32,7 @@ from pawsonalize.engine.ingest.decoder import UnknownFields, likely_name
 from pawsonalize.engine.ingest.event_form import read_event
 from pawsonalize.engine.ingest.event_limits import UNLIMITED, EventLimits
 from pawsonalize.engine.ingest.group_commit import GroupCommit
-from pawsonalize.engine.ingest.payloads import Part, Unreadable
+from pawsonalize.engine.ingest.payloads import Part, Unreadable, too_many_events
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.contexts import in_time
 from pawsonalize.storage.events.event_log import EventLog
@@ -135,6 +135,8 @@ class IngestReceipt(msgspec.Struct, frozen=True):
     """The limit of the dataset group for which some of them were rejected."""
     warnings: tuple[str, ...] = ()
     """Likely mistakes in accepted events, once for each event type."""
+    odd: tuple[Rejected, ...] = ()
+    """The first accepted event of each unknown value; at most 20."""
 
     @property
     def is_refusal(self) -> bool:
@@ -191,9 +193,7 @@ class Ingest:
         if not parts:
             raise InvalidInput("there are no events in this call: send some", field="events")
         if len(parts) > most:
-            raise InvalidInput(
-                f"a call takes {most} events, not {len(parts)}: split it", field="events"
-            )
+            raise too_many_events(len(parts), most)
         read = partial(self.read, parts, received_at, dataset_group, unknown, check)
         events, places, rejected, limit = await self._in_thread(
             lambda: self._within_limits(*read(), len(parts), dataset_group, whole)
@@ -211,7 +211,13 @@ class Ingest:
             raise limit
         rejected.sort(key=lambda one: one.index)
         accepted, duplicates = flags.count(True), flags.count(False)
-        return IngestReceipt(accepted, duplicates, tuple(rejected), limit, warnings)
+        odd = first_of_each(
+            (place, warning)
+            for place, event, is_new in zip(places, events, flags, strict=False)
+            if is_new and event.dataset_group == DEFAULT_DATASET_GROUP
+            for warning in _warnings_of(event.item_id)
+        )
+        return IngestReceipt(accepted, duplicates, tuple(rejected), limit, warnings, odd)
 
     async def put(self, events: Sequence[Event]) -> None:
         """Store events of one dataset group, all or none.
@@ -311,6 +317,23 @@ class Ingest:
             except (InvalidInput, Forbidden, Conflict) as error:
                 rejected.append(Rejected(index, error.code, error.message, error.field))
         return events, rejected
+
+
+def _warnings_of(item_id: str) -> Iterator[tuple[str, str]]:
+    group = AnimalGroup.parse(item_id)
+    return iter(()) if group is None else group.warnings()
+
+
+def first_of_each(found: Iterable[tuple[int, tuple[str, str]]]) -> tuple[Rejected, ...]:
+    """Return the first entry with each warning, a field and a message; at most 20."""
+    first: dict[tuple[str, str], int] = {}
+    for place, warning in found:
+        if len(first) < _MOST_NAMES:
+            first.setdefault(warning, place)
+    return tuple(
+        Rejected(place, "unknown_value", message, field)
+        for (field, message), place in first.items()
+    )
 
 
 def _over(place: int, limit: TooManyRequests) -> Rejected:

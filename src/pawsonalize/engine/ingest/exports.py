@@ -7,13 +7,12 @@ from typing import IO, Any
 
 import msgspec
 
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import NOTHING, Event
 from pawsonalize.domain.filters import number_text
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.csv_files import no_formula
-from pawsonalize.engine.ingest.csv_rows import ANIMAL, IMPORTED
+from pawsonalize.engine.ingest.csv_rows import ANIMAL
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.kinds.datasets import Dataset, as_items, data_group
@@ -21,7 +20,6 @@ from pawsonalize.kinds.jobs import DatasetExportJob, IngestionMode
 from pawsonalize.storage.animals.catalogue import Item
 from pawsonalize.storage.events.event_log import EventLog
 
-_OF_EVENTS = (DatasetType.INTERACTIONS, DatasetType.ACTION_INTERACTIONS)
 Row = Mapping[str, str | float | None]
 
 
@@ -34,16 +32,8 @@ class Exports(msgspec.Struct, frozen=True):
     """The same datasets, with all that is committed by now."""
 
     def check(self, job: DatasetExportJob) -> None:
-        """InvalidInput for what cannot be exported, or a place where nothing may be written."""
+        """InvalidInput for a place where nothing may be written."""
         self.outputs.at(job.target)
-        dataset = self.datasets.registry.get(Dataset, job.dataset)
-        described = dataset.dataset_type not in _OF_EVENTS
-        if described and job.mode is not IngestionMode.ALL:
-            raise InvalidInput(
-                f"whether {dataset.dataset_type} were imported or put is not kept, as either"
-                " replaces the other: export ingestionMode ALL",
-                field="ingestionMode",
-            )
 
     def perform(self, job: DatasetExportJob) -> dict[str, Any]:
         """Write the dataset to `{target}/{job}/{dataset}.csv`; returns how many rows it has."""
@@ -58,20 +48,20 @@ class Exports(msgspec.Struct, frozen=True):
 def _rows(datasets: Datasets, dataset: Dataset, mode: IngestionMode) -> Iterator[Row]:
     group = data_group(dataset.dataset_group, dataset.dataset_type)
     catalogue = datasets.catalogue.of(group)
+    imported = None if mode is IngestionMode.ALL else mode is IngestionMode.BULK
     match dataset.dataset_type:
         case DatasetType.INTERACTIONS | DatasetType.ACTION_INTERACTIONS:
-            return (_interaction(event) for event in _events(datasets.log, group, mode))
+            return (_interaction(event) for event in _events(datasets.log, group, imported))
         case DatasetType.ITEMS | DatasetType.ACTIONS:
-            return (_item(item) for item in catalogue.items())
+            return (_item(item) for item in catalogue.items(imported))
         case DatasetType.USERS:
-            users = catalogue.users()
+            users = catalogue.users(imported)
             return ({"USER_ID": user.user_id, **user.attributes} for user in users)
 
 
-def _events(log: EventLog, group: str, mode: IngestionMode) -> Iterator[Event]:
+def _events(log: EventLog, group: str, imported: bool | None) -> Iterator[Event]:
     for logged in log.read_all(0, log.head()):
-        imported = logged.event.event_id.startswith(IMPORTED)
-        wanted = mode is IngestionMode.ALL or imported is (mode is IngestionMode.BULK)
+        wanted = imported is None or logged.event.is_imported is imported
         # "None of these" has no item, and no other importer could take it.
         if logged.event.dataset_group == group and wanted and logged.event.item_id != NOTHING:
             yield logged.event

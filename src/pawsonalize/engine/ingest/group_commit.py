@@ -112,11 +112,22 @@ class GroupCommit(Generic[T, FlagT]):
             else:
                 del self._calls[owner], self._waiting[owner]
 
+    def _all_waiting(self) -> list[_Call[T, FlagT]]:
+        """Take every call that waits."""
+        with self._wake:
+            calls = [call for waiting in self._calls.values() for call in waiting]
+            self._calls.clear()
+            self._waiting.clear()
+        return calls
+
     def _commit_together(self, calls: list[_Call[T, FlagT]]) -> None:
         try:
             flags = self._commit([event for call in calls for event in call.events])
         except Exception as error:  # noqa: BLE001 - it is handed to the calls that wait for it
-            # If the storage is down, it is down for every call, and may have taken long to fail.
+            # If the storage is down, it is down for every call, those too that came meanwhile: it
+            # may have taken long to fail.
+            if isinstance(error, StorageUnavailable):
+                calls = [*calls, *self._all_waiting()]
             if len(calls) == 1 or isinstance(error, StorageUnavailable):
                 for call in calls:
                     _resolve(call, error)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -135,9 +136,11 @@ class Importer:
                 read = csv_rows.EventReader(columns, self.received_at, self.dataset_group).read
                 store = store_events
             case DatasetType.ITEMS:
-                read, store = csv_rows.item_reader(columns), catalogue.put_items
+                read = csv_rows.item_reader(columns)
+                store = partial(catalogue.put_items, imported=True)
             case DatasetType.USERS:
-                read, store = csv_rows.user_reader(columns), catalogue.put_users
+                read = csv_rows.user_reader(columns)
+                store = partial(catalogue.put_users, imported=True)
             case _:
                 raise InvalidInput(f"{dataset} are imported with their schema: give it")
         return load_rows(table, dataset, read, store, chunk_rows=self.chunk_rows, **options)
@@ -171,8 +174,8 @@ class Imports(msgspec.Struct, frozen=True):
                 except InvalidInput as error:
                     message = f"{file.name}: {error.message}"
                     raise InvalidInput(message, field=error.field) from error
-        if job.mode is ImportMode.FULL:  # events that were sent stay
-            self.datasets.erase(dataset.dataset_group, dataset.dataset_type, csv_rows.IMPORTED)
+        if job.mode is ImportMode.FULL:  # what was sent one by one stays
+            self.datasets.erase(dataset.dataset_group, dataset.dataset_type, imported_only=True)
         importer = Importer(
             self.datasets.log,
             self.datasets.catalogue,

@@ -20,20 +20,21 @@ from pawsonalize.domain.attributes import (
     says_nothing,
     size_id,
 )
-from pawsonalize.domain.breed_spelling import DECORATIONS, words_of
+from pawsonalize.domain.breed_spelling import DECORATIONS, plain_letters, words_of
 from pawsonalize.domain.breeds import FAMILIES, read_breeds
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import MAX_ID_LENGTH, check_length, parse_id
 from pawsonalize.domain.statuses import (
     LEFT,
-    STATUS_WORDS,
     AnimalStatus,
     History,
     StatusChange,
+    status_in_words,
     weave,
 )
 from pawsonalize.domain.times import DAY, iso, parse_moment
+from pawsonalize.domain.words import by_word
 from pawsonalize.engine.ingest.animal_form import (
     FIELDS,
     MOST,
@@ -50,21 +51,7 @@ from pawsonalize.engine.ingest.animal_form import (
 )
 from pawsonalize.engine.ingest.event_form import Moment
 
-# How the words of statuses and outcomes of animals that left begin, letters alone.
-_LEFT = (
-    *("transfer", "reclaim", "returnto", "returnedto", "rto", "redeem", "euth", "died", "death"),
-    *("dead", "deceased", "dispos", "doa", "escap", "stolen", "relocat", "tnr", "snr", "rtf"),
-)
-# How the words of outcomes begin in shelters' records, letters alone. Adoption is the one outcome
-# that is waited for; with all others the animal is no longer listed.
-_ADOPTED = ("adopt",)
-_REMOVED = (
-    "removed",
-    *_LEFT,
-    *("foster", "infoster", "trial", "lost", "missing", "release", "rescue", "vet", "service"),
-    "other",
-)
-
+_OUTCOMES = by_word("beginnings_of_outcomes", AnimalStatus)
 _GONE, _THERE = AnimalStatus.REMOVED, AnimalStatus.AVAILABLE
 
 
@@ -116,26 +103,25 @@ def read_moment(value: Moment | None, field: str) -> int | None:
 
 def read_outcome(form: AnimalForm, status: AnimalStatus | None) -> AnimalStatus:
     """The status after an outcome; a stay that ended without a word was no adoption."""
-    word = _letters(form.outcome)
-    if word.startswith(_ADOPTED):
-        return AnimalStatus.ADOPTED
-    if not knows_outcome(form.outcome):
+    if says_nothing(form.outcome or ""):
+        return AnimalStatus.ADOPTED if status is AnimalStatus.ADOPTED else _GONE
+    if (outcome := _outcome_in_words(form.outcome)) not in LEFT:
         raise InvalidInput(
             f"nobody knows the outcome {form.outcome!r}: write adopted, or removed for all others,"
             " or say with --map what it means",
             field="outcome",
         )
-    return AnimalStatus.ADOPTED if status is AnimalStatus.ADOPTED and says_nothing(word) else _GONE
+    return outcome
 
 
-def knows_outcome(outcome: str | None) -> bool:
-    """True if the word is one for an adoption, for another outcome, or none at all."""
+def _outcome_in_words(outcome: str | None) -> AnimalStatus | None:
     word = _letters(outcome)
-    return says_nothing(word) or word.startswith(_ADOPTED + _REMOVED)
+    begun = (status for beginning, status in _OUTCOMES.items() if word.startswith(beginning))
+    return next(begun, status_in_words(word))
 
 
 def _letters(text: str | None) -> str:
-    return "".join(letter for letter in (text or "").lower() if letter.isalnum())
+    return "".join(letter for letter in plain_letters(text or "") if letter.isalnum())
 
 
 _MAX_ADDRESS_CHARS = 2_000
@@ -183,6 +169,7 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
         secondary_breed=breeds.secondary,
         mixed=breeds.mixed,
         sex=sex,
+        weight=text("" if form.weight is None else str(form.weight), "weight"),
         coat=text(form.coat, "coat"),
         colours=_texts(form.colours, "colours", MAX_ID_LENGTH),
         altered=altered if form.altered is None else _altered(form.altered),
@@ -210,17 +197,10 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
 
 def read_status(given: str) -> AnimalStatus:
     """A status by its name or another word for it; InvalidInput names all."""
-    word = _letters(given)
-    if word in STATUS_WORDS:
-        return STATUS_WORDS[word]
-    if word.endswith("hold"):
-        return AnimalStatus.HOLD
-    if word.startswith(_LEFT):
-        return _GONE
-    if given.strip().lower() not in set(AnimalStatus):
-        known = ", ".join(AnimalStatus)
-        raise InvalidInput(f"status must be one of {known}, not {given.strip()!r}", field="status")
-    return AnimalStatus(given.strip().lower())
+    if (status := status_in_words(given)) is not None:
+        return status
+    known = ", ".join(AnimalStatus)
+    raise InvalidInput(f"status must be one of {known}, not {given.strip()!r}", field="status")
 
 
 def _born(form: AnimalForm, at: int) -> date | None:
@@ -266,7 +246,10 @@ def _good_with(value: FormAnswer, field: str) -> GoodWith:
     return answer
 
 
-_ALTERED = re.compile(r"(spay|neut|castr|kastr|steril|fixed|altered)|intact|unaltered")
+_ALTERED = re.compile(
+    r"(?:ja|yes|si)?(spay|neut|castr|kastr|steril|esteril|fixed|altered)"
+    r"|intakt|intact|unaltered|enter[oa]|(?:noch|nicht|un|no|sin|not|non)+(?:kastr|castr|e?steril)"
+)
 
 
 def _altered(value: FormAnswer) -> bool | None:
@@ -360,7 +343,7 @@ def unrecognised(form: AnimalForm) -> Iterator[tuple[str, str]]:
         yield "age", age
     if read_sex(sex) is None and not says_nothing(sex):
         yield "sex", sex
-    if not knows_outcome(form.outcome):
+    if not says_nothing(form.outcome or "") and _outcome_in_words(form.outcome) not in LEFT:
         yield "outcome", _written(form.outcome)
 
 

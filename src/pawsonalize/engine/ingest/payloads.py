@@ -8,7 +8,7 @@ lie in each other.
 
 import hashlib
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -127,6 +127,8 @@ def _record(data: object, event_id: str | None, at: Any, *, is_text: bool = Fals
 
 
 _DEEPEST = 6
+MOST_PARTS = 100_000
+"""Parts of a text that are taken apart; a stream's record has few."""
 _OF_ENVELOPES = {"data", "partitionkey"}
 
 Text = bytes | Raw
@@ -171,14 +173,26 @@ _ENVELOPE = msgspec.json.Decoder(dict[str, Raw])
 
 
 def unpack(
-    body: Text, origin: Origin | None = None, unknown: decoder.UnknownFields | None = None
+    body: Text,
+    origin: Origin | None = None,
+    unknown: decoder.UnknownFields | None = None,
+    most: int = MOST_PARTS,
 ) -> list[Part]:
-    """The events of a body or a stream's record, in their order; InvalidInput if it holds none.
+    """The events of a body or a stream's record, in their order.
 
-    In a list, what is wrong with one part costs no other. `unknown` gets fields of the wrappings.
+    In a list, what is wrong with one part costs no other. InvalidInput if it holds no event, or
+    more than `most` parts. `unknown` gets fields of the wrappings.
     """
     unknown = decoder.UnknownFields() if unknown is None else unknown
-    return _Unpacking(unknown).parts(body, body, origin or Origin(), 0)
+    try:
+        return _Unpacking(unknown, most).parts(body, body, origin or Origin(), 0)
+    except _TooMany as error:
+        raise too_many_events(error.count, most) from error
+
+
+def too_many_events(count: int, most: int) -> InvalidInput:
+    """The error of a call with more events than it may have."""
+    return InvalidInput(f"a call takes {most} events, not {count}: split it", field="events")
 
 
 def single(raw: Text) -> Payload:
@@ -196,8 +210,15 @@ def short_id(text: str | None) -> str | None:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class _Unpacking(msgspec.Struct, frozen=True):
+class _TooMany(Exception):
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+
+class _Unpacking(msgspec.Struct):
     unknown: decoder.UnknownFields
+    most: int
+    count: int = 1
 
     def parts(self, text: Text, raw: Text, origin: Origin, depth: int) -> list[Part]:
         """Return the events in a text; `raw` has them in their wrappings."""
@@ -206,7 +227,7 @@ class _Unpacking(msgspec.Struct, frozen=True):
         begin = bytes(text).lstrip()[:1]
         if begin == b"[":
             found = decoder.decode(_LIST, text)
-            return list(self._each(found, origin, depth))
+            return self._each(found, origin, depth)
         if begin == b"{":
             return self._of_object(text, raw, origin, depth)
         inner = decoder.decode(_STRING, text).encode() if begin == b'"' else bytes(text)
@@ -215,13 +236,22 @@ class _Unpacking(msgspec.Struct, frozen=True):
         inner = _from_base64(inner)
         return self.parts(inner, inner, origin, depth + 1)
 
-    def _each(self, texts: Iterable[Text], origin: Origin, depth: int) -> Iterator[Part]:
+    def _each(self, texts: Sequence[Text], origin: Origin, depth: int) -> list[Part]:
+        found: list[Part] = []
+        self._add(len(texts))
         for place, text in enumerate(texts):
             own = origin.within(place)
             try:
-                yield from self.parts(text, text, own, depth + 1)
+                found += self.parts(text, text, own, depth + 1)
             except InvalidInput as error:
-                yield Unreadable(text, error, own)
+                found.append(Unreadable(text, error, own))
+        return found
+
+    def _add(self, count: int) -> None:
+        # Before they are looked at: what is said of a bad part takes far more memory than the part.
+        self.count += count - 1  # these are what one part holds
+        if self.count > self.most:
+            raise _TooMany(self.count)
 
     def _of_object(self, text: Text, raw: Text, origin: Origin, depth: int) -> list[Part]:
         peek = decoder.decode(_PEEK, text)
@@ -238,9 +268,11 @@ class _Unpacking(msgspec.Struct, frozen=True):
                 return self._of_cloud_event(text, raw, origin, depth)
             if peek.events is not UNSET:
                 decoder.check_fields(WRAPPED, text, self.unknown)
-                return list(self._each(peek.events, origin, depth))
+                return self._each(peek.events, origin, depth)
             if peek.lambda_records is not UNSET or peek.records is not UNSET:
-                return list(self._handed_on(_records_of(text), depth))
+                records = _records_of(text)
+                self._add(len(records))
+                return list(self._handed_on(records, depth))
         return [Payload(text, raw, origin)]
 
     def _of_cloud_event(self, text: Text, raw: Text, outer: Origin, depth: int) -> list[Part]:

@@ -18,7 +18,6 @@ from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import HOUR, SECOND
 from pawsonalize.engine.ingest.csv_files import no_formula
-from pawsonalize.engine.ingest.csv_rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.engine.serving.items import number_of
 from pawsonalize.kinds.group_resources import AttributedMetric, MetricAttribution
@@ -91,7 +90,7 @@ class MetricAttributions(msgspec.Struct, frozen=True):
                 event.dataset_group == attribution.dataset_group
                 and event.event_type in types
                 # Imported events came from no recommendation of ours.
-                and not event.event_id.startswith(IMPORTED)
+                and not event.is_imported
             ):
                 yield event
 

@@ -199,7 +199,8 @@ class Directory:
         if one is None:
             recommender = self._registry.find(Recommender, names.campaign)
             one = None if recommender is None else _campaign_of(recommender, found)
-        if one is None:
+        # Whoever is confined must not learn of the campaigns of others.
+        if one is None or (names.is_confined and one.dataset_group != names.dataset_group):
             inside = (
                 name
                 for name, entry in found.items()
@@ -210,14 +211,11 @@ class Directory:
                 field="campaign",
             )
         if names.dataset_group not in {None, one.dataset_group}:
-            message = f"there is no campaign named {names.campaign}"
-            # Whoever is confined must not learn of the campaigns of others.
-            if not names.is_confined:
-                message = (
-                    f"campaign {one.name} is of dataset group {one.dataset_group}, not of"
-                    f" {names.dataset_group}: send one of the two"
-                )
-            raise NotFound(message, field="campaign")
+            raise NotFound(
+                f"campaign {one.name} is of dataset group {one.dataset_group}, not of"
+                f" {names.dataset_group}: send one of the two",
+                field="campaign",
+            )
         return one
 
     def _live(self, wanted: tuple[str, Purpose]) -> str | None:

@@ -153,6 +153,10 @@ class Animals(TableAccess):
         mine = (animals.c.source == source, animals.c.status.not_in(LEFT))
         return set(self._scalars(select(animals.c.animal_id).where(*mine)))
 
+    def sources(self) -> list[str]:
+        """The names of all sources of animals, in order."""
+        return sorted(filter(None, self._scalars(select(animals.c.source).distinct())))
+
     def available(self, at: int, limit: int) -> list[Animal]:
         """The animals that are available at that moment, longest wait first."""
         return [_as_of(row.record, at) for row in self._rows(_waiting(at).limit(limit))]

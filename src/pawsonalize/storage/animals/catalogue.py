@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 
 import msgspec
-from sqlalchemy import Connection, Table, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
@@ -57,18 +57,18 @@ class Catalogue(GroupTables):
         """True unless the column is left out."""
         return f"{dataset}.{column}" not in self._hidden
 
-    def put_items(self, batch: Sequence[Item]) -> None:
-        """Insert or replace, in one transaction."""
-        self._put_all(items, batch, "item_id", "created_at")
+    def put_items(self, batch: Sequence[Item], *, imported: bool = False) -> None:
+        """Insert or replace, in one transaction; `imported` if they are rows of an import."""
+        self._put_all(items, batch, imported, "item_id", "created_at")
 
     def item_changes(self) -> int:
         """Number of changes of items so far, in all dataset groups. Read it before the items."""
         mark = select(log_marks.c.offset).where(log_marks.c.name == _ITEM_CHANGES)
         return self._scalar(mark) or 0
 
-    def put_users(self, batch: Sequence[User]) -> None:
-        """Insert or replace, in one transaction."""
-        self._put_all(users, batch, "user_id")
+    def put_users(self, batch: Sequence[User], *, imported: bool = False) -> None:
+        """Insert or replace, in one transaction; `imported` if they are rows of an import."""
+        self._put_all(users, batch, imported, "user_id")
 
     def set_attributes(self, user_id: str, changes: Mapping[str, Value]) -> None:
         """Change these attributes of a user, and no other."""
@@ -79,9 +79,9 @@ class Catalogue(GroupTables):
             attributes = {**_DECODE(connection.scalar(mine) or "{}"), **changes}
             upsert(connection, users, [who | {"attributes": _ENCODE(attributes).decode()}])
 
-    def items(self) -> Iterator[Item]:
-        """Every item, by id."""
-        mine = select(items).where(self._mine(items)).order_by(items.c.item_id)
+    def items(self, imported: bool | None = None) -> Iterator[Item]:
+        """Every item, by id; only those that were imported, or were not, if that is given."""
+        mine = select(items).where(self._of_origin(items, imported)).order_by(items.c.item_id)
         with self._database.reading() as connection:
             for row in connection.execute(mine):
                 yield Item(row.item_id, _DECODE(row.attributes), row.created_at)
@@ -100,9 +100,9 @@ class Catalogue(GroupTables):
         rows = self._database.rows(_ATTRIBUTES_OF, wanted)
         return User(user_id, _DECODE(rows[0][0])) if rows else None
 
-    def users(self) -> Iterator[User]:
-        """Every user with attributes, by id."""
-        mine = select(users).where(self._mine(users)).order_by(users.c.user_id)
+    def users(self, imported: bool | None = None) -> Iterator[User]:
+        """Every user with attributes, by id; of one origin as those of `items`."""
+        mine = select(users).where(self._of_origin(users, imported)).order_by(users.c.user_id)
         with self._database.reading() as connection:
             for row in connection.execute(mine):
                 yield User(row.user_id, _DECODE(row.attributes))
@@ -111,15 +111,16 @@ class Catalogue(GroupTables):
         """Count the items."""
         return int(self._scalar(select(func.count()).where(self._mine(items))))
 
-    def erase_items(self) -> int:
-        """Delete every item; returns how many there were."""
+    def erase_items(self, imported: bool | None = None) -> int:
+        """Delete every item, of one origin as those of `items`; returns how many there were."""
         with self._database.writing() as connection:
             _count_change(connection)
-            return connection.execute(delete(items).where(self._mine(items))).rowcount
+            those = self._of_origin(items, imported)
+            return connection.execute(delete(items).where(those)).rowcount
 
-    def erase_users(self) -> int:
-        """Delete every user's attributes; returns how many users had some."""
-        return self._execute(delete(users).where(self._mine(users)))
+    def erase_users(self, imported: bool | None = None) -> int:
+        """Delete every user's attributes, as `erase_items`; returns how many users had some."""
+        return self._execute(delete(users).where(self._of_origin(users, imported)))
 
     def stays(self, until: int) -> Iterator[Stay]:
         """Stays of the animals of each item: those that began by `until`, in order."""
@@ -146,12 +147,19 @@ class Catalogue(GroupTables):
         known = (one for one in _DECODE_FIELDS(fields) if self.shows(dataset, one.name))
         return Schema(dataset, tuple(known))
 
-    def _put_all(self, table: Table, batch: Sequence[Item | User], *names: str) -> None:
+    def _of_origin(self, table: Table, imported: bool | None) -> ColumnElement[bool]:
+        mine = self._mine(table)
+        return mine if imported is None else mine & (table.c.is_imported == imported)
+
+    def _put_all(
+        self, table: Table, batch: Sequence[Item | User], imported: bool, *names: str
+    ) -> None:
         rows = [
             {
                 "dataset_group": self._dataset_group,
                 **{name: getattr(one, name) for name in names},
                 "attributes": _ENCODE(one.attributes).decode(),
+                "is_imported": imported,
             }
             for one in batch
         ]

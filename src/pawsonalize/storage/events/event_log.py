@@ -21,6 +21,7 @@ from pawsonalize.storage.animals.exposures import add_shown, add_shown_animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events import log_start
 from pawsonalize.storage.events.event_reads import (
+    IS_IMPORTED,
     NO_ANSWER_TO_A_BOARD,
     as_row,
     read_event_row,
@@ -286,16 +287,15 @@ class EventLog(Histories):
         found = select(events.c.user_id).where(self._mine(events), events.c.user_id > after)
         return list(self._scalars(found.distinct().order_by(events.c.user_id).limit(limit)))
 
-    def erase(self, ids_like: str | None = None) -> int:
-        """Delete the dataset group's events and sessions; returns how many events were deleted."""
-        # With `ids_like`, delete only the events whose ids begin with it, and no sessions. This
-        # takes several transactions, so a reader may meanwhile find some of the events.
+    def erase(self, *, imported_only: bool = False) -> int:
+        """Delete the dataset group's events and sessions, or its imported events; count events."""
+        # This takes several transactions, so a reader may meanwhile find some of the events.
         mine = self._mine(events)
         with self._database.writing() as connection:
             # Before the first event goes, so that no training reads a table of the log as it was.
             log_start.forget_table(connection, self._dataset_group)
-        if ids_like is not None:
-            mine &= events.c.event_id.startswith(ids_like, autoescape=True)
+        if imported_only:
+            mine &= IS_IMPORTED
         erased = after = 0
         while True:
             with self._database.writing() as connection:
@@ -304,7 +304,7 @@ class EventLog(Histories):
                 page = page.order_by(events.c.offset).limit(_ERASED_BATCH)
                 last = connection.scalar(select(func.max(page.subquery().c.offset)))
                 if last is None:
-                    if ids_like is None:
+                    if not imported_only:
                         connection.execute(delete(sessions).where(self._mine(sessions)))
                     return erased
                 span = mine & (events.c.offset > after) & (events.c.offset <= last)

@@ -6,7 +6,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, PICKS, Event, LoggedEvent
+from pawsonalize.domain.events import (
+    DEFAULT_DATASET_GROUP,
+    IMPORTED,
+    IMPORTED_LENGTH,
+    PICKS,
+    Event,
+    LoggedEvent,
+)
 from pawsonalize.storage.table_access import GroupTables
 from pawsonalize.storage.tables import events
 
@@ -18,6 +25,12 @@ NO_ANSWER_TO_A_BOARD = or_(
     events.c.dataset_group != DEFAULT_DATASET_GROUP,
 )
 """Events that count for others than their visitor."""
+IS_IMPORTED = and_(
+    events.c.event_id.startswith(IMPORTED, autoescape=True),
+    func.length(events.c.event_id) == IMPORTED_LENGTH,
+    events.c.session_id.is_(None),
+)
+"""`Event.is_imported` of a row."""
 _WINDOW = 200_000  # offsets: what is looked through at most, whoever else fills the log
 
 

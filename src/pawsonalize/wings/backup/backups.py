@@ -1,8 +1,8 @@
 """A backup of database, models and archive as of one moment, and bringing it back elsewhere."""
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from pawsonalize import __version__
@@ -46,12 +46,12 @@ def back_up(
     settings: Settings,
     adapters: Adapters,
     target: Path,
-    now: int,
+    now: Callable[[], int],
     *,
     with_archive: bool = True,
     show: Show = lambda _step: None,
 ) -> Manifest:
-    """Write a backup into a new file; every event that is acknowledged by now is in it."""
+    """Write a backup into a new file; every event that was acknowledged before is in it."""
     # Before all that takes long.
     check_new(target)
     files.sweep_drafts(settings.data_dir)  # left by a backup that was killed
@@ -59,19 +59,10 @@ def back_up(
     for _ in range(_TRIES):
         with files.new_draft(settings.data_dir) as staging:
             try:
-                head, events, models = _collect(settings, adapters, staging, archive, show)
+                manifest = _collect(settings, adapters, staging, archive, now, show)
             except _Moved:
                 continue
             show("writing the file")
-            manifest = Manifest(
-                program=__version__,
-                revision=REVISION,
-                made_at=iso(now),
-                head=head,
-                events=events,
-                models=models,
-                has_archive=archive is not None,
-            )
             return pack(staging, manifest, target)
     raise errors.StorageUnavailable(
         "models or archived objects were deleted again and again while they were copied: try again"
@@ -80,39 +71,38 @@ def back_up(
 
 
 def _collect(
-    settings: Settings, adapters: Adapters, staging: Path, archive: Path | None, show: Show
-) -> tuple[int, int, int]:
-    """Gather everything; return the highest offset, and the numbers of events and models."""
+    settings: Settings,
+    adapters: Adapters,
+    staging: Path,
+    archive: Path | None,
+    now: Callable[[], int],
+    show: Show,
+) -> Manifest:
+    """Gather everything, and say what it is, as the copy of the database has it."""
     show("models")
     for location in adapters.artefacts.locations(""):
         _export(adapters, staging, location)
     if archive is not None:
         _link_tree(archive, staging / _ARCHIVE)
     show("database")
-    copy = copies.copy_database(adapters.database, settings.database, staging)
-    with _copied(adapters, copy) as database:
-        head, events = EventLog(database).head(), EventLog(database).count()
-        models = _keep_named(settings, adapters, database, staging)
+    made_at = now()
+    with copies.copied(adapters.database, settings.database, staging) as database:
+        manifest = Manifest(
+            program=__version__,
+            revision=REVISION,
+            made_at=iso(made_at),
+            head=EventLog(database).head(),
+            events=EventLog(database).count(),
+            models=_keep_named(settings, adapters, database, staging),
+            has_archive=archive is not None,
+        )
         if archive is not None:
             _link_tree(archive, staging / _ARCHIVE)
             _check_archive(archive, database, staging)
     root = root_key_file(settings)
     if root.is_file():
         shutil.copyfile(root, staging / ROOT_KEY_FILE)
-    return head, events, models
-
-
-@contextmanager
-def _copied(adapters: Adapters, copy: Path) -> Iterator[Database]:
-    """Open the copy, to read what it names; of PostgreSQL's, its database stands in."""
-    if copy.name == copies.POSTGRES_COPY:
-        yield adapters.database
-        return
-    database = Database(f"sqlite:///{copy}", must_exist=True)
-    try:
-        yield database
-    finally:
-        database.close()  # its write-ahead log goes with it
+    return manifest
 
 
 def _export(adapters: Adapters, staging: Path, location: str) -> bool:

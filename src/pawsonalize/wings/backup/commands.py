@@ -38,12 +38,12 @@ def backup(
     """
     from pawsonalize.wings.backup.backups import back_up
 
-    settings, now = load_settings({"data_dir": data_dir}), clock.now()
+    settings = load_settings({"data_dir": data_dir})
     target = file or Path(
-        f"pawsonalize-{datetime.fromtimestamp(now / SECOND, UTC):%Y%m%d-%H%M%S}.tar.zst"
+        f"pawsonalize-{datetime.fromtimestamp(clock.now() / SECOND, UTC):%Y%m%d-%H%M%S}.tar.zst"
     )
     with opened(settings) as adapters:
-        made = back_up(settings, adapters, target, now, with_archive=archive, show=_show)
+        made = back_up(settings, adapters, target, clock.now, with_archive=archive, show=_show)
     size = target.stat().st_size
     if json:
         found = {"file": str(target), "bytes": size, **msgspec.structs.asdict(made)}

@@ -1,6 +1,7 @@
 """POST /v1/boards and POST /v1/boards/{boardId}/picks."""
 
 from functools import partial
+from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
@@ -13,7 +14,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoder import Form
-from pawsonalize.engine.ingest.event_form import Id, Moment
+from pawsonalize.engine.ingest.event_form import MOMENTS, Id, Moment
 from pawsonalize.engine.serving.animals.answer import wait_until_written
 from pawsonalize.engine.serving.animals.boards import MOST_PICKS
 from pawsonalize.engine.serving.animals.ranking import Individuals
@@ -36,7 +37,7 @@ from pawsonalize.kinds import access_keys
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.wings.boards import LEAST, MOST, BoardSettings
 from pawsonalize.wings.boards.giving import give_board
-from pawsonalize.wings.boards.picking import PickDoor, Picks
+from pawsonalize.wings.boards.picking import PickDoor, Picks, no_board
 
 OPERATIONS = Operations(about=About.ANSWER)
 _BOARD = RequestParameter("boardId", "The board.", where="path", required=True)
@@ -73,6 +74,8 @@ class PicksRequest(Form, frozen=True, rename="camel", kw_only=True):
     """Up to three animals of the board, best first; empty for "none of these"."""
     sent_at: Moment | None = None
     """When they were picked, now if left out."""
+
+    synonyms = MappingProxyType(MOMENTS)
 
 
 class PicksReceipt(msgspec.Struct, frozen=True):
@@ -143,7 +146,8 @@ async def post_picks(request: Request) -> PicksReceipt:
     check_visitor(request, given.user_id)
     name = parse_id(request.path_params["board_id"], "boardId")
     now = services.now()
-    group = await read_group(request)
+    if (group := await read_group(request)) != DATASET_GROUP:
+        raise no_board(name)  # boards are of animals, which are of that group
     picks = Picks(
         name,
         read_visitor(given.user_id, given.session_id),

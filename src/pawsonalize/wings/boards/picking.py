@@ -12,7 +12,6 @@ from pawsonalize.engine.ingest.payloads import Part, unpack
 from pawsonalize.engine.serving.animals.boards import (
     MOST_PICKS,
     belongs,
-    foreign_board,
     picked_board,
 )
 from pawsonalize.engine.serving.animals.page_reader import PageReader
@@ -41,14 +40,12 @@ class PickDoor(msgspec.Struct, frozen=True):
     def events(self, picks: Picks) -> list[Part]:
         """The events of what was not said before, as `/v1/events` takes them.
 
-        NotFound for a board that there is not, Conflict for another visitor's and for one that was
-        answered otherwise, InvalidInput for animals that are not on it.
+        NotFound for a board that this visitor was not given, Conflict for one that was answered
+        otherwise, InvalidInput for animals that are not on it.
         """
-        if picks.visitor == Visitor():
-            raise InvalidInput(
-                "say who picked: send the sessionId or the userId", field="sessionId"
-            )
         board = self._board(picks)
+        if board is None:
+            raise no_board(picks.board_id)
         places = _places(board, picks.animals)
         deeds = self.pages.log.deeds_of(picks.visitor, picks.at, _DEEDS_READ)
         mine = [one for one in deeds if one.recommendation_id == picks.board_id]
@@ -67,28 +64,33 @@ class PickDoor(msgspec.Struct, frozen=True):
         return unpack(msgspec.json.encode(sent))
 
     def knows(self, picks: Picks) -> bool:
-        """True if there is an answer of that id by now, as far as is known here."""
-        return self._find(picks) is not None
+        """True if the visitor was given that board, as far as is known here by now."""
+        return self._board(picks) is not None
 
-    def _find(self, picks: Picks) -> Impression | None:
+    def _board(self, picks: Picks) -> Impression | None:
+        if picks.visitor == Visitor():
+            raise InvalidInput(
+                "say who picked: send the sessionId or the userId", field="sessionId"
+            )
         waiting = self.given.waiting_of(picks.visitor)
         answer = next((one for one in waiting if one.recommendation_id == picks.board_id), None)
-        return answer or self.pages.table.get(picks.board_id)
-
-    def _board(self, picks: Picks) -> Impression:
-        board = self._find(picks)
+        board = answer or self.pages.table.get(picks.board_id)
         if board is None or board.question != BOARD:
-            raise NotFound(
-                f"there is no board {picks.board_id}: send the boardId that POST /v1/boards gave"
-            )
+            return None
         # Whoever signed in since may have another session by now.
         user, session = picks.visitor.user_id, board.session_id
         theirs = belongs(board, picks.visitor) or (
             user and session and self.pages.log.owner(session, picks.at) == user
         )
-        if not theirs:
-            raise foreign_board(board)
-        return board
+        return board if theirs else None
+
+
+def no_board(board_id: str) -> NotFound:
+    """The error of a board that there is not, or that others were given: which is not told."""
+    return NotFound(
+        f"there is no board {board_id} of this visitor: send the boardId that POST /v1/boards gave,"
+        " and the userId or the sessionId that asked for it"
+    )
 
 
 def _goes_on(before: tuple[int, ...], picks: tuple[int, ...]) -> bool:

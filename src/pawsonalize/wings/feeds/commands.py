@@ -25,6 +25,8 @@ else:
     polling = late("pawsonalize.wings.feeds.polling")
     rows = late("pawsonalize.wings.feeds.rows")
 
+_IN_A_FILE = 100_000  # bad rows that are written to a file
+
 Format = Annotated[
     str | None,
     typer.Option(
@@ -67,6 +69,10 @@ Map = Annotated[
     Path | None, typer.Option("--map", help="A file that says what the source's values mean.")
 ]
 Name = Annotated[str, typer.Argument(help="The feed's name in the feeds file.")]
+AllowKnown = Annotated[
+    bool,
+    typer.Option("--allow-known", help="Even if most animals are known from another source."),
+]
 AllowShrink = Annotated[
     bool, typer.Option("--allow-shrink", help="Even if more than 30% of the animals are gone.")
 ]
@@ -79,6 +85,7 @@ def import_(
     complete: Complete = False,
     source: Source = "",
     allow_shrink: AllowShrink = False,
+    allow_known: AllowKnown = False,
     encoding: Encoding = None,
     separator: Separator = None,
     columns: Columns = None,
@@ -113,7 +120,9 @@ def import_(
     form = formats.FeedForm.read(format, encoding, separator, named, dates)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
         meanings = mapping.ValueMapping.read(map)
-        how = importing.FeedImport(source, complete, allow_shrink, meanings)
+        how = importing.FeedImport(
+            source, complete, allow_shrink, allow_known, meanings, _IN_A_FILE
+        )
         if file.startswith(("http://", "https://")):
             report = feed_import.fetched(adapters, how, form, file, header or [], dry_run=dry_run)
         else:
@@ -151,7 +160,7 @@ def watch(
     form = formats.FeedForm.read(format, encoding, separator, named, dates)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
         meanings = mapping.ValueMapping.read(map)
-        how = importing.FeedImport(source, complete, mapping=meanings)
+        how = importing.FeedImport(source, complete, mapping=meanings, most_kept=_IN_A_FILE)
         feed_import.watch(adapters, folder, how, form, seconds)
 
 

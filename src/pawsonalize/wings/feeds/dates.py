@@ -28,12 +28,18 @@ _COMPACT = re.compile(r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})" + _CLOCK)
 _YEAR_FIRST = re.compile(
     r"(?P<year>\d{4})(?P<sign>[/.-])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})" + _CLOCK
 )
-_DAY_NAME = re.compile(r"(\d{1,2})[ .-]+([A-Za-z]{3,9})[ .,-]+(\d{4}|\d{2})" + _CLOCK)
+_DAY_NAME = re.compile(
+    r"(\d{1,2})(?:[ .-]+| de )([^\W\d_]{3,10})(?:[ .,-]+| de )(\d{4}|\d{2})" + _CLOCK
+)
 _NAME_DAY = re.compile(r"([A-Za-z]{3,9})\.? +(\d{1,2})(?:st|nd|rd|th)?,? +(\d{4})" + _CLOCK)
 _SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
 _SERIAL_START = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel's days are of no zone
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)? *(?:([ap])\.?m\.?)?", re.IGNORECASE)
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+# The first three letters in English, German and Spanish.
+_MONTHS = [
+    *("jan ene", "feb", "mar mär mrz", "apr abr", "may mai", "jun", "jul", "aug ago", "sep"),
+    *("oct okt", "nov", "dec dez dic"),
+]
 _PIVOT = 69  # two digits below it are of this century, as POSIX has it
 
 
@@ -117,8 +123,7 @@ def _year(text: str) -> int:
 
 
 def _month(name: str) -> int:
-    short = name[:3].lower()
-    return _MONTHS.index(short) + 1 if short in _MONTHS else 0
+    return next((at for at, names in enumerate(_MONTHS, 1) if name[:3].lower() in names.split()), 0)
 
 
 def _clock(text: str) -> tuple[int, int, int] | None:

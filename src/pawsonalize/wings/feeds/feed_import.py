@@ -173,8 +173,10 @@ def watch(
     while True:
         for seen in folder_watch.look():
             report = seen.report
-            result = [f"error: {seen.error}"] if report is None else [report.in_words()]
-            say(f"{seen.name}: {' '.join([*result, *(report.notes if report else ())])}")
+            result = [f"error: {seen.error}"]
+            if report is not None:
+                result = [*report.warnings, report.in_words(), *report.notes]
+            say(f"{seen.name}: {' '.join(result)}")
         time.sleep(seconds)
 
 
@@ -186,15 +188,21 @@ def finish(report: importing.FeedReport, json: bool) -> None:
 
 
 def _print(report: importing.FeedReport) -> None:
-    print("\n".join([report.in_words(), *report.notes]))
+    print("\n".join([*report.warnings, report.in_words(), report.fates(), *report.notes]))
+    if any(report.unread.values()):
+        print("Columns that were left out")
+        print_listing(("column", "such as"), report.unread.items())
     odd = "Rows that were taken, but contradict another fact of their animal"
-    for rows, title in ((report.rejected, "Rejected rows"), (report.odd, odd)):
+    for rows, count, title in (
+        (report.rejected, report.rejected_rows, "Rejected rows"),
+        (report.odd, report.odd_rows, odd),
+    ):
         some = ((str(one.place), one.animal_id or "", one.reason) for one in rows[:_SHOWN])
         if rows:
             print(title)
             print_listing(("place", "animal", "reason"), some)
-        if (more := len(rows) - _SHOWN) > 0:
-            print(f"and {more:,} more such rows: --errors FILE writes all of them to a file")
+        if (more := count - _SHOWN) > 0:
+            print(f"and {more:,} more such rows: --errors FILE writes them to a file")
     _print_unrecognised(report.unrecognised)
 
 

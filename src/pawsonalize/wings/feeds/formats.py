@@ -2,7 +2,8 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from io import BytesIO
 from typing import Any
@@ -10,14 +11,25 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from pawsonalize.domain.attributes import GoodWith, read_answer
 from pawsonalize.domain.errors import InputTooLarge, InvalidInput
-from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
+from pawsonalize.domain.statuses import AnimalStatus, status_in_words
+from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.csv_files import SEPARATORS, UTF8, as_text, read_text_form
-from pawsonalize.engine.ingest.decoder import UnknownFields, decode, likely_name
-from pawsonalize.wings.feeds.asm3 import READ_FIELDS, image_service, read_asm3_csv, read_asm3_json
+from pawsonalize.engine.ingest.decoder import UnknownFields, decode
+from pawsonalize.wings.feeds.asm3 import image_service, read_asm3_csv, read_asm3_json
+from pawsonalize.wings.feeds.columns import (
+    COLUMNS,
+    SECOND_STATUS,
+    STATUS_SLOTS,
+    guessed_columns,
+    named_columns,
+    says_status,
+    values_of,
+)
 from pawsonalize.wings.feeds.dates import read_date_order
 from pawsonalize.wings.feeds.petfinder import read_petfinder_json
-from pawsonalize.wings.feeds.presets import bare_name, known_names, preset_of, presets, read_preset
+from pawsonalize.wings.feeds.presets import preset_of, presets, read_preset
 from pawsonalize.wings.feeds.rescuegroups import read_rescuegroups
 from pawsonalize.wings.feeds.rows import (
     AS_USUAL,
@@ -26,7 +38,6 @@ from pawsonalize.wings.feeds.rows import (
     TableForm,
     by_upper_names,
     has_years,
-    header_of,
     is_number,
     named_in,
     read_rows,
@@ -41,24 +52,21 @@ class _Body(msgspec.Struct, frozen=True):
 _FORM = msgspec.json.Decoder(AnimalForm)
 _WHOLE = msgspec.json.Decoder(list[msgspec.Raw] | _Body)
 
-# Names in CSV compare without regard to case and underscores: birthDate, BIRTH_DATE, birth_date.
-_COLUMNS = {
-    spelling: name
-    for name in FIELDS.values()
-    for spelling in (name.upper(), name.upper().replace("_", ""))
-}
-_OF_ANIMAL = re.compile(r"^(ANIMAL|PET)[\W_]*(?=\w)")  # `Animal Status` is a status
 _LISTS = frozenset({"photos", "colours"})
-_DATES = [name for name, field in _COLUMNS.items() if field.endswith(("_at", "_date"))]
+_ADOPTED = ("ADOPTED", "ADOPTED2", "ADOPTED3")
+_ABOUT = re.compile(r"(?:[a-z]+\.? *)?(?:(\d{1,2})[./-])?((?:19|20)\d\d)", re.IGNORECASE)
+_UNIT = re.compile("KG|LB")
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATES = [name for name, field in COLUMNS.items() if field.endswith(("_at", "_date"))]
 
 
 def read_json_lines(content: bytes) -> Iterator[FeedRow]:
     """One JSON object a line, a list of them, or a body of `PUT /v1/animals`."""
     try:
         whole = _WHOLE.decode(content)
-        lines = [bytes(one) for one in (whole.animals if isinstance(whole, _Body) else whole)]
+        lines: Iterable[bytes] = map(bytes, whole.animals if isinstance(whole, _Body) else whole)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        lines = content.splitlines()
+        lines = BytesIO(content)
     for place, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -69,18 +77,18 @@ def read_json_lines(content: bytes) -> Iterator[FeedRow]:
             yield FeedRow(place, named_in(line), reason=error.message)
             continue
         for row in read_rows([(place, record)], lambda one: one.id, lambda one: one):
-            yield replace(row, unread=tuple(unknown.values())) if unknown else row
+            yield replace(row, unread=dict.fromkeys(unknown.values(), "")) if unknown else row
 
 
 def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
     """Yield the rows of our own columns; lists are separated by `|`, an empty field is unknown."""
-    read = set(form.columns.values())
-    unread = tuple(name for name in header_of(content, form) if name not in read)
-    table = read_table(content, _COLUMNS, ("ID", "SPECIES"), _DATES, form)
+    columns = (*COLUMNS, *STATUS_SLOTS)
+    table = read_table(content, columns, ("ID", "SPECIES"), (*_DATES, *_ADOPTED), form)
     if has_years(content, form):
         table = map(_with_years, table)
-    for row in read_rows(table, lambda record: record["ID"], _form):
-        yield replace(row, unread=unread)
+    unit = _UNIT.search(form.column("WEIGHT"))
+    form_of = partial(_form, unit=unit[0].lower() if unit else "")
+    return read_rows(table, lambda record: record["ID"], form_of)
 
 
 def _with_years(row: tuple[int, Record] | FeedRow) -> tuple[int, Record] | FeedRow:
@@ -90,27 +98,41 @@ def _with_years(row: tuple[int, Record] | FeedRow) -> tuple[int, Record] | FeedR
     return row[0], {**row[1], "AGE": f"{row[1]['AGE']} years"}
 
 
-def _id_columns(header: tuple[str, ...]) -> dict[str, str]:
-    """Find columns that public files name as ids: `animal_id`, `_id`, `breed_id`."""
-    # Of several the longest name counts: where a table has its own `_id`, that numbers the rows.
-    found: dict[str, str] = {}
-    for name in sorted(header, key=len):
-        plain = "".join(letter for letter in name if letter.isalnum())
-        field = plain.removesuffix("ID").removeprefix("ANIMAL").removeprefix("PRIMARY") or "ID"
-        if plain.endswith("ID") and field in _COLUMNS and field not in header:
-            found[field] = name
-    return found
-
-
-def _form(row: Record) -> AnimalForm:
-    given = {_COLUMNS[column]: value for column, value in row.items() if value}
+def _form(row: Record, unit: str) -> AnimalForm:
+    given = {COLUMNS[column]: value for column, value in row.items() if value and column in COLUMNS}
     if "species" not in given:
         raise InvalidInput("species is missing: fill it in", field="species")
     values: dict[str, Any] = given | {
         name: [part for part in given[name].split("|") if part.strip()]
         for name in _LISTS & {*given}
     }
+    if about := _ABOUT.fullmatch(given.get("birth_date", "")):
+        month, year = about.groups()
+        values["birth_date"] = f"{year}-{int(month):02}-15" if month else f"{year}-07-01"
+    if is_number(given.get("weight", "")):
+        values["weight"] = f"{given['weight']} {unit}".strip()
+    if states := list(_states_in(row)):
+        values["status"] = max(states, key=_shows_less)
+    adopted = next(filter(_ISO_DAY.match, (row.get(slot, "") for slot in _ADOPTED)), "")
+    if adopted and "outcome_at" not in values:
+        values |= {"outcome": AnimalStatus.ADOPTED, "outcome_at": adopted}
     return AnimalForm(**values)
+
+
+def _states_in(row: Record) -> Iterator[str]:
+    """Yield all that the columns of a row say of the animal's status."""
+    yield from filter(None, (row.get("STATUS"), row.get(SECOND_STATUS)))
+    for slot in (one for one in STATUS_SLOTS if one in row and one != SECOND_STATUS):
+        cell, status = row[slot], AnimalStatus(slot.rstrip("23").lower())
+        has_answer = bool(cell) and read_answer(cell) not in {GoodWith.NO, GoodWith.UNKNOWN}
+        if has_answer is (status is not AnimalStatus.AVAILABLE):
+            yield status if has_answer else AnimalStatus.HOLD
+
+
+def _shows_less(status: str) -> int:
+    """Rank of a status: what is known to have left comes last, and nobody's word before that."""
+    state = status_in_words(status) or AnimalStatus.HOLD
+    return min(list(AnimalStatus).index(state), 3)  # available, pending, hold, others
 
 
 _READERS: Mapping[str, Callable[..., Iterator[FeedRow]]] = {
@@ -152,93 +174,21 @@ def feed_of(
 
 
 def _read_table(name: str, content: bytes, form: TableForm, **options: str) -> Iterator[FeedRow]:
-    columns = named_columns(name, header_of(content, form), form.columns)
-    return formats()[name](content, form=replace(form, columns=columns), **options)
+    values = values_of(content, form)
+    columns = named_columns(name, values, form.columns)
+    left_out = {
+        column: some[0] if some else ""
+        for column, some in values.items()
+        if name == "csv" and column not in columns.values()
+    }
+    has_status = says_status(name, columns)
+    rows = formats()[name](content, form=replace(form, columns=columns), **options)
+    return (replace(row, unread=left_out, says_status=has_status) for row in rows)
 
 
 def is_table(name: str, content: bytes) -> bool:
     """True if a file of that format is a table, whose columns can be named."""
     return name.endswith("csv") or (name in presets() and content.lstrip()[:1] not in b"[{<")
-
-
-def slots_of(name: str) -> Mapping[str, str]:
-    """Return what columns of a format may hold: names for `TableForm.columns`, and words."""
-    if name in presets():
-        return presets()[name].slots()
-    if name == "csv":
-        return {bare_name(attribute): field for field, attribute in FIELDS.items()}
-    return {field.upper(): field for field in READ_FIELDS} if name == "asm3-csv" else {}
-
-
-def usual_columns(name: str, header: tuple[str, ...], *, guesses: bool = True) -> dict[str, str]:
-    """Return what each column of a file is taken for by its name: a slot, or nothing.
-
-    With `guesses`, in our own CSV a name that another system has, or that looks misspelt, counts
-    as well.
-    """
-    slots, ids = slots_of(name), _id_columns(header) if name == "csv" else {}
-    found = {one: bare_name(one) for one in header}
-    # Where a table has an `id`, its `_id` numbers the rows.
-    exact = {slot for one, slot in found.items() if one == slot or one in _COLUMNS}
-    for one, slot in found.items():
-        is_second = slot in exact and one != slot and one not in _COLUMNS
-        if slot not in slots or slot in ids or is_second:
-            found[one] = ""
-    found |= {column: slot for slot, column in ids.items()}
-    if name == "csv" and guesses:
-        fields = {one.upper(): bare_name(one) for one in FIELDS.values()}
-        for column in (one for one in header if not found[one]):
-            used = set(found.values())
-            left = {one: slot for one, slot in fields.items() if slot not in used}
-            for own in (column, _OF_ANIMAL.sub("", column)):
-                other, near = known_names().get(bare_name(own)), likely_name(own, left) or ""
-                guess = other if other in left.values() else left.get(near)
-                found[column] = found[column] or guess or ""
-    return found
-
-
-def named_columns(name: str, header: tuple[str, ...], chosen: Mapping[str, str]) -> dict[str, str]:
-    """Return the column of each slot, "" for none: that which was chosen, else the usual one.
-
-    Nothing is guessed beside columns that were chosen by hand.
-    """
-    usual = usual_columns(name, header, guesses=not chosen)
-    free = {
-        column: slot
-        for column, slot in usual.items()
-        if slot not in chosen and column not in chosen.values()
-    }
-    return {**column_of_slots(name, free), **chosen}
-
-
-def column_of_slots(name: str, by_column: Mapping[str, str]) -> dict[str, str]:
-    """Return the column of each slot, "" for none; InvalidInput if two are taken for the same."""
-    slots = slots_of(name)
-    found = dict.fromkeys(slots, "")
-    for column, slot in by_column.items():
-        if slot and found.get(slot):
-            both, field = f"{found[slot]} and {column}", slots.get(slot, slot)
-            raise InvalidInput(
-                f"{both} are both taken for {field}: choose one, and leave the other out",
-                field=column,
-            )
-        if slot:
-            found[slot] = column
-    return found
-
-
-def _guessed(name: str, content: bytes, form: TableForm) -> list[str]:
-    """Return a note on columns that are taken for what their names look like."""
-    if name != "csv" or form.columns:
-        return []
-    header, slots = header_of(content, form), slots_of(name)
-    sure = usual_columns(name, header, guesses=False)
-    found = [
-        f"{column} for {slots[slot]}"
-        for column, slot in usual_columns(name, header).items()
-        if slot != sure[column]
-    ]
-    return [f"taken by their names: {', '.join(found)}; --columns says otherwise"] if found else []
 
 
 def detected(content: bytes) -> str:
@@ -303,7 +253,7 @@ def read_feed(
     if "form" in feed.keywords:
         if above:
             notes.append(f"line {above + 1} names its columns: what stands above was left out")
-        notes += _guessed(feed.args[0], texts[0], form.table)
+        notes += guessed_columns(feed.args[0], texts[0], form.table)
 
     def rows() -> Iterator[FeedRow]:
         place = 0
@@ -319,9 +269,14 @@ def read_feed(
 def decoded(content: bytes, encoding: str | None, most: int = MAX_FEED_BYTES) -> tuple[bytes, str]:
     """Return the text of a file, unpacked and in UTF-8, and its encoding."""
     stream, found = as_text(BytesIO(content), encoding)
-    text = stream.read(most + 1).encode(UTF8, "surrogateescape")
+    # A Mac may write ü as u with two dots behind it.
+    whole = unicodedata.normalize("NFC", stream.read(most + 1))
+    text = whole.encode(UTF8, "surrogateescape")
     if len(text) > most:
         raise InputTooLarge(f"a feed may have {most >> 20} MB: split it, with --delta")
+    most_values = min(most // 32, max(_FEW_VALUES, len(text) // 8))
+    if text.lstrip()[:1] in _JSON and text.count(b",") > most_values:
+        raise InputTooLarge(f"this has more than {most_values:,} values: split it, with --delta")
     if text[:_SAMPLE].lstrip().lower().startswith(_WEB_PAGE):
         raise InvalidInput(
             "this is a web page, and no feed. Some systems call such a file .xls: open it in Excel,"
@@ -330,6 +285,10 @@ def decoded(content: bytes, encoding: str | None, most: int = MAX_FEED_BYTES) ->
     return _untitled(text), found
 
 
+_JSON = (b"[", b"{")
+# In JSON a value takes seventy bytes of memory, and may take two of the file; one of an animal with
+# its name takes twelve at least.
+_FEW_VALUES = 100_000
 _WEB_PAGE = (b"<!doctype html", b"<html", b"<table")
 _SAMPLE, _MOST_TITLES = 4_096, 20
 

@@ -153,7 +153,7 @@ def news_of(report: FeedReport, now: int) -> FeedNews:
     """Return the result of an import in the form of the newest one of a feed."""
     first = [report_of(LeftOutRow, one) for one in report.rejected[:MOST_ROWS]]
     odd = report.in_words().partition("; ")[2]
-    count, notes = len(report.rejected), (*report.notes, *([f"of the rows, {odd}"] if odd else []))
+    count, notes = report.rejected_rows, (*report.notes, *([f"of the rows, {odd}"] if odd else []))
     return report_of(
         FeedNews, report, at=iso(now), rejected=count, first_rejected=first, notes=notes
     )

@@ -14,6 +14,7 @@ from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as Xml
 
 from pawsonalize.domain.attributes import GoodWith, read_answer
+from pawsonalize.domain.breed_spelling import plain_letters
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
 from pawsonalize.engine.ingest.decoder import decode
@@ -26,6 +27,8 @@ _LISTS = frozenset({"photos", "colours"})
 _SECONDS = re.compile(r"-?\d{1,11}")  # more are of no year that dates have
 _DATES = ("At", "Date")
 _TURNED = "not "
+NOTES = "NOTES"
+"""The key of columns of notes in `columns.toml`: a description, if there is no other."""
 _SHOWN = 20_000  # bytes of a file by which its kind is found
 
 
@@ -78,7 +81,7 @@ def _names_in(name: str) -> dict[str, Any]:
 def known_names() -> Mapping[str, str]:
     """The fields that columns of systems and spreadsheets hold, by their names.
 
-    None for a name that systems have for different fields.
+    Empty for a name that systems have for different fields, and spreadsheets for none.
     """
     found: dict[str, str] = {}
     for preset in presets().values():
@@ -192,8 +195,8 @@ def _local(tag: str) -> str:
 
 
 def bare_name(name: str) -> str:
-    """The letters and digits of a name, upper-case: by them names compare."""
-    return re.sub(r"[\W_]", "", name).upper()
+    """The letters and digits of a name, upper-case and without accents: by them names compare."""
+    return re.sub(r"[\W_]", "", plain_letters(name)).upper()
 
 
 def _path(name: str) -> list[str]:

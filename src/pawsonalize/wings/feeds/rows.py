@@ -22,14 +22,17 @@ class FeedRow(msgspec.Struct, frozen=True):
     """One animal of a feed: its form, or the reason why there is none.
 
     `place` is its line or number in the file, from 1. Most bad rows have an `external_id` too, so
-    that their animals do not count as gone. `unread` are its unknown fields.
+    that their animals do not count as gone. `unread` are its unknown fields, and the columns of its
+    table that are left out with a value of each. `says_status` is false if no column of its table
+    says whether its animal is still there.
     """
 
     place: int
     external_id: str | None
     form: AnimalForm | None = None
     reason: str = ""
-    unread: tuple[str, ...] = ()
+    unread: Mapping[str, str] = {}
+    says_status: bool = True
 
 
 T = TypeVar("T")
@@ -241,15 +244,17 @@ def _opened(content: bytes, form: TableForm) -> CsvTable:
     return CsvTable(BytesIO(content), TextForm(UTF8, form.separator), names_all=True)
 
 
-def examples_of(content: bytes, form: TableForm) -> dict[str, list[str]]:
+def examples_of(
+    content: bytes, form: TableForm, most: int = _EXAMPLES, rows: int = _LOOKED_AT
+) -> dict[str, list[str]]:
     """The columns of the file, each with its first values that differ."""
     table = _opened(content, form)
-    found: dict[str, list[str]] = {name: [] for name in table.header}
-    for row in islice(table.rows(), _LOOKED_AT):
+    found: dict[str, dict[str, None]] = {name: {} for name in table.header}
+    for row in islice(table.rows(), rows):
         for some, value in zip(found.values(), getattr(row, "values", ()), strict=False):
-            if len(some) < _EXAMPLES and value.strip() and value.strip() not in some:
-                some.append(value.strip())
-    return found
+            if len(some) < most and (text := _cell(value)):
+                some[text] = None
+    return {name: list(some) for name, some in found.items()}
 
 
 def date_orders(content: bytes, form: TableForm, places: Mapping[str, int]) -> dict[str, DateOrder]:

@@ -23,6 +23,7 @@ from pawsonalize.wings.feeds.uploads import MAX_UPLOAD_BYTES, FeedUpload, Upload
 
 OPERATIONS = Operations(SITE, about=About.INVENTORY)
 OPERATIONS += pages.OPERATIONS
+_FLAGS = ("complete", "allowShrink", "allowKnown", "dryRun")
 
 
 class UploadReceipt(msgspec.Struct, frozen=True, rename="camel"):
@@ -44,6 +45,7 @@ class UploadReceipt(msgspec.Struct, frozen=True, rename="camel"):
         RequestParameter("file", "The file's name, for people; `upload` if left out."),
         RequestParameter("complete", "True if animals that are not in it are gone.", bool),
         RequestParameter("allowShrink", "Even if more than 30% of the animals are gone.", bool),
+        RequestParameter("allowKnown", "Even if most animals are known from another source.", bool),
         RequestParameter("dryRun", "Only answer what the import would do.", bool),
     ),
     file_bytes=MAX_UPLOAD_BYTES,
@@ -58,7 +60,7 @@ class UploadReceipt(msgspec.Struct, frozen=True, rename="camel"):
 async def post_uploads(request: Request) -> UploadReceipt:
     """Read a file, try it, and import it unless that is all."""
     services, given = services_of(request), filled(request.query_params)
-    flags = {name: read_flag(given, name) for name in ("complete", "allowShrink", "dryRun")}
+    flags = {name: read_flag(given, name) for name in _FLAGS}
     content = await read_body(request)
     try:
         return await run_in_threadpool(_uploaded, services, given, flags, content)
@@ -77,6 +79,7 @@ def _uploaded(
         source=source_of(given),
         complete=flags["complete"],
         allow_shrink=flags["allowShrink"],
+        allow_known=flags["allowKnown"],
         reading=UploadReading(format=""),
     )
     upload = uploads.keep(new, content, now)

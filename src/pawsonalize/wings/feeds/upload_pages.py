@@ -28,8 +28,9 @@ from pawsonalize.pages.views import Done, View, ViewQuery, perform
 from pawsonalize.ui.endpoints import Fields, fields_of
 from pawsonalize.ui.rendering import with_query
 from pawsonalize.wings.feeds import pages
+from pawsonalize.wings.feeds.columns import slots_of
 from pawsonalize.wings.feeds.dates import DateOrder
-from pawsonalize.wings.feeds.formats import Rows, decoded, formats, read_feed, slots_of
+from pawsonalize.wings.feeds.formats import Rows, decoded, formats, read_feed
 from pawsonalize.wings.feeds.mapping import Unrecognised
 from pawsonalize.wings.feeds.presets import presets
 from pawsonalize.wings.feeds.rows import date_orders, examples_of, separator_in
@@ -48,6 +49,7 @@ _SHOWN, _LONGEST, _EXAMPLES, _LOOKED_AT = 20, 80, 3, 1_000
 _ORDERS = {DateOrder.US: "month first", DateOrder.EU: "day first", DateOrder.ISO: "year first"}
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _MEANING = "meaning."
+_FATES = ("warnings", "visible", "on_hold", "gone", "leaving")
 _ENCODINGS = ("utf-8", "cp1252", "cp1250", "iso8859-1", "utf-16")
 
 
@@ -66,6 +68,9 @@ class UploadReport(msgspec.Struct, frozen=True, rename="camel"):
     """An uploaded file as it is read, and the result that its import would have; none is done yet.
 
     `error` is the reason for which nothing can be imported like that; then there is no `outcome`.
+    `warnings` say who may be shown by mistake, or not. Of the file's animals so many would be
+    `visible`, `on_hold` or `gone`, and `leaving` names those who were not gone before.
+    `known_sources` have animals already.
     `unrecognised` has the values that nobody knows, and those that got a meaning here.
     """
 
@@ -78,9 +83,15 @@ class UploadReport(msgspec.Struct, frozen=True, rename="camel"):
     separator: str | None = None
     date_orders: list[str] = []
     columns: list[UploadColumn] = []
+    warnings: list[str] = []
+    visible: int | None = None
+    on_hold: int | None = None
+    gone: int | None = None
+    leaving: list[str] = []
     outcome: pages.FeedNews | None = None
     unrecognised: list[pages.UnrecognisedValue] = []
     error: str | None = None
+    known_sources: list[str] = []
 
 
 def read_upload(query: ViewQuery) -> UploadReport:
@@ -98,6 +109,7 @@ def report_upload(uploads: Uploads, upload: FeedUpload, now: int) -> UploadRepor
         upload.complete,
         upload.reading.format,
         unrecognised=list(_values(upload, {})),
+        known_sources=uploads.animals.sources(),
     )
     try:
         for changes in _stages(uploads, upload, now):
@@ -118,7 +130,8 @@ def _stages(uploads: Uploads, upload: FeedUpload, now: int) -> Iterator[dict[str
         yield {"columns": _fields(read_feed([content], reading.form())[0])}
     report = uploads.rehearse(upload, now)
     values = list(_values(upload, report.unrecognised))
-    yield {"outcome": pages.news_of(report, now), "unrecognised": values}
+    fates = {name: getattr(report, name) for name in _FATES}
+    yield {"outcome": pages.news_of(report, now), "unrecognised": values, **fates}
 
 
 def _table(reading: UploadReading, text: bytes) -> Iterator[dict[str, object]]:
@@ -168,7 +181,8 @@ def _values(upload: FeedUpload, unrecognised: Unrecognised) -> Iterator[pages.Un
 def _content(query: ViewQuery, report: UploadReport | None) -> dict[str, object]:
     """Return the upload with its choices, and all that may be chosen."""
     meanings = pages.meaning_choices(has_breeds=report is not None and bool(report.unrecognised))
-    content: dict[str, object] = {"most": MAX_UPLOAD_BYTES, "shown": _SHOWN, **meanings}
+    sources = query.services.inventory.animals.sources()
+    content = {"most": MAX_UPLOAD_BYTES, "shown": _SHOWN, "sources": sources, **meanings}
     if report is None:
         return content
     upload = uploads_of(query.services).get(query.text("upload"))
@@ -235,6 +249,7 @@ def _with_choices(upload: FeedUpload, fields: Fields) -> FeedUpload:
         source=source_of(fields),
         complete=fields.get("holds") == "complete",
         allow_shrink=fields.get("allowShrink") == "true",
+        allow_known=fields.get("allowKnown") == "true",
         reading=UploadReading(format=fields.get("format", ""), columns=columns, **choices),
         meanings=meanings,
     )

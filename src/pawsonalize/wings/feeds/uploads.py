@@ -16,15 +16,8 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.wings.feeds.formats import (
-    FeedForm,
-    column_of_slots,
-    decoded,
-    detected,
-    is_table,
-    read_feed,
-    usual_columns,
-)
+from pawsonalize.wings.feeds.columns import column_of_slots, usual_columns, values_of
+from pawsonalize.wings.feeds.formats import FeedForm, decoded, detected, is_table, read_feed
 from pawsonalize.wings.feeds.importing import (
     FILES,
     FeedImport,
@@ -33,7 +26,7 @@ from pawsonalize.wings.feeds.importing import (
     keep_newest_import,
 )
 from pawsonalize.wings.feeds.mapping import Meanings, ValueMapping, digest_name
-from pawsonalize.wings.feeds.rows import TableForm, header_of
+from pawsonalize.wings.feeds.rows import TableForm
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
@@ -79,6 +72,7 @@ class FeedUpload(Resource, frozen=True, kw_only=True):
     source: str
     complete: bool
     allow_shrink: bool = False
+    allow_known: bool = False
     reading: UploadReading
     meanings: Mapping[str, Mapping[str, str]] = {}
 
@@ -186,7 +180,8 @@ class Uploads(msgspec.Struct, frozen=True):
     def _imported(self, animals: Animals, upload: FeedUpload, now: int) -> FeedReport:
         rows, notes = read_feed([self.content(upload)], upload.reading.form())
         mapping = ValueMapping.of(upload.meanings)
-        how = FeedImport(upload.source, upload.complete, upload.allow_shrink, mapping)
+        allowed = upload.allow_shrink, upload.allow_known
+        how = FeedImport(upload.source, upload.complete, *allowed, mapping)
         how = how.with_meanings(self.registry)
         report = import_feed(animals, rows, how, min(upload.written_at, now), now)
         report.notes[:0] = notes
@@ -204,11 +199,11 @@ def read_again(reading: UploadReading, text: bytes) -> UploadReading:
     if not is_table(reading.format, text):
         return msgspec.structs.replace(reading, columns={})
     try:
-        header = header_of(text, reading.table)
+        values = values_of(text, reading.table)
     except InvalidInput:  # another choice may read them, so the file is kept
         return msgspec.structs.replace(reading, columns={})
-    known = {column: slot for column, slot in reading.columns.items() if column in header}
-    usual = usual_columns(reading.format, header)
+    known = {column: slot for column, slot in reading.columns.items() if column in values}
+    usual = usual_columns(reading.format, values)
     free = {column: "" if slot in known.values() else slot for column, slot in usual.items()}
     return msgspec.structs.replace(reading, columns={**free, **known})
 

@@ -19,8 +19,8 @@ class InquirySettings(msgspec.Struct, frozen=True):
     """Take inquiries, by a form on the page of each animal of the adoption site and by `POST
     /v1/inquiries`. A demo always does."""
     inquiries_per_hour: Annotated[int, Meta(ge=1, le=10_000)] = 20
-    """Inquiries that the form takes from one address within an hour; behind a proxy all visitors
-    have its address."""
+    """Inquiries that the form takes from one address within an hour; behind a proxy, set
+    `trusted_proxies`."""
     inquiry_days: Days = 180
     """For so many days inquiries are kept, with the names and addresses in them; 0: for ever."""
 

@@ -1,13 +1,9 @@
 """Findings about a site's page: what is there, what works, and what arrives from it."""
 
-import re
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from hmac import compare_digest
-from html.parser import HTMLParser
-from typing import Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,10 +14,20 @@ from pawsonalize.app.doctor import events_and_answers, unknown_fields
 from pawsonalize.domain.errors import InvalidInput, NotFetched
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.ingest.decoder import UnknownFields, check_fields, likely_name
-from pawsonalize.fetch import Limits, fetch, preflight
+from pawsonalize.fetch import fetch
 from pawsonalize.http.queries import QueryFields
+from pawsonalize.wings.integration.site_page import EmbedElement
+from pawsonalize.wings.integration.visiting import (
+    EVENTS,
+    PAGE_LIMITS,
+    Check,
+    Level,
+    SiteFinding,
+    SiteVisit,
+    origin_of,
+    unpacked,
+)
 
-_PAGE_LIMITS = Limits(size=8 << 20, silence=10, total=20)
 _NEWEST_EVENTS = 1_000
 _LISTED = 5
 _ANY_ELEMENT = frozenset(
@@ -36,71 +42,6 @@ _OF_HTML = frozenset(
     {"id", "class", "style", "slot", "hidden", "lang", "dir", "title", "role", "part", "tabindex"}
 )
 _HTML_PREFIXES = ("data-", "aria-", "on")
-_SENT_HEADERS = "authorization,content-type"
-
-_KEY_IN_SCRIPT = re.compile(r"""\bkey\s*:\s*["'`]([^"'`\s]{1,200})["'`]""")
-_IMPORT_IN_SCRIPT = re.compile(r"""["'`]([^"'`\s]{1,500}/embed\.js(?:\?[^"'`\s]{0,100})?)["'`]""")
-_PREFIX = "pawsonalize-"
-
-
-class EmbedScript(msgspec.Struct, frozen=True):
-    """A script that is the embed, or imports it."""
-
-    address: str
-    is_module: bool
-
-
-class EmbedElement(msgspec.Struct, frozen=True):
-    """An element of ours, with its attributes; those without a value are empty."""
-
-    name: str
-    attributes: dict[str, str]
-
-
-class SitePage(HTMLParser):
-    """Reads a page of a site. Nothing of it is run: what its scripts add later is not seen."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.scripts: list[EmbedScript] = []
-        self.elements: list[EmbedElement] = []
-        self.keys: list[str] = []
-        """Keys that are given in scripts of the page."""
-        self._is_in_script, self._is_module = False, False
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what is ours."""
-        given = {name: value or "" for name, value in attrs}
-        if tag == "script":
-            self._is_in_script, self._is_module = True, given.get("type") == "module"
-            if given.get("src", "").partition("?")[0].endswith("/embed.js"):
-                self.scripts.append(EmbedScript(given["src"], self._is_module))
-        elif tag.startswith(_PREFIX):
-            self.elements.append(EmbedElement(tag, given))
-
-    def handle_endtag(self, tag: str) -> None:
-        """Leave a script."""
-        if tag == "script":
-            self._is_in_script = False
-
-    def handle_data(self, data: str) -> None:
-        """Look through a script for the client and its key."""
-        if self._is_in_script and (found := _IMPORT_IN_SCRIPT.search(data)):
-            self.scripts.append(EmbedScript(found[1], self._is_module))
-            self.keys += _KEY_IN_SCRIPT.findall(data)
-
-
-Level = Literal["ok", "warning", "error"]
-
-
-class SiteFinding(msgspec.Struct, frozen=True):
-    """One line about the integration; `next_move` says what to do, if anything."""
-
-    level: Level
-    message: str
-    next_move: str = ""
 
 
 class EmbedQuery(QueryFields, frozen=True, rename="camel", kw_only=True):
@@ -112,17 +53,6 @@ class EmbedQuery(QueryFields, frozen=True, rename="camel", kw_only=True):
 
 
 _QUERIES = msgspec.json.Decoder(EmbedQuery)
-Check = Callable[[str], None]
-
-
-def _unpacked(content: bytes) -> bytes:
-    """Return what a server packed by gzip, as `fetch` asks all servers to."""
-    if not content.startswith(b"\x1f\x8b"):
-        return content
-    with suppress(zlib.error):
-        # No more than of a page that came unpacked: a small file may unpack to gigabytes.
-        return zlib.decompressobj(wbits=31).decompress(content, _PAGE_LIMITS.size)
-    return content
 
 
 def check_site(
@@ -131,16 +61,15 @@ def check_site(
     """Yield what there is to say of a page; `check` refuses addresses that are not to be asked."""
     url = url.strip()
     try:
-        fetched = fetch(url, {}, limits=_PAGE_LIMITS, check=check)
+        fetched = fetch(url, {}, limits=PAGE_LIMITS, check=check)
     except NotFetched as error:
         yield SiteFinding("error", str(error), "open the address in a browser, and name that one")
         return
     assert fetched is not None  # nothing older was known
-    content = _unpacked(fetched.content)
-    page = SitePage(content.decode("utf-8", "replace"))
-    origin = origin_of(fetched.url)
-    yield SiteFinding("ok", f"the page answers: {len(content):,} bytes from {origin}")
-    if not page.scripts and not page.elements:
+    visit = SiteVisit.begin(fetched, check)
+    size = len(unpacked(fetched.content))
+    yield SiteFinding("ok", f"the page answers: {size:,} bytes from {origin_of(fetched.url)}")
+    if not visit.page.scripts and not visit.page.elements:
         yield SiteFinding(
             "error",
             "neither the script nor an element of Pawsonalize is in the page's HTML",
@@ -148,71 +77,34 @@ def check_site(
             " adds later is not seen here",
         )
         return
-    yield from _scripts(page, fetched.url, check)
-    for element in page.elements:
-        yield from _element(element)
-    yield from _keys(adapters, page, origin, now)
+    yield from visit.sandbox()
+    yield from _calls(adapters, visit, now)
     yield from arrivals(adapters, now)
 
 
-def origin_of(url: str) -> str:
-    """Return the origin of an address, as browsers send it."""
-    parts = urlsplit(url)
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    port = "" if parts.port in {None, usual} else f":{parts.port}"
-    host = parts.hostname or ""
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
-
-
-def _scripts(page: SitePage, url: str, check: Check | None) -> Iterator[SiteFinding]:
+def _calls(adapters: Adapters, visit: SiteVisit, now: int) -> Iterator[SiteFinding]:
+    """Load the scripts, then make the calls that they would make."""
+    page, default = visit.page, ""
     if not page.scripts:
         move = 'add <script type="module" src="https://YOUR-SERVICE/embed.js"></script>'
         yield SiteFinding("error", "the elements are there, and their script is not", move)
     for script in page.scripts:
-        yield from _script(script, url, check)
-
-
-def _script(script: EmbedScript, page_url: str, check: Check | None) -> Iterator[SiteFinding]:
-    address, origin = urljoin(page_url, script.address), origin_of(page_url)
-    service = origin_of(address)
-    if not script.is_module:
-        move = 'write <script type="module" …>'
-        yield SiteFinding("error", f"the script {address} is no module, so it does not run", move)
-    if page_url.startswith("https:") and address.startswith("http:"):
-        move = "serve Pawsonalize by HTTPS, and write https:// there"
-        yield SiteFinding(
-            "error", f"browsers block {address}: the page is secure and it is not", move
-        )
-    try:
-        fetched = fetch(address, {}, limits=_PAGE_LIMITS, check=check)
-    except InvalidInput:  # the console asks no server but this one
-        move = f"run `pawsonalize check-integration {page_url}` where that server may be asked"
-        yield SiteFinding("warning", f"the script {address} was not asked for", move)
-        return
-    except NotFetched as error:
-        move = "visitors need that address too: is it public, and is the service behind it?"
-        yield SiteFinding("error", str(error), move)
-        return
-    if fetched is None or b"pawsonalize-animals" not in _unpacked(fetched.content):
-        move = "write the address of your service, and /embed.js"
-        yield SiteFinding("error", f"what {address} answers is not our script", move)
-        return
-    yield SiteFinding("ok", f"the script answers: {address}")
-    if service == origin:
-        return
-    try:
-        allowed = preflight(f"{service}/v1/events", origin, _SENT_HEADERS)
-    except NotFetched:
-        allowed = ""
-    if allowed in {origin, "*"}:
-        yield SiteFinding("ok", f"browsers may call {service} from pages of {origin} (CORS)")
-    else:
-        yield SiteFinding(
-            "error",
-            f"browsers may not call {service} from pages of {origin} (CORS)",
-            f"make a key that names it: `{key_for(origin)}`; if there is one, a proxy before the"
-            " service keeps OPTIONS requests or the header Origin from it",
-        )
+        default = (yield from visit.load(script)) or default
+    keys: list[tuple[str, str | None]] = [(default, key) for key in page.keys]
+    for element in page.elements:
+        written, service = element.attributes.get("src"), default
+        if written is not None:
+            service = visit.resolve(f"{written.rstrip('/')}{EVENTS}").removesuffix(EVENTS)
+        keys.append((service, element.attributes.get("key")))
+    reached = set()
+    for service in dict.fromkeys(service for service, _ in keys if service):
+        if (yield from visit.reach(service)):
+            reached.add(service)
+    for element in page.elements:
+        yield from _element(element)
+    for service, key in dict.fromkeys(keys):
+        if key is not None:  # an element without one is an error of its own
+            yield _use(adapters, visit, service if service in reached else "", key, now)
 
 
 def _element(element: EmbedElement) -> Iterator[SiteFinding]:
@@ -263,10 +155,21 @@ def _values(element: EmbedElement) -> Iterator[SiteFinding]:
         yield SiteFinding("error", f"<{name}> has no key", move)
 
 
-def _keys(adapters: Adapters, page: SitePage, origin: str, now: int) -> Iterator[SiteFinding]:
-    given = [one.attributes["key"] for one in page.elements if one.attributes.get("key")]
-    for key in dict.fromkeys([*given, *page.keys]):
-        yield _key(adapters, key, origin, now)
+def _use(adapters: Adapters, visit: SiteVisit, service: str, key: str, now: int) -> SiteFinding:
+    """Say whether a key works; where the page can call the service, by a call."""
+    finding = SiteFinding("ok", f"a key is empty, and {service} takes calls without one")
+    if key:
+        finding = _key(adapters, key, visit.origin, now)
+    if finding.level == "error" or (key and not service):
+        return finding
+    reason = visit.why_refused(service, key) if service else "no call was made"
+    if not reason:
+        return finding
+    what = f"the key {key.partition('.')[0][:30]}" if key else "an empty key"
+    move = f"make one and put it there: `{key_for(visit.origin)}`"
+    if key:
+        move = "see that the address is of this service, and a proxy hands Authorization on"
+    return SiteFinding("error", f"{what} is refused from {visit.origin}: {reason}", move)
 
 
 def _key(adapters: Adapters, written: str, origin: str, now: int) -> SiteFinding:
@@ -288,7 +191,9 @@ def _key(adapters: Adapters, written: str, origin: str, now: int) -> SiteFinding
         move = "open the page in a browser, and look again a minute later"
         return SiteFinding("warning", f"the key {shown} is right, and nobody has used it yet", move)
     used = iso(key.last_used_at)[:16].replace("T", " ")
-    return SiteFinding("ok", f"the key {shown} is right, and was used last at {used} UTC")
+    return SiteFinding(
+        "ok", f"the key {shown} is right, and was used last at {used} UTC, by a page or a check"
+    )
 
 
 def arrivals(adapters: Adapters, now: int) -> Iterator[SiteFinding]:

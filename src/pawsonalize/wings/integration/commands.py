@@ -10,7 +10,7 @@ from pawsonalize.cli.options import Command
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.wings.integration.checking import SiteFinding
+    from pawsonalize.wings.integration.visiting import SiteFinding
 
 _SIGNS = {"ok": "OK     ", "warning": "WARNING", "error": "ERROR  "}
 
@@ -29,8 +29,9 @@ def check_integration(
 ) -> "list[SiteFinding]":
     """Fetch a page of a site and say what is wrong with the embed there, and what arrives.
 
-    It looks at script, elements, attributes and key, asks as a browser would if pages of the site
-    may call, and counts what the newest events carry. Exit code 1 if something cannot work.
+    It looks at script, elements, attributes and key, loads and calls what a browser would, as the
+    page's policies allow, and counts what the newest events carry. It sends no event. Exit code 1
+    if something cannot work.
 
     Example: pawsonalize check-integration https://shelter.example/pets
     """

@@ -9,7 +9,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import View, ViewQuery
 from pawsonalize.settings import Settings
-from pawsonalize.wings.integration.checking import SiteFinding, check_site, only_named
+from pawsonalize.wings.integration.checking import check_site, only_named
+from pawsonalize.wings.integration.visiting import SiteFinding
 
 if TYPE_CHECKING:
     from pawsonalize.access.services import Services

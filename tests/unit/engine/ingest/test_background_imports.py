@@ -103,13 +103,14 @@ def test_any_item_id_comes_into_the_datasets_own_group(
 def test_full_replaces_what_was_imported_and_leaves_what_was_sent(
     jobs: JobTable, folder: Path, log: EventLog, catalogue: Catalogue
 ) -> None:
-    log.append([event("live", item="tent", dataset_group="shop"), event("import-ours")])
+    ours = f"import-{'0' * 32}"
+    log.append([event("live", item="tent", dataset_group="shop"), event(ours, session=None)])
     (folder / "events.csv").write_text(EVENTS)
     done(jobs, "interactions", f"file://{folder}", ImportMode.FULL)
     (folder / "events.csv").write_text("USER_ID,ITEM_ID,TIMESTAMP\nann,lamp,1700000000\n")
     done(jobs, "interactions", f"file://{folder}", ImportMode.FULL)
     assert set(log.of("shop").touched(0, 9)) == {"tent", "lamp"}
-    assert is_logged(log, "import-ours"), "other groups keep what they imported"
+    assert is_logged(log, ours), "other groups keep what they imported"
     (folder / "events.csv").write_text("ITEM_ID,GENRE\na,x\n")
     done(jobs, "items", f"file://{folder}", ImportMode.FULL)
     (folder / "events.csv").write_text("ITEM_ID,GENRE\nb,x\n")

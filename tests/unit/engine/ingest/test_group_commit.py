@@ -122,6 +122,25 @@ def test_storage_that_is_down_is_asked_once_for_all_calls_not_once_for_each(disk
     assert len(disk.commits) == 2
 
 
+def test_a_call_that_came_while_storage_failed_is_refused_with_those_before(disk: Disk) -> None:
+    # Whoever waits for a second failure waits twice as long as an answer may take.
+    disk.errors["first"] = StorageUnavailable("another server keeps the lock")
+
+    async def run() -> list[list[bool] | BaseException]:
+        writer = GroupCommit(disk.commit)
+        first = await hold(writer, disk)
+        later = asyncio.create_task(writer.submit(events("later"), "other"))
+        await settle()
+        disk.open.set()
+        answers = list(await asyncio.gather(first, later, return_exceptions=True))
+        assert await writer.submit(events("again")) == [True]
+        await asyncio.to_thread(writer.close)
+        return answers
+
+    assert [type(each) for each in event_loop.run(run())] == [StorageUnavailable] * 2
+    assert disk.commits == [["first"], ["again"]]
+
+
 def test_beyond_its_bound_a_call_is_refused_at_once_and_nothing_of_it_is_stored(disk: Disk) -> None:
     async def run() -> None:
         writer = GroupCommit(disk.commit, max_waiting=3)

@@ -264,3 +264,17 @@ def test_wrappings_lie_in_each_other(document: Any) -> None:
 def test_no_bytes_break_it(noise: bytes) -> None:
     with contextlib.suppress(InvalidInput):
         unpack(noise)
+
+
+def test_more_parts_than_a_call_may_have_are_refused_before_any_is_read() -> None:
+    event = [EVENT]
+    for document, count in (
+        ([0] * 11, 11),
+        ({"events": [0] * 11}, 11),
+        ({"Records": [kinesis_record("")] * 11}, 11),
+        ([[0] * 6, [0] * 6], 12),
+    ):
+        with pytest.raises(InvalidInput, match=f"takes 10 events, not {count}: split it"):
+            unpack(body(document), most=10)
+    wrapped = {"Records": [kinesis_record(base64(event))] * 10}
+    assert len(events(unpack(body(wrapped), most=10))) == 10, "what wraps an event counts once"

@@ -8,7 +8,14 @@ import msgspec
 from msgspec.structs import replace
 
 from pawsonalize.domain.errors import Conflict
-from pawsonalize.domain.events import NO_PICK, PICKS, Event, Visitor, standing
+from pawsonalize.domain.events import (
+    DEFAULT_DATASET_GROUP,
+    NO_PICK,
+    PICKS,
+    Event,
+    Visitor,
+    standing,
+)
 from pawsonalize.domain.preferences import WantedValues, about_picks, speak_against
 from pawsonalize.engine.serving.animals.pages import place_of
 from pawsonalize.storage.animals.animals import Animals
@@ -145,16 +152,13 @@ def check_board(answers: Impressions, event: Event) -> None:
     """Refuse an answer to a board that another visitor was given, with Conflict."""
     if event.event_type not in PICKS or event.recommendation_id is None:
         return
+    if event.dataset_group != DEFAULT_DATASET_GROUP:
+        return  # it answers no board: boards are of the animals there
     # A board that is not found may be another worker's and not written yet, or an old one.
     board = answers.get(event.recommendation_id)
     if board is not None and board.question == BOARD and not belongs(board, event):
-        raise foreign_board(board, "boardId")
-
-
-def foreign_board(board: Impression, field: str | None = None) -> Conflict:
-    """The error of an answer to a board that another visitor was given."""
-    return Conflict(
-        f"board {board.recommendation_id} was given to another visitor: send the userId or the"
-        " sessionId that asked for it",
-        field=field,
-    )
+        raise Conflict(
+            f"board {board.recommendation_id} was given to another visitor: send the userId or the"
+            " sessionId that asked for it",
+            field="boardId",
+        )

@@ -45,7 +45,8 @@ def test_the_same_file_twice_changes_nothing(
     assert take(animals, FILES[name], how, name=name).created == 2
     before, revision = animals.page(AnimalQuery(9)), availability.revision()
     again = take(animals, FILES[name], how, T0 + 9, name=name)
-    assert replace(again, unread=[], notes=[]) == FeedReport(rows=2, unchanged=2)
+    assert (again.rows, again.unchanged, again.leaving) == (2, 2, [])
+    assert (again.created, again.updated, again.removed, again.rejected) == (0, 0, 0, [])
     assert (animals.page(AnimalQuery(9)), availability.revision()) == (before, revision)
 
 
@@ -140,7 +141,8 @@ def test_a_file_is_taken_once_it_no_longer_grows(
     file.write_bytes(feed("a", "b"))
     assert list(watch.look()) == []
     (seen,) = watch.look()
-    assert seen.report == FeedReport(rows=2, created=2)
+    assert seen.report is not None
+    assert (seen.report.rows, seen.report.created) == (2, 2)
     assert [path.name[:5] for path in (folder / "taken").iterdir()] == ["cats."]
     assert list(watch.look()) == []
 
@@ -225,7 +227,7 @@ def test_fields_that_nobody_knows_are_named_once(
     report = take(animals, content, name=name)
     assert report.created == 2
     assert [one.casefold() for one in report.unread] == ["kennel"]
-    assert report.notes == [f"left out, as nothing here is called so: {report.unread[0]}"]
+    assert report.notes == [f"left out, as nothing here is called so: {next(iter(report.unread))}"]
 
 
 def test_rows_that_contradict_others_are_named_in_the_report_beside_the_file(
@@ -257,3 +259,38 @@ def test_a_folder_with_other_things_than_feeds_is_not_watched(tmp_path: Path, na
 def test_a_home_is_not_watched() -> None:
     with pytest.raises(InvalidInput, match="/tmp is not for feeds alone"):
         FolderWatch(Path("/tmp"), lambda _path: FeedReport())
+
+
+def test_of_many_bad_rows_the_first_hundred_are_kept_and_all_are_counted(animals: Animals) -> None:
+    bad = b"\n".join(b"x%d,,manx" % n for n in range(300))
+    report = take(animals, feed(*(f"a{n}" for n in range(10))) + b"\n" + bad)
+    assert (report.rows, report.created, report.rejected_rows) == (310, 10, 300)
+    assert [row.place for row in report.rejected] == list(range(12, 112))
+    assert "300 rejected" in report.in_words()
+    assert b"and 200 more such rows" in report.bad_rows().splitlines()[-1]
+    whole = take(animals, feed("a0") + b"\n" + bad, FeedImport(most_kept=1_000))
+    assert (len(whole.rejected), len(whole.bad_rows().splitlines())) == (300, 300)
+
+
+def test_a_file_of_which_hardly_a_row_brings_an_animal_is_read_no_further(
+    animals: Animals,
+) -> None:
+    take(animals, feed(*"abcdefgh"))
+    hopeless = b"\n,cat,".join([feed("a"), *[b""] * 6_000]) + b"\nz,cat,manx"
+    report = take(animals, hopeless, COMPLETE)
+    assert (report.rows, report.rejected_rows, report.removed, report.kept) == (5_000, 4_999, 0, 7)
+    assert "z" not in statuses(animals)
+    assert any("only 1 of the first 5,000 rows bring an animal" in one for one in report.notes)
+    assert any("they may be in the rest of the file" in one for one in report.notes)
+    shrunk = replace(COMPLETE, allow_shrink=True)
+    again = take(animals, feed(*["a"] * 6_000), shrunk)
+    assert (again.rows, again.rejected_rows, again.removed) == (5_000, 0, 0)
+    hopeful = b"\n,cat,".join([feed(*(f"n{n}" for n in range(60))), *[b""] * 5_900])
+    assert take(animals, hopeful).rows == 5_960
+
+
+def test_of_very_many_unknown_values_a_thousand_are_told_apart(animals: Animals) -> None:
+    lines = (b"a%d,cat,manx,thing %d" % (n, n) for n in range(1_200))
+    report = take(animals, b"\n".join([b"id,species,breed,size", *lines]))
+    values = report.unrecognised["size"]
+    assert (len(values), values["(others)"], sum(values.values())) == (1_001, 200, 1_200)

@@ -84,6 +84,7 @@ def test_an_import_keeps_its_first_rejected_rows_and_commonest_unknown_values(
     report = FeedReport(
         rows=90,
         created=3,
+        rejected_rows=40,
         rejected=[BadRow(n, f"a{n}", "because " * 100) for n in range(40)],
         unrecognised={"breed": {f"b{n:03}": n for n in range(80)}},
     )

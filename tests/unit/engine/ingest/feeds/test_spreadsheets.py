@@ -6,7 +6,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.feeds.formats import FeedForm, read_feed, usual_columns
+from pawsonalize.wings.feeds.columns import usual_columns
+from pawsonalize.wings.feeds.formats import FeedForm, read_feed
 from pawsonalize.wings.feeds.importing import FeedImport, import_feed
 from pawsonalize.wings.feeds.rows import FeedRow, TableForm
 from tests.event_data import T0
@@ -52,7 +53,7 @@ def test_columns_without_a_name_of_their_own_get_one() -> None:
     (first,), _ = read("id,species,name,,name,\n1,dog,Rex,x,Anna,\n")
     assert first.form is not None
     assert first.form.name == "Rex"
-    assert first.unread == ("COLUMN 4", "NAME 5", "COLUMN 6")
+    assert first.unread == {"COLUMN 4": "x", "NAME 5": "Anna", "COLUMN 6": ""}
 
 
 def test_lines_may_end_as_on_an_old_macintosh() -> None:
@@ -108,16 +109,16 @@ def test_a_file_that_is_no_table_says_what_it_is(content: bytes, what: str) -> N
 def test_columns_in_other_languages_are_taken_for_their_fields() -> None:
     header = ("TIERNUMMER", "TIERART", "RASSE", "GRÖSSE", "GEBURTSDATUM", "AUFNAHMEDATUM", "CHIP")
     fields = ["ID", "SPECIES", "BREED", "SIZE", "BIRTHDATE", "INTAKEAT", ""]
-    assert list(usual_columns("csv", header).values()) == fields
+    assert list(usual_columns("csv", dict.fromkeys(header, "")).values()) == fields
     spanish = ("NÚMERO", "NOMBRE", "ESPECIE", "RAZA", "SEXO", "TAMAÑO", "FECHA DE INGRESO")
     fields = ["ID", "NAME", "SPECIES", "BREED", "SEX", "SIZE", "INTAKEAT"]
-    assert list(usual_columns("csv", spanish).values()) == fields
+    assert list(usual_columns("csv", dict.fromkeys(spanish, "")).values()) == fields
 
 
 def test_columns_of_an_animal_or_a_pet_are_taken_without_that_word() -> None:
     header = ("PET ID", "PET TYPE", "ANIMALSTATUS", "ANIMALOKWITHKIDS", "ANIMAL DOB", "PETFINDER")
     fields = ["ID", "SPECIES", "STATUS", "GOODWITHKIDS", "BIRTHDATE", ""]
-    assert list(usual_columns("csv", header).values()) == fields
+    assert list(usual_columns("csv", dict.fromkeys(header, "")).values()) == fields
 
 
 def test_a_column_that_looks_like_one_of_ours_is_read_as_that_and_told() -> None:
@@ -153,3 +154,10 @@ def test_plain_numbers_of_ages_are_years_if_some_are_no_age_bands() -> None:
 
     assert ages("1", "4", "") == ["1", "4", None]
     assert ages("1", "11", "4 months", "") == ["1 years", "11 years", "4 months", None]
+
+
+def test_an_animal_that_was_adopted_and_is_gone_is_adopted_whichever_columns_say_so() -> None:
+    for adopted in ("adopted", "adopted2", "adopted3"):
+        for removed in ("removed", "removed2", "removed3"):
+            rows, _notes = read(f"id,species,{removed},{adopted}\n1,dog,x,x\n")
+            assert [row.form.status for row in rows if row.form] == ["adopted"], (removed, adopted)

@@ -61,7 +61,7 @@ def test_columns_are_taken_for_what_they_are_named_or_look_like(uploads: Uploads
         "SPECIES": "SPECIES",
         "GOOD WIHT KIDS": "GOODWITHKIDS",
         "DOB": "BIRTHDATE",
-        "NOTES": "",
+        "NOTES": "DESCRIPTION",
     }
     preset = kept(uploads, b"ID,Type,AnimalName,PrimaryBreed,NoKids,Odd\n1,Dog,Rex,Beagle,1,x\n")
     assert preset.reading.format == "petfinder-csv"
