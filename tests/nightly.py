@@ -32,6 +32,10 @@ class Run(TypedDict):
     result: str
 
 
+NEVER: Run = {"seconds": 0.0, "date": "", "commit": "", "result": "never"}
+"""Stands for a case that was found and did not run to its end yet."""
+
+
 def proofs() -> Iterator[str]:
     """Yield the id of each test function with a case that is marked nightly, in order."""
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
@@ -78,13 +82,15 @@ def page() -> str:
 
 def _cells(runs: list[Run]) -> list[str]:
     """Return what came of the cases of one test; the oldest date and commit of several."""
-    if not runs:
+    ended = [run for run in runs if run != NEVER]
+    if not ended:
         return ["", "", "never", "", ""]
-    oldest = min(runs, key=lambda run: run["date"])
-    failed = sum(run["result"] == "failed" for run in runs)
-    seconds = f"{sum(run['seconds'] for run in runs):.0f}"
+    oldest = min(ended, key=lambda run: run["date"])
+    failed = sum(run["result"] == "failed" for run in ended)
+    seconds = f"{sum(run['seconds'] for run in ended):.0f}"
     result = f"**{failed} failed**" if failed else "passed"
-    return [str(len(runs)), seconds, oldest["date"], oldest["commit"], result]
+    cases = str(len(runs)) if ended == runs else f"{len(ended)} of {len(runs)}"
+    return [cases, seconds, oldest["date"], oldest["commit"], result]
 
 
 class Recorder:
@@ -96,6 +102,10 @@ class Recorder:
         if _git("status", "--porcelain", "--", "src", "packages", "deploy"):
             self._commit += "+"
         self._phases: dict[str, list[pytest.TestReport]] = {}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        cases = [item.nodeid for item in session.items if item.get_closest_marker("nightly")]
+        _write(dict.fromkeys(cases, NEVER) | recorded())
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if "nightly" not in report.keywords:
@@ -125,10 +135,11 @@ def _write(runs: dict[str, Run]) -> None:
 
 def drawn(commit: str, runs: dict[str, Run]) -> list[str]:
     """Draw cases by the commit's hash, at most one of each test, that fit the time together."""
-    lot = {case: hashlib.sha256(f"{commit} {case}".encode()).digest() for case in runs}
+    known = [case for case, run in runs.items() if run != NEVER]
+    lot = {case: hashlib.sha256(f"{commit} {case}".encode()).digest() for case in known}
     cases: dict[str, str] = {}
     left = float(LONGEST_SECONDS)
-    for case in sorted(runs, key=lot.__getitem__):
+    for case in sorted(known, key=lot.__getitem__):
         if function_of(case) not in cases and runs[case]["seconds"] <= left:
             cases[function_of(case)] = case
             left -= runs[case]["seconds"]
@@ -144,7 +155,7 @@ def main() -> None:
     """Print the cases to run for this commit, and on stderr the tests that nobody ever ran."""
     there = set(proofs())
     runs = {case: run for case, run in recorded().items() if function_of(case) in there}
-    never = sorted(there - {function_of(case) for case in runs})
+    never = sorted(there - {function_of(case) for case, run in runs.items() if run != NEVER})
     for case in drawn(_git("rev-parse", "HEAD"), runs):
         print(case)
     if never:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import nightly
-from tests.nightly import LONGEST_SECONDS, ROOT, Recorder, Run, drawn, proofs, recorded
+from tests.nightly import LONGEST_SECONDS, NEVER, ROOT, Recorder, Run, drawn, proofs, recorded
 
 PAGE = ROOT / "docs" / "reference" / "nightly.md"
 
@@ -50,7 +50,9 @@ def test_a_commit_draws_the_same_tests_again_and_another_commit_others() -> None
     known = runs(**{f"test_{n}": 50.0 for n in range(20)})
     assert drawn("a commit", known) == drawn("a commit", dict(reversed(known.items())))
     assert len({tuple(drawn(f"commit {n}", known)) for n in range(20)}) > 15
-    assert {case for n in range(200) for case in drawn(f"commit {n}", known)} == {*known}
+    known["test_that_never_ran"] = NEVER
+    drawn_cases = {case for n in range(200) for case in drawn(f"commit {n}", known)}
+    assert drawn_cases == known.keys() - {"test_that_never_ran"}
 
 
 def test_the_tests_of_a_commit_take_two_minutes_in_all_and_one_case_of_each() -> None:
@@ -75,6 +77,8 @@ def test_bad(what): assert what
 def test_bad_end(request): request.addfinalizer(lambda: 1 / 0)
 @pytest.mark.nightly
 def test_not_here(): pytest.skip("nothing to test it on")
+@pytest.mark.nightly
+def test_not_here_either(): pytest.skip("nothing to test it on")
 """
 
 
@@ -105,7 +109,22 @@ def test_a_run_is_recorded_with_its_result_and_a_skipped_test_keeps_the_run_befo
         "test_bad[0]": "failed",
         "test_bad_end": "failed",
         "test_not_here": "passed",
+        "test_not_here_either": "never",
     }
     assert after["test_not_here"] == before["test_some.py::test_not_here"]
     assert after["test_good"]["seconds"] < 9
     assert ("gone" in after) is not is_whole
+
+
+def test_the_page_says_how_many_cases_ended_and_how_many_failed() -> None:
+    bad: Run = {"seconds": 3, "date": "2025-12-31", "commit": "old", "result": "failed"}
+    good: Run = {"seconds": 2, "date": "2026-01-01", "commit": "new", "result": "passed"}
+    assert nightly._cells([good, bad, NEVER]) == [
+        "2 of 3",
+        "5",
+        "2025-12-31",
+        "old",
+        "**1 failed**",
+    ]
+    assert nightly._cells([good]) == ["1", "2", "2026-01-01", "new", "passed"]
+    assert nightly._cells([NEVER]) == nightly._cells([]) == ["", "", "never", "", ""]
