@@ -24,8 +24,7 @@ from tests.e2e.walking import Checks, Walk, steps, unchecked, wait
 TUTORIALS = Path("docs/tutorials")
 _NONE = ""
 """For what promises nothing that a reader could see here."""
-_EARLIER = ""
-"""For what was looked at on the page before, where it was so."""
+_NOTHING_NEW = "tests/workflow/test_whole_runs.py::test_nothing_new_is_not_trained_on_again"
 _BUSY_PORT = (
     "tests/e2e/test_serving.py"
     "::test_a_port_that_is_taken_is_one_line_with_the_next_move_and_nothing_is_made"
@@ -188,8 +187,10 @@ SHELTER: Checks = {
     "The page shows what each column was taken for, by its name, and what the import would"
     " do; you correct it there.)": _UPLOAD,
     "The report says how many animals were taken.": says(
-        "^8 rows: 8 new, 0 changed, 0 unchanged, 0 removed, 0 rejected"
+        "8 rows: 8 new, 0 changed, 0 unchanged, 0 removed, 0 rejected"
     ),
+    "Its first line says that all 8 will be shown, as no column of this file says who is still"
+    " there.": says("^no column says who is still there: all 8 will be shown"),
     "If a row is wrong, it says which one and why; all the others are in.": a_wrong_row_is_named,
     "If a breed or another word was not recognised, it says so too, and you can say what it"
     " means.": a_strange_breed_is_named,
@@ -315,13 +316,9 @@ def the_old_model_stays(walk: Walk) -> None:
         )
 
 
-def without_an_event_it_is_skipped(walk: Walk) -> None:
-    assert "is skipped" in walk.printed("retrain")
-
-
 def the_newest_run_is_first(walk: Walk) -> None:
     runs = newest_runs(walk)
-    assert len(runs) > 2
+    assert len(runs) >= 2
     begun = [run["started_at"] for run in runs]
     assert begun == sorted(begun, reverse=True)
     places = [walk.last.index(run["run_id"]) for run in runs]
@@ -383,9 +380,9 @@ OPERATOR: Checks = {
     "This morning you see that the old model still serves.": _NONE,
     "Wait until its log says *Retrained: recommender and reranker went live* (some"
     " minutes), and leave it running.": the_first_models_go_live,
-    "In a second terminal, activate the same environment (the last of the three lines), go"
-    " to the same folder, let a visitor look at a dog, and then do by hand what happens"
-    " every night:": without_an_event_it_is_skipped,
+    "In a second terminal, activate the same environment (the last of the three lines), go to"
+    " the same folder, let a visitor look at a dog, and then do by hand what happens every"
+    " night:": _NONE,
     "The first model of each campaign learns no ranker, so that it serves within a"
     " minute.": _NO_RANKER,
     "The next model learns one, and may replace the first if it is about as good.": _NO_RANKER,
@@ -393,7 +390,9 @@ OPERATOR: Checks = {
     " most.": it_is_done_again_while_promoted,
     "The new model is not surely better than the one that serves, and the old one stays:"
     " the last command says *is not-promoted*.": the_old_model_stays,
-    "(Without any new event, nothing would be trained: the run would be *skipped*.)": _EARLIER,
+    "(Where nothing has happened since the model that serves was trained, nothing is trained: the"
+    " run is *skipped*.": _NOTHING_NEW,
+    "After the first model, which learned no ranker, one is trained all the same.)": _NO_RANKER,
     "Each line is one retraining, the newest first.": the_newest_run_is_first,
     "*status* says how it ended:": every_status_is_explained,
     "One retraining trains a model for each campaign: by default `recommender`, which"
