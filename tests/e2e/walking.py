@@ -75,10 +75,6 @@ def unchecked(page: Path, checks: Checks) -> list[str]:
     ]
 
 
-_SERVICE, _SHOP = "8080", "9000"
-"""The ports on the pages; each walk has its own."""
-
-
 @dataclass
 class Walk:
     """A reader with a page, a terminal and an empty folder."""
@@ -88,6 +84,7 @@ class Walk:
     ports: dict[str, int] = field(
         default_factory=lambda: {"8080": free_port(), "9000": free_port()}
     )
+    """Those of this walk, by the ports on the pages."""
     servers: list[Server] = field(default_factory=list)
     said: dict[int, str] = field(default_factory=dict)
     """What each block printed, by its number."""
