@@ -152,6 +152,26 @@ def test_the_doctor_finds_a_damage_that_opening_does_not_meet(whole: Path, tmp_p
     assert any("is damaged" in message for message in messages), messages
 
 
+def test_no_database_is_made_in_the_place_of_one_that_is_away(
+    whole: Path, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(whole, folder)
+    (folder / FILE).rename(tmp_path / "away")
+    csv = tmp_path / "events.csv"
+    csv.write_text("USER_ID,ITEM_ID,TIMESTAMP\nann,2-Beagle-2-3,1760000000\n")
+    for command in ["serve --port 0", "demo --port 0", f"import --interactions {csv}"]:
+        with subtests.test(command=command):
+            done = CliRunner().invoke(app, [*command.split(), "--data-dir", str(folder)])
+            assert isinstance(done.exception, StorageUnavailable), done.output
+            assert "put the file back" in str(done.exception)
+            assert "pawsonalize archive replay" in str(done.exception)
+            assert not (folder / FILE).exists()
+    (tmp_path / "away").rename(folder / FILE)
+    with opened(Settings.of(data_dir=folder)) as adapters:
+        assert adapters.log.head() > 0
+
+
 def test_what_the_message_proposes_brings_the_events_back(whole: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(whole, folder)

@@ -136,7 +136,7 @@ def replay(
     if dataset_group is not None:
         raise InvalidInput("--dataset-group goes with --into: an empty table gets them all")
     period = _period(since, until)
-    with opened_or_made(settings) as adapters, progress("replaying") as bar:
+    with opened_or_made(settings, rebuilds=True) as adapters, progress("replaying") as bar:
         archive, erasures = adapters.erased_archive, adapters.erasures
         rereading = _rereading(adapters) if reread else None
         done = replaying.replay(

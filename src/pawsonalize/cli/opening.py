@@ -14,7 +14,7 @@ from pawsonalize.cli.options import DataDir, Json, running_command
 from pawsonalize.cli.terminal import print_result, say
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.settings import Settings, load_settings, read_settings
-from pawsonalize.storage.data_folder import DATABASE_FILE
+from pawsonalize.storage.data_folder import DATABASE_FILE, check_database_is_there
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
@@ -29,10 +29,13 @@ _OF_FILES = frozenset({"animals import", "animals watch"})  # a path may name a 
 
 
 @contextmanager
-def opened(place: Settings | Path | None, *, makes: bool = False) -> Iterator["Adapters"]:
+def opened(
+    place: Settings | Path | None, *, makes: bool = False, rebuilds: bool = False
+) -> Iterator["Adapters"]:
     """Open a data folder, or that of settings, and note the command in its audit log.
 
-    NotFound, with the folder, where there is no data, unless the command `makes` it.
+    NotFound, with the folder, where there is no data, unless the command `makes` it. A database
+    that is gone from a folder in use is made anew by a command that `rebuilds` it alone.
     """
     # A command that reads or changes what exists never makes an empty world to look into.
     from pawsonalize.app import adapters as app
@@ -40,6 +43,8 @@ def opened(place: Settings | Path | None, *, makes: bool = False) -> Iterator["A
     settings = place if isinstance(place, Settings) else load_settings({"data_dir": place})
     folder = settings.data_dir.absolute()
     is_new = makes and not settings.database_url and not (folder / DATABASE_FILE).exists()
+    if is_new and not rebuilds:
+        check_database_is_there(folder)
     with app.opened(settings, must_exist=not makes) as adapters:
         if is_new:  # announced, as a wrong name would look like an empty, healthy service
             say(f"made a new data folder: {folder}", "dim")

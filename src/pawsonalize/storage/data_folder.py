@@ -22,10 +22,11 @@ DRAFT = ".draft-"
 """Prefix of folders that are not whole yet."""
 
 # A data folder has one of these, and no other folder has.
-_MARKS = (
-    *(DATABASE_FILE, ROOT_KEY_FILE, "leases/machine", "models/*/card.json"),
+_BESIDE_DATABASES = (
+    *("leases/machine", "models/*/card.json"),
     *("archive/[0-9]*/*/*/events-*", "archive/[0-9]*/*/*/*/events-*"),
 )
+_MARKS = (DATABASE_FILE, ROOT_KEY_FILE, *_BESIDE_DATABASES)
 _OF_DISKS = "lost+found"
 _OF_OTHERS = re.compile(
     "/(bin|boot|dev|etc|home|lib|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr(/local)?|Users"
@@ -49,6 +50,19 @@ def is_ours(name: str) -> bool:
 def is_data_folder(folder: Path) -> bool:
     """True if something is in the folder that only the service makes."""
     return any(True for mark in _MARKS for _ in folder.glob(mark))
+
+
+def check_database_is_there(folder: Path) -> None:
+    """StorageUnavailable for a folder that had a database file, and has it no more."""
+    # A new one in its place would stand in the way of the old one, and its log would overwrite it.
+    if (folder / DATABASE_FILE).exists():
+        return
+    if any(True for mark in _BESIDE_DATABASES for _ in folder.glob(mark)):
+        raise StorageUnavailable(
+            f"the database file {folder / DATABASE_FILE} is gone, though the folder has been in"
+            " use: put the file back. If it is lost, rebuild the events with `pawsonalize archive"
+            " replay`; to begin anew, name an empty folder with --data-dir"
+        )
 
 
 def needed_by_others(folder: Path) -> bool:

@@ -46,6 +46,7 @@ _UNKNOWN = {
 }
 _NEW_EACH_TIME = re.compile(
     r"RID-[0-9a-f-]{36}|[0-9a-f]{8}-[0-9a-f-]{27}|erasure-\w+-\w+"
+    r'|(?<="status":")(pending|in_progress|done)'  # of an erasure, which goes on meanwhile
     r"|\d{4}-\d\d-\d\dT[\d:.]+Z|\w{3}, [\w :]+ GMT|17\d{11}\.0"
 )
 

@@ -193,6 +193,7 @@ class ImportReport(msgspec.Struct, frozen=True):
 MAX_FIELD_CHARS = 20_480  # Amazon Personalize's limit for the longest kind of field, a text
 _MAX_LINE_CHARS = 1 << 20
 _MOST_COLUMNS = 1_000
+_MOST_EMPTY = 5_000
 _BOM = "\ufeff"
 DETECTED = TextForm()
 
@@ -233,11 +234,18 @@ class CsvTable:
         self.header = tuple(other if column == name else column for column in self.header)
 
     def rows(self) -> Iterator[CsvRow | RowError]:
-        """The records after the header; those without a value are none."""
+        """The records after the header; those without a value are none, and many end the file."""
+        empty = 0
         while (record := self._next()) is not None:
             if isinstance(record, CsvRow):
                 if not any(map(str.strip, record.values)):
+                    empty += 1
+                    if empty > _MOST_EMPTY:  # a small packed file may hold millions
+                        reason = f"follows {_MOST_EMPTY:,} empty rows: what is below was not read"
+                        yield RowError(record.line, None, reason)
+                        return
                     continue
+                empty = 0
                 # Spreadsheets write empty cells behind the last column that has a name.
                 while len(record.values) > len(self.header) and not record.values[-1].strip():
                     record.values.pop()

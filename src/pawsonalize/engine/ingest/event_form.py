@@ -31,7 +31,10 @@ Moment = Annotated[
 
 # Other words for the moment of an event: without `sentAt` it would count as now.
 MOMENTS = dict.fromkeys(
-    ("at", "timestamp", "time", "date", "datetime", "createdat", "eventtime", "eventdate"),
+    (
+        *("at", "timestamp", "timestampms", "ts", "time", "when", "date", "datetime", "createdat"),
+        *("eventtime", "eventdate", "occurredat", "happenedat", "clienttime"),
+    ),
     "sentAt",
 )
 MAX_CLOCK_LEAD = DAY  # a client's clock may be wrong by a time zone, not by more

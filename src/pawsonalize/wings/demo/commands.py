@@ -16,6 +16,7 @@ from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import Settings, read_settings
+from pawsonalize.storage.data_folder import check_database_is_there
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
@@ -45,6 +46,8 @@ def prepare(settings: Settings) -> None:
     """Make the demo world in an empty data folder; a filled one is left as it is."""
     from pawsonalize.app.adapters import opened
 
+    if not settings.database_url:
+        check_database_is_there(settings.data_dir.absolute())
     with opened(settings) as adapters:
         if adapters.log.head() == 0:
             world = _world()

@@ -282,7 +282,9 @@ def decoded(content: bytes, encoding: str | None, most: int = MAX_FEED_BYTES) ->
             "this is a web page, and no feed. Some systems call such a file .xls: open it in Excel,"
             " and save it as CSV. Of an address, look whether it asks to sign in"
         )
-    return _untitled(text), found
+    # Spreadsheets write a million empty rows below the last one.
+    end = text.find(b"\n", len(text.rstrip(b" ,;|\t\r\n")))
+    return _untitled(text if end < 0 else text[: end + 1]), found
 
 
 _JSON = (b"[", b"{")

@@ -32,6 +32,19 @@ mit Katzen;Kinder;Vermittlungsstand;Bemerkungen
 """
 
 LISTS: dict[str, ShelterList] = {
+    "de: each state in a column of its own": ShelterList(
+        "ID;Tierart;Name;Status;Todestag;Reserviert für;verkauft;Zuhause gefunden\n"
+        "1;Hund;Ada;frei;;;;\n2;Katze;Bo;frei;01.11.2025;;;\n3;Hund;Cleo;frei;;Familie Muster;;\n"
+        "4;Hund;Dino;frei;;;ja;\n5;Katze;Emma;frei;;;;03.11.2025\n",
+        "vghgg",
+    ),
+    "en: columns that hide": ShelterList(
+        "ID,Species,Name,Status,New Owner,Do Not Show,Web Visible,Bite Hold,Deceased?\n"
+        "1,Dog,Ada,Available,,,Y,,\n2,Cat,Bo,Available,Mr Sample,,Y,,\n"
+        "3,Dog,Cleo,Available,,Y,Y,,\n4,Dog,Dino,Available,,,N,,\n5,Dog,Emma,Available,,,Y,Y,\n"
+        "6,Dog,Fay,Available,,,Y,,Y\n",
+        "vghhhg",
+    ),
     "de: the list of seven": ShelterList(
         SEVEN,
         "vhgvvgv",

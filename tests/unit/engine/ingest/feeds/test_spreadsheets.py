@@ -49,6 +49,13 @@ def test_empty_cells_at_the_end_cost_no_row_and_are_none() -> None:
     assert names(TABLE + "3;dog;Ida;note\n")[2] == "has 4 fields, but the header has 3"
 
 
+def test_rows_below_thousands_of_empty_ones_are_not_read_and_the_last_row_says_so() -> None:
+    empty = ";;\n" * 5_001
+    assert names(TABLE + empty) == ["Rex", "Mia"]
+    found = names(TABLE + empty + "3;dog;Ida\n4;dog;Bo\n")
+    assert found == ["Rex", "Mia", "follows 5,000 empty rows: what is below was not read"]
+
+
 def test_columns_without_a_name_of_their_own_get_one() -> None:
     (first,), _ = read("id,species,name,,name,\n1,dog,Rex,x,Anna,\n")
     assert first.form is not None
