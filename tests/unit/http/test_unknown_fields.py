@@ -169,8 +169,10 @@ def test_a_context_says_what_it_may_say(client: TestClient, user: str, path: str
 
 def test_a_moment_under_another_name_is_refused_with_the_right_one(client: TestClient) -> None:
     event = view("ann", CATS[0])
-    names = ("timestamp", "time", "createdAt", "created_at", "date", "eventTime", "sent_at", "at")
-    names += ("occurredAt", "happenedAt", "ts", "timestampMs", "when", "clientTime")
+    names = (
+        *("timestamp", "time", "createdAt", "created_at", "date", "eventTime", "sent_at", "at"),
+        *("occurredAt", "happenedAt", "ts", "timestampMs", "when", "clientTime"),
+    )
     for name in names:
         answer = client.post("/v1/events", json=event | {name: "2026-01-01T00:00:00Z"})
         error = error_of(answer)

@@ -64,7 +64,8 @@ def test_few_hairs_are_wished_in_many_words() -> None:
     for text in (
         "sheds little", "a dog that sheds very little", "hardly sheds", "does not shed much",
         "sheds only a little",
-        "Hund, der wenig haart", "haart kaum", "haart nicht", "der nicht haart", "perro que suelte poco pelo",
+        "Hund, der wenig haart", "haart kaum", "haart nicht", "der nicht haart",
+        "perro que suelte poco pelo",
         "que no suelte pelo",
     ):  # fmt: skip
         assert Rule("sheds_little", _YES) in meant(text), text
