@@ -22,11 +22,11 @@ DRAFT = ".draft-"
 """Prefix of folders that are not whole yet."""
 
 # A data folder has one of these, and no other folder has.
-_BESIDE_DATABASES = (
+_SIGNS_OF_USE = (
     *("leases/machine", "models/*/card.json"),
     *("archive/[0-9]*/*/*/events-*", "archive/[0-9]*/*/*/*/events-*"),
 )
-_MARKS = (DATABASE_FILE, ROOT_KEY_FILE, *_BESIDE_DATABASES)
+_MARKS = (DATABASE_FILE, ROOT_KEY_FILE, *_SIGNS_OF_USE)
 _OF_DISKS = "lost+found"
 _OF_OTHERS = re.compile(
     "/(bin|boot|dev|etc|home|lib|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr(/local)?|Users"
@@ -57,7 +57,7 @@ def check_database_is_there(folder: Path) -> None:
     # A new one in its place would stand in the way of the old one, and its log would overwrite it.
     if (folder / DATABASE_FILE).exists():
         return
-    if any(True for mark in _BESIDE_DATABASES for _ in folder.glob(mark)):
+    if any(True for mark in _SIGNS_OF_USE for _ in folder.glob(mark)):
         raise StorageUnavailable(
             f"the database file {folder / DATABASE_FILE} is gone, though the folder has been in"
             " use: put the file back. If it is lost, rebuild the events with `pawsonalize archive"
