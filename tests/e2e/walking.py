@@ -89,6 +89,7 @@ class Walk:
     said: dict[int, str] = field(default_factory=dict)
     """What each block printed, by its number."""
     shells: tuple[str, ...] = ("bash",)
+    settings: dict[str, str] = field(default_factory=dict)
     texts: dict[int, str] = field(default_factory=dict)
     """What each block was, as it was run."""
     ran: int = 0
@@ -189,9 +190,8 @@ class Walk:
 
     def _environment(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return environment(port=str(self.ports["8080"]), retrain_schedule="0 3 * * *") | {
-            "PATH": path
-        }
+        settings = {"port": str(self.ports["8080"]), "retrain_schedule": "0 3 * * *"}
+        return environment(**settings | self.settings) | {"PATH": path}
 
 
 def _title(block: Block) -> str | None:
