@@ -20,7 +20,7 @@ from pawsonalize.engine.serving.animals.pages import (
     Suspects,
     asks,
     opens,
-    places_seen,
+    places_counted,
     reported_page,
     visit_of,
     visitor_of,
@@ -55,6 +55,7 @@ MAX_PAGES = 50_000
 MAX_BOARDS = 2_000
 """Picks are learned from so many of the boards that were answered last."""
 
+_ROWS = 1_500_000  # places of the newest pages that are learned from
 _EVENTS = 2_000_000  # of the newest, that are looked through
 _BATCH = 50_000
 _VISITORS = 1_000_000  # none of those pages is of a visitor who was forgotten
@@ -70,14 +71,28 @@ def learn_choices(
     return _with_picks(found, impressions, log, animals, through)
 
 
+def read_places(
+    impressions: Impressions, log: EventLog, animals: Animals, through: int
+) -> tuple[ShownPlaces, CodedNames]:
+    """The places that visitors were shown, with what they did by the events up to that offset."""
+    joined = _joined(impressions.newest_pages(MAX_PAGES), log, through)
+    pages = _newest_within(joined.seen(), _ROWS)
+    return _shown_places(impressions, pages, joined.opened, animals)
+
+
+def _joined(stored: Sequence[Impression], log: EventLog, through: int) -> "_Joined":
+    joined = _Joined(stored)
+    for deed in _newest(log.deeds, through):
+        joined.take(deed, opened=opens(deed, log.event_types), inquired=asks(deed, log.event_types))
+    return joined
+
+
 def _learn_from_pages(
     impressions: Impressions, log: EventLog, animals: Animals, through: int
 ) -> ChoiceModel:
     stored = impressions.newest_pages(MAX_PAGES)
-    joined = _Joined(stored)
-    for deed in _newest(log.deeds, through):
-        joined.take(deed, opened=opens(deed, log.event_types), inquired=asks(deed, log.event_types))
-    pages = joined.seen()
+    joined = _joined(stored, log, through)
+    pages = _newest_within(joined.seen(), _ROWS)
     if not pages:
         return UNFITTED
     shown, names = _shown_places(impressions, pages, joined.opened, animals)
@@ -91,6 +106,12 @@ def _learn_from_pages(
         log_offset=through,
         kinds=tuple(sorted(joined.shown.kinds)),
     )
+
+
+def _newest_within(pages: Sequence[Impression], rows: int) -> Sequence[Impression]:
+    """The newest of these pages that have so many places together, in the order of time."""
+    counts = np.cumsum([places_counted(page) for page in reversed(pages)])
+    return pages[len(pages) - int(np.searchsorted(counts, rows, side="right")) :]
 
 
 def _home_rate(model: ChoiceModel, animals: Animals, now: int) -> float:
@@ -154,7 +175,7 @@ class _Joined:
             page
             for page in self._pages
             if page.animal_ids  # an answer of nobody shows nobody
-            and (self.shown.is_seen(page) or page.recommendation_id in self.opened)
+            and self.shown.is_seen(page)
             and not self._suspects.is_one(visitor_of(page))
         ]
 
@@ -171,7 +192,7 @@ def _shown_places(
     animals: Animals,
 ) -> tuple[ShownPlaces, CodedNames]:
     """A row for each place, in the order of time, with what is known of the animals by now."""
-    sizes = [places_seen(page, opened.get(page.recommendation_id, ())) for page in pages]
+    sizes = [places_counted(page) for page in pages]
     ids = [
         first[0]
         for page, size in zip(pages, sizes, strict=True)
@@ -277,7 +298,7 @@ def _answered(
 def _appeal(model: ChoiceModel, ids: tuple[str, ...], values: list[tuple[str, ...]]) -> Floats:
     counts = [model.counts.get(one, AnimalCounts()) for one in ids]
     opened, looked, expected = np.array(counts).T
-    total = animal_effects(opened, looked, expected, model.own)
+    total = animal_effects(opened, looked, expected, model.own, model.unexplained)
     for trait, column in zip(TRAITS, zip(*values, strict=True), strict=True):
         total += [model.levels.get(trait, {}).get(value, 0.0) for value in column]
     return np.asarray(total)

@@ -1,6 +1,6 @@
-"""Shown places, and common effects, fitted by Newton steps one kind after the other."""
+"""Shown places, and what a model of choices says of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -16,6 +16,7 @@ VISITOR_TRAITS = TRAITS[:-1]
 FACTORS = {
     "group": (1.0, 0.5),
     "visitor": (1.0, 0.05),
+    "welcome": (0.0, 0.5),
     "seen": (-0.5, 0.5),
     "waiting": (0.0, 0.05),
     "distance": (2.0, 1.0),
@@ -29,7 +30,9 @@ FACTORS = {
 with which a training may depart from it.
 
 `group` is the affinity for the animal's group by events, `visitor` the visitor's own effects by
-pages, both as they were before the page. `seen` is the log of 1 + the attention that the visitor
+pages, both as they were before the page. `welcome` is the mean of `visitor` over the page: who is
+known to like what is shown opens more in all, which must not make likings seem stronger than they
+are. `seen` is the log of 1 + the attention that the visitor
 had paid to the animal in the visit. The others are the factors of
 `engine.serving.animals.factors`, `far` being the distance itself. `relevance` is how well the
 animal fits the words of a search, 0 on every other page. `quiz` is what an animal loses by each
@@ -42,11 +45,6 @@ BOUNDED = frozenset({"group", "visitor", "waiting", "compatibility", "relevance"
 _FADES = 0.6
 # No answer is longer.
 PLACES = 500
-_SWEEPS = 12
-_SETTLED = 3  # sweeps before variances and attention are learned
-_STEP = 1.5  # log-odds; a Newton step may overshoot where hardly anything was opened
-_AS_MANY = 5.0  # levels that a variance before any training counts as
-_SHOWN = 200.0  # at a place, that the attention before any training counts as
 ANIMAL = "animal"
 LEVELS = (*TRAITS, ANIMAL)
 VARIANCES: Mapping[str, float] = {
@@ -60,6 +58,27 @@ VARIANCES: Mapping[str, float] = {
     ANIMAL: 0.3,
 }
 """Variances of appeal among the values of a trait, and among animals, before training."""
+
+
+# Of a normal effect of variance 1: Gauss and Hermite's.
+_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
+_NODE_WEIGHTS /= _NODE_WEIGHTS.sum()
+
+
+def mean_chances(odds: Floats, variance: float) -> tuple[Floats, Floats]:
+    """Means of expit(odds + effect) over normal effects of that variance, and their slopes.
+
+    As visitors differ, chances rise less with the log-odds of everybody than those of one visitor.
+    """
+    if variance <= 0:
+        chance = special.expit(odds)
+        return chance, chance * (1 - chance)
+    chance, slope = np.zeros((2, *odds.shape))
+    for node, weight in zip(_NODES * np.sqrt(variance), _NODE_WEIGHTS, strict=True):
+        at = special.expit(odds + node)
+        chance += weight * at
+        slope += weight * at * (1 - at)
+    return chance, slope
 
 
 def usual_attention(places: int = PLACES) -> Floats:
@@ -89,6 +108,11 @@ class ShownPlaces(msgspec.Struct, frozen=True):
         """Number of animals."""
         return len(self.traits[TRAITS[0]])
 
+    def pages(self) -> Ints:
+        """A number for the page of each row; rows of one page follow each other."""
+        is_next = (np.diff(self.place) <= 0) | (np.diff(self.visitor) != 0)
+        return np.cumsum(np.concatenate([np.zeros(min(len(self), 1), np.bool_), is_next]))
+
     def take(self, rows: Ints | Bools) -> "ShownPlaces":
         """The same of some rows only."""
         return ShownPlaces(
@@ -108,16 +132,22 @@ class Effects(msgspec.Struct):
     """Log-odds by what they belong to. `levels` has an array for each of `LEVELS`, by code."""
 
     intercept: float
+    """Of an animal of which nothing is known, in the first place, with every factor 0."""
     weights: dict[str, float]
     levels: dict[str, Floats]
     variances: dict[str, float]
+    unexplained: float
+    """Variance among visitors of the log-odds of a place, beyond what was known of them."""
     attention: Floats
-
-
-class _State(msgspec.Struct):
-    odds: Floats
-    chosen: Bools
-    attention: Floats
+    """Of each place, from 1 for the first; shape (places,)."""
+    steps: int = 0
+    """Newton steps that the fit took."""
+    first_slope: float = 0.0
+    """The size of the gradient at the start of a fit that had none to start from."""
+    slope: float = 0.0
+    """The size of the gradient at the end, as a share of that."""
+    has_arrived: bool = True
+    """False if the fit stopped before its gradient was small enough."""
 
 
 def looked_at(attention: Floats, chance: Floats, chosen: Bools) -> Floats:
@@ -133,99 +163,3 @@ def gradient(odds: Floats, attention: Floats, chosen: Bools) -> tuple[Floats, Fl
     looked = looked_at(attention, chance, chosen)
     # Expectation over whether the place was looked at, as in an EM step.
     return looked * (chosen - chance), looked * chance * (1 - chance)
-
-
-def fit_effects(
-    shown: ShownPlaces,
-    chosen: Bools,
-    attention: Floats,
-    variances: Mapping[str, float] = VARIANCES,
-    *,
-    learn_attention: bool,
-    factors: Sequence[str] = tuple(FACTORS),
-    prior: Mapping[str, tuple[float, float]] = FACTORS,
-) -> Effects:
-    """Fit penalised effects to the choices; learned `attention` (places,) stays near this."""
-    codes = {name: shown.traits[name][shown.animal] for name in TRAITS} | {ANIMAL: shown.animal}
-    found = Effects(
-        # The rate of choices among places that were probably looked at: the sweeps then start near.
-        intercept=float(np.log(max(chosen.sum(), 1) / max(attention[shown.place].sum(), 1))),
-        weights={name: prior[name][0] for name in factors},
-        levels={name: np.zeros(int(column.max(initial=-1)) + 1) for name, column in codes.items()},
-        variances=dict(variances),
-        attention=attention,
-    )
-    odds = np.full(len(shown), found.intercept)
-    for name, weight in found.weights.items():
-        odds += weight * shown.factors[name]
-    state = _State(odds, chosen, attention[shown.place])
-    # One step for each kind of effect at a time, with all others fixed (coordinate ascent on the
-    # penalised likelihood): the effects of many thousand animals need no matrix.
-    for sweep in range(_SWEEPS):
-        pull, firm = gradient(state.odds, state.attention, state.chosen)
-        step = float(np.clip(pull.sum() / (firm.sum() + 1e-9), -_STEP, _STEP))
-        found.intercept += step
-        state.odds += step
-        for name in factors:
-            _fit_weight(found, state, name, shown.factors[name], prior[name])
-        for name in LEVELS:
-            _fit_levels(found, state, name, codes[name], learn=sweep >= _SETTLED)
-        if learn_attention and sweep >= _SETTLED:
-            _fit_attention(found, state, shown.place, attention)
-    _centre(found, codes)
-    return found
-
-
-def _centre(found: Effects, codes: Mapping[str, Ints]) -> None:
-    # Effects and intercept can trade places without a change of the odds. Centred, a value that was
-    # never shown counts as the mean.
-    for name, column in codes.items():
-        values = found.levels[name]
-        mean = float(values[column].mean()) if len(column) else 0.0
-        known = np.bincount(column, minlength=len(values)) > 0
-        found.levels[name] = np.where(known, values - mean, 0.0)
-        found.intercept += mean
-
-
-def _fit_weight(
-    found: Effects, state: _State, name: str, column: Floats, prior: tuple[float, float]
-) -> None:
-    pull, firm = gradient(state.odds, state.attention, state.chosen)
-    before, (mean, variance) = found.weights[name], prior
-    slope = float(pull @ column) - (before - mean) / variance
-    step = float(np.clip(slope / (float(firm @ column**2) + 1 / variance), -_STEP, _STEP))
-    # A negative weight would put what visitors like last. Too few data can at worst make it 0.
-    after = max(0.0, before + step) if name in BOUNDED else before + step
-    found.weights[name] = after
-    state.odds += (after - before) * column
-
-
-def _fit_levels(found: Effects, state: _State, name: str, codes: Ints, *, learn: bool) -> None:
-    pull, firm = gradient(state.odds, state.attention, state.chosen)
-    values, variance = found.levels[name], found.variances[name]
-    firmness = np.bincount(codes, firm, len(values)) + 1 / variance
-    slope = np.bincount(codes, pull, len(values)) - values / variance
-    step = np.clip(slope / firmness, -_STEP, _STEP)
-    values += step
-    state.odds += step[codes]
-    if learn:
-        known = np.bincount(codes, minlength=len(values)) > 0
-        # The second moment of each effect is the square of its mode and its variance (an EM step).
-        spread = (values**2 + 1 / firmness)[known]
-        total = spread.sum() + _AS_MANY * VARIANCES[name]
-        found.variances[name] = float(total / (len(spread) + _AS_MANY))
-
-
-def _fit_attention(found: Effects, state: _State, place: Ints, usual: Floats) -> None:
-    """Fit attention of each place: chosen over expected."""
-    chance = special.expit(state.odds)
-    count, mean = len(usual), float(chance.mean())
-    chosen = np.bincount(place, state.chosen, count) + _SHOWN * mean * usual
-    share = chosen / (np.bincount(place, chance, count) + _SHOWN * mean)
-    # Choices show only the product of attention and chance: the first place counts as 1, and the
-    # intercept takes the rest.
-    found.attention = np.minimum(share / share[0], 1.0)
-    state.attention = found.attention[place]
-    step = float(np.clip(np.log(share[0]), -_STEP, _STEP))
-    found.intercept += step
-    state.odds += step

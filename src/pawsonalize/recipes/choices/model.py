@@ -13,36 +13,39 @@ from pawsonalize.recipes.choices.effects import (
     FACTORS,
     TRAITS,
     VARIANCES,
-    VISITOR_TRAITS,
     Effects,
     ShownPlaces,
-    fit_effects,
     gradient,
-    looked_at,
+    mean_chances,
     usual_attention,
 )
+from pawsonalize.recipes.choices.fit import fit_effects
 from pawsonalize.recipes.choices.own_effects import (
     VISITOR_VARIANCES,
+    LikingPairs,
     animal_effects,
     are_eager,
-    kinds_of,
+    liking_pairs,
     moment_variances,
+    together,
 )
 from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, PickScale
-from pawsonalize.recipes.data import Arrays, Bools, Floats
+from pawsonalize.recipes.data import Arrays, Bools, Floats, Ints
 from pawsonalize.recipes.late_scipy import special
 
 MIN_OPENED = 50  # with fewer animals opened on pages than this, nothing is learned
 _MIN_INQUIRIES = 50
 _MIN_EXPLORED = 500  # places that chance alone filled: fewer say too little of attention
 _HELD_OUT = 0.1
+_ROUNDS = 3  # of effects and variances, each given the other
 _ROWS = 200_000  # of the newest, from which the variances of visitors are learned
 _ARRAY = "choices"
 _OF_WORDS = ("relevance", "quiz")  # factors by what visitors write and answer, which few do
 
 _UNFITTED = {name: mean for name, (mean, _) in FACTORS.items()}
-_INQUIRY_PRIOR: Mapping[str, tuple[float, float]] = dict.fromkeys(FACTORS, (0.0, 0.1))
-_INQUIRY_FACTORS = ("group", "visitor", "distance", "far", "compatibility", "quiz")
+_INQUIRY_PRIOR: Mapping[str, tuple[float, float]] = dict.fromkeys(
+    ("group", "visitor", "distance", "far", "compatibility", "quiz"), (0.0, 0.1)
+)
 _INQUIRY_VARIANCES = dict.fromkeys(VARIANCES, 0.03)
 
 
@@ -51,7 +54,9 @@ class AnimalCounts(NamedTuple):
 
     opened: float = 0.0
     looked: float = 0.0
+    """The sum of the attention of its places."""
     expected: float = 0.0
+    """The openings that so many looks at an animal with its attributes usually bring."""
 
 
 class ChoiceModel(msgspec.Struct, frozen=True):
@@ -66,6 +71,7 @@ class ChoiceModel(msgspec.Struct, frozen=True):
     inquiry_levels: dict[str, dict[str, float]] = field(name="asking_levels", default_factory=dict)
     visitor_variances: dict[str, float] = field(default_factory=lambda: dict(VISITOR_VARIANCES))
     own: float = VARIANCES[ANIMAL]  # variance among animals beyond their attributes
+    unexplained: float = 0.0  # variance among visitors beyond what is known of them
     picks: PickScale = DEFAULT_PICKS
     home_rate: float = 0.0  # at which an animal of appeal 0 finds a home, a day: see `bid_prices`
     attention: tuple[float, ...] = tuple(usual_attention().round(6).tolist())
@@ -102,7 +108,8 @@ class ChoiceModel(msgspec.Struct, frozen=True):
             total += self.levels.get(trait, {}).get(value, 0.0)
             total += self.inquiry_levels.get(trait, {}).get(value, 0.0)
         opened, looked, expected = np.array([self.counts.get(animal_id, AnimalCounts())]).T
-        return total + float(animal_effects(opened, looked, expected, self.own)[0])
+        own = animal_effects(opened, looked, expected, self.own, self.unexplained)
+        return total + float(own[0])
 
     def arrays(self) -> Arrays:
         """As an array, to be stored beside those of a recipe's model; none if it is the default."""
@@ -136,7 +143,7 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     """Fit to rows in order of time; the defaults if too little was opened, or it does not help."""
     if int(shown.opened.sum()) < MIN_OPENED:
         return UNFITTED
-    found = _opening(shown)
+    found = choice_effects(shown)
     # Bots that open everything would teach that all places are looked at. They are found by a first
     # fit, and the final one goes without them.
     eager = _are_eager(shown, found)
@@ -145,11 +152,11 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     if opened < MIN_OPENED:
         return UNFITTED
     # Defaults are better than a model that predicts the newest choices no better than they do.
-    better_by, idle = _held_out(shown)
+    better_by, idle = _held_out(shown, found)
     if better_by <= 0:
         return UNFITTED
     if eager.any():
-        found = _opening(shown)
+        found = choice_effects(shown, found)
     # Few pages are of searches, so the rest would hide that their weight harms: it has to help by
     # itself.
     found.weights |= {name: _UNFITTED[name] for name in idle}
@@ -163,8 +170,9 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
         inquiry_weights={} if inquiring is None else inquiring.weights,
         levels=_named(found, names),
         inquiry_levels={} if inquiring is None else _named(inquiring, names),
-        visitor_variances=_visitor_variances(shown, found),
+        visitor_variances=visitor_variances(shown, found),
         own=found.variances[ANIMAL],
+        unexplained=round(found.unexplained, 4),
         attention=tuple(usual.round(6).tolist()),
         attention_learned=_learns_attention(shown),
         counts={
@@ -177,17 +185,35 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     )
 
 
-def _opening(shown: ShownPlaces) -> Effects:
-    return fit_effects(
-        shown, shown.opened, usual_attention(), learn_attention=_learns_attention(shown)
-    )
+def choice_effects(shown: ShownPlaces, start: Effects | None = None) -> Effects:
+    """What opens animals, fitted to these rows; quicker from a `start` that is near."""
+    newest = shown.take(np.arange(max(0, len(shown) - _ROWS), len(shown)))
+    # What was chosen of earlier pages is known by then, so what is not known of a visitor shows
+    # within pages alone.
+    liked = _likings(newest, newest.pages())
+    unexplained = 0.0
+    # How much visitors differ is found from the effects, and the effects given that.
+    for _ in range(_ROUNDS if start is None else 1):
+        if start is not None:
+            odds = _log_odds(newest, start)
+            unexplained = sum(_moments(newest, odds, start.attention, liked).values())
+        start = fit_effects(
+            shown,
+            shown.opened,
+            usual_attention(),
+            start=start,
+            learn_attention=_learns_attention(shown),
+            unexplained=unexplained,
+        )
+    assert start is not None, "there is a round"
+    return start
 
 
 def _are_eager(shown: ShownPlaces, found: Effects) -> Bools:
     looked = found.attention[shown.place]
-    columns = (shown.opened.astype(float), looked, looked * special.expit(_log_odds(shown, found)))
-    sums = np.array([np.bincount(shown.visit, one) for one in columns])
-    return are_eager(*sums)[shown.visit]
+    columns = (shown.opened.astype(float), looked, looked * _chances(shown, found))
+    opened, looked, expected = (np.bincount(shown.visit, one).astype(float) for one in columns)
+    return are_eager(opened, looked, expected, found.unexplained)[shown.visit]
 
 
 def _learns_attention(shown: ShownPlaces) -> bool:
@@ -205,25 +231,25 @@ def _fit_inquiries(shown: ShownPlaces) -> Effects | None:
         np.ones(len(usual_attention())),
         _INQUIRY_VARIANCES,
         learn_attention=False,
-        factors=_INQUIRY_FACTORS,
         prior=_INQUIRY_PRIOR,
     )
 
 
-def _held_out(shown: ShownPlaces) -> tuple[float, set[str]]:
+def _held_out(shown: ShownPlaces, start: Effects) -> tuple[float, set[str]]:
     """Gain in the likelihood of held-out choices; those of `_OF_WORDS` that add nothing to it."""
     # Rows are in order of time. The newest are held out, since a model serves what comes after it.
     cut = int(len(shown) * (1 - _HELD_OUT))
     before, after = shown.take(np.arange(cut)), shown.take(np.arange(cut, len(shown)))
     if not before.opened.any():
         return 0.0, set()
-    found = _opening(before)
+    found = choice_effects(before, start)
     attention, odds = found.attention[after.place], _log_odds(after, found)
-    learned = attention * special.expit(odds)
+    learned = attention * mean_chances(odds, found.unexplained)[0]
 
     def gain(name: str) -> float:
         less = _UNFITTED[name] - found.weights[name]
-        unlearned = attention * special.expit(odds + less * after.factors[name])
+        changed = odds + less * after.factors[name]
+        unlearned = attention * mean_chances(changed, found.unexplained)[0]
         return _likelihood(learned, after.opened) - _likelihood(unlearned, after.opened)
 
     idle = {name for name in _OF_WORDS if gain(name) <= 0}
@@ -259,31 +285,50 @@ def _log_odds(shown: ShownPlaces, found: Effects, *, own: bool = True) -> Floats
     return total
 
 
+def _chances(shown: ShownPlaces, found: Effects, *, own: bool = True) -> Floats:
+    return mean_chances(_log_odds(shown, found, own=own), found.unexplained)[0]
+
+
 def _animal_counts(shown: ShownPlaces, found: Effects) -> Floats:
-    chance = special.expit(_log_odds(shown, found, own=False))
-    looked = looked_at(found.attention[shown.place], chance, shown.opened)
-    columns = (shown.opened.astype(float), looked, looked * chance)
+    chance = _chances(shown, found, own=False)
+    looks = found.attention[shown.place]
+    columns = (shown.opened.astype(float), looks, looks * chance)
     return np.array([np.bincount(shown.animal, one, shown.animals) for one in columns])
 
 
-def _visitor_variances(shown: ShownPlaces, found: Effects) -> dict[str, float]:
+def visitor_variances(shown: ShownPlaces, found: Effects) -> dict[str, float]:
     """Variances of visitors' affinities, from the newest rows."""
-    newest = shown.take(np.arange(max(0, len(shown) - _ROWS), len(shown)))
-    # Without the visitors' own effects, whose spread is to be found.
-    odds = _log_odds(newest, found) - found.weights["visitor"] * newest.factors["visitor"]
-    attention = found.attention[newest.place]
-    for _ in range(5):  # without their likings visitors open less, or more
-        pull, firm = gradient(odds, attention, newest.opened)
-        chance = special.expit(odds)
-        odds += float(np.clip(pull.sum() / firm.sum(), -1, 1))
-    # How much a residual changes with the odds: what is not chosen may not have been looked at.
-    missed = looked_at(attention, chance, np.zeros(len(chance), np.bool_))
-    firm = attention * chance * (1 - chance) * (1 - chance + missed * chance)
-    codes, columns = kinds_of(
-        newest.visitor, newest.traits, newest.animal, newest.factors["distance"], VISITOR_TRAITS
-    )
-    prior = np.array(list(VISITOR_VARIANCES.values()))
-    learned = moment_variances(pull, firm, codes, columns, prior)
+    # An animal that was opened is in no later row of the visitor, so those who like it are in fewer
+    # of them: only the first time that a visitor is shown an animal says how much visitors differ.
+    first = np.unique(together(shown.visitor, shown.animal), return_index=True)[1]
+    newest = shown.take(np.sort(first)[-_ROWS:])
+    # Without what was known of the visitors, whose spread is to be found.
+    odds = _log_odds(newest, found)
+    for name in ("visitor", "welcome"):
+        odds -= found.weights[name] * newest.factors[name]
+    return _moments(newest, odds, found.attention, _likings(newest, newest.visitor))
+
+
+def _likings(shown: ShownPlaces, who: Ints) -> LikingPairs:
+    return liking_pairs(who, shown.traits, shown.animal, shown.factors["distance"])
+
+
+def _moments(
+    shown: ShownPlaces, odds: Floats, attention: Floats, liked: LikingPairs
+) -> dict[str, float]:
+    """Variances of what the log-odds of everybody do not say."""
+    learned, looks = np.array(list(VISITOR_VARIANCES.values())), attention[shown.place]
+    squares = np.array([float((column**2).mean()) for column in liked.columns])
+    for _ in range(_ROUNDS):
+        spread = float(learned @ squares)
+        for _ in range(3):  # without their likings visitors open less, or more
+            chance, rise = mean_chances(odds, spread)
+            weight = rise / chance / (1 - looks * chance)
+            pull = weight * (shown.opened - looks * chance)
+            firm = weight * looks * rise
+            odds = odds + float(np.clip(pull.sum() / firm.sum(), -1, 1))
+        bend = 1 - 2 * float(firm**2 @ chance / (firm @ firm))
+        learned = moment_variances(pull, firm, bend, liked, learned)
     return dict(zip(VISITOR_VARIANCES, learned.round(4).tolist(), strict=True))
 
 

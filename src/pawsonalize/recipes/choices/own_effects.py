@@ -6,7 +6,7 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
-from pawsonalize.recipes.choices.effects import VISITOR_TRAITS, gradient
+from pawsonalize.recipes.choices.effects import VISITOR_TRAITS, gradient, mean_chances
 from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, AnsweredBoard, PickScale, PickStages
 from pawsonalize.recipes.data import Bools, Floats, Ints, Singles
 from pawsonalize.recipes.late_scipy import lapack, special
@@ -14,6 +14,7 @@ from pawsonalize.recipes.late_scipy import lapack, special
 _STEPS = 6
 FEW = 4  # openings from which a visit may be eager; fewer are always evidence
 _TOO_EAGER = 2.3  # log-odds beyond those of others: ten times the odds
+_DEVIATIONS = 2.5  # so far from the mean is one visitor in 160
 _VISIT_VARIANCE = 0.1  # of most visits
 _FREEDOM = 3.0  # degrees of freedom: the fewer, the further off a visit may be
 _EAGER_STEPS = 30
@@ -45,9 +46,18 @@ HORIZON = 180.0
 _MOST_APPEAL = 4.0  # log-odds; a few choices must not make an animal irresistible
 
 
-def animal_effects(opened: Floats, looked: Floats, expected: Floats, variance: float) -> Floats:
-    """Log-odds of animals beyond their attributes (animals,); 0 for one that nobody looked at."""
-    return _own_log_odds(opened, looked, expected, lambda _: variance, _STEPS)
+def animal_effects(
+    opened: Floats, looked: Floats, expected: Floats, variance: float, unexplained: float = 0.0
+) -> Floats:
+    """Log-odds of animals beyond their attributes (animals,); 0 for one that nobody looked at.
+
+    `looked` sums the attention of an animal's places, and `expected` the chances that they are
+    opened, if nothing of its own is known; `variance` is that among animals, `unexplained` that
+    among visitors.
+    """
+    own, left = _own_log_odds(opened, looked, expected, lambda _: variance, _STEPS, unexplained)
+    # The log of the mean of exp(effect), beyond that of an animal that nobody looked at.
+    return np.asarray(own + (left - variance) / 2)
 
 
 def _own_log_odds(
@@ -56,30 +66,44 @@ def _own_log_odds(
     expected: Floats,
     variance: Callable[[Floats], Floats | float],
     steps: int,
-) -> Floats:
-    """Fit log-odds beyond the expected ones, by Newton steps; `variance` is that of the prior."""
+    unexplained: float = 0.0,
+) -> tuple[Floats, Floats]:
+    """Mean and variance of log-odds beyond the expected ones; `variance` is that of the prior."""
     own = np.zeros(len(opened))
     if not len(own):  # nothing was counted yet, and SciPy need not be imported
-        return own
+        return own, own
+    left = np.full(len(opened), variance(own))
     # All places of an animal as one of mean chance; the log-odds of 0 and 1 would be infinite.
-    usual = special.logit(np.clip(expected / np.maximum(looked, 1e-9), 1e-4, 0.95))
+    mean = np.clip(expected / np.maximum(looked, 1e-9), 1e-4, 0.95)
+    usual = special.logit(mean)
+    if unexplained > 0:
+        for _ in range(_STEPS):
+            chance, rise = mean_chances(usual, unexplained)
+            usual += np.clip((mean - chance) / rise, -_STEP, _STEP)
+    usual -= left / 2
     for _ in range(steps):
-        prior, chance = variance(own), special.expit(usual + own)
+        prior = variance(own)
+        chance, rise = mean_chances(usual + own + left / 2, unexplained)
         slope = opened - looked * chance - own / prior
-        own += np.clip(slope / (looked * chance * (1 - chance) + 1 / prior), -_STEP, _STEP)
-    return own
+        left = 1 / (looked * rise + 1 / prior)
+        own += np.clip(slope * left, -_STEP, _STEP)
+    return own, left
 
 
-def are_eager(opened: Floats, looked: Floats, expected: Floats) -> Bools:
-    """True for visits (as of bots) with over ten times the usual odds to open an animal."""
+def are_eager(opened: Floats, looked: Floats, expected: Floats, unexplained: float = 0.0) -> Bools:
+    """True for visits (as of bots) with over ten times the usual odds to open an animal.
+
+    And with more than hardly any visitor has, given the variance among them.
+    """
 
     # A Student t prior by its variance at each step: few visits are very far off (Lange, Little and
     # Taylor 1989).
     def variance(eager: Floats) -> Floats:
         return (_FREEDOM * _VISIT_VARIANCE + eager**2) / (_FREEDOM + 1)
 
-    eager = _own_log_odds(opened, looked, expected, variance, _EAGER_STEPS)
-    return np.asarray((eager > _TOO_EAGER) & (opened >= FEW))
+    eager, _ = _own_log_odds(opened, looked, expected, variance, _EAGER_STEPS)
+    too_eager = max(_TOO_EAGER, _DEVIATIONS * unexplained**0.5)
+    return np.asarray((eager > too_eager) & (opened >= FEW))
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -258,32 +282,61 @@ def _design(
     return found, matrix, np.repeat(each, [1, *(len(one) for one in found), 1])
 
 
+class LikingPairs(msgspec.Struct, frozen=True):
+    """Which rows share a visitor and a value, for each pair of likings by the order of `KINDS`."""
+
+    codes: Mapping[tuple[int, int], Ints]
+    """The same code for rows of one visitor that share the values of both likings."""
+    columns: Sequence[Floats]
+    """What each liking is multiplied by: 1, or the factor `distance`."""
+
+
+def liking_pairs(
+    visitor: Ints, traits: Mapping[str, Ints], animal: Ints, distance: Floats
+) -> LikingPairs:
+    """The pairs of rows with these visitors, animals and factors `distance`."""
+    ones = np.ones(len(visitor))
+    own = [together(visitor)]
+    own += [together(own[0], traits[name][animal]) for name in VISITOR_TRAITS]
+    own.append(own[0])
+    codes = {
+        (one, other): own[one] if one == other else together(own[one], own[other])
+        for one in range(len(own))
+        for other in range(one, len(own))
+    }
+    return LikingPairs(codes, [*[ones] * (len(own) - 1), distance])
+
+
 # Two places of one visitor with animals of one size are chosen together more often than by chance
 # as far as visitors differ about sizes (method of moments). The spread of fitted affinities says
 # far too little where most visitors opened one or two animals.
 def moment_variances(
-    pull: Floats, firm: Floats, codes: Sequence[Ints], columns: Sequence[Floats], prior: Floats
+    pull: Floats, firm: Floats, bend: float, pairs: LikingPairs, before: Floats
 ) -> Floats:
-    """Variances of affinities (kinds,) from residuals `pull` and their slopes `firm` (rows,)."""
+    """Variances of affinities (kinds,) from residuals `pull` and their slopes `firm` (rows,).
+
+    `bend` is the curvature of chances by log-odds over their slope. Given variances of `before`, it
+    says how much more than in proportion chances rise together.
+    """
     from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, only trainings need it
 
-    kinds = len(codes)
+    kinds, prior = len(pairs.columns), np.array(list(VISITOR_VARIANCES.values()))
     explained, shared = np.zeros(kinds), np.zeros((kinds, kinds))
-    for one in range(kinds):
-        explained[one] = _pairs(codes[one], pull * columns[one])
-        # Pairs of one kind share other kinds as well, as animals of one size often are of one
-        # breed: so the variances are the solution of a system, and not one quotient each.
-        for other in range(one, kinds):
-            both = codes[one] if one == other else together(codes[one], codes[other])
-            weight = firm * columns[one] * columns[other]
-            shared[one, other] = shared[other, one] = _pairs(both, weight)
+    # Pairs of one kind share other kinds as well, as animals of one size often are of one breed: so
+    # the variances are the solution of a system, and not one quotient each.
+    for (one, other), codes in pairs.codes.items():
+        if one == other:
+            explained[one] = _pairs(codes, pull * pairs.columns[one])
+        weight = firm * pairs.columns[one] * pairs.columns[other]
+        in_common = float(before[list({0, one, other})].sum())
+        share = _pairs(codes, weight) * (1 + bend**2 * in_common / 2)
+        shared[one, other] = shared[other, one] = share
     scale = np.sqrt(np.maximum(np.diag(shared), 1e-12))
     # Ridge regression towards the prior, after scaling: kinds with few pairs stay near it.
     # Non-negative least squares, since a variance is.
     system = np.vstack([shared / scale[:, None] / scale, _PRIOR * np.eye(kinds)])
-    wanted = np.concatenate([explained / scale, _PRIOR * np.expm1(prior) * scale])
-    found = nnls(system, wanted)[0] / scale
-    return np.clip(np.log1p(found), _LEAST, _MOST)
+    wanted = np.concatenate([explained / scale, _PRIOR * prior * scale])
+    return np.clip(nnls(system, wanted)[0] / scale, _LEAST, _MOST)
 
 
 def _pairs(codes: Ints, values: Floats) -> float:
@@ -298,15 +351,6 @@ def together(*codes: Ints) -> Ints:
     for column in codes[1:]:
         mixed = mixed * _MIX + column
     return np.unique(mixed, return_inverse=True)[1].astype(np.int64)
-
-
-def kinds_of(
-    visitor: Ints, traits: Mapping[str, Ints], animal: Ints, distance: Floats, names: Sequence[str]
-) -> tuple[list[Ints], list[Floats]]:
-    """The codes and columns of the likings: of anything, of each trait's values, of distance."""
-    ones = np.ones(len(visitor))
-    codes = [together(visitor), *(together(visitor, traits[name][animal]) for name in names)]
-    return [*codes, codes[0]], [*([ones] * len(codes)), distance]
 
 
 def home_rate(homes: float, days: Floats, appeal: Floats) -> float:

@@ -91,16 +91,18 @@ def test_boosters_and_crawlers_teach_nothing(
         log.append([event(f"o{n} {m}", animal_id=one, **told) for m, one in enumerate(opened)])
     after = learn(animals, shown, log)
     assert after.pages - (10 if who == "bots" else 0) == before.pages == VISITS
-    assert after.counts == before.counts
-    assert after.levels == before.levels
+    # What machines did is in no row. How much visitors differ is searched from another start.
+    for name, counts in before.counts.items():
+        assert after.counts[name] == pytest.approx(counts, rel=0.02, abs=0.02)
+    for trait, levels in before.levels.items():
+        assert after.levels[trait] == pytest.approx(levels, abs=0.02)
 
 
 def test_rankings_teach_once_events_name_them_and_the_model_remembers_the_kind(
     animals: Animals, shown: Impressions, log: EventLog
 ) -> None:
     fill(animals, shown, log, question=ANIMAL_RANKING)
-    opened = learn(animals, shown, log)
-    assert opened.pages < VISITS, "only those that something was opened of"
+    assert not learn(animals, shown, log).is_fitted, "else only those with an opening would count"
     first = shown.newest_pages(1)[0]
     assert first.animal_ids is not None
     named = first.animal_ids[0][0]

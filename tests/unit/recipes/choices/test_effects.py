@@ -4,26 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.special import expit
 
 from pawsonalize.recipes.choices.effects import (
     ANIMAL,
-    VISITOR_TRAITS,
     Effects,
-    fit_effects,
-    looked_at,
     usual_attention,
 )
+from pawsonalize.recipes.choices.fit import fit_effects
+from pawsonalize.recipes.choices.model import choice_effects, visitor_variances
 from pawsonalize.recipes.choices.own_effects import (
-    KINDS,
-    VISITOR_VARIANCES,
     animal_effects,
-    kinds_of,
-    moment_variances,
 )
 from tests.unit.recipes.choices.simulated import PLACES, Truth, World, drawn
 
-WORLD = World(pages=2_500, appeal={"size": 0.6, "age": 0.4, "animal": 0.5}, explored=0.1, fades=1.0)
+WORLD = World(pages=5_000, appeal={"size": 0.6, "age": 0.4, "animal": 0.5}, explored=0.1, fades=1.0)
 
 
 def fitted(truth: Truth, *, learn_attention: bool = True) -> Effects:
@@ -51,10 +45,20 @@ def test_weights_and_the_values_of_traits_are_near_the_truth(truth: Truth, found
 
 
 def test_what_the_values_of_a_trait_share_is_in_the_intercept(truth: Truth, found: Effects) -> None:
-    shown = truth.shown
-    assert len(shown.traits) > 1
-    for trait, codes in shown.traits.items():
-        assert found.levels[trait][codes[shown.animal]].mean() == pytest.approx(0, abs=1e-9), trait
+    assert len(truth.shown.traits) > 1
+    for trait in truth.shown.traits:
+        assert found.levels[trait].mean() == pytest.approx(0, abs=1e-3), trait
+
+
+def test_a_fit_ends_because_it_has_arrived_and_says_so(truth: Truth, found: Effects) -> None:
+    assert found.has_arrived
+    assert found.slope <= 1e-5
+    assert 3 < found.steps < 40
+    again = fit_effects(
+        truth.shown, truth.shown.opened, usual_attention(), start=found, learn_attention=True
+    )
+    assert again.steps <= found.steps
+    assert again.weights == pytest.approx(found.weights, abs=1e-3)
 
 
 def test_animals_own_effects_are_found_beyond_their_attributes_and_shrunk(
@@ -76,7 +80,7 @@ def test_attention_is_recovered_and_nearer_to_the_truth_than_the_default(
 
 
 def test_even_where_little_is_opened_attention_leaves_the_default() -> None:
-    rare = drawn(replace(WORLD, intercept=-3.0, fades=0.2, pages=4_000))
+    rare = drawn(replace(WORLD, intercept=-3.0, fades=0.2, pages=8_000))
     learned = fitted(rare).attention[:PLACES]
     assert learned[1:].mean() == pytest.approx(rare.attention[1:].mean(), abs=0.15)
 
@@ -97,12 +101,12 @@ def test_an_animals_effect_has_the_sign_of_its_surprise_and_grows_with_what_is_k
     opened = np.array([2.0, 20.0, 200.0, 10.0, 0.0])
     few, some, many, as_expected, never = animal_effects(opened, looked, looked * 0.1, 0.3)
     assert 0 < few < some < many < np.log(0.2 / 0.8) - np.log(0.1 / 0.9)
-    assert as_expected == pytest.approx(0.0, abs=1e-6)
+    assert as_expected == pytest.approx(0.0, abs=0.05)
     assert never < 0
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_how_much_visitors_differ_is_recovered_by_moments_within_a_factor_of_two(
+def test_how_much_visitors_differ_is_recovered_by_moments_within_a_third(
     seed: int,
 ) -> None:
     spreads = {"size": 0.9, "family": 0.7}
@@ -110,19 +114,8 @@ def test_how_much_visitors_differ_is_recovered_by_moments_within_a_factor_of_two
         pages=20_000, visitors=4_000, intercept=-2.5, appeal={}, likings=spreads, fades=0.3
     )
     truth = drawn(world, seed)
-    shown, attention = truth.shown, truth.attention[truth.shown.place]
-    odds = world.intercept + 1.5 * shown.factors["distance"]
-    for _ in range(5):  # who likes some values opens more in all
-        chance = expit(odds)
-        looked = looked_at(attention, chance, shown.opened)
-        pull, firm = looked * (shown.opened - chance), looked * chance * (1 - chance)
-        odds = odds + pull.sum() / firm.sum()
-    codes, columns = kinds_of(
-        shown.visitor, shown.traits, shown.animal, shown.factors["distance"], VISITOR_TRAITS
-    )
-    prior = np.array(list(VISITOR_VARIANCES.values()))
-    learned = dict(zip(KINDS, moment_variances(pull, firm, codes, columns, prior), strict=True))
+    learned = visitor_variances(truth.shown, choice_effects(truth.shown))
     for trait, spread in spreads.items():
-        assert spread**2 / 2 < learned[trait] < spread**2 * 2, learned
+        assert spread**2 / 1.5 < learned[trait] < spread**2 * 1.5, learned
     for trait in ("age", "colour", "species", "breed"):
         assert learned[trait] < 0.2, learned

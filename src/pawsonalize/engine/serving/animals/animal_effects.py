@@ -17,17 +17,16 @@ from pawsonalize.engine.serving.animals.pages import (
     Suspects,
     digest_of_key,
     opens,
-    places_seen,
+    places_counted,
     visit_of,
     visitor_of,
     was_shown,
 )
 from pawsonalize.kinds.resource import first_recommendation_id
-from pawsonalize.recipes.choices.effects import looked_at
+from pawsonalize.recipes.choices.effects import mean_chances
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.own_effects import FEW, animal_effects, are_eager
 from pawsonalize.recipes.data import Floats
-from pawsonalize.recipes.late_scipy import special
 from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed
@@ -98,7 +97,8 @@ class AnimalEffects:
             ids = sorted(self._counts if anew else self._changed)
             counts = np.array([self._counts[one] for one in ids]).reshape(-1, 3)
             opened, looked, expected = counts.T
-            found = animal_effects(opened, looked, expected, tables.model.own)
+            own, unexplained = tables.model.own, tables.model.unexplained
+            found = animal_effects(opened, looked, expected, own, unexplained)
             with available.lock:
                 available.put_effects(dict(zip(ids, found.tolist(), strict=True)), anew=anew)
             self._changed = set()
@@ -149,19 +149,23 @@ class AnimalEffects:
     def _expect(
         self, pages: Sequence[Impression], tables: ChoiceTables, available: AvailableAnimals
     ) -> None:
-        """Note how likely each place was looked at, and opened then by what is usual."""
-        sizes = [places_seen(page, ()) for page in pages]
+        """Note how likely each place is looked at, and opened by what is usual."""
+        sizes = [places_counted(page) for page in pages]
         ids = [one[0] for page, n in zip(pages, sizes, strict=True) for one in _first(page, n)]
         _, columns = factor_columns(self.impressions, pages, sizes)
         with available.lock:
             odds = tables.log_odds(available, ids, columns)
         place = np.concatenate([np.arange(size) for size in sizes])
-        chance = special.expit(odds)
-        looked = looked_at(self._attention[place], chance, np.zeros(len(odds), np.bool_))
+        looks = self._attention[place]
         ends = np.cumsum(sizes)[:-1]
-        columns_of = zip(pages, np.split(looked, ends), np.split(chance, ends), strict=True)
-        for page, own_looked, own_chance in columns_of:
-            self._chances[page.recommendation_id] = own_looked, own_chance
+        rows = zip(
+            pages,
+            np.split(looks, ends),
+            np.split(looks * mean_chances(odds, tables.model.unexplained)[0], ends),
+            strict=True,
+        )
+        for page, of_page, expected in rows:
+            self._chances[page.recommendation_id] = of_page, expected
 
     def _show(self, page: Impression) -> None:
         self._shown.add(page)
@@ -172,45 +176,50 @@ class AnimalEffects:
             self._unseen[page.recommendation_id] = page
 
     def _look(self, page: Impression) -> None:
-        """Count what was looked at, for all that is known as if nothing had been opened."""
-        visits = self._visits.setdefault(visitor_of(page), _Visits())
+        """Count the looks at a page, and the openings that so many usually bring."""
+        visitor = visitor_of(page)
+        visits = self._visits.setdefault(visitor, _Visits())
         if not visits.counts:
             return
-        looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
-        counts, attention = self._by_visit.setdefault(visit_of(page), np.zeros(3)), self._attention
-        counts[1:] += attention[: len(looked)].sum(), attention[: len(looked)] @ chance
-        ids = (one[0] for one in _first(page, len(looked)))
-        for animal_id, look, odds in zip(ids, looked.tolist(), chance.tolist(), strict=False):
-            self._add(visits, animal_id, 0, look, look * odds)
+        looks, expected = self._chances.get(page.recommendation_id, _UNKNOWN)
+        self._by_visit.setdefault(visit_of(page), np.zeros(3))[1:] += looks.sum(), expected.sum()
+        ids = (one[0] for one in _first(page, len(looks)))
+        for animal_id, *counted in zip(ids, looks.tolist(), expected.tolist(), strict=True):
+            # Who opened it before, and does not again, turned nothing down.
+            if not self._suspects.has_opened(visitor, animal_id):
+                self._add(visits, animal_id, 0, *counted)
 
     def _open(self, deed: Deed) -> None:
-        """Count an opening, once for each visitor: then the place was looked at for certain."""
+        """Count an opening, once for each visitor."""
         kinds = len(self._shown.kinds)
         found = self._shown.find(deed)
         if found is None:
             return
         page, place = found
-        # What was opened was seen; and so were all pages of a kind that the site shows.
-        seen = [page] if len(self._shown.kinds) == kinds else list(self._unseen.values())
-        for one in seen:
-            is_news = one is page or self._shown.is_seen(one)
-            if is_news and self._unseen.pop(one.recommendation_id, None) is not None:
+        if len(self._shown.kinds) > kinds:  # all pages of a kind that the site shows were seen
+            for one in [one for one in self._unseen.values() if self._shown.is_seen(one)]:
+                del self._unseen[one.recommendation_id]
                 self._look(one)
+        if not self._shown.is_seen(page):  # it would count only where something was opened
+            return
         visitor = visitor_of(page)
         visits = self._visits.setdefault(visitor, _Visits())
         if not visits.counts:
             return
         is_eager = False
-        if self._suspects.opened(visitor, deed.animal_id):
-            looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
-            if place < len(looked):
-                unlooked = 1 - float(looked[place])
-                self._add(visits, deed.animal_id, 1, unlooked, unlooked * float(chance[place]))
+        is_first = self._suspects.opened(visitor, deed.animal_id)
+        if is_first and place < len(self._chances.get(page.recommendation_id, _UNKNOWN)[0]):
+            self._add(visits, deed.animal_id, 1, 0, 0)
             counts = self._by_visit.setdefault(visit_of(page), np.zeros(3))
             counts[0] += 1
-            is_eager = counts[0] >= FEW and bool(are_eager(*counts[:, None])[0])
+            is_eager = counts[0] >= FEW and self._is_eager(counts)
         if is_eager or self._suspects.is_one(visitor):
             self._dismiss(visits)
+
+    def _is_eager(self, counts: Floats) -> bool:
+        assert self._model is not None, "visits are counted by a model"
+        opened, looked, expected = counts[:, None]
+        return bool(are_eager(opened, looked, expected, self._model.unexplained)[0])
 
     def _dismiss(self, visits: _Visits) -> None:
         """Take back whatever the visitor did: no person would do so much of it."""

@@ -239,9 +239,11 @@ class ChoiceTables:
         logged += weights["far"] * factors.far(distance)
         shown.of_group[:places] += self.model.intercept
         odds = shown.of_group + logged + shown.of_animal
-        attention = self._attention[pages.place]
+        # Who does not open again what they had opened turned nothing down.
+        attention = np.where(pages.known, 0.0, self._attention[pages.place])
+        opened = pages.opened & ~pages.known
         watched = own_effects.Watched(
-            shown.traits[:, :places], distance[:places], odds[:places], attention, pages.opened
+            shown.traits[:, :places], distance[:places], odds[:places], attention, opened
         )
         found, end = [], places
         for board in boards:

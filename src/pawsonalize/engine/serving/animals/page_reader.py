@@ -22,7 +22,7 @@ from pawsonalize.engine.serving.animals.factors import logged_factors
 from pawsonalize.engine.serving.animals.pages import (
     ShownPages,
     opens,
-    places_seen,
+    places_counted,
     wanted_lately,
 )
 from pawsonalize.engine.serving.animals.settings import PARTS
@@ -41,7 +41,8 @@ class Pages(msgspec.Struct, frozen=True):
     """Pages that one visitor saw lately: of each place the group, the animal, and the result.
 
     `factors` are those logged with the page, in the order of `PARTS`, shape (places, parts);
-    `lately` is True for those of this visit. The others have the shape (places,).
+    `lately` is True for those of this visit, and `known` for animals that the visitor had opened on
+    an earlier page. The others have the shape (places,).
     """
 
     groups: tuple[str, ...]
@@ -50,6 +51,7 @@ class Pages(msgspec.Struct, frozen=True):
     place: NDArray[np.int64]
     opened: NDArray[np.bool_]
     lately: NDArray[np.bool_]
+    known: NDArray[np.bool_]
     boards: BoardHistory = NO_BOARDS
     wanted: Preferences = NO_WISHES
     """The wishes of a search of the last day."""
@@ -63,21 +65,24 @@ class Pages(msgspec.Struct, frozen=True):
         withdrawn: Mapping[str, set[int]],
     ) -> "Pages":
         """The places of the pages but `withdrawn` ones, up to about `_PLACES_READ` of them."""
-        rows: list[tuple[str, str, Sequence[float], int, bool, bool]] = []
+        rows: list[tuple[str, str, Sequence[float], int, bool, bool, bool]] = []
+        first = _first_openings(pages, opened)
         for page in pages:
             here = opened.get(page.recommendation_id, set())
-            size, is_late = places_seen(page, here), page.as_of >= since
+            size, is_late = places_counted(page), page.as_of >= since
             animals = [ids[0] for ids in (page.animal_ids or ())[:size]]
             shown = zip(page.item_ids[:size], animals, logged_factors(page, size), strict=True)
             gone = withdrawn.get(page.recommendation_id, set()) - here
+            known = [first.get(one, page.as_of) < page.as_of for one in animals]
             rows += [
-                (*one, place, place in here, is_late)
+                (*one, place, place in here, is_late, known[place])
                 for place, one in enumerate(shown)
                 if place not in gone
             ]
             if len(rows) >= _PLACES_READ:
                 break
-        groups, ids, factors, place, chosen, lately = zip(*rows, strict=True) if rows else ((),) * 6
+        columns = zip(*rows, strict=True) if rows else ((),) * 7
+        groups, ids, factors, place, chosen, lately, known_before = columns
         return cls(
             groups,
             ids,
@@ -85,7 +90,17 @@ class Pages(msgspec.Struct, frozen=True):
             np.array(place, np.int64),
             np.array(chosen, np.bool_),
             np.array(lately, np.bool_),
+            np.array(known_before, np.bool_),
         )
+
+
+def _first_openings(pages: Sequence[Impression], opened: Mapping[str, set[int]]) -> dict[str, int]:
+    """When the page was shown on which each opened animal was opened first."""
+    return {
+        (page.animal_ids or ())[place][0]: page.as_of
+        for page in pages  # the newest first
+        for place in opened.get(page.recommendation_id, ())
+    }
 
 
 NO_PAGES = Pages.of((), {}, 0, {})

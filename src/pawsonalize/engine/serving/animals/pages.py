@@ -18,6 +18,7 @@ EXPLORED = 0.5  # A place of a lower propensity was filled by chance alone
 _AGAIN = 10  # openings of one animal that a person in love may come to
 _CURIOUS, _SHARE = 20, 0.5  # so many animals anybody may open, and beyond that half of those shown
 _OTHERWISE = frozenset({events.RETURN, events.DISLIKE, *events.PICKS})  # a pick is of a board
+_PLACES = 100  # of a page; hardly anybody looks at those below
 _WITHIN = 60 * MINUTE  # later a visitor comes by a link, not by the page
 _PAGES_KEPT, _VISITORS_KEPT, _OF_A_VISITOR = 20_000, 20_000, 12
 _DECODE = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -148,11 +149,11 @@ def was_shown(page: Impression, deed: Deed) -> bool:
     return page.as_of <= deed.sent_at or page.recommendation_id <= named
 
 
-def places_seen(page: Impression, opened: Iterable[int]) -> int:
-    """Return how many places count: as many as pages show, or as far as one was opened."""
-    return min(
-        len(page.animal_ids or ()), max(events.MAX_IMPRESSION_ITEMS, 1 + max(opened, default=0))
-    )
+def places_counted(page: Impression) -> int:
+    """Return how many places of a page count, from the first one, whatever was opened."""
+    # How many are looked at is what attention says. Places that were kept where somebody opened one
+    # would seem to be opened far too often.
+    return min(len(page.animal_ids or ()), _PLACES)
 
 
 def opens(deed: Deed, event_types: events.EventTypes) -> bool:
@@ -201,6 +202,10 @@ class Suspects:
         counts = self._opened.setdefault(visitor, Counter())
         counts[animal_id] += 1
         return counts[animal_id] == 1
+
+    def has_opened(self, visitor: str, animal_id: str) -> bool:
+        """True if the visitor opened the animal before."""
+        return animal_id in self._opened.get(visitor, ())
 
     def forget(self, visitors: Collection[str]) -> None:
         """Drop these visitors, given by hashes of their ids."""

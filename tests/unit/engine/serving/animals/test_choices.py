@@ -23,7 +23,15 @@ def _page(**factors: float) -> Pages:
     told = np.zeros((2, len(PARTS)))
     for name, value in factors.items():
         told[0, PARTS.index(name)] = value
-    return Pages(GROUPS, ("a0", "a1"), told, np.arange(2), OPENED, np.ones(2, np.bool_))
+    return Pages(
+        GROUPS,
+        ("a0", "a1"),
+        told,
+        np.arange(2),
+        OPENED,
+        np.ones(2, np.bool_),
+        np.zeros(2, np.bool_),
+    )
 
 
 def _gained(model: ChoiceModel, pages: Pages) -> float:

@@ -12,7 +12,7 @@ from pawsonalize.engine.serving.animals.pages import (
     Suspects,
     asks,
     opens,
-    places_seen,
+    places_counted,
     reported_page,
 )
 from pawsonalize.storage.events.histories import Deed
@@ -92,11 +92,10 @@ def test_a_page_that_an_event_reports_counts_unless_it_is_one_of_ours() -> None:
     assert reported_page(deed("rex")) is None
 
 
-def test_as_many_places_count_as_pages_show_or_as_far_as_one_was_opened() -> None:
-    long = page("R1", *(f"a{n}" for n in range(90)))
-    assert places_seen(long, ()) == 25
-    assert places_seen(long, (3, 40)) == 41
-    assert places_seen(page("R2", "rex"), ()) == 1
+def test_every_place_counts_up_to_a_hundredth_whatever_was_opened() -> None:
+    assert places_counted(page("R1", *(f"a{n}" for n in range(40)))) == 40
+    assert places_counted(page("R2", *(f"a{n}" for n in range(400)))) == 100
+    assert places_counted(page("R3", "rex")) == 1
 
 
 def test_what_speaks_against_an_animal_opens_none_and_only_more_than_a_look_asks() -> None:

@@ -43,7 +43,7 @@ def _pages_of(places: Sequence[tuple[str, str, float, int, bool]]) -> Pages:
     factors = np.zeros((len(places), len(PARTS)))
     factors[:, PARTS.index("distance")] = distance
     lately = np.ones(len(places), np.bool_)
-    return Pages(groups, ids, factors, np.array(place), np.array(opened, np.bool_), lately)
+    return Pages(groups, ids, factors, np.array(place), np.array(opened, np.bool_), lately, ~lately)
 
 
 some_likings = st.fixed_dictionaries({group: st.sampled_from((-2.0, 0.0, 1.5)) for group in GROUPS})

@@ -1,0 +1,183 @@
+"""What the model of choices learns of pages that were drawn from known numbers.
+
+    python -m benchmarks.recover [--cases "pages of 40"] [--seeds 1 2] [--share 0.25]
+                                 [--jobs 2] [--json]
+
+Each case of `benchmarks.recovery.cases` is drawn and stored as the service stores answers and
+events, and learned as a training learns. Each weight, the attention of each fifth place, and each
+variance stands beside its truth, with its error in standard errors: of weights and attention by a
+sandwich over visitors (`benchmarks.recovery.errors`), of variances among visitors by leaving out a
+tenth of the visitors at a time. `slope` is the size of the gradient at the end as a share of that
+at the start.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
+
+from benchmarks.recovery.cases import CASES, Case
+from benchmarks.recovery.draw import LIKED, Truth
+from benchmarks.recovery.errors import standard_errors
+from pawsonalize.app.adapters import opened
+from pawsonalize.engine.training.shown import read_places
+from pawsonalize.recipes.choices.effects import ANIMAL, Effects, ShownPlaces
+from pawsonalize.recipes.choices.model import (
+    choice_effects,
+    fit_choices,
+    visitor_variances,
+)
+from pawsonalize.recipes.choices.own_effects import ANYTHING
+from pawsonalize.settings import load_settings
+
+_PARTS = 10  # of the visitors, each left out once
+
+
+class Learned(msgspec.Struct):
+    """One number: the truth, what was learned, and the standard error."""
+
+    what: str
+    truth: float
+    learned: float
+    error: float
+
+    @property
+    def off(self) -> float:
+        """The error in standard errors."""
+        return (self.learned - self.truth) / max(self.error, 1e-9)
+
+
+class Result(msgspec.Struct):
+    """A case of one seed."""
+
+    case: str
+    seed: int
+    rows: int
+    opened: int
+    steps: int
+    slope: float
+    seconds: float
+    numbers: list[Learned]
+
+
+def recover(name: str, seed: int, share: float = 1.0) -> Result:
+    """Draw the case, learn from it, and hold both together."""
+    case = smaller(CASES[name], share)
+    with (
+        tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as at,
+        opened(load_settings({"data_dir": Path(at)})) as adapters,
+    ):
+        truth = Truth(case, seed)
+        truth.store(adapters)
+        shown, names = read_places(
+            adapters.impressions, adapters.log, adapters.animals, adapters.log.head()
+        )
+        began = time.process_time()
+        model = fit_choices(shown, names, case.pages)
+        seconds = time.process_time() - began
+        found = choice_effects(shown)
+    errors = standard_errors(shown, found, learns_attention=model.attention_learned)
+    numbers = [
+        Learned(weight, real, found.weights[weight], errors.weights[weight])
+        for weight, real in truth.weights.items()
+    ]
+    if model.attention_learned:
+        numbers += [
+            Learned(f"attention {place + 1}", real, looks, looks * errors.attention[place])
+            for place, (real, looks) in enumerate(
+                zip(truth.attention, found.attention, strict=False)
+            )
+            if place in {1, *range(3, case.page, 5)}
+        ]
+    own = found.variances[ANIMAL]
+    numbers.append(Learned("variance of animals", truth.hidden, own, own * errors.own))
+    numbers += _variances(shown, found, case)
+    return Result(
+        name, seed, len(shown), int(shown.opened.sum()), found.steps, found.slope, seconds, numbers
+    )
+
+
+def _variances(shown: ShownPlaces, found: Effects, case: Case) -> Iterator[Learned]:
+    """Variances among visitors, with errors by leaving out a part of the visitors at a time."""
+    whole = visitor_variances(shown, found)
+    part = np.random.default_rng(0).integers(_PARTS, size=int(shown.visitor.max()) + 1)
+    some = (shown.take(part[shown.visitor] != one) for one in range(_PARTS))
+    left = [visitor_variances(rows, found) for rows in some]
+    for name, learned in whole.items():
+        if name == "distance":
+            continue
+        real = case.eager**2 if name == ANYTHING else case.taste**2 * (name in LIKED)
+        others = np.array([one[name] for one in left])
+        error = float(np.sqrt((_PARTS - 1) * others.var()))
+        yield Learned(f"variance among visitors, {name}", real, learned, max(error, 0.02))
+
+
+def smaller(case: Case, share: float) -> Case:
+    """The same with so many of its pages: for tests."""
+    return replace(case, pages=max(600, round(case.pages * share)))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the cases, and print their tables, or JSON."""
+    parser = argparse.ArgumentParser(
+        "benchmarks.recover",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument("--share", type=float, default=1.0, help="of the pages")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    runs = [(name, seed) for name in options.cases for seed in options.seeds]
+    with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
+        waiting = [pool.submit(recover, name, seed, options.share) for name, seed in runs]
+        results = []
+        for run in waiting:
+            results.append(run.result())
+            if not options.json:
+                _print(results[-1])
+    if options.json:
+        print(json.dumps(msgspec.to_builtins(results)))
+    else:
+        _print_summary(results)
+
+
+def _print(result: Result) -> None:
+    print(
+        f"\n{result.case}, seed {result.seed}: {result.rows} places, {result.opened} opened,"
+        f" {result.steps} steps, slope {result.slope:.0e}, {result.seconds:.1f} s"
+    )
+    for one in result.numbers:
+        mark = "  <--" if abs(one.off) > 2 else ""
+        print(
+            f"  {one.what:34s} true {one.truth:6.3f}  learned {one.learned:6.3f}"
+            f" ± {one.error:5.3f}  off {one.off:+5.1f}{mark}",
+            flush=True,
+        )
+
+
+def _print_summary(results: Sequence[Result]) -> None:
+    """How many numbers are off, of each kind and together."""
+    off = [abs(one.off) for result in results for one in result.numbers]
+    print(
+        f"\n{len(off)} numbers of {len(results)} cases: {np.mean(np.array(off) > 2):.1%} off by more"
+        f" than 2 standard errors, {int((np.array(off) > 4).sum())} by more than 4;"
+        f" largest gradient at the end {max(result.slope for result in results):.0e} of the start's"
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
