@@ -1,5 +1,6 @@
 """Checks of what is served, of its age, and of what renews it."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from pawsonalize.app import checks
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.fleet import servers_of
+from pawsonalize.domain.calibration import MARGIN, CalibrationRow, find_off
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
@@ -161,6 +163,26 @@ def model_age(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
         )
 
 
+def calibration(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
+    """Find served models of choices that are off."""
+    by_row = defaultdict[CalibrationRow, list[str]](list)  # trainings of one log learn the same
+    right = []
+    for one in models_in_use(service.adapters):
+        rows = () if one.version is None else one.version.calibration
+        off = find_off(rows)
+        for row in off:
+            by_row[row].append(one.entry.name)
+        if rows and not off:
+            right.append(one.entry.name)
+    for row, names in by_row.items():
+        about = f"calibration of {list_names(names)}"
+        move = f"{row.next_move}; if all is right, run `pawsonalize retrain`"
+        yield checks.attention(row.sentence, move, about)
+    if right:
+        text = f"no more than {MARGIN:.0%} off on held-out pages, beyond chance"
+        yield checks.fine(text, about=f"calibration of {list_names(right)}")
+
+
 def refresh(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     """Find counts that do not follow new events."""
     seconds = service.settings.refresh_seconds
@@ -234,6 +256,7 @@ CHECKS = (
     checks.Check("campaigns", campaigns, checks.EVERYWHERE),
     checks.Check("models", models, checks.IN_DOCTOR, is_slow=True),
     checks.Check("model age", model_age),
+    checks.Check("calibration", calibration, checks.EVERYWHERE),
     checks.Check("refresh", refresh),
     checks.Check("trainings", trainings, checks.EVERYWHERE),
     checks.Check("retraining", last_retraining),

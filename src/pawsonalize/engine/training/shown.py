@@ -1,7 +1,7 @@
 """Learns the model of choices from tables of what was shown, opened and picked."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -23,10 +23,12 @@ from pawsonalize.engine.serving.animals.pages import (
     places_seen,
     reported_page,
     visit_of,
+    visitor_keys,
     visitor_of,
     was_shown,
 )
 from pawsonalize.engine.serving.animals.settings import PARTS
+from pawsonalize.recipes.choices.calibration import ANSWERED
 from pawsonalize.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces
 from pawsonalize.recipes.choices.model import (
     UNFITTED,
@@ -44,7 +46,7 @@ from pawsonalize.recipes.choices.own_effects import (
     together,
 )
 from pawsonalize.recipes.choices.picks import AnsweredBoard, fit_picks
-from pawsonalize.recipes.data import Floats, Ints
+from pawsonalize.recipes.data import Bools, Floats, Ints
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed
@@ -80,7 +82,8 @@ def _learn_from_pages(
     pages = joined.seen()
     if not pages:
         return UNFITTED
-    shown, names = _shown_places(impressions, pages, joined.opened, animals)
+    answered = _answered_boards(pages, _newest(log.picks, through))
+    shown, names = _shown_places(impressions, pages, joined.opened, animals, answered)
     found = fit_choices(shown, names, len(pages))
     if not found.is_fitted:
         return found
@@ -169,6 +172,7 @@ def _shown_places(
     pages: Sequence[Impression],
     opened: Mapping[str, Mapping[int, bool]],
     animals: Animals,
+    answered: Bools,
 ) -> tuple[ShownPlaces, CodedNames]:
     """A row for each place, in the order of time, with what is known of the animals by now."""
     sizes = [places_seen(page, opened.get(page.recommendation_id, ())) for page in pages]
@@ -190,6 +194,10 @@ def _shown_places(
     ]
     place, was_opened, was_inquired = (np.array(column) for column in zip(*outcome, strict=True))
     explored, columns = factor_columns(impressions, pages, sizes)
+    starts = np.cumsum(sizes, dtype=np.int64) - sizes
+    # Only a group that does not match shows that the quiz was answered.
+    quizzed = np.maximum.reduceat(columns["quiz"] != 0, starts)
+    columns[ANSWERED] = np.repeat(answered | quizzed, sizes).astype(np.float64)
     traits, values = _traits(names.tolist(), animals)
     shown = ShownPlaces(
         np.repeat(visitor, sizes),
@@ -203,6 +211,23 @@ def _shown_places(
         traits,
     )
     return shown.take(_until_opened(shown)), CodedNames(names.tolist(), values)
+
+
+def _answered_boards(pages: Sequence[Impression], picks: Iterable[Deed]) -> Bools:
+    """True for pages of visitors who had answered a board before."""
+    first: dict[str, int] = {}
+    for pick in picks:
+        for key in visitor_keys(pick.user_id, pick.session_id):
+            first[key] = min(pick.sent_at, first.get(key, pick.sent_at))
+    return np.array(
+        [
+            any(
+                first.get(key, page.as_of) < page.as_of
+                for key in visitor_keys(page.user_id, page.session_id)
+            )
+            for page in pages
+        ]
+    )
 
 
 def _traits(ids: Sequence[str], animals: Animals) -> tuple[dict[str, Ints], dict[str, list[str]]]:
