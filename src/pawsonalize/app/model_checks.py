@@ -8,7 +8,7 @@ import msgspec
 from pawsonalize.app import checks
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.fleet import servers_of
-from pawsonalize.domain.calibration import MARGIN, CalibrationRow, find_off
+from pawsonalize.domain.calibration import MARGIN, Calibration, find_off
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
@@ -165,22 +165,17 @@ def model_age(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
 
 def calibration(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     """Find served models of choices that are off."""
-    by_row = defaultdict[CalibrationRow, list[str]](list)  # trainings of one log learn the same
-    right = []
+    learned = defaultdict[Calibration, list[str]](list)  # trainings of one log learn the same
     for one in models_in_use(service.adapters):
-        rows = () if one.version is None else one.version.calibration
-        off = find_off(rows)
+        if one.version is not None and one.version.calibration:
+            learned[one.version.calibration].append(one.entry.name)
+    for rows, names in learned.items():
+        about, off = f"calibration of {list_names(names)}", find_off(rows)
         for row in off:
-            by_row[row].append(one.entry.name)
-        if rows and not off:
-            right.append(one.entry.name)
-    for row, names in by_row.items():
-        about = f"calibration of {list_names(names)}"
-        move = f"{row.next_move}; if all is right, run `pawsonalize retrain`"
-        yield checks.attention(row.sentence, move, about)
-    if right:
-        text = f"no more than {MARGIN:.0%} off on held-out pages, beyond chance"
-        yield checks.fine(text, about=f"calibration of {list_names(right)}")
+            move = f"{row.next_move}; then run `pawsonalize retrain`"
+            yield checks.attention(row.sentence, move, about)
+        if not off:
+            yield checks.fine(f"no more than {MARGIN:.0%} off beyond chance", about=about)
 
 
 def refresh(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:

@@ -227,20 +227,18 @@ def calibration_verdict(evidence: Evidence, settings: GateSettings, now: int) ->
 
     An old live version may be as far off on the pages of today, and would never be replaced.
     """
-    rule, days = "calibration", settings.calibration_days
+    rule, days, live = "calibration", settings.calibration_days, evidence.live
     if evidence.off is None or not days:
         return not_applicable(rule, "no model of choices was held against pages")
-    live, newly = evidence.live, evidence.newly_off
-    numbers = {f"{row.by}, {row.bin}": row.ratio for row in evidence.off}
-    if live and newly and now - live.as_of <= days * DAY:
-        listed = "; ".join(describe_off(newly))
+    refused = evidence.newly_off if live and now - live.as_of <= days * DAY else ()
+    listed = "; ".join(describe_off(refused or evidence.off))
+    message = "the model of choices is right on the newest pages"
+    if refused:
         message = f"the model of choices is off where the live version's was right: {listed}"
-        return verdict(rule, False, message, **numbers)
-    listed = "; ".join(describe_off(evidence.off))
-    message = f"{_WARNING}: the model of choices is off: {listed}"
-    if not listed:
-        message = "the model of choices is right on the newest pages"
-    return verdict(rule, True, message, **numbers)
+    elif listed:
+        message = f"{_WARNING}: the model of choices is off: {listed}"
+    numbers = {f"{row.by}, {row.bin}": row.ratio for row in evidence.off}
+    return verdict(rule, not refused, message, **numbers)
 
 
 def _among(part: SliceEvidence, slices: int) -> Comparison:

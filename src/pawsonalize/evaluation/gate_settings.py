@@ -39,6 +39,6 @@ class GateSettings(msgspec.Struct, frozen=True):
     min_slice_test_cases: int = 30
     """Smaller slices are not looked at; 0 looks at none."""
     calibration_days: float = 28.0
-    """A live version no older than this stays if the new one's model of choices is newly off."""
+    """For so long a live version stays whose model of choices is right where the new one is off."""
     max_constant_share: float = 0.05
     """At most this share of the test cases may get one score for all items."""

@@ -219,15 +219,8 @@ def _answered_boards(pages: Sequence[Impression], picks: Iterable[Deed]) -> Bool
     for pick in picks:
         for key in visitor_keys(pick.user_id, pick.session_id):
             first[key] = min(pick.sent_at, first.get(key, pick.sent_at))
-    return np.array(
-        [
-            any(
-                first.get(key, page.as_of) < page.as_of
-                for key in visitor_keys(page.user_id, page.session_id)
-            )
-            for page in pages
-        ]
-    )
+    shown = ((page.as_of, visitor_keys(page.user_id, page.session_id)) for page in pages)
+    return np.array([any(first.get(key, at) < at for key in keys) for at, keys in shown])
 
 
 def _traits(ids: Sequence[str], animals: Animals) -> tuple[dict[str, Ints], dict[str, list[str]]]:

@@ -4,6 +4,8 @@ Bins are known before a page is shown, so none of them depends on what was opene
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from operator import getitem
 
 import numpy as np
 
@@ -23,17 +25,10 @@ _PLACE_NAMES = (
     *("place 1", "places 2 to 3", "places 4 to 6", "places 7 to 12", "places 13 to 24"),
     *("places 25 to 48", "places from 49 on"),
 )
-_DAYS = (3, 14, 60, 180)
-_DAY_NAMES = (
-    *("under 3 days", "3 to 14 days", "14 to 60 days", "60 to 180 days", "180 days or more"),
-    "an unknown time",
-)
-_KM = (10, 30, 100, 300)
-_KM_NAMES = (
-    *("under 10 km", "10 to 30 km", "30 to 100 km", "100 to 300 km", "300 km or more"),
-    "an unknown distance",
-)
-_SEEN_NAMES = ("not seen", "seen once at most", "seen more than once")
+_SPANS = {  # by factor, which is turned back into its unit
+    "days waited": ("waiting", days_waited, (3, 14, 60, 180), "days"),
+    "distance": ("distance", kilometres, (10, 30, 100, 300), "km"),
+}
 _Bins = tuple[str, Sequence[str], Ints]
 
 
@@ -47,20 +42,15 @@ def calibrate(
     shown: ShownPlaces, expected: Floats, later: Bools, traits: Mapping[str, Sequence[str]]
 ) -> Calibration:
     """Count held-out rows by bin; `expected` is the chance of each to be opened, `traits` names."""
-    residual = shown.opened - expected
     rows = []
     for by, names, codes in _bins(shown, expected, later, traits):
         for code, name in enumerate(names):
-            inside = codes == code
-            if places := int(inside.sum()):
-                error = _standard_error(
-                    residual[inside], shown.visitor[inside], shown.animal[inside]
-                )
-                opened, total = int(shown.opened[inside].sum()), float(expected[inside].sum())
-                rows.append(
-                    CalibrationRow(by, name, places, opened, round(total, 1), round(error, 1))
-                )
-    return tuple(rows)
+            inside = np.flatnonzero(codes == code)
+            some, total = shown.opened[inside], expected[inside]
+            error = _standard_error(some - total, shown.visitor[inside], shown.animal[inside])
+            counts = len(inside), int(some.sum()), round(float(total.sum()), 1), round(error, 1)
+            rows.append(CalibrationRow(by, name, *counts))
+    return tuple(row for row in rows if row.places)
 
 
 def _standard_error(residual: Floats, visitor: Ints, animal: Ints) -> float:
@@ -69,11 +59,9 @@ def _standard_error(residual: Floats, visitor: Ints, animal: Ints) -> float:
     See Cameron, Gelbach and Miller 2011. With fewer than some ten visitors or animals nothing is
     ever far off: what these few are like is luck.
     """
-    visitors, animals = (
-        float((np.bincount(one, residual) ** 2).sum()) for one in (visitor, animal)
-    )
-    both = visitors + animals - float((residual**2).sum())
-    return float(np.sqrt(max(visitors, animals, both)))
+    sums = (np.bincount(visitor, residual), np.bincount(animal, residual), residual)
+    visitors, animals, rows = (float(column @ column) for column in sums)
+    return float(np.sqrt(max(visitors, animals, visitors + animals - rows)))
 
 
 def _bins(
@@ -82,14 +70,15 @@ def _bins(
     factors = shown.factors
     yield TOTAL, (TOTAL,), np.zeros(len(shown), np.int64)
     yield "place", _PLACE_NAMES, np.searchsorted(_PLACES, shown.place + 1)
-    days = np.searchsorted(_DAYS, days_waited(factors["waiting"]), side="right")
-    untold = _is_untold(shown.visit, factors["waiting"])
-    yield "days waited", _DAY_NAMES, np.where(untold, len(_DAYS) + 1, days)
-    away = np.searchsorted(_KM, kilometres(factors["distance"]), side="right")
-    unplaced = _is_untold(shown.visit, factors["distance"])
-    unplaced |= factors["distance"] == UNKNOWN_PLACE
-    yield "distance", _KM_NAMES, np.where(unplaced, len(_KM) + 1, away)
-    yield "times seen", _SEEN_NAMES, np.searchsorted((0, np.log(2)), factors["seen"])
+    for by, (factor, convert, edges, unit) in _SPANS.items():
+        column = factors[factor]
+        # A factor that is 0 for all animals of a visit was not known, or not logged.
+        unknown = np.bincount(shown.visit, column != 0)[shown.visit] == 0
+        unknown |= column == UNKNOWN_PLACE
+        codes = np.searchsorted(edges, convert(column), side="right")
+        yield by, _span_names(edges, unit), np.where(unknown, len(edges) + 1, codes)
+    often = ("not seen", "seen once at most", "seen more than once")
+    yield "times seen", often, np.searchsorted((0, np.log(2)), factors["seen"])
     yield "explored", ("by the order", "by chance"), shown.explored.astype(np.int64)
     yield "visit", ("first visit", "later visits"), later.astype(np.int64)
     if ANSWERED in factors:
@@ -97,21 +86,20 @@ def _bins(
     yield _groups(shown, expected, traits)
 
 
-def _is_untold(visit: Ints, column: Floats) -> Bools:
-    # A factor that is 0 for all animals of a visit was not known, or not logged.
-    return np.asarray(np.bincount(visit, column != 0)[visit] == 0)
+def _span_names(edges: Sequence[int], unit: str) -> Sequence[str]:
+    between = (f"{low} to {high} {unit}" for low, high in pairwise(edges))
+    ends = (f"{edges[-1]} {unit} or more", f"an unknown number of {unit}")
+    return (f"under {edges[0]} {unit}", *between, *ends)
 
 
 def _groups(shown: ShownPlaces, expected: Floats, traits: Mapping[str, Sequence[str]]) -> _Bins:
     codes = np.stack([shown.traits[name] for name in _GROUP_TRAITS], axis=1)
-    groups, group = np.unique(codes, axis=0, return_inverse=True)
-    group = group.reshape(-1)[shown.animal]
-    largest = np.argsort(-np.bincount(group, expected, len(groups)), kind="stable")[:_GROUPS]
+    groups, group_of = np.unique(codes, axis=0, return_inverse=True)
+    group_of = group_of.reshape(-1)[shown.animal]
+    largest = np.argsort(-np.bincount(group_of, expected, len(groups)), kind="stable")[:_GROUPS]
     bins = np.full(len(groups), len(largest))
     bins[largest] = np.arange(len(largest))
-    named = [zip(_GROUP_TRAITS, groups[one].tolist(), strict=True) for one in largest]
     # The values of a trait are `species/value`.
-    names = [
-        "-".join(traits[trait][code].split("/", 1)[-1] for trait, code in one) for one in named
-    ]
-    return "group", (*names, "other groups"), bins[group]
+    values = [[value.split("/", 1)[-1] for value in traits[name]] for name in _GROUP_TRAITS]
+    names = ["-".join(map(getitem, values, group)) for group in groups[largest].tolist()]
+    return "group", (*names, "other groups"), bins[group_of]

@@ -215,7 +215,7 @@ def _fit_inquiries(shown: ShownPlaces) -> Effects | None:
 
 
 def _held_out(shown: ShownPlaces, names: CodedNames) -> tuple[float, set[str], Calibration]:
-    """Gain in the likelihood of held-out choices, those of `_OF_WORDS` without, and calibration."""
+    """Gain in likelihood of held-out choices, those of `_OF_WORDS` without any, and calibration."""
     # Rows are in order of time. The newest are held out, since a model serves what comes after it.
     cut = int(len(shown) * (1 - _HELD_OUT))
     before, after = shown.take(np.arange(cut)), shown.take(np.arange(cut, len(shown)))

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize import clock
-from pawsonalize.domain.calibration import CalibrationRow, describe_off, find_off
+from pawsonalize.domain.calibration import Calibration, describe_off, find_off
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, iso, parse_moment
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.http.json import report_of
@@ -96,8 +96,8 @@ class VersionReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     events: int
     metrics: Mapping[str, float]
     unmeasured: str
-    calibration: tuple[CalibrationRow, ...]
-    off: tuple[str, ...]
+    calibration: Calibration
+    off: list[str]
     progress: str
     failure: str | None
     served_by: tuple[str, ...]
@@ -245,7 +245,7 @@ def _version(
     return report_of(
         VersionReport,
         version,
-        off=tuple(describe_off(find_off(version.calibration))),
+        off=describe_off(find_off(version.calibration)),
         progress="" if progress is None else progress.text,
         failure=version.failure_reason,
         served_by=tuple(one.name for one in campaigns if one.serves == version.name),
