@@ -31,7 +31,7 @@ from benchmarks.recovery.cases import CASES, Case
 from benchmarks.recovery.draw import LIKED, Truth
 from benchmarks.recovery.errors import standard_errors
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.training.shown import read_places
+from pawsonalize.engine.training.shown import read_pages
 from pawsonalize.recipes.choices.effects import ANIMAL, Effects, ShownPlaces
 from pawsonalize.recipes.choices.model import (
     choice_effects,
@@ -80,9 +80,9 @@ def recover(name: str, seed: int, share: float = 1.0) -> Result:
     ):
         truth = Truth(case, seed)
         truth.store(adapters)
-        shown, names = read_places(
-            adapters.impressions, adapters.log, adapters.animals, adapters.log.head()
-        )
+        read = read_pages(adapters.impressions, adapters.log, adapters.animals, adapters.log.head())
+        assert read is not None, "there are pages"
+        shown, names = read.shown, read.names
         began = time.process_time()
         model = fit_choices(shown, names, case.pages)
         seconds = time.process_time() - began

@@ -22,9 +22,11 @@ from pawsonalize.engine.training.retraining.record import (
 )
 from pawsonalize.evaluation.gate import Evidence, LiveEvidence, decide
 from pawsonalize.evaluation.gate_settings import GateSettings
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Item
 from tests.animal_data import animal
+from tests.calibration_data import calibration
 from tests.event_data import T0, event
 from tests.evidence import compared, evidence
 from tests.service_data import CATS, DOGS, SETTINGS
@@ -58,6 +60,9 @@ def make_console_world(folder: Path, *, is_hostile: bool = True, **more: Any) ->
         adapters.log.append(list(_events(now)))
         live = train_and_serve(adapters, now - 2 * DAY).name
         new = train(adapters, now - 9 * HOUR).name
+        for name, at_low_places in ((live, 500), (new, 800)):
+            rows = calibration(at_low_places)
+            adapters.registry.assign(SolutionVersion, name, now, calibration=rows)
         for back in reversed(range(_NIGHTS)):
             record = _night(now, back, live=live, new=new)
             store_run(adapters, record)

@@ -47,5 +47,6 @@ def evidence(**changes: object) -> Evidence:
         slices=(part(compared(0.03)),),
         not_finite=0,
         constant=0,
+        off=(),
     )
     return replace(good, **changes)  # any of the fields

@@ -21,7 +21,7 @@ from pawsonalize.recipes.choices.effects import (
     mean_chances,
 )
 
-_SHOWN = 100.0
+_SHOWN = 50.0
 
 
 class Errors(NamedTuple):
@@ -91,7 +91,7 @@ def _prior(
     if learns_attention:
         places = int(shown.place.max()) + 1
         looks = found.attention[:places]
-        shows = _SHOWN * shown.opened.sum() / found.attention[shown.place].sum()
+        shows = _SHOWN * shown.opened[shown.place == 0].mean()
         parts.append(shows * looks)
         parts[-1][0] = 1e12  # the first place has 1
     return np.concatenate(parts)

@@ -127,6 +127,8 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """No species, nor new visitors or groups, may lose more than this share of NDCG@5."""
     gate_min_slice_test_cases: Count = _GATE.min_slice_test_cases
     """Slices with fewer test cases are not judged; 0 judges none."""
+    gate_calibration_days: Annotated[float, Meta(ge=0)] = _GATE.calibration_days
+    """For so many days a live version stays that was right where a new one is off; 0: no rule."""
     gate_max_constant_share: Share = _GATE.max_constant_share
     """At most this share of the test cases may get one score for all items."""
     check_min_events: Count = _CHECKS.min_events

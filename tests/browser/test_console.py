@@ -114,6 +114,19 @@ def test_no_page_breaks_a_rule_or_scrolls_sideways(
     assert [one for one in complaints if "404" not in one] == []
 
 
+def test_a_version_says_where_its_model_of_choices_is_off_with_every_count_below(
+    operator: Page,
+) -> None:
+    operator.goto("/console/models/solutions/recommender")
+    newest, live = operator.locator("li.card").all()[:2]
+    said = newest.get_by_text("Animals at places 25 to 48 are opened 1.60 times as often as the")
+    assert said.is_visible()
+    assert live.get_by_text("times as often").count() == 0
+    newest.get_by_text("Opened and expected on held-out pages").click()
+    row = newest.get_by_role("row").filter(has_text="places 25 to 48")
+    assert row.inner_text().split()[-5:] == ["9,000", "800", "500", "1.60", "off"]
+
+
 def test_a_version_is_promoted_by_the_keyboard_alone(operator: Page) -> None:
     operator.goto("/console/models/solutions/recommender")
     operator.keyboard.press("Tab")

@@ -1,5 +1,6 @@
 """Checks of what is served, of its age, and of what renews it."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from pawsonalize.app import checks
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.fleet import servers_of
+from pawsonalize.domain.calibration import MARGIN, Calibration, find_off
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
@@ -161,6 +163,21 @@ def model_age(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
         )
 
 
+def calibration(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
+    """Find served models of choices that are off."""
+    learned = defaultdict[Calibration, list[str]](list)  # trainings of one log learn the same
+    for one in models_in_use(service.adapters):
+        if one.version is not None and one.version.calibration:
+            learned[one.version.calibration].append(one.entry.name)
+    for rows, names in learned.items():
+        about, off = f"calibration of {list_names(names)}", find_off(rows)
+        for row in off:
+            move = f"{row.next_move}; then run `pawsonalize retrain`"
+            yield checks.attention(row.sentence, move, about)
+        if not off:
+            yield checks.fine(f"no more than {MARGIN:.0%} off beyond chance", about=about)
+
+
 def refresh(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     """Find counts that do not follow new events."""
     seconds = service.settings.refresh_seconds
@@ -234,6 +251,7 @@ CHECKS = (
     checks.Check("campaigns", campaigns, checks.EVERYWHERE),
     checks.Check("models", models, checks.IN_DOCTOR, is_slow=True),
     checks.Check("model age", model_age),
+    checks.Check("calibration", calibration, checks.EVERYWHERE),
     checks.Check("refresh", refresh),
     checks.Check("trainings", trainings, checks.EVERYWHERE),
     checks.Check("retraining", last_retraining),

@@ -7,6 +7,7 @@ from statistics import NormalDist
 import msgspec
 from msgspec.structs import replace
 
+from pawsonalize.domain.calibration import Calibration, describe_off
 from pawsonalize.domain.times import DAY
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.evaluation.intervals import CONFIDENCE, Difference, Interval
@@ -105,6 +106,9 @@ class Evidence(msgspec.Struct, frozen=True):
     slices: tuple[SliceEvidence, ...] = ()
     not_finite: int = 0  # test cases with a NaN or infinite score
     constant: int = 0  # test cases with one score for all items
+    # Where the model of choices is off; None if it was held against no pages.
+    off: Calibration | None = None
+    newly_off: Calibration = ()  # those of them in which the live version's was right
 
 
 class RuleOutcome(StrEnum):
@@ -218,6 +222,25 @@ def slice_verdict(evidence: Evidence, settings: GateSettings) -> RuleVerdict:
     return verdict(rule, not refused, message, **numbers)
 
 
+def calibration_verdict(evidence: Evidence, settings: GateSettings, now: int) -> RuleVerdict:
+    """Refuse a model of choices that is off where the live version's was right, if that is young.
+
+    An old live version may be as far off on the pages of today, and would never be replaced.
+    """
+    rule, days, live = "calibration", settings.calibration_days, evidence.live
+    if evidence.off is None or not days:
+        return not_applicable(rule, "no model of choices was held against pages")
+    refused = evidence.newly_off if live and now - live.as_of <= days * DAY else ()
+    listed = "; ".join(describe_off(refused or evidence.off))
+    message = "the model of choices is right on the newest pages"
+    if refused:
+        message = f"the model of choices is off where the live version's was right: {listed}"
+    elif listed:
+        message = f"{_WARNING}: the model of choices is off: {listed}"
+    numbers = {f"{row.by}, {row.bin}": row.ratio for row in evidence.off}
+    return verdict(rule, not refused, message, **numbers)
+
+
 def _among(part: SliceEvidence, slices: int) -> Comparison:
     """Compared with bounds and a chance of loss that hold for all slices together (Bonferroni)."""
     # Else one of three slices would refuse a good version three times as often.
@@ -305,6 +328,7 @@ def decide(evidence: Evidence, settings: GateSettings, now: int) -> Decision:
             _baselines_verdict(evidence, settings),
             _live_verdict(evidence, settings, now),
             slice_verdict(evidence, settings),
+            calibration_verdict(evidence, settings, now),
             *_spread_verdicts(evidence, settings),
         )
     merits = (

@@ -38,5 +38,7 @@ class GateSettings(msgspec.Struct, frozen=True):
     """A slice is worse if that is no chance and its NDCG@5 is lower by more than this share."""
     min_slice_test_cases: int = 30
     """Smaller slices are not looked at; 0 looks at none."""
+    calibration_days: float = 28.0
+    """For so long a live version stays whose model of choices is right where the new one is off."""
     max_constant_share: float = 0.05
     """At most this share of the test cases may get one score for all items."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from pawsonalize.domain.calibration import Calibration
 from pawsonalize.domain.events import plain_spelling
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.kinds.datasets import DatasetGroup, actions_of
@@ -169,7 +170,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     - An UPDATE is the version `base` with its counts as of `cut`: what was learned stays.
     - A FULL training measures its `metrics` on held-out users, which fits twice: before it is
       ACTIVE if `measured` is set, else right after. An UPDATE keeps those of its base. `unmeasured`
-      says why there are none.
+      says why there are none. `calibration` is of its model of choices, if it has learned one.
     - `remote` is what the remote engine calls the version, if that trains and answers it. Then the
       model that is stored here is its stand-in: popularity, which answers while the other is away.
     - `automatic`: it was due; no caller asked for it. `run` is the retraining run that it was
@@ -203,6 +204,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     items: Count = 0
     metrics: Mapping[str, float] = {}
     unmeasured: str = ""
+    calibration: Calibration = ()
     remote: str | None = None
 
     @property
@@ -348,7 +350,7 @@ VERSION_KIND = Kind(
         answer=(
             *("solution", "recipe", "settings", "mode", "as_of", "log_offset", "seed"),
             *("automatic", "run", "code_version", "progress", "fingerprint"),
-            *("events", "users", "items", "metrics"),
+            *("events", "users", "items", "metrics", "calibration"),
         ),
         docs={
             "request": "What to train: a solution, on everything known `at` that moment; now, if"
@@ -357,7 +359,8 @@ VERSION_KIND = Kind(
             "answer": "A trained model, or one in training: then `progress` says how far it is.\n\n"
             "`run` is the retraining that it was trained for, which decides whether it is served."
             " `metrics`\nare of the user split, as Amazon Personalize measures; the gate decides by"
-            " those in the run.",
+            " those in the run. `calibration` is what visitors\nopened on held-out pages, beside"
+            " what the model of choices expected.",
             "list": "Solution versions, newest first, in pages as well.",
         },
         examples={"now": {"solution": "cats"}},

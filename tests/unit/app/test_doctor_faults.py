@@ -18,11 +18,13 @@ from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import ServerProcess, ServerTable
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from pawsonalize.wings.feeds.polling import listed_feeds, polling
+from tests.calibration_data import calibration
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train_and_serve
@@ -72,6 +74,12 @@ def damaged_model(adapters: Adapters, settings: Settings, _: object) -> None:
 
 def old_model(adapters: Adapters, _s: Settings, _: object) -> None:
     train_and_serve(adapters, T0 + 5_000)
+
+
+def model_that_is_off(adapters: Adapters, _s: Settings, _: object) -> None:
+    for version in list(adapters.registry.all(SolutionVersion)):
+        rows = calibration(at_low_places=800)
+        adapters.registry.assign(SolutionVersion, version.name, clock.now(), calibration=rows)
 
 
 def failed_feed(adapters: Adapters, settings: Settings, _: object) -> Settings:
@@ -153,6 +161,7 @@ def replaced(settings: Settings, **changes: object) -> Settings:
         (broken_file, "database", "damaged", "bring the file back from a copy"),
         (damaged_model, "model of recommender", "cannot be read", "campaigns rollback"),
         (old_model, "model of recommender", "days ago", "pawsonalize runs ls"),
+        (model_that_is_off, "calibration of recommender", "places 25 to 48", "check-integration"),
         (failed_feed, "feed north", "failed", "pawsonalize animals fetch north"),
         (feed_that_nobody_fetches, "feed south", "never fetched", "pawsonalize animals fetch"),
         (clock_that_went_back, "clock", "the clock went back", "NTP"),

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from pawsonalize.domain.calibration import find_newly_off, find_off
 from pawsonalize.engine.training.holdout import (
     SIMPLE,
     Holdout,
@@ -228,6 +230,9 @@ class Gate(msgspec.Struct, frozen=True):
         evidence = gather(
             self.sampling(log, catalogue), catalogue, new, live, trained=self.load(new)
         )
+        if new.calibration:
+            newly = () if live is None else find_newly_off(new.calibration, live.calibration)
+            evidence = replace(evidence, off=find_off(new.calibration), newly_off=newly)
         return evidence, gate.decide(evidence, self.settings, as_of)
 
     def refusal(self, new: SolutionVersion, live: SolutionVersion | None, as_of: int) -> str | None:

@@ -1,7 +1,8 @@
 """Learns the model of choices from tables of what was shown, opened and picked."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -23,10 +24,12 @@ from pawsonalize.engine.serving.animals.pages import (
     places_counted,
     reported_page,
     visit_of,
+    visitor_keys,
     visitor_of,
     was_shown,
 )
 from pawsonalize.engine.serving.animals.settings import PARTS
+from pawsonalize.recipes.choices.calibration import ANSWERED
 from pawsonalize.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces
 from pawsonalize.recipes.choices.model import (
     UNFITTED,
@@ -44,7 +47,7 @@ from pawsonalize.recipes.choices.own_effects import (
     together,
 )
 from pawsonalize.recipes.choices.picks import AnsweredBoard, fit_picks
-from pawsonalize.recipes.data import Floats, Ints
+from pawsonalize.recipes.data import Bools, Floats, Ints
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed
@@ -71,40 +74,48 @@ def learn_choices(
     return _with_picks(found, impressions, log, animals, through)
 
 
-def read_places(
+class PagesRead(NamedTuple):
+    """What a training learns from pages of."""
+
+    shown: ShownPlaces
+    names: CodedNames
+    pages: Sequence[Impression]
+    kinds: frozenset[str]
+    """The kinds of answers that the site shows."""
+    through: str
+    """The id of the newest page that was stored."""
+
+
+def read_pages(
     impressions: Impressions, log: EventLog, animals: Animals, through: int
-) -> tuple[ShownPlaces, CodedNames]:
-    """The places that visitors were shown, with what they did by the events up to that offset."""
-    joined = _joined(impressions.newest_pages(MAX_PAGES), log, through)
-    pages = _newest_within(joined.seen(), _ROWS)
-    return _shown_places(impressions, pages, joined.opened, animals)
-
-
-def _joined(stored: Sequence[Impression], log: EventLog, through: int) -> "_Joined":
+) -> PagesRead | None:
+    """The pages that visitors were shown, and what they did by the events up to that offset."""
+    stored = impressions.newest_pages(MAX_PAGES)
     joined = _Joined(stored)
     for deed in _newest(log.deeds, through):
         joined.take(deed, opened=opens(deed, log.event_types), inquired=asks(deed, log.event_types))
-    return joined
+    pages = _newest_within(joined.seen(), _ROWS)
+    if not pages:
+        return None
+    answered = _answered_boards(pages, _newest(log.picks, through))
+    shown, names = _shown_places(impressions, pages, joined.opened, animals, answered)
+    newest = stored[-1].recommendation_id if stored else ""
+    return PagesRead(shown, names, pages, frozenset(joined.shown.kinds), newest)
 
 
 def _learn_from_pages(
     impressions: Impressions, log: EventLog, animals: Animals, through: int
 ) -> ChoiceModel:
-    stored = impressions.newest_pages(MAX_PAGES)
-    joined = _joined(stored, log, through)
-    pages = _newest_within(joined.seen(), _ROWS)
-    if not pages:
-        return UNFITTED
-    shown, names = _shown_places(impressions, pages, joined.opened, animals)
-    found = fit_choices(shown, names, len(pages))
-    if not found.is_fitted:
+    read = read_pages(impressions, log, animals, through)
+    found = UNFITTED if read is None else fit_choices(read.shown, read.names, len(read.pages))
+    if read is None or not found.is_fitted:
         return found
     return msgspec.structs.replace(
         found,
-        home_rate=_home_rate(found, animals, max(page.as_of for page in pages)),
-        through=stored[-1].recommendation_id if stored else "",
+        home_rate=_home_rate(found, animals, max(page.as_of for page in read.pages)),
+        through=read.through,
         log_offset=through,
-        kinds=tuple(sorted(joined.shown.kinds)),
+        kinds=tuple(sorted(read.kinds)),
     )
 
 
@@ -190,6 +201,7 @@ def _shown_places(
     pages: Sequence[Impression],
     opened: Mapping[str, Mapping[int, bool]],
     animals: Animals,
+    answered: Bools,
 ) -> tuple[ShownPlaces, CodedNames]:
     """A row for each place, in the order of time, with what is known of the animals by now."""
     sizes = [places_counted(page) for page in pages]
@@ -211,6 +223,10 @@ def _shown_places(
     ]
     place, was_opened, was_inquired = (np.array(column) for column in zip(*outcome, strict=True))
     explored, columns = factor_columns(impressions, pages, sizes)
+    starts = np.cumsum(sizes, dtype=np.int64) - sizes
+    # Only a group that does not match shows that the quiz was answered.
+    quizzed = np.maximum.reduceat(columns["quiz"] != 0, starts)
+    columns[ANSWERED] = np.repeat(answered | quizzed, sizes).astype(np.float64)
     traits, values = _traits(names.tolist(), animals)
     shown = ShownPlaces(
         np.repeat(visitor, sizes),
@@ -224,6 +240,16 @@ def _shown_places(
         traits,
     )
     return shown.take(_until_opened(shown)), CodedNames(names.tolist(), values)
+
+
+def _answered_boards(pages: Sequence[Impression], picks: Iterable[Deed]) -> Bools:
+    """True for pages of visitors who had answered a board before."""
+    first: dict[str, int] = {}
+    for pick in picks:
+        for key in visitor_keys(pick.user_id, pick.session_id):
+            first[key] = min(pick.sent_at, first.get(key, pick.sent_at))
+    shown = ((page.as_of, visitor_keys(page.user_id, page.session_id)) for page in pages)
+    return np.array([any(first.get(key, at) < at for key in keys) for at, keys in shown])
 
 
 def _traits(ids: Sequence[str], animals: Animals) -> tuple[dict[str, Ints], dict[str, list[str]]]:

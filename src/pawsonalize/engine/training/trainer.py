@@ -190,6 +190,7 @@ class Trainer(msgspec.Struct, frozen=True):
             items=len(fitted.summary.data.item_ids),
             metrics=found.metrics,
             unmeasured=found.why_not,
+            calibration=choices.calibration,
         )
         return report.store(trained), fitted.sample if later else None
 

@@ -34,7 +34,7 @@ _STILL = 2e-3  # change of the log of a variance
 _SETTLED = 2  # steps before variances are learned
 _HALVINGS = 10
 _AS_MANY = 1.0  # levels that a variance before any training counts as
-_SHOWN = 100.0  # at a place, that the attention before any training counts as
+_SHOWN = 50.0  # at a place, that the attention before any training counts as
 _ROWS = 1 << 16  # at once: what is calculated of them stays in the cache
 
 
@@ -130,8 +130,9 @@ class _Fit:
         self._trait_of = np.repeat(np.arange(len(TRAITS)), counts)
         self._is_shown = np.bincount(shown.animal, minlength=shown.animals) > 0
         self._places = int(shown.place.max(initial=0)) + 1 if learn_attention else 0
-        # The rate of choices among places that were probably looked at: steps then start near.
-        self._rate = float(max(chosen.sum(), 1) / max(usual[shown.place].sum(), 1))
+        # The rate of choices where everybody looks: steps then start near.
+        first = chosen[shown.place == 0]
+        self._rate = float((first.sum() + 1) / (len(first) + 2))
         means, spreads = np.array([(0.0, np.inf), *prior.values()]).T
         self._mean, self._doubt = means, 1 / spreads
         bounds = [0.0 if name in BOUNDED else -np.inf for name in self._names]

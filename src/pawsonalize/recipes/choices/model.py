@@ -7,7 +7,9 @@ import msgspec
 import numpy as np
 from msgspec import field
 
-from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.calibration import Calibration
+from pawsonalize.domain.errors import CorruptArtefact, TrainingFailed
+from pawsonalize.recipes.choices.calibration import are_later_visits, calibrate
 from pawsonalize.recipes.choices.effects import (
     ANIMAL,
     FACTORS,
@@ -84,6 +86,7 @@ class ChoiceModel(msgspec.Struct, frozen=True):
     pages: int = 0
     opened: int = 0
     better_by: float = 0.0  # mean gain in log-likelihood of held-out choices, per place
+    calibration: Calibration = ()  # of the same held-out places, by a model fitted to the others
 
     @property
     def is_fitted(self) -> bool:
@@ -152,7 +155,7 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     if opened < MIN_OPENED:
         return UNFITTED
     # Defaults are better than a model that predicts the newest choices no better than they do.
-    better_by, idle = _held_out(shown, found)
+    better_by, idle, calibration = _held_out(shown, names, found)
     if better_by <= 0:
         return UNFITTED
     if eager.any():
@@ -182,6 +185,7 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
         pages=pages,
         opened=opened,
         better_by=better_by,
+        calibration=calibration,
     )
 
 
@@ -206,6 +210,12 @@ def choice_effects(shown: ShownPlaces, start: Effects | None = None) -> Effects:
             unexplained=unexplained,
         )
     assert start is not None, "there is a round"
+    if not start.has_arrived:
+        raise TrainingFailed(
+            f"the model of choices did not arrive within {start.steps} steps: its gradient is still"
+            f" {start.slope:.1e} of what it was. The version before goes on; train again with newer"
+            " pages, and report it if that fails too"
+        )
     return start
 
 
@@ -235,13 +245,15 @@ def _fit_inquiries(shown: ShownPlaces) -> Effects | None:
     )
 
 
-def _held_out(shown: ShownPlaces, start: Effects) -> tuple[float, set[str]]:
-    """Gain in the likelihood of held-out choices; those of `_OF_WORDS` that add nothing to it."""
+def _held_out(
+    shown: ShownPlaces, names: CodedNames, start: Effects
+) -> tuple[float, set[str], Calibration]:
+    """Gain in likelihood of held-out choices, those of `_OF_WORDS` without any, and calibration."""
     # Rows are in order of time. The newest are held out, since a model serves what comes after it.
     cut = int(len(shown) * (1 - _HELD_OUT))
     before, after = shown.take(np.arange(cut)), shown.take(np.arange(cut, len(shown)))
     if not before.opened.any():
-        return 0.0, set()
+        return 0.0, set(), ()
     found = choice_effects(before, start)
     attention, odds = found.attention[after.place], _log_odds(after, found)
     learned = attention * mean_chances(odds, found.unexplained)[0]
@@ -256,7 +268,8 @@ def _held_out(shown: ShownPlaces, start: Effects) -> tuple[float, set[str]]:
     plain = sum(mean * after.factors[name] for name, (mean, _) in FACTORS.items())
     usual = usual_attention()[after.place]
     rate = _calibrated(np.asarray(plain), usual, after.opened)
-    return _likelihood(learned, after.opened) - _likelihood(rate, after.opened), idle
+    better_by = _likelihood(learned, after.opened) - _likelihood(rate, after.opened)
+    return better_by, idle, calibrate(after, learned, are_later_visits(shown)[cut:], names.traits)
 
 
 def _calibrated(odds: Floats, attention: Floats, chosen: Bools) -> Floats:

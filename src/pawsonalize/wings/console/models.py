@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize import clock
+from pawsonalize.domain.calibration import Calibration, describe_off, find_off
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, iso, parse_moment
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.http.json import report_of
@@ -83,7 +84,8 @@ class VersionReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     `answered_from` and `answered_to` are of the last 14 days, to the hour; null where it did not.
     `gate` is its retraining's, null where it was trained in none of the newest. `remote` is what
-    Amazon Personalize calls it, if that trained it and answers.
+    Amazon Personalize calls it, if that trained it and answers. `off` says where the model of
+    choices is off on held-out pages, whose counts are `calibration`.
     """
 
     name: str
@@ -94,6 +96,8 @@ class VersionReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     events: int
     metrics: Mapping[str, float]
     unmeasured: str
+    calibration: Calibration
+    off: list[str]
     progress: str
     failure: str | None
     served_by: tuple[str, ...]
@@ -241,6 +245,7 @@ def _version(
     return report_of(
         VersionReport,
         version,
+        off=describe_off(find_off(version.calibration)),
         progress="" if progress is None else progress.text,
         failure=version.failure_reason,
         served_by=tuple(one.name for one in campaigns if one.serves == version.name),

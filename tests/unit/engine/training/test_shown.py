@@ -1,11 +1,13 @@
 """From pages and events to the model of choices; machines teach it nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
+from pawsonalize.domain.events import PICK
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.training.shown import learn_choices
@@ -34,15 +36,29 @@ def page(n: int, session: str, ids: Iterable[str], question: str = ANIMALS) -> I
     )  # fmt: skip
 
 
-def fill(animals: Animals, shown: Impressions, log: EventLog, question: str = ANIMALS) -> None:
-    """Visitors of a page of ten each, who open small dogs at the first places and no large ones."""
+def fill(
+    animals: Animals,
+    shown: Impressions,
+    log: EventLog,
+    question: str = ANIMALS,
+    quizzed: Collection[int] = (),
+) -> None:
+    """Visitors of a page of ten each, who open small dogs at the first places and no large ones.
+
+    Of `quizzed` visitors the last animal of the page does not match the quiz.
+    """
     animals.put([animal(one, "2-Beagle-1-3") for one in SMALL], T0)
     animals.put([animal(one, "2-Boxer-4-3") for one in LARGE], T0)
     rng = np.random.default_rng(0)
     pages, opened = [], []
     for n in range(VISITS):
         ids = rng.permutation([*SMALL, *LARGE])[:10].tolist()
-        pages.append(page(n, f"s{n}", ids, question))
+        made = page(n, f"s{n}", ids, question)
+        if n in quizzed:
+            assert made.factors is not None
+            lost = tuple(-float(name == "quiz") for name in PARTS)
+            made = msgspec.structs.replace(made, factors=(*made.factors[1:], lost))
+        pages.append(made)
         first = next((one for one in ids[:3] if one in SMALL), None)
         if first is not None:
             told: dict[str, Any] = {
@@ -124,6 +140,34 @@ def test_nothing_is_learned_where_nothing_was_shown_or_too_little_opened(
     shown.append([page(n, f"s{n}", ["rex"]) for n in range(20)])
     log.append([event("1", user=None, session="s1", animal_id="rex", at=MINUTE + 1)])
     assert learn(animals, shown, log) is UNFITTED
+
+
+def test_a_model_counts_what_was_opened_by_whether_the_visitor_had_answered_a_question(
+    animals: Animals, shown: Impressions, log: EventLog
+) -> None:
+    fill(animals, shown, log, quizzed={VISITS - 5, VISITS - 3})
+    held_out, places = range(VISITS - VISITS // 10, VISITS), 10
+    answers = {VISITS - 1: -1, VISITS - 2: -1, VISITS - 3: 1, VISITS - 4: 1}
+    log.append(
+        [
+            event(
+                f"pick {n}",
+                user=None,
+                session=f"s{n}",
+                at=(n + after) * MINUTE,
+                event_type=PICK,
+                animal_id=SMALL[0],
+                recommendation_id="RID-of-a-board",
+            )
+            for n, after in answers.items()
+        ]
+    )
+    rows = {(row.by, row.bin): row for row in learn(animals, shown, log).calibration}
+    answered = rows["answered", "a board or the quiz"]
+    assert answered.places == 4 * places, "who picks later had not when the page was shown"
+    assert answered.places + rows["answered", "no question"].places == len(held_out) * places
+    assert rows["all", "all"].places == len(held_out) * places
+    assert rows["place", "place 1"].places == len(held_out)
 
 
 def test_the_same_tables_teach_the_same_and_erased_visitors_teach_nothing(

@@ -6,13 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from pawsonalize.domain.calibration import find_off
 from pawsonalize.evaluation.gate import Decision, Evidence, RuleOutcome, Spread, decide
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.evaluation.intervals import Interval
+from tests.calibration_data import calibration
 from tests.evidence import compared, evidence, live, part
 from tests.recipe_data import NOW
 
 FULL = GateSettings()
+_OFF = find_off(calibration(at_low_places=800))
 
 
 def failed(found: Decision) -> list[str]:
@@ -181,6 +184,31 @@ def test_where_nothing_is_live_a_slice_refuses_only_what_surely_loses_more_than_
     assert not decide(evidence(live=None, slices=(clear,)), FULL, NOW).promoted
 
 
+def test_a_young_live_version_stays_where_the_new_model_of_choices_is_newly_off() -> None:
+    given = evidence(off=_OFF, newly_off=_OFF)
+    found = decide(given, FULL, NOW)
+    assert failed(found) == ["calibration"]
+    assert found.reason.startswith(
+        "Not promoted: the model of choices is off where the live version's was right: animals at"
+        " places 25 to 48 are opened 1.60 times as often as the model expects (800 for 500): see"
+    )
+    old = decide(replace(given, live=live(compared(0.05), age_days=29)), FULL, NOW)
+    assert old.promoted, "it may be as far off on the pages of today"
+    assert "a warning: the model of choices is off: animals at places 25 to 48" in old.reason
+
+
+def test_what_was_off_before_is_a_warning_and_what_was_held_against_no_pages_is_not_judged() -> (
+    None
+):
+    found = decide(evidence(off=_OFF), FULL, NOW)
+    assert found.promoted
+    assert "a warning: the model of choices is off: animals at places 25 to 48" in found.reason
+    (unjudged,) = (
+        one for one in decide(evidence(off=None), FULL, NOW).verdicts if one.rule == "calibration"
+    )
+    assert unjudged.outcome is RuleOutcome.NOT_APPLICABLE
+
+
 def test_every_rule_can_be_switched_off(subtests: pytest.Subtests) -> None:
     cases: list[tuple[dict[str, object], dict[str, float]]] = [
         ({"baselines": {"popularity": compared(-1)}}, {"beat_popularity": False}),
@@ -189,6 +217,7 @@ def test_every_rule_can_be_switched_off(subtests: pytest.Subtests) -> None:
         ({"spread": Spread(0, 300, "a", 0)}, {"min_coverage": 0}),
         ({"spread": Spread(200, 300, "a", 1)}, {"max_top_item_share": 1}),
         ({"constant": 500}, {"max_constant_share": 1}),
+        ({"off": _OFF, "newly_off": _OFF}, {"calibration_days": 0}),
         ({"test_cases": 1}, {"min_test_cases": 0}),
     ]
     for changes, settings in cases:

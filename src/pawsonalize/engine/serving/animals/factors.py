@@ -14,6 +14,7 @@ from pawsonalize.engine.serving.animals.eligibility import EligibilityVerdict, P
 from pawsonalize.engine.serving.animals.pages import EXPLORED
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.recipes.choices.effects import FACTORS, VISITOR_TRAITS
+from pawsonalize.recipes.choices.scales import FAR_KM, NEAR_KM, UNKNOWN_PLACE, YEAR_DAYS, kilometres
 from pawsonalize.recipes.data import Bools, Ints
 from pawsonalize.storage.events.impressions import SEARCH, Impression, Impressions
 
@@ -21,10 +22,7 @@ OF_GROUPS = VISITOR_TRAITS[:-1]  # the traits that a group has; the others are o
 _UNKNOWN = ("",) * len(OF_GROUPS)
 Floats = NDArray[np.float64]
 Numbers = NDArray[Any]
-_YEAR_DAYS = 365.0
 _MANY_SHOWINGS = 10_000.0
-_NEAR_KM, _FAR_KM = 10.0, 500.0
-_UNKNOWN_PLACE = -0.75  # as if 180 km away: it may be near, which a known distance denies
 _ENOUGH_PHOTOS = 3  # more of them say more of the shelter than of the animal
 _NOTHING = (0.0,) * len(PARTS)
 _PAGES_AT_ONCE = 1_000
@@ -55,7 +53,7 @@ def colour_of(animal: Animal) -> str:
 def waiting(listed: Numbers, hour: int) -> Floats:
     """0 for an animal listed now, up to 1 for a year ago, by the log of days; `hour` since 1970."""
     days = np.maximum(hour * HOUR - listed, 0) / DAY
-    return np.asarray(np.minimum(np.log1p(days) / np.log1p(_YEAR_DAYS), 1))
+    return np.asarray(np.minimum(np.log1p(days) / np.log1p(YEAR_DAYS), 1))
 
 
 def exposure(shown: Numbers) -> Floats:
@@ -65,14 +63,13 @@ def exposure(shown: Numbers) -> Floats:
 
 def distance(kilometres: Numbers) -> Floats:
     """0 here, down to -1 at 500 km, by the log; -0.75 for NaN, an unknown place."""
-    nearness = 0.0 - np.minimum(np.log1p(kilometres / _NEAR_KM) / np.log1p(_FAR_KM / _NEAR_KM), 1)
-    return np.where(np.isnan(kilometres), _UNKNOWN_PLACE, nearness)
+    nearness = 0.0 - np.minimum(np.log1p(kilometres / NEAR_KM) / np.log1p(FAR_KM / NEAR_KM), 1)
+    return np.where(np.isnan(kilometres), UNKNOWN_PLACE, nearness)
 
 
 def far(distance: Floats) -> Floats:
     """0 here, down to -1 at 500 km, in proportion to the distance; from the factor `distance`."""
-    kilometres = _NEAR_KM * np.expm1(-distance * np.log1p(_FAR_KM / _NEAR_KM))
-    return np.asarray(-kilometres / _FAR_KM)
+    return np.asarray(-kilometres(distance) / FAR_KM)
 
 
 def photos(count: Numbers) -> Floats:
