@@ -10,7 +10,7 @@ of its own: the same arrivals, visits and luck, but whom a visitor adopts is gon
 later. `ours` is the service itself, trained at least every so many days. The orders that a site
 could have without it are `newest`, `nearest`, `popular` and a `content profile` of twenty lines.
 The `ceiling` knows all but the whims of one session, which nobody can know; the `oracle` knows
-those as well, and the `acquainted` does not know tastes on a visitor's first page. The `informed`
+those as well, the `told` knows no tastes either, and the `acquainted` does not know tastes on a visitor's first page. The `informed`
 is told how the market works, but has to learn animals and visitors.
 
 With `--answers`, `ours` and the `informed` play once more for each share of visitors that answer
@@ -140,7 +140,8 @@ def _print_world(world: str, rows: Sequence[Row], seeds: int) -> None:
             f" RMST90 {_span(row['rmst90'], '.1f')} d,"
             f" hardest fifth {_span(row['hardest_adopted'], '.0%')},"
             f" known no {row['known_no_shown'][0]:.0f},"
-            f" never shown {row['never_shown_share'][0]:.1%}"
+            f" never shown {row['never_shown_share'][0]:.1%},"
+            f" newcomers unseen {row['newcomers_unseen'][0]:.1%}"
         )
         if row["order"] in (LEAST, MOST):
             continue

@@ -237,7 +237,7 @@ def _sessions(market: Market, dice: np.random.Generator, start: int) -> tuple[Se
     # A few come often, most once or twice.
     keen = dice.gamma(0.8, size=market.visitors)
     visitor = dice.choice(market.visitors, market.sessions, p=keen / keen.sum())
-    pages = np.minimum(dice.geometric(0.55, market.sessions), 4)
+    pages = np.minimum(dice.geometric(0.55, market.sessions), market.more)
     favourite = np.where(dice.random(market.visitors) < 0.5, 0, 1)
     looked_for = np.where(
         dice.random(market.sessions) < 0.5 * market.asks_species, favourite[visitor], -1

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.markets.play import Copy
+from benchmarks.markets.play import WEEK, Copy
 from pawsonalize.domain.times import DAY
 from pawsonalize.evaluation.intervals import hardest_fifth, kaplan_meier, restricted_mean
 
@@ -22,6 +22,7 @@ Row = dict[str, Any]
 """Words, numbers, and spans: a mean, the lowest and the highest."""
 
 _HORIZON = 90.0
+_SEEN = 10  # pages: who was on fewer is hardly seen
 _RATIOS = ("way", "rmst90_to_oracle", "hardest_to_oracle")
 _DRAWS = 2_000
 _Column = NDArray[np.float64]
@@ -38,11 +39,20 @@ def figures(copy: Copy) -> Figures:
         "expected_adoptions": copy.expected,
         "adopted_share": float(adopted.mean()),
         "rmst90": _mean_stay(days, adopted),
+        "newcomers_unseen": _unseen(copy),
         "mean_stay_of_adopted": float(days[adopted].mean()) if adopted.any() else float("nan"),
         "hardest_adopted": float(adopted[hardest_fifth(drawn.appeal)].mean()),
         "known_no_shown": float(copy.refused),
         "never_shown_share": float((copy.on_page == 0).mean()),
     }
+
+
+def _unseen(copy: Copy) -> float:
+    """The share of newcomers who were on fewer than ten pages in their first week."""
+    drawn = copy.drawn
+    week = drawn.listed + WEEK
+    stayed = (drawn.listed >= drawn.start) & (week <= drawn.end) & (copy.gone > week)
+    return float((copy.early[stayed] < _SEEN).mean()) if stayed.any() else 0.0
 
 
 def _mean_stay(days: _Column, adopted: NDArray[np.bool_]) -> float:

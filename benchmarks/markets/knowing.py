@@ -28,6 +28,7 @@ _AS_USUAL = 0.01  # a variance where visitors do not differ
 _PAGES = 60  # of a visitor's newest
 _BOARDS = 3  # to a visitor
 _TASTES = 4_000  # that are tried: of about 400 of them the words are likely
+TAKEN_BACK = 1 / 3
 _COMMON = 0.5
 """The weight of what everybody likes: of 0, 0.25, 0.5 and 1 the best. Favourites leave anyway."""
 
@@ -175,6 +176,15 @@ class Acquainted(Scoring):
         self.met.add(key_of(shown.ask))
 
 
+@dataclass
+class Told(Scoring):
+    """Knows all but tastes and whims; takes back a part of what everybody likes, as a price."""
+
+    def scores(self, ask: Ask, there: Ints) -> Floats:
+        usual = self.drawn.expected_of_anybody(ask.session.visitor, there)
+        return np.asarray(usual - TAKEN_BACK * self.drawn.appeal[there])
+
+
 class Pages(NamedTuple):
     """Pages of one order that knows as much as any could."""
 
@@ -230,6 +240,6 @@ class Oracle(Scoring):
 
 
 KNOWING: Mapping[str, Callable[[Drawn], Scoring]] = MappingProxyType(
-    {"informed": Informed, "acquainted": Acquainted, "ceiling": Ceiling, "oracle": Oracle}
+    {"informed": Informed, "told": Told, "acquainted": Acquainted, "ceiling": Ceiling, "oracle": Oracle}
 )
 """By name."""

@@ -7,9 +7,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from benchmarks.markets.draw import Drawn, Floats, Ints, Mask, Session
-from pawsonalize.domain.times import MINUTE
+from pawsonalize.domain.times import DAY, MINUTE
 
 NEVER = np.iinfo(np.int64).max
+WEEK = 7 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,8 @@ class Copy:
     order: Order
     gone: Ints = field(init=False)
     on_page: Ints = field(init=False)
+    early: Ints = field(init=False)
+    """How often each was on a page within a week of its arrival."""
     home: set[int] = field(default_factory=set)
     sessions: int = 0
     expected: float = 0.0
@@ -113,6 +116,7 @@ class Copy:
     def __post_init__(self) -> None:
         self.gone = np.full(len(self.drawn.animals), NEVER)
         self.on_page = np.zeros(len(self.drawn.animals), np.int64)
+        self.early = self.on_page.copy()
 
     def visit(self, session: Session, luck: tuple[Floats, Floats, Floats]) -> None:
         """Let one session happen."""
@@ -138,6 +142,7 @@ class Copy:
                 return
             self._check(ask, page)
             self.on_page[page] += 1
+            self.early[page[at - drawn.listed[page] < WEEK]] += 1
             self.refused += int(drawn.refused(session.visitor, page).sum())
             dice = np.random.default_rng((drawn.seed, 6, session.number, number))
             likes = drawn.expected(session.visitor, page) + whim[page]

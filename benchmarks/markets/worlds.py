@@ -47,6 +47,9 @@ class Market:
     sessions: int = 20_000
     visitors: int = 5_000
     page: int = 20
+    """Places of a page."""
+    more: int = 4
+    """Pages of a session at most: each is what "show more" brings."""
     guests: float = 0.35
     """Share of the sessions without a user id."""
     bots: float = 0.01
@@ -70,6 +73,12 @@ class Market:
 _QUIET = Market(demand=0.6, days=150, sessions=8_000, visitors=2_500)
 """21 sessions for each animal, where the others have 36."""
 
+_GALLERY = Market(
+    taste=0.8, page=40, more=2, guests=0.3, demand=1.2, days=120, initial=160, arrivals=4.0,
+    sessions=24_000, visitors=8_000,
+)  # fmt: skip
+"""Long pages of many animals: most go home within some weeks."""
+
 WORLDS = MappingProxyType(
     {
         "town": Market(),
@@ -82,9 +91,12 @@ WORLDS = MappingProxyType(
         "village": _QUIET,
         "enough": replace(_QUIET, taste=0.8, demand=1.3),
         "plenty": replace(_QUIET, taste=0.8, demand=3.0),
+        "gallery": _GALLERY,
+        "more": replace(_GALLERY, page=12, more=4),
+        "phone": replace(_GALLERY, page=6, more=6),
     }
 )
-"""Too little demand, except for the last two. `plenty` has more adopters than animals."""
+"""Too little demand, except for the last five. `plenty` has more adopters than animals."""
 
 
 def smaller(market: Market, share: float) -> Market:
