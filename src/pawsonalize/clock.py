@@ -38,7 +38,7 @@ class ClockFile:
                 reason = error.message if isinstance(error, InvalidInput) else error.strerror
                 raise NotReady(
                     f"the setting clock_file is {self.path}, and that file tells no time: {reason}."
-                    " Write a moment there that is not before the last, as 2026-03-01T09:00:00Z"
+                    " Write one there that is not before the last, in the form 2026-03-01T09:00:00Z"
                 ) from error
             return self._moment
 

@@ -53,7 +53,8 @@ def test_played_days_bring_exposure_outcomes_retrainings_and_the_letter_as_days_
     of_nights = [one for one in runs if one["startedAt"] in NIGHTS]
     assert [one["startedAt"] for one in reversed(of_nights)] == NIGHTS
     assert {one["endedAt"] for one in of_nights} == set(NIGHTS)
-    assert of_nights[0]["halves"][0]["trainingStatus"] == "ACTIVE"
+    trained = [half["trainingStatus"] for one in of_nights for half in one["halves"]]
+    assert "ACTIVE" in trained
     letters = [one for one in told if one["kind"] == "letter"]
     assert [iso(one["happenedAt"]) for one in letters] == ["2026-03-09T08:00:00.000Z"]
     assert " went home, " in letters[0]["subject"]

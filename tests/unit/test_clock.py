@@ -73,7 +73,7 @@ def test_a_file_that_tells_no_moment_or_goes_back_is_refused_with_the_next_move(
             clock.now()
         assert told in error.value.message
     (tmp_path / "clock").unlink()
-    with pytest.raises(NotReady, match=r"No such file.*Write a moment there"):
+    with pytest.raises(NotReady, match=r"No such file.*Write one there"):
         clock.now()
     write("2026-03-01T09:00:01Z")
     assert clock.now() == MORNING + SECOND
