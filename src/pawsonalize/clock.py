@@ -15,7 +15,6 @@ from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.times import iso, parse_moment
 
 _TRIES, _PAUSE_SECONDS = 20, 0.005  # outlast a writer that empties the file before it fills it
-_LONGEST = 64  # bytes; a moment has fewer
 
 
 class ClockFile:
@@ -32,8 +31,10 @@ class ClockFile:
             try:
                 if (content := self._read()) != self._content:
                     text = content.decode(errors="replace").strip()
-                    self._follow(parse_moment(text, repr(text)))
-                    self._content = content
+                    moment, before = parse_moment(text, repr(text)), self._moment
+                    if moment < before:
+                        raise InvalidInput(f"it holds {iso(moment)}, and held {iso(before)} before")
+                    self._content, self._moment = content, moment
             except (OSError, InvalidInput) as error:
                 reason = error.message if isinstance(error, InvalidInput) else error.strerror
                 raise NotReady(
@@ -50,15 +51,10 @@ class ClockFile:
                 suppress(OSError) if left else nullcontext(),
                 Path(self.path).open("rb", 0) as file,
             ):
-                if (content := file.read(_LONGEST)).strip() or not left:
+                if (content := file.read(64)).strip() or not left:
                     return content
             time.sleep(_PAUSE_SECONDS)
         return b""
-
-    def _follow(self, moment: int) -> None:
-        if moment < self._moment:
-            raise InvalidInput(f"it holds {iso(moment)}, and held {iso(self._moment)} before")
-        self._moment = moment
 
 
 _file: ClockFile | None = None
