@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from pawsonalize import clock
 from pawsonalize.config import PREFIX, Secret, Written, read_config, read_json, wanted
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
@@ -93,6 +94,9 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """Serve an adoption site with your animals at `/`."""
     site_name: str = "Our animals"
     """Name of that site, at the top of its pages."""
+    clock_file: str = ""
+    """A file that holds one moment, `2026-03-01T09:00:00Z`, in which the service lives, for tests
+    and benchmarks ([how](../how-to/play-past-days.md)); empty: the machine's clock."""
     public_url: Annotated[str, Meta(pattern="^(|https?://.+)$")] = ""
     """Address by which people reach this service, such as `https://pets.example.org`: messages to
     the shelter have links to the console there; empty: no links."""
@@ -236,10 +240,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     @property
     def is_local(self) -> bool:
         """True if only this machine can reach the address."""
-        try:
-            return self.host == "localhost" or ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
     @property
     def requires_keys(self) -> bool:
@@ -321,6 +322,14 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         return self.data_dir / "leases"
 
 
+def is_loopback(host: str) -> bool:
+    """True if only this machine can reach the host."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 @cache
 def kinds_of_settings() -> dict[str, type[msgspec.Struct]]:
     """Return the class of each setting by the setting's name: `Settings`, or a wing's part."""
@@ -340,7 +349,7 @@ def read_settings(
     """Read the config file, then the environment: the settings, and their sources.
 
     `overrides`, such as command-line options, win unless None. InvalidInput names the wrong setting
-    and the source of its value.
+    and the source of its value. From now on the clock of this process is the one they name.
     """
     written = read_config(kinds_of_settings(), os.environ, file)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
@@ -351,6 +360,7 @@ def read_settings(
         settings = _converted(values, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidInput(_wrong(str(error), values, sources)) from error
+    clock.use_file(settings.clock_file)
     return settings, replace(written, sources=sources)
 
 

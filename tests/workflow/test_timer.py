@@ -93,3 +93,13 @@ def test_a_server_that_began_with_a_clock_far_ahead_goes_on_with_the_right_one(
     server.look(NOON)
     server.look(NOON + DAY)
     assert names(runs) == ["retrain-20260518T030000000Z"]
+
+
+def test_where_the_clock_stands_still_a_second_run_has_a_name_of_its_own(
+    runs: Runs, rows: WorkTable
+) -> None:
+    first = runs.begin(Trigger.API, NOON)
+    finish(rows, NOON)
+    second = runs.begin(Trigger.API, NOON)
+    assert names(runs) == [second.run_id, first.run_id]
+    assert second.as_of == NOON

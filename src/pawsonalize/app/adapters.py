@@ -210,7 +210,7 @@ class Adapters(msgspec.Struct, frozen=True):
         """Finds dataset groups and campaigns by name or ARN."""
         from pawsonalize.engine.serving.directory import Directory
 
-        return Directory(self.registry, partial(_reference, self.settings), clock.now)
+        return Directory(self.registry, partial(_reference, self.settings), clock.passed)
 
     @property
     def access_keys(self) -> AccessKeys:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
 import msgspec
 import structlog
@@ -23,6 +22,7 @@ from pawsonalize.storage.servers import Servers
 PATIENCE = 5 * MINUTE
 LOOK_SECONDS = 1.0
 UPKEEP_SECONDS = 600.0
+_SHORT_SECONDS = 60.0  # such pauses are a look each where days are played in seconds
 _THREADS = 7  # one may wait for a remote engine
 # The lease of what one server of all does; another follows when that dies.
 HOUSEKEEPING = "housekeeping"
@@ -60,9 +60,12 @@ async def in_background(tasks: Iterable[Task], problems: Problems) -> AsyncItera
 
 async def _repeat(task: Task, threads: Executor, problems: Problems) -> None:
     loop = asyncio.get_running_loop()
+    pause = task.seconds
+    if clock.is_played() and pause <= _SHORT_SECONDS:
+        pause = min(pause, LOOK_SECONDS)
     reporting = Reporting(problems, task.name, task.seconds)
     while True:
-        await asyncio.sleep(task.seconds)
+        await asyncio.sleep(pause)
         work = task.work if task.look is None else partial(task.work, task.look())
         await loop.run_in_executor(threads, attempt, task.name, work, reporting)
 
@@ -93,7 +96,7 @@ class Reporting:
         """True unless the reason was logged within the last minute."""
         # Work that fails each second must not fill the log.
         before, at = self._logged
-        now = clock.now()
+        now = clock.real_now()
         if reason == before and now - at < MINUTE:
             return False
         self._logged = (reason, now)
@@ -102,16 +105,16 @@ class Reporting:
     def failed(self, reason: str) -> None:
         """Report that the work failed. Raises nothing, even if the tables do not answer."""
         self._may_stand = True
-        self._say(self._problems.report, reason, clock.now(), within=self._within)
+        self._say(lambda now: self._problems.report(self._name, reason, now, within=self._within))
 
     def succeeded(self) -> None:
         """Report that the work was done. Raises nothing."""
         if self._may_stand:
-            self._may_stand = not self._say(self._problems.clear, clock.now())
+            self._may_stand = not self._say(lambda now: self._problems.clear(self._name, now))
 
-    def _say(self, call: Callable[..., None], *arguments: Any, **named: Any) -> bool:
+    def _say(self, call: Callable[[int], None]) -> bool:
         try:
-            call(self._name, *arguments, **named)
+            call(clock.now())  # which a broken file of the clock may not tell
         except PawsonalizeError as error:
             log.warning("problem not noted", name=self._name, reason=error.message)
             return False

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from urllib.parse import urlsplit
 
+from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.databases import check_shared, root_key_of
+from pawsonalize.app.doctor import newest_event_at
 from pawsonalize.app.serving import postcodes_of
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.events import EventTypes
+from pawsonalize.domain.times import iso
 from pawsonalize.http.tls import certificate_of
 from pawsonalize.kinds.access_keys import ADOPTION_SITE, AccessKey, Scope
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.settings import Settings
+from pawsonalize.settings import Settings, is_loopback
 from pawsonalize.storage.urls import check_urls
 from pawsonalize.ui.languages import check_language
 from pawsonalize.wing import added
@@ -33,6 +37,7 @@ def unusable(settings: Settings) -> Iterator[str]:
         lambda: EventTypes.with_added(settings.event_types),
         lambda: recipe_named(settings.recipe),
         lambda: check_language(settings.language),
+        lambda: check_clock(settings),
     )
 
 
@@ -53,7 +58,36 @@ def not_in_tables(settings: Settings) -> Iterator[str]:
 
 def needs(settings: Settings) -> list[Callable[[Adapters], object]]:
     """Return what finds in the tables what the settings name for wings; it raises NotFound."""
-    return [look for need in added("needs") if (look := need(settings)) is not None]
+    found = [look for need in added("needs") if (look := need(settings)) is not None]
+    return [*found, check_clock_follows] if settings.clock_file else found
+
+
+def check_clock(settings: Settings) -> None:
+    """InvalidInput for a played clock that the public would meet; NotReady for none to read."""
+    if not settings.clock_file:
+        return
+    places = {"host": settings.host, "public_url": urlsplit(settings.public_url).hostname}
+    for name, host in places.items():
+        if host and not is_loopback(host):
+            raise InvalidInput(
+                f"the setting clock_file is {settings.clock_file}, and {name} is"
+                f" {settings.value(name)}: visitors would be answered in another time than theirs."
+                f" Leave clock_file out, or name this machine alone, as 127.0.0.1, in {name}",
+                field="clock_file",
+            )
+    clock.now()
+
+
+def check_clock_follows(adapters: Adapters) -> None:
+    """InvalidInput if the moment in the clock's file lies before what is stored."""
+    newest, now = newest_event_at(adapters.log), clock.now()
+    if newest is not None and newest > now:
+        raise InvalidInput(
+            f"the setting clock_file is {adapters.settings.clock_file}, which holds {iso(now)}, and"
+            f" the newest event came in {iso(newest)}: write a later moment, or name a new data"
+            " folder",
+            field="clock_file",
+        )
 
 
 def check_keys(settings: Settings, keys: Iterable[AccessKey]) -> None:

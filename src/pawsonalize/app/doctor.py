@@ -244,8 +244,9 @@ def visitors(service: CheckedService) -> Iterator[Diagnosis]:
 def keys(service: CheckedService) -> Iterator[Diagnosis]:
     """Find keys that are missing, open to anybody, or about to end."""
     settings, access = service.settings, service.adapters.access_keys
+    now = clock.real_now()
     every = list(access.all())
-    valid = [one for one in every if not one.is_expired(service.now)]
+    valid = [one for one in every if not one.is_expired(now)]
     if settings.requires_keys and not valid:
         yield attention(
             f"nobody may call {settings.host}: there is no access key that is valid",
@@ -263,8 +264,8 @@ def keys(service: CheckedService) -> Iterator[Diagnosis]:
         except PawsonalizeError as error:
             yield attention(str(error), about="root key")
     for one in every:
-        if one.expires_at is not None and one.expires_at - service.now < _SOON:
-            ends = "is refused since" if one.is_expired(service.now) else "will be refused from"
+        if one.expires_at is not None and one.expires_at - now < _SOON:
+            ends = "is refused since" if one.is_expired(now) else "will be refused from"
             note = f" ({one.note})" if one.note else ""
             yield attention(
                 f"{one.name}{note} {ends} {iso(one.expires_at)}",
@@ -281,10 +282,10 @@ def clocks(service: CheckedService) -> Iterator[Diagnosis]:
     wrong = []
     newest = newest_event_at(service.adapters.log)
     # Each is compared with this clock as of that moment: other checks, and an answer, take time.
-    before = clock.now()
+    lived, before = clock.now(), clock.real_now()
     theirs = service.adapters.database.clock()
-    now = clock.now()
-    if newest is not None and newest > before + _AHEAD:
+    now = clock.real_now()
+    if newest is not None and newest > lived + _AHEAD:
         wrong.append(
             f"the newest event came in {iso(newest)}: the clock went back, or was ahead then"
         )
@@ -294,7 +295,7 @@ def clocks(service: CheckedService) -> Iterator[Diagnosis]:
         move = "set the machine's clock by NTP: `timedatectl set-ntp true`"
         yield attention(f"it is {iso(now)} here, and {difference}", move)
     if not wrong:
-        yield fine(f"it is {iso(now)}")
+        yield fine(f"it is {iso(lived)}" + (" by clock_file" if clock.is_played() else ""))
 
 
 MAIN_CHECKS = (

@@ -48,7 +48,7 @@ def services_of(
         adapters.ledger,
     )
     # The tables are read every ten seconds at most, however often servers are scraped.
-    recent = CachedLookup[None, ServiceFigures](lambda _: figures.read(), clock.now, 10 * SECOND)
+    recent = CachedLookup[None, ServiceFigures](lambda _: figures.read(), clock.passed, 10 * SECOND)
     # prometheus_client itself reads this variable when it is imported.
     metrics_dir = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     return Services(
@@ -105,7 +105,9 @@ def aws_services_of(adapters: Adapters, engine: Engine, services: Services) -> A
     settings, serving, signatures = adapters.settings, engine.serving, None
     if settings.requires_signatures:
         count_use = engine.admission.count_use
-        signatures = Signatures(adapters.access_keys, settings.aws_region, clock.now, count_use)
+        signatures = Signatures(
+            adapters.access_keys, settings.aws_region, clock.real_now, count_use
+        )
     return AwsServices(
         **{name: getattr(services, name) for name in Services.__struct_fields__},
         arns=Arns(settings.aws_region, settings.aws_account_id),
@@ -114,9 +116,9 @@ def aws_services_of(adapters: Adapters, engine: Engine, services: Services) -> A
         action_recommending=ActionRecommending(serving.filterings, serving.impressions),
         animal_names=AnimalNames(adapters.animals, adapters.catalogue),
         signatures=signatures,
-        trackers=CachedLookup(adapters.datasets.tracker, clock.now),
-        groups=CachedLookup(partial(group_of, adapters.registry), clock.now),
-        schemas=CachedLookup(adapters.datasets.schema_of, clock.now),
+        trackers=CachedLookup(adapters.datasets.tracker, clock.passed),
+        groups=CachedLookup(partial(group_of, adapters.registry), clock.passed),
+        schemas=CachedLookup(adapters.datasets.schema_of, clock.passed),
         lists_defaults=settings.aws_lists_defaults,
         is_strict=settings.aws_strict,
     )

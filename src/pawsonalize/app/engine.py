@@ -51,8 +51,8 @@ class Engine:
         self.servers = servers_of(adapters)
         self.admission = Admission(
             adapters.access_keys,
-            Rates(settings.browser_rate, settings.key_rate, clock.now, settings.workers),
-            clock.now,
+            Rates(settings.browser_rate, settings.key_rate, clock.real_now, settings.workers),
+            clock.real_now,
             required=settings.requires_keys,
             names=settings.host_names,
         )

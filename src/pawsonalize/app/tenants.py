@@ -27,7 +27,7 @@ def tenants_of(adapters: Adapters) -> Tenants:
     return Tenants(
         partial(limits_of, adapters.registry),
         Usage(GroupDays(adapters.database), clock.now),
-        clock.now,
+        clock.real_now,
         adapters.settings.workers,
         reads_are_local=adapters.answers_at_once,
     )
@@ -65,7 +65,7 @@ def group_of(registry: Registry, named: tuple[type[Resource], str]) -> str:
 def ingest_of(adapters: Adapters) -> Ingest:
     """Return the ingest, for servers and consumers alike."""
     named = CachedLookup[None, dict[str, frozenset[str]]](
-        lambda _: named_types(adapters.registry.all(Solution)), clock.now
+        lambda _: named_types(adapters.registry.all(Solution)), clock.passed
     )
     sizes = GroupSizes(adapters.database)
 
@@ -85,5 +85,5 @@ def ingest_of(adapters: Adapters) -> Ingest:
             lambda event_type: UNKNOWN_TYPES.labels(event_type).inc(),
         ),
         raw_too_long=RawTooLong(RAW_TOO_LONG.inc) if adapters.settings.archive_raw else None,
-        limits=EventLimits(limits, stored, clock.now, adapters.settings.workers),
+        limits=EventLimits(limits, stored, clock.real_now, adapters.settings.workers),
     )

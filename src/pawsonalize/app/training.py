@@ -97,7 +97,7 @@ class TrainingParts:
     def _process(self, pause: float, command: str) -> SideProcess:
         environment = {**os.environ, **as_environment(self._settings)}
         leases = self._adapters.leases
-        return SideProcess(leases, pause, (*COMMAND, command), environment, clock.now())
+        return SideProcess(leases, pause, (*COMMAND, command), environment, clock.real_now())
 
     def tasks(self) -> Iterator[Task]:
         """Yield the work of servers that work."""
@@ -140,7 +140,7 @@ class TrainingParts:
         if self.judging is None:
             self.following.look_after(clock.now())
             return
-        is_due = self.judging.is_due(clock.now())
+        is_due = self.judging.is_due(clock.real_now())
         tell_how_judging_ended(self.judging, self._problems)
         if is_due and self.following.is_behind():
             self.judging.start()
@@ -225,7 +225,7 @@ def refresh_when_due(
     refreshing: SideProcess, problems: Problems, is_behind: Callable[[], bool]
 ) -> None:
     """Begin a refresh if one is due and there is something to count."""
-    is_due = refreshing.is_due(clock.now())
+    is_due = refreshing.is_due(clock.real_now())
     code = refreshing.exit_code()
     if code is not None:
         REFRESHES.labels({0: "succeeded", FAILED: "failed"}.get(code, "died")).inc()

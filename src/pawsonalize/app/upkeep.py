@@ -250,7 +250,9 @@ def _deletions(
         else:
             (folder,) = settings.job_folders(kind, settings.data_dir)
             files = partial(retention.delete_files, folder)
-        yield f"delete old {kind}", keep(days, "old files deleted", files, folder=kind)
+        delete_old = keep(days, "old files deleted", files, folder=kind)
+        # The dates of files are the machine's, also where the clock is played.
+        yield f"delete old {kind}", partial(lambda by, _now: by(clock.real_now()), delete_old)
     yield "delete what is left of models", lambda _now: adapters.artefacts.sweep()
 
 

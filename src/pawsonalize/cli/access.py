@@ -85,7 +85,7 @@ def create(
     from pawsonalize.kinds.access_keys import ADOPTION_SITE, Scope
 
     check_rate(rate, "--rate")
-    settings, now = load_settings({"data_dir": data_dir}), clock.now()
+    settings, now = load_settings({"data_dir": data_dir}), clock.real_now()
     with opened_or_made(settings) as adapters:
         keys = adapters.access_keys
         if if_none and any(key.note != ADOPTION_SITE for key in keys.all()):
@@ -123,7 +123,7 @@ def rotate(
     Example: pawsonalize keys rotate PAWSXXXXXXXXXXXXXXXX --overlap-days 2
     """
     with opened(data_dir) as adapters:
-        new, secret = adapters.access_keys.rotate(key, overlap_days, clock.now())
+        new, secret = adapters.access_keys.rotate(key, overlap_days, clock.real_now())
     _show_secret(new, secret, adapters.settings, json)
 
 

@@ -86,12 +86,12 @@ def _leased(lease: str, token: int, role: str) -> Iterator["Adapters"]:
     from pawsonalize.kinds.leases import rest
     from pawsonalize.storage.contexts import fence_writes
 
-    settings, began = _settings(), clock.now()
+    settings, began = _settings(), clock.real_now()
     with _taking_part(role, settings) as adapters, fence_writes(lease, token):
         try:
             yield adapters
         finally:
-            rest(adapters.leases.lock(lease), began, clock.now())
+            rest(adapters.leases.lock(lease), began, clock.real_now())
 
 
 def work(token: int) -> None:

@@ -24,7 +24,7 @@ from pawsonalize.cli.terminal import say
 from pawsonalize.config import SOURCES
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.roles import SERVE
-from pawsonalize.domain.times import SECOND
+from pawsonalize.domain.times import SECOND, iso
 from pawsonalize.settings import Settings, as_environment, read_settings
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ def _announced(settings: Settings, adapters: "Adapters") -> Iterator[str]:
     yield f"  models:         {models or 'none yet: counts answer until one is trained'}"
     who = "who has an access key" if settings.requires_keys else "anybody who reaches it, no key"
     yield f"  may call:       {who}"
+    if settings.clock_file:
+        yield f"  lives in:       {iso(clock.now())}, by {settings.clock_file}"
 
 
 def _check_access(settings: Settings, adapters: "Adapters") -> None:
@@ -124,7 +126,7 @@ def _check_access(settings: Settings, adapters: "Adapters") -> None:
 
     keys = adapters.access_keys
     for key_id, scopes in first_keys(settings).items():
-        keys.ensure(key_id, scopes, "the setting first_access_keys", clock.now())
+        keys.ensure(key_id, scopes, "the setting first_access_keys", clock.real_now())
     check_keys(settings, keys.all())
     if not settings.requires_keys and not settings.is_local:
         say(
@@ -133,7 +135,7 @@ def _check_access(settings: Settings, adapters: "Adapters") -> None:
             "yellow",
         )
     elif settings.requires_keys and settings.serves_site and keys.noted(ADOPTION_SITE) is None:
-        keys.create([Scope.BROWSER], ADOPTION_SITE, clock.now())
+        keys.create([Scope.BROWSER], ADOPTION_SITE, clock.real_now())
 
 
 def _allow_files(wanted: int) -> None:
@@ -191,7 +193,7 @@ def _is_left(folder: Path) -> bool:
         return False
     if (folder / _SERVER_LOCK).exists():
         return not is_held(folder / _SERVER_LOCK)
-    return clock.now() - found.st_mtime * SECOND > _MAKING_SECONDS * SECOND
+    return clock.real_now() - found.st_mtime * SECOND > _MAKING_SECONDS * SECOND
 
 
 def _run(options: dict[str, Any]) -> None:

@@ -94,5 +94,5 @@ def test_the_same_failure_is_logged_once_a_minute(
         assert reporting.is_news("full")
         assert not reporting.is_news("full")
         assert reporting.is_news("gone")
-        monkeypatch.setattr(clock, "now", lambda: at + DAY)
+        monkeypatch.setattr(clock, "real_now", lambda: at + DAY)
         assert reporting.is_news("gone")

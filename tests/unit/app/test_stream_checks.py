@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import CheckedService, Verdict
 from pawsonalize.domain.times import MINUTE
@@ -13,12 +16,15 @@ from tests.event_data import T0
 URL = "nats://localhost:4222/EVENTS"
 
 
-def test_the_doctor_sees_who_reads_a_stream_and_who_no_longer_does(tmp_path: Path) -> None:
+def test_the_doctor_sees_who_reads_a_stream_and_who_no_longer_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = Settings.of(data_dir=tmp_path, stream_url=URL)
     with opened(settings) as adapters:
 
         def found(now: int) -> tuple[Verdict, str]:
-            (one,) = streams(CheckedService(adapters, now))
+            monkeypatch.setattr(clock, "real_now", lambda: now)
+            (one,) = streams(CheckedService(adapters, T0))
             return one.verdict, one.message
 
         assert found(T0) == (Verdict.ATTENTION, "nobody has read it yet")

@@ -78,9 +78,8 @@ class EventLimits:
         limits = {group: self._limits.find(group).events_per_day for group in groups}
         return {group: most for group, most in limits.items() if most is not None}
 
-    def day_is_full(self, group: str) -> TooManyRequests:
+    def day_is_full(self, group: str, now: int) -> TooManyRequests:
         """Return why no more events are stored today."""
-        now = self._now()
         tomorrow = (now // DAY + 1) * DAY
         most = self._limits.find(group).events_per_day or 0
         return TooManyRequests(

@@ -204,7 +204,7 @@ class Ingest:
             flags = await self._put(events, dataset_group, whole=whole)
         warnings = await self._unknown(compress(events, flags))
         if None in flags:  # the day was full when they were to be stored
-            limit = self._limits.day_is_full(owning_group(dataset_group))
+            limit = self._limits.day_is_full(owning_group(dataset_group), received_at)
             beyond = compress(places, (flag is None for flag in flags))
             rejected += [_over(place, limit) for place in beyond]
         if whole and limit is not None:
@@ -237,7 +237,7 @@ class Ingest:
             raise refusal
         flags = await self._put(events, group, whole=True)
         if None in flags:
-            raise self._limits.day_is_full(group)
+            raise self._limits.day_is_full(group, events[0].received_at)
         await self._unknown(compress(events, flags))
 
     async def _in_thread(self, read: Callable[[], T]) -> T:

@@ -1,5 +1,6 @@
 """Counts kept current: of served versions, and of what answers before the first training."""
 
+import time
 from collections.abc import Callable
 from itertools import chain
 
@@ -171,9 +172,10 @@ class Untrained(msgspec.Struct):
     availability: Availability
     settings: ServingSettings
     now: Callable[[], int]
+    steady: Callable[[], float] = time.monotonic
     _served: Served | None = None
     _seen: tuple[int, int] = (0, 0)
-    _rested_at: int = 0
+    _rested_at: float = 0.0
 
     @property
     def current(self) -> Served:
@@ -195,9 +197,10 @@ class Untrained(msgspec.Struct):
     def refresh(self) -> None:
         """Count again if animals or events changed, after a pause since the last count."""
         revision, head = self.availability.revision().number, self.log.head()
-        now = self.now()
-        if not revision or (revision, head) == self._seen or now < self._rested_at:
+        began = self.steady()
+        if not revision or (revision, head) == self._seen or began < self._rested_at:
             return
+        now = self.now()
         data = training_data(
             self.log, self.catalogue, through=head, as_of=now, after=max(0, head - _NEWEST_EVENTS)
         )
@@ -208,8 +211,8 @@ class Untrained(msgspec.Struct):
         )
         self._served = Served(version, model, self.settings)
         self._seen = revision, head
-        counted = self.now()
-        self._rested_at = counted + _REST * (counted - now)
+        counted = self.steady()
+        self._rested_at = counted + _REST * (counted - began)
 
     def forget(self) -> None:
         """Drop the counts."""

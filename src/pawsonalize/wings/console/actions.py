@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from pawsonalize import clock
 from pawsonalize.access.limits import check_rate
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.times import DAY, iso
@@ -235,7 +236,7 @@ def _end(query: ViewQuery) -> int | None:
         raise InvalidInput(
             f"a key ends in {days[:40]} days: write a whole number, 1 to 99,999", field="days"
         )
-    return query.now + int(days) * DAY if days else None
+    return clock.real_now() + int(days) * DAY if days else None
 
 
 def _ask_create_key(query: ViewQuery) -> Confirmation:
@@ -257,7 +258,7 @@ def _create_key(query: ViewQuery) -> Done:
     key, secret = Console.of(query.wings).keys.create(
         _scopes(query),
         query.text("note"),
-        query.now,
+        clock.real_now(),
         dataset_group=query.text("datasetGroup") or None,
         origins=query.text("origins").split(),
         rate=rate,
@@ -288,7 +289,7 @@ def _ask_rotate_key(query: ViewQuery) -> Confirmation:
 
 def _rotate_key(query: ViewQuery) -> Done:
     keys = Console.of(query.wings).keys
-    return _shown_once(*keys.rotate(query.text("key"), _OVERLAP_DAYS, query.now))
+    return _shown_once(*keys.rotate(query.text("key"), _OVERLAP_DAYS, clock.real_now()))
 
 
 def _ask_remove_key(query: ViewQuery) -> Confirmation:

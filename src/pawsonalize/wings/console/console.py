@@ -10,7 +10,7 @@ import msgspec
 from pawsonalize import clock
 from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import Task, at_the_moment
+from pawsonalize.app.background import Task
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.events import Visitor
@@ -62,7 +62,7 @@ class Console:
         reads = adapters.database.replica_reads()
         refusals = offered("refused_events", adapters)
         channels: Iterable[str] = offered("notifiers", settings) or ()
-        self.traffic = TrafficHistory(partial(read_counts, services.metrics_dir), clock.now())
+        self.traffic = TrafficHistory(partial(read_counts, services.metrics_dir), clock.real_now())
         self.overview = OverviewReports(settings, adapters, services, self.traffic)
         self.models = ModelReports(settings, adapters.registry, reads, services.runs)
         self.outcomes = OutcomeReports(services.outcomes, clock.now)
@@ -73,9 +73,9 @@ class Console:
         self.events = EventViews(adapters, refusals)
         quality = QualityViews(settings, reads, adapters.log, refusals)
         # Both read so much that a page of each takes longer than a person likes to wait.
-        self.quality = CachedLookup(quality.report, clock.now, MINUTE)
+        self.quality = CachedLookup(quality.report, clock.passed, MINUTE)
         self.seen: CachedLookup[None, list[ExposureShare]] = CachedLookup(
-            lambda _: services.exposure(clock.now()), clock.now, MINUTE
+            lambda _: services.exposure(clock.now()), clock.passed, MINUTE
         )
         self.finder = ConsoleFinder(adapters, self.stock, services.runs)
         self.happenings = partial(happenings_of, adapters, services.runs)
@@ -95,8 +95,8 @@ def tasks(
 ) -> Iterator[Task]:
     """Yield the task that samples the traffic."""
     if settings.has_role(SERVE):
-        sample = at_the_moment(console.traffic.sample)
-        yield Task("sample traffic", SAMPLE_SECONDS, sample)
+        traffic = console.traffic
+        yield Task("sample traffic", SAMPLE_SECONDS, lambda: traffic.sample(clock.real_now()))
 
 
 class ConsoleFinder(msgspec.Struct, frozen=True):

@@ -152,7 +152,7 @@ class ModelReports:
         self._impressions = Impressions(reads)
         self._runs = runs
         # Each takes hundreds of look-ups.
-        self._answered = CachedLookup(self._look_when_answered, clock.now, MINUTE)
+        self._answered = CachedLookup(self._look_when_answered, clock.passed, MINUTE)
 
     def models(self, cursor: str | None, now: int) -> ModelsReport:
         """Return a page of solutions, and the newest retrainings."""

@@ -118,9 +118,9 @@ class OverviewReports:
         self._adapters = adapters
         self._services = services
         self._traffic = traffic
-        self._disk = CachedLookup(self._look_at_disk, clock.now, MINUTE)
-        self._quick = CachedLookup(self._find_faults, clock.now, _FINDINGS_KEPT)
-        self._slow = CachedLookup(self._find_faults, clock.now, MINUTE)
+        self._disk = CachedLookup(self._look_at_disk, clock.passed, MINUTE)
+        self._quick = CachedLookup(self._find_faults, clock.passed, _FINDINGS_KEPT)
+        self._slow = CachedLookup(self._find_faults, clock.passed, MINUTE)
 
     def overview(self, now: int) -> Overview:
         """Return the overview of this moment."""
@@ -143,7 +143,7 @@ class OverviewReports:
                 _newest("Newest model served", (one.as_of for one in served), now),
             ),
             campaigns=served,
-            traffic=self._traffic.traffic(now),
+            traffic=self._traffic.traffic(clock.real_now()),
             disk=self._disk.find(None),
         )
 

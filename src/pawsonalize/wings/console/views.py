@@ -1,5 +1,6 @@
 """Pages of the console, which show the same as operations of the API, and the actions there."""
 
+from pawsonalize import clock
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.json import read_limit
@@ -31,7 +32,7 @@ def _console(query: ViewQuery) -> Console:
 
 
 def _service_report(query: ViewQuery) -> ServiceReport:
-    return _console(query).service(query.now)
+    return _console(query).service(clock.real_now())  # by which keys end
 
 
 def _outcomes(query: ViewQuery) -> OutcomesOverTime:

@@ -140,7 +140,8 @@ def import_file(
     if kept is not None:
         notes.append("read by the choices that the console keeps for this source")
     how, now = how.with_meanings(adapters.registry), clock.now()
-    report = importing.import_feed(_stock(adapters, dry_run), rows, how, written, now)
+    as_of = min(written, now)  # a played clock may be behind the file's
+    report = importing.import_feed(_stock(adapters, dry_run), rows, how, as_of, now)
     report.notes[:0] = notes
     return _kept(adapters, how, report, now, dry_run)
 

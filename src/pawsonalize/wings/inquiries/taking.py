@@ -227,7 +227,7 @@ def started(
         adapters.animals,
         services.ingest,
         adapters.outbox,
-        AddressRate(f"{own.inquiries_per_hour}/hour", clock.now),
+        AddressRate(f"{own.inquiries_per_hour}/hour", clock.real_now),
         settings.public_url.rstrip("/"),
         settings.language,
         own.inquiry_days,

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from pawsonalize import clock
 from pawsonalize.access.admission import key_for
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.checks import CheckedService, Verdict
@@ -73,11 +74,11 @@ def check_site(
             " adds later is not seen here",
         )
         return
-    yield from _calls(adapters, visit, now)
+    yield from _calls(adapters, visit)
     yield from arrivals(adapters, now)
 
 
-def _calls(adapters: Adapters, visit: SiteVisit, now: int) -> Iterator[SiteFinding]:
+def _calls(adapters: Adapters, visit: SiteVisit) -> Iterator[SiteFinding]:
     """Load the scripts, then make the calls that they would make."""
     page, default = visit.page, ""
     if not page.scripts:
@@ -98,7 +99,7 @@ def _calls(adapters: Adapters, visit: SiteVisit, now: int) -> Iterator[SiteFindi
         if service not in reached:
             reached[service] = yield from visit.reach(service)
         if key is not None:  # an element without one is an error of its own
-            yield _key(adapters, visit, service if reached[service] else "", key, now)
+            yield _key(adapters, visit, service if reached[service] else "", key)
 
 
 def _names(name: str, given: Mapping[str, str]) -> Iterator[SiteFinding]:
@@ -138,7 +139,7 @@ def _values(name: str, given: Mapping[str, str]) -> Iterator[SiteFinding]:
         yield SiteFinding("error", f"<{name}> has no key", move)
 
 
-def _key(adapters: Adapters, visit: SiteVisit, service: str, written: str, now: int) -> SiteFinding:
+def _key(adapters: Adapters, visit: SiteVisit, service: str, written: str) -> SiteFinding:
     """Say whether a key works; where the page can call the service, by a call."""
     make = f"make one and put it there: `{key_for(visit.origin)}`"
     if not written:
@@ -152,7 +153,7 @@ def _key(adapters: Adapters, visit: SiteVisit, service: str, written: str, now: 
     shown, move = key_id[:30], make
     if key is None or not compare_digest(kept.encode(), secret.encode()):
         what = "is none of this service, or its part after the dot is wrong"
-    elif key.is_expired(now):
+    elif key.is_expired(clock.real_now()):
         what = "has ended"
     elif not key.is_public:
         what = "may do more than pages should"

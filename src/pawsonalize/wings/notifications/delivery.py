@@ -144,7 +144,7 @@ def open_notifiers(settings: Settings) -> dict[str, Notifier]:
         notifiers["email"] = SmtpNotifier(own.notify_smtp_url, own.notify_email_from, to)
     if own.notify_webhook_url or own.notify_webhook_secret:
         url, secret = own.notify_webhook_url, own.notify_webhook_secret
-        notifiers["webhook"] = WebhookNotifier(url, secret, clock.now)
+        notifiers["webhook"] = WebhookNotifier(url, secret, clock.real_now)
     if own.notify_sns_topic:
         notifiers["sns"] = SnsNotifier(own.notify_sns_topic)
     return notifiers

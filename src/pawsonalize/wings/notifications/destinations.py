@@ -132,7 +132,7 @@ class Destinations(msgspec.Struct, frozen=True):
                 )
             return SmtpNotifier(server, sender, _mail_addresses(one.address))
         handlers = () if self.settings.notify_own_network else (OutsideHandler(),)
-        return WebhookNotifier(one.address, one.secret, clock.now, "its address", handlers)
+        return WebhookNotifier(one.address, one.secret, clock.real_now, "its address", handlers)
 
     def _check(self, one: NotificationDestination) -> None:
         if not one.topics:

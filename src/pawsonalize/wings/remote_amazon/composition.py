@@ -79,6 +79,12 @@ def check_amazon(settings: Settings) -> None:
     """InvalidInput if Amazon Personalize cannot be called with these settings; calls nobody."""
     if not settings.part(AmazonSettings).uses_amazon:
         return
+    if settings.clock_file:
+        raise InvalidInput(
+            f"the setting clock_file is {settings.clock_file}, and Amazon Personalize knows no time"
+            " but its own: leave it out, or `engine: amazon-personalize`",
+            field="clock_file",
+        )
     for name in _our_own(settings):
         raise InvalidInput(
             f"{name} is {os.environ[name]!r}, which is this very service: with `engine:"

@@ -104,18 +104,18 @@ def open_producer(url: str, create: bool = False) -> Producer:
 
 def _open_stream(address: StreamAddress, shards: stream_shards.ShardTable) -> Stream:
     holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    leases = stream_shards.ShardLeases(shards, holder, clock.now)
+    leases = stream_shards.ShardLeases(shards, holder, clock.real_now)
     if address.kind == "kinesis":
         from pawsonalize.wings.streams.kinesis import KinesisStream  # noqa: PLC0415 - an extra
 
-        return KinesisStream(address, leases, clock.now)
+        return KinesisStream(address, leases, clock.real_now)
     if address.kind == "nats":
         from pawsonalize.wings.streams.jetstream import JetStream  # noqa: PLC0415 - an extra
 
-        return JetStream(address, leases, clock.now)
+        return JetStream(address, leases, clock.real_now)
     from pawsonalize.wings.streams.kafka import KafkaStream  # noqa: PLC0415 - an extra
 
-    return KafkaStream(address, shards, holder, clock.now)
+    return KafkaStream(address, shards, holder, clock.real_now)
 
 
 class StreamReading(msgspec.Struct):
@@ -205,7 +205,7 @@ def streams(service: CheckedService) -> Iterator[Diagnosis]:
     """Report the lag of each stream; find shards that nobody reads."""
     known = stream_shards.shards_of_all(service.adapters.database)
     for stream, of_it in groupby(known, lambda one: one.stream):
-        yield _of(stream, [one for one in of_it if not one.is_ended], service.now)
+        yield _of(stream, [one for one in of_it if not one.is_ended], clock.real_now())
     if not service.settings.part(StreamSettings).stream_url:
         return
     named = source_of(service.settings, service.adapters).shown

@@ -11,6 +11,7 @@ from prometheus_client import Counter
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from starlette.requests import Request
 
+from pawsonalize import clock
 from pawsonalize.access.services import Services, services_of
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task
@@ -78,11 +79,11 @@ def tasks(
         yield Task("read the stream", _PAUSE_SECONDS, streams.reading.work, streams.threads)
 
 
-def gauges(streams: ServedStreams, now: int) -> list[Metric]:
+def gauges(streams: ServedStreams, _now: int) -> list[Metric]:
     """Return the lags of the shards that have records to come."""
     families = [GaugeMetricFamily(name, text, labels=("stream", "shard")) for name, text in _GAUGES]
     for one in streams.shards():
-        ago = None if one.looked_at is None else max(0, now - one.looked_at) / SECOND
+        ago = None if one.looked_at is None else max(0, clock.real_now() - one.looked_at) / SECOND
         values = (one.lag_seconds, one.lag_messages, ago)
         for gauge, value in zip(families, values, strict=True):
             if value is not None and not one.is_ended:

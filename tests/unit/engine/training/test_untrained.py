@@ -15,8 +15,10 @@ def test_after_a_slow_count_the_next_waits_nine_times_as_long(
     log: EventLog, catalogue: Catalogue, animals: Animals, availability: Availability
 ) -> None:
     animals.put([animal("rex")], T0)
-    moments: Iterator[int] = iter((T0, T0 + 1_000, T0 + 9_999, T0 + 10_000, T0 + 10_001))
-    counts = Untrained(log, catalogue, availability, ServingSettings(), lambda: next(moments))
+    moments: Iterator[float] = iter((0.0, 1.0, 9.9, 10.0, 10.1))
+    counts = Untrained(
+        log, catalogue, availability, ServingSettings(), lambda: T0, lambda: next(moments)
+    )
     counts.refresh()  # takes a second
     log.append([event("e1")])
     first = counts.current

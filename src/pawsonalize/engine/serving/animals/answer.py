@@ -36,7 +36,7 @@ _VISIT = 12 * HOUR
 _EVENTS_READ = 50
 _WRITTEN_WITHIN = SECOND // 2  # milliseconds
 _LATE = 3 * SECOND  # a busy machine writes so much later
-_AGAIN = 0.1  # seconds
+_AGAIN, _TRIES = 0.1, 35  # seconds
 _OURS = re.compile("RID-[0-9a-f]{8}-[0-9a-f]{4}-")  # which begin with the moment
 
 
@@ -168,8 +168,9 @@ async def wait_until_written(
     name: str, now: Callable[[], int], is_known: Callable[[], Awaitable[bool]]
 ) -> None:
     """Wait for an answer that another worker may have given just now: 3.5 seconds at most."""
-    while not await is_known():
-        if not (left := seconds_until_written([name], now() - _LATE)):
+    for _ in range(_TRIES):  # of a clock that stands still, the answer is always of just now
+        left = seconds_until_written([name], now() - _LATE)
+        if await is_known() or not left:
             return
         await asyncio.sleep(min(left, _AGAIN))
 

@@ -45,6 +45,8 @@ class Runs(msgspec.Struct, frozen=True):
         """Begin a run as of a moment, or now; Conflict while one runs. Raises what `check` does."""
         self.check(part)
         moment = now if as_of is None else as_of
+        while self.work.find(run_lease(_run_id(now))):  # a clock in a file may stand still
+            now += 1
         record = begun(_run_id(now), trigger, moment, now, self.settings, part)
         if not self.work.add([as_work(record)], alone=True):
             running = self.running()
