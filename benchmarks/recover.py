@@ -41,6 +41,7 @@ from pawsonalize.recipes.choices.model import (
 from pawsonalize.recipes.choices.own_effects import ANYTHING
 from pawsonalize.settings import load_settings
 
+_LEAST = 0.01
 _PARTS = 10  # of the visitors, each left out once
 
 
@@ -78,7 +79,8 @@ def recover(name: str, seed: int, share: float = 1.0) -> Result:
         tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as at,
         opened(load_settings({"data_dir": Path(at)})) as adapters,
     ):
-        truth = Truth(case, seed)
+        # Each case has animals and visitors of its own.
+        truth = Truth(case, 1_000 * seed + list(CASES).index(name))
         truth.store(adapters)
         read = read_pages(adapters.impressions, adapters.log, adapters.animals, adapters.log.head())
         assert read is not None, "there are pages"
@@ -100,6 +102,7 @@ def recover(name: str, seed: int, share: float = 1.0) -> Result:
             )
             if place in {1, *range(3, case.page, 5)}
         ]
+    numbers.append(Learned("unexplained", np.nan, found.unexplained, np.nan))
     own = found.variances[ANIMAL]
     numbers.append(Learned("variance of animals", truth.hidden, own, own * errors.own))
     numbers += _variances(shown, found, case)
@@ -111,16 +114,18 @@ def recover(name: str, seed: int, share: float = 1.0) -> Result:
 def _variances(shown: ShownPlaces, found: Effects, case: Case) -> Iterator[Learned]:
     """Variances among visitors, with errors by leaving out a part of the visitors at a time."""
     whole = visitor_variances(shown, found)
+    whole = {name: one for name, one in whole.items() if name != "distance"}
     part = np.random.default_rng(0).integers(_PARTS, size=int(shown.visitor.max()) + 1)
     some = (shown.take(part[shown.visitor] != one) for one in range(_PARTS))
     left = [visitor_variances(rows, found) for rows in some]
-    for name, learned in whole.items():
-        if name == "distance":
-            continue
+    others = np.array([[one[name] for name in whole] for one in left])
+    errors = np.sqrt((_PARTS - 1) * others.var(axis=0))
+    # A variance that is found to be 0 hardly changes with the visitors: its error is like others'.
+    usual = float(np.median(errors[np.array(list(whole.values())) > _LEAST]))
+    for (name, learned), error in zip(whole.items(), errors.tolist(), strict=True):
         real = case.eager**2 if name == ANYTHING else case.taste**2 * (name in LIKED)
-        others = np.array([one[name] for one in left])
-        error = float(np.sqrt((_PARTS - 1) * others.var()))
-        yield Learned(f"variance among visitors, {name}", real, learned, max(error, 0.02))
+        doubt = max(error, usual) if learned <= _LEAST else error
+        yield Learned(f"variance among visitors, {name}", real, learned, max(doubt, 0.02))
 
 
 def smaller(case: Case, share: float) -> Case:

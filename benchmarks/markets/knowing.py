@@ -176,13 +176,23 @@ class Acquainted(Scoring):
         self.met.add(key_of(shown.ask))
 
 
-@dataclass
-class Told(Scoring):
-    """Knows all but tastes and whims; takes back a part of what everybody likes, as a price."""
+class Told(Informed):
+    """Knows all but tastes and whims, and learns tastes from pages and boards as the informed does.
+
+    It takes back a part of what everybody likes, as a price.
+    """
 
     def scores(self, ask: Ask, there: Ints) -> Floats:
-        usual = self.drawn.expected_of_anybody(ask.session.visitor, there)
-        return np.asarray(usual - TAKEN_BACK * self.drawn.appeal[there])
+        everybody, far = self._everybody(), self._far(ask.session.visitor)
+        likes = self._likes(ask, everybody + far)
+        return np.asarray((everybody + self.price() + far + likes)[there])
+
+    def price(self) -> Floats:
+        """What each animal loses, as it finds a home anyway."""
+        return np.asarray(-TAKEN_BACK * self.drawn.appeal)
+
+    def _everybody(self) -> Floats:
+        return self.drawn.appeal
 
 
 class Pages(NamedTuple):
@@ -240,6 +250,12 @@ class Oracle(Scoring):
 
 
 KNOWING: Mapping[str, Callable[[Drawn], Scoring]] = MappingProxyType(
-    {"informed": Informed, "told": Told, "acquainted": Acquainted, "ceiling": Ceiling, "oracle": Oracle}
+    {
+        "informed": Informed,
+        "told": Told,
+        "acquainted": Acquainted,
+        "ceiling": Ceiling,
+        "oracle": Oracle,
+    }
 )
 """By name."""

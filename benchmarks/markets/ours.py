@@ -18,7 +18,7 @@ from unittest.mock import patch
 import msgspec
 import numpy as np
 
-from benchmarks.markets.draw import Drawn, Ints
+from benchmarks.markets.draw import Drawn, Floats, Ints
 from benchmarks.markets.play import Alert, Ask, Picked, Shown
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import ServingParts, follow_campaign
@@ -36,6 +36,7 @@ from pawsonalize.domain.preferences import HOUSEHOLD
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
+from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.filtering import Filtering
 from pawsonalize.engine.serving.recommender import Runtime
@@ -289,6 +290,36 @@ class Ours:
         fixed = Fixed(replace(served, settings=settings))
         runtime = Runtime(Filtering(self.adapters.log, self.adapters.catalogue), fixed, None)
         return self._unseen(self._query, runtime)
+
+    def fresh_page(self, ask: Ask, size: int) -> Ints:
+        """A page that nobody is shown, and nothing of it is explored."""
+        self._query = self._asked(ask, ask.at, size)
+        return self.unexplored()
+
+    def tap(self, ask: Ask, size: int, drawn: Drawn) -> Picked:
+        """Give a board whatever it is worth, and send what the visitor picks of it."""
+        answer = give_board(
+            self.engine.individuals, self._asked(ask, ask.at - 2 * SECOND, size), size
+        )
+        self._board = answer.recommendation_id
+        board = self._places([place.animal_ids[0] for place in answer.places])
+        picked = Picked(ask, board, drawn.picks(ask.session, board, np.zeros(len(drawn.animals))))
+        self.hear_picks(picked)
+        return picked
+
+    def learned_parts(self, visitor: int, there: Ints) -> tuple[Ints, Floats, Floats]:
+        """Animals with what everybody makes of them, and with the part of a visitor's distance."""
+        place = Place(*self.drawn.place[visitor].tolist())
+        query = Query(
+            Visitor(None, "learned"), self.now, self.now, eligibility=Eligibility(place=place),
+            limit=min(len(there), 500),
+        )  # fmt: skip
+        answer = self.engine.individuals.with_runtime(self.engine.runtime, is_seen=False)
+        places = answer.recommend(query).places
+        parts = np.array([place.parts for place in places])
+        appeal = sum(parts[:, PARTS.index(name)] for name in ("appeal", "animal_effect", "photos"))
+        animals = self._places([place.animal_ids[0] for place in places])
+        return animals, np.asarray(appeal), parts[:, PARTS.index("distance")]
 
     def hear(self, shown: Shown) -> None:
         """Send what the visitor did as events."""

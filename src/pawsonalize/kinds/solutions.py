@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pawsonalize.domain.calibration import Calibration
 from pawsonalize.domain.events import plain_spelling
+from pawsonalize.domain.plays import Plays
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.kinds.datasets import DatasetGroup, actions_of
 from pawsonalize.kinds.kind import Commands, Field, Kind, Native, Quota, Values, Wire, in_work
@@ -205,6 +206,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     metrics: Mapping[str, float] = {}
     unmeasured: str = ""
     calibration: Calibration = ()
+    plays: Plays = ()
     remote: str | None = None
 
     @property
@@ -350,7 +352,7 @@ VERSION_KIND = Kind(
         answer=(
             *("solution", "recipe", "settings", "mode", "as_of", "log_offset", "seed"),
             *("automatic", "run", "code_version", "progress", "fingerprint"),
-            *("events", "users", "items", "metrics", "calibration"),
+            *("events", "users", "items", "metrics", "calibration", "plays"),
         ),
         docs={
             "request": "What to train: a solution, on everything known `at` that moment; now, if"

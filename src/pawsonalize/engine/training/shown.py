@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.statuses import Stay
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.boards import picked_board
 from pawsonalize.engine.serving.animals.factors import (
@@ -29,6 +30,7 @@ from pawsonalize.engine.serving.animals.pages import (
     was_shown,
 )
 from pawsonalize.engine.serving.animals.settings import PARTS
+from pawsonalize.engine.training.prices import WINDOW_DAYS, play_market
 from pawsonalize.recipes.choices.calibration import ANSWERED
 from pawsonalize.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces
 from pawsonalize.recipes.choices.model import (
@@ -62,7 +64,6 @@ _ROWS = 1_500_000  # places of the newest pages that are learned from
 _EVENTS = 2_000_000  # of the newest, that are looked through
 _BATCH = 50_000
 _VISITORS = 1_000_000  # none of those pages is of a visitor who was forgotten
-_HOME_DAYS = 60
 _ANIMALS = 20_000  # those listed last, from which the rate of homes is learned
 
 
@@ -110,9 +111,15 @@ def _learn_from_pages(
     found = UNFITTED if read is None else fit_choices(read.shown, read.names, len(read.pages))
     if read is None or not found.is_fitted:
         return found
+    moments = np.array([page.as_of for page in read.pages])
+    stays = animals.stays_since(int(moments.max()) - WINDOW_DAYS * DAY, _ANIMALS)
+    known = animals.get_many(stays)
+    rate = _home_rate(found, stays, known, int(moments.max()))
+    found = msgspec.structs.replace(found, home_rate=rate)
+    plays = play_market(found, read.shown, moments, stays, known)
     return msgspec.structs.replace(
         found,
-        home_rate=_home_rate(found, animals, max(page.as_of for page in read.pages)),
+        plays=plays,
         through=read.through,
         log_offset=through,
         kinds=tuple(sorted(read.kinds)),
@@ -125,11 +132,14 @@ def _newest_within(pages: Sequence[Impression], rows: int) -> Sequence[Impressio
     return pages[len(pages) - int(np.searchsorted(counts, rows, side="right")) :]
 
 
-def _home_rate(model: ChoiceModel, animals: Animals, now: int) -> float:
+def _home_rate(
+    model: ChoiceModel,
+    stays: Mapping[str, Sequence[Stay]],
+    known: Mapping[str, Animal],
+    now: int,
+) -> float:
     """Return the rate at which animals find a home now: see `recipes.choices.bid_prices`."""
-    since = now - _HOME_DAYS * DAY
-    stays = animals.stays_since(since, _ANIMALS)
-    known = animals.get_many(stays)
+    since = now - WINDOW_DAYS * DAY
     days = [
         # Of stays that began earlier, only the days since then.
         sum(max(0, min(one.until, now) - max(one.since, since)) / DAY for one in stays[name])
@@ -239,7 +249,7 @@ def _shown_places(
         columns,
         traits,
     )
-    return shown.take(_until_opened(shown)), CodedNames(names.tolist(), values)
+    return shown.take(_first_visits(shown)), CodedNames(names.tolist(), values)
 
 
 def _answered_boards(pages: Sequence[Impression], picks: Iterable[Deed]) -> Bools:
@@ -263,13 +273,16 @@ def _traits(ids: Sequence[str], animals: Animals) -> tuple[dict[str, Ints], dict
     return codes, values
 
 
-def _until_opened(shown: ShownPlaces) -> Ints:
-    """Return the rows up to the visitor's first opening of the animal, which counts once."""
-    pair = together(shown.visitor, shown.animal)
-    rows = np.arange(len(shown))
-    first = np.full(int(pair.max(initial=0)) + 1, len(shown))
-    np.minimum.at(first, pair[shown.opened], rows[shown.opened])
-    return rows[rows <= first[pair]]
+def _first_visits(shown: ShownPlaces) -> Ints:
+    """Return the rows of the visit in which a visitor first saw the animal, until it was opened."""
+    # An animal that a visitor has opened is in no row of theirs any more. Later visits would have
+    # it in rows of those alone who did not like it, and whoever is shown a lot would seem unloved.
+    pair, rows = together(shown.visitor, shown.animal), np.arange(len(shown))
+    opened = np.full(int(pair.max(initial=0)) + 1, len(shown))
+    np.minimum.at(opened, pair[shown.opened], rows[shown.opened])
+    _, first, pair = np.unique(pair, return_index=True, return_inverse=True)
+    kept = (rows <= opened[pair]) & (shown.visit == shown.visit[first][pair])
+    return np.flatnonzero(kept)
 
 
 def _with_picks(

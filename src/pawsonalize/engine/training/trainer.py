@@ -191,6 +191,7 @@ class Trainer(msgspec.Struct, frozen=True):
             metrics=found.metrics,
             unmeasured=found.why_not,
             calibration=choices.calibration,
+            plays=choices.plays,
         )
         return report.store(trained), fitted.sample if later else None
 

@@ -9,6 +9,7 @@ from msgspec import field
 
 from pawsonalize.domain.calibration import Calibration
 from pawsonalize.domain.errors import CorruptArtefact, TrainingFailed
+from pawsonalize.domain.plays import Plays
 from pawsonalize.recipes.choices.calibration import are_later_visits, calibrate
 from pawsonalize.recipes.choices.effects import (
     ANIMAL,
@@ -86,6 +87,8 @@ class ChoiceModel(msgspec.Struct, frozen=True):
     pages: int = 0
     opened: int = 0
     better_by: float = 0.0  # mean gain in log-likelihood of held-out choices, per place
+    plays: Plays = ()
+    """The market played forward under several weights, those to be served first."""
     calibration: Calibration = ()  # of the same held-out places, by a model fitted to the others
 
     @property
@@ -200,7 +203,7 @@ def choice_effects(shown: ShownPlaces, start: Effects | None = None) -> Effects:
     for _ in range(_ROUNDS if start is None else 1):
         if start is not None:
             odds = _log_odds(newest, start)
-            unexplained = sum(_moments(newest, odds, start.attention, liked).values())
+            unexplained = _moments(newest, odds, start.attention, liked)[1]
         start = fit_effects(
             shown,
             shown.opened,
@@ -319,7 +322,8 @@ def visitor_variances(shown: ShownPlaces, found: Effects) -> dict[str, float]:
     odds = _log_odds(newest, found)
     for name in ("visitor", "welcome"):
         odds -= found.weights[name] * newest.factors[name]
-    return _moments(newest, odds, found.attention, _likings(newest, newest.visitor))
+    learned, _ = _moments(newest, odds, found.attention, _likings(newest, newest.visitor))
+    return dict(zip(VISITOR_VARIANCES, learned.round(4).tolist(), strict=True))
 
 
 def _likings(shown: ShownPlaces, who: Ints) -> LikingPairs:
@@ -328,12 +332,12 @@ def _likings(shown: ShownPlaces, who: Ints) -> LikingPairs:
 
 def _moments(
     shown: ShownPlaces, odds: Floats, attention: Floats, liked: LikingPairs
-) -> dict[str, float]:
-    """Variances of what the log-odds of everybody do not say."""
+) -> tuple[Floats, float]:
+    """Variances (kinds,) of what the log-odds of everybody do not say, and of all together."""
     learned, looks = np.array(list(VISITOR_VARIANCES.values())), attention[shown.place]
     squares = np.array([float((column**2).mean()) for column in liked.columns])
+    spread = float(learned @ squares)
     for _ in range(_ROUNDS):
-        spread = float(learned @ squares)
         for _ in range(3):  # without their likings visitors open less, or more
             chance, rise = mean_chances(odds, spread)
             weight = rise / chance / (1 - looks * chance)
@@ -341,8 +345,10 @@ def _moments(
             firm = weight * looks * rise
             odds = odds + float(np.clip(pull.sum() / firm.sum(), -1, 1))
         bend = 1 - 2 * float(firm**2 @ chance / (firm @ firm))
+        signed = moment_variances(pull, firm, bend, liked, learned, signed=True)
         learned = moment_variances(pull, firm, bend, liked, learned)
-    return dict(zip(VISITOR_VARIANCES, learned.round(4).tolist(), strict=True))
+        spread = max(float(signed @ squares), 0.0)
+    return learned, spread
 
 
 def _named(found: Effects, names: CodedNames) -> dict[str, dict[str, float]]:

@@ -311,12 +311,19 @@ def liking_pairs(
 # as far as visitors differ about sizes (method of moments). The spread of fitted affinities says
 # far too little where most visitors opened one or two animals.
 def moment_variances(
-    pull: Floats, firm: Floats, bend: float, pairs: LikingPairs, before: Floats
+    pull: Floats,
+    firm: Floats,
+    bend: float,
+    pairs: LikingPairs,
+    before: Floats,
+    *,
+    signed: bool = False,
 ) -> Floats:
     """Variances of affinities (kinds,) from residuals `pull` and their slopes `firm` (rows,).
 
     `bend` is the curvature of chances by log-odds over their slope. Given variances of `before`, it
-    says how much more than in proportion chances rise together.
+    says how much more than in proportion chances rise together. If `signed`, a variance may come
+    out below 0 by chance, as it must for their sum to be right.
     """
     from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, only trainings need it
 
@@ -336,6 +343,8 @@ def moment_variances(
     # Non-negative least squares, since a variance is.
     system = np.vstack([shared / scale[:, None] / scale, _PRIOR * np.eye(kinds)])
     wanted = np.concatenate([explained / scale, _PRIOR * prior * scale])
+    if signed:
+        return np.asarray(np.linalg.lstsq(system, wanted)[0] / scale)
     return np.clip(nnls(system, wanted)[0] / scale, _LEAST, _MOST)
 
 

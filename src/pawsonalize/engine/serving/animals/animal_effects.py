@@ -43,6 +43,8 @@ _UNKNOWN = np.empty(0), np.empty(0)
 class _Visits(msgspec.Struct):
     """Counts of one visitor by animal: no more than there are animals."""
 
+    first: dict[str, str] = msgspec.field(default_factory=dict)
+    """The visit in which each animal was shown first."""
     counted: dict[str, list[float]] = msgspec.field(default_factory=dict)
     counts: bool = True
 
@@ -182,11 +184,14 @@ class AnimalEffects:
         if not visits.counts:
             return
         looks, expected = self._chances.get(page.recommendation_id, _UNKNOWN)
-        self._by_visit.setdefault(visit_of(page), np.zeros(3))[1:] += looks.sum(), expected.sum()
+        visit = visit_of(page)
+        self._by_visit.setdefault(visit, np.zeros(3))[1:] += looks.sum(), expected.sum()
         ids = (one[0] for one in _first(page, len(looks)))
         for animal_id, *counted in zip(ids, looks.tolist(), expected.tolist(), strict=True):
-            # Who opened it before, and does not again, turned nothing down.
-            if not self._suspects.has_opened(visitor, animal_id):
+            # Who opened it before, and does not again, turned nothing down. And later visits would
+            # count of those alone who did not open it in the first one.
+            is_first = visits.first.setdefault(animal_id, visit) == visit
+            if is_first and not self._suspects.has_opened(visitor, animal_id):
                 self._add(visits, animal_id, 0, *counted)
 
     def _open(self, deed: Deed) -> None:
@@ -209,7 +214,8 @@ class AnimalEffects:
         is_eager = False
         is_first = self._suspects.opened(visitor, deed.animal_id)
         if is_first and place < len(self._chances.get(page.recommendation_id, _UNKNOWN)[0]):
-            self._add(visits, deed.animal_id, 1, 0, 0)
+            if visits.first.get(deed.animal_id) == visit_of(page):
+                self._add(visits, deed.animal_id, 1, 0, 0)
             counts = self._by_visit.setdefault(visit_of(page), np.zeros(3))
             counts[0] += 1
             is_eager = counts[0] >= FEW and self._is_eager(counts)

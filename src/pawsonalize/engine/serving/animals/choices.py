@@ -50,9 +50,12 @@ class ChoiceWeights(msgspec.Struct, frozen=True):
         """The learned ones; those of the settings where nothing was learned."""
         if not model.is_fitted:
             return cls(settings)
-        # Choices do not say what is fair: the exposure and the shelter's wish are never learned.
+        # Choices do not say what is fair: the shelter's wish is never learned.
         names = ("waiting", "distance", "photos", "compatibility")
         factors = replace(settings, **{name: model.weight(name) for name in names})
+        if model.plays:
+            best = model.plays[0]
+            factors = replace(factors, exposure=best.exposure, bid_price=best.price)
         own = (model.weight(name) for name in cls.__struct_fields__[1:])
         return cls(factors, *own)
 

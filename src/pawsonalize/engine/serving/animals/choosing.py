@@ -1,6 +1,5 @@
 """Choice of the animals that get the places, and of their exploration shares."""
 
-from math import ceil
 from threading import Lock
 from weakref import WeakKeyDictionary
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals.affinity import GroupAffinity, TraitAffinity
-from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
+from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.choices import ChoiceTables
 from pawsonalize.engine.serving.animals.utility import Estimates, Weighing
 from pawsonalize.engine.serving.exploration import Novelty
@@ -19,6 +18,7 @@ from pawsonalize.engine.serving.exploration import Novelty
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 _SAMPLED = 64
+_FAIR = 2.0  # times its share of what may be shown, which a group may have of a page
 _VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replaces them
 # Whole shares add without rounding, see `exploration`. So many that even the floor is many, and few
 # enough for 32 bits.
@@ -27,9 +27,7 @@ _WHOLE = 2.0**30
 
 def choose(weighing: Weighing, estimates: Estimates, limit: int) -> Slots:
     """The best places; a group gets at most its share, unless no other animal is left."""
-    most = max(1, ceil(limit * weighing.settings.max_per_group_share))
-    if weighing.relevance is not None and weighing.relevance.scores.any():
-        most = limit  # of a name or a story, the best come first, whatever their group
+    most = _most_of_groups(weighing, estimates, limit)
     # Most answers end among the best; otherwise put all animals that may be shown in order.
     for enough in (limit * 8 + 300, limit * 64 + 8_000):
         best, least = _best(estimates, enough)
@@ -42,6 +40,17 @@ def choose(weighing: Weighing, estimates: Estimates, limit: int) -> Slots:
     slots = np.flatnonzero(estimates.values > -np.inf)
     varied, rest = _varied(weighing, slots, weighing.utilities(slots), most, limit)
     return np.concatenate([varied, rest])[:limit]
+
+
+def _most_of_groups(weighing: Weighing, estimates: Estimates, limit: int) -> Floats:
+    """The most animals that each group may have among so many places, by its code."""
+    available, share = weighing.available, weighing.settings.max_per_group_share
+    if weighing.relevance is not None and weighing.relevance.scores.any():
+        # Of a name or a story, the best come first, whatever their group.
+        return np.full(len(available.codes["group"]), float(limit))
+    groups = available.column("group", EVERY_SLOT)[estimates.values > -np.inf]
+    of_all = np.bincount(groups, minlength=len(available.codes["group"])) / max(len(groups), 1)
+    return np.asarray(np.ceil(limit * np.maximum(share, _FAIR * of_all)))
 
 
 def _best(estimates: Estimates, enough: int) -> tuple[Slots, float]:
@@ -62,9 +71,9 @@ def _best(estimates: Estimates, enough: int) -> tuple[Slots, float]:
 
 
 def _varied(
-    weighing: Weighing, slots: Slots, utilities: Floats, most: int, limit: int
+    weighing: Weighing, slots: Slots, utilities: Floats, most: Floats, limit: int
 ) -> tuple[Slots, Slots]:
-    """The best animals with at most `most` of a group, and the others, both in order.
+    """The best animals with at most so many of each group, and the others, both in order.
 
     An animal that the visitor picked has its place in any case.
     """
@@ -76,7 +85,7 @@ def _varied(
     starts = np.searchsorted(sorted_groups, sorted_groups)
     place = np.empty(len(groups), np.int64)
     place[together] = np.arange(len(groups)) - starts
-    within = place < most
+    within = place < most[groups]
     picked = weighing.personal.boards.picked_animals
     if picked:  # "whom would you like to meet?", and then many others like her, but not her
         within |= np.isin(slots[order], available.slots(picked))

@@ -18,14 +18,15 @@ class Weights(msgspec.Struct, frozen=True):
 
     Each adds weight * factor to the utility, which is a log of odds: a weight of 0.69 doubles an
     animal's odds from one end of the factor to the other. A model that learned from pages has
-    weights of its own instead, except for `exposure`, `priority` and `bid_price`.
+    weights of its own instead, except for `priority`; those of `exposure` and `bid_price` are the
+    ones that brought most homes when the shelter's market was played forward.
     """
 
     waiting: float = 0.5
     exposure: float = 0.5
     photos: float = 0.3
     priority: float = 0.7
-    bid_price: float = 1.0
+    bid_price: float = 1 / 3
     distance: float = 3.0
     compatibility: float = 0.7
 
@@ -68,7 +69,9 @@ class AnimalSettings(msgspec.Struct, frozen=True):
     similar_affinity: float = 1.0
     """The same for animals similar to a given one."""
     max_per_group_share: float = 0.2
-    """One group gets at most this share of the places, unless other groups have too few animals."""
+    """One group gets at most this share of the places, unless other groups have too few animals.
+
+    Or twice its share of the animals that may be shown to the visitor, if that is more."""
     newcomer_days: int = 14
     """For so many days an animal is a newcomer, and has an exploration share."""
     long_stay_days: int = 60

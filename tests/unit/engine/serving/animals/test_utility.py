@@ -81,12 +81,16 @@ def _in_turn(question: Weighing, limit: int) -> list[int]:
     available = question.available
     utilities = question.weigh(available.order).utilities
     order = available.order[np.lexsort((np.arange(len(available)), -utilities))]
-    most = ceil(limit * question.settings.max_per_group_share)
+    there = Counter(available.column("group", question.fitting(available.order)).tolist())
+    share = question.settings.max_per_group_share
+    most = {
+        group: ceil(limit * max(share, 2 * count / there.total())) for group, count in there.items()
+    }
     counted: Counter[int] = Counter()
     varied: list[int] = []
     rest: list[int] = []
     for slot, group in zip(order.tolist(), available.column("group", order).tolist(), strict=True):
-        (varied if counted[group] < most else rest).append(slot)
+        (varied if counted[group] < most[group] else rest).append(slot)
         counted[group] += 1
     return (varied + rest)[:limit]
 

@@ -1,0 +1,123 @@
+"""Reads a shelter's market from its tables, and finds the weights that bring most homes there."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.plays import Plays
+from pawsonalize.domain.statuses import Stay
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.serving.animals.factors import animal_values
+from pawsonalize.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces
+from pawsonalize.recipes.choices.forward import Market, find_weights
+from pawsonalize.recipes.choices.model import AnimalCounts, ChoiceModel
+from pawsonalize.recipes.choices.own_effects import (
+    ANYTHING,
+    Watched,
+    animal_effects,
+    visitor_effects,
+    visitor_posterior,
+)
+from pawsonalize.recipes.choices.picks import AnsweredBoard
+from pawsonalize.recipes.data import Floats, Ints
+
+WINDOW_DAYS = 60
+_MIN_DAYS, _MIN_HOMES, _MIN_VISITS = 14, 20, 500  # with less there is too little to play with
+_PERSONAL = ("group", "visitor", "distance", "far", "compatibility")
+_BOARD, _ASKED = 6, 60
+_NOTHING = np.empty(0)
+
+
+def play_market(
+    model: ChoiceModel,
+    shown: ShownPlaces,
+    moments: Ints,
+    stays: Mapping[str, tuple[Stay, ...]],
+    animals: Mapping[str, Animal],
+) -> Plays:
+    """Play the days to come under several weights, the best first; none with too little to go by.
+
+    `moments` are those of the pages; `stays` are of the animals of the last `WINDOW_DAYS`.
+    """
+    now = int(moments.max())
+    days = (now - int(moments.min())) / DAY
+    window, page = min(WINDOW_DAYS, days), shown.pages()
+    visits = len(np.unique(shown.visit))
+    gone = sum(max(one.until for one in stays[name]) <= now for name in animals)
+    if days < _MIN_DAYS or visits < _MIN_VISITS or gone < _MIN_HOMES:
+        return ()
+    since, opened_a_day = now - window * DAY, float(shown.opened.sum()) / days
+    came = sum(one.since > since for name in animals for one in stays[name])
+    values = [animal_values(animal) for animal in animals.values()]
+    places = int(np.median(np.bincount(page)))
+    looks = np.array(model.attention[: max(places, 1)])
+    known, own = _appeal(model, list(animals), values)
+    differ = sum(model.visitor_variances.values())
+    share = 1 - model.visitor_variances[ANYTHING] / max(differ, 1e-9)
+    market = Market(
+        appeal=known,
+        own=own,
+        is_there=np.array([max(one.until for one in stays[name]) > now for name in animals]),
+        arrivals=came / window,
+        visits=visits / days,
+        attention=np.tile(looks, max(1, round(len(moments) / visits))),
+        intercept=model.intercept,
+        own_variance=model.own,
+        known=_known(model, shown, page),
+        unexplained=share * model.unexplained,
+        homes_per_opening=min(1.0, gone / window / max(opened_a_day, 1e-9)),
+        home_rate=model.home_rate,
+        exploration=float(shown.explored.mean()),
+    )
+    if not market.is_there.any():
+        return ()
+    return find_weights(market, _told_by_asking(model, values))
+
+
+def _appeal(
+    model: ChoiceModel, names: Sequence[str], values: Sequence[Sequence[str]]
+) -> tuple[Floats, Floats]:
+    """What everybody makes of these animals' attributes, and of each beyond them."""
+    known = np.zeros(len(names))
+    for levels in (model.levels, model.inquiry_levels):
+        for trait, column in zip(TRAITS, zip(*values, strict=True), strict=True):
+            known += [levels.get(trait, {}).get(value, 0.0) for value in column]
+    opened, looked, expected = np.array(
+        [model.counts.get(name, AnimalCounts()) for name in names]
+    ).T
+    return known, animal_effects(opened, looked, expected, model.own, model.unexplained)
+
+
+def _known(model: ChoiceModel, shown: ShownPlaces, page: Ints) -> float:
+    """Variance on a page of what was known of the visitor."""
+    total = sum(model.to_open(name) * shown.factors[name] for name in _PERSONAL)
+    counts = np.bincount(page)
+    means = np.bincount(page, total) / np.maximum(counts, 1)
+    return float(((total - means[page]) ** 2).mean())
+
+
+def _told_by_asking(model: ChoiceModel, values: Sequence[Sequence[str]]) -> float:
+    """The share of a visitor's likings that one answered board tells."""
+    dice = np.random.default_rng(0)
+    columns = zip(*(row[: len(VISITOR_TRAITS)] for row in values), strict=True)
+    traits = np.array([np.unique(column, return_inverse=True)[1] for column in columns])
+    spreads = [model.visitor_variances[name] ** 0.5 for name in VISITOR_TRAITS]
+    here = np.zeros(len(values))
+    nothing = Watched(traits[:, :0], _NOTHING, _NOTHING, _NOTHING, np.empty(0, np.bool_))
+    left = whole = 0.0
+    for _ in range(_ASKED):
+        likes = sum(
+            spread * dice.standard_normal(int(codes.max()) + 1)[codes]
+            for spread, codes in zip(spreads, traits, strict=True)
+        )
+        board = dice.choice(len(values), min(_BOARD, len(values)), replace=False)
+        noisy = model.picks.scale * likes[board] + dice.gumbel(size=len(board))
+        none = model.picks.scale * model.picks.outside + dice.gumbel()
+        picks = (int(np.argmax(noisy)),) if noisy.max() > none else ()
+        answered = AnsweredBoard(traits[:, board], here[board], here[board], picks)
+        own = visitor_effects(nothing, model.visitor_variances, [answered], model.picks)
+        posterior = visitor_posterior(own, model.visitor_variances, traits, here)
+        left += float((likes - posterior.mean).var())
+        whole += float(likes.var())
+    return max(0.0, 1 - left / max(whole, 1e-9))

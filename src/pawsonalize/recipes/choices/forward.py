@@ -1,0 +1,194 @@
+"""A shelter's market, played forward by what a training learned of it.
+
+What everybody likes finds a home anyway, so an order that puts it first for everybody wastes places
+(see `bid_prices`). How much of it an order should take back depends on the market: how many come,
+how many visit, how much visitors differ. So it is found by playing the days to come.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+
+from pawsonalize.domain.plays import Play, Plays
+from pawsonalize.recipes.choices.own_effects import animal_effects, bid_prices
+from pawsonalize.recipes.data import Bools, Floats, Ints
+from pawsonalize.recipes.late_scipy import special
+
+USUAL_PRICE = 1 / 3
+"""The weight of the price where there is too little to play with."""
+USUAL_EXPOSURE = 0.5
+
+_PRICES = (0.0, USUAL_PRICE, 2 / 3, 1.0)
+_EXPOSURES = (0.0, USUAL_EXPOSURE, 1.0)
+_DAYS = 150
+_SEEDS = 4
+_PAIRS = 6_000  # of visits and animals in a day; a larger market is played by a part of it
+_MANY_SHOWINGS = 10_000.0  # as of the factor `exposure`
+_MARGIN = 0.01  # of days waited and of the hardest fifth, that are luck
+_HARD = 0.2
+
+
+class Market(msgspec.Struct, frozen=True):
+    """What is known of a shelter's market; log-odds as in the model of choices."""
+
+    appeal: Floats
+    """By attributes, of the animals that are or were there lately, shape (animals,)."""
+    own: Floats
+    """Their own effects beyond that."""
+    is_there: Bools
+    """True for those who wait now; all of them are alike to those who will come."""
+    arrivals: float  # a day
+    visits: float  # a day
+    attention: Floats
+    """Of each place that a visit is shown, one page after the other."""
+    intercept: float
+    own_variance: float
+    known: float
+    """Variance over animals of what is known of a visitor's likings and distance."""
+    unexplained: float
+    """Variance of what is not."""
+    homes_per_opening: float
+    home_rate: float
+    """See `bid_prices`."""
+    exploration: float = 0.1
+    """The share of places that chance fills."""
+
+    @property
+    def part(self) -> float:
+        """How much of the market is played."""
+        pairs = self.visits * max(int(self.is_there.sum()), 1)
+        return min(1.0, float((_PAIRS / max(pairs, 1e-9)) ** 0.5))
+
+
+def find_weights(market: Market, told_by_asking: float) -> Plays:
+    """Play the market under several weights; the first row is the best.
+
+    That is the one with most homes, without longer waits and with no fewer homes for the hardest
+    fifth than without any price. `told_by_asking` is the share of `unexplained` that a board tells.
+    """
+    plays = [_play(market, price, USUAL_EXPOSURE) for price in _PRICES]
+    best = _best(plays)
+    others = [
+        _play(market, best.price, exposure) for exposure in _EXPOSURES if exposure != best.exposure
+    ]
+    best = _best([best, *others], plays[0])
+    told = told_by_asking * market.unexplained
+    asked = replace(market, known=market.known + told, unexplained=market.unexplained - told)
+    explored = [
+        _play(replace(market, exploration=share), best.price, best.exposure)
+        for share in (market.exploration / 2, market.exploration * 2)
+    ]
+    rest = [play for play in (*plays, *others) if play is not best]
+    answers = _play(asked, best.price, best.exposure, asked=True)
+    return (best, *rest, *explored, answers)
+
+
+def _best(plays: list[Play], bare: Play | None = None) -> Play:
+    without = plays[0] if bare is None else bare
+    fair = [
+        play
+        for play in plays
+        if play.days <= without.days * (1 + _MARGIN) and play.hardest >= without.hardest - _MARGIN
+    ]
+    return max(fair or plays[:1], key=lambda play: play.homes)
+
+
+def _play(market: Market, price: float, exposure: float, *, asked: bool = False) -> Play:
+    runs = np.array([_Run(market, price, exposure, seed).play() for seed in range(_SEEDS)])
+    homes, visits, waited, hardest = runs.mean(axis=0).tolist()
+    return Play(
+        round(price, 3),
+        exposure,
+        round(market.exploration, 3),
+        asked,
+        homes=round(1_000 * homes / max(visits, 1), 2),
+        days=round(waited / max(homes, 1), 2),
+        hardest=round(hardest, 3),
+    )
+
+
+class _Run:
+    """One run: the same animals and visitors come for every order of one seed."""
+
+    def __init__(self, market: Market, price: float, exposure: float, seed: int) -> None:
+        self._market, self._price, self._exposure = market, price, exposure
+        self._dice = dice = np.random.default_rng((seed, 0))
+        self._luck = np.random.default_rng((seed, 1))
+        here = np.flatnonzero(market.is_there)
+        stock = dice.choice(here, max(1, round(len(here) * market.part)), replace=False)
+        coming = dice.poisson(market.arrivals * market.part, _DAYS)
+        drawn = dice.integers(len(market.appeal), size=int(coming.sum()))
+        self.appeal = market.appeal[np.concatenate([stock, drawn])]
+        new = dice.normal(0, market.own_variance**0.5, len(drawn))
+        # What is true of an animal's own effect; of those who wait it is known.
+        self._own = np.concatenate([market.own[stock], new])
+        self.arrival = np.repeat(np.arange(-1, _DAYS), [len(stock), *coming])
+        self._waits = np.ones(len(self.appeal), np.bool_)
+        self._shown, self._looked, self._opened = np.zeros((3, len(self.appeal)))
+        self._known_own = np.where(self.arrival < 0, self._own, 0.0)
+
+    def play(self) -> tuple[float, float, float, float]:
+        """Homes, visits, days that animals waited, and the share of the hardest fifth homed."""
+        homes = visits = waited = 0
+        for day in range(_DAYS):
+            there = np.flatnonzero(self._waits & (self.arrival < day))
+            visiting = int(self._dice.poisson(self._market.visits * self._market.part))
+            waited += len(there)
+            visits += visiting
+            if len(there) and visiting:
+                taken = self._day(there, visiting)
+                self._waits[taken] = False
+                homes += len(taken)
+        liked = self.appeal + self._own
+        hardest = liked <= np.quantile(liked, _HARD)
+        return homes, visits, waited, float((~self._waits)[hardest].mean())
+
+    def _day(self, there: Ints, visits: int) -> Ints:
+        """Show pages to the visitors of a day; the animals that found a home."""
+        market, luck = self._market, self._luck
+        size = min(len(market.attention), len(there))
+        new = self.arrival[there] >= 0
+        own = self._known_own[there]
+        if new.any():
+            own = own.copy()
+            own[new] = self._learned(there[new])
+        usual = self.appeal[there] + own
+        score = usual + self._price * bid_prices(market.home_rate, usual)
+        score -= self._exposure * np.log1p(self._shown[there]) / np.log1p(_MANY_SHOWINGS)
+        known = luck.normal(0, market.known**0.5, (visits, len(there)))
+        page = np.argpartition(-(score + known), size - 1, axis=1)[:, :size]
+        rows = np.arange(visits)[:, None]
+        page = page[rows, np.argsort(-(score + known)[rows, page], axis=1)]
+        chance = luck.random(page.shape) < market.exploration
+        page = np.where(chance, luck.integers(len(there), size=page.shape), page)
+        shown = there[page]
+        likes = (self.appeal + self._own)[shown] + known[rows, page]
+        likes += luck.normal(0, market.unexplained**0.5, page.shape)
+        looks = market.attention[:size]
+        opened = luck.random(page.shape) < looks * special.expit(market.intercept + likes)
+        self._shown += np.bincount(shown.ravel(), minlength=len(self._shown))
+        attention = np.broadcast_to(looks, page.shape).ravel()
+        self._looked += np.bincount(shown.ravel(), attention, len(self._looked))
+        self._opened += np.bincount(shown.ravel(), opened.ravel(), len(self._opened))
+        wants = opened & (luck.random(page.shape) < market.homes_per_opening)
+        return np.array(list(_taken(wants, shown)), np.int64)
+
+    def _learned(self, animals: Ints) -> Floats:
+        """What is known by now of the own effects of those who came."""
+        market = self._market
+        usual = special.expit(market.intercept + self.appeal[animals])
+        looked = self._looked[animals]
+        return animal_effects(self._opened[animals], looked, looked * usual, market.own_variance)
+
+
+def _taken(wants: Bools, shown: Ints) -> Iterator[int]:
+    """The animals that are taken, by the first who wants each; a visitor takes one."""
+    gone, served = set[int](), set[int]()
+    for visit, place in np.argwhere(wants).tolist():
+        animal = int(shown[visit, place])
+        if visit not in served and animal not in gone:
+            gone.add(animal)
+            served.add(visit)
+            yield animal
