@@ -176,9 +176,22 @@ def main(arguments: Sequence[str]) -> None:
             if not options.json:
                 _print(results[-1])
     if options.json:
-        print(json.dumps(msgspec.to_builtins(results)))
+        print(json.dumps({"results": [row for result in results for row in _rows(result)]}))
     else:
         _print_summary(results)
+
+
+def _rows(result: Result) -> Iterator[dict[str, object]]:
+    for one in result.numbers:
+        yield {
+            "case": result.case,
+            "seed": result.seed,
+            "what": one.what,
+            "true": round(one.truth, 4),
+            "learned": round(one.learned, 4),
+            "error": round(one.error, 4),
+            "off": round(one.off, 2),
+        }
 
 
 def _print(result: Result) -> None:
