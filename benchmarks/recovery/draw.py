@@ -204,7 +204,7 @@ class Truth:
             Watched(self._traits[:, animals], far_away, offset, looks, opened), self._variances
         )
         known = (own.of(row, int(codes.max()) + 1)[codes] for row, codes in enumerate(self._traits))
-        return np.asarray(sum(known))[shown]
+        return own.anything + np.asarray(sum(known))[shown]
 
     def _ordered(self, there: Ints) -> tuple[Ints, Floats]:
         """The animals of a page, and the probability of each place."""

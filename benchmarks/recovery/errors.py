@@ -21,7 +21,7 @@ from pawsonalize.recipes.choices.effects import (
     mean_chances,
 )
 
-_SHOWN = 50.0
+_SHOWN = 20.0
 
 
 class Errors(NamedTuple):

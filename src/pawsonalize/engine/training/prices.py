@@ -47,7 +47,7 @@ def play_market(
     gone = sum(max(one.until for one in stays[name]) <= now for name in animals)
     if days < _MIN_DAYS or visits < _MIN_VISITS or gone < _MIN_HOMES:
         return ()
-    since, opened_a_day = now - window * DAY, float(shown.opened.sum()) / days
+    since = now - window * DAY
     came = sum(one.since > since for name in animals for one in stays[name])
     values = [animal_values(animal) for animal in animals.values()]
     places = int(np.median(np.bincount(page)))
@@ -66,7 +66,7 @@ def play_market(
         own_variance=model.own,
         known=_known(model, shown, page),
         unexplained=share * model.unexplained,
-        homes_per_opening=min(1.0, gone / window / max(opened_a_day, 1e-9)),
+        homes=gone / window,
         home_rate=model.home_rate,
         exploration=float(shown.explored.mean()),
     )

@@ -49,11 +49,12 @@ class Market(msgspec.Struct, frozen=True):
     """Variance over animals of what is known of a visitor's likings and distance."""
     unexplained: float
     """Variance of what is not."""
-    homes_per_opening: float
+    homes: float  # a day, by now
     home_rate: float
     """See `bid_prices`."""
     exploration: float = 0.1
     """The share of places that chance fills."""
+    homes_per_opening: float = 1.0
 
     @property
     def part(self) -> float:
@@ -68,6 +69,7 @@ def find_weights(market: Market, told_by_asking: float) -> Plays:
     That is the one with most homes, without longer waits and with no fewer homes for the hardest
     fifth than without any price. `told_by_asking` is the share of `unexplained` that a board tells.
     """
+    market = replace(market, homes_per_opening=_homes_per_opening(market))
     plays = [_play(market, price, USUAL_EXPOSURE) for price in _PRICES]
     best = _best(plays)
     others = [
@@ -83,6 +85,13 @@ def find_weights(market: Market, told_by_asking: float) -> Plays:
     rest = [play for play in (*plays, *others) if play is not best]
     answers = _play(asked, best.price, best.exposure, asked=True)
     return (best, *rest, *explored, answers)
+
+
+def _homes_per_opening(market: Market) -> float:
+    """The chance that an opened animal finds a home, by which as many do in a day as by now."""
+    runs = [_Run(market, USUAL_PRICE, USUAL_EXPOSURE, seed) for seed in range(_SEEDS)]
+    opened = float(np.mean([run.openings() for run in runs]))
+    return min(1.0, market.part * market.homes / max(opened, 1e-9))
 
 
 def _best(plays: list[Play], bare: Play | None = None) -> Play:
@@ -144,6 +153,12 @@ class _Run:
         liked = self.appeal + self._own
         hardest = liked <= np.quantile(liked, _HARD)
         return homes, visits, waited, float((~self._waits)[hardest].mean())
+
+    def openings(self) -> float:
+        """The animals that are opened in a day by those who come now."""
+        there = np.flatnonzero(self.arrival < 0)
+        self._day(there, max(1, round(self._market.visits * self._market.part)))
+        return float(self._opened.sum())
 
     def _day(self, there: Ints, visits: int) -> Ints:
         """Show pages to the visitors of a day; the animals that found a home."""

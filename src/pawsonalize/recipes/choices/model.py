@@ -320,8 +320,7 @@ def visitor_variances(shown: ShownPlaces, found: Effects) -> dict[str, float]:
     newest = shown.take(np.sort(first)[-_ROWS:])
     # Without what was known of the visitors, whose spread is to be found.
     odds = _log_odds(newest, found)
-    for name in ("visitor", "welcome"):
-        odds -= found.weights[name] * newest.factors[name]
+    odds -= found.weights["visitor"] * newest.factors["visitor"]
     learned, _ = _moments(newest, odds, found.attention, _likings(newest, newest.visitor))
     return dict(zip(VISITOR_VARIANCES, learned.round(4).tolist(), strict=True))
 

@@ -124,6 +124,8 @@ class VisitorEffects(msgspec.Struct, frozen=True):
     """By the order of `VISITOR_TRAITS`: the codes of the values that were shown, ascending."""
     effects: tuple[Floats, ...]
     distance: float
+    anything: float
+    """How much more readily the visitor opens any animal."""
     variances: tuple[Floats, ...]
     """About those of the effects: as if all others were known."""
     # The upper Cholesky factor of the precision of all effects, in the order of `KINDS`.
@@ -155,7 +157,9 @@ def visitor_effects(
     parts, variance = (
         tuple(values[start:end] for start, end in pairwise(ends)) for values in (effects, left)
     )
-    return VisitorEffects(tuple(codes), parts, float(effects[-1]), variance, factor)
+    return VisitorEffects(
+        tuple(codes), parts, float(effects[-1]), float(effects[0]), variance, factor
+    )
 
 
 def unknown_effects(variances: Mapping[str, float]) -> VisitorEffects:
@@ -163,7 +167,7 @@ def unknown_effects(variances: Mapping[str, float]) -> VisitorEffects:
     nothing = (np.empty(0),) * len(VISITOR_TRAITS)
     codes = (np.empty(0, np.int64),) * len(VISITOR_TRAITS)
     spread = np.array([variances[ANYTHING], variances[DISTANCE]])
-    return VisitorEffects(codes, nothing, 0.0, nothing, np.diag(1 / np.sqrt(spread)))
+    return VisitorEffects(codes, nothing, 0.0, 0.0, nothing, np.diag(1 / np.sqrt(spread)))
 
 
 # The effect to open anything at all is left out: it is the same for all animals.
