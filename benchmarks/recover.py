@@ -97,6 +97,8 @@ def recover(name: str, seed: int, share: float = 1.0) -> Result:
     numbers = [
         Learned(weight, real, found.weights[weight], errors.weights[weight])
         for weight, real in truth.weights.items()
+        # What is known of visitors takes places for looked at each by itself.
+        if weight != "visitor" or not case.goes_on
     ]
     if model.attention_learned:
         numbers += [
