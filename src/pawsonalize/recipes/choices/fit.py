@@ -65,8 +65,9 @@ def fit_effects(
 class _Sums(msgspec.Struct):
     """Sums over rows: the loss, the slopes of the log-likelihood, and Fisher's information.
 
-    Letters stand for the columns (the intercept and the factors), the animals, and the places whose
-    attention is learned. Of pairs of animals, and of places, only the diagonal is not 0.
+    They are named by the effects: of columns (the intercept and the factors), of animals, and of
+    the places whose attention is learned. Pairs of names are blocks of the information; of animals
+    by animals, and of places by places, it has a diagonal alone.
     """
 
     loss: float
@@ -90,7 +91,7 @@ class _Point(msgspec.Struct, frozen=True):
     places: Floats
     """Logs of the learned attention."""
     animals: Floats
-    """The log of the mean of exp(effect): see `_Fit.lift`."""
+    """The log of the mean of exp(effect): see `_Fit._lift`."""
 
     def ahead(self, step: "_Point", share: float, lower: Floats) -> "_Point":
         """The point so much of a step on, within the bounds of weights and attention."""
