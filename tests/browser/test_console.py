@@ -137,7 +137,7 @@ def test_a_version_says_what_asking_and_each_set_of_weights_would_bring_or_why_i
         " days of waiting in place of 22.0."
     ).is_visible()
     assert live.get_by_text(
-        "The weights of the order were not played: until there are 14 days of pages, 500 visits"
+        "The weights of the order were not played: until there are 14 days of pages"
     ).is_visible()
     assert live.get_by_text("What each set of weights would bring").count() == 0
     newest.get_by_text("What each set of weights would bring").click()

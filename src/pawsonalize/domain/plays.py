@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 MIN_DAYS, MIN_VISITS, MIN_HOMES = 14, 500, 20
-"""With less there is too little to play with."""
+MANY_VISITS = 10_000
+"""With less there is too little to play with; with many visits, fewer days will do."""
 NO_PLAY = (
-    f"the weights of the order were not played: until there are {MIN_DAYS} days of pages,"
-    f" {MIN_VISITS} visits, {MIN_HOMES} homes and animals that wait, a third is taken back of what"
-    " everybody likes"
+    f"the weights of the order were not played: until there are {MIN_DAYS} days of pages"
+    f" (or {MANY_VISITS:,} visits), {MIN_VISITS} visits, {MIN_HOMES} homes and animals that wait,"
+    " a third is taken back of what everybody likes"
 )
 _LUCK_HOMES, _LUCK_DAYS = 0.02, 0.05  # differences of plays that may be luck
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.plays import MIN_DAYS, MIN_HOMES, MIN_VISITS, Plays
+from pawsonalize.domain.plays import MANY_VISITS, MIN_DAYS, MIN_HOMES, MIN_VISITS, Plays
 from pawsonalize.domain.statuses import Stay
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.factors import animal_values
@@ -45,7 +45,7 @@ def play_market(
     visits = len(np.unique(shown.visit))
     since = now - window * DAY
     gone = sum(since < max(one.until for one in stays[name]) <= now for name in animals)
-    if days < MIN_DAYS or visits < MIN_VISITS or gone < MIN_HOMES:
+    if (days < MIN_DAYS and visits < MANY_VISITS) or visits < MIN_VISITS or gone < MIN_HOMES:
         return ()
     opened_a_day = float(shown.opened.sum()) / days
     came = sum(one.since > since for name in animals for one in stays[name])

@@ -89,13 +89,12 @@ def find_weights(market: Market, learned_by_board: float) -> Plays:
         _play(market, best.price, exposure) for exposure in _EXPOSURES if exposure != best.exposure
     ]
     best = _best([best, *others], plays[0])
-    learned = learned_by_board * market.unexplained
-    answered = replace(
-        market, known=market.known + learned, unexplained=market.unexplained - learned
-    )
+    gain = learned_by_board * market.unexplained
+    answered = replace(market, known=market.known + gain, unexplained=market.unexplained - gain)
+    usual = market.exploration
     explored = [
         _play(replace(market, exploration=share), best.price, best.exposure)
-        for share in (market.exploration / 2, min(1.0, market.exploration * 2))
+        for share in sorted({usual / 2, min(1.0, usual * 2)} - {usual})
     ]
     rest = [play for play in (*plays, *others) if play is not best]
     answers = _play(answered, best.price, best.exposure, boards=True)

@@ -7,6 +7,7 @@ from pawsonalize.domain.plays import MIN_HOMES, MIN_VISITS, Play
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals.choices import ChoiceWeights
 from pawsonalize.engine.serving.animals.settings import PARTS, Weights
+from pawsonalize.engine.training import prices
 from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.kinds.resource import first_recommendation_id
 from pawsonalize.recipes.choices.model import ChoiceModel
@@ -88,6 +89,13 @@ def test_with_too_little_data_nothing_is_played_and_a_third_is_taken_back(
     assert model.is_fitted
     assert model.plays == ()
     assert ChoiceWeights.of(model, Weights()).factors.bid_price == pytest.approx(1 / 3)
+
+
+def test_a_site_whose_newest_pages_are_of_a_few_days_needs_no_more_days(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prices, "MANY_VISITS", MIN_VISITS + 100)
+    assert play_days(tables, days=7).plays
 
 
 def test_a_home_of_before_the_pages_is_none_that_they_brought(tables: Tables) -> None:

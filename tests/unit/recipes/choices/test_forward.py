@@ -53,6 +53,14 @@ def test_the_same_market_is_played_the_same_again() -> None:
     assert find_weights(small, 0.2) == find_weights(small, 0.2)
 
 
+def test_exploration_is_played_at_half_and_twice_as_it_is_set_and_within_bounds() -> None:
+    small = market(10, 8.0, places=6)
+    for usual, others in ((0.1, {0.05, 0.2}), (0.0, set()), (0.8, {0.4, 1.0})):
+        served, *plays = find_weights(replace(small, exploration=usual), 0.2)
+        assert served.exploration == usual
+        assert {play.exploration for play in plays} - {usual} == others
+
+
 def test_asking_that_tells_nothing_changes_nothing() -> None:
     served, *_, asked = find_weights(market(30, 40.0, places=12), learned_by_board=0.0)
     assert asked.boards
