@@ -10,8 +10,9 @@ of its own: the same arrivals, visits and luck, but whom a visitor adopts is gon
 later. `ours` is the service itself, trained at least every so many days. The orders that a site
 could have without it are `newest`, `nearest`, `popular` and a `content profile` of twenty lines.
 The `ceiling` knows all but the whims of one session, which nobody can know; the `oracle` knows
-those as well, the `told` knows no tastes either, and the `acquainted` does not know tastes on a visitor's first page. The `informed`
-is told how the market works, but has to learn animals and visitors.
+those as well. The `informed` is told how the market works, but has to learn animals and visitors;
+the `told` has to learn visitors alone, and the `acquainted` does not know tastes on a visitor's
+first page.
 
 With `--answers`, `ours` and the `informed` play once more for each share of visitors that answer
 boards. A `clear` answer depends on likes 2.5 times as much as an opening does, a `vague` one just

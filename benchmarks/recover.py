@@ -31,14 +31,15 @@ from benchmarks.recovery.cases import CASES, Case
 from benchmarks.recovery.draw import LIKED, Truth
 from benchmarks.recovery.errors import standard_errors
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.training.shown import read_pages
-from pawsonalize.recipes.choices.effects import ANIMAL, Effects, ShownPlaces
+from pawsonalize.engine.training.shown import read_boards, read_pages
+from pawsonalize.recipes.choices.effects import ANIMAL, VISITOR_TRAITS, Effects, ShownPlaces
 from pawsonalize.recipes.choices.model import (
     choice_effects,
     fit_choices,
     visitor_variances,
 )
 from pawsonalize.recipes.choices.own_effects import ANYTHING
+from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, AnsweredBoard, fit_picks
 from pawsonalize.settings import load_settings
 
 _LEAST = 0.01
@@ -89,10 +90,15 @@ def recover(name: str, seed: int, share: float = 1.0) -> Result:
         model = fit_choices(shown, names, case.pages)
         seconds = time.process_time() - began
         found = choice_effects(shown)
+        boards = read_boards(
+            model, adapters.impressions, adapters.log, adapters.animals, adapters.log.head()
+        )
     errors = standard_errors(shown, found, learns_attention=model.attention_learned)
     numbers = [
         Learned(weight, real, found.weights[weight], errors.weights[weight])
         for weight, real in truth.weights.items()
+        # What is known of visitors takes places for looked at each by itself.
+        if weight != "visitor" or not case.goes_on
     ]
     if model.attention_learned:
         numbers += [
@@ -102,10 +108,10 @@ def recover(name: str, seed: int, share: float = 1.0) -> Result:
             )
             if place in {1, *range(3, case.page, 5)}
         ]
-    numbers.append(Learned("unexplained", np.nan, found.unexplained, np.nan))
     own = found.variances[ANIMAL]
     numbers.append(Learned("variance of animals", truth.hidden, own, own * errors.own))
     numbers += _variances(shown, found, case)
+    numbers += _picks(boards, case)
     return Result(
         name, seed, len(shown), int(shown.opened.sum()), found.steps, found.slope, seconds, numbers
     )
@@ -126,6 +132,23 @@ def _variances(shown: ShownPlaces, found: Effects, case: Case) -> Iterator[Learn
         real = case.eager**2 if name == ANYTHING else case.taste**2 * (name in LIKED)
         doubt = max(error, usual) if learned <= _LEAST else error
         yield Learned(f"variance among visitors, {name}", real, learned, max(doubt, 0.02))
+
+
+def _picks(boards: Sequence[AnsweredBoard], case: Case) -> Iterator[Learned]:
+    """The scale of picks, with its error by leaving out a tenth of the boards at a time."""
+    spreads = [case.taste**2 if name in LIKED else _LEAST for name in VISITOR_TRAITS]
+
+    def scale(some: Sequence[AnsweredBoard]) -> float:
+        learned = fit_picks(some, case.eager**2, [*spreads, _LEAST])
+        return DEFAULT_PICKS.scale if learned is None else learned.picks.scale
+
+    if boards:
+        left = [
+            scale([*boards[:start], *boards[start + len(boards) // _PARTS :]])
+            for start in range(0, len(boards), len(boards) // _PARTS)
+        ]
+        error = float(np.sqrt((len(left) - 1) * np.var(left)))
+        yield Learned("scale of picks", case.picks, scale(boards), error)
 
 
 def smaller(case: Case, share: float) -> Case:
@@ -155,9 +178,22 @@ def main(arguments: Sequence[str]) -> None:
             if not options.json:
                 _print(results[-1])
     if options.json:
-        print(json.dumps(msgspec.to_builtins(results)))
+        print(json.dumps({"results": [row for result in results for row in _rows(result)]}))
     else:
         _print_summary(results)
+
+
+def _rows(result: Result) -> Iterator[dict[str, object]]:
+    for one in result.numbers:
+        yield {
+            "case": result.case,
+            "seed": result.seed,
+            "what": one.what,
+            "true": round(one.truth, 4),
+            "learned": round(one.learned, 4),
+            "error": round(one.error, 4),
+            "off": round(one.off, 2),
+        }
 
 
 def _print(result: Result) -> None:
@@ -178,8 +214,9 @@ def _print_summary(results: Sequence[Result]) -> None:
     """How many numbers are off, of each kind and together."""
     off = [abs(one.off) for result in results for one in result.numbers]
     print(
-        f"\n{len(off)} numbers of {len(results)} cases: {np.mean(np.array(off) > 2):.1%} off by more"
-        f" than 2 standard errors, {int((np.array(off) > 4).sum())} by more than 4;"
+        f"\n{len(off)} numbers of {len(results)} cases:"
+        f" {np.mean(np.array(off) > 2):.1%} off by more than 2 standard errors,"
+        f" {int((np.array(off) > 4).sum())} by more than 4;"
         f" largest gradient at the end {max(result.slope for result in results):.0e} of the start's"
     )
 

@@ -1,7 +1,7 @@
 """Our service as an order of animals: its real parts over a real database, in one process.
 
 Pages are asked for as by the HTTP door, events are stored as it stores them, trainings run as
-`retrain` runs them but for the gate, and a clock of the market's own says what time it is. The same
+`retrain` runs them but for the gate, and a clock in a file says what time it is. The same
 market is always answered in the same way: what is drawn by chance has the market's seed.
 """
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.markets.draw import Drawn, Floats, Ints
 from benchmarks.markets.play import Alert, Ask, Picked, Shown
+from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import ServingParts, follow_campaign
 from pawsonalize.domain.events import (
@@ -34,7 +35,7 @@ from pawsonalize.domain.events import (
 )
 from pawsonalize.domain.preferences import HOUSEHOLD
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
-from pawsonalize.domain.times import DAY, SECOND
+from pawsonalize.domain.times import DAY, SECOND, iso
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.context import Query
@@ -90,9 +91,11 @@ class Ours:
     drawn: Drawn
     adapters: Adapters
     engine: ServingParts
+    file: Path
+    """The clock that the service lives by."""
     every: int
     """Days between two trainings, at most."""
-    now: int = 0
+    _now: int = 0
     _trained: int = 0
     _refreshed: int = 0
     _counted: int = 0
@@ -125,6 +128,18 @@ class Ours:
         self.engine.recommending.refresh()
         if self.drawn.market.alerted > 0:
             self._allow_alerts()
+
+    @property
+    def now(self) -> int:
+        """The moment that the market has come to."""
+        return self._now
+
+    @now.setter
+    def now(self, moment: int) -> None:
+        # Visits overlap, and a clock never goes back: a page may be asked for a minute ago.
+        if moment > self._now:
+            self.file.write_text(iso(moment))
+        self._now = max(self._now, moment)
 
     def page(self, ask: Ask, size: int) -> Ints:
         """What the service answers."""
@@ -412,10 +427,12 @@ def _user(ask: Ask) -> str | None:
 def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
     """The service over an empty data folder."""
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as at:
-        given: Settings = load_settings({"data_dir": Path(at), **settings})
+        file = Path(at, "clock")
+        file.write_text(iso(drawn.start))
+        clock.use_file(str(file))
+        given: Settings = load_settings({"data_dir": Path(at, "data"), **settings})
         with (
             opened(given) as adapters,
-            patch("pawsonalize.clock.now") as clock,
             patch("secrets.randbits", Random(drawn.seed).getrandbits),
             # Nobody here asks how many answers a second a model gives.
             patch("pawsonalize.engine.serving.served._MEASURED_SECONDS", 0.0),
@@ -423,11 +440,9 @@ def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
             # Held-out metrics are for people to read, and cost as much as the training.
             patch.object(Trainer, "_measured_later", lambda _self, version, _data: version),
         ):
-            clock.side_effect = lambda: ours.now if ours else drawn.start
-            ours: Ours | None = None
             engine = ServingParts(adapters)
             try:
-                ours = Ours(drawn, adapters, engine, every)
-                yield ours
+                yield Ours(drawn, adapters, engine, file, every)
             finally:
                 engine.close()
+                clock.use_file("")

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-_NEWEST, _FIXED, _OURS = "newest", "fixed", "ours"
+_NEWEST: Literal["newest"] = "newest"
+_FIXED: Literal["fixed"] = "fixed"
 
 
 @dataclass(frozen=True, slots=True)

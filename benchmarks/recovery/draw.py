@@ -75,9 +75,9 @@ class Truth:
             "photos": case.photos,
             "compatibility": case.household,
         }
-        self.attention = 1 / np.arange(1, case.page + 1) ** case.fades
+        self.attention: Floats = np.asarray(1 / np.arange(1, case.page + 1) ** case.fades)
         if case.goes_on:
-            self.attention = case.goes_on ** np.arange(case.page)
+            self.attention = np.cumprod(np.full(case.page, case.goes_on)) / case.goes_on
         self._opened, self._looked = np.zeros((2, len(self.animals)))
         self._fixed = dice.permutation(len(self.animals))
 
@@ -203,10 +203,8 @@ class Truth:
         own = visitor_effects(
             Watched(self._traits[:, animals], far_away, offset, looks, opened), self._variances
         )
-        return sum(
-            own.of(row, int(codes.max()) + 1)[codes[shown]]
-            for row, codes in enumerate(self._traits)
-        )
+        known = (own.of(row, int(codes.max()) + 1)[codes] for row, codes in enumerate(self._traits))
+        return own.anything + np.asarray(sum(known))[shown]
 
     def _ordered(self, there: Ints) -> tuple[Ints, Floats]:
         """The animals of a page, and the probability of each place."""

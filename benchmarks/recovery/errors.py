@@ -1,4 +1,4 @@
-"""Standard errors of fitted effects: a sandwich over visitors, with the animals' own effects random.
+"""Standard errors of fitted effects: a sandwich over visitors, animals' own effects random.
 
 The fit takes the rows of one visitor for independent, given what is known of the visitor. They are
 not: so the middle of the sandwich is the sum over visitors of squared scores, and not the
@@ -21,7 +21,7 @@ from pawsonalize.recipes.choices.effects import (
     mean_chances,
 )
 
-_SHOWN = 50.0
+_SHOWN = 20.0
 
 
 class Errors(NamedTuple):
@@ -54,7 +54,7 @@ def standard_errors(shown: ShownPlaces, found: Effects, *, learns_attention: boo
     slopes = [diags_array(slope) @ block for block in blocks]
     if learns_attention:
         slopes.append(_one_hot(rows, shown.place, places))
-    design = hstack(slopes).tocsr()
+    design = csr_array(hstack(slopes))
     firm = looks * chance / passed
     animal = _one_hot(rows, shown.animal, shown.animals)
     own = 1 / found.variances[ANIMAL]

@@ -152,7 +152,8 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     exploration_item_age_cut_off: Annotated[int, Meta(ge=0)] = 65500
     """Items created longer ago than this many days before the training are not explored."""
     max_per_group_share: Annotated[float, Meta(gt=0, le=1)] = _ANIMALS.max_per_group_share
-    """One group gets at most this share of an answer of animals, unless no other animal is left."""
+    """One group gets at most this share of an answer of animals, or twice its share of the animals
+    that may be shown, if that is more; still more only if no other animal is left."""
     newcomer_days: Count = _ANIMALS.newcomer_days
     """For so many days an animal is a newcomer, and gets explored places."""
     long_stay_days: Count = _ANIMALS.long_stay_days

@@ -47,7 +47,6 @@ def play_market(
     gone = sum(since < max(one.until for one in stays[name]) <= now for name in animals)
     if (days < MIN_DAYS and visits < MANY_VISITS) or visits < MIN_VISITS or gone < MIN_HOMES:
         return ()
-    opened_a_day = float(shown.opened.sum()) / days
     came = sum(one.since > since for name in animals for one in stays[name])
     values = [animal_values(animal) for animal in animals.values()]
     places = int(np.median(np.bincount(page)))
@@ -66,7 +65,7 @@ def play_market(
         own_variance=model.own,
         known=_known(model, shown, page),
         unexplained=share * model.unexplained,
-        homes_per_opening=min(1.0, gone / window / max(opened_a_day, 1e-9)),
+        homes=gone / window,
         home_rate=model.home_rate,
         exploration=float(shown.explored.mean()),
     )

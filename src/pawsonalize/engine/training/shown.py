@@ -289,6 +289,19 @@ def _with_picks(
     model: ChoiceModel, impressions: Impressions, log: EventLog, animals: Animals, through: int
 ) -> ChoiceModel:
     """The model with what boards say of picks and visitors, by the picks up to that offset."""
+    answered = read_boards(model, impressions, log, animals, through)
+    usual = [VISITOR_VARIANCES[kind] for kind in KINDS[1:]]
+    learned = fit_picks(answered, model.visitor_variances[ANYTHING], usual)
+    if learned is None:
+        return model
+    variances = model.visitor_variances | dict(zip(KINDS[1:], learned.variances, strict=True))
+    return msgspec.structs.replace(model, picks=learned.picks, visitor_variances=variances)
+
+
+def read_boards(
+    model: ChoiceModel, impressions: Impressions, log: EventLog, animals: Animals, through: int
+) -> list[AnsweredBoard]:
+    """The first board of each visitor who answered one, the oldest first."""
     answers = defaultdict[str, list[Deed]](list)
     for deed in _newest(log.picks, through):
         if deed.recommendation_id is not None:
@@ -306,13 +319,7 @@ def _with_picks(
         _answered(board, answers[board.recommendation_id], known, model)
         for board in boards.values()
     )
-    answered = [one for one in found if one is not None]
-    usual = [VISITOR_VARIANCES[kind] for kind in KINDS[1:]]
-    learned = fit_picks(answered, model.visitor_variances[ANYTHING], usual)
-    if learned is None:
-        return model
-    variances = model.visitor_variances | dict(zip(KINDS[1:], learned.variances, strict=True))
-    return msgspec.structs.replace(model, picks=learned.picks, visitor_variances=variances)
+    return [one for one in found if one is not None]
 
 
 def _answered(

@@ -15,14 +15,13 @@ VISITOR_TRAITS = TRAITS[:-1]
 
 FACTORS = {
     "group": (1.0, 0.5),
-    "visitor": (1.0, 0.05),
-    "welcome": (0.0, 0.5),
+    "visitor": (1.0, 0.1),
     "seen": (-0.5, 0.5),
-    "waiting": (0.0, 0.05),
-    "distance": (2.0, 1.0),
-    "far": (1.0, 1.0),
-    "photos": (0.3, 0.1),
-    "compatibility": (0.7, 0.1),
+    "waiting": (0.0, 0.3),
+    "distance": (2.0, 2.0),
+    "far": (1.0, 4.0),
+    "photos": (0.3, 0.3),
+    "compatibility": (0.7, 0.3),
     "relevance": (6.0, 4.0),
     "quiz": (1.0, 0.5),
 }
@@ -30,13 +29,11 @@ FACTORS = {
 with which a training may depart from it.
 
 `group` is the affinity for the animal's group by events, `visitor` the visitor's own effects by
-pages, both as they were before the page. `welcome` is the mean of `visitor` over the page: who is
-known to like what is shown opens more in all, which must not make likings seem stronger than they
-are. `seen` is the log of 1 + the attention that the visitor
-had paid to the animal in the visit. The others are the factors of
-`engine.serving.animals.factors`, `far` being the distance itself. `relevance` is how well the
-animal fits the words of a search, 0 on every other page. `quiz` is what an animal loses by each
-answer of the quiz that it does not match, 0 for visitors without one.
+pages, how readily they open anything among them, both as they were before the page. `seen` is the
+log of 1 + the attention that the visitor had paid to the animal in the visit. The others are the
+factors of `engine.serving.animals.factors`, `far` being the distance itself. `relevance` is how
+well the animal fits the words of a search, 0 on every other page. `quiz` is what an animal loses by
+each answer of the quiz that it does not match, 0 for visitors without one.
 """
 
 # At least 0, whatever was chosen: waiting may lift an animal, never sink it.

@@ -33,8 +33,8 @@ _ARRIVED = 1e-5  # of the size of the gradient at the start
 _STILL = 2e-3  # change of the log of a variance
 _SETTLED = 2  # steps before variances are learned
 _HALVINGS = 10
-_AS_MANY = 1.0  # levels that a variance before any training counts as
-_SHOWN = 50.0  # at a place, that the attention before any training counts as
+_AS_MANY = 0.5  # levels that a variance before any training counts as
+_SHOWN = 20.0  # at a place, that the attention before any training counts as
 _ROWS = 1 << 16  # at once: what is calculated of them stays in the cache
 
 

@@ -24,6 +24,7 @@ _PRICES = (0.0, USUAL_PRICE, 2 / 3, 1.0)
 _EXPOSURES = (0.0, USUAL_EXPOSURE, 1.0)
 _DAYS = 150
 _SEEDS = 4
+_VISITS = 200  # from which openings of a visit are found
 _PAIRS = 10_000  # of visits and animals in a day; of a larger market fewer are played
 _MOST_HOMES = 0.1  # for an opening; with more, some visitors would want several animals
 _MANY_SHOWINGS = 10_000.0  # as of the factor `exposure`
@@ -51,11 +52,13 @@ class Market(msgspec.Struct, frozen=True):
     """Variance over animals of what is known of a visitor's likings and distance."""
     unexplained: float
     """Variance of what is not."""
-    homes_per_opening: float
+    homes: float  # a day, by now
     home_rate: float
     """See `bid_prices`."""
     exploration: float = 0.1
     """The share of places that chance fills."""
+    homes_per_opening: float = 0.0
+    """As many as bring those homes; found by a play."""
 
     @property
     def crowd(self) -> float:
@@ -83,6 +86,7 @@ def find_weights(market: Market, learned_by_board: float) -> Plays:
     """
     if not market.is_there.any():
         return ()
+    market = replace(market, homes_per_opening=_homes_per_opening(market))
     plays = [_play(market, price, USUAL_EXPOSURE) for price in _PRICES]
     best = _best(plays)
     others = [
@@ -101,6 +105,13 @@ def find_weights(market: Market, learned_by_board: float) -> Plays:
     return (best, *rest, *explored, answers)
 
 
+def _homes_per_opening(market: Market) -> float:
+    """The chance that an opened animal finds a home, by which as many do in a day as by now."""
+    runs = [_Run(market, USUAL_PRICE, USUAL_EXPOSURE, seed) for seed in range(_SEEDS)]
+    opened = float(np.mean([run.openings() for run in runs]))
+    return min(1.0, market.homes / max(market.visits * opened, 1e-9))
+
+
 def _best(plays: list[Play], bare: Play | None = None) -> Play:
     without = plays[0] if bare is None else bare
     fair = [
@@ -116,7 +127,7 @@ def _play(market: Market, price: float, exposure: float, *, boards: bool = False
     runs = np.array([_Run(market, price, exposure, seed).play() for seed in range(_SEEDS)])
     homes, visits, waited, hardest = runs.mean(axis=0).tolist()
     return Play(
-        round(price, 3),
+        price,
         exposure,
         round(market.exploration, 3),
         boards,
@@ -162,6 +173,11 @@ class _Run:
         liked = self.appeal + self._own
         hardest = liked <= np.quantile(liked, _HARD)
         return homes, visits, waited, float((~self._waits)[hardest].mean())
+
+    def openings(self) -> float:
+        """The animals that a visit opens, of those that wait now."""
+        self._day(np.flatnonzero(self.arrival < 0), _VISITS)
+        return float(self._opened.sum()) / _VISITS
 
     def _day(self, there: Ints, visits: int) -> Ints:
         """Show pages to the visitors of a day; the animals that found a home."""

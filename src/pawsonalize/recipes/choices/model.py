@@ -26,6 +26,7 @@ from pawsonalize.recipes.choices.fit import fit_effects
 from pawsonalize.recipes.choices.own_effects import (
     VISITOR_VARIANCES,
     LikingPairs,
+    Residuals,
     animal_effects,
     are_eager,
     liking_pairs,
@@ -320,14 +321,13 @@ def visitor_variances(shown: ShownPlaces, found: Effects) -> dict[str, float]:
     newest = shown.take(np.sort(first)[-_ROWS:])
     # Without what was known of the visitors, whose spread is to be found.
     odds = _log_odds(newest, found)
-    for name in ("visitor", "welcome"):
-        odds -= found.weights[name] * newest.factors[name]
+    odds -= found.weights["visitor"] * newest.factors["visitor"]
     learned, _ = _moments(newest, odds, found.attention, _likings(newest, newest.visitor))
     return dict(zip(VISITOR_VARIANCES, learned.round(4).tolist(), strict=True))
 
 
 def _likings(shown: ShownPlaces, who: Ints) -> LikingPairs:
-    return liking_pairs(who, shown.traits, shown.animal, shown.factors["distance"])
+    return liking_pairs(who, shown.pages(), shown.traits, shown.animal, shown.factors["distance"])
 
 
 def _moments(
@@ -345,8 +345,9 @@ def _moments(
             firm = weight * looks * rise
             odds = odds + float(np.clip(pull.sum() / firm.sum(), -1, 1))
         bend = 1 - 2 * float(firm**2 @ chance / (firm @ firm))
-        signed = moment_variances(pull, firm, bend, liked, learned, signed=True)
-        learned = moment_variances(pull, firm, bend, liked, learned)
+        left = Residuals(pull, firm, weight * looks * chance, looks, bend)
+        signed = moment_variances(left, liked, learned, signed=True)
+        learned = moment_variances(left, liked, learned)
         spread = max(float(signed @ squares), 0.0)
     return learned, spread
 

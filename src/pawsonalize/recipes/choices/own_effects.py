@@ -124,15 +124,22 @@ class VisitorEffects(msgspec.Struct, frozen=True):
     """By the order of `VISITOR_TRAITS`: the codes of the values that were shown, ascending."""
     effects: tuple[Floats, ...]
     distance: float
+    anything: float
+    """How much more readily the visitor opens any animal, as `of`."""
+    lifts: tuple[Floats, ...]
+    """What the log of the mean of exp(effect) is above each effect, less of an unknown value's."""
     variances: tuple[Floats, ...]
     """About those of the effects: as if all others were known."""
     # The upper Cholesky factor of the precision of all effects, in the order of `KINDS`.
     factor: Floats
 
     def of(self, trait: int, size: int) -> Floats:
-        """The effects of a trait by code, shape (size,)."""
+        """The effects of a trait by code, shape (size,), as the mean chance to open rises by them.
+
+        0 for a value that was never shown.
+        """
         found = np.zeros(size)
-        found[self.codes[trait]] = self.effects[trait]
+        found[self.codes[trait]] = self.effects[trait] + self.lifts[trait]
         return found
 
     def variance(self, trait: int, codes: Ints, prior: float) -> Floats:
@@ -155,7 +162,15 @@ def visitor_effects(
     parts, variance = (
         tuple(values[start:end] for start, end in pairwise(ends)) for values in (effects, left)
     )
-    return VisitorEffects(tuple(codes), parts, float(effects[-1]), variance, factor)
+    # Half of a variance, and less where chances are high.
+    rate = float(special.expit(watched.offset).mean()) if len(watched.offset) else 0.5
+    half = max(0.5 - rate, 0.0)
+    lifts = tuple(
+        [half * (one - variances[name]) for one, name in zip(variance, VISITOR_TRAITS, strict=True)]
+    )
+    anything = float(effects[0] + half * (left[0] - variances[ANYTHING]))
+    distance = float(effects[-1])
+    return VisitorEffects(tuple(codes), parts, distance, anything, lifts, variance, factor)
 
 
 def unknown_effects(variances: Mapping[str, float]) -> VisitorEffects:
@@ -163,7 +178,8 @@ def unknown_effects(variances: Mapping[str, float]) -> VisitorEffects:
     nothing = (np.empty(0),) * len(VISITOR_TRAITS)
     codes = (np.empty(0, np.int64),) * len(VISITOR_TRAITS)
     spread = np.array([variances[ANYTHING], variances[DISTANCE]])
-    return VisitorEffects(codes, nothing, 0.0, nothing, np.diag(1 / np.sqrt(spread)))
+    factor = np.diag(1 / np.sqrt(spread))
+    return VisitorEffects(codes, nothing, 0.0, 0.0, nothing, nothing, factor)
 
 
 # The effect to open anything at all is left out: it is the same for all animals.
@@ -289,10 +305,27 @@ class LikingPairs(msgspec.Struct, frozen=True):
     """The same code for rows of one visitor that share the values of both likings."""
     columns: Sequence[Floats]
     """What each liking is multiplied by: 1, or the factor `distance`."""
+    on_page: Sequence["PagePairs"]
+    """The pairs of each liking that stand on one page."""
+
+
+class PagePairs:
+    """Pairs of rows of one code that stand on one page, the upper place first."""
+
+    def __init__(self, codes: Ints, page: Ints) -> None:
+        both = together(codes, page)
+        self._order = np.argsort(both, kind="stable")  # rows of a page are in the order of places
+        ordered = both[self._order]
+        self._first = np.searchsorted(ordered, ordered)
+
+    def sum(self, upper: Floats, lower: Floats) -> float:
+        """Twice the sum of upper * lower over the pairs."""
+        above = np.cumsum(upper[self._order]) - upper[self._order]
+        return 2 * float(lower[self._order] @ (above - above[self._first]))
 
 
 def liking_pairs(
-    visitor: Ints, traits: Mapping[str, Ints], animal: Ints, distance: Floats
+    visitor: Ints, page: Ints, traits: Mapping[str, Ints], animal: Ints, distance: Floats
 ) -> LikingPairs:
     """The pairs of rows with these visitors, animals and factors `distance`."""
     ones = np.ones(len(visitor))
@@ -304,48 +337,66 @@ def liking_pairs(
         for one in range(len(own))
         for other in range(one, len(own))
     }
-    return LikingPairs(codes, [*[ones] * (len(own) - 1), distance])
+    on_page = [PagePairs(one, page) for one in own]
+    return LikingPairs(codes, [*[ones] * (len(own) - 1), distance], on_page)
+
+
+class Residuals(msgspec.Struct, frozen=True):
+    """What a model left of each row, shape (rows,)."""
+
+    pull: Floats
+    """Opened less expected, by the slope of log-likelihood."""
+    firm: Floats
+    """How much that rises with the log-odds."""
+    expected: Floats
+    """How much of it was expected."""
+    attention: Floats
+    bend: float
+    """The curvature of chances by log-odds over their slope."""
 
 
 # Two places of one visitor with animals of one size are chosen together more often than by chance
 # as far as visitors differ about sizes (method of moments). The spread of fitted affinities says
 # far too little where most visitors opened one or two animals.
 def moment_variances(
-    pull: Floats,
-    firm: Floats,
-    bend: float,
-    pairs: LikingPairs,
-    before: Floats,
-    *,
-    signed: bool = False,
+    left: Residuals, pairs: LikingPairs, before: Floats, *, signed: bool = False
 ) -> Floats:
-    """Variances of affinities (kinds,) from residuals `pull` and their slopes `firm` (rows,).
+    """Variances of affinities (kinds,) from residuals.
 
-    `bend` is the curvature of chances by log-odds over their slope. Given variances of `before`, it
-    says how much more than in proportion chances rise together. If `signed`, a variance may come
-    out below 0 by chance, as it must for their sum to be right.
+    Given variances of `before`, the curvature says how much more than in proportion chances rise
+    together. If `signed`, a variance may come out below 0 by chance, as it must for their sum to be
+    right.
     """
     from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, only trainings need it
 
-    kinds, prior = len(pairs.columns), np.array(list(VISITOR_VARIANCES.values()))
-    explained, shared = np.zeros(kinds), np.zeros((kinds, kinds))
+    kinds, prior = len(pairs.columns), np.array([*VISITOR_VARIANCES.values(), 0.0])
+    explained, shared = np.zeros(kinds + 1), np.zeros((kinds + 1, kinds + 1))
     # Pairs of one kind share other kinds as well, as animals of one size often are of one breed: so
     # the variances are the solution of a system, and not one quotient each.
     for (one, other), codes in pairs.codes.items():
         if one == other:
-            explained[one] = _pairs(codes, pull * pairs.columns[one])
-        weight = firm * pairs.columns[one] * pairs.columns[other]
+            explained[one] = _pairs(codes, left.pull * pairs.columns[one])
+        weight = left.firm * pairs.columns[one] * pairs.columns[other]
         in_common = float(before[list({0, one, other})].sum())
-        share = _pairs(codes, weight) * (1 + bend**2 * in_common / 2)
+        share = _pairs(codes, weight) * (1 + left.bend**2 * in_common / 2)
         shared[one, other] = shared[other, one] = share
+    # Who goes down a page until they stop looks at a place and at all above it. Then places of one
+    # page are chosen together by those who went far, whatever visitors like. How far this is so,
+    # from 0 to 1, is the last unknown of the system.
+    upper, lower = left.expected * (1 / left.attention - 1), left.expected
+    explained[-1] = pairs.on_page[0].sum(left.pull * upper, left.pull * lower)
+    shared[-1, -1] = pairs.on_page[0].sum(upper**2, lower**2)
+    for one, (column, on_page) in enumerate(zip(pairs.columns, pairs.on_page, strict=True)):
+        shared[one, -1] = on_page.sum(upper * column, lower * column)
+        shared[-1, one] = on_page.sum(upper * left.firm * column, lower * left.firm * column)
     scale = np.sqrt(np.maximum(np.diag(shared), 1e-12))
     # Ridge regression towards the prior, after scaling: kinds with few pairs stay near it.
     # Non-negative least squares, since a variance is.
-    system = np.vstack([shared / scale[:, None] / scale, _PRIOR * np.eye(kinds)])
+    system = np.vstack([shared / scale[:, None] / scale, _PRIOR * np.eye(kinds + 1)])
     wanted = np.concatenate([explained / scale, _PRIOR * prior * scale])
     if signed:
-        return np.asarray(np.linalg.lstsq(system, wanted)[0] / scale)
-    return np.clip(nnls(system, wanted)[0] / scale, _LEAST, _MOST)
+        return np.asarray((np.linalg.lstsq(system, wanted)[0] / scale)[:-1])
+    return np.clip((nnls(system, wanted)[0] / scale)[:-1], _LEAST, _MOST)
 
 
 def _pairs(codes: Ints, values: Floats) -> float:

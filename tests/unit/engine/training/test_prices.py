@@ -78,7 +78,9 @@ def test_the_weights_that_brought_most_in_the_play_are_served(tables: Tables) ->
 def test_a_play_brings_about_as_many_homes_as_the_shelter_had(tables: Tables) -> None:
     plays = play_days(tables, gone=40, visits=800).plays
     had = 1_000 * 40 / 800
-    assert all(0.8 * had < play.homes < 1.6 * had for play in plays)
+    # Fewer, as its pages were drawn by chance, and a play has favourites go home first.
+    assert all(0.5 * had < play.homes < 1.2 * had for play in plays)
+    assert len(plays) > 6
 
 
 @pytest.mark.parametrize("few", [{"days": 13}, {"visits": MIN_VISITS - 1}, {"gone": MIN_HOMES - 1}])

@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.events import PICK
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.training.shown import learn_choices
+from pawsonalize.engine.training.shown import learn_choices, read_pages
 from pawsonalize.kinds.resource import first_recommendation_id
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.storage.animals.animals import Animals
@@ -178,3 +179,29 @@ def test_the_same_tables_teach_the_same_and_erased_visitors_teach_nothing(
     assert learn(animals, shown, log) == model
     erase_sessions(database, *(f"s{n}" for n in range(VISITS)))
     assert learn(animals, shown, log) is UNFITTED
+
+
+def test_every_place_of_a_long_page_is_a_row_whatever_was_opened(
+    animals: Animals, shown: Impressions, log: EventLog
+) -> None:
+    many = [f"a{n:03}" for n in range(120)]
+    animals.put([animal(one) for one in many], T0)
+    shown.append([page(0, "s0", many), page(1, "s1", many[:40])])
+    log.append([event("0", user=None, session="s0", animal_id="a110", at=5)])
+    read = read_pages(shown, log, animals, log.head())
+    assert read is not None
+    assert len(read.shown) == 100 + 40
+    assert not read.shown.opened.any(), "nobody counts places beyond the hundredth"
+
+
+def test_of_an_animal_the_first_visit_counts_until_it_is_opened(
+    animals: Animals, shown: Impressions, log: EventLog
+) -> None:
+    animals.put([animal("a"), animal("b")], T0)
+    pages = [(0, "monday"), (1, "monday"), (2, "monday"), (3, "tuesday")]
+    shown.append([replace(page(n, visit, ["a", "b"]), user_id="ann") for n, visit in pages])
+    log.append([event("0", session="monday", animal_id="a", at=MINUTE + 5)])
+    read = read_pages(shown, log, animals, log.head())
+    assert read is not None
+    rows = zip(read.shown.animal.tolist(), read.shown.opened.tolist(), strict=True)
+    assert list(rows) == [(0, False), (1, False), (0, True), (1, False), (1, False)]

@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
+from pawsonalize.domain.errors import TrainingFailed
+from pawsonalize.recipes.choices import fit
 from pawsonalize.recipes.choices.effects import (
     ANIMAL,
     Effects,
+    mean_chances,
     usual_attention,
 )
 from pawsonalize.recipes.choices.fit import fit_effects
@@ -119,3 +123,21 @@ def test_how_much_visitors_differ_is_recovered_by_moments_within_a_third(
         assert spread**2 / 1.5 < learned[trait] < spread**2 * 1.5, learned
     for trait in ("age", "colour", "species", "breed"):
         assert learned[trait] < 0.2, learned
+
+
+def test_the_mean_chance_of_visitors_who_differ_is_that_of_many_drawn_ones() -> None:
+    odds = np.array([-4.0, -2.5, 0.0, 1.0])
+    drawn_effects = np.random.default_rng(0).normal(0, 1, 200_000)
+    many = expit(odds + drawn_effects[:, None])
+    chance, rise = mean_chances(odds, 1.0)
+    assert chance == pytest.approx(many.mean(axis=0), rel=0.01)
+    assert rise == pytest.approx((many * (1 - many)).mean(axis=0), rel=0.01)
+    assert mean_chances(odds, 0.0)[0] == pytest.approx(expit(odds))
+
+
+def test_a_training_whose_fit_does_not_arrive_fails_and_says_so(
+    truth: Truth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "_MAX_STEPS", 2)
+    with pytest.raises(TrainingFailed, match="did not arrive within 2 steps"):
+        choice_effects(truth.shown)

@@ -13,7 +13,7 @@ from pawsonalize.recipes.choices.forward import Market, _homes, _Run, find_weigh
 
 
 def market(animals: int, visits: float, places: int, homes_per_opening: float = 0.02) -> Market:
-    """One in which about as many animals come as leave, if each opening brings so many homes."""
+    """One in which about as many animals leave as come: more at first, as favourites wait."""
     dice = np.random.default_rng(0)
     arrivals = visits * 0.02
     return Market(
@@ -27,6 +27,7 @@ def market(animals: int, visits: float, places: int, homes_per_opening: float = 
         own_variance=0.25,
         known=0.3,
         unexplained=1.0,
+        homes=arrivals * 1.9,
         homes_per_opening=homes_per_opening,
         home_rate=arrivals / max(animals, 1),
     )
@@ -43,7 +44,7 @@ def test_where_there_are_homes_enough_a_price_brings_more_of_them_and_nobody_pay
     assert served.homes >= bare.homes
     assert served.days <= bare.days
     assert served.hardest >= bare.hardest
-    assert {play.price for play in plays} == {0.0, 0.333, 0.667, 1.0}
+    assert {play.price for play in plays} == {0.0, 1 / 3, 2 / 3, 1.0}
     asked = next(play for play in plays if play.boards)
     assert asked.days < served.days, "whoever is asked finds theirs on the first page"
 

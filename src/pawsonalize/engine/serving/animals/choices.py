@@ -170,7 +170,9 @@ class ChoiceTables:
         watched, there, boards = self._evidence(available, pages, liked, near)
         variances, learned = self.model.visitor_variances, self.model.picks
         own = own_effects.visitor_effects(watched, variances, boards, learned)
-        wholly = np.zeros(groups)
+        # What a visitor opens of everything has no part in an order, but pages must not seem to
+        # show liked animals where somebody opens all of them more readily.
+        wholly = np.full(groups, own.anything)
         for row, values in enumerate(self._values.values()):
             wholly += own.of(row, len(values))[self._of_group[row]]
         in_colours = own.of(len(OF_GROUPS), len(available.codes["colour"]))[:colours]

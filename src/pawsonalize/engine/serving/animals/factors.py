@@ -15,7 +15,7 @@ from pawsonalize.engine.serving.animals.pages import EXPLORED
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.recipes.choices.effects import FACTORS, VISITOR_TRAITS
 from pawsonalize.recipes.choices.scales import FAR_KM, NEAR_KM, UNKNOWN_PLACE, YEAR_DAYS, kilometres
-from pawsonalize.recipes.data import Bools, Ints
+from pawsonalize.recipes.data import Bools
 from pawsonalize.storage.events.impressions import SEARCH, Impression, Impressions
 
 OF_GROUPS = VISITOR_TRAITS[:-1]  # the traits that a group has; the others are of an animal
@@ -130,7 +130,4 @@ def factor_columns(
     rows = np.concatenate(factors_of)
     columns = {name: rows[:, PARTS.index(name)] for name in FACTORS if name in PARTS}
     columns["far"] = far(columns["distance"])
-    page_of: Ints = np.repeat(np.arange(len(sizes)), sizes)
-    sums: Floats = np.bincount(page_of, columns["visitor"], len(sizes)).astype(np.float64)
-    columns["welcome"] = (sums / np.maximum(sizes, 1))[page_of]
     return np.concatenate(explored), columns

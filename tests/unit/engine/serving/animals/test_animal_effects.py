@@ -54,12 +54,19 @@ class Site:
         self._shown, self._log = shown, log
         self._events = 0
 
-    def show(self, session: str, *animals: str, at: int = 0, question: str = ANIMALS) -> str:
+    def show(
+        self,
+        session: str,
+        *animals: str,
+        at: int = 0,
+        question: str = ANIMALS,
+        user: str | None = None,
+    ) -> str:
         """Show a page; its id."""
         name = new_recommendation_id(T0 + at)
         told = (-1.0,) * len(PARTS)
         page = Impression(
-            name, question, None, session, T0 + at, T0 + at, "v", ("2-Beagle-2-3",) * len(animals),
+            name, question, user, session, T0 + at, T0 + at, "v", ("2-Beagle-2-3",) * len(animals),
             (1.0,) * len(animals), animal_ids=tuple((one,) for one in animals),
             factors=(told,) * len(animals),
         )  # fmt: skip
@@ -263,3 +270,32 @@ def test_pages_of_animals_that_are_all_gone_are_counted_all_the_same(
     site.usual_visits(5)
     empty = Worker(shown, log, stock=())
     assert empty.poll() == {}
+
+
+def test_who_opened_an_animal_and_does_not_again_turns_nothing_down(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    site.usual_visits()
+    worker = Worker(shown, log)
+    site.show("once", "a05", "a06", at=HOUR)
+    site.open("once", "a05", at=HOUR + 5)
+    before = worker.poll()
+    for n in range(1, 9):
+        site.show("once", "a05", "a06", at=HOUR + n * MINUTE)
+    after = worker.poll()
+    assert after["a05"] == before["a05"]
+    assert after["a06"] < before["a06"], "it was looked past again"
+
+
+def test_of_an_animal_that_a_user_sees_in_several_visits_the_first_one_counts(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    site.usual_visits()
+    worker = Worker(shown, log)
+    site.show("monday", "a05", user="ann", at=HOUR)
+    before = worker.poll()
+    site.show("tuesday", "a05", "a06", user="ann", at=2 * HOUR)
+    site.open("tuesday", "a05", user="ann", at=2 * HOUR + 5)
+    after = worker.poll()
+    assert after["a05"] == before["a05"]
+    assert after["a06"] < before["a06"]

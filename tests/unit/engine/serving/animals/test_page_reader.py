@@ -145,3 +145,21 @@ def test_no_event_is_read_of_somebody_who_was_shown_nothing_and_picked_nothing(
     assert reader.of(Visitor(None, "s1"), NOW, (), NONE, picked=context.picked).animals == ()
     log.append([event("2", user=None, animal_id="a", event_type="pick", recommendation_id="B1")])
     assert context_of(log, Visitor(None, "s1"), NOW).picked
+
+
+def test_an_animal_that_was_opened_on_an_earlier_page_is_known_and_is_passed_over_no_more(
+    reader: PageReader, shown: Impressions, log: EventLog
+) -> None:
+    shown.append([page("R1", "a", "b"), page("R2", "b", "a", at=5), page("R3", "a", at=9)])
+    log.append([event("1", user=None, animal_id="a", recommendation_id="R2", at=7)])
+    found = read(reader)
+    assert found.animals == ("a", "b", "a", "a", "b")
+    assert found.known.tolist() == [True, False, False, False, False]
+    assert found.opened.tolist() == [False, False, True, False, False]
+
+
+def test_every_place_of_a_long_page_is_read_whatever_was_opened(
+    reader: PageReader, shown: Impressions
+) -> None:
+    shown.append([page("R1", *(f"a{n:03}" for n in range(40)))])
+    assert len(read(reader).animals) == 40

@@ -123,29 +123,29 @@ def test_five_hundred_equal_animals_have_five_hundred_places_in_the_order_of_tie
     assert ids_of(available, chosen) == [one.animal_id for one in waited]
 
 
-def test_one_group_has_its_share_while_others_are_there() -> None:
-    cats = [animal(f"cat{n}", "1-Manx-1-3") for n in range(20)]
-    dogs = [animal(f"dog{n}", "2-Pug-1-3") for n in range(7)]
-    available = available_from([*cats, *dogs])
-    settings = AnimalSettings(max_per_group_share=0.5)
-    question = question_of(available, {"1-Manx-1-3": 0.9}, settings=settings)
+def test_a_group_has_its_share_or_twice_its_share_of_those_who_may_be_shown() -> None:
+    stock = [animal(f"cat{n}", "1-Manx-1-3") for n in range(10)]
+    stock += [animal(f"pug{n}", "2-Pug-1-3") for n in range(4)]
+    stock += [animal(f"dog{n}", f"2-Breed{n}-1-3") for n in range(26)]
+    available = available_from(stock)
+    question = question_of(available, {"1-Manx-1-3": 9.0, "2-Pug-1-3": 5.0})
     kinds = [one[:3] for one in ids_of(available, best_of(question, 10))]
-    assert Counter(kinds) == {"cat": 5, "dog": 5}
-    kinds = [one[:3] for one in ids_of(available, best_of(question, 20))]
-    assert Counter(kinds) == {"cat": 13, "dog": 7}, "places are not left empty"
+    assert Counter(kinds) == {"cat": 5, "pug": 2, "dog": 3}, "of 40 animals 10 are cats"
+    kinds = [one[:3] for one in ids_of(available, best_of(question, 40))]
+    assert Counter(kinds) == {"cat": 10, "pug": 4, "dog": 26}, "places are not left empty"
 
 
 def test_a_picked_animal_has_its_place_beside_the_share_of_its_group() -> None:
     stock = [animal(f"cat{n}", "1-Manx-1-3", listed=T0 - (n + 1) * DAY) for n in range(9)]
-    stock += [animal(f"dog{n}", "2-Pug-1-3") for n in range(9)]
+    stock += [animal(f"dog{n:02}", f"2-Breed{n}-1-3") for n in range(90)]
     available = available_from(stock)
     question = question_of(available, {"1-Manx-1-3": 9.0})
-    assert ids_of(available, best_of(question, 6))[:3] == ["cat8", "cat7", "dog0"]
-    board = PickedBoard(("1-Manx-1-3", "2-Pug-1-3"), ("cat4", "dog8"), (0,))
+    assert ids_of(available, best_of(question, 6))[:3] == ["cat8", "cat7", "dog00"]
+    board = PickedBoard(("1-Manx-1-3", "2-Breed8-1-3"), ("cat4", "dog08"), (0,))
     pages = replace(NO_PAGES, boards=BoardHistory((board,)))
     question = question_of(available, {"1-Manx-1-3": 9.0}, pages=pages)
     found = ids_of(available, best_of(question, 6))
-    assert found[:4] == ["cat8", "cat7", "cat4", "dog0"]
+    assert found[:4] == ["cat8", "cat7", "cat4", "dog00"]
 
 
 def test_each_factor_orders_those_who_are_alike_but_for_it() -> None:
