@@ -29,6 +29,7 @@ from tests.animal_data import animal
 from tests.calibration_data import calibration
 from tests.event_data import T0, event
 from tests.evidence import compared, evidence
+from tests.play_data import PLAYS
 from tests.service_data import CATS, DOGS, SETTINGS
 from tests.training import train, train_and_serve
 
@@ -60,9 +61,9 @@ def make_console_world(folder: Path, *, is_hostile: bool = True, **more: Any) ->
         adapters.log.append(list(_events(now)))
         live = train_and_serve(adapters, now - 2 * DAY).name
         new = train(adapters, now - 9 * HOUR).name
-        for name, at_low_places in ((live, 500), (new, 800)):
+        for name, at_low_places, plays in ((live, 500, ()), (new, 800, PLAYS)):
             rows = calibration(at_low_places)
-            adapters.registry.assign(SolutionVersion, name, now, calibration=rows)
+            adapters.registry.assign(SolutionVersion, name, now, calibration=rows, plays=plays)
         for back in reversed(range(_NIGHTS)):
             record = _night(now, back, live=live, new=new)
             store_run(adapters, record)

@@ -127,6 +127,26 @@ def test_a_version_says_where_its_model_of_choices_is_off_with_every_count_below
     assert row.inner_text().split()[-5:] == ["9,000", "800", "500", "1.60", "off"]
 
 
+def test_a_version_says_what_asking_and_each_set_of_weights_would_bring_or_why_it_cannot(
+    operator: Page,
+) -> None:
+    operator.goto("/console/models/solutions/recommender")
+    newest, live = operator.locator("li.card").all()[:2]
+    assert newest.get_by_text(
+        "If every visitor answered a board: 21.4 homes for each 1,000 visits in place of 20.1, 19.0"
+        " days of waiting in place of 22.0."
+    ).is_visible()
+    assert live.get_by_text(
+        "The weights of the order were not played: until there are 14 days of pages"
+    ).is_visible()
+    assert live.get_by_text("What each set of weights would bring").count() == 0
+    newest.get_by_text("What each set of weights would bring").click()
+    rows = [row.inner_text().split() for row in newest.get_by_role("row").all()]
+    assert ["67%", "chosen", "0.5", "10%", "20.1", "22.0", "70%"] in rows
+    assert ["67%", "another", "setting", "0.5", "5%", "20.3", "21.6", "70%"] in rows
+    assert sum("chosen" in row for row in rows) == 1
+
+
 def test_a_version_is_promoted_by_the_keyboard_alone(operator: Page) -> None:
     operator.goto("/console/models/solutions/recommender")
     operator.keyboard.press("Tab")

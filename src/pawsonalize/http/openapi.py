@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from msgspec import structs
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,8 +31,12 @@ Schema = dict[str, Any]
 def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema]]:
     """Return schemas of types, by the text of the type in Python, and the components they use."""
     schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
-    # Of a public name there is one class.
-    classes = {kind.__name__: kind for kind in _structs_below(msgspec.Struct)}
+    # Of a public name there is one class. A dataclass of the domain has no other base.
+    classes = {
+        kind.__name__: kind
+        for kind in (*_structs_below(msgspec.Struct), *object.__subclasses__())
+        if str(kind.__module__).startswith("pawsonalize.")
+    }
     for name, component in components.items():
         # Unknown fields are left out and named in a header: only misspelt ones are refused.
         component.pop("additionalProperties", None)
@@ -44,8 +49,7 @@ def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema
 def _structs_below(kind: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
     for one in kind.__subclasses__():
         yield from _structs_below(one)
-        if one.__module__.startswith("pawsonalize."):
-            yield one
+        yield one
 
 
 def field_docs(kind: type) -> dict[str, str]:
@@ -83,10 +87,11 @@ def _docs_under(kind: ast.ClassDef) -> dict[str, str]:
 def _describe_fields(component: Schema, kind: type) -> None:
     docs = field_docs(kind)
     properties = component.get("properties", {})
-    for field in msgspec.structs.fields(kind):
-        schema = properties.get(field.encode_name)
-        if schema is not None and field.name in docs:
-            properties[field.encode_name] = {**schema, "description": docs[field.name]}
+    if issubclass(kind, msgspec.Struct):
+        docs = {field.encode_name: docs.get(field.name, "") for field in structs.fields(kind)}
+    for name, schema in properties.items():
+        if docs.get(name):
+            properties[name] = {**schema, "description": docs[name]}
     for name, schema in [*properties.items()]:
         if schema.pop(HIDDEN, False):
             del properties[name]

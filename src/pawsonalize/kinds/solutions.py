@@ -171,7 +171,8 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     - An UPDATE is the version `base` with its counts as of `cut`: what was learned stays.
     - A FULL training measures its `metrics` on held-out users, which fits twice: before it is
       ACTIVE if `measured` is set, else right after. An UPDATE keeps those of its base. `unmeasured`
-      says why there are none. `calibration` is of its model of choices, if it has learned one.
+      says why there are none. `calibration` and `plays` are of its model of choices, if it
+      has learned one.
     - `remote` is what the remote engine calls the version, if that trains and answers it. Then the
       model that is stored here is its stand-in: popularity, which answers while the other is away.
     - `automatic`: it was due; no caller asked for it. `run` is the retraining run that it was
@@ -362,7 +363,8 @@ VERSION_KIND = Kind(
             "`run` is the retraining that it was trained for, which decides whether it is served."
             " `metrics`\nare of the user split, as Amazon Personalize measures; the gate decides by"
             " those in the run. `calibration` is what visitors\nopened on held-out pages, beside"
-            " what the model of choices expected.",
+            " what the model of choices expected; `plays` is what\nweights of the order brought in"
+            " the shelter's market, played forward, the served ones first.",
             "list": "Solution versions, newest first, in pages as well.",
         },
         examples={"now": {"solution": "cats"}},

@@ -218,11 +218,11 @@ def test_an_item_id_is_a_group_and_an_animal_has_its_own_name() -> None:
 
 
 def test_what_visitors_wait_for_is_described_field_by_field() -> None:
-    """What a group is, an error, an event and both questions: each field says what it is."""
+    """A group, an error, an event, both questions, and plays of a market: each field says what."""
     document = openapi()
     waiting = ["RecommendationRequest", "Recommendation", "DetailedRecommendations", "EventList"]
     waiting += ["RerankingRequest", "RerankingResponse", "EventsReceipt", "ErrorAnswer"]
-    waiting += ["AnimalList", "AnimalsReceipt"]
+    waiting += ["AnimalList", "AnimalsReceipt", "Play"]
     seen = set()
     while waiting:
         name = waiting.pop()

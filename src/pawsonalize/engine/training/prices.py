@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.plays import Plays
+from pawsonalize.domain.plays import MANY_VISITS, MIN_DAYS, MIN_HOMES, MIN_VISITS, Plays
 from pawsonalize.domain.statuses import Stay
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.factors import animal_values
@@ -23,9 +23,8 @@ from pawsonalize.recipes.choices.picks import AnsweredBoard
 from pawsonalize.recipes.data import Floats, Ints
 
 WINDOW_DAYS = 60
-_MIN_DAYS, _MIN_HOMES, _MIN_VISITS = 14, 20, 500  # with less there is too little to play with
 _PERSONAL = ("group", "visitor", "distance", "far", "compatibility")
-_BOARD, _ASKED = 6, 60
+_BOARD, _VISITORS = 6, 60
 _NOTHING = np.empty(0)
 
 
@@ -44,14 +43,14 @@ def play_market(
     days = (now - int(moments.min())) / DAY
     window, page = min(WINDOW_DAYS, days), shown.pages()
     visits = len(np.unique(shown.visit))
-    gone = sum(max(one.until for one in stays[name]) <= now for name in animals)
-    if days < _MIN_DAYS or visits < _MIN_VISITS or gone < _MIN_HOMES:
-        return ()
     since = now - window * DAY
+    gone = sum(since < max(one.until for one in stays[name]) <= now for name in animals)
+    if (days < MIN_DAYS and visits < MANY_VISITS) or visits < MIN_VISITS or gone < MIN_HOMES:
+        return ()
     came = sum(one.since > since for name in animals for one in stays[name])
     values = [animal_values(animal) for animal in animals.values()]
     places = int(np.median(np.bincount(page)))
-    looks = np.array(model.attention[: max(places, 1)])
+    attention = np.array(model.attention[: max(places, 1)])
     known, own = _appeal(model, list(animals), values)
     differ = sum(model.visitor_variances.values())
     share = 1 - model.visitor_variances[ANYTHING] / max(differ, 1e-9)
@@ -61,7 +60,7 @@ def play_market(
         is_there=np.array([max(one.until for one in stays[name]) > now for name in animals]),
         arrivals=came / window,
         visits=visits / days,
-        attention=np.tile(looks, max(1, round(len(moments) / visits))),
+        attention=np.tile(attention, max(1, round(len(moments) / visits))),
         intercept=model.intercept,
         own_variance=model.own,
         known=_known(model, shown, page),
@@ -70,15 +69,13 @@ def play_market(
         home_rate=model.home_rate,
         exploration=float(shown.explored.mean()),
     )
-    if not market.is_there.any():
-        return ()
-    return find_weights(market, _told_by_asking(model, values))
+    return find_weights(market, _learned_by_board(model, values))
 
 
 def _appeal(
     model: ChoiceModel, names: Sequence[str], values: Sequence[Sequence[str]]
 ) -> tuple[Floats, Floats]:
-    """What everybody makes of these animals' attributes, and of each beyond them."""
+    """Everybody's appeal of these animals by their attributes, and of each beyond them."""
     known = np.zeros(len(names))
     for levels in (model.levels, model.inquiry_levels):
         for trait, column in zip(TRAITS, zip(*values, strict=True), strict=True):
@@ -97,7 +94,7 @@ def _known(model: ChoiceModel, shown: ShownPlaces, page: Ints) -> float:
     return float(((total - means[page]) ** 2).mean())
 
 
-def _told_by_asking(model: ChoiceModel, values: Sequence[Sequence[str]]) -> float:
+def _learned_by_board(model: ChoiceModel, values: Sequence[Sequence[str]]) -> float:
     """The share of a visitor's likings that one answered board tells."""
     dice = np.random.default_rng(0)
     columns = zip(*(row[: len(VISITOR_TRAITS)] for row in values), strict=True)
@@ -106,7 +103,7 @@ def _told_by_asking(model: ChoiceModel, values: Sequence[Sequence[str]]) -> floa
     here = np.zeros(len(values))
     nothing = Watched(traits[:, :0], _NOTHING, _NOTHING, _NOTHING, np.empty(0, np.bool_))
     left = whole = 0.0
-    for _ in range(_ASKED):
+    for _ in range(_VISITORS):
         likes = sum(
             spread * dice.standard_normal(int(codes.max()) + 1)[codes]
             for spread, codes in zip(spreads, traits, strict=True)

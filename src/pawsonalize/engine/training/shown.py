@@ -76,7 +76,7 @@ def learn_choices(
 
 
 class PagesRead(NamedTuple):
-    """What a training learns from pages of."""
+    """The pages that a training learns from, in rows."""
 
     shown: ShownPlaces
     names: CodedNames

@@ -24,14 +24,17 @@ _PRICES = (0.0, USUAL_PRICE, 2 / 3, 1.0)
 _EXPOSURES = (0.0, USUAL_EXPOSURE, 1.0)
 _DAYS = 150
 _SEEDS = 4
-_PAIRS = 6_000  # of visits and animals in a day; a larger market is played by a part of it
+_VISITS = 200  # from which openings of a visit are found
+_PAIRS = 10_000  # of visits and animals in a day; of a larger market fewer are played
+_MOST_HOMES = 0.1  # for an opening; with more, some visitors would want several animals
 _MANY_SHOWINGS = 10_000.0  # as of the factor `exposure`
-_MARGIN = 0.01  # of days waited and of the hardest fifth, that are luck
+_MARGIN = 0.01  # of days waited and of the hardest fifth, that is allowed for luck
+_LUCK = 0.02  # of homes, between two plays
 _HARD = 0.2
 
 
 class Market(msgspec.Struct, frozen=True):
-    """What is known of a shelter's market; log-odds as in the model of choices."""
+    """Numbers of a shelter's market; log-odds as in the model of choices."""
 
     appeal: Floats
     """By attributes, of the animals that are or were there lately, shape (animals,)."""
@@ -54,21 +57,35 @@ class Market(msgspec.Struct, frozen=True):
     """See `bid_prices`."""
     exploration: float = 0.1
     """The share of places that chance fills."""
-    homes_per_opening: float = 1.0
+    homes_per_opening: float = 0.0
+    """As many as bring those homes; found by a play."""
+
+    @property
+    def crowd(self) -> float:
+        """The number of visits that one played visit stands for: it brings as many homes."""
+        most = _MOST_HOMES / max(self.homes_per_opening, 1e-9)
+        return max(1.0, min(most, self._pairs / _PAIRS))
 
     @property
     def part(self) -> float:
-        """How much of the market is played."""
-        pairs = self.visits * max(int(self.is_there.sum()), 1)
-        return min(1.0, float((_PAIRS / max(pairs, 1e-9)) ** 0.5))
+        """The share of animals and visitors that is played, where `crowd` does not do."""
+        # With fewer animals, a page is a larger share of them, and an order matters less.
+        return min(1.0, float((_PAIRS * self.crowd / max(self._pairs, 1e-9)) ** 0.5))
+
+    @property
+    def _pairs(self) -> float:
+        return self.visits * int(self.is_there.sum())
 
 
-def find_weights(market: Market, told_by_asking: float) -> Plays:
+def find_weights(market: Market, learned_by_board: float) -> Plays:
     """Play the market under several weights; the first row is the best.
 
     That is the one with most homes, without longer waits and with no fewer homes for the hardest
-    fifth than without any price. `told_by_asking` is the share of `unexplained` that a board tells.
+    fifth than without any price. A board tells `learned_by_board` of `unexplained`, as a share.
+    Empty where no animal waits.
     """
+    if not market.is_there.any():
+        return ()
     market = replace(market, homes_per_opening=_homes_per_opening(market))
     plays = [_play(market, price, USUAL_EXPOSURE) for price in _PRICES]
     best = _best(plays)
@@ -76,14 +93,15 @@ def find_weights(market: Market, told_by_asking: float) -> Plays:
         _play(market, best.price, exposure) for exposure in _EXPOSURES if exposure != best.exposure
     ]
     best = _best([best, *others], plays[0])
-    told = told_by_asking * market.unexplained
-    asked = replace(market, known=market.known + told, unexplained=market.unexplained - told)
+    gain = learned_by_board * market.unexplained
+    answered = replace(market, known=market.known + gain, unexplained=market.unexplained - gain)
+    usual = market.exploration
     explored = [
         _play(replace(market, exploration=share), best.price, best.exposure)
-        for share in (market.exploration / 2, market.exploration * 2)
+        for share in sorted({usual / 2, min(1.0, usual * 2)} - {usual})
     ]
     rest = [play for play in (*plays, *others) if play is not best]
-    answers = _play(asked, best.price, best.exposure, asked=True)
+    answers = _play(answered, best.price, best.exposure, boards=True)
     return (best, *rest, *explored, answers)
 
 
@@ -91,7 +109,7 @@ def _homes_per_opening(market: Market) -> float:
     """The chance that an opened animal finds a home, by which as many do in a day as by now."""
     runs = [_Run(market, USUAL_PRICE, USUAL_EXPOSURE, seed) for seed in range(_SEEDS)]
     opened = float(np.mean([run.openings() for run in runs]))
-    return min(1.0, market.part * market.homes / max(opened, 1e-9))
+    return min(1.0, market.homes / max(market.visits * opened, 1e-9))
 
 
 def _best(plays: list[Play], bare: Play | None = None) -> Play:
@@ -101,17 +119,18 @@ def _best(plays: list[Play], bare: Play | None = None) -> Play:
         for play in plays
         if play.days <= without.days * (1 + _MARGIN) and play.hardest >= without.hardest - _MARGIN
     ]
-    return max(fair or plays[:1], key=lambda play: play.homes)
+    # Another exposure than usual must bring more than luck does.
+    return max(fair, key=lambda play: play.homes * (1 + _LUCK * (play.exposure == USUAL_EXPOSURE)))
 
 
-def _play(market: Market, price: float, exposure: float, *, asked: bool = False) -> Play:
+def _play(market: Market, price: float, exposure: float, *, boards: bool = False) -> Play:
     runs = np.array([_Run(market, price, exposure, seed).play() for seed in range(_SEEDS)])
     homes, visits, waited, hardest = runs.mean(axis=0).tolist()
     return Play(
-        round(price, 3),
+        price,
         exposure,
         round(market.exploration, 3),
-        asked,
+        boards,
         homes=round(1_000 * homes / max(visits, 1), 2),
         days=round(waited / max(homes, 1), 2),
         hardest=round(hardest, 3),
@@ -140,25 +159,25 @@ class _Run:
 
     def play(self) -> tuple[float, float, float, float]:
         """Homes, visits, days that animals waited, and the share of the hardest fifth homed."""
-        homes = visits = waited = 0
+        a_day, crowd = self._market.visits * self._market.part, self._market.crowd
+        homes = visits = waited = 0.0
         for day in range(_DAYS):
             there = np.flatnonzero(self._waits & (self.arrival < day))
-            visiting = int(self._dice.poisson(self._market.visits * self._market.part))
+            visiting = int(self._dice.poisson(a_day / crowd))
             waited += len(there)
-            visits += visiting
+            visits += visiting * crowd
             if len(there) and visiting:
-                taken = self._day(there, visiting)
-                self._waits[taken] = False
-                homes += len(taken)
+                adopted = self._day(there, visiting)
+                self._waits[adopted] = False
+                homes += len(adopted)
         liked = self.appeal + self._own
         hardest = liked <= np.quantile(liked, _HARD)
         return homes, visits, waited, float((~self._waits)[hardest].mean())
 
     def openings(self) -> float:
-        """The animals that are opened in a day by those who come now."""
-        there = np.flatnonzero(self.arrival < 0)
-        self._day(there, max(1, round(self._market.visits * self._market.part)))
-        return float(self._opened.sum())
+        """The animals that a visit opens, of those that wait now."""
+        self._day(np.flatnonzero(self.arrival < 0), _VISITS)
+        return float(self._opened.sum()) / _VISITS
 
     def _day(self, there: Ints, visits: int) -> Ints:
         """Show pages to the visitors of a day; the animals that found a home."""
@@ -181,24 +200,24 @@ class _Run:
         shown = there[page]
         likes = (self.appeal + self._own)[shown] + known[rows, page]
         likes += luck.normal(0, market.unexplained**0.5, page.shape)
-        looks = market.attention[:size]
-        opened = luck.random(page.shape) < looks * special.expit(market.intercept + likes)
+        attention = market.attention[:size]
+        opened = luck.random(page.shape) < attention * special.expit(market.intercept + likes)
         self._shown += np.bincount(shown.ravel(), minlength=len(self._shown))
-        attention = np.broadcast_to(looks, page.shape).ravel()
-        self._looked += np.bincount(shown.ravel(), attention, len(self._looked))
+        looked = np.broadcast_to(attention, page.shape).ravel()
+        self._looked += np.bincount(shown.ravel(), looked, len(self._looked))
         self._opened += np.bincount(shown.ravel(), opened.ravel(), len(self._opened))
-        wants = opened & (luck.random(page.shape) < market.homes_per_opening)
-        return np.array(list(_taken(wants, shown)), np.int64)
+        wants = opened & (luck.random(page.shape) < market.homes_per_opening * market.crowd)
+        return np.array(list(_homes(wants, shown)), np.int64)
 
     def _learned(self, animals: Ints) -> Floats:
-        """What is known by now of the own effects of those who came."""
+        """Estimates by now of the own effects of those who came."""
         market = self._market
         usual = special.expit(market.intercept + self.appeal[animals])
         looked = self._looked[animals]
         return animal_effects(self._opened[animals], looked, looked * usual, market.own_variance)
 
 
-def _taken(wants: Bools, shown: Ints) -> Iterator[int]:
+def _homes(wants: Bools, shown: Ints) -> Iterator[int]:
     """The animals that are taken, by the first who wants each; a visitor takes one."""
     gone, served = set[int](), set[int]()
     for visit, place in np.argwhere(wants).tolist():

@@ -7,6 +7,7 @@ import msgspec
 
 from pawsonalize import clock
 from pawsonalize.domain.calibration import Calibration, describe_off, find_off
+from pawsonalize.domain.plays import NO_PLAY, Plays, describe_boards
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, iso, parse_moment
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.http.json import report_of
@@ -85,7 +86,8 @@ class VersionReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     `answered_from` and `answered_to` are of the last 14 days, to the hour; null where it did not.
     `gate` is its retraining's, null where it was trained in none of the newest. `remote` is what
     Amazon Personalize calls it, if that trained it and answers. `off` says where the model of
-    choices is off on held-out pages, whose counts are `calibration`.
+    choices is off on held-out pages, whose counts are `calibration`. `boards` says what it would
+    bring if everybody answered a board, by the `plays`, or why nothing was played.
     """
 
     name: str
@@ -98,6 +100,8 @@ class VersionReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     unmeasured: str
     calibration: Calibration
     off: list[str]
+    plays: Plays
+    boards: str
     progress: str
     failure: str | None
     served_by: tuple[str, ...]
@@ -246,6 +250,7 @@ def _version(
         VersionReport,
         version,
         off=describe_off(find_off(version.calibration)),
+        boards=describe_boards(version.plays) or (NO_PLAY if version.calibration else ""),
         progress="" if progress is None else progress.text,
         failure=version.failure_reason,
         served_by=tuple(one.name for one in campaigns if one.serves == version.name),
