@@ -9,6 +9,7 @@ from pawsonalize.domain.plays import MANY_VISITS, MIN_DAYS, MIN_HOMES, MIN_VISIT
 from pawsonalize.domain.statuses import Stay
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.factors import animal_values
+from pawsonalize.engine.serving.animals.pages import places_counted, visit_of
 from pawsonalize.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces
 from pawsonalize.recipes.choices.forward import Market, find_weights
 from pawsonalize.recipes.choices.model import AnimalCounts, ChoiceModel
@@ -21,6 +22,7 @@ from pawsonalize.recipes.choices.own_effects import (
 )
 from pawsonalize.recipes.choices.picks import AnsweredBoard
 from pawsonalize.recipes.data import Floats, Ints
+from pawsonalize.storage.events.impressions import Impression
 
 WINDOW_DAYS = 60
 _PERSONAL = ("group", "visitor", "distance", "far", "compatibility")
@@ -31,25 +33,26 @@ _NOTHING = np.empty(0)
 def play_market(
     model: ChoiceModel,
     shown: ShownPlaces,
-    moments: Ints,
+    pages: Sequence[Impression],
     stays: Mapping[str, tuple[Stay, ...]],
     animals: Mapping[str, Animal],
 ) -> Plays:
     """Play the days to come under several weights, the best first; none with too little to go by.
 
-    `moments` are those of the pages; `stays` are of the animals of the last `WINDOW_DAYS`.
+    `pages` are those of the places, in the order of time; `stays` are of the animals of the last
+    `WINDOW_DAYS`, begun by the last page.
     """
-    now = int(moments.max())
-    days = (now - int(moments.min())) / DAY
-    window, page = min(WINDOW_DAYS, days), shown.pages()
-    visits = len(np.unique(shown.visit))
+    now = pages[-1].as_of
+    days = (now - pages[0].as_of) / DAY
+    window = min(WINDOW_DAYS, days)
+    visits = len({visit_of(page) for page in pages})
     since = now - window * DAY
     gone = sum(since < max(one.until for one in stays[name]) <= now for name in animals)
     if (days < MIN_DAYS and visits < MANY_VISITS) or visits < MIN_VISITS or gone < MIN_HOMES:
         return ()
     came = sum(one.since > since for name in animals for one in stays[name])
     values = [animal_values(animal) for animal in animals.values()]
-    places = int(np.median(np.bincount(page)))
+    places = int(np.median([places_counted(page) for page in pages]))
     attention = np.array(model.attention[: max(places, 1)])
     known, own = _appeal(model, list(animals), values)
     differ = sum(model.visitor_variances.values())
@@ -60,10 +63,10 @@ def play_market(
         is_there=np.array([max(one.until for one in stays[name]) > now for name in animals]),
         arrivals=came / window,
         visits=visits / days,
-        attention=np.tile(attention, max(1, round(len(moments) / visits))),
+        attention=np.tile(attention, max(1, round(len(pages) / visits))),
         intercept=model.intercept,
         own_variance=model.own,
-        known=_known(model, shown, page),
+        known=_known(model, shown, shown.pages()),
         unexplained=share * model.unexplained,
         homes=gone / window,
         home_rate=model.home_rate,

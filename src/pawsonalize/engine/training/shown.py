@@ -111,12 +111,16 @@ def _learn_from_pages(
     found = UNFITTED if read is None else fit_choices(read.shown, read.names, len(read.pages))
     if read is None or not found.is_fitted:
         return found
-    moments = np.array([page.as_of for page in read.pages])
-    stays = animals.stays_since(int(moments.max()) - WINDOW_DAYS * DAY, _ANIMALS)
+    now = max(page.as_of for page in read.pages)
+    stays = {
+        name: begun
+        for name, every in animals.stays_since(now - WINDOW_DAYS * DAY, _ANIMALS).items()
+        if (begun := tuple([one for one in every if one.since <= now]))
+    }
     known = animals.get_many(stays)
-    rate = _home_rate(found, stays, known, int(moments.max()))
+    rate = _home_rate(found, stays, known, now)
     found = msgspec.structs.replace(found, home_rate=rate)
-    plays = play_market(found, read.shown, moments, stays, known)
+    plays = play_market(found, read.shown, read.pages, stays, known)
     return msgspec.structs.replace(
         found,
         plays=plays,

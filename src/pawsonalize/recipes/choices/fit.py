@@ -106,7 +106,7 @@ class _Point(msgspec.Struct, frozen=True):
 
 
 class _Fit:
-    """What is fitted, and the variances of values and of animals by now."""
+    """The effects that are fitted, and the variances of values and of animals by now."""
 
     def __init__(
         self,
@@ -230,7 +230,7 @@ class _Fit:
         return np.asarray(np.linalg.inv(whole[np.ix_(free, free)]))
 
     def _through_animals(self, sums: _Sums, weights: Floats) -> Floats:
-        """What common effects have in common through the animals, with such a weight of each."""
+        """The information that common effects share through the animals, with a weight of each."""
         every, ends = np.hstack([sums.animal_column, sums.animal_place]), len(self._mean)
         dense = every.T @ (weights[:, None] * every)
         of_values = self._values.T @ ((weights * sums.animal_animal)[:, None] * every)
@@ -309,9 +309,9 @@ class _Fit:
     def _learn_variance(self, name: str, effects: Floats, left: float) -> None:
         # A fixed point of the EM step, the mean of effect^2 + left, that is reached in fewer steps
         # (MacKay 1992).
-        told = max(len(effects) - left / self.variances[name], 0.0)
+        known = max(len(effects) - left / self.variances[name], 0.0)
         total = float(effects @ effects) + _AS_MANY * self._usual_variances[name]
-        self.variances[name] = total / (told + _AS_MANY)
+        self.variances[name] = total / (known + _AS_MANY)
 
     def _lift_of(self, variance: Floats | float) -> Floats:
         return np.asarray(variance * max(0.5 - self._rate, 0.0))
@@ -371,12 +371,12 @@ class _Fit:
         columns = np.array([np.ones(len(animal)), *(shown.factors[n][rows] for n in self._names)])
         odds = at.columns @ columns + appeal[animal]
         chance, rise = mean_chances(odds, self._unexplained)
-        looks = attention[place]
-        passed = np.maximum(1 - looks * chance, 1e-12)
-        total.loss -= float(np.log(np.where(chosen, looks * chance, passed)).sum())
-        surprise = (chosen - looks * chance) / passed  # of the log of the attention
+        seeing = attention[place]
+        passed = np.maximum(1 - seeing * chance, 1e-12)
+        total.loss -= float(np.log(np.where(chosen, seeing * chance, passed)).sum())
+        surprise = (chosen - seeing * chance) / passed  # of the log of the attention
         pull = surprise * rise / chance
-        cross = looks * rise / passed
+        cross = seeing * rise / passed
         firm = cross * rise / chance
         weighed = columns * firm
         total.column += columns @ pull
@@ -388,7 +388,7 @@ class _Fit:
         if not self._places:
             return
         total.place += np.bincount(place, surprise, self._places)
-        total.place_place += np.bincount(place, looks * chance / passed, self._places)
+        total.place_place += np.bincount(place, seeing * chance / passed, self._places)
         for number, column in enumerate(columns):
             total.column_place[number] += np.bincount(place, column * cross, self._places)
         pairs = animal * self._places + place

@@ -12,6 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from pawsonalize.domain.plays import Play, Plays
+from pawsonalize.recipes.choices.effects import mean_chances
 from pawsonalize.recipes.choices.own_effects import animal_effects, bid_prices
 from pawsonalize.recipes.data import Bools, Floats, Ints
 from pawsonalize.recipes.late_scipy import special
@@ -22,13 +23,14 @@ USUAL_EXPOSURE = 0.5
 
 _PRICES = (0.0, USUAL_PRICE, 2 / 3, 1.0)
 _EXPOSURES = (0.0, USUAL_EXPOSURE, 1.0)
-_DAYS = 150
-_SEEDS = 4
+_DAYS = 120
+_SEEDS = 6
+_WEEKS, _TRIES = 6, 3
 _VISITS = 200  # from which openings of a visit are found
 _PAIRS = 10_000  # of visits and animals in a day; of a larger market fewer are played
 _MOST_HOMES = 0.1  # for an opening; with more, some visitors would want several animals
 _MANY_SHOWINGS = 10_000.0  # as of the factor `exposure`
-_MARGIN = 0.01  # of days waited and of the hardest fifth, that is allowed for luck
+_MARGIN = 0.03  # of days waited and of the hardest fifth, that is allowed for luck
 _LUCK = 0.02  # of homes, between two plays
 _HARD = 0.2
 
@@ -81,18 +83,23 @@ def find_weights(market: Market, learned_by_board: float) -> Plays:
     """Play the market under several weights; the first row is the best.
 
     That is the one with most homes, without longer waits and with no fewer homes for the hardest
-    fifth than without any price. A board tells `learned_by_board` of `unexplained`, as a share.
-    Empty where no animal waits.
+    fifth than without any price, but for luck. A board tells `learned_by_board` of `unexplained`,
+    as a share. Empty where no animal waits.
     """
     if not market.is_there.any():
         return ()
     market = replace(market, homes_per_opening=_homes_per_opening(market))
     plays = [_play(market, price, USUAL_EXPOSURE) for price in _PRICES]
-    best = _best(plays)
+    fair = _fair(plays, plays[0])
+    most = max(play.homes for play in fair) * (1 - _LUCK)
+    # Of those with as many homes, but for luck, the best for who has it hardest.
+    best = max((play for play in fair if play.homes >= most), key=lambda play: play.hardest)
     others = [
         _play(market, best.price, exposure) for exposure in _EXPOSURES if exposure != best.exposure
     ]
-    best = _best([best, *others], plays[0])
+    # Another exposure than usual has to bring more than luck does.
+    more = [one for one in _fair(others, plays[0]) if one.homes > best.homes * (1 + _LUCK)]
+    best = max(more, key=lambda play: play.homes) if more else best
     gain = learned_by_board * market.unexplained
     answered = replace(market, known=market.known + gain, unexplained=market.unexplained - gain)
     usual = market.exploration
@@ -107,20 +114,26 @@ def find_weights(market: Market, learned_by_board: float) -> Plays:
 
 def _homes_per_opening(market: Market) -> float:
     """The chance that an opened animal finds a home, by which as many do in a day as by now."""
-    runs = [_Run(market, USUAL_PRICE, USUAL_EXPOSURE, seed) for seed in range(_SEEDS)]
-    opened = float(np.mean([run.openings() for run in runs]))
-    return min(1.0, market.homes / max(market.visits * opened, 1e-9))
+    # By the openings of a first day at first. But favourites leave first, so more is needed to
+    # keep that up for some weeks.
+    first = _Run(market, USUAL_PRICE, USUAL_EXPOSURE, 0).openings()
+    chance = min(1.0, market.homes / max(market.visits * first, 1e-9))
+    for _ in range(_TRIES):
+        tried = replace(market, homes_per_opening=chance)
+        runs = [_Run(tried, USUAL_PRICE, USUAL_EXPOSURE, seed) for seed in range(_SEEDS)]
+        homes = float(np.mean([run.play(_WEEKS * 7)[0] for run in runs]))
+        wanted = market.homes * tried.part * _WEEKS * 7
+        chance = min(1.0, chance * float(np.clip(wanted / max(homes, 1e-9), 0.5, 2.0)) ** 1.5)
+    return chance
 
 
-def _best(plays: list[Play], bare: Play | None = None) -> Play:
-    without = plays[0] if bare is None else bare
-    fair = [
+def _fair(plays: list[Play], without: Play) -> list[Play]:
+    """Those without longer waits and a worse hardest fifth than the play without any price."""
+    return [
         play
         for play in plays
         if play.days <= without.days * (1 + _MARGIN) and play.hardest >= without.hardest - _MARGIN
     ]
-    # Another exposure than usual must bring more than luck does.
-    return max(fair, key=lambda play: play.homes * (1 + _LUCK * (play.exposure == USUAL_EXPOSURE)))
 
 
 def _play(market: Market, price: float, exposure: float, *, boards: bool = False) -> Play:
@@ -157,11 +170,11 @@ class _Run:
         self._shown, self._looked, self._opened = np.zeros((3, len(self.appeal)))
         self._known_own = np.where(self.arrival < 0, self._own, 0.0)
 
-    def play(self) -> tuple[float, float, float, float]:
+    def play(self, days: int = _DAYS) -> tuple[float, float, float, float]:
         """Homes, visits, days that animals waited, and the share of the hardest fifth homed."""
         a_day, crowd = self._market.visits * self._market.part, self._market.crowd
         homes = visits = waited = 0.0
-        for day in range(_DAYS):
+        for day in range(days):
             there = np.flatnonzero(self._waits & (self.arrival < day))
             visiting = int(self._dice.poisson(a_day / crowd))
             waited += len(there)
@@ -212,9 +225,10 @@ class _Run:
     def _learned(self, animals: Ints) -> Floats:
         """Estimates by now of the own effects of those who came."""
         market = self._market
-        usual = special.expit(market.intercept + self.appeal[animals])
-        looked = self._looked[animals]
-        return animal_effects(self._opened[animals], looked, looked * usual, market.own_variance)
+        differ = market.known + market.unexplained
+        usual, _ = mean_chances(market.intercept + self.appeal[animals], differ)
+        opened, looked = self._opened[animals], self._looked[animals]
+        return animal_effects(opened, looked, looked * usual, market.own_variance, differ)
 
 
 def _homes(wants: Bools, shown: Ints) -> Iterator[int]:

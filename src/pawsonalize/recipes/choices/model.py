@@ -25,11 +25,11 @@ from pawsonalize.recipes.choices.effects import (
 from pawsonalize.recipes.choices.fit import fit_effects
 from pawsonalize.recipes.choices.own_effects import (
     VISITOR_VARIANCES,
-    LikingPairs,
+    AffinityPairs,
     Residuals,
+    affinity_pairs,
     animal_effects,
     are_eager,
-    liking_pairs,
     moment_variances,
     together,
 )
@@ -194,11 +194,11 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
 
 
 def choice_effects(shown: ShownPlaces, start: Effects | None = None) -> Effects:
-    """What opens animals, fitted to these rows; quicker from a `start` that is near."""
+    """The effects by which animals are opened, fitted to these rows; sooner from a near `start`."""
     newest = shown.take(np.arange(max(0, len(shown) - _ROWS), len(shown)))
     # What was chosen of earlier pages is known by then, so what is not known of a visitor shows
     # within pages alone.
-    liked = _likings(newest, newest.pages())
+    liked = _pairs_of(newest, newest.pages())
     unexplained = 0.0
     # How much visitors differ is found from the effects, and the effects given that.
     for _ in range(_ROUNDS if start is None else 1):
@@ -308,8 +308,8 @@ def _chances(shown: ShownPlaces, found: Effects, *, own: bool = True) -> Floats:
 
 def _animal_counts(shown: ShownPlaces, found: Effects) -> Floats:
     chance = _chances(shown, found, own=False)
-    looks = found.attention[shown.place]
-    columns = (shown.opened.astype(float), looks, looks * chance)
+    seeing = found.attention[shown.place]
+    columns = (shown.opened.astype(float), seeing, seeing * chance)
     return np.array([np.bincount(shown.animal, one, shown.animals) for one in columns])
 
 
@@ -322,30 +322,30 @@ def visitor_variances(shown: ShownPlaces, found: Effects) -> dict[str, float]:
     # Without what was known of the visitors, whose spread is to be found.
     odds = _log_odds(newest, found)
     odds -= found.weights["visitor"] * newest.factors["visitor"]
-    learned, _ = _moments(newest, odds, found.attention, _likings(newest, newest.visitor))
+    learned, _ = _moments(newest, odds, found.attention, _pairs_of(newest, newest.visitor))
     return dict(zip(VISITOR_VARIANCES, learned.round(4).tolist(), strict=True))
 
 
-def _likings(shown: ShownPlaces, who: Ints) -> LikingPairs:
-    return liking_pairs(who, shown.pages(), shown.traits, shown.animal, shown.factors["distance"])
+def _pairs_of(shown: ShownPlaces, who: Ints) -> AffinityPairs:
+    return affinity_pairs(who, shown.pages(), shown.traits, shown.animal, shown.factors["distance"])
 
 
 def _moments(
-    shown: ShownPlaces, odds: Floats, attention: Floats, liked: LikingPairs
+    shown: ShownPlaces, odds: Floats, attention: Floats, liked: AffinityPairs
 ) -> tuple[Floats, float]:
     """Variances (kinds,) of what the log-odds of everybody do not say, and of all together."""
-    learned, looks = np.array(list(VISITOR_VARIANCES.values())), attention[shown.place]
+    learned, seeing = np.array(list(VISITOR_VARIANCES.values())), attention[shown.place]
     squares = np.array([float((column**2).mean()) for column in liked.columns])
     spread = float(learned @ squares)
     for _ in range(_ROUNDS):
         for _ in range(3):  # without their likings visitors open less, or more
             chance, rise = mean_chances(odds, spread)
-            weight = rise / chance / (1 - looks * chance)
-            pull = weight * (shown.opened - looks * chance)
-            firm = weight * looks * rise
+            weight = rise / chance / (1 - seeing * chance)
+            pull = weight * (shown.opened - seeing * chance)
+            firm = weight * seeing * rise
             odds = odds + float(np.clip(pull.sum() / firm.sum(), -1, 1))
         bend = 1 - 2 * float(firm**2 @ chance / (firm @ firm))
-        left = Residuals(pull, firm, weight * looks * chance, looks, bend)
+        left = Residuals(pull, firm, weight * seeing * chance, seeing, bend)
         signed = moment_variances(left, liked, learned, signed=True)
         learned = moment_variances(left, liked, learned)
         spread = max(float(signed @ squares), 0.0)

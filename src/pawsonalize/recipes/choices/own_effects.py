@@ -125,9 +125,9 @@ class VisitorEffects(msgspec.Struct, frozen=True):
     effects: tuple[Floats, ...]
     distance: float
     anything: float
-    """How much more readily the visitor opens any animal, as `of`."""
+    """Log-odds by which the visitor opens any animal more readily, as `of`."""
     lifts: tuple[Floats, ...]
-    """What the log of the mean of exp(effect) is above each effect, less of an unknown value's."""
+    """The log of the mean of exp(effect) above each effect, less that of an unknown value."""
     variances: tuple[Floats, ...]
     """About those of the effects: as if all others were known."""
     # The upper Cholesky factor of the precision of all effects, in the order of `KINDS`.
@@ -298,13 +298,13 @@ def _design(
     return found, matrix, np.repeat(each, [1, *(len(one) for one in found), 1])
 
 
-class LikingPairs(msgspec.Struct, frozen=True):
-    """Which rows share a visitor and a value, for each pair of likings by the order of `KINDS`."""
+class AffinityPairs(msgspec.Struct, frozen=True):
+    """Codes of rows that share a visitor and values, for each pair of affinities, as in `KINDS`."""
 
     codes: Mapping[tuple[int, int], Ints]
     """The same code for rows of one visitor that share the values of both likings."""
     columns: Sequence[Floats]
-    """What each liking is multiplied by: 1, or the factor `distance`."""
+    """Factors of each affinity: 1, or the factor `distance`."""
     on_page: Sequence["PagePairs"]
     """The pairs of each liking that stand on one page."""
 
@@ -324,9 +324,9 @@ class PagePairs:
         return 2 * float(lower[self._order] @ (above - above[self._first]))
 
 
-def liking_pairs(
+def affinity_pairs(
     visitor: Ints, page: Ints, traits: Mapping[str, Ints], animal: Ints, distance: Floats
-) -> LikingPairs:
+) -> AffinityPairs:
     """The pairs of rows with these visitors, animals and factors `distance`."""
     ones = np.ones(len(visitor))
     own = [together(visitor)]
@@ -338,18 +338,18 @@ def liking_pairs(
         for other in range(one, len(own))
     }
     on_page = [PagePairs(one, page) for one in own]
-    return LikingPairs(codes, [*[ones] * (len(own) - 1), distance], on_page)
+    return AffinityPairs(codes, [*[ones] * (len(own) - 1), distance], on_page)
 
 
 class Residuals(msgspec.Struct, frozen=True):
-    """What a model left of each row, shape (rows,)."""
+    """The part of each row that a model left unexplained, shape (rows,)."""
 
     pull: Floats
     """Opened less expected, by the slope of log-likelihood."""
     firm: Floats
-    """How much that rises with the log-odds."""
+    """The rise of that with the log-odds."""
     expected: Floats
-    """How much of it was expected."""
+    """The expected part of it."""
     attention: Floats
     bend: float
     """The curvature of chances by log-odds over their slope."""
@@ -359,7 +359,7 @@ class Residuals(msgspec.Struct, frozen=True):
 # as far as visitors differ about sizes (method of moments). The spread of fitted affinities says
 # far too little where most visitors opened one or two animals.
 def moment_variances(
-    left: Residuals, pairs: LikingPairs, before: Floats, *, signed: bool = False
+    left: Residuals, pairs: AffinityPairs, before: Floats, *, signed: bool = False
 ) -> Floats:
     """Variances of affinities (kinds,) from residuals.
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pawsonalize.domain.plays import Play
-from pawsonalize.recipes.choices.forward import Market, _homes, _Run, find_weights
+from pawsonalize.recipes.choices.forward import _DAYS, Market, _homes, _Run, find_weights
 
 
 def market(animals: int, visits: float, places: int, homes_per_opening: float = 0.02) -> Market:
@@ -74,7 +74,7 @@ def test_a_large_market_is_played_by_fewer_visits_before_it_is_played_by_fewer_a
     assert town.part > 0.8, "of fewer animals a page would show a larger share"
     runs = np.array([_Run(town, 1 / 3, 0.5, seed).play() for seed in range(2)])
     homes, visits = runs.mean(axis=0)[:2]
-    assert visits == pytest.approx(150 * 320 * town.part, rel=0.05), "each counts for many"
+    assert visits == pytest.approx(_DAYS * 320 * town.part, rel=0.05), "each counts for many"
     assert 0.015 < homes / visits < 0.025
     assert town.crowd <= city.crowd
     assert city.part < 0.2

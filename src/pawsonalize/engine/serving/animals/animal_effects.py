@@ -158,12 +158,12 @@ class AnimalEffects:
         with available.lock:
             odds = tables.log_odds(available, ids, columns)
         place = np.concatenate([np.arange(size) for size in sizes])
-        looks = self._attention[place]
+        seeing = self._attention[place]
         ends = np.cumsum(sizes)[:-1]
         rows = zip(
             pages,
-            np.split(looks, ends),
-            np.split(looks * mean_chances(odds, tables.model.unexplained)[0], ends),
+            np.split(seeing, ends),
+            np.split(seeing * mean_chances(odds, tables.model.unexplained)[0], ends),
             strict=True,
         )
         for page, of_page, expected in rows:
@@ -183,11 +183,11 @@ class AnimalEffects:
         visits = self._visits.setdefault(visitor, _Visits())
         if not visits.counts:
             return
-        looks, expected = self._chances.get(page.recommendation_id, _UNKNOWN)
+        seeing, expected = self._chances.get(page.recommendation_id, _UNKNOWN)
         visit = visit_of(page)
-        self._by_visit.setdefault(visit, np.zeros(3))[1:] += looks.sum(), expected.sum()
-        ids = (one[0] for one in _first(page, len(looks)))
-        for animal_id, *counted in zip(ids, looks.tolist(), expected.tolist(), strict=True):
+        self._by_visit.setdefault(visit, np.zeros(3))[1:] += seeing.sum(), expected.sum()
+        ids = (one[0] for one in _first(page, len(seeing)))
+        for animal_id, *counted in zip(ids, seeing.tolist(), expected.tolist(), strict=True):
             # Who opened it before, and does not again, turned nothing down. And later visits would
             # count of those alone who did not open it in the first one.
             is_first = visits.first.setdefault(animal_id, visit) == visit
