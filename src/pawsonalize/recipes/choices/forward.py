@@ -92,8 +92,8 @@ def find_weights(market: Market, learned_by_board: float) -> Plays:
     plays = [_play(market, price, USUAL_EXPOSURE) for price in _PRICES]
     fair = _fair(plays, plays[0])
     most = max(play.homes for play in fair) * (1 - _LUCK)
-    # Of those with as many homes, but for luck, the best for who has it hardest.
-    best = max((play for play in fair if play.homes >= most), key=lambda play: play.hardest)
+    # Of those with as many homes, but for luck, the one with the shortest waits.
+    best = min((play for play in fair if play.homes >= most), key=lambda play: play.days)
     others = [
         _play(market, best.price, exposure) for exposure in _EXPOSURES if exposure != best.exposure
     ]
