@@ -60,6 +60,7 @@ VARIANCES: Mapping[str, float] = {
 # Of a normal effect of variance 1: Gauss and Hermite's.
 _NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 _NODE_WEIGHTS /= _NODE_WEIGHTS.sum()
+_FAR = 25.0
 
 
 def mean_chances(odds: Floats, variance: float) -> tuple[Floats, Floats]:
@@ -67,6 +68,8 @@ def mean_chances(odds: Floats, variance: float) -> tuple[Floats, Floats]:
 
     As visitors differ, chances rise less with the log-odds of everybody than those of one visitor.
     """
+    # Within bounds that nothing comes near, so that logs and quotients of them are finite.
+    odds = np.clip(odds, -_FAR, _FAR)
     if variance <= 0:
         chance = special.expit(odds)
         return chance, chance * (1 - chance)

@@ -41,6 +41,7 @@ MIN_OPENED = 50  # with fewer animals opened on pages than this, nothing is lear
 _MIN_INQUIRIES = 50
 _MIN_EXPLORED = 500  # places that chance alone filled: fewer say too little of attention
 _HELD_OUT = 0.1
+_MOST_SPREAD = 6.0  # variance among visitors
 _ROUNDS = 3  # of effects and variances, each given the other
 _ROWS = 200_000  # of the newest, from which the variances of visitors are learned
 _ARRAY = "choices"
@@ -348,7 +349,7 @@ def _moments(
         left = Residuals(pull, firm, weight * seeing * chance, seeing, bend)
         signed = moment_variances(left, liked, learned, signed=True)
         learned = moment_variances(left, liked, learned)
-        spread = max(float(signed @ squares), 0.0)
+        spread = float(np.clip(signed @ squares, 0.0, _MOST_SPREAD))
     return learned, spread
 
 
