@@ -139,7 +139,7 @@ class Ours:
         # Visits overlap, and a clock never goes back: a page may be asked for a minute ago.
         if moment > self._now:
             self.file.write_text(iso(moment))
-        self._now = max(self._now, moment)
+            self._now = moment
 
     def page(self, ask: Ask, size: int) -> Ints:
         """What the service answers."""
@@ -434,6 +434,9 @@ def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
         with (
             opened(given) as adapters,
             patch("secrets.randbits", Random(drawn.seed).getrandbits),
+            # Nothing here depends on how long it takes.
+            patch("pawsonalize.engine.training.refresh._REST", 0),
+            patch("pawsonalize.clock.real_now", clock.ClockFile(str(file)).now),
             # Nobody here asks how many answers a second a model gives.
             patch("pawsonalize.engine.serving.served._MEASURED_SECONDS", 0.0),
             patch("pawsonalize.engine.serving.impressions._LINGER_SECONDS", 0.001),

@@ -29,11 +29,12 @@ from pawsonalize.recipes.choices.effects import (
 from pawsonalize.recipes.data import Bools, Floats
 
 _MAX_STEPS = 60
-_ARRIVED = 1e-5  # of the size of the gradient at the start
+_ARRIVED, _ENOUGH = 1e-5, 1e-4  # of the size of the gradient at the start; after all steps
 _STILL = 2e-3  # change of the log of a variance
 _SETTLED = 2  # steps before variances are learned
+_LEARNED = 25  # steps after which variances stay: with few animals they creep on for long
 _HALVINGS = 10
-_AS_MANY = 0.5  # levels that a variance before any training counts as
+_AS_MANY = 1.0  # levels that a variance before any training counts as
 _SHOWN = 20.0  # at a place, that the attention before any training counts as
 _ROWS = 1 << 16  # at once: what is calculated of them stays in the cache
 
@@ -171,12 +172,14 @@ class _Fit:
             size = float(np.sqrt(sum(float(part @ part) for part in slope.parts)))
             self._first = self._first or size
             has_arrived = is_still and size <= _ARRIVED * self._first
+            if steps == _MAX_STEPS:
+                has_arrived = size <= _ENOUGH * self._first
             if has_arrived or steps == _MAX_STEPS:
                 break
             inverse = self._inverse(sums, free)
             sums = self._step(sums, slope, inverse, free)
-            if steps >= _SETTLED:
-                is_still = self._learn_variances(sums, inverse, free)
+            if steps >= _SETTLED and not is_still:  # then they stay, and the rest can arrive
+                is_still = self._learn_variances(sums, inverse, free) or steps >= _LEARNED
         share = size / max(self._first, 1e-300)
         return self._effects(steps, share, has_arrived=has_arrived)
 
