@@ -138,6 +138,6 @@ def test_the_mean_chance_of_visitors_who_differ_is_that_of_many_drawn_ones() -> 
 def test_a_training_whose_fit_does_not_arrive_fails_and_says_so(
     truth: Truth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fit, "_MAX_STEPS", 2)
-    with pytest.raises(TrainingFailed, match="did not arrive within 2 steps"):
+    monkeypatch.setattr(fit, "_MAX_STEPS", 0)
+    with pytest.raises(TrainingFailed, match="did not arrive within 0 steps"):
         choice_effects(truth.shown)
