@@ -111,7 +111,9 @@ class Runtimes:
         return kept
 
     def _follow(self, kept: _Kept, name: str) -> None:
-        if name not in self.pinned and kept.live.refresh(self.now()):
+        # One that is kept current elsewhere may not be there yet, just after it was promoted.
+        is_missing = name not in self.pinned or not kept.live.is_ready
+        if is_missing and kept.live.refresh(self.now()):
             version = kept.live.current.version.name
             log.info("serving", campaign=name, solution_version=version)
 
