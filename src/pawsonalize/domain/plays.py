@@ -10,6 +10,8 @@ NO_PLAY = (
     f" (or {MANY_VISITS:,} visits), {MIN_VISITS} visits, {MIN_HOMES} homes and animals that wait,"
     " a third is taken back of what everybody likes"
 )
+USUAL_PRICE, USUAL_EXPOSURE = 1 / 3, 0.5
+"""Weights of the bid price and of exposure where nothing was played."""
 _LUCK_HOMES, _LUCK_DAYS = 0.02, 0.05  # differences of plays that may be luck
 
 

@@ -12,11 +12,10 @@ from pawsonalize.engine.serving.animals.factors import animal_values
 from pawsonalize.engine.serving.animals.pages import places_counted, visit_of
 from pawsonalize.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces
 from pawsonalize.recipes.choices.forward import Market, find_weights
-from pawsonalize.recipes.choices.model import AnimalCounts, ChoiceModel
+from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.own_effects import (
     ANYTHING,
     Watched,
-    animal_effects,
     visitor_effects,
     visitor_posterior,
 )
@@ -83,10 +82,7 @@ def _appeal(
     for levels in (model.levels, model.inquiry_levels):
         for trait, column in zip(TRAITS, zip(*values, strict=True), strict=True):
             known += [levels.get(trait, {}).get(value, 0.0) for value in column]
-    opened, looked, expected = np.array(
-        [model.counts.get(name, AnimalCounts()) for name in names]
-    ).T
-    return known, animal_effects(opened, looked, expected, model.own, model.unexplained)
+    return known, model.animal_effects(names)
 
 
 def _known(model: ChoiceModel, shown: ShownPlaces, page: Ints) -> float:

@@ -35,7 +35,6 @@ from pawsonalize.recipes.choices.calibration import ANSWERED
 from pawsonalize.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces
 from pawsonalize.recipes.choices.model import (
     UNFITTED,
-    AnimalCounts,
     ChoiceModel,
     CodedNames,
     fit_choices,
@@ -44,7 +43,6 @@ from pawsonalize.recipes.choices.own_effects import (
     ANYTHING,
     KINDS,
     VISITOR_VARIANCES,
-    animal_effects,
     home_rate,
     together,
 )
@@ -284,7 +282,7 @@ def _first_visits(shown: ShownPlaces) -> Ints:
     pair, rows = together(shown.visitor, shown.animal), np.arange(len(shown))
     opened = np.full(int(pair.max(initial=0)) + 1, len(shown))
     np.minimum.at(opened, pair[shown.opened], rows[shown.opened])
-    _, first, pair = np.unique(pair, return_index=True, return_inverse=True)
+    first = np.unique(pair, return_index=True)[1]
     kept = (rows <= opened[pair]) & (shown.visit == shown.visit[first][pair])
     return np.flatnonzero(kept)
 
@@ -346,9 +344,7 @@ def _answered(
 
 
 def _appeal(model: ChoiceModel, ids: tuple[str, ...], values: list[tuple[str, ...]]) -> Floats:
-    counts = [model.counts.get(one, AnimalCounts()) for one in ids]
-    opened, looked, expected = np.array(counts).T
-    total = animal_effects(opened, looked, expected, model.own, model.unexplained)
+    total = model.animal_effects(ids)
     for trait, column in zip(TRAITS, zip(*values, strict=True), strict=True):
         total += [model.levels.get(trait, {}).get(value, 0.0) for value in column]
     return np.asarray(total)

@@ -43,7 +43,6 @@ _FADES = 0.6
 # No answer is longer.
 PLACES = 500
 ANIMAL = "animal"
-LEVELS = (*TRAITS, ANIMAL)
 VARIANCES: Mapping[str, float] = {
     "species": 0.1,
     "breed": 0.05,
@@ -129,7 +128,7 @@ class ShownPlaces(msgspec.Struct, frozen=True):
 
 
 class Effects(msgspec.Struct):
-    """Log-odds by what they belong to. `levels` has an array for each of `LEVELS`, by code."""
+    """Log-odds by what they belong to. `levels` has each trait and `ANIMAL`, by code."""
 
     intercept: float
     """Of an animal of which nothing is known, in the first place, with every factor 0."""

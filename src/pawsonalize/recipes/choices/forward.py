@@ -11,15 +11,12 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from pawsonalize.domain.plays import Play, Plays
+from pawsonalize.domain.plays import USUAL_EXPOSURE, USUAL_PRICE, Play, Plays
 from pawsonalize.recipes.choices.effects import mean_chances
 from pawsonalize.recipes.choices.own_effects import animal_effects, bid_prices
+from pawsonalize.recipes.choices.scales import MANY_SHOWINGS
 from pawsonalize.recipes.data import Bools, Floats, Ints
 from pawsonalize.recipes.late_scipy import special
-
-USUAL_PRICE = 1 / 3
-"""The weight of the price where there is too little to play with."""
-USUAL_EXPOSURE = 0.5
 
 _PRICES = (0.0, USUAL_PRICE, 2 / 3, 1.0)
 _EXPOSURES = (0.0, USUAL_EXPOSURE, 1.0)
@@ -29,7 +26,6 @@ _WEEKS, _TRIES = 6, 3
 _VISITS = 200  # from which openings of a visit are found
 _PAIRS = 10_000  # of visits and animals in a day; of a larger market fewer are played
 _MOST_HOMES = 0.1  # for an opening; with more, some visitors would want several animals
-_MANY_SHOWINGS = 10_000.0  # as of the factor `exposure`
 _MARGIN = 0.03  # of days waited and of the hardest fifth, that is allowed for luck
 _LUCK = 0.02  # of homes, between two plays
 _HARD = 0.2
@@ -203,7 +199,7 @@ class _Run:
             own[new] = self._learned(there[new])
         usual = self.appeal[there] + own
         score = usual + self._price * bid_prices(market.home_rate, usual)
-        score -= self._exposure * np.log1p(self._shown[there]) / np.log1p(_MANY_SHOWINGS)
+        score -= self._exposure * np.log1p(self._shown[there]) / np.log1p(MANY_SHOWINGS)
         known = luck.normal(0, market.known**0.5, (visits, len(there)))
         page = np.argpartition(-(score + known), size - 1, axis=1)[:, :size]
         rows = np.arange(visits)[:, None]

@@ -115,9 +115,13 @@ class ChoiceModel(msgspec.Struct, frozen=True):
         for trait, value in traits:
             total += self.levels.get(trait, {}).get(value, 0.0)
             total += self.inquiry_levels.get(trait, {}).get(value, 0.0)
-        opened, looked, expected = np.array([self.counts.get(animal_id, AnimalCounts())]).T
-        own = animal_effects(opened, looked, expected, self.own, self.unexplained)
-        return total + float(own[0])
+        return total + float(self.animal_effects([animal_id])[0])
+
+    def animal_effects(self, animal_ids: Sequence[str]) -> Floats:
+        """Log-odds to open animals beyond their attributes, shape (animals,)."""
+        counts = [self.counts.get(one, AnimalCounts()) for one in animal_ids]
+        opened, looked, expected = np.array(counts).reshape(-1, 3).T
+        return animal_effects(opened, looked, expected, self.own, self.unexplained)
 
     def arrays(self) -> Arrays:
         """As an array, to be stored beside those of a recipe's model; none if it is the default."""

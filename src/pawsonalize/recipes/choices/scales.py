@@ -4,6 +4,7 @@ import numpy as np
 
 from pawsonalize.recipes.data import Floats
 
+MANY_SHOWINGS = 10_000.0
 YEAR_DAYS = 365.0
 NEAR_KM, FAR_KM = 10.0, 500.0
 UNKNOWN_PLACE = -0.75  # as if 180 km away: it may be near, which a known distance denies

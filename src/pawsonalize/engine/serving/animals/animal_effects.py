@@ -233,7 +233,7 @@ class AnimalEffects:
             counted = self._counts[animal_id]
             self._counts[animal_id] = [a - b for a, b in zip(counted, own, strict=True)]
         self._changed |= visits.counted.keys()
-        visits.counted, visits.counts = {}, False
+        visits.counted, visits.first, visits.counts = {}, {}, False
 
     def _add(self, visits: _Visits, animal_id: str, *counted: float) -> None:
         """Add an animal's counts: opened, looked at and expected."""

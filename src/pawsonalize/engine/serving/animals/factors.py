@@ -14,7 +14,14 @@ from pawsonalize.engine.serving.animals.eligibility import EligibilityVerdict, P
 from pawsonalize.engine.serving.animals.pages import EXPLORED
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.recipes.choices.effects import FACTORS, VISITOR_TRAITS
-from pawsonalize.recipes.choices.scales import FAR_KM, NEAR_KM, UNKNOWN_PLACE, YEAR_DAYS, kilometres
+from pawsonalize.recipes.choices.scales import (
+    FAR_KM,
+    MANY_SHOWINGS,
+    NEAR_KM,
+    UNKNOWN_PLACE,
+    YEAR_DAYS,
+    kilometres,
+)
 from pawsonalize.recipes.data import Bools
 from pawsonalize.storage.events.impressions import SEARCH, Impression, Impressions
 
@@ -22,7 +29,6 @@ OF_GROUPS = VISITOR_TRAITS[:-1]  # the traits that a group has; the others are o
 _UNKNOWN = ("",) * len(OF_GROUPS)
 Floats = NDArray[np.float64]
 Numbers = NDArray[Any]
-_MANY_SHOWINGS = 10_000.0
 _ENOUGH_PHOTOS = 3  # more of them say more of the shelter than of the animal
 _NOTHING = (0.0,) * len(PARTS)
 _PAGES_AT_ONCE = 1_000
@@ -58,7 +64,7 @@ def waiting(listed: Numbers, hour: int) -> Floats:
 
 def exposure(shown: Numbers) -> Floats:
     """0 for never shown, down to -1 for 10,000 times, by the log."""
-    return np.asarray(0.0 - np.minimum(np.log1p(shown) / np.log1p(_MANY_SHOWINGS), 1))  # no -0.0
+    return np.asarray(0.0 - np.minimum(np.log1p(shown) / np.log1p(MANY_SHOWINGS), 1))  # no -0.0
 
 
 def distance(kilometres: Numbers) -> Floats:

@@ -3,6 +3,8 @@
 import msgspec
 from msgspec.structs import astuple
 
+from pawsonalize.domain.plays import USUAL_EXPOSURE, USUAL_PRICE
+
 FACTORS = ("waiting", "exposure", "photos", "priority", "bid_price", "distance", "compatibility")
 """Factors in which animals of one group differ."""
 
@@ -23,10 +25,10 @@ class Weights(msgspec.Struct, frozen=True):
     """
 
     waiting: float = 0.5
-    exposure: float = 0.5
+    exposure: float = USUAL_EXPOSURE
     photos: float = 0.3
     priority: float = 0.7
-    bid_price: float = 1 / 3
+    bid_price: float = USUAL_PRICE
     distance: float = 3.0
     compatibility: float = 0.7
 
