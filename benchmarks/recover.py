@@ -6,9 +6,10 @@
 Each case of `benchmarks.recovery.cases` is drawn and stored as the service stores answers and
 events, and learned as a training learns. Each weight, the attention of each fifth place, and each
 variance stands beside its truth, with its error in standard errors: of weights and attention by a
-sandwich over visitors (`benchmarks.recovery.errors`), of variances among visitors by leaving out a
-tenth of the visitors at a time. `slope` is the size of the gradient at the end as a share of that
-at the start.
+sandwich over visitors (`benchmarks.recovery.errors`) and by how much visitors differ, which is
+learned as well; of the variance of animals by the information of all variances; of variances among
+visitors by leaving out a tenth of the visitors at a time. `slope` is the size of the gradient at
+the end as a share of that at the start.
 """
 
 import argparse
@@ -28,18 +29,21 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
 from benchmarks.recovery.cases import CASES, Case
-from benchmarks.recovery.draw import LIKED, Truth
+from benchmarks.recovery.draw import Truth
 from benchmarks.recovery.errors import standard_errors
 from pawsonalize.app.adapters import opened
 from pawsonalize.engine.training.shown import read_boards, read_pages
-from pawsonalize.recipes.choices.effects import ANIMAL, VISITOR_TRAITS, Effects, ShownPlaces
-from pawsonalize.recipes.choices.model import (
-    choice_effects,
-    fit_choices,
-    visitor_variances,
+from pawsonalize.recipes.choices.effects import (
+    ANIMAL,
+    Effects,
+    ShownPlaces,
+    usual_attention,
 )
-from pawsonalize.recipes.choices.own_effects import ANYTHING
-from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, AnsweredBoard, fit_picks
+from pawsonalize.recipes.choices.fit import fit_effects
+from pawsonalize.recipes.choices.model import choice_effects, fit_choices
+from pawsonalize.recipes.choices.own_effects import DISTANCE, KINDS
+from pawsonalize.recipes.choices.picks import AnsweredBoard, fit_picks
+from pawsonalize.recipes.choices.visitor_variances import VisitorPairs
 from pawsonalize.settings import load_settings
 
 _LEAST = 0.01
@@ -93,14 +97,30 @@ def recover(name: str, seed: int, share: float = 1.0) -> Result:
         boards = read_boards(
             model, adapters.impressions, adapters.log, adapters.animals, adapters.log.head()
         )
-    errors = standard_errors(shown, found, learns_attention=model.attention_learned)
+    learns = model.attention_learned
+    errors = standard_errors(shown, found, learns_attention=learns)
+    among, doubt = _among_visitors(shown, found, case)
+    # The same fit, had visitors been found to differ by one standard error more.
+    other = fit_effects(
+        shown,
+        shown.opened,
+        usual_attention(),
+        start=found,
+        learn_attention=learns,
+        unexplained=found.unexplained + doubt,
+    )
     numbers = [
-        Learned(weight, real, found.weights[weight], errors.weights[weight])
+        Learned(
+            weight,
+            real,
+            found.weights[weight],
+            float(np.hypot(errors.weights[weight], other.weights[weight] - found.weights[weight])),
+        )
         for weight, real in truth.weights.items()
         # What is known of visitors takes places for looked at each by itself.
         if weight != "visitor" or not case.goes_on
     ]
-    if model.attention_learned:
+    if learns:
         numbers += [
             Learned(f"attention {place + 1}", real, looks, looks * errors.attention[place])
             for place, (real, looks) in enumerate(
@@ -109,46 +129,46 @@ def recover(name: str, seed: int, share: float = 1.0) -> Result:
             if place in {1, *range(3, case.page, 5)}
         ]
     own = found.variances[ANIMAL]
-    numbers.append(Learned("variance of animals", truth.hidden, own, own * errors.own))
-    numbers += _variances(shown, found, case)
+    error = float(np.hypot(own * errors.own, other.variances[ANIMAL] - own))
+    numbers.append(Learned("variance of animals", truth.hidden, own, error))
+    numbers += among
     numbers += _picks(boards, case)
     return Result(
         name, seed, len(shown), int(shown.opened.sum()), found.steps, found.slope, seconds, numbers
     )
 
 
-def _variances(shown: ShownPlaces, found: Effects, case: Case) -> Iterator[Learned]:
-    """Variances among visitors, with errors by leaving out a part of the visitors at a time."""
-    whole = visitor_variances(shown, found)
-    whole = {name: one for name, one in whole.items() if name != "distance"}
+def _among_visitors(shown: ShownPlaces, found: Effects, case: Case) -> tuple[list[Learned], float]:
+    """Variances among visitors, and the standard error of their sum."""
+    pairs = VisitorPairs(shown)
+    whole, left = pairs.learn(found)
     part = np.random.default_rng(0).integers(_PARTS, size=int(shown.visitor.max()) + 1)
-    some = (shown.take(part[shown.visitor] != one) for one in range(_PARTS))
-    left = [visitor_variances(rows, found) for rows in some]
-    others = np.array([[one[name] for name in whole] for one in left])
-    errors = np.sqrt((_PARTS - 1) * others.var(axis=0))
-    # A variance that is found to be 0 hardly changes with the visitors: its error is like others'.
-    usual = float(np.median(errors[np.array(list(whole.values())) > _LEAST]))
-    for (name, learned), error in zip(whole.items(), errors.tolist(), strict=True):
-        real = case.eager**2 if name == ANYTHING else case.taste**2 * (name in LIKED)
-        doubt = max(error, usual) if learned <= _LEAST else error
-        yield Learned(f"variance among visitors, {name}", real, learned, max(doubt, 0.02))
+    of_row = part[pairs.rows.visitor]
+    # A variance is never learned to be below 0, which would hide how much it is moved by chance.
+    others = np.array(
+        [pairs.solve(left.only(of_row != one), whole, signed=True) for one in range(_PARTS)]
+    )
+    errors, doubt = (
+        np.sqrt((_PARTS - 1) * np.var(one, axis=0)) for one in (others, pairs.sums(others))
+    )
+    numbers = [
+        Learned(f"variance among visitors, {kind}", case.variances[kind], learned, max(error, 0.02))
+        for kind, learned, error in zip(KINDS, whole.tolist(), errors.tolist(), strict=True)
+        if kind != DISTANCE
+    ]
+    return numbers, float(doubt)
 
 
 def _picks(boards: Sequence[AnsweredBoard], case: Case) -> Iterator[Learned]:
-    """The scale of picks, with its error by leaving out a tenth of the boards at a time."""
-    spreads = [case.taste**2 if name in LIKED else _LEAST for name in VISITOR_TRAITS]
-
-    def scale(some: Sequence[AnsweredBoard]) -> float:
-        learned = fit_picks(some, case.eager**2, [*spreads, _LEAST])
-        return DEFAULT_PICKS.scale if learned is None else learned.picks.scale
-
-    if boards:
-        left = [
-            scale([*boards[:start], *boards[start + len(boards) // _PARTS :]])
-            for start in range(0, len(boards), len(boards) // _PARTS)
-        ]
-        error = float(np.sqrt((len(left) - 1) * np.var(left)))
-        yield Learned("scale of picks", case.picks, scale(boards), error)
+    """The scale of picks if one was learned, with its error by leaving out tenths of the boards."""
+    spreads = [max(case.variances[kind], _LEAST) for kind in KINDS[1:]]
+    size = max(1, len(boards) // _PARTS)
+    some = [boards, *([*boards[:at], *boards[at + size :]] for at in range(0, len(boards), size))]
+    found = [fit_picks(one, case.eager**2, spreads) for one in some]
+    scales = [one.picks.scale for one in found if one is not None]
+    if len(scales) == len(some) > 1:
+        error = float(np.sqrt((len(scales) - 2) * np.var(scales[1:])))
+        yield Learned("scale of picks", case.picks, scales[0], error)
 
 
 def smaller(case: Case, share: float) -> Case:

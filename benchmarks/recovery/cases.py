@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from pawsonalize.recipes.choices.own_effects import ANYTHING, KINDS
+
 _NEWEST: Literal["newest"] = "newest"
 _FIXED: Literal["fixed"] = "fixed"
+LIKED = ("family", "size", "age")
+"""The traits of which visitors make something, each on its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,12 @@ class Case:
     picks: float = 1.0
     """The scale of their picks: below 1, they are vaguer than openings."""
 
+    @property
+    def variances(self) -> dict[str, float]:
+        """How much visitors differ, by kind of effect."""
+        spreads = dict.fromkeys(LIKED, self.taste) | {ANYTHING: self.eager}
+        return {kind: spreads.get(kind, 0.0) ** 2 for kind in KINDS}
+
 
 CASES = MappingProxyType(
     {
@@ -82,7 +92,7 @@ CASES = MappingProxyType(
         "a late training": Case(pages=20_000, days=300),
         "rarely opened": Case(open_rate=0.02, pages=12_000),
         "often opened": Case(open_rate=0.2, pages=3_000),
-        "clear picks": Case(boards=800, picks=1.5),
-        "vague picks": Case(boards=800, picks=0.5),
+        "clear picks": Case(boards=2_000, picks=1.5),
+        "vague picks": Case(boards=2_000, picks=0.5),
     }
 )

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from benchmarks.markets.draw import Floats, Ints
-from benchmarks.recovery.cases import Case
+from benchmarks.recovery.cases import LIKED, Case
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.events import NO_PICK, NOTHING, PICK, VIEW, Event
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
@@ -17,14 +17,12 @@ from pawsonalize.engine.serving.animals.factors import animal_values, far, waiti
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.kinds.resource import first_recommendation_id
 from pawsonalize.recipes.choices.effects import TRAITS, VISITOR_TRAITS
-from pawsonalize.recipes.choices.own_effects import ANYTHING, KINDS, Watched, visitor_effects
+from pawsonalize.recipes.choices.own_effects import Watched, visitor_effects
 from pawsonalize.storage.events.impressions import ANIMALS, BOARD, Impression
 from pawsonalize.wings.demo.settings import WorldSettings
 from pawsonalize.wings.demo.stock import draw_animals, list_animals
 
 END = 1_767_225_600_000  # 2026-01-01
-LIKED = ("family", "size", "age")
-"""The traits of which visitors make something, each on its own."""
 _BOARD = 6
 _PAGES = 6  # of a visitor's newest, as many as an answer has time for
 Bools = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -62,8 +60,7 @@ class Truth:
         self._traits = np.array(
             [np.unique(self._values[name], return_inverse=True)[1] for name in VISITOR_TRAITS]
         )
-        spreads = dict.fromkeys(LIKED, case.taste) | {ANYTHING: case.eager}
-        self._variances = {name: spreads.get(name, 0.0) ** 2 + 1e-3 for name in KINDS}
+        self._variances = {kind: one + 1e-3 for kind, one in case.variances.items()}
         self._near = dice.integers(0, self._places.max() + 1, self.visitors)
         self.weights = {
             "group": 1.0,

@@ -70,11 +70,37 @@ def standard_errors(shown: ShownPlaces, found: Effects, *, learns_attention: boo
     middle = scores.T @ scores + np.diag(prior) + own * carried.T @ carried
     inverse = np.linalg.pinv(whole)
     errors = np.sqrt(np.maximum((inverse @ middle @ inverse).diagonal(), 0))
-    left = 1 / held + ((carried @ inverse) * carried).sum(axis=1)
-    told = max(len(left) - float(left.sum()) * own, 1.0)
     attention = errors[-places:] if learns_attention else np.zeros(places)
     weights = dict(zip(names, errors[1 : 1 + len(names)].tolist(), strict=True))
-    return Errors(weights, attention, float(np.sqrt(2 / told)))
+    return Errors(weights, attention, _error_of_variance(found, held, carried, np.asarray(inverse)))
+
+
+def _error_of_variance(found: Effects, held: Floats, carried: Floats, inverse: Floats) -> float:
+    """Standard error of the log of the variance among animals, all variances being learned.
+
+    By the information of restricted maximum likelihood (Searle, Casella and McCulloch 1992): of
+    the variances of two kinds of effects it is half the squared norm of the identity, where they
+    are one kind, less their posterior covariance over their spreads. One value more of each kind
+    stands for what is believed before any row.
+    """
+    through, start, spans = carried @ inverse, 1 + len(found.weights), dict[str, slice]()
+    for name in TRAITS:
+        spans[name] = slice(start, start := start + len(found.levels[name]))
+    kinds = [*TRAITS, ANIMAL]
+    information = np.eye(len(kinds)) / 2
+    for row, one in enumerate(kinds):
+        for column, other in enumerate(kinds[: row + 1]):
+            if one == ANIMAL and other == ANIMAL:
+                covariance = np.diag(1 / held) + through @ carried.T
+            elif one == ANIMAL:
+                covariance = -through[:, spans[other]]
+            else:
+                covariance = inverse[spans[one], spans[other]]
+            spread = np.sqrt(found.variances[one] * found.variances[other])
+            kept = (np.eye(len(covariance)) if one == other else 0.0) - covariance / spread
+            information[row, column] += float((kept**2).sum()) / 2
+            information[column, row] = information[row, column]
+    return float(np.sqrt(np.linalg.inv(information)[-1, -1]))
 
 
 def _one_hot(rows: Ints, codes: Ints, size: int, count: int | None = None) -> csr_array:

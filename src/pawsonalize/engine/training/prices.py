@@ -8,19 +8,21 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.plays import MANY_VISITS, MIN_DAYS, MIN_HOMES, MIN_VISITS, Plays
 from pawsonalize.domain.statuses import Stay
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.factors import animal_values
 from pawsonalize.engine.serving.animals.pages import places_counted, visit_of
-from pawsonalize.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces
+from pawsonalize.recipes.choices.effects import VISITOR_TRAITS, ShownPlaces
 from pawsonalize.recipes.choices.forward import Market, find_weights
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.own_effects import (
     ANYTHING,
     Watched,
+    home_rate,
     visitor_effects,
     visitor_posterior,
 )
 from pawsonalize.recipes.choices.picks import AnsweredBoard
-from pawsonalize.recipes.data import Floats, Ints
+from pawsonalize.recipes.data import Ints
 from pawsonalize.storage.events.impressions import Impression
 
 WINDOW_DAYS = 60
@@ -35,31 +37,42 @@ def play_market(
     pages: Sequence[Impression],
     stays: Mapping[str, tuple[Stay, ...]],
     animals: Mapping[str, Animal],
-) -> Plays:
-    """Play the days to come under several weights, the best first; none with too little to go by.
+) -> tuple[float, Plays]:
+    """The rate of homes (see `bid_prices`), and the days to come under several weights, best first.
 
     `pages` are those of the places, in the order of time; `stays` are of the animals of the last
-    `WINDOW_DAYS`, begun by the last page.
+    `WINDOW_DAYS`, begun by the last page. With too little to go by, nothing is played.
     """
+    if not animals:
+        return 0.0, ()
     now = pages[-1].as_of
+    photos = factors.photos(np.array([len(animal.photos) for animal in animals.values()]))
+    values = [animal_values(animal) for animal in animals.values()]
+    known, own = model.appeal(values, photos), model.animal_effects(list(animals))
+    until = np.array([max(one.until for one in stays[name]) for name in animals])
+    since = now - WINDOW_DAYS * DAY
+    # Of stays that began earlier, only the days since then.
+    waited = [
+        sum(max(0, min(one.until, now) - max(one.since, since)) / DAY for one in stays[name])
+        for name in animals
+    ]
+    rate = home_rate(float((until <= now).sum()), np.array(waited), known + own)
     days = (now - pages[0].as_of) / DAY
     window = min(WINDOW_DAYS, days)
     visits = len({visit_of(page) for page in pages})
-    since = now - window * DAY
-    gone = sum(since < max(one.until for one in stays[name]) <= now for name in animals)
+    begins = now - window * DAY
+    gone = int(((begins < until) & (until <= now)).sum())
     if (days < MIN_DAYS and visits < MANY_VISITS) or visits < MIN_VISITS or gone < MIN_HOMES:
-        return ()
-    came = sum(one.since > since for name in animals for one in stays[name])
-    values = [animal_values(animal) for animal in animals.values()]
+        return rate, ()
+    came = sum(one.since > begins for name in animals for one in stays[name])
     places = int(np.median([places_counted(page) for page in pages]))
     attention = np.array(model.attention[: max(places, 1)])
-    known, own = _appeal(model, list(animals), values)
     differ = sum(model.visitor_variances.values())
     share = 1 - model.visitor_variances[ANYTHING] / max(differ, 1e-9)
     market = Market(
         appeal=known,
         own=own,
-        is_there=np.array([max(one.until for one in stays[name]) > now for name in animals]),
+        is_there=until > now,
         arrivals=came / window,
         visits=visits / days,
         attention=np.tile(attention, max(1, round(len(pages) / visits))),
@@ -68,21 +81,10 @@ def play_market(
         known=_known(model, shown, shown.pages()),
         unexplained=share * model.unexplained,
         homes=gone / window,
-        home_rate=model.home_rate,
+        home_rate=rate,
         exploration=float(shown.explored.mean()),
     )
-    return find_weights(market, _learned_by_board(model, values))
-
-
-def _appeal(
-    model: ChoiceModel, names: Sequence[str], values: Sequence[Sequence[str]]
-) -> tuple[Floats, Floats]:
-    """Everybody's appeal of these animals by their attributes, and of each beyond them."""
-    known = np.zeros(len(names))
-    for levels in (model.levels, model.inquiry_levels):
-        for trait, column in zip(TRAITS, zip(*values, strict=True), strict=True):
-            known += [levels.get(trait, {}).get(value, 0.0) for value in column]
-    return known, model.animal_effects(names)
+    return rate, find_weights(market, _learned_by_board(model, values))
 
 
 def _known(model: ChoiceModel, shown: ShownPlaces, page: Ints) -> float:

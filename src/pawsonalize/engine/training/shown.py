@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.statuses import Stay
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.boards import picked_board
 from pawsonalize.engine.serving.animals.factors import (
@@ -32,7 +31,12 @@ from pawsonalize.engine.serving.animals.pages import (
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.training.prices import WINDOW_DAYS, play_market
 from pawsonalize.recipes.choices.calibration import ANSWERED
-from pawsonalize.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces
+from pawsonalize.recipes.choices.effects import (
+    TRAITS,
+    VISITOR_TRAITS,
+    ShownPlaces,
+    together,
+)
 from pawsonalize.recipes.choices.model import (
     UNFITTED,
     ChoiceModel,
@@ -43,8 +47,6 @@ from pawsonalize.recipes.choices.own_effects import (
     ANYTHING,
     KINDS,
     VISITOR_VARIANCES,
-    home_rate,
-    together,
 )
 from pawsonalize.recipes.choices.picks import AnsweredBoard, fit_picks
 from pawsonalize.recipes.data import Bools, Floats, Ints
@@ -116,11 +118,10 @@ def _learn_from_pages(
         if (begun := tuple([one for one in every if one.since <= now]))
     }
     known = animals.get_many(stays)
-    rate = _home_rate(found, stays, known, now)
-    found = msgspec.structs.replace(found, home_rate=rate)
-    plays = play_market(found, read.shown, read.pages, stays, known)
+    rate, plays = play_market(found, read.shown, read.pages, stays, known)
     return msgspec.structs.replace(
         found,
+        home_rate=rate,
         plays=plays,
         through=read.through,
         log_offset=through,
@@ -132,24 +133,6 @@ def _newest_within(pages: Sequence[Impression], rows: int) -> Sequence[Impressio
     """The newest of these pages that have so many places together, in the order of time."""
     counts = np.cumsum([places_counted(page) for page in reversed(pages)])
     return pages[len(pages) - int(np.searchsorted(counts, rows, side="right")) :]
-
-
-def _home_rate(
-    model: ChoiceModel,
-    stays: Mapping[str, Sequence[Stay]],
-    known: Mapping[str, Animal],
-    now: int,
-) -> float:
-    """Return the rate at which animals find a home now: see `recipes.choices.bid_prices`."""
-    since = now - WINDOW_DAYS * DAY
-    days = [
-        # Of stays that began earlier, only the days since then.
-        sum(max(0, min(one.until, now) - max(one.since, since)) / DAY for one in stays[name])
-        for name in known
-    ]
-    gone = sum(max(one.until for one in stays[name]) <= now for name in known)
-    appeal = [model.appeal(name, animal_values(animal)) for name, animal in known.items()]
-    return home_rate(float(gone), np.array(days), np.array(appeal))
 
 
 def _newest(read: Callable[[int, int], list[Deed]], through: int) -> Iterator[Deed]:

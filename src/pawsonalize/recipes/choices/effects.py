@@ -40,6 +40,8 @@ each answer of the quiz that it does not match, 0 for visitors without one.
 BOUNDED = frozenset({"group", "visitor", "waiting", "compatibility", "relevance", "quiz"})
 
 _FADES = 0.6
+# More than any code of a second column, so that two pairs never get one number.
+_MIX = 1_000_003
 # No answer is longer.
 PLACES = 500
 ANIMAL = "animal"
@@ -147,6 +149,27 @@ class Effects(msgspec.Struct):
     """The size of the gradient at the end, as a share of that."""
     has_arrived: bool = True
     """False if the fit stopped before its gradient was small enough."""
+
+
+def log_odds(shown: ShownPlaces, found: Effects, *, own: bool = True) -> Floats:
+    """Log-odds of each row to be opened, shape (rows,); without animals' own effects if told so."""
+    total = np.full(len(shown), found.intercept)
+    for name, weight in found.weights.items():
+        total += weight * shown.factors[name]
+    for name in (*TRAITS, ANIMAL) if own else TRAITS:
+        codes = shown.animal if name == ANIMAL else shown.traits[name][shown.animal]
+        # A value that only newer rows have reads the 0 at the end.
+        values = np.append(found.levels[name], 0.0)
+        total += values[np.minimum(codes, len(values) - 1)]
+    return total
+
+
+def together(*codes: Ints) -> Ints:
+    """One code for each combination of codes."""
+    mixed = codes[0].astype(np.int64)
+    for column in codes[1:]:
+        mixed = mixed * _MIX + column
+    return np.unique(mixed, return_inverse=True)[1].astype(np.int64)
 
 
 def looked_at(attention: Floats, chance: Floats, chosen: Bools) -> Floats:

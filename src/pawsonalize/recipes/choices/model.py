@@ -19,31 +19,26 @@ from pawsonalize.recipes.choices.effects import (
     Effects,
     ShownPlaces,
     gradient,
+    log_odds,
     mean_chances,
     usual_attention,
 )
 from pawsonalize.recipes.choices.fit import fit_effects
 from pawsonalize.recipes.choices.own_effects import (
     VISITOR_VARIANCES,
-    AffinityPairs,
-    Residuals,
-    affinity_pairs,
     animal_effects,
     are_eager,
-    moment_variances,
-    together,
 )
 from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, PickScale
-from pawsonalize.recipes.data import Arrays, Bools, Floats, Ints
+from pawsonalize.recipes.choices.visitor_variances import VisitorPairs
+from pawsonalize.recipes.data import Arrays, Bools, Floats
 from pawsonalize.recipes.late_scipy import special
 
 MIN_OPENED = 50  # with fewer animals opened on pages than this, nothing is learned
 _MIN_INQUIRIES = 50
 _MIN_EXPLORED = 500  # places that chance alone filled: fewer say too little of attention
 _HELD_OUT = 0.1
-_MOST_SPREAD = 6.0  # variance among visitors
 _ROUNDS = 3  # of effects and variances, each given the other
-_ROWS = 200_000  # of the newest, from which the variances of visitors are learned
 _ARRAY = "choices"
 _OF_WORDS = ("relevance", "quiz")  # factors by what visitors write and answer, which few do
 
@@ -108,14 +103,16 @@ class ChoiceModel(msgspec.Struct, frozen=True):
         # Both parts together may not sink it either: see `BOUNDED`.
         return max(total, 0.0) if factor == "waiting" else total
 
-    def appeal(self, animal_id: str, values: Sequence[str]) -> float:
-        """Appeal of an animal with these values of `TRAITS` to everybody, to open and to ask."""
-        traits = zip(TRAITS, values, strict=True)
-        total = 0.0
-        for trait, value in traits:
-            total += self.levels.get(trait, {}).get(value, 0.0)
-            total += self.inquiry_levels.get(trait, {}).get(value, 0.0)
-        return total + float(self.animal_effects([animal_id])[0])
+    def appeal(self, values: Sequence[Sequence[str]], photos: Floats) -> Floats:
+        """Appeal of animals to everybody by what they have, to open and to ask; shape (animals,).
+
+        `values` are those of `TRAITS` of each animal, `photos` the factor of that name.
+        """
+        total = self.weight("photos") * photos
+        for levels in (self.levels, self.inquiry_levels):
+            for trait, column in zip(TRAITS, zip(*values, strict=True), strict=True):
+                total = total + [levels.get(trait, {}).get(value, 0.0) for value in column]
+        return np.asarray(total)
 
     def animal_effects(self, animal_ids: Sequence[str]) -> Floats:
         """Log-odds to open animals beyond their attributes, shape (animals,)."""
@@ -182,7 +179,10 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
         inquiry_weights={} if inquiring is None else inquiring.weights,
         levels=_named(found, names),
         inquiry_levels={} if inquiring is None else _named(inquiring, names),
-        visitor_variances=visitor_variances(shown, found),
+        visitor_variances={
+            kind: round(variance, 4)
+            for kind, variance in VisitorPairs(shown).variances(found).items()
+        },
         own=found.variances[ANIMAL],
         unexplained=round(found.unexplained, 4),
         attention=tuple(usual.round(6).tolist()),
@@ -200,16 +200,11 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
 
 def choice_effects(shown: ShownPlaces, start: Effects | None = None) -> Effects:
     """The effects by which animals are opened, fitted to these rows; sooner from a near `start`."""
-    newest = shown.take(np.arange(max(0, len(shown) - _ROWS), len(shown)))
-    # What was chosen of earlier pages is known by then, so what is not known of a visitor shows
-    # within pages alone.
-    liked = _pairs_of(newest, newest.pages())
-    unexplained = 0.0
+    pairs, unexplained = VisitorPairs(shown), 0.0
     # How much visitors differ is found from the effects, and the effects given that.
     for _ in range(_ROUNDS if start is None else 1):
         if start is not None:
-            odds = _log_odds(newest, start)
-            unexplained = _moments(newest, odds, start.attention, liked)[1]
+            unexplained = pairs.unexplained(start)
         start = fit_effects(
             shown,
             shown.opened,
@@ -264,7 +259,7 @@ def _held_out(
     if not before.opened.any():
         return 0.0, set(), ()
     found = choice_effects(before, start)
-    attention, odds = found.attention[after.place], _log_odds(after, found)
+    attention, odds = found.attention[after.place], log_odds(after, found)
     learned = attention * mean_chances(odds, found.unexplained)[0]
 
     def gain(name: str) -> float:
@@ -295,20 +290,8 @@ def _likelihood(chance: Floats, chosen: Bools) -> float:
     return float(np.where(chosen, np.log(safe), np.log1p(-safe)).mean())
 
 
-def _log_odds(shown: ShownPlaces, found: Effects, *, own: bool = True) -> Floats:
-    total = np.full(len(shown), found.intercept)
-    for name, weight in found.weights.items():
-        total += weight * shown.factors[name]
-    for name in (*TRAITS, ANIMAL) if own else TRAITS:
-        codes = shown.animal if name == ANIMAL else shown.traits[name][shown.animal]
-        # A value that only newer rows have reads the 0 at the end.
-        values = np.append(found.levels[name], 0.0)
-        total += values[np.minimum(codes, len(values) - 1)]
-    return total
-
-
 def _chances(shown: ShownPlaces, found: Effects, *, own: bool = True) -> Floats:
-    return mean_chances(_log_odds(shown, found, own=own), found.unexplained)[0]
+    return mean_chances(log_odds(shown, found, own=own), found.unexplained)[0]
 
 
 def _animal_counts(shown: ShownPlaces, found: Effects) -> Floats:
@@ -316,45 +299,6 @@ def _animal_counts(shown: ShownPlaces, found: Effects) -> Floats:
     seeing = found.attention[shown.place]
     columns = (shown.opened.astype(float), seeing, seeing * chance)
     return np.array([np.bincount(shown.animal, one, shown.animals) for one in columns])
-
-
-def visitor_variances(shown: ShownPlaces, found: Effects) -> dict[str, float]:
-    """Variances of visitors' affinities, from the newest rows."""
-    # An animal that was opened is in no later row of the visitor, so those who like it are in fewer
-    # of them: only the first time that a visitor is shown an animal says how much visitors differ.
-    first = np.unique(together(shown.visitor, shown.animal), return_index=True)[1]
-    newest = shown.take(np.sort(first)[-_ROWS:])
-    # Without what was known of the visitors, whose spread is to be found.
-    odds = _log_odds(newest, found)
-    odds -= found.weights["visitor"] * newest.factors["visitor"]
-    learned, _ = _moments(newest, odds, found.attention, _pairs_of(newest, newest.visitor))
-    return dict(zip(VISITOR_VARIANCES, learned.round(4).tolist(), strict=True))
-
-
-def _pairs_of(shown: ShownPlaces, who: Ints) -> AffinityPairs:
-    return affinity_pairs(who, shown.pages(), shown.traits, shown.animal, shown.factors["distance"])
-
-
-def _moments(
-    shown: ShownPlaces, odds: Floats, attention: Floats, liked: AffinityPairs
-) -> tuple[Floats, float]:
-    """Variances (kinds,) of what the log-odds of everybody do not say, and of all together."""
-    learned, seeing = np.array(list(VISITOR_VARIANCES.values())), attention[shown.place]
-    squares = np.array([float((column**2).mean()) for column in liked.columns])
-    spread = float(learned @ squares)
-    for _ in range(_ROUNDS):
-        for _ in range(3):  # without their likings visitors open less, or more
-            chance, rise = mean_chances(odds, spread)
-            weight = rise / chance / (1 - seeing * chance)
-            pull = weight * (shown.opened - seeing * chance)
-            firm = weight * seeing * rise
-            odds = odds + float(np.clip(pull.sum() / firm.sum(), -1, 1))
-        bend = 1 - 2 * float(firm**2 @ chance / (firm @ firm))
-        left = Residuals(pull, firm, weight * seeing * chance, seeing, bend)
-        signed = moment_variances(left, liked, learned, signed=True)
-        learned = moment_variances(left, liked, learned)
-        spread = float(np.clip(signed @ squares, 0.0, _MOST_SPREAD))
-    return learned, spread
 
 
 def _named(found: Effects, names: CodedNames) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""Effects of single animals, visits and visitors; variances among visitors; bid prices."""
+"""Effects of single animals, visits and visitors; bid prices."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -35,10 +35,6 @@ VISITOR_VARIANCES: Mapping[str, float] = {
     DISTANCE: 0.3,
 }
 """Variances among visitors of the log-odds of each effect, before any training."""
-_PRIOR = 0.01  # weight of the variances before any training, beside the measured ones
-_LEAST, _MOST = 0.005, 3.0
-# More than any code of a second column, so that two pairs never get one number.
-_MIX = 1_000_003
 # Days of waiting that a home saves at most. About as long as most wait where homes are short: there
 # what everybody likes counts about half. Where there are enough, all go home far sooner, and only
 # who wants whom counts. With more days it would count nothing in both, with 90 too much in both.
@@ -296,121 +292,6 @@ def _design(
     matrix[:, -1] = distance
     each = np.array([variances[kind] for kind in KINDS])
     return found, matrix, np.repeat(each, [1, *(len(one) for one in found), 1])
-
-
-class AffinityPairs(msgspec.Struct, frozen=True):
-    """Codes of rows that share a visitor and values, for each pair of affinities, as in `KINDS`."""
-
-    codes: Mapping[tuple[int, int], Ints]
-    """The same code for rows of one visitor that share the values of both likings."""
-    columns: Sequence[Floats]
-    """Factors of each affinity: 1, or the factor `distance`."""
-    on_page: Sequence["PagePairs"]
-    """The pairs of each liking that stand on one page."""
-
-
-class PagePairs:
-    """Pairs of rows of one code that stand on one page, the upper place first."""
-
-    def __init__(self, codes: Ints, page: Ints) -> None:
-        both = together(codes, page)
-        self._order = np.argsort(both, kind="stable")  # rows of a page are in the order of places
-        ordered = both[self._order]
-        self._first = np.searchsorted(ordered, ordered)
-
-    def sum(self, upper: Floats, lower: Floats) -> float:
-        """Twice the sum of upper * lower over the pairs."""
-        above = np.cumsum(upper[self._order]) - upper[self._order]
-        return 2 * float(lower[self._order] @ (above - above[self._first]))
-
-
-def affinity_pairs(
-    visitor: Ints, page: Ints, traits: Mapping[str, Ints], animal: Ints, distance: Floats
-) -> AffinityPairs:
-    """The pairs of rows with these visitors, animals and factors `distance`."""
-    ones = np.ones(len(visitor))
-    own = [together(visitor)]
-    own += [together(own[0], traits[name][animal]) for name in VISITOR_TRAITS]
-    own.append(own[0])
-    codes = {
-        (one, other): own[one] if one == other else together(own[one], own[other])
-        for one in range(len(own))
-        for other in range(one, len(own))
-    }
-    on_page = [PagePairs(one, page) for one in own]
-    return AffinityPairs(codes, [*[ones] * (len(own) - 1), distance], on_page)
-
-
-class Residuals(msgspec.Struct, frozen=True):
-    """The part of each row that a model left unexplained, shape (rows,)."""
-
-    pull: Floats
-    """Opened less expected, by the slope of log-likelihood."""
-    firm: Floats
-    """The rise of that with the log-odds."""
-    expected: Floats
-    """The expected part of it."""
-    attention: Floats
-    bend: float
-    """The curvature of chances by log-odds over their slope."""
-
-
-# Two places of one visitor with animals of one size are chosen together more often than by chance
-# as far as visitors differ about sizes (method of moments). The spread of fitted affinities says
-# far too little where most visitors opened one or two animals.
-def moment_variances(
-    left: Residuals, pairs: AffinityPairs, before: Floats, *, signed: bool = False
-) -> Floats:
-    """Variances of affinities (kinds,) from residuals.
-
-    Given variances of `before`, the curvature says how much more than in proportion chances rise
-    together. If `signed`, a variance may come out below 0 by chance, as it must for their sum to be
-    right.
-    """
-    from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, only trainings need it
-
-    kinds, prior = len(pairs.columns), np.array([*VISITOR_VARIANCES.values(), 0.0])
-    explained, shared = np.zeros(kinds + 1), np.zeros((kinds + 1, kinds + 1))
-    # Pairs of one kind share other kinds as well, as animals of one size often are of one breed: so
-    # the variances are the solution of a system, and not one quotient each.
-    for (one, other), codes in pairs.codes.items():
-        if one == other:
-            explained[one] = _pairs(codes, left.pull * pairs.columns[one])
-        weight = left.firm * pairs.columns[one] * pairs.columns[other]
-        in_common = float(before[list({0, one, other})].sum())
-        share = _pairs(codes, weight) * (1 + left.bend**2 * in_common / 2)
-        shared[one, other] = shared[other, one] = share
-    # Who goes down a page until they stop looks at a place and at all above it. Then places of one
-    # page are chosen together by those who went far, whatever visitors like. How far this is so,
-    # from 0 to 1, is the last unknown of the system.
-    upper, lower = left.expected * (1 / left.attention - 1), left.expected
-    explained[-1] = pairs.on_page[0].sum(left.pull * upper, left.pull * lower)
-    shared[-1, -1] = pairs.on_page[0].sum(upper**2, lower**2)
-    for one, (column, on_page) in enumerate(zip(pairs.columns, pairs.on_page, strict=True)):
-        shared[one, -1] = on_page.sum(upper * column, lower * column)
-        shared[-1, one] = on_page.sum(upper * left.firm * column, lower * left.firm * column)
-    scale = np.sqrt(np.maximum(np.diag(shared), 1e-12))
-    # Ridge regression towards the prior, after scaling: kinds with few pairs stay near it.
-    # Non-negative least squares, since a variance is.
-    system = np.vstack([shared / scale[:, None] / scale, _PRIOR * np.eye(kinds + 1)])
-    wanted = np.concatenate([explained / scale, _PRIOR * prior * scale])
-    if signed:
-        return np.asarray((np.linalg.lstsq(system, wanted)[0] / scale)[:-1])
-    return np.clip((nnls(system, wanted)[0] / scale)[:-1], _LEAST, _MOST)
-
-
-def _pairs(codes: Ints, values: Floats) -> float:
-    # All pairs at once: (sum of x)^2 less the sum of x^2.
-    sums = np.bincount(codes, values)
-    return float(sums @ sums - values @ values)
-
-
-def together(*codes: Ints) -> Ints:
-    """One code for each combination of codes."""
-    mixed = codes[0].astype(np.int64)
-    for column in codes[1:]:
-        mixed = mixed * _MIX + column
-    return np.unique(mixed, return_inverse=True)[1].astype(np.int64)
 
 
 def home_rate(homes: float, days: Floats, appeal: Floats) -> float:

@@ -15,10 +15,11 @@ from pawsonalize.recipes.choices.effects import (
     usual_attention,
 )
 from pawsonalize.recipes.choices.fit import fit_effects
-from pawsonalize.recipes.choices.model import choice_effects, visitor_variances
+from pawsonalize.recipes.choices.model import choice_effects
 from pawsonalize.recipes.choices.own_effects import (
     animal_effects,
 )
+from pawsonalize.recipes.choices.visitor_variances import VisitorPairs
 from tests.unit.recipes.choices.simulated import PLACES, Truth, World, drawn
 
 WORLD = World(pages=5_000, appeal={"size": 0.6, "age": 0.4, "animal": 0.5}, explored=0.1, fades=1.0)
@@ -118,7 +119,7 @@ def test_how_much_visitors_differ_is_recovered_by_moments_within_a_third(
         pages=20_000, visitors=4_000, intercept=-2.5, appeal={}, likings=spreads, fades=0.3
     )
     truth = drawn(world, seed)
-    learned = visitor_variances(truth.shown, choice_effects(truth.shown))
+    learned = VisitorPairs(truth.shown).variances(choice_effects(truth.shown))
     for trait, spread in spreads.items():
         assert spread**2 / 1.5 < learned[trait] < spread**2 * 1.5, learned
     for trait in ("age", "colour", "species", "breed"):

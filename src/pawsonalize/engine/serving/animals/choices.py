@@ -136,12 +136,13 @@ class ChoiceTables:
         self._grow(available)
         appeal = self._appeal(available, EVERY_SLOT)[1]
         own = available.column("animal_effect", EVERY_SLOT).copy()
+        photos = self.weights.factors.photos * available.column("photos", EVERY_SLOT)
         bare = (
             appeal,
             own,
             available.waiting(at, EVERY_SLOT).copy(),
             *(available.column(name, EVERY_SLOT).copy() for name in COMMON[3:-1]),
-            own_effects.bid_prices(self.model.home_rate, appeal + own),
+            own_effects.bid_prices(self.model.home_rate, appeal + own + photos),
         )
         weights = (1.0, 1.0, *self.weights.factors.values())[: len(COMMON)]
         parts = tuple(weight * column for weight, column in zip(weights, bare, strict=True))
