@@ -17,7 +17,7 @@ from pawsonalize.settings import kinds_of_settings
 CHART_SCHEMA = Path(__file__).parents[1] / "deploy/helm/pawsonalize/values.schema.json"
 _OF_THE_CHART = frozenset({"data_dir", "data_access", "host", "port", "roles"})
 """What the chart itself or the image says."""
-_MAY_HOLD_PASSWORDS = frozenset({"database_url", "database_read_url", "stream_url"})
+_MAY_HOLD_PASSWORDS = frozenset({"database_url", "stream_url"})
 """They go where secrets go, as all settings that are secret."""
 
 

@@ -53,7 +53,6 @@ _REAL = (
     "adapters/stream/",
     "adapters/test_counting_on_spark",
     "adapters/test_frozen_postgres",
-    "adapters/test_read_replica",
 )
 
 

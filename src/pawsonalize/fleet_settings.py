@@ -23,8 +23,6 @@ class FleetSettings(ConnectionLimits, frozen=True):
     """Megabytes of the models at `artefact_url` that this machine keeps in its data folder."""
     roles: str = "serve,work,consume"
     """Roles of this server: `serve` answers, `work` does background work, `consume` streams."""
-    database_read_url: str = ""
-    """A read replica of PostgreSQL, for readers that may be a moment behind; empty: none."""
     database_connections: Annotated[int, Meta(ge=4)] = 20
     """Number of connections to PostgreSQL that one process opens at most."""
     max_dataset_groups: Annotated[int, Meta(ge=1)] = 5

@@ -250,7 +250,7 @@ def test_the_schema_knows_every_setting_that_is_not_secret() -> None:
     elsewhere = {name for name in kinds_of_settings() if name not in known}
     assert elsewhere == {
         *("data_dir", "data_access", "host", "port", "roles"),
-        *("database_url", "database_read_url", "stream_url", "access_key_root"),
+        *("database_url", "stream_url", "access_key_root"),
         *("notify_smtp_url", "notify_webhook_url", "notify_webhook_secret"),
     }
 

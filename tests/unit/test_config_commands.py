@@ -151,7 +151,6 @@ FEED = "feeds: {a: {url: 'https://a.example/f', format: json, schedule: daily}}"
         "stream_url: https://broker",
         "stream_url: nats://broker/EVENTS\nstream_tracking_id: nobody",
         "database_url: mysql://here/pets",
-        "database_read_url: postgresql://here/pets",
         "archive_url: ftp://bucket",
         "artefact_url: ftp://bucket",
         "notify_webhook_url: ftp://here",

@@ -111,7 +111,7 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def outcomes(self) -> "OutcomeSources":
-        """Tables of outcomes reports; they may be a moment behind."""
+        """Tables of outcomes reports."""
         return databases.outcome_tables(self.database, self.log.event_types)
 
     @property
@@ -123,18 +123,8 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def exposed(self) -> "tuple[Inventory, AnimalExposures]":
-        """Animals and how often they were shown, for reports; they may be a moment behind."""
-        from pawsonalize.engine.ingest.inventory import Inventory
-
-        reads = self.database.replica_reads()
-        return Inventory(Animals(reads)), AnimalExposures(reads)
-
-    def caught_up_datasets(self) -> "Datasets":
-        """The datasets as exports read them: with all that is committed by now."""
-        from pawsonalize.engine.ingest.datasets import Datasets
-
-        reads = self.database.caught_up()
-        return Datasets(self.registry, self.log.reading(reads), Catalogue(reads))
+        """Animals and how often they were shown, for reports."""
+        return self.inventory, AnimalExposures(self.database)
 
     @property
     def sampling(self) -> "Sampling":
@@ -258,17 +248,14 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def trainer(self) -> "Trainer":
         """Trains in this very process the versions that are created by now."""
-        # No later ones: a replica that it reads from has every event up to their cuts.
         from pawsonalize.engine.training.shown import learn_choices
         from pawsonalize.engine.training.trainer import Trainer
 
-        reads = self.database.caught_up()
-        log, catalogue = self.log.reading(reads), Catalogue(reads)
-        choices = partial(learn_choices, Impressions(reads), log, Animals(reads))
+        choices = partial(learn_choices, self.impressions, self.log, self.animals)
         return Trainer(
             self.registry,
-            log,
-            catalogue,
+            self.log,
+            self.catalogue,
             self.artefacts,
             clock.now,
             choices,

@@ -17,7 +17,7 @@ from pawsonalize.http.tls import certificate_of
 from pawsonalize.kinds.access_keys import ADOPTION_SITE, AccessKey, Scope
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings, is_loopback
-from pawsonalize.storage.urls import check_urls
+from pawsonalize.storage.urls import parse_url
 from pawsonalize.ui.languages import check_language
 from pawsonalize.wing import added
 
@@ -26,7 +26,7 @@ def unusable(settings: Settings) -> Iterator[str]:
     """Yield faults, each with the next move; opens no database and sends nothing."""
     return _refused(
         *(partial(check, settings) for check in added("usable")),
-        lambda: check_urls(settings.database, settings.database_read_url),
+        lambda: parse_url(settings.database, "database_url"),
         lambda: check_shared(settings),
         lambda: root_key_of(settings),
         lambda: first_keys(settings),

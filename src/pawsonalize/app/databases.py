@@ -36,7 +36,6 @@ def _database(settings: Settings, *, must_exist: bool = False) -> Database:
         settings.database,
         must_exist=must_exist,
         connections=settings.database_connections,
-        read_url=settings.database_read_url,
     )
 
 
@@ -75,15 +74,14 @@ def existing_database(settings: Settings) -> Database:
 
 
 def outcome_tables(database: Database, event_types: EventTypes) -> "OutcomeSources":
-    """Return the tables of outcomes reports; they may be a moment behind."""
+    """Return the tables of outcomes reports."""
     # Few commands report, and this takes long to import.
     from pawsonalize.engine.reporting.outcomes_report import OutcomeSources  # noqa: PLC0415
 
-    reads = database.replica_reads()
     return OutcomeSources(
-        Impressions(reads),
-        Animals(reads),
-        EventLog(reads, event_types=event_types),
+        Impressions(database),
+        Animals(database),
+        EventLog(database, event_types=event_types),
     )
 
 

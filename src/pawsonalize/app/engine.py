@@ -90,8 +90,6 @@ class Engine:
             yield from self.training.tasks()
             yield from self.upkeep.tasks()
         yield Task("forget removed models", UPKEEP_SECONDS, adapters.artefacts.forget_removed)
-        if (replica := adapters.database.replica) is not None:
-            yield Task("follow the read replica", _PROBLEM_SECONDS, replica.look)
         yield Task("look at refusals", _PROBLEM_SECONDS, at_the_moment(self.intake.look))
         # That nobody works is a problem as well.
         notify = work_of_one(settings, self.servers, at_the_moment(self.problems.look))

@@ -181,7 +181,7 @@ def background_jobs(adapters: Adapters, filterings: Filterings | None = None) ->
         Loader(adapters.registry, adapters.artefacts, exposure),
         filterings,
     )
-    exports = Exports(adapters.datasets, batch.outputs, adapters.caught_up_datasets)
+    exports = Exports(adapters.datasets, batch.outputs)
     names = AnimalNames(adapters.animals, adapters.catalogue)
     imports = Imports(adapters.datasets, batch.sources, clock.now, resolve=names.resolve)
     return JobTable(

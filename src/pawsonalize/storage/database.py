@@ -30,16 +30,14 @@ from pawsonalize.storage.failures import (
 from pawsonalize.storage.revisions import Migrations, check_free, revision_of
 from pawsonalize.storage.statements import PreparedReads, PreparedSelect
 from pawsonalize.storage.tables import REVISION
-from pawsonalize.storage.urls import check_urls, display_url, parse_url, unusable_url
+from pawsonalize.storage.urls import display_url, parse_url, unusable_url
 from pawsonalize.storage.writer_lock import WriterLock, until
 
 if TYPE_CHECKING:
     from pawsonalize.storage.postgres import PostgresEngines
-    from pawsonalize.storage.replica import ReadReplica
 
 CONNECTIONS = 20
 """Connections to PostgreSQL that one process opens at most, by default."""
-CATCH_UP_SECONDS = 30.0
 _REOPEN_SECONDS = 0.3
 
 # A write that changes nothing anybody reads. SQLite leaves out a write of the same content, so
@@ -78,15 +76,13 @@ class Database:
         *,
         must_exist: bool = False,
         connections: int = CONNECTIONS,
-        read_url: str = "",
     ) -> None:
         """Open `sqlite:///path` or `postgresql://…`, and bring its tables up to date.
 
         Missing tables are made; with `must_exist`, they are NotFound. StorageUnavailable if the
         tables are of a version that cannot be brought up to date. Of PostgreSQL at most so many
-        `connections` are open at a time, and `read_url` is a replica.
+        `connections` are open at a time.
         """
-        check_urls(url, read_url)
         opened = _opened(url, connections)
         self._remote = None if isinstance(opened, Engine) else opened
         self._engine = opened if isinstance(opened, Engine) else opened.patient
@@ -97,8 +93,6 @@ class Database:
         self._refusals: list[str] = []  # of all views of this database
         self.is_local = self._remote is None
         self._writer_lock = None if self.is_local else WriterLock()
-        self.replica = _replica_of(self, read_url, connections) if read_url else None
-        self._reads_replica = False
         self._prepared = None
         self._may_connect = threading.Event()
         self._may_connect.set()
@@ -116,12 +110,10 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs. Each of them sees the newest committed state."""
-        replica = self.replica if self._reads_replica else None
         of_snapshot = None if self._snapshot is None else nullcontext(self._snapshot)
         with (
             self._storage_errors(),
-            of_snapshot
-            or (replica.reading() if replica else self._connected(reads=True)) as connection,
+            of_snapshot or self._connected(reads=True) as connection,
         ):
             yield connection
 
@@ -135,22 +127,6 @@ class Database:
             view = copy(self)
             view._snapshot = connection
             yield view, str(connection.scalar(text("SELECT pg_export_snapshot()")))
-
-    def replica_reads(self) -> "Database":
-        """The same database for SELECTs that may lack what was committed a moment ago."""
-        # Never for a visitor's own events, nor for what decides, admits or erases. Without a
-        # replica this is the database itself.
-        if self.replica is None:
-            return self
-        view = copy(self)
-        view._reads_replica = True
-        return view
-
-    def caught_up(self, within: float = CATCH_UP_SECONDS) -> "Database":
-        """The same for SELECTs of all that is committed by now; the replica has so many seconds."""
-        if self.replica is None or not self.replica.has_all(self.replica.head(), within):
-            return self
-        return self.replica_reads()
 
     def refuse(self, reason: str) -> None:
         """Let every call fail from now on."""
@@ -340,8 +316,6 @@ class Database:
         if self._prepared is not None:
             self._prepared.close()
         self._engine.dispose()
-        if self.replica is not None:
-            self.replica.close()
         if self._remote is not None:
             self._remote.close()
 
@@ -392,12 +366,6 @@ class Database:
             raise explain_failure(f"malformed: {type(error).__name__}", self.shown_url) from error
         except (SQLAlchemyError, sqlite3.Error) as error:  # SQLite's own of a prepared SELECT
             raise explain_failure(str(error), self.shown_url) from error
-
-
-def _replica_of(database: Database, url: str, connections: int) -> "ReadReplica":
-    from pawsonalize.storage.replica import ReadReplica  # noqa: PLC0415 - an extra
-
-    return ReadReplica(parse_url(url, "database_read_url"), connections, database.reading)
 
 
 def _opened(url: str, connections: int) -> "Engine | PostgresEngines":

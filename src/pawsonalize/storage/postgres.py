@@ -217,9 +217,8 @@ def _pairs(given: Mapping[str, Any]) -> list[tuple[str, str]]:
 class PostgresEngines:
     """The connections of requests, and those of all other work; neither waits for the other's."""
 
-    def __init__(self, url: URL, connections: int, longest: float = ANSWER_SECONDS) -> None:
-        """Open at most so many, one to ask whether the server lives; `longest` is in s."""
-        self._longest = longest
+    def __init__(self, url: URL, connections: int) -> None:
+        """Open at most so many, one to ask whether the server lives."""
         url = url.set(drivername="postgresql+psycopg")
         # One connection is the pulse's; the others are for requests and other work, half each.
         patient = max(_LEAST_PATIENT, (connections - 1) // 2)
@@ -273,7 +272,7 @@ class PostgresEngines:
     def _connect(self, args: Sequence[Any], given: Mapping[str, Any]) -> _Connection:
         connection = self._open(_Connection, args, given)
         connection.pulse, connection.hosts = self.pulse, self._hosts
-        connection.longest = self._longest
+        connection.longest = ANSWER_SECONDS
         return connection
 
     def _open(

@@ -16,19 +16,6 @@ _PASSWORDS = ("password", "sslpassword")
 _HIDDEN = "***"
 
 
-def check_urls(url: str, replica: str) -> None:
-    """InvalidInput if these name no database that can be opened, or no replica; opens nothing."""
-    urls = [parse_url(url, "database_url")]
-    if replica:
-        urls.append(parse_url(replica, "database_read_url"))
-    if replica and any(one.get_backend_name() != "postgresql" for one in urls):
-        raise InvalidInput(
-            "database_read_url names a read replica of PostgreSQL, so both it and database_url must"
-            " be postgresql://…: correct them, or take database_read_url away",
-            field="database_read_url",
-        )
-
-
 def parse_url(url: str, setting: str) -> URL:
     """Return the URL of a database; InvalidInput names the setting if there is no such one."""
     try:

@@ -1,9 +1,8 @@
 """The log of events: one durable, de-duplicated append, and all ways to read it."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from copy import copy
 from itertools import compress
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, select
@@ -83,12 +82,6 @@ class EventLog(Histories):
     def dataset_group(self) -> str:
         """Dataset group of its events, except in calls about all groups."""
         return self._dataset_group
-
-    def reading(self, database: Database) -> Self:
-        """The same log, read from there."""
-        other = copy(self)
-        other._database = database
-        return other
 
     def append(self, batch: Sequence[Event]) -> list[bool]:
         """Store events durably, in order and in one transaction: all of them or none.

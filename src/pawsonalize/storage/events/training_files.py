@@ -164,11 +164,9 @@ class TrainingFiles(GroupTables):
     def _batches(
         self, wanted: sa.Select[Any], after: Any, **values: Any
     ) -> Iterator[Sequence[Any]]:
-        # A replica is read once it has all that is committed by now.
-        reads = self._database.caught_up()
         while True:
             # A connection for each batch, as no transaction may last as long as a training reads.
-            with reads.reading() as connection:
+            with self._database.reading() as connection:
                 span = {"group": self._dataset_group, "after": after, **values}
                 rows = connection.execute(wanted, span).all()
             if not rows:

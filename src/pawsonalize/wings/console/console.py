@@ -59,19 +59,19 @@ class Console:
     """The views that the pages of the console and their JSON show, and access keys."""
 
     def __init__(self, settings: Settings, adapters: Adapters, services: Services) -> None:
-        reads = adapters.database.replica_reads()
+        database = adapters.database
         refusals = offered("refused_events", adapters)
         channels: Iterable[str] = offered("notifiers", settings) or ()
         self.traffic = TrafficHistory(partial(read_counts, services.metrics_dir), clock.real_now())
         self.overview = OverviewReports(settings, adapters, services, self.traffic)
-        self.models = ModelReports(settings, adapters.registry, reads, services.runs)
+        self.models = ModelReports(settings, adapters.registry, database, services.runs)
         self.outcomes = OutcomeReports(services.outcomes, clock.now)
-        self.stock = StockList(reads)
+        self.stock = StockList(database)
         self.animal = partial(animal_report, adapters, services)
         self.visitors = VisitorViews(adapters, services)
-        self.newest_visitors = partial(newest_visitors, adapters.database)
+        self.newest_visitors = partial(newest_visitors, database)
         self.events = EventViews(adapters, refusals)
-        quality = QualityViews(settings, reads, adapters.log, refusals)
+        quality = QualityViews(settings, database, adapters.log, refusals)
         # Both read so much that a page of each takes longer than a person likes to wait.
         self.quality = CachedLookup(quality.report, clock.passed, MINUTE)
         self.seen: CachedLookup[None, list[ExposureShare]] = CachedLookup(

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from pawsonalize import __version__
 from pawsonalize.app import checks
 from pawsonalize.app.fleet import servers_of
-from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.fleet_settings import BACKGROUND_CONNECTIONS
 from pawsonalize.settings import Settings
@@ -32,18 +31,6 @@ def _servers(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     else:
         yield checks.fine("none runs")
     yield from _connections(service, living)
-
-
-def _read_replica(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
-    replica = service.adapters.database.replica
-    if replica is None:
-        return
-    try:
-        replica.look()
-    except StorageUnavailable as error:
-        yield checks.attention(error.message)
-    else:
-        yield checks.fine(replica.shown_url)
 
 
 def _connections(
@@ -82,5 +69,4 @@ def _needed(settings: Settings, living: Sequence[ServerProcess]) -> tuple[int, s
 
 CHECKS = (
     checks.Check("servers", _servers, (checks.CheckPlace.DOCTOR, checks.CheckPlace.OVERVIEW)),
-    checks.Check("read replica", _read_replica, checks.EVERYWHERE),
 )
