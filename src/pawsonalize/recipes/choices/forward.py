@@ -21,6 +21,7 @@ from pawsonalize.recipes.late_scipy import special
 _PRICES = (0.0, USUAL_PRICE, 2 / 3, 1.0)
 _EXPOSURES = (0.0, USUAL_EXPOSURE, 1.0)
 _DAYS = 120
+_DAYS_BETWEEN = 3  # two estimates of newcomers' effects, which take as long as all pages of a day
 _SEEDS = 6
 _WEEKS, _TRIES = 6, 3
 _VISITS = 200  # from which openings of a visit are found
@@ -175,6 +176,8 @@ class _Run:
             visiting = int(self._dice.poisson(a_day / crowd))
             waited += len(there)
             visits += visiting * crowd
+            if day % _DAYS_BETWEEN == 0:
+                self._learn(there)
             if len(there) and visiting:
                 adopted = self._day(there, visiting)
                 self._waits[adopted] = False
@@ -192,12 +195,7 @@ class _Run:
         """Show pages to the visitors of a day; the animals that found a home."""
         market, luck = self._market, self._luck
         size = min(len(market.attention), len(there))
-        new = self.arrival[there] >= 0
-        own = self._known_own[there]
-        if new.any():
-            own = own.copy()
-            own[new] = self._learned(there[new])
-        usual = self.appeal[there] + own
+        usual = self.appeal[there] + self._known_own[there]
         score = usual + self._price * bid_prices(market.home_rate, usual)
         score -= self._exposure * np.log1p(self._shown[there]) / np.log1p(MANY_SHOWINGS)
         known = luck.normal(0, market.known**0.5, (visits, len(there)))
@@ -218,13 +216,15 @@ class _Run:
         wants = opened & (luck.random(page.shape) < market.homes_per_opening * market.crowd)
         return np.array(list(_homes(wants, shown)), np.int64)
 
-    def _learned(self, animals: Ints) -> Floats:
-        """Estimates by now of the own effects of those who came."""
-        market = self._market
+    def _learn(self, there: Ints) -> None:
+        """Estimate by now the own effects of those who came."""
+        market, came = self._market, there[self.arrival[there] >= 0]
         differ = market.known + market.unexplained
-        usual, _ = mean_chances(market.intercept + self.appeal[animals], differ)
-        opened, looked = self._opened[animals], self._looked[animals]
-        return animal_effects(opened, looked, looked * usual, market.own_variance, differ)
+        usual, _ = mean_chances(market.intercept + self.appeal[came], differ)
+        opened, looked = self._opened[came], self._looked[came]
+        self._known_own[came] = animal_effects(
+            opened, looked, looked * usual, market.own_variance, differ
+        )
 
 
 def _homes(wants: Bools, shown: Ints) -> Iterator[int]:
