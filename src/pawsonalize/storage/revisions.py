@@ -1,7 +1,6 @@
 """Revisions of the tables: programs that may run on them, and migrations to the newest."""
 
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -27,7 +26,6 @@ Connected = Callable[[], AbstractContextManager[Connection]]
 _REVISION = text("SELECT version_num FROM alembic_version")
 _STAMP = text("INSERT INTO alembic_version VALUES (:revision)")
 _OLDEST = "oldest program"
-_INSTALLATION = "installation"
 _LOOK_SECONDS = 0.2
 # While a change waits for a long read, everything that comes later waits behind it.
 _LOCK_SECONDS, _LOCK_TRIES, _LOCK_PAUSE = 2, 20, 1.0
@@ -56,13 +54,6 @@ def check_free(connection: Connection, shown_url: str) -> None:
         )
 
 
-def installation_of(connection: Connection) -> str | None:
-    """Return the id that a database shares with its replicas and copies, and with no other."""
-    wanted = select(agreements.c.value).where(agreements.c.name == _INSTALLATION)
-    found: str | None = connection.scalar(wanted)
-    return found
-
-
 def why_refused(connection: Connection, shown_url: str) -> str | None:
     """Return why this program may not run on tables of a newer one; None if it may."""
     oldest = connection.scalar(select(agreements.c.value).where(agreements.c.name == _OLDEST))
@@ -80,9 +71,7 @@ def _make_tables(connection: Connection) -> None:
     if revision_of(connection) is not None:
         return  # another process was faster
     TABLES.create_all(connection)
-    agreed = {_OLDEST: REVISION, _INSTALLATION: uuid.uuid4().hex}
-    rows = [{"name": name, "value": value} for name, value in agreed.items()]
-    connection.execute(insert(agreements), rows)
+    connection.execute(insert(agreements), {"name": _OLDEST, "value": REVISION})
     connection.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT PRIMARY KEY)")
     connection.execute(_STAMP, {"revision": REVISION})
 
