@@ -93,7 +93,7 @@ def recover(name: str, seed: int, share: float = 1.0) -> Result:
         began = time.process_time()
         model = fit_choices(shown, names, case.pages)
         seconds = time.process_time() - began
-        found = choice_effects(shown)
+        found = choice_effects(shown, VisitorPairs(shown))
         boards = read_boards(
             model, adapters.impressions, adapters.log, adapters.animals, adapters.log.head()
         )

@@ -25,6 +25,7 @@ from pawsonalize.recipes.choices.effects import (
 )
 from pawsonalize.recipes.choices.fit import fit_effects
 from pawsonalize.recipes.choices.own_effects import (
+    ANYTHING,
     VISITOR_VARIANCES,
     animal_effects,
     are_eager,
@@ -152,10 +153,11 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     """Fit to rows in order of time; the defaults if too little was opened, or it does not help."""
     if int(shown.opened.sum()) < MIN_OPENED:
         return UNFITTED
-    found = choice_effects(shown)
+    pairs = VisitorPairs(shown)
+    found = choice_effects(shown, pairs)
     # Bots that open everything would teach that all places are looked at. They are found by a first
     # fit, and the final one goes without them.
-    eager = _are_eager(shown, found)
+    eager = _are_eager(shown, found, pairs.variances(found)[ANYTHING])
     shown = shown.take(~eager)
     opened = int(shown.opened.sum())
     if opened < MIN_OPENED:
@@ -165,7 +167,8 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     if better_by <= 0:
         return UNFITTED
     if eager.any():
-        found = choice_effects(shown, found)
+        pairs = VisitorPairs(shown)
+        found = choice_effects(shown, pairs, found)
     # Few pages are of searches, so the rest would hide that their weight harms: it has to help by
     # itself.
     found.weights |= {name: _UNFITTED[name] for name in idle}
@@ -180,8 +183,7 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
         levels=_named(found, names),
         inquiry_levels={} if inquiring is None else _named(inquiring, names),
         visitor_variances={
-            kind: round(variance, 4)
-            for kind, variance in VisitorPairs(shown).variances(found).items()
+            kind: round(variance, 4) for kind, variance in pairs.variances(found).items()
         },
         own=found.variances[ANIMAL],
         unexplained=round(found.unexplained, 4),
@@ -198,9 +200,11 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     )
 
 
-def choice_effects(shown: ShownPlaces, start: Effects | None = None) -> Effects:
+def choice_effects(
+    shown: ShownPlaces, pairs: VisitorPairs, start: Effects | None = None
+) -> Effects:
     """The effects by which animals are opened, fitted to these rows; sooner from a near `start`."""
-    pairs, unexplained = VisitorPairs(shown), 0.0
+    unexplained = 0.0
     # How much visitors differ is found from the effects, and the effects given that.
     for _ in range(_ROUNDS if start is None else 1):
         if start is not None:
@@ -223,11 +227,11 @@ def choice_effects(shown: ShownPlaces, start: Effects | None = None) -> Effects:
     return start
 
 
-def _are_eager(shown: ShownPlaces, found: Effects) -> Bools:
+def _are_eager(shown: ShownPlaces, found: Effects, variance: float) -> Bools:
     looked = found.attention[shown.place]
     columns = (shown.opened.astype(float), looked, looked * _chances(shown, found))
     opened, looked, expected = (np.bincount(shown.visit, one).astype(float) for one in columns)
-    return are_eager(opened, looked, expected, found.unexplained)[shown.visit]
+    return are_eager(opened, looked, expected, variance)[shown.visit]
 
 
 def _learns_attention(shown: ShownPlaces) -> bool:
@@ -258,7 +262,7 @@ def _held_out(
     before, after = shown.take(np.arange(cut)), shown.take(np.arange(cut, len(shown)))
     if not before.opened.any():
         return 0.0, set(), ()
-    found = choice_effects(before, start)
+    found = choice_effects(before, VisitorPairs(before), start)
     attention, odds = found.attention[after.place], log_odds(after, found)
     learned = attention * mean_chances(odds, found.unexplained)[0]
 

@@ -86,19 +86,19 @@ def _own_log_odds(
     return own, left
 
 
-def are_eager(opened: Floats, looked: Floats, expected: Floats, unexplained: float = 0.0) -> Bools:
+def are_eager(opened: Floats, looked: Floats, expected: Floats, variance: float = 0.0) -> Bools:
     """True for visits (as of bots) with over ten times the usual odds to open an animal.
 
-    And with more than hardly any visitor has, given the variance among them.
+    And with more than hardly any visitor has, given the variance among them of opening anything.
     """
 
     # A Student t prior by its variance at each step: few visits are very far off (Lange, Little and
     # Taylor 1989).
-    def variance(eager: Floats) -> Floats:
+    def usual(eager: Floats) -> Floats:
         return (_FREEDOM * _VISIT_VARIANCE + eager**2) / (_FREEDOM + 1)
 
-    eager, _ = _own_log_odds(opened, looked, expected, variance, _EAGER_STEPS)
-    too_eager = max(_TOO_EAGER, _DEVIATIONS * unexplained**0.5)
+    eager, _ = _own_log_odds(opened, looked, expected, usual, _EAGER_STEPS)
+    too_eager = max(_TOO_EAGER, _DEVIATIONS * variance**0.5)
     return np.asarray((eager > too_eager) & (opened >= FEW))
 
 

@@ -54,4 +54,4 @@ def test_whatever_is_counted_few_openings_are_never_eager_and_more_make_no_less_
 def test_where_visitors_differ_much_a_visit_has_to_be_further_off() -> None:
     opened, looked, expected = np.array([[6.0], [6.1], [0.61]])
     assert are_eager(opened, looked, expected).tolist() == [True]
-    assert are_eager(opened, looked, expected, unexplained=4.0).tolist() == [False]
+    assert are_eager(opened, looked, expected, variance=4.0).tolist() == [False]

@@ -119,7 +119,8 @@ def test_how_much_visitors_differ_is_recovered_by_moments_within_a_third(
         pages=20_000, visitors=4_000, intercept=-2.5, appeal={}, likings=spreads, fades=0.3
     )
     truth = drawn(world, seed)
-    learned = VisitorPairs(truth.shown).variances(choice_effects(truth.shown))
+    pairs = VisitorPairs(truth.shown)
+    learned = pairs.variances(choice_effects(truth.shown, pairs))
     for trait, spread in spreads.items():
         assert spread**2 / 1.5 < learned[trait] < spread**2 * 1.5, learned
     for trait in ("age", "colour", "species", "breed"):
@@ -141,4 +142,4 @@ def test_a_training_whose_fit_does_not_arrive_fails_and_says_so(
 ) -> None:
     monkeypatch.setattr(fit, "_MAX_STEPS", 0)
     with pytest.raises(TrainingFailed, match="did not arrive within 0 steps"):
-        choice_effects(truth.shown)
+        choice_effects(truth.shown, VisitorPairs(truth.shown))

@@ -25,7 +25,7 @@ from pawsonalize.engine.serving.animals.pages import (
 from pawsonalize.kinds.resource import first_recommendation_id
 from pawsonalize.recipes.choices.effects import mean_chances
 from pawsonalize.recipes.choices.model import ChoiceModel
-from pawsonalize.recipes.choices.own_effects import FEW, animal_effects, are_eager
+from pawsonalize.recipes.choices.own_effects import ANYTHING, FEW, animal_effects, are_eager
 from pawsonalize.recipes.data import Floats
 from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
@@ -225,7 +225,8 @@ class AnimalEffects:
     def _is_eager(self, counts: Floats) -> bool:
         assert self._model is not None, "visits are counted by a model"
         opened, looked, expected = counts[:, None]
-        return bool(are_eager(opened, looked, expected, self._model.unexplained)[0])
+        variance = self._model.visitor_variances[ANYTHING]
+        return bool(are_eager(opened, looked, expected, variance)[0])
 
     def _dismiss(self, visits: _Visits) -> None:
         """Take back whatever the visitor did: no person would do so much of it."""
