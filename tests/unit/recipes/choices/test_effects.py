@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec import structs
 from scipy.special import expit
 
 from pawsonalize.domain.errors import TrainingFailed
@@ -15,7 +16,7 @@ from pawsonalize.recipes.choices.effects import (
     usual_attention,
 )
 from pawsonalize.recipes.choices.fit import fit_effects
-from pawsonalize.recipes.choices.model import choice_effects
+from pawsonalize.recipes.choices.model import choice_effects, fit_choices
 from pawsonalize.recipes.choices.own_effects import (
     animal_effects,
 )
@@ -143,3 +144,20 @@ def test_a_training_whose_fit_does_not_arrive_fails_and_says_so(
     monkeypatch.setattr(fit, "_MAX_STEPS", 0)
     with pytest.raises(TrainingFailed, match="did not arrive within 0 steps"):
         choice_effects(truth.shown, VisitorPairs(truth.shown))
+
+
+def test_visits_of_bots_are_left_out_though_tastes_differ_a_lot() -> None:
+    tastes = {"size": 1.0, "family": 1.0, "age": 1.0}
+    world = World(intercept=-2.0, likings=tastes, fades=0.9)
+    truth = drawn(world)
+    shown = truth.shown
+    is_bot = shown.visitor < 30
+    looked = np.random.default_rng(1).random(len(shown)) < truth.attention[shown.place]
+    visited = structs.replace(
+        shown,
+        visit=np.where(is_bot, world.pages + shown.visitor, shown.visit),
+        opened=np.where(is_bot, looked, shown.opened),
+    )
+    model = fit_choices(visited, truth.names, world.pages)
+    of_bots = model.opened - int(visited.opened[~is_bot].sum())
+    assert of_bots < 0.7 * visited.opened[is_bot].sum()
