@@ -39,8 +39,8 @@ from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression
 from pawsonalize.storage.events.raw_events import RAW_MARK
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wings.dead_letters.composition import archived_letters, letters_of
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.archived_letters import archived_letters
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from tests.event_data import T0, event
 from tests.training import train
 
@@ -146,7 +146,7 @@ def _visit(adapters: Adapters, hour: int) -> None:
 
 def _refuse(adapters: Adapters, *texts: str) -> None:
     """Keep them as dead letters."""
-    letters_of(adapters).keep(
+    DeadLetters(adapters.database).keep(
         [
             DeadLetter(HTTP, DEFAULT_DATASET_GROUP, T0, one.encode(), code="c", message="m")
             for one in texts

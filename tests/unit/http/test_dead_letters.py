@@ -110,6 +110,8 @@ def test_pages_and_filters(client: TestClient) -> None:
     assert letters(client, source="kinesis://clicks") == []
     assert letters(client, until="2020-01-01") == letters(client, since="2099-01-01") == []
     assert error_of(client.get("/v1/dead-letters?cursor=x"))["field"] == "cursor"
+    for limit in (0, 501):
+        assert error_of(client.get(f"/v1/dead-letters?limit={limit}"))["field"] == "limit"
 
 
 def test_a_mended_letter_is_taken_and_is_a_letter_no_more(client: TestClient) -> None:

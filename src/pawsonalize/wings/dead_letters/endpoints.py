@@ -1,7 +1,5 @@
 """/v1/dead-letters: what could not be taken; to be looked at, mended, replayed and removed."""
 
-import base64
-from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -10,21 +8,20 @@ from starlette.requests import Request
 
 from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoder import Form
-from pawsonalize.http.json import read_form, read_limit, report_of
+from pawsonalize.http.json import read_form, read_limit
 from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.kinds.access_keys import OPERATOR
-from pawsonalize.wings.dead_letters.dead_letters import (
-    DeadLetters,
-    LetterQuery,
-    cursor_of,
-    read_cursor,
+from pawsonalize.wings.dead_letters.letter_replay import (
+    MOST_AT_ONCE,
+    LetterReplay,
+    ReplayedLetters,
 )
-from pawsonalize.wings.dead_letters.letter_replay import MOST_AT_ONCE, LetterReceipt, LetterReplay
-from pawsonalize.wings.dead_letters.letters import DeadLetter, Letter, letter_answer
+from pawsonalize.wings.dead_letters.letters import DeadLetter, Letter, LetterQuery
 
-_DEFAULT_LIMIT = 50
+_DEFAULT_LIMIT, _MAX_LIMIT = 50, 500
 
 
 class LetterList(msgspec.Struct, frozen=True, rename="camel"):
@@ -41,7 +38,7 @@ class MendRequest(Form, frozen=True, rename="camel"):
     """
 
     raw: str | None = None
-    raw_base64: str | None = None
+    raw_base64: bytes | None = None
     force: bool = False
 
 
@@ -54,14 +51,19 @@ class LetterReplayRequest(Form, frozen=True, rename="camel"):
     all: bool = False
     cursor: str | None = None
 
-
-class ReplayedLetters(LetterReceipt, frozen=True, rename="camel"):
-    """Numbers of events that are stored now, or were before, and the letters that are left.
-
-    At most 1,000 letters at a time, oldest first: go on with `nextCursor`, until it is null.
-    """
-
-    next_cursor: str | None
+    def query(self) -> LetterQuery:
+        """Return the letters that it is about; InvalidInput if it does not say which."""
+        is_of_reason = self.all or self.code is not None or self.source is not None
+        message = ""
+        if self.letter_ids is None:
+            message = "" if is_of_reason else "say which letters: letterIds, code, source, or all"
+        elif is_of_reason or self.cursor is not None:
+            message = "letterIds say it all: leave the other fields out"
+        elif not 1 <= (count := len(set(self.letter_ids))) <= MOST_AT_ONCE:
+            message = f"name 1 to {MOST_AT_ONCE:,} letters, not {count:,}"
+        if message:
+            raise InvalidInput(message, field="letterIds")
+        return LetterQuery(self.code, self.source, letter_ids=self.letter_ids)
 
 
 OPERATIONS = Operations(OPERATOR)
@@ -82,14 +84,15 @@ _LETTER = RequestParameter("letterId", "The letter.", where="path", required=Tru
 )
 async def get_dead_letters(request: Request) -> LetterList:
     """Refused events and records, newest first, with their reasons."""
-    services = services_of(request)
     given = request.query_params
     limit = read_limit(given.get("limit"), _DEFAULT_LIMIT)
+    check_between("limit", limit, 1, _MAX_LIMIT)
     since = parse_moment(given["since"], "since") if "since" in given else None
     until = parse_moment(given["until"], "until") if "until" in given else None
     query = LetterQuery(given.get("code"), given.get("source"), since, until)
-    page = await services.read(replay_of(request).letters.page, limit, query, given.get("cursor"))
-    return LetterList(list(map(letter_answer, page.letters)), page.next_cursor)
+    find = replay_of(request).letters.page
+    page = await services_of(request).read(find, limit, query, given.get("cursor"))
+    return LetterList(list(map(Letter.of, page.letters)), page.next_cursor)
 
 
 @OPERATIONS.add(
@@ -100,22 +103,14 @@ async def get_dead_letters(request: Request) -> LetterList:
 )
 async def post_replay(request: Request) -> ReplayedLetters:
     """Take letters in again, as they are mended; what is taken is a letter no more."""
-    replay, form = replay_of(request), await read_form(request, LetterReplayRequest)
-    if form.letter_ids is not None:
-        letters = await services_of(request).read(_named, replay.letters, form)
-        receipts = await run_in_threadpool(lambda: list(replay.replay(letters)))
-        return _receipt(receipts, None)
-    if form.code is None and form.source is None and not form.all:
-        raise InvalidInput("say which letters: letterIds, code, source, or all", field="letterIds")
-    query, after = LetterQuery(form.code, form.source), read_cursor(form.cursor)
-    receipts, last = await run_in_threadpool(replay.replay_matching, query, after)
-    return _receipt(receipts, cursor_of(last))
+    form = await read_form(request, LetterReplayRequest)
+    return await run_in_threadpool(replay_of(request).replay, form.query(), form.cursor)
 
 
 @OPERATIONS.add("GET", "/v1/dead-letters/{letter_id}", parameters=(_LETTER,))
 async def get_dead_letter(request: Request) -> Letter:
     """One letter."""
-    return letter_answer(await _letter_of(request))
+    return Letter.of(await _letter_of(request))
 
 
 @OPERATIONS.add(
@@ -128,27 +123,19 @@ async def get_dead_letter(request: Request) -> Letter:
 async def put_dead_letter(request: Request) -> Letter:
     """Mend a letter: what came in stays beside it. 400 if that cannot be taken either."""
     form = await read_form(request, MendRequest)
+    if (form.raw is None) is (form.raw_base64 is None):
+        raise InvalidInput("send either raw or rawBase64", field="raw")
+    mended = form.raw_base64 or b"" if form.raw is None else form.raw.encode()
     mend = partial(replay_of(request).mend, force=form.force)
-    letter_id = request.path_params["letter_id"]
-    return letter_answer(await run_in_threadpool(mend, letter_id, _bytes_of(form)))
+    return Letter.of(await run_in_threadpool(mend, request.path_params["letter_id"], mended))
 
 
 @OPERATIONS.add("DELETE", "/v1/dead-letters/{letter_id}", parameters=(_LETTER,))
 async def delete_dead_letter(request: Request) -> Letter:
     """Remove a letter; the archive keeps its copy for `dead_letter_days`."""
-    letter = await _letter_of(request)
-    await run_in_threadpool(replay_of(request).letters.remove, [letter.letter_id])
-    return letter_answer(letter)
-
-
-def _named(letters: DeadLetters, form: LetterReplayRequest) -> list[DeadLetter]:
-    named = list(dict.fromkeys(form.letter_ids or ()))
-    if not 1 <= len(named) <= MOST_AT_ONCE:
-        text = f"name 1 to {MOST_AT_ONCE:,} letters, not {len(named):,}"
-        raise InvalidInput(text, field="letterIds")
-    if form.all or form.code is not None or form.source is not None or form.cursor is not None:
-        raise InvalidInput("letterIds say it all: leave the other fields out", field="letterIds")
-    return [letters.get(one) for one in named]
+    letter, remove = await _letter_of(request), replay_of(request).letters.remove
+    await run_in_threadpool(remove, LetterQuery(letter_ids=[letter.letter_id]))
+    return Letter.of(letter)
 
 
 async def _letter_of(request: Request) -> DeadLetter:
@@ -160,18 +147,3 @@ def replay_of(request: Request) -> LetterReplay:
     """Return the replay, which the wing shares while the server runs."""
     replay: LetterReplay = request.app.state.wings["dead_letters"]
     return replay
-
-
-def _bytes_of(form: MendRequest) -> bytes:
-    if (form.raw is None) is (form.raw_base64 is None):
-        raise InvalidInput("send either raw or rawBase64", field="raw")
-    if form.raw is not None:
-        return form.raw.encode()
-    try:
-        return base64.b64decode(form.raw_base64 or "", validate=True)
-    except ValueError as error:
-        raise InvalidInput("rawBase64 is not base64", field="rawBase64") from error
-
-
-def _receipt(receipts: Sequence[LetterReceipt], next_cursor: str | None) -> ReplayedLetters:
-    return report_of(ReplayedLetters, LetterReceipt.sum(receipts), next_cursor=next_cursor)
