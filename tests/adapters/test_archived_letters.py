@@ -19,7 +19,6 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.dead_letters.archived_letters import (
     ArchivedLetters,
     decode_letters,
-    forget_old,
 )
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters, LetterQuery
 from tests.archive_world import MIDNIGHT
@@ -204,7 +203,7 @@ def test_letters_are_kept_for_their_days_in_table_and_archive(world: World) -> N
     young = world.keep(at=HOUR)
     world.archived.archive_once(NOW)
     for before, expected in ((MIDNIGHT, 2), (MIDNIGHT + HOUR, 1)):
-        forget_old(world.letters, world.archived, before)
+        world.archived.forget_old(before)
         assert (world.letters.waiting(), len(world.ids())) == (expected, expected)
     assert world.ids() == [young]
 

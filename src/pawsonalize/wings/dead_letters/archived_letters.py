@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import partial
 from itertools import accumulate
 from typing import Final
 
@@ -27,7 +26,6 @@ from pawsonalize.storage.erasures import ErasedLookup, Erasure, Trouble
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.wings.dead_letters import DeadLetterSettings
 from pawsonalize.wings.dead_letters.letters import (
-    OF_A_LETTER,
     DeadLetter,
     DeadLetters,
     Letter,
@@ -48,21 +46,6 @@ _NEW = and_(_COLUMNS.archived_at.is_(None), _COLUMNS.archived_in.is_(None))
 _PLANNED = and_(_COLUMNS.archived_at.is_(None), _COLUMNS.archived_in.is_not(None))
 
 
-# The folder is the hour of their arrival in UTC. The table plans which letters go into which
-# object, so that each is in one, whoever dies in between. Nothing is rebuilt from these objects:
-# they are for people.
-def is_of_letters(key: str) -> bool:
-    """True if the key is that of an object of dead letters."""
-    return _KEY.fullmatch(key) is not None
-
-
-def encode_letters(letters: Iterable[DeadLetter]) -> bytes:
-    """The bytes of an object: the letters as they came in."""
-    shown = [Letter.of(replace(letter, mended=None)) for letter in letters]
-    lines = msgspec.json.Encoder().encode_lines(shown)
-    return zstandard.ZstdCompressor(write_checksum=True).compress(lines)
-
-
 def decode_letters(key: str, data: bytes) -> list[DeadLetter]:
     """The letters of an object; CorruptArtefact if it cannot be read."""
     decompressor = zstandard.ZstdDecompressor().decompressobj()
@@ -75,6 +58,9 @@ def decode_letters(key: str, data: bytes) -> list[DeadLetter]:
         raise CorruptArtefact(f"{key} cannot be read: {error}") from error
 
 
+# The folder is the hour of their arrival in UTC. The table plans which letters go into which
+# object, so that each is in one, whoever dies in between. Nothing is rebuilt from these objects:
+# they are for people.
 class ArchivedLetters(TableAccess):
     """The letters in the archive, as they are to be: without those of erased visitors."""
 
@@ -113,10 +99,8 @@ class ArchivedLetters(TableAccess):
 
     def _write(self, key: str, now: int) -> int:
         mine = _PLANNED, _COLUMNS.archived_in == key
-        rows = self._mappings(
-            select(*OF_A_LETTER).where(*mine).order_by(_COLUMNS.at, _COLUMNS.letter_id)
-        )
-        letters, kept = None, list(map(letter_of, rows))
+        ordered = select(dead_letters).where(*mine).order_by(_COLUMNS.at, _COLUMNS.letter_id)
+        letters, kept = None, list(map(letter_of, self._mappings(ordered)))
         while kept != letters:
             letters = kept
             self._put_object(key, letters)
@@ -129,12 +113,10 @@ class ArchivedLetters(TableAccess):
         if not letters:
             self._objects.delete(key)
             return
-        data = encode_letters(letters)
+        shown = [Letter.of(replace(letter, mended=None)) for letter in letters]
+        lines = msgspec.json.Encoder().encode_lines(shown)
+        data = zstandard.ZstdCompressor(write_checksum=True).compress(lines)
         self._objects.replace(key, data)
-        self._note(key, data, letters)
-
-    def _note(self, key: str, data: bytes, letters: Sequence[DeadLetter]) -> None:
-        """Note in the index whom an object holds."""
         self._index.put([IndexedObject(key, len(data), _visitors(letters))])
 
     def erase(
@@ -144,7 +126,7 @@ class ArchivedLetters(TableAccess):
         watch: Watch = ignore_progress,
     ) -> list[Trouble]:
         """See `VisitorObjects.erase`. With visitors whose names are known, every object is read."""
-        listed = {one.key: one.size for one in self._objects.stored() if is_of_letters(one.key)}
+        listed = {one.key: one.size for one in self._objects.stored() if _KEY.fullmatch(one.key)}
         known = self._index.sizes()
         changed = {key for key, size in listed.items() if known.get(key) != size}
         held = self._index.objects_holding(visitors) & listed.keys()
@@ -152,31 +134,22 @@ class ArchivedLetters(TableAccess):
         troubles = []
         for key in sorted(listed if named else changed | held):
             try:
-                self._clean(key, names, watch, has_changed=key in changed)
+                data = self._objects.get(key)
+                letters = decode_letters(key, data)
             except NotFound:
                 continue
             except CorruptArtefact as error:
                 next_move = "bring the object back from a copy, or delete it"
                 troubles.append(Trouble(key, f"{error.message}: {next_move}"))
+                continue
+            watch("letters read")
+            kept = self._without_erased(letters, names)
+            if len(kept) < len(letters):
+                self._put_object(key, kept)
+                watch("letters written")
+            elif key in changed:
+                self._index.put([IndexedObject(key, len(data), _visitors(letters))])
         return troubles
-
-    def _clean(
-        self,
-        key: str,
-        named: Sequence[tuple[Erasure, Mentions]],
-        watch: Watch,
-        *,
-        has_changed: bool,
-    ) -> None:
-        data = self._objects.get(key)
-        letters = decode_letters(key, data)
-        watch("letters read")
-        kept = self._without_erased(letters, named)
-        if len(kept) < len(letters):
-            self._put_object(key, kept)
-            watch("letters written")
-        elif has_changed:
-            self._note(key, data, letters)
 
     def _without_erased(
         self, letters: Sequence[DeadLetter], named: Sequence[tuple[Erasure, Mentions]] = ()
@@ -184,27 +157,24 @@ class ArchivedLetters(TableAccess):
         # Letters that came in after an erasure are of a new visitor.
         noted = self._erased.noted(_visitors(letters))
 
-        def is_erased(letter: DeadLetter) -> bool:
-            group, at = owning_group(letter.dataset_group), letter.at
-            is_noted = noted and any(
-                at <= noted.get((group, visitor), -1) for visitor in visitors_in(letter.raw)
-            )
-            return is_noted or any(
-                group == erasure.dataset_group
-                and at <= erasure.noted_at
-                and mentions.among(letter.raw)
-                for erasure, mentions in named
-            )
+        def erasures(letter: DeadLetter) -> Iterator[int]:
+            """Yield the moments of the erasures of those whom a letter names."""
+            group = owning_group(letter.dataset_group)
+            for visitor in visitors_in(letter.raw) if noted else ():
+                yield noted.get((group, visitor), -1)
+            for erasure, mentions in named:
+                if group == erasure.dataset_group and mentions.among(letter.raw):
+                    yield erasure.noted_at
 
-        return [letter for letter in letters if not is_erased(letter)]
+        return [one for one in letters if all(one.at > moment for moment in erasures(one))]
 
     def forget_old(self, before: int) -> int:
-        """Delete the objects of hours that were over at that moment; returns how many."""
+        """Delete letters from before, and objects of hours from before; returns their number."""
         first = f"{FOLDER}/{hour_of(before)}"
-        old = [key for key in self._objects.list(FOLDER) if is_of_letters(key) and key < first]
+        old = [key for key in self._objects.list(FOLDER) if _KEY.fullmatch(key) and key < first]
         for key in old:
             self._objects.delete(key)
-        return len(old)
+        return len(old) + DeadLetters(self._database).remove(LetterQuery(until=before))
 
 
 def _visitors(letters: Iterable[DeadLetter]) -> frozenset[str]:
@@ -222,22 +192,18 @@ def archive_run(adapters: Adapters) -> str | None:
     return f"{count:,} dead letters archived" if count else None
 
 
-def forget_old(letters: DeadLetters, archived: ArchivedLetters, before: int) -> int:
-    """Delete letters that came in before, here and in the archive; returns how many were here."""
-    archived.forget_old(before)
-    return letters.remove(LetterQuery(until=before))
-
-
 def upkeep(
     settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield the removal of old letters, and the archiving of new ones."""
-    letters, archived = DeadLetters(adapters.database), archived_letters(adapters)
+    archived = archived_letters(adapters)
     days = settings.part(DeadLetterSettings).dead_letter_days
-    forget = partial(forget_old, letters, archived)
-    yield "delete old dead letters", keep_days(days, "old dead letters deleted", forget)
+    yield (
+        "delete old dead letters",
+        keep_days(days, "old dead letters deleted", archived.forget_old),
+    )
     yield "archive dead letters", archived.archive_once
 
 
-ARCHIVE_KEYS = (is_of_letters,)
+ARCHIVE_KEYS = (_KEY.fullmatch,)
 VISITOR_OBJECTS = (archived_letters,)

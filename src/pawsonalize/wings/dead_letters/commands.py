@@ -18,7 +18,7 @@ from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.late import late
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.wings.dead_letters import letter_replay, letters
@@ -167,7 +167,8 @@ def replay(
 
     Example: pawsonalize dead-letters replay --source http
     """
-    query = _chosen(letter_ids, code, source, everything=everything)
+    query = letters.LetterQuery(code, source, letter_ids=letter_ids or None)
+    query.checked(everything=everything)
     replay = letter_replay.LetterReplay(adapters)
     total = sum(reason.count for reason in replay.letters.reasons(query))
     with progress("replaying") as bar:
@@ -191,20 +192,13 @@ def rm(
 
     Example: pawsonalize dead-letters rm --code invalid_json --yes
     """
-    query = _chosen(letter_ids, code, source, everything=everything)
+    query = letters.LetterQuery(code, source, letter_ids=letter_ids or None)
+    query.checked(everything=everything)
     table = letters.DeadLetters(adapters.database)
     count = sum(reason.count for reason in table.reasons(query))
     if count and not letter_ids and not yes:
         typer.confirm(f"Remove {count:,} dead letters?", abort=True)
     print(f"{table.remove(query):,} dead letters removed")
-
-
-def _chosen(
-    letter_ids: "Sequence[str] | None", code: str | None, source: str | None, *, everything: bool
-) -> "letters.LetterQuery":
-    if bool(letter_ids) is (everything or code is not None or source is not None):
-        raise InvalidInput("say which letters: by their ids, or --all, --code or --source")
-    return letters.LetterQuery(code, source, letter_ids=letter_ids or None)
 
 
 class RefusedTail:

@@ -2,16 +2,16 @@
 
 import re
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
 from msgspec.structs import asdict, force_setattr, replace
-from sqlalchemy import ColumnElement, Connection, Delete, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Delete, RowMapping, delete, func, select, tuple_, update
 
 from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
-from pawsonalize.domain.errors import NotFound
+from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import visitor_digest
 from pawsonalize.domain.limits import match_cursor
 from pawsonalize.domain.times import iso, parse_moment
@@ -67,12 +67,9 @@ class DeadLetter(RefusedInput, frozen=True):
         return replace(self, letter_id=letter_id, position=position, raw=raw, mended=None)
 
 
-OF_A_LETTER = [_COLUMNS[name] for name in DeadLetter.__struct_fields__]
-
-
-def letter_of(row: Mapping[Any, Any]) -> DeadLetter:
-    """The letter that a row of these columns is."""
-    return DeadLetter(**{column.name: row[column] for column in OF_A_LETTER})
+def letter_of(row: RowMapping) -> DeadLetter:
+    """The letter that a row of the table is."""
+    return DeadLetter(**{name: row[name] for name in DeadLetter.__struct_fields__})
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -122,6 +119,14 @@ class LetterQuery(msgspec.Struct, frozen=True):
     until: int | None = None
     dataset_group: str | None = None
     letter_ids: Collection[str] | None = None
+
+    def checked(self, *, everything: bool) -> "LetterQuery":
+        """Return this as the choice of what to act on; InvalidInput unless it is made one way."""
+        is_of_reason = everything or self.code is not None or self.source is not None
+        if bool(self.letter_ids) is is_of_reason:
+            message = "say which letters: either by their ids, or by code or source, or all"
+            raise InvalidInput(message, field="letterIds")
+        return self
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """Yield what their rows fulfil."""
@@ -191,7 +196,7 @@ class DeadLetters(TableAccess):
         oldest_first: bool = False,
     ) -> LetterPage:
         """Return one page, newest first; InvalidInput if the cursor is none of ours."""
-        wanted, place = select(*OF_A_LETTER).where(*query.conditions()), tuple_(*_PLACE)
+        wanted, place = select(dead_letters).where(*query.conditions()), tuple_(*_PLACE)
         if cursor is not None:
             match = match_cursor(_CURSOR, cursor)
             last = (int(match[1]), match[2])
@@ -213,29 +218,31 @@ class DeadLetters(TableAccess):
 
     def get(self, letter_id: str) -> DeadLetter:
         """Return one letter; NotFound."""
-        return self._with(_one, letter_id)
+        rows = self._mappings(select(dead_letters).where(_COLUMNS.letter_id == letter_id))
+        if not rows:
+            raise NotFound(
+                f"there is no dead letter {letter_id}: it was taken or removed, or never was"
+            )
+        return letter_of(rows[0])
 
     def mend(self, letter_id: str, mended: bytes | None) -> DeadLetter:
         """Store the text to take in a letter's place; None: what came in after all. NotFound."""
-        with self._database.writing() as connection:
-            letter = replace(_one(connection, letter_id), mended=mended)
-            changed = update(dead_letters).where(_COLUMNS.letter_id == letter_id)
-            connection.execute(changed.values(_row(letter)))
+        letter = replace(self.get(letter_id), mended=mended)
+        this = update(dead_letters).where(_COLUMNS.letter_id == letter_id)
+        self._execute(this.values(mended=mended, visitors=_hashes(letter)))
         return letter
 
     def settle(self, fates: Sequence[Sequence[DeadLetter]], of: Sequence[DeadLetter]) -> None:
         """Replace each letter by what is left of it, in one transaction."""
         # Of a letter that is gone meanwhile, nothing comes back.
-        archived = select(_COLUMNS.archived_in, _COLUMNS.archived_at)
         with self._database.writing() as connection:
             for letter, left in zip(of, fates, strict=True):
-                this = _COLUMNS.letter_id == letter.letter_id
-                found = connection.execute(archived.where(this)).mappings().first()
-                if found is None:
-                    continue
-                connection.execute(delete(dead_letters).where(this))
-                if left:
-                    insert_new(connection, dead_letters, [_row(one) | dict(found) for one in left])
+                gone = delete(dead_letters).where(_COLUMNS.letter_id == letter.letter_id)
+                archived = gone.returning(_COLUMNS.archived_in, _COLUMNS.archived_at)
+                row = connection.execute(archived).mappings().first()
+                if left and row is not None:
+                    parts = [_row(part) | dict(row) for part in left]
+                    insert_new(connection, dead_letters, parts)
 
     def remove(self, query: LetterQuery) -> int:
         """Delete all that match; returns how many."""
@@ -288,17 +295,11 @@ class DeadLetters(TableAccess):
 
 
 def _row(letter: DeadLetter) -> dict[str, Any]:
-    visitors = sorted(map(bytes.fromhex, visitors_in(letter.raw, letter.mended)))
-    return asdict(letter) | {"visitors": b"".join(visitors)}
+    return asdict(letter) | {"visitors": _hashes(letter)}
 
 
-def _one(connection: Connection, letter_id: str) -> DeadLetter:
-    wanted = select(*OF_A_LETTER).where(_COLUMNS.letter_id == letter_id)
-    if (row := connection.execute(wanted).mappings().first()) is None:
-        raise NotFound(
-            f"there is no dead letter {letter_id}: it was taken or removed, or never was"
-        )
-    return letter_of(row)
+def _hashes(letter: DeadLetter) -> bytes:
+    return b"".join(sorted(map(bytes.fromhex, visitors_in(letter.raw, letter.mended))))
 
 
 def waiting_letters(service: CheckedService) -> Iterator[Diagnosis]:

@@ -1,11 +1,14 @@
-"""Dead letters: looked at, mended, taken in again and removed."""
+"""Dead letters for operators: /v1/dead-letters, and pages of the console with the same."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
+from typing import Annotated
 from urllib.parse import quote
 
+import msgspec
+from msgspec import Meta
 from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,20 +16,29 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pawsonalize.access.admission import Caller
+from pawsonalize.access.services import services_of
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.times import iso
-from pawsonalize.http.json import filled, read_text, report_of
+from pawsonalize.domain.limits import check_between
+from pawsonalize.domain.times import iso, parse_moment
+from pawsonalize.engine.ingest.decoder import Form
+from pawsonalize.http.json import filled, read_form, read_limit, read_text, report_of
+from pawsonalize.http.operation import Operations, RequestParameter
+from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.pages import views
 from pawsonalize.pages.finding import Finder, Hit
 from pawsonalize.pages.reports import LetterReason, RefusedEvent
 from pawsonalize.pages.shell import Link, guarded, shown
 from pawsonalize.ui.endpoints import fields_of
-from pawsonalize.wings.dead_letters.endpoints import replay_of
-from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
-from pawsonalize.wings.dead_letters.letters import ALL, DeadLetter, DeadLetters, LetterQuery
+from pawsonalize.wings.dead_letters.letter_replay import (
+    MOST_AT_ONCE,
+    LetterReplay,
+    ReplayedLetters,
+)
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters, Letter, LetterQuery
 from pawsonalize.wings.dead_letters.mentions import Mentions
 
+_DEFAULT_LIMIT, _MAX_LIMIT = 50, 500
 DATA = "/console/data"
 HERE = f"{DATA}/letters"
 _AT_ONCE = 25
@@ -35,15 +47,125 @@ _MOST_SHOWN = 16_000  # characters of a letter: what is longer is no event that 
 _MOST_FORM_BYTES = 6 * _MOST_SHOWN
 
 
+class LetterList(msgspec.Struct, frozen=True, rename="camel"):
+    """Letters, newest first; `nextCursor` fetches the next page and is null on the last."""
+
+    letters: list[Letter]
+    next_cursor: str | None
+
+
+class MendRequest(Form, frozen=True, rename="camel"):
+    """The text to take in the letter's place: `raw`, or the same in base64.
+
+    It is refused if it cannot be taken either, unless you `force` it.
+    """
+
+    raw: str | None = None
+    raw_base64: bytes | None = None
+    force: bool = False
+
+
+class LetterReplayRequest(Form, frozen=True, rename="camel"):
+    """Letters by their ids, or those of a `code` and a `source`; `all`, if you say so."""
+
+    letter_ids: Annotated[list[str], Meta(min_length=1, max_length=MOST_AT_ONCE)] | None = None
+    code: str | None = None
+    source: str | None = None
+    all: bool = False
+    cursor: str | None = None
+
+
+OPERATIONS = Operations(OPERATOR)
+_LETTER = RequestParameter("letterId", "The letter.", where="path", required=True)
+
+
+@OPERATIONS.add(
+    "GET",
+    "/v1/dead-letters",
+    parameters=(
+        RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
+        RequestParameter("cursor", "The `nextCursor` of the page before."),
+        RequestParameter("code", "Only what was refused for this reason."),
+        RequestParameter("source", "Only what came from there: `http`, or a stream's URL."),
+        RequestParameter("since", "Only what came in at or after this moment."),
+        RequestParameter("until", "Only what came in before this moment."),
+    ),
+)
+async def get_dead_letters(request: Request) -> LetterList:
+    """Refused events and records, newest first, with their reasons."""
+    given = request.query_params
+    limit = read_limit(given.get("limit"), _DEFAULT_LIMIT)
+    check_between("limit", limit, 1, _MAX_LIMIT)
+    since = parse_moment(given["since"], "since") if "since" in given else None
+    until = parse_moment(given["until"], "until") if "until" in given else None
+    query = LetterQuery(given.get("code"), given.get("source"), since, until)
+    find = _replay(request).letters.page
+    page = await services_of(request).read(find, limit, query, given.get("cursor"))
+    return LetterList(list(map(Letter.of, page.letters)), page.next_cursor)
+
+
+@OPERATIONS.add(
+    "POST",
+    "/v1/dead-letters/replay",
+    request=LetterReplayRequest,
+    examples={"all": {"all": True}, "of a reason": {"code": "invalid_input", "source": "http"}},
+)
+async def post_replay(request: Request) -> ReplayedLetters:
+    """Take letters in again, as they are mended; what is taken is a letter no more."""
+    form = await read_form(request, LetterReplayRequest)
+    query = LetterQuery(form.code, form.source, letter_ids=form.letter_ids)
+    query.checked(everything=form.all)
+    if query.letter_ids and form.cursor is not None:
+        raise InvalidInput("letterIds say it all: leave the cursor out", field="letterIds")
+    return await run_in_threadpool(_replay(request).replay, query, form.cursor)
+
+
+@OPERATIONS.add("GET", "/v1/dead-letters/{letter_id}", parameters=(_LETTER,))
+async def get_dead_letter(request: Request) -> Letter:
+    """One letter."""
+    return Letter.of(await _letter_of(request))
+
+
+@OPERATIONS.add(
+    "PUT",
+    "/v1/dead-letters/{letter_id}",
+    request=MendRequest,
+    parameters=(_LETTER,),
+    examples={"an event": {"raw": '{"sessionId": "s1", "eventType": "view", "animal_id": "a-7"}'}},
+)
+async def put_dead_letter(request: Request) -> Letter:
+    """Mend a letter: what came in stays beside it. 400 if that cannot be taken either."""
+    form = await read_form(request, MendRequest)
+    if (form.raw is None) is (form.raw_base64 is None):
+        raise InvalidInput("send either raw or rawBase64", field="raw")
+    mended = form.raw_base64 or b"" if form.raw is None else form.raw.encode()
+    mend = partial(_replay(request).mend, force=form.force)
+    return Letter.of(await run_in_threadpool(mend, request.path_params["letter_id"], mended))
+
+
+@OPERATIONS.add("DELETE", "/v1/dead-letters/{letter_id}", parameters=(_LETTER,))
+async def delete_dead_letter(request: Request) -> Letter:
+    """Remove a letter; the archive keeps its copy for `dead_letter_days`."""
+    letter, remove = await _letter_of(request), _replay(request).letters.remove
+    await run_in_threadpool(remove, LetterQuery(letter_ids=[letter.letter_id]))
+    return Letter.of(letter)
+
+
+async def _letter_of(request: Request) -> DeadLetter:
+    find = _replay(request).letters.get
+    return await services_of(request).read(find, request.path_params["letter_id"])
+
+
+def _replay(shared: Request | views.ViewQuery) -> LetterReplay:
+    wings = shared.app.state.wings if isinstance(shared, Request) else shared.wings
+    replay: LetterReplay = wings["dead_letters"]
+    return replay
+
+
 def _find(query: views.ViewQuery, text: str) -> Iterator[Hit]:
     with suppress(NotFound):
         letter = _replay(query).letters.get(text)
         yield Hit("dead letter", text, f"{HERE}/{quote(text, safe='')}", letter.message)
-
-
-def _replay(query: views.ViewQuery) -> LetterReplay:
-    replay: LetterReplay = query.wings["dead_letters"]
-    return replay
 
 
 def _letter_page(
@@ -55,7 +177,7 @@ def _letter_page(
 ) -> Response:
     """Show a letter, with a form to mend it; with what it is mended to, ask or say the problem."""
     if letter is None:
-        letter = replay_of(request).letters.get(request.path_params["letter_id"])
+        letter = _replay(request).letters.get(request.path_params["letter_id"])
     text = _text(letter.newest if mended is None else mended)
     return shown(
         request,
@@ -80,13 +202,13 @@ def _text(data: bytes) -> str | None:
 
 
 async def _mend(request: Request, caller: Caller) -> views.Done | Response:
-    """Show whether a mended letter could be taken, and ask; or store it."""
     fields = await fields_of(request, _MOST_FORM_BYTES)
     return await run_in_threadpool(_mended, request, caller, fields)
 
 
 def _mended(request: Request, caller: Caller, fields: views.Fields) -> views.Done | Response:
-    replay = replay_of(request)
+    """Show whether a mended letter could be taken, and ask; or store it."""
+    replay = _replay(request)
     letter = replay.letters.get(fields.get("letterId", ""))
     # Browsers send `\r\n` at the end of each line, whatever they were given.
     mended = fields.get("raw", "").replace("\r\n", "\n").encode("utf-8", "replace")
@@ -108,7 +230,7 @@ def _confirmation(
         reasons = _replay(query).letters.reasons(chosen)
         count = sum(reason.count for reason in reasons)
         which = "All letters" if chosen.code is None else f"All letters refused as {chosen.code}"
-        if chosen.letter_ids:
+        if chosen.letter_ids and reasons:
             which = f"The letter of {reasons[0].source}, refused as {reasons[0].code}"
         elif chosen.source is not None:
             which += f" from {chosen.source}"
@@ -138,13 +260,11 @@ def _remove(query: views.ViewQuery) -> views.Done:
 
 
 def _selected(query: views.ViewQuery) -> LetterQuery:
-    if letter_id := query.text("letterId"):
+    chosen, letter_id = _chosen(query), query.text("letterId")
+    if letter_id:
         _replay(query).letters.get(letter_id)
-        return LetterQuery(letter_ids=[letter_id])
-    chosen = _chosen(query)
-    if chosen == ALL and query.text("all") != "yes":
-        raise InvalidInput("say which letters: go back, and choose a reason")
-    return chosen
+        chosen = replace(chosen, letter_ids=[letter_id])
+    return chosen.checked(everything=query.text("all") == "yes")
 
 
 def _chosen(query: views.ViewQuery) -> LetterQuery:
