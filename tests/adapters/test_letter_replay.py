@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.refusals import HTTP
@@ -150,6 +150,15 @@ def test_letters_go_in_as_they_came_oldest_first(world: Replaying) -> None:
     assert (last.accepted, last.next_cursor, (first + last).accepted) == (1, None, 3)
     assert [row.event.event_id for row in world.events()] == ["e1", "e2", "e3"]
     assert len(world.all()) == 1
+
+
+def test_letters_that_are_named_go_in_oldest_first_if_all_are_there(world: Replaying) -> None:
+    letters = [world.keep({**GOOD, "eventId": f"e{place}"}, at=T0 + place) for place in (2, 1)]
+    world.keep(GOOD)
+    with pytest.raises(NotFound, match="abc"):
+        world.take(*letters, replace(letters[0], letter_id="abc"))
+    assert world.take(*letters).accepted == 2
+    assert [row.event.event_id for row in world.events()] == ["e1", "e2"]
 
 
 def test_mending_says_what_is_still_wrong(world: Replaying) -> None:

@@ -198,10 +198,8 @@ def upkeep(
     """Yield the removal of old letters, and the archiving of new ones."""
     archived = archived_letters(adapters)
     days = settings.part(DeadLetterSettings).dead_letter_days
-    yield (
-        "delete old dead letters",
-        keep_days(days, "old dead letters deleted", archived.forget_old),
-    )
+    forget = keep_days(days, "old dead letters deleted", archived.forget_old)
+    yield "delete old dead letters", forget
     yield "archive dead letters", archived.archive_once
 
 
