@@ -117,6 +117,13 @@ def test_two_servers_at_once_archive_each_letter_once(world: World) -> None:
     assert world.ids() == [letter]
 
 
+def test_what_another_server_has_written_since_it_was_planned_stays(world: World) -> None:
+    letters = [world.keep(), world.keep(at=HOUR)]
+    world.objects.after = lambda: world.archived.archive_once(NOW)
+    world.archived.archive_once(NOW)
+    assert world.ids() == sorted(letters)
+
+
 def test_large_letters_go_into_several_objects(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,7 +100,10 @@ class ArchivedLetters(TableAccess):
     def _write(self, key: str, now: int) -> int:
         mine = _PLANNED, _COLUMNS.archived_in == key
         ordered = select(dead_letters).where(*mine).order_by(_COLUMNS.at, _COLUMNS.letter_id)
-        letters, kept = None, list(map(letter_of, self._mappings(ordered)))
+        kept = list(map(letter_of, self._mappings(ordered)))
+        if not kept:  # another server has written it since it was planned
+            return 0
+        letters: list[DeadLetter] = []
         while kept != letters:
             letters = kept
             self._put_object(key, letters)

@@ -55,21 +55,22 @@ def _place(document: Any, path: str) -> tuple[Any, Any]:
     """Return the object or list that a path leads into, and the field or index there."""
     if not _PATH.fullmatch(path):
         raise InvalidInput(f"{path} is no path: write such as events[0].sessionId", field=path)
-    steps = [name or int(number) for number, name in _STEP.findall(path)]
-    parent, last = None, None
-    for step in steps:
-        here = document if parent is None else _within(parent, last)
-        if isinstance(here, dict) and isinstance(here.get("Data"), dict):
-            here = here if step in _OF_ENVELOPES else here["Data"]
-        fits = isinstance(here, dict if isinstance(step, str) else list)
-        if not fits or (isinstance(step, int) and step >= len(here)):
-            raise _no_place(path)
-        parent, last = here, step
-    return parent, last
+    *way, last = (name or int(number) for number, name in _STEP.findall(path))
+    here = document
+    for step in way:
+        parent = _parent(here, step, path)
+        here = parent.setdefault(step, {}) if isinstance(step, str) else parent[step]
+    return _parent(here, last, path), last
 
 
-def _within(parent: Any, step: Any) -> Any:
-    return parent.setdefault(step, {}) if isinstance(step, str) else parent[step]
+def _parent(here: Any, step: str | int, path: str) -> Any:
+    """Return the object or list that a step is taken from: of an envelope, its `Data`."""
+    if isinstance(here, dict) and isinstance(here.get("Data"), dict):
+        here = here if step in _OF_ENVELOPES else here["Data"]
+    fits = isinstance(here, dict if isinstance(step, str) else list)
+    if not fits or (isinstance(step, int) and step >= len(here)):
+        raise _no_place(path)
+    return here
 
 
 def _no_place(path: str) -> InvalidInput:
