@@ -1,10 +1,12 @@
 """Dead letters are archived once each, and leave with their time and their visitors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.events import USER, visitor_digest
@@ -12,8 +14,8 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.upkeep.erased_archive import NamedErasure
 from pawsonalize.engine.upkeep.verification import verify
+from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.dead_letters.archived_letters import (
@@ -46,10 +48,10 @@ class Objects(LocalObjects):
 
 
 class World:
-    def __init__(self, database: Database, folder: Path) -> None:
-        self.database, self.objects = database, Objects(folder)
-        self.letters = DeadLetters(database)
-        self.archived = ArchivedLetters(database, self.objects)
+    def __init__(self, adapters: Adapters, folder: Path) -> None:
+        self.database, self.objects = adapters.database, Objects(folder)
+        self.letters = DeadLetters(adapters.database)
+        self.archived = ArchivedLetters(replace(adapters, objects=self.objects))
 
     def keep(self, raw: bytes = b'{"userId": "bob"}', at: int = 0, group: str = GROUP) -> str:
         letter = DeadLetter(HTTP, group, MIDNIGHT + at, raw, code="c", message="m", field="f")
@@ -73,8 +75,9 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path / "archive")
+def world(database_url: str, tmp_path: Path) -> Iterator[World]:
+    with opened(Settings(data_dir=tmp_path, database_url=database_url)) as adapters:
+        yield World(adapters, tmp_path / "archive")
 
 
 def test_letters_lie_in_the_hour_they_came_in_as_they_came_in(world: World) -> None:

@@ -13,7 +13,6 @@ from sqlalchemy import and_, bindparam, func, select, update
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.domain.events import owning_group
 from pawsonalize.engine.upkeep.archived_rows import hour_of
@@ -21,8 +20,7 @@ from pawsonalize.engine.upkeep.erased_archive import NamedErasure, Watch, ignore
 from pawsonalize.engine.upkeep.retention import keep_days
 from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_ledger import ArchiveIndex, IndexedObject
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup, Erasure, Trouble
+from pawsonalize.storage.erasures import Erasure, Trouble
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.wings.dead_letters import DeadLetterSettings
 from pawsonalize.wings.dead_letters.letters import (
@@ -64,10 +62,10 @@ def decode_letters(key: str, data: bytes) -> list[DeadLetter]:
 class ArchivedLetters(TableAccess):
     """The letters in the archive, as they are to be: without those of erased visitors."""
 
-    def __init__(self, database: Database, objects: ObjectStore) -> None:
-        super().__init__(database)
-        self._objects = objects
-        self._index, self._erased = ArchiveIndex(database), ErasedLookup(database)
+    def __init__(self, adapters: Adapters) -> None:
+        super().__init__(adapters.database)
+        self._objects, self._erased = adapters.objects, adapters.erased
+        self._index = ArchiveIndex(adapters.database)
 
     def archive_once(self, now: int) -> int:
         """Archive the letters that are new; returns how many were written."""
@@ -184,14 +182,9 @@ def _visitors(letters: Iterable[DeadLetter]) -> frozenset[str]:
     return visitors_in(*(letter.raw for letter in letters))
 
 
-def archived_letters(adapters: Adapters) -> ArchivedLetters:
-    """Return the letters in the archive, and what copies them there."""
-    return ArchivedLetters(adapters.database, adapters.objects)
-
-
 def archive_run(adapters: Adapters) -> str | None:
     """Archive new letters now; returns how many, in words."""
-    count = archived_letters(adapters).archive_once(clock.now())
+    count = ArchivedLetters(adapters).archive_once(clock.now())
     return f"{count:,} dead letters archived" if count else None
 
 
@@ -199,7 +192,7 @@ def upkeep(
     settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield the removal of old letters, and the archiving of new ones."""
-    archived = archived_letters(adapters)
+    archived = ArchivedLetters(adapters)
     days = settings.part(DeadLetterSettings).dead_letter_days
     forget = keep_days(days, "old dead letters deleted", archived.forget_old)
     yield "delete old dead letters", forget
@@ -207,4 +200,4 @@ def upkeep(
 
 
 ARCHIVE_KEYS = (_KEY.fullmatch,)
-VISITOR_OBJECTS = (archived_letters,)
+VISITOR_OBJECTS = (ArchivedLetters,)

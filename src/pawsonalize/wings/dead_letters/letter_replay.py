@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -19,10 +19,6 @@ from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.payloads import Origin, Part, Unreadable, unpack
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.wings.dead_letters.letters import ALL, DeadLetter, DeadLetters, Letter, LetterQuery
-
-if TYPE_CHECKING:
-    from pawsonalize.access.services import Services
-    from pawsonalize.settings import Settings
 
 _PATH = re.compile(r"(?:[^.\[\]]+|\[\d+\])(?:\.[^.\[\]]+|\[\d+\])*")
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
@@ -178,6 +174,6 @@ def _refused(letter: DeadLetter, reason: InvalidInput | DeadLetter) -> DeadLette
     )
 
 
-def started(_settings: "Settings", adapters: Adapters, _services: "Services") -> LetterReplay:
+def started(_settings: object, adapters: Adapters, _services: object) -> LetterReplay:
     """Return the replay and its letters, which operations, pages and metrics share."""
     return LetterReplay(adapters)

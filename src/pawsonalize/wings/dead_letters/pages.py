@@ -19,10 +19,9 @@ from pawsonalize.access.admission import Caller
 from pawsonalize.access.services import services_of
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.decoder import Form
-from pawsonalize.http.json import filled, read_form, read_limit, read_text, report_of
+from pawsonalize.http.json import filled, read_count, read_form, read_text, report_of
 from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.pages import views
@@ -38,7 +37,6 @@ from pawsonalize.wings.dead_letters.letter_replay import (
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters, Letter, LetterQuery
 from pawsonalize.wings.dead_letters.mentions import Mentions
 
-_DEFAULT_LIMIT, _MAX_LIMIT = 50, 500
 DATA = "/console/data"
 HERE = f"{DATA}/letters"
 _AT_ONCE = 25
@@ -94,8 +92,7 @@ _LETTER = RequestParameter("letterId", "The letter.", where="path", required=Tru
 async def get_dead_letters(request: Request) -> LetterList:
     """Refused events and records, newest first, with their reasons."""
     given = request.query_params
-    limit = read_limit(given.get("limit"), _DEFAULT_LIMIT)
-    check_between("limit", limit, 1, _MAX_LIMIT)
+    limit = read_count(given, "limit", 50, 1, 500)
     since = parse_moment(given["since"], "since") if "since" in given else None
     until = parse_moment(given["until"], "until") if "until" in given else None
     query = LetterQuery(given.get("code"), given.get("source"), since, until)
