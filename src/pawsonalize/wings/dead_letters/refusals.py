@@ -91,12 +91,13 @@ class Refusals:
         kept = list[DeadLetter]()
         for letter in letters:
             if self._count >= self._most or self._bytes >= self._most * USUAL_BYTES:
-                self._report_full()
                 break
             kept.append(letter)
             self._count += 1
             self._bytes += len(letter.raw)
         _KEPT.labels(HTTP).inc(self._letters.keep(kept))
+        if len(kept) < len(letters):
+            self._report_full()
         return [place < len(kept) for place in range(len(letters))]
 
     def _report_full(self) -> None:
