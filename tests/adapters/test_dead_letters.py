@@ -67,7 +67,6 @@ def test_a_letter_that_is_mended_keeps_what_came_in(letters: DeadLetters) -> Non
     mended = letters.mend(kept.letter_id, b"{}")
     assert (mended.raw, mended.mended, mended.newest) == (kept.raw, b"{}", b"{}")
     assert letters.get(kept.letter_id) == mended
-    assert letters.mend(kept.letter_id, None) == kept
 
 
 def test_what_is_not_there_is_named(letters: DeadLetters) -> None:

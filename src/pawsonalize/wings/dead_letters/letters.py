@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec.structs import asdict, force_setattr, replace
@@ -29,7 +29,6 @@ _READ_AT_ONCE, _REMOVED_AT_ONCE = 500, 2_000
 _CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f-]{1,80})", re.ASCII)
 _COLUMNS = dead_letters.c
 _PLACE = (_COLUMNS.at, _COLUMNS.letter_id)
-_SAME: Final = ("letter_id", "source", "position", "dataset_group", "code", "message", "field")
 
 
 class DeadLetter(RefusedInput, frozen=True):
@@ -95,19 +94,20 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     @classmethod
     def of(cls, letter: DeadLetter) -> "Letter":
         """Return a letter as it is shown."""
-        shown: dict[str, Any] = {name: getattr(letter, name) for name in _SAME}
+        shown = asdict(letter) | {"at": iso(letter.at)}
         for name, data in (("raw", letter.raw), ("mended", letter.mended)):
             try:
                 shown[name] = None if data is None else data.decode()
             except UnicodeDecodeError:
-                shown[f"{name}_base64"] = data
-        return cls(**shown, at=iso(letter.at))
+                shown |= {name: None, f"{name}_base64": data}
+        return cls(**shown)
 
     def as_it_came_in(self) -> DeadLetter:
         """Return the letter without its mending; InvalidInput if its time is none."""
         raw = self.raw_base64 or b"" if self.raw is None else self.raw.encode()
-        same = {name: getattr(self, name) for name in _SAME}
-        return DeadLetter(**same, at=parse_moment(self.at, "at"), raw=raw)
+        own = {name: getattr(self, name) for name in DeadLetter.__struct_fields__}
+        changed = {"at": parse_moment(self.at, "at"), "raw": raw, "mended": None}
+        return DeadLetter(**own | changed)
 
 
 class LetterQuery(msgspec.Struct, frozen=True):
@@ -225,8 +225,8 @@ class DeadLetters(TableAccess):
             )
         return letter_of(rows[0])
 
-    def mend(self, letter_id: str, mended: bytes | None) -> DeadLetter:
-        """Store the text to take in a letter's place; None: what came in after all. NotFound."""
+    def mend(self, letter_id: str, mended: bytes) -> DeadLetter:
+        """Store the text to take in a letter's place. NotFound."""
         letter = replace(self.get(letter_id), mended=mended)
         this = update(dead_letters).where(_COLUMNS.letter_id == letter_id)
         self._execute(this.values(mended=mended, visitors=_hashes(letter)))
