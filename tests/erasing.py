@@ -39,8 +39,8 @@ from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression
 from pawsonalize.storage.events.raw_events import RAW_MARK
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wings.dead_letters.composition import archived_letters, letters_of
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from tests.event_data import T0, event
 from tests.training import train
 
@@ -102,7 +102,7 @@ def fill(settings: Settings) -> None:
         adapters.refresher.refresh("v2", NOW - DAY + 9)
         adapters.archiver.archive_once()
         _refuse(adapters, f'{{"userId": "{ANN}", "sessionId": ""}}', '{"userId": "bob"}')
-        archived_letters(adapters).archive_once(NOW - 1)
+        ArchivedLetters(adapters).archive_once(NOW - 1)
         _refuse(adapters, f'{{"Data": {{"visitor": "{ANN}"', f'[{{"sessionId": "{SESSIONS[0]}"')
     for folder in ("exports", "imports"):
         (settings.data_dir / folder).mkdir()
@@ -146,7 +146,7 @@ def _visit(adapters: Adapters, hour: int) -> None:
 
 def _refuse(adapters: Adapters, *texts: str) -> None:
     """Keep them as dead letters."""
-    letters_of(adapters).keep(
+    DeadLetters(adapters.database).keep(
         [
             DeadLetter(HTTP, DEFAULT_DATASET_GROUP, T0, one.encode(), code="c", message="m")
             for one in texts

@@ -12,8 +12,7 @@ from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.exposures import add_shown_animals
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
-from pawsonalize.wings.dead_letters.composition import letters_of
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.wings.feeds.importing import FILES, BadRow, FeedReport, keep_newest_import
 from tests.animal_data import animal
 from tests.event_data import event
@@ -108,7 +107,7 @@ def _put_letters(adapters: Adapters) -> None:
     raws = [f'{{"eventId": "lost-{n}", "sessionId": "{n}"}}'.encode() for n in range(3)]
     raws += [MARKUP.encode() + b'"userId": "looker"', b"\xff\xfe", LONG.encode() * 90]
     for group in (DATASET_GROUP, SHOP):
-        letters_of(adapters).keep(
+        DeadLetters(adapters.database).keep(
             [refused("http", group, NOW + n, raw) for n, raw in enumerate(raws)]
         )
 

@@ -1,10 +1,12 @@
 """Dead letters are archived once each, and leave with their time and their visitors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.events import USER, visitor_digest
@@ -12,17 +14,15 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.upkeep.erased_archive import NamedErasure
 from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup, ErasedNames, Erasure
+from pawsonalize.settings import Settings
+from pawsonalize.storage.archive_ledger import ArchiveLedger
+from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.dead_letters.archived_letters import (
     ArchivedLetters,
     decode_letters,
 )
-from pawsonalize.wings.dead_letters.composition import forget_old
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterQuery
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters, LetterQuery
 from tests.archive_world import MIDNIGHT
 from tests.erasing import erase_users
 
@@ -48,12 +48,10 @@ class Objects(LocalObjects):
 
 
 class World:
-    def __init__(self, database: Database, folder: Path) -> None:
-        self.database, self.objects = database, Objects(folder)
-        self.letters = DeadLetters(database)
-        self.archived = ArchivedLetters(
-            database, self.objects, ArchiveIndex(database), ErasedLookup(database)
-        )
+    def __init__(self, adapters: Adapters, folder: Path) -> None:
+        self.database, self.objects = adapters.database, Objects(folder)
+        self.letters = DeadLetters(adapters.database)
+        self.archived = ArchivedLetters(replace(adapters, objects=self.objects))
 
     def keep(self, raw: bytes = b'{"userId": "bob"}', at: int = 0, group: str = GROUP) -> str:
         letter = DeadLetter(HTTP, group, MIDNIGHT + at, raw, code="c", message="m", field="f")
@@ -77,8 +75,9 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path / "archive")
+def world(database_url: str, tmp_path: Path) -> Iterator[World]:
+    with opened(Settings(data_dir=tmp_path, database_url=database_url)) as adapters:
+        yield World(adapters, tmp_path / "archive")
 
 
 def test_letters_lie_in_the_hour_they_came_in_as_they_came_in(world: World) -> None:
@@ -88,9 +87,8 @@ def test_letters_lie_in_the_hour_they_came_in_as_they_came_in(world: World) -> N
     assert world.archived.archive_once(NOW) == 3
     held = world.held()
     assert list(held) == ["errors/2026/11/24/00", "errors/2026/11/24/15"]
-    assert held["errors/2026/11/24/15"] == world.letters.oldest(
-        9, LetterQuery(since=MIDNIGHT + HOUR)
-    )
+    query = LetterQuery(since=MIDNIGHT + HOUR)
+    assert held["errors/2026/11/24/15"][::-1] == list(world.letters.each(query))
 
 
 def test_each_letter_is_archived_once(world: World) -> None:
@@ -122,10 +120,17 @@ def test_two_servers_at_once_archive_each_letter_once(world: World) -> None:
     assert world.ids() == [letter]
 
 
+def test_what_another_server_has_written_since_it_was_planned_stays(world: World) -> None:
+    letters = [world.keep(), world.keep(at=HOUR)]
+    world.objects.after = lambda: world.archived.archive_once(NOW)
+    world.archived.archive_once(NOW)
+    assert world.ids() == sorted(letters)
+
+
 def test_large_letters_go_into_several_objects(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pawsonalize.wings.dead_letters.archived_letters._BYTES_PER_OBJECT", 100)
+    monkeypatch.setattr("pawsonalize.wings.dead_letters.archived_letters._BYTES_AT_ONCE", 100)
     kept = [world.keep(b"x" * 60) for _ in range(5)]
     assert world.archived.archive_once(NOW) == 5
     assert len(list(world.objects.list("errors"))) == 3
@@ -135,7 +140,7 @@ def test_large_letters_go_into_several_objects(
 def test_parts_of_a_letter_that_is_archived_are_not_archived_again(world: World) -> None:
     world.keep(b"[1, 2]")
     world.archived.archive_once(NOW)
-    (letter,) = world.letters.oldest(1)
+    (letter,) = world.letters.each()
     parts = [DeadLetter(HTTP, GROUP, letter.at, b"1", code="c", message="m")]
     world.letters.settle([parts], [letter])
     assert world.archived.archive_once(NOW) == 0
@@ -207,8 +212,8 @@ def test_letters_are_kept_for_their_days_in_table_and_archive(world: World) -> N
     world.keep(at=0)
     young = world.keep(at=HOUR)
     world.archived.archive_once(NOW)
-    for days, expected in ((0, 2), (30, 1)):
-        forget_old(world.letters, world.archived, days, MIDNIGHT + 30 * DAY + HOUR)
+    for before, expected in ((MIDNIGHT, 2), (MIDNIGHT + HOUR, 1)):
+        world.archived.forget_old(before)
         assert (world.letters.waiting(), len(world.ids())) == (expected, expected)
     assert world.ids() == [young]
 

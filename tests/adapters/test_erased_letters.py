@@ -9,8 +9,7 @@ from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from tests.erasing import erase_sessions, erase_users
 from tests.event_data import T0
 
@@ -23,7 +22,7 @@ def keep(database: Database, *raws: str, at: int = T0, group: str = "pawsonalize
 
 
 def left(database: Database) -> list[str]:
-    return [one.raw.decode() for one in DeadLetters(database).oldest(1_000)]
+    return [one.raw.decode() for one in DeadLetters(database).each()]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +44,7 @@ def test_a_letter_that_names_the_visitor_is_deleted(database: Database, raw: str
 
 def test_a_letter_that_was_mended_to_name_the_visitor_is_deleted(database: Database) -> None:
     keep(database, "{}")
-    (letter,) = DeadLetters(database).oldest(1)
+    (letter,) = DeadLetters(database).each()
     DeadLetters(database).mend(letter.letter_id, f'{{"userId": "{ANN}"}}'.encode())
     erase_users(database, ANN, now=T0)
     assert left(database) == []

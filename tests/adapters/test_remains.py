@@ -15,8 +15,7 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.raw_events import RAW_MARK, RawEvents
 from pawsonalize.storage.sizes import remove_remains
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from tests.erasing import erase_users
 from tests.event_data import T0, event
 

@@ -28,8 +28,7 @@ from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.storage.work import Delivery
-from pawsonalize.wings.dead_letters.composition import letters_of
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.wings.notifications.destinations import Destinations, NotificationDestination
 from tests import forked
 from tests.animal_data import animal
@@ -160,7 +159,7 @@ def _fill(adapters: Adapters, settings: Settings) -> dict[str, str]:
         message="sessionId is missing",
         field="sessionId",
     )
-    letters_of(adapters).keep([letter])
+    DeadLetters(adapters.database).keep([letter])
     erased = erasing(adapters).erase_user("seed 19", "pawsonalize")
     key, _secret = adapters.access_keys.create([Scope.SITE], "", now)
     news = Notification("n", NotificationKind.TEST, "news", "text", now)

@@ -19,7 +19,7 @@ from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
+from pawsonalize.wings.dead_letters.letters import DeadLetters
 from pawsonalize.wings.streams.reading import open_producer
 from tests.adapters.stream.kafka_broker import KafkaBroker, kafka_cluster
 from tests.adapters.stream.kinesis_broker import KinesisBroker
@@ -179,7 +179,7 @@ def assert_stored_once_and_in_order(folder: Path, site: Site) -> None:
     by_user = defaultdict(list)
     for row, number in zip(rows, numbers, strict=True):
         by_user[row.event.user_id].append(number)
-    letters = Counter(one.raw for one in DeadLetters(database).oldest(2**31))
+    letters = Counter(one.raw for one in DeadLetters(database).each())
     database.close()
     assert [number for number, count in Counter(numbers).items() if count > 1] == []
     assert set(site.acknowledged) - set(numbers) == set()

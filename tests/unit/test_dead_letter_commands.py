@@ -12,8 +12,7 @@ from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.settings import Settings
-from pawsonalize.wings.dead_letters.composition import letters_of
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from tests.event_data import T0
 from tests.service_data import CATS, view
 
@@ -37,7 +36,7 @@ def keep(settings: Settings, value: Any = BAD, **more: Any) -> str:
     }
     letter = DeadLetter(dataset_group="pawsonalize", raw=raw, **given | more)
     with opened(settings) as adapters:
-        letters_of(adapters).keep([letter])
+        DeadLetters(adapters.database).keep([letter])
     return letter.letter_id
 
 

@@ -13,8 +13,7 @@ from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.settings import Settings
-from pawsonalize.wings.dead_letters.composition import letters_of
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.service_data import CATS, DOGS, client_of, make_service, view
@@ -158,7 +157,7 @@ def test_the_tail_shows_what_was_stored_and_what_was_refused(tmp_path: Path) -> 
     )
     with opened(settings) as adapters:
         adapters.log.append([event("e1", session="s\x1b[31m")])
-        letters_of(adapters).keep([letter])
+        DeadLetters(adapters.database).keep([letter])
     command = ("events", "tail", "--no-follow", "--lines", "1")
     stored, refused = run(settings, *command).splitlines()
     assert r"stored   view  user ann  session s\x1b[31m" in stored

@@ -25,8 +25,7 @@ from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.storage import sizes
 from pawsonalize.storage.sizes import FileSize
-from pawsonalize.wings.dead_letters.composition import letters_of
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from tests import page_data
 from tests.event_data import T0, event
 
@@ -105,7 +104,7 @@ def test_retention_ends_the_growth_of_each_kind(ten_days: Adapters, tmp_path: Pa
 
 def test_dead_letters_grow_until_the_oldest_are_deleted(ten_days: Adapters, tmp_path: Path) -> None:
     assert found(ten_days, tmp_path)["dead letters"].per_day == 0
-    letters_of(ten_days).keep(
+    DeadLetters(ten_days.database).keep(
         [
             DeadLetter(HTTP, "pawsonalize", NOW - n % 7 * DAY, b"x" * 10_000, code="c", message="m")
             for n in range(70)

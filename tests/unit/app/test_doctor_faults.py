@@ -21,8 +21,7 @@ from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import ServerProcess, ServerTable
-from pawsonalize.wings.dead_letters.composition import letters_of
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.wings.feeds.polling import listed_feeds, polling
 from tests.calibration_data import calibration
 from tests.event_data import T0, event
@@ -134,7 +133,7 @@ def letters_of_a_stream(adapters: Adapters, _s: Settings, _: object) -> None:
     letter = DeadLetter(
         "kinesis://clicks", "pawsonalize", T0, b"?", code="invalid_json", message="m", field=None
     )
-    letters_of(adapters).keep([letter])
+    DeadLetters(adapters.database).keep([letter])
 
 
 def standing_problem(adapters: Adapters, settings: Settings, _: object) -> None:

@@ -110,6 +110,8 @@ def test_pages_and_filters(client: TestClient) -> None:
     assert letters(client, source="kinesis://clicks") == []
     assert letters(client, until="2020-01-01") == letters(client, since="2099-01-01") == []
     assert error_of(client.get("/v1/dead-letters?cursor=x"))["field"] == "cursor"
+    for limit in (0, 501):
+        assert error_of(client.get(f"/v1/dead-letters?limit={limit}"))["field"] == "limit"
 
 
 def test_a_mended_letter_is_taken_and_is_a_letter_no_more(client: TestClient) -> None:
@@ -154,6 +156,8 @@ def test_a_removed_letter_is_gone(client: TestClient) -> None:
     [
         ({}, "letterIds"),
         ({"letterIds": []}, "letterIds"),
+        ({"letterIds": ["a"] * 1_001}, "letterIds"),
+        ({"letterIds": ["a"], "cursor": "1.a"}, "letterIds"),
         ({"letterIds": ["a"], "all": True}, "letterIds"),
         ({"all": True, "cursor": "x"}, "cursor"),
     ],
@@ -166,8 +170,10 @@ def test_a_replay_has_to_say_which(client: TestClient, body: dict[str, Any], fie
     "body", [{}, {"raw": "a", "rawBase64": "YQ=="}, {"rawBase64": "?"}], ids=str
 )
 def test_a_mending_has_one_form(client: TestClient, body: dict[str, Any]) -> None:
-    answer = client.put("/v1/dead-letters/abc", json=body)
-    assert error_of(answer)["field"] in {"raw", "rawBase64"}
+    error = error_of(client.put("/v1/dead-letters/abc", json=body))
+    assert error["field"] in {"raw", "rawBase64"}
+    assert "rawBase64" in error["message"]
+    assert "JSON" not in error["message"]
 
 
 def test_of_a_page_only_what_speaks_of_its_own_visitor_is_kept(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
-from pawsonalize.wings.dead_letters.composition import letters_of
+from pawsonalize.wings.dead_letters.letters import DeadLetters
 from tests.hostile_world import OTHER_VERSION, RECOMMENDATION, make_world
 from tests.service_data import client_of
 
@@ -34,7 +34,7 @@ def test_each_thing_is_found_by_its_id_and_animals_by_a_part_of_their_name(
     app: TestClient, service: Settings
 ) -> None:
     with opened(service) as adapters:
-        letter = letters_of(adapters).page(1).letters[0].letter_id
+        letter = DeadLetters(adapters.database).page(1).letters[0].letter_id
         version = adapters.registry.page(SolutionVersion, 1)[0].name
     assert hits(app, "cat-1") == [("animal", "Cat 1")]
     assert {name for _, name in hits(app, "dOg 2")} == {"Dog 2"}

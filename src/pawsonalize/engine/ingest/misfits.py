@@ -135,6 +135,8 @@ def _kind(shape: mi.Type) -> str:
             words = f"a {whole}number{_range(shape)}"
         case mi.StrType():
             words = "text" + _length(shape, "characters")
+        case mi.BytesType():
+            words = "bytes in base64"
         case mi.BoolType():
             words = "true or false"
         case mi.LiteralType(values):

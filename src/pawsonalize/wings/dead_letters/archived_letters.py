@@ -2,7 +2,8 @@
 
 import re
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 import msgspec
@@ -10,50 +11,37 @@ import zstandard
 from msgspec.structs import replace
 from sqlalchemy import and_, bindparam, func, select, update
 
-from pawsonalize.archive.base import ObjectStore
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.domain.events import owning_group
-from pawsonalize.engine.upkeep.archived_rows import ObjectName, hour_of
+from pawsonalize.engine.upkeep.archived_rows import hour_of
 from pawsonalize.engine.upkeep.erased_archive import NamedErasure, Watch, ignore_progress
+from pawsonalize.engine.upkeep.retention import keep_days
+from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_ledger import ArchiveIndex, IndexedObject
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup, Erasure, Trouble
-from pawsonalize.wings.dead_letters.dead_letters import OF_A_LETTER, letter_of
+from pawsonalize.storage.erasures import Erasure, Trouble
+from pawsonalize.storage.table_access import TableAccess
+from pawsonalize.wings.dead_letters import DeadLetterSettings
 from pawsonalize.wings.dead_letters.letters import (
     DeadLetter,
+    DeadLetters,
     Letter,
-    Mentions,
-    letter_answer,
-    read_letter,
-    visitors_in,
+    LetterQuery,
+    letter_of,
 )
+from pawsonalize.wings.dead_letters.mentions import Mentions, visitors_in
 from pawsonalize.wings.dead_letters.tables import dead_letters
 
 FOLDER: Final = "errors"
-_KEY = re.compile(rf"{FOLDER}/(\d{{4}}/\d\d/\d\d/\d\d)/letters-[0-9a-f]+\.jsonl\.zst", re.ASCII)
-_LETTERS_PER_OBJECT = 2_000  # events wait while they are planned
-_BYTES_PER_OBJECT = 16_000_000
-_INDEXED_AT_ONCE = 100
+_KEY = re.compile(rf"{FOLDER}/\d{{4}}/\d\d/\d\d/\d\d/letters-[0-9a-f]+\.jsonl\.zst", re.ASCII)
+_LETTERS_AT_ONCE = 2_000  # events wait while they are planned
+_BYTES_AT_ONCE = 16_000_000
 _DECODER = msgspec.json.Decoder(Letter)
 _UNREADABLE = (zstandard.ZstdError, MemoryError, msgspec.MsgspecError, ValueError, InvalidInput)
 _COLUMNS = dead_letters.c
 _NEW = and_(_COLUMNS.archived_at.is_(None), _COLUMNS.archived_in.is_(None))
 _PLANNED = and_(_COLUMNS.archived_at.is_(None), _COLUMNS.archived_in.is_not(None))
-
-
-# The folder is the hour of their arrival in UTC. The table plans which letters go into which
-# object, so that each is in one, whoever dies in between. Nothing is rebuilt from these objects:
-# they are for people.
-def is_of_letters(key: str) -> bool:
-    """True if the key is that of an object of dead letters."""
-    return _KEY.fullmatch(key) is not None
-
-
-def encode_letters(letters: Iterable[DeadLetter]) -> bytes:
-    """The bytes of an object: the letters as they came in."""
-    shown = [letter_answer(replace(one, mended=None)) for one in letters]
-    lines = msgspec.json.Encoder().encode_lines(shown)
-    return zstandard.ZstdCompressor(write_checksum=True).compress(lines)
 
 
 def decode_letters(key: str, data: bytes) -> list[DeadLetter]:
@@ -63,73 +51,74 @@ def decode_letters(key: str, data: bytes) -> list[DeadLetter]:
         lines = decompressor.decompress(data)
         if not decompressor.eof:  # what was read of it says nothing of the rest
             raise ValueError("it is cut short")
-        return [read_letter(one) for one in _DECODER.decode_lines(lines)]
+        return [letter.as_it_came_in() for letter in _DECODER.decode_lines(lines)]
     except _UNREADABLE as error:
         raise CorruptArtefact(f"{key} cannot be read: {error}") from error
 
 
-class ArchivedLetters(msgspec.Struct, frozen=True):
+# The folder is the hour of their arrival in UTC. The table plans which letters go into which
+# object, so that each is in one, whoever dies in between. Nothing is rebuilt from these objects:
+# they are for people.
+class ArchivedLetters(TableAccess):
     """The letters in the archive, as they are to be: without those of erased visitors."""
 
-    database: Database
-    objects: ObjectStore
-    index: ArchiveIndex
-    erased: ErasedLookup
+    def __init__(self, adapters: Adapters) -> None:
+        super().__init__(adapters.database)
+        self._objects, self._erased = adapters.objects, adapters.erased
+        self._index = ArchiveIndex(adapters.database)
 
     def archive_once(self, now: int) -> int:
         """Archive the letters that are new; returns how many were written."""
         written = 0
-        while True:
-            written += sum(self._write(key, now) for key in self._planned())
-            if not self._plan():
-                return written
+        while keys := self._planned() or self._plan():
+            written += sum(self._write(key, now) for key in sorted(keys))
+        return written
 
-    def _planned(self) -> list[str]:
-        keys = select(_COLUMNS.archived_in).where(_PLANNED).distinct()
-        with self.database.reading() as connection:
-            return sorted(connection.scalars(keys))
+    def _planned(self) -> Collection[str]:
+        return self._scalars(select(_COLUMNS.archived_in).where(_PLANNED).distinct())
 
-    def _plan(self) -> bool:
-        """Plan some new letters, each into one object, once; True if there were any."""
+    def _plan(self) -> Collection[str]:
+        """Plan some new letters, each into one object, once; returns the objects' keys."""
         columns = (_COLUMNS.letter_id, _COLUMNS.at, func.length(_COLUMNS.raw))
-        new = select(*columns).where(_NEW).limit(_LETTERS_PER_OBJECT)  # an order would take long
-        with self.database.writing() as connection:
+        new = select(*columns).where(_NEW).limit(_LETTERS_AT_ONCE)  # an order would take long
+        name = f"letters-{secrets.token_hex(8)}.jsonl.zst"
+        with self._database.writing() as connection:
             rows = connection.execute(new).all()
-            mark, size, placed = secrets.token_hex(8), 0, []
-            for letter_id, at, length in rows:
-                if size > _BYTES_PER_OBJECT:
-                    mark, size = secrets.token_hex(8), 0
-                key = f"{FOLDER}/{hour_of(at)}/letters-{mark}.jsonl.zst"
-                placed.append({"key": key, "id": letter_id})
-                size += length
+            through = accumulate(length for _, _, length in rows)
+            placed = [
+                {"id": letter_id, "key": f"{FOLDER}/{hour_of(at)}/{name}"}
+                for (letter_id, at, length), size in zip(rows, through, strict=True)
+                if size - length <= _BYTES_AT_ONCE
+            ]
             if placed:
                 into = update(dead_letters).where(_COLUMNS.letter_id == bindparam("id"))
                 connection.execute(into.values(archived_in=bindparam("key")), placed)
-        return bool(rows)
-
-    def _letters(self, key: str) -> list[DeadLetter]:
-        mine = select(*OF_A_LETTER).where(_PLANNED, _COLUMNS.archived_in == key)
-        with self.database.reading() as connection:
-            ordered = mine.order_by(_COLUMNS.at, _COLUMNS.letter_id)
-            return [letter_of(row) for row in connection.execute(ordered).mappings()]
+        return {row["key"] for row in placed}
 
     def _write(self, key: str, now: int) -> int:
-        letters = self._letters(key)
-        while letters:
-            data = encode_letters(letters)
-            self.objects.replace(key, data)
-            self.index.put([IndexedObject(key, len(data), _visitors(letters))])
+        mine = _PLANNED, _COLUMNS.archived_in == key
+        ordered = select(dead_letters).where(*mine).order_by(_COLUMNS.at, _COLUMNS.letter_id)
+        kept = list(map(letter_of, self._mappings(ordered)))
+        if not kept:  # another server has written it since it was planned
+            return 0
+        letters: list[DeadLetter] = []
+        while kept != letters:
+            letters = kept
+            self._put_object(key, letters)
             # Somebody may have been erased since the letters were read.
             kept = self._without_erased(letters)
-            if len(kept) == len(letters):
-                break
-            letters = kept
-        else:
-            self.objects.delete(key)
-        with self.database.writing() as connection:
-            mine = update(dead_letters).where(_PLANNED, _COLUMNS.archived_in == key)
-            connection.execute(mine.values(archived_at=now))
-        return len(letters)
+        self._execute(update(dead_letters).where(*mine).values(archived_at=now))
+        return len(kept)
+
+    def _put_object(self, key: str, letters: Sequence[DeadLetter]) -> None:
+        if not letters:
+            self._objects.delete(key)
+            return
+        shown = [Letter.of(replace(letter, mended=None)) for letter in letters]
+        lines = msgspec.json.Encoder().encode_lines(shown)
+        data = zstandard.ZstdCompressor(write_checksum=True).compress(lines)
+        self._objects.replace(key, data)
+        self._index.put([IndexedObject(key, len(data), _visitors(letters))])
 
     def erase(
         self,
@@ -138,79 +127,77 @@ class ArchivedLetters(msgspec.Struct, frozen=True):
         watch: Watch = ignore_progress,
     ) -> list[Trouble]:
         """See `VisitorObjects.erase`. With visitors whose names are known, every object is read."""
-        listed = {one.key: one.size for one in self.objects.stored() if is_of_letters(one.key)}
-        known = self.index.sizes()
-        wanted = {key for key, size in listed.items() if known.get(key) != size}
-        wanted |= self.index.objects_holding(visitors) & listed.keys()
-        if named:
-            wanted = set(listed)
+        listed = {one.key: one.size for one in self._objects.stored() if _KEY.fullmatch(one.key)}
+        known = self._index.sizes()
+        changed = {key for key, size in listed.items() if known.get(key) != size}
+        held = self._index.objects_holding(visitors) & listed.keys()
         names = [(one.erasure, Mentions(one.names.all)) for one in named]
-        troubles, clean = list[Trouble](), list[IndexedObject]()
-        for key in sorted(wanted):
+        troubles = []
+        for key in sorted(listed if named else changed | held):
             try:
-                clean += self._clean(key, names, watch)
+                data = self._objects.get(key)
+                letters = decode_letters(key, data)
+            except NotFound:
+                continue
             except CorruptArtefact as error:
                 next_move = "bring the object back from a copy, or delete it"
                 troubles.append(Trouble(key, f"{error.message}: {next_move}"))
-            if len(clean) >= _INDEXED_AT_ONCE:
-                self.index.put(clean)
-                clean.clear()
-        self.index.put(clean)
+                continue
+            watch("letters read")
+            kept = self._without_erased(letters, names)
+            if len(kept) < len(letters):
+                self._put_object(key, kept)
+                watch("letters written")
+            elif key in changed:
+                self._index.put([IndexedObject(key, len(data), _visitors(letters))])
         return troubles
 
-    def _clean(
-        self, key: str, named: Sequence[tuple[Erasure, Mentions]], watch: Watch
-    ) -> list[IndexedObject]:
-        try:
-            data = self.objects.get(key)
-        except NotFound:
-            return []
-        letters = decode_letters(key, data)
-        watch("letters read")
-        kept = [
-            letter
-            for letter in self._without_erased(letters)
-            if not any(
-                letter.at <= one.noted_at
-                and owning_group(letter.dataset_group) == one.dataset_group
-                and mentions.among(letter.raw)
-                for one, mentions in named
-            )
-        ]
-        if len(kept) < len(letters):
-            data = encode_letters(kept)
-            if kept:
-                self.objects.replace(key, data)
-            else:
-                self.objects.delete(key)
-            watch("letters written")
-        return [IndexedObject(key, len(data), _visitors(kept))] if kept else []
-
-    def _without_erased(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    def _without_erased(
+        self, letters: Sequence[DeadLetter], named: Sequence[tuple[Erasure, Mentions]] = ()
+    ) -> list[DeadLetter]:
         # Letters that came in after an erasure are of a new visitor.
-        noted = self.erased.noted(_visitors(letters))
+        noted = self._erased.noted(_visitors(letters))
 
-        def is_erased(one: DeadLetter) -> bool:
-            group = owning_group(one.dataset_group)
-            return any(noted.get((group, who), -1) >= one.at for who in visitors_in(one.raw))
+        def erasures(letter: DeadLetter) -> Iterator[int]:
+            """Yield the moments of the erasures of those whom a letter names."""
+            group = owning_group(letter.dataset_group)
+            for visitor in visitors_in(letter.raw) if noted else ():
+                yield noted.get((group, visitor), -1)
+            for erasure, mentions in named:
+                if group == erasure.dataset_group and mentions.among(letter.raw):
+                    yield erasure.noted_at
 
-        return [one for one in letters if not is_erased(one)] if noted else list(letters)
+        return [one for one in letters if all(one.at > moment for moment in erasures(one))]
 
     def forget_old(self, before: int) -> int:
-        """Delete the objects of hours that were over at that moment; returns how many."""
-        old = [key for key in self.objects.list(FOLDER) if _ends(key) <= before]
+        """Delete letters from before, and objects of hours from before; returns their number."""
+        first = f"{FOLDER}/{hour_of(before)}"
+        old = [key for key in self._objects.list(FOLDER) if _KEY.fullmatch(key) and key < first]
         for key in old:
-            self.objects.delete(key)
-        return len(old)
-
-
-def _ends(key: str) -> float:
-    match = _KEY.fullmatch(key)
-    return float("inf") if match is None else ObjectName(key, match[1], 0, 0).ends
+            self._objects.delete(key)
+        return len(old) + DeadLetters(self._database).remove(LetterQuery(until=before))
 
 
 def _visitors(letters: Iterable[DeadLetter]) -> frozenset[str]:
-    return visitors_in(*(one.raw for one in letters))
+    return visitors_in(*(letter.raw for letter in letters))
 
 
-ARCHIVE_KEYS = (is_of_letters,)
+def archive_run(adapters: Adapters) -> str | None:
+    """Archive new letters now; returns how many, in words."""
+    count = ArchivedLetters(adapters).archive_once(clock.now())
+    return f"{count:,} dead letters archived" if count else None
+
+
+def upkeep(
+    settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
+) -> Iterator[tuple[str, Callable[[int], object]]]:
+    """Yield the removal of old letters, and the archiving of new ones."""
+    archived = ArchivedLetters(adapters)
+    days = settings.part(DeadLetterSettings).dead_letter_days
+    forget = keep_days(days, "old dead letters deleted", archived.forget_old)
+    yield "delete old dead letters", forget
+    yield "archive dead letters", archived.archive_once
+
+
+ARCHIVE_KEYS = (_KEY.fullmatch,)
+VISITOR_OBJECTS = (ArchivedLetters,)

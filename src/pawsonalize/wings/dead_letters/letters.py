@@ -1,56 +1,52 @@
-"""Dead letters: refused input, the visitors that it names, and its form in JSON."""
+"""Dead letters in their table: kept, listed, mended, settled, removed, and erased with visitors."""
 
-import base64
-import binascii
-import json
 import re
 import secrets
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import Any
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, force_setattr, replace
+from sqlalchemy import ColumnElement, Delete, RowMapping, delete, func, select, tuple_, update
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
+from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import visitor_digest
-from pawsonalize.domain.limits import parse_id
+from pawsonalize.domain.limits import match_cursor
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.engine.ingest.refusals import RefusedInput
+from pawsonalize.engine.ingest.refusals import HTTP, RefusedInput
+from pawsonalize.storage.erasures import ErasedNames, Erasure
+from pawsonalize.storage.statements import in_parts, insert_new
+from pawsonalize.storage.table_access import TableAccess
+from pawsonalize.storage.tables import erased_visitors
+from pawsonalize.wings.dead_letters import DeadLetterSettings
+from pawsonalize.wings.dead_letters.mentions import Mentions, names_in, visitors_in
+from pawsonalize.wings.dead_letters.tables import dead_letters
 
-_DEEPEST = 8  # JSON in JSON in base64 is three
-_KEY = re.compile(
-    r"""\b(user|session)[ _-]?id\b["']*\s*[:=]\s*"""
-    r"""(?:"((?:[^"\\]|\\.)*)|'([^']*)|([^\s"',;&}\])\\]+))""",
-    re.IGNORECASE,
-)
-_NOT_NAMES = frozenset({"", "null", "true", "false"})
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
-_MEANINGS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-# What may be JSON in base64: that begins so.
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[eW][A-Za-z0-9+/_-]{10,}")
-_STANDARD = str.maketrans("-_", "+/")
+_HASH_BYTES = 16
+_READ_AT_ONCE, _REMOVED_AT_ONCE = 500, 2_000
+_CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f-]{1,80})", re.ASCII)
+_COLUMNS = dead_letters.c
+_PLACE = (_COLUMNS.at, _COLUMNS.letter_id)
 
 
 class DeadLetter(RefusedInput, frozen=True):
     """A refusal that is kept until it is taken in or removed."""
 
-    # If left out, a new one: always the same for the same position of the same source.
+    # If left out, a new one.
     letter_id: str = ""
     mended: bytes | None = None
     """Text to be taken in its place."""
 
     def __post_init__(self) -> None:
-        if not self.letter_id:
-            msgspec.structs.force_setattr(self, "letter_id", self._new_id())
-
-    def _new_id(self) -> str:
-        if self.position is None:
-            return f"{self.at:012x}{secrets.token_hex(4)}"
-        # What a stream brings again is no second letter.
-        place = f"{self.source} {self.position}".encode("utf-8", "surrogatepass")
-        return blake2b(place, digest_size=10).hexdigest()
+        if self.letter_id:
+            return
+        letter_id = f"{self.at:012x}{secrets.token_hex(4)}"
+        if self.position is not None:  # what a stream brings again is no second letter
+            place = f"{self.source} {self.position}".encode("utf-8", "surrogatepass")
+            letter_id = blake2b(place, digest_size=10).hexdigest()
+        force_setattr(self, "letter_id", letter_id)
 
     @property
     def event_id(self) -> str:
@@ -58,90 +54,21 @@ class DeadLetter(RefusedInput, frozen=True):
         stream = self.source.rpartition("/")[2]
         return self.letter_id if self.position is None else f"{stream}/{self.position}"
 
+    @property
+    def newest(self) -> bytes:
+        """The text to take: as it was mended, else as it came in."""
+        return self.raw if self.mended is None else self.mended
+
     def part(self, number: int, raw: bytes) -> "DeadLetter":
         """A letter of its own for one of several events in it."""
         letter_id = f"{self.letter_id}-{number}"
         position = None if self.position is None else f"{self.position}/{number}"
         return replace(self, letter_id=letter_id, position=position, raw=raw, mended=None)
 
-    @property
-    def newest(self) -> bytes:
-        """The text to take: as it was mended, else as it came in."""
-        return self.raw if self.mended is None else self.mended
 
-
-def visitors_in(*texts: bytes | None) -> frozenset[str]:
-    """The hashes of the users and sessions that the texts name."""
-    return frozenset(visitor_digest(kind, name) for kind, name in names_in(*texts))
-
-
-def names_in(*texts: bytes | None) -> set[tuple[str, str]]:
-    """Return kind and id of the users and sessions behind `userId` and its like, in any syntax."""
-    matches = (one for data in texts for text in _texts(data or b"") for one in _KEY.finditer(text))
-    found = ((one[1].lower(), _value(one)) for one in matches)
-    return {(kind, name) for kind, name in found if name not in _NOT_NAMES}
-
-
-class Mentions:
-    """Finds out whether one of some names stands in a text as a word, wherever that is."""
-
-    def __init__(self, names: Collection[str]) -> None:
-        self._names = tuple(names)
-        # The longer first, as a name may begin with another one.
-        either = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
-        self._words = re.compile(rf"(?<![\w@-])(?<!\w\.)(?:{either})(?![\w@-]|\.\w)")
-
-    def among(self, *texts: bytes | None) -> bool:
-        """True if any of the texts has one of them."""
-        return any(
-            self._words.search(text) is not None
-            for data in texts
-            for text in _texts(data or b"")
-            if any(name in text for name in self._names)
-        )
-
-
-def _texts(data: bytes) -> Iterator[str]:
-    """Yield the text, and those in it: unescaped, as JSON in JSON is, and in base64."""
-    # Read as text alone, to a depth: nobody can make this slow by what they send.
-    waiting = [(data.decode("utf-8", "replace"), 0)]
-    while waiting:
-        text, depth = waiting.pop()
-        yield text
-        if depth == _DEEPEST:
-            continue
-        waiting += [(plain, depth + 1) for one in _BASE64.findall(text) if (plain := _plain(one))]
-        if "\\" in text:
-            waiting.append((_ESCAPE.sub(_unescaped, text), depth + 1))
-
-
-def _plain(text: str) -> str | None:
-    whole = text[: len(text) // 4 * 4 + 4].translate(_STANDARD)
-    try:
-        plain = base64.b64decode(whole + "=" * (-len(whole) % 4))
-    except binascii.Error:  # cut in the middle of a byte
-        plain = base64.b64decode(whole[: len(whole) // 4 * 4])
-    return plain.decode("utf-8", "replace") if plain[:1] in {b"{", b"["} else None
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    sign = match[1]
-    return chr(int(sign[1:], 16)) if len(sign) == 5 else _MEANINGS.get(sign, sign)
-
-
-def _value(match: re.Match[str]) -> str:
-    quoted = match[2] if match[2] is not None else match[3]
-    text = match[4] if quoted is None else quoted
-    value: object = text
-    with suppress(ValueError, RecursionError):
-        value = json.loads(text if quoted is None else f'"{text}"')
-    try:
-        return parse_id(value, "")
-    except InvalidInput:
-        return text
-
-
-_SAME: Final = ("letter_id", "source", "position", "dataset_group", "code", "message", "field")
+def letter_of(row: RowMapping) -> DeadLetter:
+    """The letter that a row of the table is."""
+    return DeadLetter(**{name: row[name] for name in DeadLetter.__struct_fields__})
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -160,29 +87,239 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     message: str
     field: str | None = None
     raw: str | None = None
-    raw_base64: str | None = None
+    raw_base64: bytes | None = None
     mended: str | None = None
-    mended_base64: str | None = None
+    mended_base64: bytes | None = None
+
+    @classmethod
+    def of(cls, letter: DeadLetter) -> "Letter":
+        """Return a letter as it is shown."""
+        shown = asdict(letter) | {"at": iso(letter.at)}
+        for name, data in (("raw", letter.raw), ("mended", letter.mended)):
+            try:
+                shown[name] = None if data is None else data.decode()
+            except UnicodeDecodeError:
+                shown |= {name: None, f"{name}_base64": data}
+        return cls(**shown)
+
+    def as_it_came_in(self) -> DeadLetter:
+        """Return the letter without its mending; InvalidInput if its time is none."""
+        raw = self.raw_base64 or b"" if self.raw is None else self.raw.encode()
+        own = {name: getattr(self, name) for name in DeadLetter.__struct_fields__}
+        changed = {"at": parse_moment(self.at, "at"), "raw": raw, "mended": None}
+        return DeadLetter(**own | changed)
 
 
-def letter_answer(letter: DeadLetter) -> Letter:
-    """A letter as it is shown."""
-    texts = _shown("raw", letter.raw) | _shown("mended", letter.mended)
-    return Letter(**{name: getattr(letter, name) for name in _SAME}, at=iso(letter.at), **texts)
+class LetterQuery(msgspec.Struct, frozen=True):
+    """Selection of letters; None means any. `since` is inclusive, `until` is not."""
+
+    code: str | None = None
+    source: str | None = None
+    since: int | None = None
+    until: int | None = None
+    dataset_group: str | None = None
+    letter_ids: Collection[str] | None = None
+
+    def checked(self, *, everything: bool) -> "LetterQuery":
+        """Return this as the choice of what to act on; InvalidInput unless it is made one way."""
+        is_of_reason = everything or self.code is not None or self.source is not None
+        if bool(self.letter_ids) is is_of_reason:
+            message = "say which letters: either by their ids, or by code or source, or all"
+            raise InvalidInput(message, field="letterIds")
+        return self
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """Yield what their rows fulfil."""
+        for name in ("code", "source", "dataset_group"):
+            if (value := getattr(self, name)) is not None:
+                yield _COLUMNS[name] == value
+        if self.since is not None:
+            yield _COLUMNS.at >= self.since
+        if self.until is not None:
+            yield _COLUMNS.at < self.until
+        if self.letter_ids is not None:
+            yield _COLUMNS.letter_id.in_(self.letter_ids)
 
 
-def read_letter(form: Letter) -> DeadLetter:
-    """A letter as it came in; InvalidInput or ValueError if it cannot be read."""
-    text = form.raw
-    return DeadLetter(
-        **{name: getattr(form, name) for name in _SAME},
-        at=parse_moment(form.at, "at"),
-        raw=base64.b64decode(form.raw_base64 or "") if text is None else text.encode(),
+ALL = LetterQuery()
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Number of letters that wait for one reason."""
+
+    source: str
+    code: str
+    field: str | None
+    count: int
+
+
+class LetterPage(msgspec.Struct, frozen=True):
+    """Some letters, and the cursor of the next page, None on the last."""
+
+    letters: tuple[DeadLetter, ...]
+    next_cursor: str | None
+
+
+class DeadLetters(TableAccess):
+    """The dead letters of every source."""
+
+    def keep(self, letters: Sequence[DeadLetter]) -> int:
+        """Keep letters durably; return how many are new."""
+        if not letters:
+            return 0
+        with self._database.writing() as connection:
+            return insert_new(connection, dead_letters, [_row(one) for one in letters])
+
+    def waiting(self) -> int:
+        """Count the letters."""
+        return self._scalar(select(func.count()).select_from(dead_letters)) or 0
+
+    def size(self) -> tuple[int, int]:
+        """Return the number of letters and their bytes. Reads each of them."""
+        bytes_held = func.coalesce(func.sum(func.length(_COLUMNS.raw)), 0)
+        [(count, size)] = self._rows(select(func.count(), bytes_held))
+        return int(count), int(size)
+
+    def reasons(self, query: LetterQuery = ALL) -> list[Waiting]:
+        """Count waiting letters by reason, most frequent first."""
+        columns = (_COLUMNS.source, _COLUMNS.code, _COLUMNS.field)
+        many = func.count()
+        wanted = select(*columns, many).where(*query.conditions()).group_by(*columns)
+        return [Waiting(*row) for row in self._rows(wanted.order_by(many.desc(), *columns))]
+
+    def page(
+        self,
+        limit: int,
+        query: LetterQuery = ALL,
+        cursor: str | None = None,
+        *,
+        oldest_first: bool = False,
+    ) -> LetterPage:
+        """Return one page, newest first; InvalidInput if the cursor is none of ours."""
+        wanted, place = select(dead_letters).where(*query.conditions()), tuple_(*_PLACE)
+        if cursor is not None:
+            match = match_cursor(_CURSOR, cursor)
+            last = (int(match[1]), match[2])
+            wanted = wanted.where(place > last if oldest_first else place < last)
+        order = _PLACE if oldest_first else [column.desc() for column in _PLACE]
+        # One more than requested shows whether there is a next page.
+        rows = self._mappings(wanted.order_by(*order).limit(limit + 1))
+        letters = tuple(map(letter_of, rows[:limit]))
+        is_last = len(rows) <= limit
+        return LetterPage(letters, None if is_last else f"{letters[-1].at}.{letters[-1].letter_id}")
+
+    def each(self, query: LetterQuery = ALL) -> Iterator[DeadLetter]:
+        """Yield the letters that match, newest first; few of them are in memory at once."""
+        page = self.page(_READ_AT_ONCE, query)
+        yield from page.letters
+        while page.next_cursor is not None:
+            page = self.page(_READ_AT_ONCE, query, page.next_cursor)
+            yield from page.letters
+
+    def get(self, letter_id: str) -> DeadLetter:
+        """Return one letter; NotFound."""
+        rows = self._mappings(select(dead_letters).where(_COLUMNS.letter_id == letter_id))
+        if not rows:
+            raise NotFound(
+                f"there is no dead letter {letter_id}: it was taken or removed, or never was"
+            )
+        return letter_of(rows[0])
+
+    def mend(self, letter_id: str, mended: bytes) -> DeadLetter:
+        """Store the text to take in a letter's place. NotFound."""
+        letter = replace(self.get(letter_id), mended=mended)
+        this = update(dead_letters).where(_COLUMNS.letter_id == letter_id)
+        self._execute(this.values(mended=mended, visitors=_hashes(letter)))
+        return letter
+
+    def settle(self, fates: Sequence[Sequence[DeadLetter]], of: Sequence[DeadLetter]) -> None:
+        """Replace each letter by what is left of it, in one transaction."""
+        # Of a letter that is gone meanwhile, nothing comes back.
+        with self._database.writing() as connection:
+            for letter, left in zip(of, fates, strict=True):
+                gone = delete(dead_letters).where(_COLUMNS.letter_id == letter.letter_id)
+                archived = gone.returning(_COLUMNS.archived_in, _COLUMNS.archived_at)
+                row = connection.execute(archived).mappings().first()
+                if left and row is not None:
+                    parts = [_row(part) | dict(row) for part in left]
+                    insert_new(connection, dead_letters, parts)
+
+    def remove(self, query: LetterQuery) -> int:
+        """Delete all that match; returns how many."""
+        # A few at a time, so that others may write.
+        removed = 0
+        found = select(_COLUMNS.letter_id).where(*query.conditions()).limit(_REMOVED_AT_ONCE)
+        while deleted := self._execute(delete(dead_letters).where(_COLUMNS.letter_id.in_(found))):
+            removed += deleted
+        return removed
+
+    def deletions(
+        self, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
+    ) -> Iterator[Delete]:
+        """See `RowsOfWing.deletions`: letters about the visitors, or with one's name as a word."""
+        who, mentions = erased_visitors.c, Mentions(names.all)
+        visitors = self._scalars(select(who.visitor).where(who.erasure_id == erasure.erasure_id))
+        found = [
+            letter.letter_id
+            for letter, is_about in self._of_groups(groups, visitors)
+            if letter.at <= erasure.noted_at
+            and (is_about or mentions.among(letter.raw, letter.mended))  # rather one too many
+        ]
+        for part in in_parts(found):
+            yield delete(dead_letters).where(_COLUMNS.letter_id.in_(part))
+
+    def find(self, groups: Sequence[str], visitors: Collection[str]) -> set[tuple[str, str, str]]:
+        """See `RowsOfWing.find`."""
+        return {
+            (kind, name, visitor)
+            for letter, is_about in self._of_groups(groups, visitors)
+            if is_about
+            for kind, name in names_in(letter.raw, letter.mended)
+            if (visitor := visitor_digest(kind, name)) in visitors
+        }
+
+    def _of_groups(
+        self, groups: Sequence[str], visitors: Collection[str]
+    ) -> Iterator[tuple[DeadLetter, bool]]:
+        """Yield the letters of some groups, and whether they are about one of the visitors."""
+        wanted = {bytes.fromhex(visitor) for visitor in visitors}
+        letters = select(dead_letters).where(_COLUMNS.dataset_group.in_(groups))
+        letters, after = letters.order_by(_COLUMNS.letter_id).limit(_READ_AT_ONCE), ""
+        while rows := self._mappings(letters.where(_COLUMNS.letter_id > after)):
+            for row in rows:
+                packed = row["visitors"]
+                starts = range(0, len(packed), _HASH_BYTES)
+                hashes = (bytes(packed[start : start + _HASH_BYTES]) for start in starts)
+                yield letter_of(row), not wanted.isdisjoint(hashes)
+            after = rows[-1]["letter_id"]
+
+
+def _row(letter: DeadLetter) -> dict[str, Any]:
+    return asdict(letter) | {"visitors": _hashes(letter)}
+
+
+def _hashes(letter: DeadLetter) -> bytes:
+    return b"".join(sorted(map(bytes.fromhex, visitors_in(letter.raw, letter.mended))))
+
+
+def waiting_letters(service: CheckedService) -> Iterator[Diagnosis]:
+    """Count waiting letters by reason, most frequent first."""
+    reasons = DeadLetters(service.adapters.database).reasons()
+    waiting = sum(one.count for one in reasons)
+    if not waiting:
+        yield fine("none waits")
+        return
+    commonest = ", ".join(f"{one.field or one.code} ({one.count:,})" for one in reasons[:3])
+    text = f"{waiting:,} wait, most of them for {commonest}"
+    move = (
+        "look at them with `pawsonalize dead-letters ls`, mend and replay or remove them"
+        " (docs/how-to/mend-dead-letters.md)"
     )
+    most = service.settings.part(DeadLetterSettings).max_dead_letters
+    # Senders by HTTP had an answer; those of a stream hear of it only here.
+    is_bad = waiting >= most or any(one.source != HTTP for one in reasons)
+    yield (attention if is_bad else fine)(text, move)
 
 
-def _shown(name: str, data: bytes | None) -> dict[str, str]:
-    try:
-        return {} if data is None else {name: data.decode()}
-    except UnicodeDecodeError:
-        return {f"{name}_base64": base64.b64encode(data or b"").decode()}
+CHECKS = (Check("dead letters", waiting_letters, EVERYWHERE),)
+VISITOR_ROWS = (DeadLetters,)

@@ -4,8 +4,7 @@ from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table, Text
 
 from pawsonalize.storage.tables import metadata
 
-# What could not be taken. Its id comes of source and position: what a stream brings again is no
-# second letter.
+# An id comes of source and position: what a stream brings again is no second letter.
 dead_letters = Table(
     "dead_letters",
     metadata,

@@ -19,8 +19,7 @@ from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import BOARD, Impression, Impressions
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.wings.streams.consuming import BatchCounts, Consumer, StreamSource
 from pawsonalize.wings.streams.stream import Record
 from pawsonalize.wings.streams.stream_shards import ShardLag

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from pawsonalize import clock
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.journal import ProblemTable
 from pawsonalize.storage.work import Deliveries, WorkTable
-from pawsonalize.wings.dead_letters.composition import LARGEST, USUAL_BYTES, Refusals
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.wings.dead_letters.refusals import LARGEST, USUAL_BYTES, Refusals
 from tests import event_loop
 from tests.event_data import T0
 
@@ -26,11 +26,12 @@ class Kept:
             ProblemTable(database), Outbox(Deliveries(WorkTable(database)), []), 0
         )
         self.lost: list[int] = []
-        self.refusals = Refusals(table, self.problems, lambda: T0, most=MOST, lost=self.lost.append)
+        self.refusals = Refusals(table, self.problems, MOST)
 
     def keep(self, *raws: bytes) -> None:
         letters = [DeadLetter(HTTP, "pawsonalize", T0, raw, code="c", message="m") for raw in raws]
-        event_loop.run(self.refusals.keep(letters))
+        if lost := event_loop.run(self.refusals.keep(letters)):
+            self.lost.append(lost)
 
 
 @pytest.fixture
@@ -42,10 +43,10 @@ def kept(database: Database) -> Iterator[Kept]:
 
 def test_what_fits_is_kept_and_what_does_not_is_counted_and_a_problem(kept: Kept) -> None:
     kept.keep(b"a", b"b", b"c")
-    assert (kept.table.waiting(), kept.lost, kept.problems.standing(T0)) == (3, [], [])
+    assert (kept.table.waiting(), kept.lost, kept.problems.standing(clock.now())) == (3, [], [])
     kept.keep(b"d", b"e", b"f")
     assert (kept.table.waiting(), kept.lost) == (4, [2])
-    assert "max_dead_letters" in kept.problems.standing(T0)[0].message
+    assert "max_dead_letters" in kept.problems.standing(clock.now())[0].message
 
 
 def test_few_large_ones_fill_it_too(kept: Kept) -> None:
