@@ -229,7 +229,8 @@ class DeadLetters(TableAccess):
         """Store the text to take in a letter's place. NotFound."""
         letter = replace(self.get(letter_id), mended=mended)
         this = update(dead_letters).where(_COLUMNS.letter_id == letter_id)
-        self._execute(this.values(mended=mended, visitors=_hashes(letter)))
+        if not self._execute(this.values(mended=mended, visitors=_hashes(letter))):
+            self.get(letter_id)  # it went meanwhile
         return letter
 
     def settle(self, fates: Sequence[Sequence[DeadLetter]], of: Sequence[DeadLetter]) -> None:
