@@ -10,8 +10,8 @@ page of the newest, 0, to that of an order that knows the visitor, 1. The `told`
 tastes, has our price, and learns from the same tap as we do.
 
 `newcomers` is the share of the first ten places that animals of the last two weeks have, over their
-share of the animals. Slopes are of what is true of the animals by what was learned of them: 1 where
-one more learned is one more.
+share of the animals. Slopes are of what is true of the animals, to open them and to ask, by what was
+learned of them: 1 where one more learned is one more.
 """
 
 import sys
@@ -110,10 +110,12 @@ def _learned(ours: Ours, there: Ints) -> list[float]:
     """Slopes of the truth by what was learned, and the weight of waiting."""
     drawn, model = ours.drawn, ours.engine.runtime.served.choices
     animals, appeal, distance = ours.learned_parts(0, there)
+    # The parts of a utility are to open an animal, and to ask about it.
+    both = 1 + drawn.market.keen * bool(model.inquiry_weights)
     far = -drawn.market.far * drawn.kilometres[0, animals] / 100
     return [
-        _slope(appeal, drawn.appeal[animals]),
-        _slope(distance, far) if drawn.market.far else 1.0,
+        _slope(appeal, both * drawn.appeal[animals]),
+        _slope(distance, both * far) if drawn.market.far else 1.0,
         model.weight("waiting"),
     ]
 
