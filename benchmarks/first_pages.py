@@ -10,8 +10,8 @@ page of the newest, 0, to that of an order that knows the visitor, 1. The `told`
 tastes, has our price, and learns from the same tap as we do.
 
 `newcomers` is the share of the first ten places that animals of the last two weeks have, over their
-share of the animals. Slopes are of what is true of the animals, to open them and to ask, by what was
-learned of them: 1 where one more learned is one more.
+share of the animals. Slopes are of what is true of the animals, to open them and to ask, by what
+was learned of them: 1 where one more learned is one more.
 """
 
 import sys
