@@ -22,7 +22,7 @@ from pawsonalize.recipes.data import Bools, Floats, Ints
 
 _ROWS = 200_000  # of the newest
 _ROUNDS, _SHIFTS = 3, 3
-_PRIOR = 0.01  # weight of the variances before any training, beside the measured ones
+_DOUBT = 0.3  # standard deviation of variances about the usual ones
 _LEAST, _MOST = 0.005, 3.0
 _MOST_TOGETHER = 6.0
 _APART = 0.05  # share of a visitor's pairs on different pages, from which they tell enough
@@ -133,12 +133,14 @@ class VisitorPairs:
             shared[-1, one] = on_page.sum(upper * left.firm * column, lower * left.firm * column)
         self._leave_out_pages(explained, shared, left, before)
         scale = np.sqrt(np.maximum(np.diag(shared), 1e-12))
-        # Ridge regression towards the prior, after scaling: kinds with few pairs stay near it.
-        # Non-negative least squares, since a variance is.
-        system = np.vstack([shared / scale[:, None] / scale, _PRIOR * np.eye(kinds + 1)])
-        wanted = np.concatenate([explained / scale, _PRIOR * prior * scale])
+        # By chance alone the sum of a kind's pairs has a variance of twice `scale` squared. What is
+        # usual counts as much as its own doubt allows: kinds with few pairs stay near it.
+        known = 2 / (_DOUBT * scale) ** 2
+        system = shared / scale[:, None] / scale + np.diag(known)
+        wanted = explained / scale + known * prior * scale
         if signed:
-            return np.asarray((np.linalg.lstsq(system, wanted)[0] / scale)[:-1])
+            return np.asarray((np.linalg.solve(system, wanted) / scale)[:-1])
+        # Non-negative least squares, since a variance is.
         return np.clip((nnls(system, wanted)[0] / scale)[:-1], _LEAST, _MOST)
 
     def _leave_out_pages(

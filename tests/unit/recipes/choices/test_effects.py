@@ -17,9 +17,7 @@ from pawsonalize.recipes.choices.effects import (
 )
 from pawsonalize.recipes.choices.fit import fit_effects
 from pawsonalize.recipes.choices.model import choice_effects, fit_choices
-from pawsonalize.recipes.choices.own_effects import (
-    animal_effects,
-)
+from pawsonalize.recipes.choices.own_effects import VISITOR_VARIANCES, animal_effects
 from pawsonalize.recipes.choices.visitor_variances import VisitorPairs
 from tests.unit.recipes.choices.simulated import PLACES, Truth, World, drawn
 
@@ -161,3 +159,14 @@ def test_visits_of_bots_are_left_out_though_tastes_differ_a_lot() -> None:
     model = fit_choices(visited, truth.names, world.pages)
     of_bots = model.opened - int(visited.opened[~is_bot].sum())
     assert of_bots < 0.7 * visited.opened[is_bot].sum()
+
+
+def test_how_much_visitors_differ_stays_as_usual_where_few_places_tell() -> None:
+    shown = drawn(World(pages=300)).shown
+    once = structs.replace(shown, visitor=np.arange(len(shown)), visit=np.arange(len(shown)))
+    pairs = VisitorPairs(once)
+    assert pairs.variances(choice_effects(once, pairs)) == pytest.approx(VISITOR_VARIANCES)
+    few = shown.take(np.arange(5 * PLACES))
+    pairs = VisitorPairs(few)
+    for kind, variance in pairs.variances(choice_effects(few, pairs)).items():
+        assert variance == pytest.approx(VISITOR_VARIANCES[kind], rel=0.3)
