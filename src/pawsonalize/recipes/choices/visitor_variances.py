@@ -22,7 +22,8 @@ from pawsonalize.recipes.data import Bools, Floats, Ints
 
 _ROWS = 200_000  # of the newest
 _ROUNDS, _SHIFTS = 3, 3
-_DOUBT = 0.3  # standard deviation of variances about the usual ones
+_DOUBT = 0.3  # standard deviation of variances about the usual ones…
+_DOUBT_OF_STOPS = 3.0  # …and of how far visitors stop on their way down, of which nothing is usual
 _LEAST, _MOST = 0.005, 3.0
 _MOST_TOGETHER = 6.0
 _APART = 0.05  # share of a visitor's pairs on different pages, from which they tell enough
@@ -135,7 +136,7 @@ class VisitorPairs:
         scale = np.sqrt(np.maximum(np.diag(shared), 1e-12))
         # By chance alone the sum of a kind's pairs has a variance of twice `scale` squared. What is
         # usual counts as much as its own doubt allows: kinds with few pairs stay near it.
-        known = 2 / (_DOUBT * scale) ** 2
+        known = 2 / (np.array([*[_DOUBT] * kinds, _DOUBT_OF_STOPS]) * scale) ** 2
         system = shared / scale[:, None] / scale + np.diag(known)
         wanted = explained / scale + known * prior * scale
         if signed:
