@@ -36,7 +36,6 @@ from pawsonalize.engine.training.shown import read_boards, read_pages
 from pawsonalize.recipes.choices.effects import (
     ANIMAL,
     Effects,
-    ShownPlaces,
     usual_attention,
 )
 from pawsonalize.recipes.choices.fit import fit_effects
@@ -93,13 +92,14 @@ def recover(name: str, seed: int, share: float = 1.0) -> Result:
         began = time.process_time()
         model = fit_choices(shown, names, case.pages)
         seconds = time.process_time() - began
-        found = choice_effects(shown, VisitorPairs(shown))
+        pairs = VisitorPairs(shown)
+        found = choice_effects(shown, pairs)
         boards = read_boards(
             model, adapters.impressions, adapters.log, adapters.animals, adapters.log.head()
         )
     learns = model.attention_learned
     errors = standard_errors(shown, found, learns_attention=learns)
-    among, doubt = _among_visitors(shown, found, case)
+    among, doubt = _among_visitors(pairs, found, case)
     # The same fit, had visitors been found to differ by one standard error more.
     other = fit_effects(
         shown,
@@ -138,12 +138,11 @@ def recover(name: str, seed: int, share: float = 1.0) -> Result:
     )
 
 
-def _among_visitors(shown: ShownPlaces, found: Effects, case: Case) -> tuple[list[Learned], float]:
+def _among_visitors(pairs: VisitorPairs, found: Effects, case: Case) -> tuple[list[Learned], float]:
     """Variances among visitors, and the standard error of their sum."""
-    pairs = VisitorPairs(shown)
     whole, left = pairs.learn(found)
-    part = np.random.default_rng(0).integers(_PARTS, size=int(shown.visitor.max()) + 1)
-    of_row = part[pairs.rows.visitor]
+    visitor = pairs.rows.visitor
+    of_row = np.random.default_rng(0).integers(_PARTS, size=int(visitor.max()) + 1)[visitor]
     # A variance is never learned to be below 0, which would hide how much it is moved by chance.
     others = np.array(
         [pairs.solve(left.only(of_row != one), whole, signed=True) for one in range(_PARTS)]

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -99,31 +98,8 @@ class PostgresPair:
         """As an operator does who changed a setting."""
         _run("pg_ctl", "-D", f"{self._folder}/primary", "-w", "-m", "fast", "restart")
 
-    def stop_standby(self) -> None:
-        """The replica is gone; the primary waits for it no longer."""
-        self.on_primary("ALTER SYSTEM SET synchronous_standby_names = ''")
-        self.on_primary("SELECT pg_reload_conf()")
-        _run("pg_ctl", "-D", f"{self._folder}/standby", "-w", "-m", "fast", "stop")
-
-    def wait_for_standby(self) -> None:
-        """Until all that is committed can be read there."""
-        with (
-            psycopg.connect(self.primary_url, autocommit=True) as primary,
-            psycopg.connect(self.standby_url, autocommit=True) as standby,
-        ):
-            (reached,) = primary.execute("SELECT pg_current_wal_lsn()::text").fetchone() or ("",)
-            behind = "SELECT pg_last_wal_replay_lsn() < %s::pg_lsn"
-            deadline = time.monotonic() + 120
-            while standby.execute(behind, [reached]).fetchone() == (True,):
-                assert time.monotonic() < deadline, "the standby stays behind"
-                time.sleep(0.05)
-
     def on_primary(self, command: str) -> None:
         with psycopg.connect(self.primary_url, autocommit=True) as connection:
-            connection.execute(command)
-
-    def on_standby(self, command: str) -> None:
-        with psycopg.connect(self.standby_url, autocommit=True) as connection:
             connection.execute(command)
 
 

@@ -67,7 +67,7 @@ class Market(msgspec.Struct, frozen=True):
 
     @property
     def part(self) -> float:
-        """The share of animals and visitors that is played, where `crowd` does not do."""
+        """Share of animals and visitors that is played: below 1 where `crowd` thins too little."""
         # With fewer animals, a page is a larger share of them, and an order matters less.
         return min(1.0, float((_PAIRS * self.crowd / max(self._pairs, 1e-9)) ** 0.5))
 

@@ -120,8 +120,7 @@ class VisitorPairs:
             if one == other:
                 explained[one] = _sum_of_pairs(codes, left.pull * self._columns[one])
             weight = left.firm * self._columns[one] * self._columns[other]
-            in_common = float(before[list({0, one, other})].sum())
-            share = _sum_of_pairs(codes, weight) * (1 + left.bend**2 * in_common / 2)
+            share = _sum_of_pairs(codes, weight) * _rise(left, before, one, other)
             shared[one, other] = shared[other, one] = share
         # Who goes down a page until they stop looks at a place and at all above it. Then places of
         # one page are chosen together by those who went far, whatever visitors like. How far this
@@ -157,8 +156,7 @@ class VisitorPairs:
             of_page = np.zeros(len(KINDS))
             for other, on_page in enumerate(self._on_page):
                 weight = left.firm * self._columns[one] * self._columns[other]
-                in_common = float(before[list({0, one, other})].sum())
-                of_page[other] = on_page.sum(weight, weight) * (1 + left.bend**2 * in_common / 2)
+                of_page[other] = on_page.sum(weight, weight) * _rise(left, before, one, other)
             if of_page[one] <= (1 - _APART) * shared[one, one]:
                 pull = left.pull * self._columns[one]
                 explained[one] -= self._on_page[one].sum(pull, pull)
@@ -178,6 +176,12 @@ class _PagePairs:
         """Twice the sum of upper * lower over the pairs."""
         above = np.cumsum(upper[self._order]) - upper[self._order]
         return 2 * float(lower[self._order] @ (above - above[self._first]))
+
+
+def _rise(left: Residuals, before: Floats, one: int, other: int) -> float:
+    """Factor by which chances that share these two kinds rise together beyond proportion."""
+    in_common = float(before[list({0, one, other})].sum())  # and how readily anything is opened
+    return 1 + left.bend**2 * in_common / 2
 
 
 def _sum_of_pairs(codes: Ints, values: Floats) -> float:

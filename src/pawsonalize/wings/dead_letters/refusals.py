@@ -49,7 +49,7 @@ log = structlog.get_logger()
 
 
 class Refusals:
-    """Takes refused events; stores what comes at the same time together."""
+    """Keeps refused events as dead letters; those of one moment in one transaction."""
 
     def __init__(self, letters: DeadLetters, problems: Problems, most: int) -> None:
         """Keep at most so many letters, or as many times `USUAL_BYTES`: then it is a problem."""

@@ -151,7 +151,7 @@ class AnimalEffects:
     def _expect(
         self, pages: Sequence[Impression], tables: ChoiceTables, available: AvailableAnimals
     ) -> None:
-        """Note how likely each place is looked at, and opened by what is usual."""
+        """Note the attention of each place, and its chance to be opened without its own effect."""
         sizes = [places_counted(page) for page in pages]
         ids = [one[0] for page, n in zip(pages, sizes, strict=True) for one in _first(page, n)]
         _, columns = factor_columns(self.impressions, pages, sizes)
