@@ -11,6 +11,7 @@ from threading import Barrier, Event, Thread
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import LeaseLost, StorageUnavailable
@@ -190,8 +191,11 @@ def test_who_lost_a_lease_writes_nothing_any_more(
         write(database)
         seen = table.find("job.a")
         assert table.take("job.a", seen, "elsewhere/1") is not None
-        with pytest.raises(LeaseLost, match=r"goes on with job\.a"):
+        with capture_logs() as logs, pytest.raises(LeaseLost, match=r"goes on with job\.a"):
             write(database)
+        assert [(line["event"], line["lease"]) for line in logs] == [
+            ("another process goes on", "job.a")
+        ], "the holder may end without a word"
     write(database)
     found = table.find("job.a")
     assert found is not None

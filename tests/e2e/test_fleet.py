@@ -168,10 +168,9 @@ def test_a_machine_that_was_frozen_until_another_did_its_import_writes_nothing_m
     with frozen_holder(fleet, lease_of(job), lambda: 0 < adapters.log.head() < rows) as frozen:
         done = settled(fleet, DatasetImportJob, "events")
     assert fleet.servers[frozen].comes_up()
-    time.sleep(2)
+    assert wait_for(lambda: "another process goes on" in fleet.servers[frozen].output.read_text())
     assert adapters.registry.get(DatasetImportJob, "events") == done
     assert (done.status, done.accepted + done.duplicates) == (Status.ACTIVE, rows)
-    assert "another process goes on" in fleet.servers[frozen].output.read_text()
     assert stored(adapters) == rows
 
 

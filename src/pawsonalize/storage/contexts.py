@@ -5,10 +5,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
+import structlog
 from sqlalchemy import Connection, select
 
 from pawsonalize.domain.errors import LeaseLost
 from pawsonalize.storage.tables import work
+
+log = structlog.get_logger()
 
 _FENCES: ContextVar[tuple[tuple[str, int], ...]] = ContextVar("fences", default=())
 
@@ -33,6 +36,8 @@ def check_fences(connection: Connection) -> None:
     for name, token in _FENCES.get():
         # Read in the transaction of the write, so nobody takes the lease in between.
         if connection.scalar(select(work.c.token).where(work.c.name == name)) != token:
+            # Here, as some callers end without a word, and a beat may find nothing left to lose.
+            log.warning("another process goes on", lease=name)
             raise LeaseLost(f"another process goes on with {name}: this one ends")
 
 
