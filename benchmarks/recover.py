@@ -8,7 +8,7 @@ events, and learned as a training learns. Each weight, the attention of each fif
 variance stands beside its truth, with its error in standard errors: of weights and attention by a
 sandwich over visitors (`benchmarks.recovery.errors`) and by how much visitors differ, which is
 learned as well; of the variance of animals by the information of all variances; of variances among
-visitors by leaving out a tenth of the visitors at a time. `slope` is the size of the gradient at
+visitors by leaving out a part of the visitors at a time. `slope` is the size of the gradient at
 the end as a share of that at the start.
 """
 
@@ -46,7 +46,7 @@ from pawsonalize.recipes.choices.visitor_variances import VisitorPairs
 from pawsonalize.settings import load_settings
 
 _LEAST = 0.01
-_PARTS = 10  # of the visitors, each left out once
+_PARTS = 40  # of the visitors or boards, each left out once; of few, the errors vary a lot
 
 
 class Learned(msgspec.Struct):
@@ -159,7 +159,7 @@ def _among_visitors(pairs: VisitorPairs, found: Effects, case: Case) -> tuple[li
 
 
 def _picks(boards: Sequence[AnsweredBoard], case: Case) -> Iterator[Learned]:
-    """The scale of picks if one was learned, with its error by leaving out tenths of the boards."""
+    """The scale of picks if one was learned, with its error by leaving out parts of the boards."""
     spreads = [max(case.variances[kind], _LEAST) for kind in KINDS[1:]]
     size = max(1, len(boards) // _PARTS)
     some = [boards, *([*boards[:at], *boards[at + size :]] for at in range(0, len(boards), size))]

@@ -34,7 +34,8 @@ _STILL = 2e-3  # change of the log of a variance
 _SETTLED = 2  # steps before variances are learned
 _LEARNED = 25  # steps after which variances stay: with few animals they creep on for long
 _HALVINGS = 10
-_AS_MANY = 1.0  # levels that a variance before any training counts as
+_DOUBT = 0.5  # the more, the sooner a small variance is taken for none
+_LEAST = 1e-3
 _SHOWN = 20.0  # at a place, that the attention before any training counts as
 _ROWS = 1 << 16  # at once: what is calculated of them stays in the cache
 
@@ -312,9 +313,15 @@ class _Fit:
     def _learn_variance(self, name: str, effects: Floats, left: float) -> None:
         # A fixed point of the EM step, the mean of effect^2 + left, that is reached in fewer steps
         # (MacKay 1992).
-        known = max(len(effects) - left / self.variances[name], 0.0)
-        total = float(effects @ effects) + _AS_MANY * self._usual_variances[name]
-        self.variances[name] = total / (known + _AS_MANY)
+        usual, now = self._usual_variances[name], self.variances[name]
+        known, total = max(len(effects) - left / now, 0.0), float(effects @ effects)
+        if name == ANIMAL:  # they differ for sure, as usual if one animal more counts
+            self.variances[name] = (total + usual) / (known + 1)
+        else:
+            # Before any row, a standard deviation is exponential (Simpson et al. 2017): a trait of
+            # which nobody makes anything goes to 0, and takes nothing from the others.
+            doubt = _DOUBT * float(np.sqrt(now / usual))
+            self.variances[name] = max(total / (known + doubt), _LEAST)
 
     def _lift_of(self, variance: Floats | float) -> Floats:
         return np.asarray(variance * max(0.5 - self._rate, 0.0))

@@ -39,7 +39,8 @@ MIN_OPENED = 50  # with fewer animals opened on pages than this, nothing is lear
 _MIN_INQUIRIES = 50
 _MIN_EXPLORED = 500  # places that chance alone filled: fewer say too little of attention
 _HELD_OUT = 0.1
-_ROUNDS = 3  # of effects and variances, each given the other
+_ROUNDS = 2  # of effects and variances, each given the other
+_UNEXPLAINED = 1.0  # in the first
 _ARRAY = "choices"
 _OF_WORDS = ("relevance", "quiz")  # factors by what visitors write and answer, which few do
 
@@ -157,7 +158,8 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     found = choice_effects(shown, pairs)
     # Bots that open everything would teach that all places are looked at. They are found by a first
     # fit, and the final one goes without them.
-    eager = _are_eager(shown, found, pairs.variances(found)[ANYTHING])
+    variances = pairs.variances(found)
+    eager = _are_eager(shown, found, variances[ANYTHING])
     shown = shown.take(~eager)
     opened = int(shown.opened.sum())
     if opened < MIN_OPENED:
@@ -169,6 +171,7 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     if eager.any():
         pairs = VisitorPairs(shown)
         found = choice_effects(shown, pairs, found)
+        variances = pairs.variances(found)
     # Few pages are of searches, so the rest would hide that their weight harms: it has to help by
     # itself.
     found.weights |= {name: _UNFITTED[name] for name in idle}
@@ -182,9 +185,7 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
         inquiry_weights={} if inquiring is None else inquiring.weights,
         levels=_named(found, names),
         inquiry_levels={} if inquiring is None else _named(inquiring, names),
-        visitor_variances={
-            kind: round(variance, 4) for kind, variance in pairs.variances(found).items()
-        },
+        visitor_variances={kind: round(variance, 4) for kind, variance in variances.items()},
         own=found.variances[ANIMAL],
         unexplained=round(found.unexplained, 4),
         attention=tuple(usual.round(6).tolist()),
@@ -204,27 +205,30 @@ def choice_effects(
     shown: ShownPlaces, pairs: VisitorPairs, start: Effects | None = None
 ) -> Effects:
     """The effects by which animals are opened, fitted to these rows; sooner from a near `start`."""
-    unexplained = 0.0
     # How much visitors differ is found from the effects, and the effects given that.
     for _ in range(_ROUNDS if start is None else 1):
-        if start is not None:
-            unexplained = pairs.unexplained(start)
-        start = fit_effects(
-            shown,
-            shown.opened,
-            usual_attention(),
-            start=start,
-            learn_attention=_learns_attention(shown),
-            unexplained=unexplained,
-        )
+        unexplained = _UNEXPLAINED if start is None else pairs.unexplained(start)
+        start = _fit_openings(shown, start, unexplained)
     assert start is not None, "there is a round"
-    if not start.has_arrived:
+    return start
+
+
+def _fit_openings(shown: ShownPlaces, start: Effects | None, unexplained: float) -> Effects:
+    found = fit_effects(
+        shown,
+        shown.opened,
+        usual_attention(),
+        start=start,
+        learn_attention=_learns_attention(shown),
+        unexplained=unexplained,
+    )
+    if not found.has_arrived:
         raise TrainingFailed(
-            f"the model of choices did not arrive within {start.steps} steps: its gradient is still"
-            f" {start.slope:.1e} of what it was. The version before goes on; train again with newer"
+            f"the model of choices did not arrive within {found.steps} steps: its gradient is still"
+            f" {found.slope:.1e} of what it was. The version before goes on; train again with newer"
             " pages, and report it if that fails too"
         )
-    return start
+    return found
 
 
 def _are_eager(shown: ShownPlaces, found: Effects, variance: float) -> Bools:
@@ -262,7 +266,8 @@ def _held_out(
     before, after = shown.take(np.arange(cut)), shown.take(np.arange(cut, len(shown)))
     if not before.opened.any():
         return 0.0, set(), ()
-    found = choice_effects(before, VisitorPairs(before), start)
+    # How much visitors differ is one number of all pages, and takes long to learn.
+    found = _fit_openings(before, start, start.unexplained)
     attention, odds = found.attention[after.place], log_odds(after, found)
     learned = attention * mean_chances(odds, found.unexplained)[0]
 
