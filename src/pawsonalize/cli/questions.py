@@ -206,7 +206,7 @@ def _parts(place: "AnimalPlace") -> str:
 def _print_places(
     solution_version: str,
     columns: tuple[str, ...],
-    rows: Sequence[tuple[tuple[str, ...], float, Sequence[str]]],
+    rows: Sequence[tuple[tuple[str, ...], float, Sequence[object]]],
     explain: bool,
 ) -> None:
     """Print the version that answered, then its places: ids, a score and the reasons."""
@@ -221,7 +221,7 @@ def _print_places(
         return
     header = ("", *columns, "score", "why")
     cells = (
-        (str(place), *names, f"{score:.4f}", "\n".join(reasons) or "what is popular now")
+        (str(place), *names, f"{score:.4f}", "\n".join(map(str, reasons)) or "what is popular now")
         for place, (names, score, reasons) in enumerate(rows, 1)
     )
     last = None if explain else -1

@@ -187,7 +187,7 @@ def recommendations_response(
             score=one.score,
             explored=one.explored,
             propensity=one.propensity,
-            reasons=list(one.reasons),
+            reasons=list(map(str, one.reasons)),
             metadata=_attributes(one.item_id) | columns.get(one.item_id, {}),
             promotion_name=one.promotion,
         )
@@ -282,5 +282,5 @@ def explained(place: AnimalPlace) -> dict[str, Any]:
         "propensity": place.propensity,
         "utility": place.utility,
         "factors": dict(zip(PARTS, place.parts, strict=True)),
-        "reasons": list(place.reasons),
+        "reasons": list(map(str, place.reasons)),
     }

@@ -208,7 +208,7 @@ def ranking_response(
             item_id=group_id,
             score=one.score,
             animal=included.get(one.item_id, UNSET),
-            reasons=list(one.reasons) if is_full else UNSET,
+            reasons=list(map(str, one.reasons)) if is_full else UNSET,
         )
         for one, group_id in zip(answer.items, answer.group_ids, strict=True)
     ]

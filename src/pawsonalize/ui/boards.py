@@ -9,11 +9,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.animals import UNKNOWN, Animal
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.events import PICK, UNPICK, Event, Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.preferences import about_picks, speak_against
+from pawsonalize.domain.reasons import WordChoice
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals.answer import wait_until_written
 from pawsonalize.engine.serving.animals.boards import MOST_PICKS
@@ -28,7 +29,6 @@ from pawsonalize.ui.storefront import SiteBoard, Storefront
 
 _FEWEST = 2  # nobody chooses among one
 _FIRST = 3
-_SEXES = ("female", "male")
 
 
 def board_of_page(
@@ -123,9 +123,8 @@ def picked_last(
 
 
 def _pronoun(picked: Sequence[Animal]) -> str:
-    if len(picked) != 1:
-        return text("board.like_them")
-    return text(f"board.like_{picked[0].sex}") if picked[0].sex in _SEXES else picked[0].name
+    who = picked[0].sex if len(picked) == 1 else "several"
+    return picked[0].name if who == UNKNOWN else text("board.like", who=WordChoice(who))
 
 
 async def post_picks(request: Request, visitor: Visitor, fields: Fields) -> Response:

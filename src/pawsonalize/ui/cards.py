@@ -43,7 +43,7 @@ def animal_card(
     distance = (
         "" if kilometres is None else text("card.away", distance=spoken().distance(kilometres))
     )
-    shown_below = {text("card.waiting", time=waiting), distance}
+    shown_below = {"waiting", "away" if distance else ""}
     source = {} if recommendation_id is None else {"from": recommendation_id}
     home = {"Kids": animal.good_with_kids, "Dogs": animal.good_with_dogs}
     home |= {"Cats": animal.good_with_cats}
@@ -54,8 +54,7 @@ def animal_card(
         "name": name,
         "recommendation_id": recommendation_id,
         "together": [one.name for one in together],
-        # The card says these two anyway.
-        "reasons": [one for one in map(reason, reasons) if one not in shown_below],
+        "reasons": [reason(one) for one in reasons if one.code not in shown_below],
         "distance": distance,
         "path": path_of(animal.animal_id) + (f"?{urlencode(source)}" if source else ""),
         "photo": next((one for one in animal.photos if one.startswith(_WEB)), ""),

@@ -17,47 +17,35 @@ import msgspec
 from markupsafe import Markup
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.reasons import IN_ENGLISH, Reason, WordChoice
 
 ENGLISH = "en"
 _MESSAGES = files("pawsonalize.ui").joinpath("messages")
 _WISH = re.compile(r"([a-z]{2,3}(?:-[a-z\d]{2,8})*)\s*(?:;\s*q=([\d.]{1,5}))?", re.IGNORECASE)
 _MOST_CHARS = 200  # of a header that anybody may send
-_DEEDS = ("applied for", "asked about", "saved", "picked", "looked at")
-_VALUE = re.compile(r"extra large|one of them|how far away|the \w+|of special needs|[\w-]+")
-_KIND = re.compile(r"(?:(baby|young|adult|senior) )?(?:(small|medium|(?:extra )?large) )?(.+)")
-_QUOTED = re.compile("“(.*?)”")
 _EITHER = re.compile(r", | or ")
 _MILE_KM = 1.609344
 _IN_MILES = frozenset({"en-US", "en-GB"})
 
 
 class Language(msgspec.Struct, frozen=True):
-    """Messages in one language, by `section.name`.
-
-    One with a count has a form for 1 and a form for all other numbers.
-    """
+    """Messages in one language, by `section.name`; see `WordChoice` for their forms."""
 
     tag: str
     """Such as `de` or `en-US`."""
     messages: Mapping[str, str]
 
     def text(self, key: str, count: int | None = None, **values: object) -> Markup:
-        """Return a message with its values, which are escaped; `count` also chooses its form."""
-        message, values = self._form(key, count, values)
-        return Markup(message).format(**values)  # noqa: S704 - the messages are ours
+        """Return a message with its values, which are escaped; `count` is its value `n`."""
+        message = Markup(self.messages[key])  # noqa: S704 - the messages are ours
+        return message.format(**self._counted(count), **values)
 
     def plain(self, key: str, count: int | None = None, **values: object) -> str:
         """Return the same for mails and for templates that escape it: its values as they are."""
-        message, values = self._form(key, count, values)
-        return message.format(**values)
+        return self.messages[key].format(**self._counted(count), **values)
 
-    def _form(
-        self, key: str, count: int | None, values: dict[str, object]
-    ) -> tuple[str, dict[str, object]]:
-        if count is not None:
-            key = f"{key}.{'one' if count == 1 else 'other'}"
-            values = {"n": self.number(count)} | values
-        return self.messages[key], values
+    def _counted(self, count: int | None) -> dict[str, WordChoice]:
+        return {} if count is None else {"n": WordChoice(self.number(count))}
 
     def value(self, word: str) -> str:
         """Return the word for a value that is English elsewhere; one without a word stays."""
@@ -117,19 +105,12 @@ def languages() -> tuple[str, ...]:
 @cache
 def language(tag: str) -> Language:
     """Return the language of a tag that `choose` returned."""
-    text = _MESSAGES.joinpath(f"{tag.partition('-')[0]}.toml").read_text("utf-8")
-    return Language(tag, dict(_flat(tomllib.loads(text))))
-
-
-def _flat(given: Mapping[str, object], path: str = "") -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for name, value in given.items():
-        found += (
-            _flat(value, f"{path}{name}.")
-            if isinstance(value, dict)
-            else [(path + name, str(value))]
-        )
-    return found
+    primary = tag.partition("-")[0]
+    sections = tomllib.loads(_MESSAGES.joinpath(f"{primary}.toml").read_text("utf-8"))
+    if primary == ENGLISH:
+        sections["reason"] = IN_ENGLISH
+    messages = {f"{name}.{key}": one for name in sections for key, one in sections[name].items()}
+    return Language(tag, messages)
 
 
 def choose(*wishes: str) -> str:
@@ -162,45 +143,18 @@ def _number(weight: str) -> float:
         return 0
 
 
-@cache
-def _patterns() -> list[tuple[str, re.Pattern[str]]]:
-    """Return the English reasons as patterns of their values, those without values first."""
-    english = language(ENGLISH)
-    deeds = "|".join(_DEEDS)
-    found = []
-    for key, message in english.section("reason").items():
-        pattern = re.escape(message).replace(r"\{deed\}", f"(?P<deed>{deeds})")
-        found.append((key, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", pattern))))
-    return sorted(found, key=lambda one: one[1].groups)
-
-
-def reason(english: str) -> str:
-    """Return a reason for an animal's place, which the service has in English, as pages say it."""
+def reason(why: Reason) -> str:
+    """Return a reason for an animal's place as the page's language says it."""
     speaks = spoken()
-    if speaks.tag == ENGLISH:
-        return english
-    # Who picked on a board and looked at nobody is told of what they picked.
-    alike = (english, english.replace("picked", "looked at"), english.replace("picked", "look at"))
-    for one in alike:
-        for key, pattern in _patterns():
-            if (found := pattern.fullmatch(one)) is None:
-                continue
-            if key == "away":
-                return speaks.plain("card.away", distance=speaks.distance(float(found["km"])))
-            values = {name: _translated(speaks, value) for name, value in found.groupdict().items()}
-            if "kind" in values and (kind := _KIND.fullmatch(found["kind"])):
-                values["kind"] = speaks.described(*map(speaks.value, filter(None, kind.groups())))
-            return speaks.plain(f"reason.{key}", None, **values)
-    return english
-
-
-def _translated(speaks: Language, values: str) -> str:
-    parts = [
-        speaks.value(one) if one in _DEEDS else _VALUE.sub(lambda each: speaks.value(each[0]), one)
-        for one in values.split(" and ")
-    ]
-    joined = speaks.messages["layout.and"].join(parts)
-    return _QUOTED.sub(lambda one: speaks.plain("alerts.written", text=one[1]), joined)
+    writers = {
+        "km": speaks.distance,
+        "kind": lambda words: speaks.described(*map(speaks.value, words)),
+        "household": speaks.listed,
+        "words": lambda words: speaks.listed(
+            [speaks.plain("alerts.written", text=speaks.value(word)) for word in words]
+        ),
+    }
+    return why.in_words(speaks.messages[f"reason.{why.code}"], writers)
 
 
 _SPOKEN: ContextVar[str] = ContextVar("language", default=ENGLISH)

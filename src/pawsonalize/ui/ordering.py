@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotReady
+from pawsonalize.domain.reasons import Reason
 from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.pages import EXPLORED
 from pawsonalize.engine.serving.animals.settings import PARTS
@@ -28,7 +29,7 @@ class Shown(msgspec.Struct, frozen=True):
 
     animal: Animal
     together: tuple[Animal, ...] = ()
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     kilometres: float | None = None
     recommendation_id: str | None = None
 
@@ -54,7 +55,7 @@ class Pick(msgspec.Struct, frozen=True):
 
     animal: Animal
     waiting: int
-    reason: str | None
+    reason: Reason | None
     recommendation_id: str
 
 

@@ -47,6 +47,7 @@ from pawsonalize.domain.preferences import (
     about_picks,
     speak_against,
 )
+from pawsonalize.domain.reasons import Reason
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
@@ -115,8 +116,8 @@ class Search(Protocol):
     def ids(self) -> list[str]:
         """The animals that were found, best first, whatever the rules of the query say."""
 
-    def reason(self, animal: Animal) -> str | None:
-        """The words of the search that the animal's record has, as a reason to show it."""
+    def reason(self, animal: Animal) -> Reason | None:
+        """Return a reason that names words of the search which the animal's record has."""
 
 
 class Query(msgspec.Struct, frozen=True):

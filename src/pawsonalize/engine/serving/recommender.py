@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE
 from pawsonalize.domain.limits import check_between
+from pawsonalize.domain.reasons import Reason
 from pawsonalize.engine.serving.animals.eligibility import Postcodes
 from pawsonalize.engine.serving.animals.reasons import group_reasons, known_reasons
 from pawsonalize.engine.serving.context import Query, query_context, subtract_dislikes
@@ -39,7 +40,7 @@ class Scored(NamedTuple):
 
     item_id: str
     score: float
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     explored: bool = False
     propensity: float = 1.0  # see `Explored`
     promotion: str | None = None  # the one that put it there
@@ -148,7 +149,7 @@ class Runtime:
         chosen, promotions = self._chosen(served, scores, name, available, query)
         places, odds = list(chosen.positions), chosen.propensities
         ids = [item_ids[place] for place in places]
-        reasons: Iterable[tuple[str, ...]] = repeat(())
+        reasons: Iterable[tuple[Reason, ...]] = repeat(())
         if query.explain:
             reasons = group_reasons(model.contributions(context, ids), context.events)
         shown = scores[places].tolist()
@@ -190,7 +191,7 @@ class Runtime:
         )
         return self._logged(answer, served, RANKING, query, None)
 
-    def reasons(self, query: Query, item_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    def reasons(self, query: Query, item_ids: Sequence[str]) -> dict[str, tuple[Reason, ...]]:
         """Explain why these groups are for the visitor, of those the model knows; logs nothing."""
         return known_reasons(self.served.model, self._context(self.served, query), item_ids)
 

@@ -63,5 +63,8 @@ async def get_matches(request: Request) -> MatchesAnswer:
     alerts: Alerts = request.app.state.wings["alerts"]
     find = partial(alerts.matching.find, animal_id, limit, services.now())
     found: Matches = await services.reports.share(("matches", animal_id, limit), find)
-    matches = [report_of(AnimalMatch, one, reasons=one.place.reasons) for one in found.matches]
+    matches = [
+        report_of(AnimalMatch, match, reasons=tuple(map(str, match.place.reasons)))
+        for match in found.matches
+    ]
     return MatchesAnswer(animal_id, found.willing, found.weighed, matches)

@@ -9,6 +9,7 @@ import msgspec
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import USER, Visitor, visitor_digest
 from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.domain.reasons import Reason
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.storage.events.impressions import ALERT, Impression
@@ -70,7 +71,7 @@ class Messages(msgspec.Struct, frozen=True):
             "userId": user_id,
             "animalId": first.animal_id,
             "recommendationId": name,
-            "reasons": list(place.reasons),
+            "reasons": list(map(str, place.reasons)),
             "search": search,
             "url": url,
             "stopUrl": stop,
@@ -120,7 +121,7 @@ class Messages(msgspec.Struct, frozen=True):
 
 
 def _in_words(
-    speaks: Language, animals: Sequence[Animal], reasons: Sequence[str], now: int
+    speaks: Language, animals: Sequence[Animal], reasons: Sequence[Reason], now: int
 ) -> tuple[str, str]:
     """Return the subject and the first sentence of an alert."""
     friend = speaks.messages["card.friend"]

@@ -314,7 +314,7 @@ def _read_visitor(given: Mapping[str, str]) -> Visitor:
 
 def _place(source: Any, id_: str, item_id: str, name: str, **more: object) -> ExpectedPlace:
     more |= {"id": id_, "item_id": item_id, "name": name, "other_place": None}
-    more["reasons"] = list(source.reasons)
+    more["reasons"] = list(map(str, source.reasons))
     return report_of(ExpectedPlace, source, **more)
 
 

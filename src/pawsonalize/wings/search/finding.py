@@ -15,6 +15,7 @@ from pawsonalize.domain.animal_words import Vocabulary, words_in
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.breeds import UNKNOWN_BREED
 from pawsonalize.domain.preferences import Preferences
+from pawsonalize.domain.reasons import Reason
 from pawsonalize.domain.wishes import Rule, Wish, read_wish
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
@@ -126,17 +127,15 @@ class SearchResult(msgspec.Struct, frozen=True):
         scores[:known] = self.scores[:known]
         return together(available, found, scores)
 
-    def reason(self, animal: Animal) -> str | None:
-        """Such as `you wrote “calm”`, or what is given up of it: `not “small”`."""
+    def reason(self, animal: Animal) -> Reason | None:
+        """Return which words its record has, or which are given up for it."""
         if self.nearest is None and (gone := self.given_up([animal.animal_id])):
-            return f"not {' and '.join(f'“{one.words}”' for one in gone)}"
+            return Reason("gives_up", values={"words": tuple(one.words for one in gone)})
         fits = [one.words for one in self.wish.evidence if one.fits(animal)]
         record = " ".join((animal.name, animal.breed.replace("_", " "), animal.description))
         known = {*stems(record), *stems(" ".join(animal.colours))}
         fits += [word for word in words_in(self.wish.rest) if stem(word) in known]
-        if not fits:
-            return None
-        return f"you wrote {' and '.join(f'“{one}”' for one in fits[:_REASON_WORDS])}"
+        return Reason("wrote", values={"words": tuple(fits[:_REASON_WORDS])}) if fits else None
 
 
 def together(available: AvailableAnimals, found: NDArray[np.bool_], scores: Floats) -> Relevance:

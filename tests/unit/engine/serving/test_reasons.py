@@ -1,5 +1,8 @@
 """Reasons are the weighty parts of a score, in words."""
 
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
 import numpy as np
 import pytest
 
@@ -7,9 +10,20 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.reasons import group_reasons
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.contract import Context, ContextEvent
+from pawsonalize.recipes.data import Scores
+from pawsonalize.ui.languages import languages, reason, speaking
 from tests.recipe_data import training_data
 
 ITEMS = ("2-Beagle-2-3", "2-Pug-1-3", "1-Siamese-1-1")
+
+
+def said(parts: Mapping[str, Scores], seen: Sequence[ContextEvent] = ()) -> list[tuple[str, ...]]:
+    """Return the reasons as the API says them; each language has words for them, too."""
+    given = group_reasons(parts, seen)
+    for tag in languages():
+        with speaking(tag):
+            assert all(map(reason, chain(*given)))
+    return [tuple(map(str, reasons)) for reasons in given]
 
 
 def test_the_weightiest_part_is_the_first_reason_and_light_ones_are_none() -> None:
@@ -18,7 +32,7 @@ def test_the_weightiest_part_is_the_first_reason_and_light_ones_are_none() -> No
         "popularity": np.array([0.4, 0.9]),
         "co-visits": np.array([0.1, 0.0]),
     }
-    assert group_reasons(parts) == [
+    assert said(parts) == [
         ("of a kind you look at", "popular now"),
         ("popular now",),
     ]
@@ -26,18 +40,18 @@ def test_the_weightiest_part_is_the_first_reason_and_light_ones_are_none() -> No
 
 def test_where_all_are_equally_popular_nobody_is_popular() -> None:
     flat = {"popularity": np.array([0.2, 0.2]), "freshness": np.array([0.0, 0.5])}
-    assert group_reasons(flat) == [(), ("new here",)]
+    assert said(flat) == [(), ("new here",)]
 
 
 def test_nobody_who_only_picked_on_a_board_is_said_to_have_looked() -> None:
     parts = {"own history": np.ones(1), "related items": np.ones(1)}
     picked, viewed = ContextEvent(ITEMS[0], "pick", 0), ContextEvent(ITEMS[0], "view", 1)
-    assert group_reasons(parts, [picked]) == [("you picked this before", "of a kind you picked")]
-    assert group_reasons(parts, [picked, viewed]) == group_reasons(parts)
+    assert said(parts, [picked]) == [("you picked this before", "of a kind you picked")]
+    assert said(parts, [picked, viewed]) == said(parts)
 
 
 def test_an_item_without_a_score_has_no_reason() -> None:
-    assert group_reasons({"popularity": np.zeros(1)}) == [()]
+    assert said({"popularity": np.zeros(1)}) == [()]
 
 
 def test_every_part_of_every_recipe_has_words(subtests: pytest.Subtests) -> None:
@@ -50,4 +64,4 @@ def test_every_part_of_every_recipe_has_words(subtests: pytest.Subtests) -> None
             parts = model.contributions(context, ITEMS)
             assert parts
             for part in parts:
-                assert all(group_reasons({part: np.ones(1)}))
+                assert all(said({part: np.ones(1)}))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.reasons import Reason
 from pawsonalize.domain.times import HOUR, SECOND
 from pawsonalize.engine.serving.animals.pages import EXPLORED
 from pawsonalize.engine.serving.animals.settings import PARTS
@@ -56,7 +57,7 @@ class AnimalPlace(msgspec.Struct, frozen=True):
     factors: tuple[float, ...]
     explored: bool = False
     propensity: float = 1.0
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     recommendation_id: str | None = None
 
 

@@ -11,10 +11,12 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
 from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.recipes.contract import ContextEvent
+from pawsonalize.ui.languages import languages, speaking
+from pawsonalize.ui.languages import reason as in_words
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (
@@ -174,7 +176,7 @@ def test_every_reason_is_true_of_its_animal_and_its_visitor(
         far = None if first.latitude is None else abs(first.latitude - 40) * 111.19508
         group = first.group_at(T0)
         place = AnimalStanding(animals, group, lifted, shown, far, explored, parts, deeds)
-        reasons = reasons_for(place, seen, asked, T0, 14)
+        reasons = said_of(place, *seen, asked=asked)
         assert len(reasons) <= MAX_REASONS
         assert len(set(reasons)) == len(reasons)
         assert all(is_true(reason, place, seen, asked) for reason in reasons)
@@ -192,7 +194,7 @@ def test_what_lifts_most_is_said_first_and_what_lifts_nothing_is_not() -> None:
     place = AnimalStanding([one], one.group_at(T0), lifted, 99, None, False, lifted)
     seen = [ContextEvent("2-Beagle-2-3", "favorite", T0)]
     said = ("adult medium Beagle, like one you saved", "waiting 84 days")
-    assert reasons_for(place, seen, Eligibility(), T0, 14) == said
+    assert said_of(place, *seen) == said
 
 
 def test_an_animal_that_the_visitor_chose_is_not_said_to_be_like_itself() -> None:
@@ -217,8 +219,15 @@ def standing(parts: dict[str, float], **lifts: float) -> AnimalStanding:
     return AnimalStanding([one], one.group_at(T0), lifted, 99, None, False, every)
 
 
-def said_of(place: AnimalStanding, *seen: ContextEvent) -> tuple[str, ...]:
-    return reasons_for(place, seen, Eligibility(), T0, 14)
+def said_of(
+    place: AnimalStanding, *seen: ContextEvent, asked: Eligibility = ANYBODY
+) -> tuple[str, ...]:
+    """Return the reasons as the API says them; each language has words for them, too."""
+    reasons = reasons_for(place, seen, asked, T0, 14)
+    for tag in languages():
+        with speaking(tag):
+            assert all(map(in_words, reasons))
+    return tuple(map(str, reasons))
 
 
 def test_who_looked_at_several_like_it_is_told_so_once() -> None:
