@@ -1,3 +1,5 @@
+from typing import Annotated, Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,9 +7,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.artefact import pack_strings, take, unpack_strings
+from pawsonalize.recipes.artefact import Kept, Stored, below, pack_strings, take, unpack_strings
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.data import Facets, Returned
+from pawsonalize.recipes.data import Facets, Int32s, Returned, Singles
 from tests.recipe_checks import quick, walks
 from tests.recipe_data import NOW
 
@@ -95,3 +97,49 @@ def test_the_arrays_of_a_recipe_have_the_names_and_types_of_those_that_are_store
     arrays = RECIPES[recipe].fit(full, quick(RECIPES[recipe]), 7).arrays()
     found = {f"{name} {array.dtype} {array.ndim}" for name, array in arrays.items()}
     assert found == {" ".join(one.split()) for one in LAYOUTS[recipe].split(",")}
+
+
+class Steps(Stored, frozen=True):
+    """A part: a row for each of some items, and a column of the item that follows."""
+
+    following: Annotated[Int32s, Kept("following", "rows", below("rows"))]
+
+
+class Shelter(Stored, frozen=True):
+    """Names, what is kept of each by its own name or in a part, and what is not kept."""
+
+    names: Annotated[tuple[str, ...], Kept("dogs", "dogs")]
+    sizes: Annotated[Singles, Kept("dogs.sizes", "2 dogs")]
+    steps: Annotated[Steps, Kept("steps.", "dogs")]
+    lost: Annotated[Steps | None, Kept("lost.", "dogs")]
+    note: str
+
+
+SHELTER = Shelter(
+    ("Nina", "Bo"), np.ones((2, 2), np.float32), Steps(np.array([1, 0], np.int32)), None, "-"
+)
+
+
+def test_what_is_kept_comes_back_and_what_is_not_is_given() -> None:
+    arrays = SHELTER.arrays()
+    assert list(arrays) == ["dogs.bytes", "dogs.offsets", "dogs.sizes", "steps.following"]
+    again = Shelter.from_arrays(arrays, lost=None, note="other")
+    assert (again.names, again.note) == (SHELTER.names, "other")
+    assert again.sizes.tobytes() == SHELTER.sizes.tobytes()
+    assert again.steps.following.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "message"),
+    [
+        ("dogs.sizes", np.ones((2, 3), np.float32), r"'dogs.sizes' has shape \(2, 3\)"),
+        ("dogs.sizes", np.ones((2, 2)), "'dogs.sizes' holds float64"),
+        ("steps.following", np.zeros(3, np.int32), r"'steps.following' has shape \(3,\)"),
+        ("steps.following", np.array([0, 2], np.int32), "'steps.following' points outside 0…1"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_the_place_it_has_in_the_artefact(
+    name: str, array: Any, message: str
+) -> None:
+    with pytest.raises(CorruptArtefact, match=message):
+        Shelter.from_arrays({**SHELTER.arrays(), name: array}, lost=None, note="")
