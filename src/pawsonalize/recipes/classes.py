@@ -95,11 +95,11 @@ class LatentClasses(Stored, frozen=True, eq=False):
         """Rebuild; None where there are none, CorruptArtefact where they do not fit."""
         if not any(name.startswith(prefix) for name in arrays):
             return None
-        looks = [_parts(text, 3) for text in unpack_strings(f"{prefix}values", arrays)]
-        asked = [_parts(text, 2) for text in unpack_strings(f"{prefix}facets", arrays)]
-        logs = cls.read(arrays, {"values": len(looks), "facets": len(asked)}, prefix)
-        values = [(name, (whole, value)) for name, whole, value in looks]
-        facets = [(name, value) for name, value in asked]
+        value_names = [_parts(text, 3) for text in unpack_strings(f"{prefix}values", arrays)]
+        facet_names = [_parts(text, 2) for text in unpack_strings(f"{prefix}facets", arrays)]
+        logs = cls.read(arrays, {"values": len(value_names), "facets": len(facet_names)}, prefix)
+        values = [(name, (whole, value)) for name, whole, value in value_names]
+        facets = [(name, value) for name, value in facet_names]
         try:
             return cls.of(values, facets, **logs)
         except KeyError as error:

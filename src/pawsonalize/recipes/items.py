@@ -59,8 +59,8 @@ class ItemIndex(Stored, frozen=True, dict=True):
 
     def rows(self, items: Sequence[str]) -> Ints:
         """The positions of the ids; `len(self.ids)` for those outside the catalogue."""
-        outside = len(self.ids)
-        return np.array([self.position.get(item, outside) for item in items], np.int64)
+        position, outside = self.position, len(self.ids)
+        return np.array([position.get(item, outside) for item in items], np.int64)
 
     def columns(self, items: Sequence[str]) -> tuple[Ints, list[str]]:
         """Columns of scores for these ids: those outside the catalogue come behind it, in order."""
