@@ -24,7 +24,7 @@ from pawsonalize.recipes.choices.own_effects import (
 )
 from pawsonalize.recipes.choices.picks import AnsweredBoard, PickScale
 from pawsonalize.recipes.data import Floats, Ints
-from pawsonalize.wings.boards.choosing import SAMPLED, draw_board
+from pawsonalize.wings.boards.giving import SAMPLED, draw_board
 
 _ANIMALS, _BEST, _PAGE = 600, 10, 20
 _VALUES = {"species": 3, "breed": 60, "family": 20, "size": 4, "age": 4, "colour": 10}

@@ -21,7 +21,7 @@ from pawsonalize.recipes.choices.own_effects import (
     visitor_posterior,
 )
 from pawsonalize.recipes.choices.picks import AnsweredBoard, PickScale
-from pawsonalize.wings.boards.choosing import draw_board
+from pawsonalize.wings.boards.giving import draw_board
 
 _TRAITS = ("family", "size", "age", "colour")
 _AS_USUAL = 0.01  # a variance where visitors do not differ

@@ -97,8 +97,8 @@ def test_commands_that_look_at_data_import_nothing_that_only_answers_need(tmp_pa
 
 REPORT = f"""
 import sys
-from pawsonalize.cli.report_outcomes import main
-code = main("pawsonalize", "1747474200000", "1763026200000", "30", "12")
+from pawsonalize.cli.low_priority import report_outcomes
+code = report_outcomes("pawsonalize", "1747474200000", "1763026200000", "30", "12")
 print(code, *sorted({HEAVY!r} & sys.modules.keys()))
 """
 

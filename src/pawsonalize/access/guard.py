@@ -1,4 +1,4 @@
-"""Checks of every request, at any door: host names, pages of other sites, headers; the audit."""
+"""Checks of every request, at any door: proxies, host names, foreign pages, headers; the audit."""
 
 from http import HTTPStatus
 
@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from pawsonalize.access.admission import (
     VISITOR_HEADER,
@@ -49,6 +50,28 @@ _DATA = {  # pages say for themselves what they may load
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+
+
+class TrustedProxies(ProxyHeadersMiddleware):
+    """ASGI middleware: the caller is whom a trusted proxy names, else whoever connects.
+
+    Of the addresses in X-Forwarded-For the last counts that is no trusted proxy's.
+    """
+
+    _has_warned = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        """Pass the request on as that of its caller."""
+        peer = (scope.get("client") or ("",))[0]
+        is_forwarded = any(name == b"x-forwarded-for" for name, _ in scope.get("headers", ()))
+        if is_forwarded and not self._has_warned and peer not in self.trusted_hosts:
+            self._has_warned = True
+            log.warning(
+                "X-Forwarded-For is not believed: all that comes through that proxy counts as of"
+                " one address. If it is yours, name it in the setting trusted_proxies",
+                address=peer,
+            )
+        await super().__call__(scope, receive, send)  # type: ignore[arg-type]
 
 
 class Guard:

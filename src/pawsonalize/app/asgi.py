@@ -21,8 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.access.guard import Guard
-from pawsonalize.access.proxies import TrustedProxies
+from pawsonalize.access.guard import Guard, TrustedProxies
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.background import attempt, in_background
 from pawsonalize.app.doors import aws_services_of, services_of, storefront_of

@@ -1,15 +1,19 @@
-"""Ingest over the adapters, for servers and consumers alike."""
+"""Limits of dataset groups, what they have stored, and ingest over the adapters."""
 
+import time
+from collections.abc import Callable, Mapping
 from functools import partial
+
+import msgspec
 
 from pawsonalize import clock
 from pawsonalize.access.limits import Tenants, Usage
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import NotFound
+from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.event_limits import EventLimits
 from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes
 from pawsonalize.engine.serving.animals.boards import check_board
-from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.http.metrics import RAW_TOO_LONG, UNKNOWN_TYPES
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.datasets import DatasetGroup
@@ -17,9 +21,11 @@ from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
 from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
-from pawsonalize.kinds.solutions import Solution, named_types
-from pawsonalize.storage.events.group_usage import GroupDays, GroupSizes
+from pawsonalize.kinds.solutions import Solution, SolutionVersion, named_types
+from pawsonalize.storage.events.group_usage import CountMark, GroupDays, GroupSize, GroupSizes
 from pawsonalize.storage.work import Turns
+
+_MODELS_SECONDS = 600.0  # to list all models takes long in a bucket
 
 
 def tenants_of(adapters: Adapters) -> Tenants:
@@ -31,6 +37,51 @@ def tenants_of(adapters: Adapters) -> Tenants:
         adapters.settings.workers,
         reads_are_local=adapters.answers_at_once,
     )
+
+
+class GroupSizing(msgspec.Struct):
+    """Counts what each dataset group has stored.
+
+    New events at each look, and all of them once a day, since some were deleted.
+    """
+
+    sizes: GroupSizes
+    registry: Registry
+    head: Callable[[], int]
+    artefacts: Callable[[], Mapping[str, int]]
+    _models: dict[str, int] = msgspec.field(default_factory=dict)
+    _models_until: float = 0.0
+
+    def count(self, now: int) -> None:
+        """Bring what was counted up to date."""
+        mark, head, known = self.sizes.mark(), self.head(), self.sizes.all()
+        groups = {one.name for one in self.registry.all(DatasetGroup)}
+        is_anew = mark.anew_at // DAY != now // DAY
+        new = self.sizes.events_between(0 if is_anew else mark.through, head)
+        models = self._model_bytes()
+        changed = []
+        for group in sorted(groups):
+            before = known.get(group, GroupSize(group, 0, 0))
+            events = new.get(group, 0) + (0 if is_anew else before.events)
+            size = GroupSize(group, events, models.get(group, 0))
+            if size != before:
+                changed.append(size)
+        gone = known.keys() - groups
+        reached = CountMark(head, now if is_anew else mark.anew_at)
+        if changed or gone or reached != mark:  # of several processes, the first one writes
+            self.sizes.put(changed, gone, reached, expected=mark)
+
+    def _model_bytes(self) -> dict[str, int]:
+        if time.monotonic() < self._models_until:
+            return self._models
+        found: dict[str, int] = {}
+        sizes = self.artefacts()
+        for version in self.registry.all(SolutionVersion):
+            group = self.registry.group_of(version)
+            if version.artefact is not None and group is not None:
+                found[group] = found.get(group, 0) + sizes.get(version.artefact, 0)
+        self._models, self._models_until = found, time.monotonic() + _MODELS_SECONDS
+        return found
 
 
 def group_sizing(adapters: Adapters) -> GroupSizing:

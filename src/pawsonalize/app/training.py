@@ -1,7 +1,6 @@
 """The parts that train: retrainings, trainings, incremental updates, and the gate for campaigns."""
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -39,7 +38,7 @@ from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import as_environment
 from pawsonalize.storage.work import Turns
 
-REPORT_COMMAND = (sys.executable, "-m", "pawsonalize.cli.report_outcomes")
+REPORT_COMMAND = (*COMMAND, "report_outcomes")
 _JUDGING = "follow latest: asking the gate"
 _JUDGING_PAUSE_SECONDS = 10.0  # and how soon a process that died is followed by another
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side

@@ -1,11 +1,16 @@
-"""`python -m pawsonalize.cli.low_priority COMMAND …` lets all other work go first."""
+"""`python -m pawsonalize.cli.low_priority COMMAND …` lets all other work go first.
 
+With `report_outcomes GROUP SINCE UNTIL WITHIN PARTS` it prints an outcomes report as JSON.
+"""
+
+import gc
 import importlib
 import os
+import signal
 import stat
 import sys
 
-_NICENESS = 10
+_NICENESS, _AWAITED_NICENESS = 10, 2
 _CONNECTIONS = 8  # as BACKGROUND_CONNECTIONS of the settings, which take long to import
 
 
@@ -36,8 +41,45 @@ def end_with_parent() -> None:
         end_after(lambda: os.read(0, 1))  # nobody writes: it returns at the end of file
 
 
+# Servers start it for somebody who waits. So it imports only what it needs, and goes only a little
+# after other work.
+def report_outcomes(dataset_group: str, *numbers: str) -> int:
+    """Write the report or why there is none; the exit code says which it is."""
+    import msgspec
+
+    from pawsonalize.app.databases import opened_outcome_tables
+    from pawsonalize.config import read_secrets
+    from pawsonalize.domain.errors import PawsonalizeError, reason_of
+    from pawsonalize.engine.reporting import outcomes_process
+    from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
+    from pawsonalize.logs import configure_logs
+    from pawsonalize.settings import load_settings
+    from pawsonalize.storage.data_folder import make_files_private
+
+    since, until, within, parts = map(int, numbers)
+    written: outcomes_process.OutcomesMade | outcomes_process.OutcomesRefused
+    try:
+        read_secrets(os.environ)
+        settings = load_settings()
+        make_files_private(settings.data_access)
+        configure_logs(settings.log_format, settings.log_level)
+        with opened_outcome_tables(settings) as tables:
+            order = OutcomesOrder(since, until, within)
+            written = outcomes_process.make_outcomes(tables.of(dataset_group), order, parts)
+    except PawsonalizeError as error:
+        written = outcomes_process.OutcomesRefused(reason_of(error))
+    print(msgspec.json.encode(written).decode())
+    return outcomes_process.REFUSED if isinstance(written, outcomes_process.OutcomesRefused) else 0
+
+
 if __name__ == "__main__":
     need_few_connections()
+    if sys.argv[1:2] == ["report_outcomes"]:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this
+        gc.disable()  # it ends in a moment, and nearly all it makes lives until then
+        give_way(_AWAITED_NICENESS)
+        end_with_parent()
+        sys.exit(report_outcomes(*sys.argv[2:]))
     give_way()
     end_with_parent()
     importlib.import_module("pawsonalize.cli.main").main(warn=False)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Literal, TypeVar
 
@@ -13,12 +14,14 @@ from starlette.requests import Request
 
 from pawsonalize.access.limits import Lane
 from pawsonalize.access.services import Services, services_of
+from pawsonalize.domain import attributes
+from pawsonalize.domain.animals import UNKNOWN
+from pawsonalize.domain.breeds import FAMILIES, find_breed
 from pawsonalize.domain.errors import Forbidden, InvalidInput, NotFound
 from pawsonalize.domain.limits import check_length, parse_id
 from pawsonalize.domain.preferences import SEPARATOR, Preferences
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.domain.wishes import wanted
 from pawsonalize.engine.ingest.decoder import Form, bare, check_names
 from pawsonalize.engine.ingest.event_form import Id, Moment
 from pawsonalize.engine.serving.animals.answer import seconds_until_written
@@ -49,6 +52,8 @@ RequestContext = Annotated[
     ),
 ]
 _Answers = Annotated[list[Id], Meta(extra_json_schema={"maxItems": _MAX_ANSWERS})]
+
+_SPECIES_WITH_BREEDS = sorted({species for species, _ in FAMILIES})
 
 MAX_PROMOTIONS = 1
 FilterValues = dict[str, str]
@@ -91,9 +96,9 @@ class PreferencesForm(Form, frozen=True):
         """Return the answers; InvalidInput names a bad one."""
         at = self.stated_at
         return Preferences(
-            species=_answers(self.species, "species", wanted.wanted_species),
-            size=_answers(self.size, "size", wanted.wanted_size),
-            age=_answers(self.age, "age", wanted.wanted_age),
+            species=_answers(self.species, "species", _wanted_species),
+            size=_answers(self.size, "size", _wanted_size),
+            age=_answers(self.age, "age", _wanted_age),
             kids=self.kids,
             dogs=self.dogs,
             cats=self.cats,
@@ -281,11 +286,11 @@ def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibilit
         dogs=quiz.dogs if home.dogs is None else home.dogs,
         cats=quiz.cats if home.cats is None else home.cats,
         species=frozenset(
-            wanted.wanted_species(one, "species") for one in _ids(fields.species, "species")
+            _wanted_species(one, "species") for one in _ids(fields.species, "species")
         ),
-        sizes=frozenset(wanted.wanted_size(one, "sizes") for one in _ids(fields.sizes, "sizes")),
-        ages=frozenset(wanted.wanted_age(one, "ages") for one in _ids(fields.ages, "ages")),
-        sexes=frozenset(wanted.wanted_sex(one, "sexes") for one in _ids(fields.sexes, "sexes")),
+        sizes=frozenset(_wanted_size(one, "sizes") for one in _ids(fields.sizes, "sizes")),
+        ages=frozenset(_wanted_age(one, "ages") for one in _ids(fields.ages, "ages")),
+        sexes=frozenset(_wanted_sex(one, "sexes") for one in _ids(fields.sexes, "sexes")),
         house_trained=fields.house_trained,
         special_needs=None if fields.special_needs is None else fields.special_needs == "only",
         max_fee=fields.max_fee,
@@ -294,7 +299,7 @@ def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibilit
         postcode="" if fields.postcode is None else parse_id(fields.postcode, "postcode"),
         denied=Denied(
             _ids(deny.animals, "deny.animals"),
-            frozenset().union(*map(wanted.wanted_breeds, _ids(deny.breeds, "deny.breeds"))),
+            frozenset().union(*map(_wanted_breeds, _ids(deny.breeds, "deny.breeds"))),
             _ids(deny.groups, "deny.groups"),
         ),
     )
@@ -383,3 +388,35 @@ def read_metadata(
         return {}
     rows = services.filterings.of(group).metadata.select_columns(item_ids, wanted, now)
     return {item_id: dict(row) for item_id, row in zip(item_ids, rows, strict=True)}
+
+
+def _id_of_word(
+    read: Callable[[str], str], names: Mapping[str, str], given: str, field: str
+) -> str:
+    found = read(given)
+    if found in names or found.lower() == UNKNOWN or any(one.isdigit() for one in found):
+        return found
+    words = ", ".join(names.values())
+    raise InvalidInput(
+        f"{field} does not know {given!r}: write one of {words}, or an id", field=field
+    )
+
+
+_wanted_species = partial(_id_of_word, attributes.species_id, attributes.SPECIES_NAMES)
+"""Id of a species in words or an id, named in a field; InvalidInput lists the words."""
+_wanted_size = partial(_id_of_word, attributes.size_id, attributes.SIZE_NAMES)
+_wanted_age = partial(_id_of_word, attributes.age_id, attributes.AGE_NAMES)
+
+
+def _wanted_sex(given: str, field: str) -> str:
+    """The same of a sex; neutered and spayed name one too."""
+    found = attributes.read_sex(given)
+    if found is None:
+        raise InvalidInput(f"{field} does not know {given!r}: write female or male", field=field)
+    return found[0]
+
+
+def _wanted_breeds(given: str) -> frozenset[str]:
+    """The ids that a breed's name may have: the table's, of any species, and its own."""
+    named = (find_breed(species, given.replace("_", " ")) for species in _SPECIES_WITH_BREEDS)
+    return frozenset({given.replace(" ", "_"), *filter(None, named)})

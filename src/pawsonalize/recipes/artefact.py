@@ -1,15 +1,16 @@
 """Artefacts: a model as a card and plain arrays, checked when they come back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Annotated, Any, NamedTuple, Self, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
 from msgspec.structs import asdict
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.recipes.data import Array, Arrays, Ints, Singles
+from pawsonalize.recipes.data import Array, Arrays, Ints
 
 SettingsT = TypeVar("SettingsT")
 
@@ -68,14 +69,6 @@ def take(arrays: Arrays, name: str, dtype: type[Any], shape: tuple[int | None, .
     return array
 
 
-def take_weights(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> Singles:
-    """The same for float32 weights, which are finite and at least 0."""
-    weights = take(arrays, name, np.float32, shape)
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise CorruptArtefact(f"array {name!r} holds weights below 0 or without a value")
-    return weights
-
-
 def pack_strings(name: str, texts: Sequence[str]) -> dict[str, Array]:
     """Texts as two arrays: `name.bytes` (UTF-8, joined) and `name.offsets` (len + 1)."""
     # Ids may hold lone surrogates, which UTF-8 refuses otherwise.
@@ -111,3 +104,102 @@ def check_codes(name: str, codes: Array, below: int) -> None:
     # An empty array has neither least nor greatest.
     if codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < below:
         raise CorruptArtefact(f"array {name!r} points outside 0…{below - 1}")
+
+
+Sizes = dict[str, int]
+"""Lengths of axes by name; whoever reads an array adds those that were not known."""
+Check = Callable[[str, Array, Sizes], None]
+"""Raises CorruptArtefact for what an array of that name cannot hold."""
+
+
+def weights(name: str, array: Array, _sizes: Sizes) -> None:
+    """Check that all numbers are finite and at least 0."""
+    if not (np.isfinite(array) & (array >= 0)).all():
+        raise CorruptArtefact(f"array {name!r} holds weights below 0 or without a value")
+
+
+def finite(name: str, array: Array, _sizes: Sizes) -> None:
+    """Check that all numbers are finite."""
+    if not np.isfinite(array).all():
+        raise CorruptArtefact(f"array {name!r} holds numbers without a value")
+
+
+def below(length: str) -> Check:
+    """Return the check that all are codes in 0…length-1."""
+    return lambda name, array, sizes: check_codes(name, array, sizes[length])
+
+
+def rising_to(length: str) -> Check:
+    """Return the check that the numbers are offsets, which rise from 0 to the length."""
+    return lambda name, array, sizes: check_offsets(name, array, sizes[length])
+
+
+class Kept(NamedTuple):
+    """Annotation of a field of `Stored`: the name of its array, the shape, and a check of values.
+
+    The shape has a length for each axis, a name or a number: `2 items cells+1`. The shape of names
+    is the name of their number. A field that is `Stored` itself puts `name` before the names of its
+    arrays; if it has a shape, that is a length, and the only one that its arrays know, as `rows`.
+    """
+
+    name: str
+    shape: str = ""
+    check: Check | None = None
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """Base of what artefacts hold. Fields with a `Kept` are arrays, names, or `Stored` in turn."""
+
+    def arrays(self) -> dict[str, Array]:
+        """Return all that is kept as plain arrays; of a field that is None there are none."""
+        arrays: dict[str, Array] = {}
+        for field, kept, _ in _kept_fields(type(self)):
+            value = getattr(self, field)
+            if isinstance(value, Stored):
+                arrays |= {kept.name + name: array for name, array in value.arrays().items()}
+            elif isinstance(value, tuple):
+                arrays |= pack_strings(kept.name, value)
+            elif value is not None:
+                arrays[kept.name] = value
+        return arrays
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Arrays, sizes: Sizes | None = None, prefix: str = "", **given: Any
+    ) -> Self:
+        """Rebuild from arrays, and fields that are `given`; CorruptArtefact when they misfit."""
+        return cls(**cls.read(arrays, {} if sizes is None else sizes, prefix, **given))
+
+    @classmethod
+    def read(cls, arrays: Arrays, sizes: Sizes, prefix: str = "", **given: Any) -> dict[str, Any]:
+        """Return the kept fields, with those that are `given`; else as `from_arrays`."""
+        for field, kept, kind in _kept_fields(cls):
+            name = prefix + kept.name
+            if field in given:
+                continue
+            if kind == tuple[str, ...]:
+                given[field] = names = unpack_strings(name, arrays)
+                count = len(names)
+                if sizes.get(kept.shape, count) != count:
+                    raise CorruptArtefact(f"there are {count} {name!r}, not {sizes[kept.shape]}")
+                sizes |= {kept.shape: count, f"{kept.shape}+1": count + 1}
+            elif get_origin(kind) is np.ndarray:
+                dtype, lengths = get_args(get_args(kind)[1])[0], kept.shape.split()
+                known = (int(one) if one.isdigit() else sizes.get(one) for one in lengths)
+                given[field] = array = take(arrays, name, dtype, tuple(known))
+                sizes |= zip(lengths, array.shape, strict=True)
+                if kept.check is not None:
+                    kept.check(name, array, sizes)
+            else:
+                rows = sizes.get(kept.shape, 0)
+                own = {"rows": rows, "rows+2": rows + 2} if kept.shape else sizes
+                given[field] = kind.from_arrays(arrays, own, name)
+        return given
+
+
+@cache
+def _kept_fields(kind: type[Stored]) -> list[tuple[str, Kept, Any]]:
+    """Return the fields with a `Kept`, each with its type."""
+    hints = get_type_hints(kind, include_extras=True).items()
+    annotated = [(field, get_args(one)) for field, one in hints if get_origin(one) is Annotated]
+    return [(field, kept, of) for field, (of, kept) in annotated]

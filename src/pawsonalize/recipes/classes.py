@@ -1,9 +1,8 @@
 """Latent classes of visitors: each views species, families, sizes and ages in shares of its own."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from pawsonalize.domain.breeds import SPECIES, Trait, traits_of
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.preferences import USER_FACET
-from pawsonalize.recipes.artefact import pack_strings, take, unpack_strings
+from pawsonalize.recipes.artefact import Kept, Sizes, Stored, pack_strings, unpack_strings
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.facet_lifts import is_preference
 from pawsonalize.recipes.data import Array, Arrays, Facet, Floats, Ints, TrainingData
@@ -21,7 +20,6 @@ Value = tuple[str, Trait]  # a look by its name: `("age", ("2", "1"))` are the b
 
 # Breeds are left out: there are many, and families say enough.
 CLASS_TRAITS = (SPECIES, "family", "size", "age")
-_PREFIX = "classes."
 _SPLIT = "\x1f"
 _LEAST_USERS = 100  # fewer make classes of chance
 _MOST_USERS = 20_000  # more of them teach hardly more, and take time
@@ -31,18 +29,23 @@ _DOUBT = 10.0
 _MIXED = 0.3  # at first each user is nearly of one class, by chance
 
 
+def _logs(name: str, logs: Array, _sizes: Sizes) -> None:
+    if not (np.isfinite(logs) & (logs <= 0)).all():
+        raise CorruptArtefact(f"array {name!r} holds what is no log of a share")
+
+
 # Two events say more than each alone: who looked at two small grown dogs is likely of a class that
 # looks at terriers as well.
-@dataclass(frozen=True, slots=True, eq=False)
-class LatentClasses:
+class LatentClasses(Stored, frozen=True, eq=False):
     """The classes, as logs of shares."""
 
     values: Mapping[Value, int]
     facets: Mapping[Facet, int]
-    size: Floats
-    traits: Floats  # share of each value in the views of a class, shape (classes, values)
-    answers: Floats
-    """Share of a class that gives each answer to a question, shape (classes, facets)."""
+    size: Annotated[Floats, Kept("size", "classes", _logs)]
+    # Share of each value in the views of a class.
+    traits: Annotated[Floats, Kept("traits", "classes values", _logs)]
+    # Share of a class that gives each answer to a question.
+    answers: Annotated[Floats, Kept("answers", "classes facets", _logs)]
     usual: Floats  # share of each value that is expected of an unknown visitor, (values,); no log
     _weight: Floats  # how far a class counts, given the species of a value
     _weighted: Floats  # the shares, times that
@@ -81,34 +84,24 @@ class LatentClasses:
         return _expected(np.exp(logs - logs.max()), self._weight, self._weighted)
 
     def arrays(self) -> dict[str, Array]:
-        """The classes as plain arrays, named `classes.…`."""
+        """The classes as plain arrays."""
         values = [_SPLIT.join((name, *look)) for name, look in self.values]
-        return {
-            **pack_strings(_PREFIX + "values", values),
-            **pack_strings(_PREFIX + "facets", [_SPLIT.join(facet) for facet in self.facets]),
-            _PREFIX + "size": self.size,
-            _PREFIX + "traits": self.traits,
-            _PREFIX + "answers": self.answers,
-        }
+        facets = [_SPLIT.join(facet) for facet in self.facets]
+        names = pack_strings("values", values) | pack_strings("facets", facets)
+        return names | super().arrays()
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays) -> "LatentClasses | None":
+    def load(cls, arrays: Arrays, prefix: str) -> "LatentClasses | None":
         """Rebuild; None where there are none, CorruptArtefact where they do not fit."""
-        if not any(name.startswith(_PREFIX) for name in arrays):
+        if not any(name.startswith(prefix) for name in arrays):
             return None
-        values = [_parts(text, 3) for text in unpack_strings(_PREFIX + "values", arrays)]
-        facets = [_parts(text, 2) for text in unpack_strings(_PREFIX + "facets", arrays)]
-        size = _logs(arrays, "size", (None,))
-        traits = _logs(arrays, "traits", (len(size), len(values)))
-        answers = _logs(arrays, "answers", (len(size), len(facets)))
+        value_names = [_parts(text, 3) for text in unpack_strings(f"{prefix}values", arrays)]
+        facet_names = [_parts(text, 2) for text in unpack_strings(f"{prefix}facets", arrays)]
+        logs = cls.read(arrays, {"values": len(value_names), "facets": len(facet_names)}, prefix)
+        values = [(name, (whole, value)) for name, whole, value in value_names]
+        facets = [(name, value) for name, value in facet_names]
         try:
-            return cls.of(
-                [(name, (whole, value)) for name, whole, value in values],
-                [(name, value) for name, value in facets],
-                size,
-                traits,
-                answers,
-            )
+            return cls.of(values, facets, **logs)
         except KeyError as error:
             raise CorruptArtefact(f"the classes lack the species of {error}") from error
 
@@ -135,13 +128,6 @@ def _parts(text: str, size: int) -> list[str]:
     if len(parts) != size:
         raise CorruptArtefact(f"the classes have a name that is none: {text!r}")
     return parts
-
-
-def _logs(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> Floats:
-    logs = take(arrays, _PREFIX + name, np.float64, shape)
-    if not (np.isfinite(logs) & (logs <= 0)).all():
-        raise CorruptArtefact(f"array {_PREFIX + name!r} holds what is no log of a share")
-    return logs
 
 
 def fit_classes(data: TrainingData, classes: int, seed: int) -> LatentClasses | None:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
+from typing import Annotated, Self
 
-import msgspec
 import numpy as np
 
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.recipes.artefact import ModelCard, check_codes, pack_strings, take, unpack_strings
-from pawsonalize.recipes.data import Array, Arrays, Ints, ItemAttributes
+from pawsonalize.recipes.artefact import Kept, ModelCard, Stored, below
+from pawsonalize.recipes.data import Ints, ItemAttributes
 
 _ANIMAL_LEVELS = (("species", "breed"), ("species", "size", "age"), ("species",))
 _FAMILY_LEVEL = ("species", "family")
@@ -19,16 +20,14 @@ _SEPARATOR = "\x1f"  # the ids' own rule forbids control characters, so names ca
 
 # An animal group has cells by breed, family (where described), size and age, and species, narrow to
 # wide; an unknown item is backed off to them.
-class ItemIndex(msgspec.Struct, frozen=True):
+class ItemIndex(Stored, frozen=True, dict=True):
     """Ids and `cells` (levels, items + 1), narrow levels first; `n_cells` is none, or outside."""
 
     # The last column stands for every item outside the catalogue, so no look-up needs a mask.
 
-    ids: tuple[str, ...]
-    position: Mapping[str, int]
-    cells: Ints
-    cell_names: tuple[str, ...]
-    _cell: Mapping[str, int]
+    ids: Annotated[tuple[str, ...], Kept("item_ids", "items")]
+    cell_names: Annotated[tuple[str, ...], Kept("cell_names", "cells")]
+    cells: Annotated[Ints, Kept("cells", "levels items+1", below("cells+1"))]
 
     @property
     def n_cells(self) -> int:
@@ -36,7 +35,7 @@ class ItemIndex(msgspec.Struct, frozen=True):
         return len(self.cell_names)
 
     @classmethod
-    def build(cls, ids: tuple[str, ...], attributes: ItemAttributes) -> "ItemIndex":
+    def build(cls, ids: tuple[str, ...], attributes: ItemAttributes) -> Self:
         """Index a catalogue; an item without a description is read from its id, if it parses."""
         levels = _levels(attributes.names)
         cell: dict[str, int] = {}
@@ -47,17 +46,21 @@ class ItemIndex(msgspec.Struct, frozen=True):
                     name = _SEPARATOR.join((" ".join(names), *(values[name] for name in names)))
                     cells[level, item] = cell.setdefault(name, len(cell))
         cells[cells < 0] = len(cell)
-        return cls._of(ids, cells, tuple(cell))
+        return cls(ids, tuple(cell), cells)
 
-    @classmethod
-    def _of(cls, ids: tuple[str, ...], cells: Ints, cell_names: tuple[str, ...]) -> "ItemIndex":
-        position = {item_id: place for place, item_id in enumerate(ids)}
-        return cls(ids, position, cells, cell_names, {n: c for c, n in enumerate(cell_names)})
+    @cached_property
+    def position(self) -> Mapping[str, int]:
+        """Place of each id in the catalogue."""
+        return {item_id: place for place, item_id in enumerate(self.ids)}
+
+    @cached_property
+    def _cell(self) -> Mapping[str, int]:
+        return {name: cell for cell, name in enumerate(self.cell_names)}
 
     def rows(self, items: Sequence[str]) -> Ints:
         """The positions of the ids; `len(self.ids)` for those outside the catalogue."""
-        outside = len(self.ids)
-        return np.array([self.position.get(item, outside) for item in items], np.int64)
+        position, outside = self.position, len(self.ids)
+        return np.array([position.get(item, outside) for item in items], np.int64)
 
     def columns(self, items: Sequence[str]) -> tuple[Ints, list[str]]:
         """Columns of scores for these ids: those outside the catalogue come behind it, in order."""
@@ -94,29 +97,12 @@ class ItemIndex(msgspec.Struct, frozen=True):
         found = [self.cells_of_id(item) or nothing for item in items]
         return np.array(found, np.int64).reshape(len(items), len(self.cells)).T
 
-    def arrays(self) -> dict[str, Array]:
-        """The index as plain arrays."""
-        return {
-            **pack_strings("item_ids", self.ids),
-            **pack_strings("cell_names", self.cell_names),
-            "cells": self.cells,
-        }
 
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> "ItemIndex":
-        """Rebuild from `arrays`; CorruptArtefact when they do not fit together."""
-        ids = unpack_strings("item_ids", arrays)
-        cell_names = unpack_strings("cell_names", arrays)
-        cells = take(arrays, "cells", np.int64, (None, len(ids) + 1))
-        check_codes("cells", cells, len(cell_names) + 1)
-        return cls._of(ids, cells, cell_names)
-
-
-class IndexedModel(msgspec.Struct, frozen=True, dict=True):
+class IndexedModel(Stored, frozen=True, dict=True):
     """Base of models with a catalogue of their own."""
 
     card: ModelCard
-    index: ItemIndex
+    index: Annotated[ItemIndex, Kept("")]
 
     @property
     def item_ids(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
+from pawsonalize.recipes.artefact import Kept, Sizes, Stored
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.facet_lifts import FacetLifts
@@ -127,17 +128,17 @@ class MixtureCounts(msgspec.Struct, frozen=True):
         )
 
 
-class Mixture(msgspec.Struct, frozen=True):
+class Mixture(Stored, frozen=True):
     """The candidate tables; `repeat_share` is how often users return to what they saw."""
 
     index: ItemIndex
-    transitions: SparseRows
-    covisits: SparseRows
-    related: RelatedItems
-    popularity: Popularity
-    availability: AvailabilityFactor
-    facets: FacetLifts
-    return_rate: ReturnRate
+    transitions: Annotated[SparseRows, Kept("transitions.", "items")]
+    covisits: Annotated[SparseRows, Kept("covisits.", "items")]
+    related: Annotated[RelatedItems, Kept("")]
+    popularity: Annotated[Popularity, Kept("")]
+    availability: Annotated[AvailabilityFactor, Kept("")]
+    facets: Annotated[FacetLifts, Kept("")]
+    return_rate: Annotated[ReturnRate | None, Kept("returns.")]
     repeat_share: float
     _settings: MixtureSettings
     _weights: EventWeights
@@ -183,40 +184,27 @@ class Mixture(msgspec.Struct, frozen=True):
         )
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Arrays, index: ItemIndex, settings: MixtureSettings, repeat_share: float
-    ) -> "Mixture":
-        """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
-        n_items = len(index.ids)
-        return cls(
+    def load(cls, arrays: Arrays, settings: MixtureSettings, repeat_share: float) -> "Mixture":
+        """Rebuild from `arrays`; CorruptArtefact when they do not fit."""
+        s, sizes = settings, Sizes()
+        index = ItemIndex.from_arrays(arrays, sizes)
+        has_returns = any(name.startswith("returns.") for name in arrays)
+        return cls.from_arrays(
+            arrays,
+            sizes,
             index=index,
-            transitions=SparseRows.from_arrays("transitions", arrays, n_items, n_items),
-            covisits=SparseRows.from_arrays("covisits", arrays, n_items, n_items),
-            related=RelatedItems.from_arrays(arrays, index),
-            popularity=Popularity.from_arrays(arrays, index),
+            related=RelatedItems.of(**RelatedItems.read(arrays, sizes), index=index),
             availability=AvailabilityFactor.from_arrays(
-                arrays, n_items, settings.availability_smoothing
+                arrays, sizes, smoothing=s.availability_smoothing
             ),
-            facets=FacetLifts.from_arrays(
-                arrays, index, settings.facet_doubt, settings.preference_unlike
+            facets=FacetLifts.load(arrays, index, s.facet_doubt, s.preference_unlike),
+            return_rate=(
+                ReturnRate.from_arrays(arrays, sizes, "returns.") if has_returns else None
             ),
-            return_rate=ReturnRate.from_arrays(arrays, n_items),
             repeat_share=repeat_share,
-            _settings=settings,
-            _weights=settings.event_weights,
+            _settings=s,
+            _weights=s.event_weights,
         )
-
-    def arrays(self) -> Arrays:
-        """The tables as plain arrays."""
-        return {
-            **self.transitions.arrays("transitions"),
-            **self.covisits.arrays("covisits"),
-            **self.related.arrays(),
-            **self.popularity.arrays(),
-            **self.availability.arrays(),
-            **self.facets.arrays(),
-            **self.return_rate.arrays(),
-        }
 
     def parts(self, context: Context, outside: Sequence[str]) -> Singles:
         """Return the share of each table in the scores, shape (tables, items + outside)."""
@@ -264,7 +252,8 @@ class Mixture(msgspec.Struct, frozen=True):
         if tilt is not None:  # what others like, not what the visitor did
             cells = self.index.cells_of_ids(outside)
             tilt.apply(out[-2:], self.index, cells, self.facet_trust(seen.strengths.sum()))
-        self.return_rate.apply(out)
+        if self.return_rate is not None:
+            self.return_rate.apply(out)
         if availability is not None:
             self.availability.apply(out, availability, has_history=bool(seen.ids))
 

@@ -9,12 +9,13 @@ import numpy as np
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes import NEXT_BEST_ACTION
 from pawsonalize.recipes.artefact import (
+    Kept,
     ModelCard,
+    Sizes,
+    Stored,
+    finite,
     make_card,
-    pack_strings,
     read_card,
-    take,
-    unpack_strings,
 )
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import Countable, counts_of
@@ -78,12 +79,7 @@ class NextBestAction:
     def load(self, card: ModelCard, arrays: Arrays) -> "NextBestActionModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
         read_card(card, self.name, _FORMAT, self.settings)
-        ids = unpack_strings("actions", arrays)
-        rates = take(arrays, "rates", np.float64, (len(ids),))
-        lifts = take(arrays, "lifts", np.float32, (2, len(ids), len(ids)))
-        if not ((rates > 0) & (rates < 1)).all() or not np.isfinite(lifts).all():
-            raise CorruptArtefact("the rates of the artefact are none, or its lifts no numbers")
-        return NextBestActionModel(card, ids, rates, lifts)
+        return NextBestActionModel.from_arrays(arrays, card=card)
 
 
 class _Trials(msgspec.Struct, frozen=True):
@@ -144,13 +140,18 @@ class _Trials(msgspec.Struct, frozen=True):
         return (_log_odds(after) - _log_odds(rates)).astype(np.float32)
 
 
-class NextBestActionModel(msgspec.Struct, frozen=True):
+def _chances(name: str, rates: Array, _sizes: Sizes) -> None:
+    if not ((rates > 0) & (rates < 1)).all():
+        raise CorruptArtefact(f"array {name!r} holds what is no rate")
+
+
+class NextBestActionModel(Stored, frozen=True):
     """Rates, shape (actions,), and lifts in log odds, `lifts[outcome, of, on]`."""
 
     card: ModelCard
-    item_ids: tuple[str, ...]
-    rates: Floats
-    lifts: Singles
+    item_ids: Annotated[tuple[str, ...], Kept("actions", "actions")]
+    rates: Annotated[Floats, Kept("rates", "actions", _chances)]
+    lifts: Annotated[Singles, Kept("lifts", "2 actions actions", finite)]
 
     def probabilities(self, context: Context) -> Floats:
         """Probability that the visitor takes each action when it is suggested, shape (actions,)."""
@@ -175,10 +176,6 @@ class NextBestActionModel(msgspec.Struct, frozen=True):
     def contributions(self, context: Context, items: Sequence[str]) -> Mapping[str, Floats]:
         """The propensity is all there is."""
         return {"propensity": self.score(context, items)}
-
-    def arrays(self) -> dict[str, Array]:
-        """Ids, rates and lifts."""
-        return {**pack_strings("actions", self.item_ids), "rates": self.rates, "lifts": self.lifts}
 
     def _state(self, context: Context) -> dict[int, int]:
         places = {action: place for place, action in enumerate(self.item_ids)}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from pawsonalize.recipes import POPULARITY_COUNT
-from pawsonalize.recipes.artefact import ModelCard, make_card, read_card
+from pawsonalize.recipes.artefact import Kept, ModelCard, make_card, read_card
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import Countable, counts_of
 from pawsonalize.recipes.counts.popularity import Popularity
@@ -48,14 +48,13 @@ class PopularityCount:
     def load(self, card: ModelCard, arrays: Arrays) -> "PopularityCountModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
         read_card(card, self.name, _FORMAT, self.settings)
-        index = ItemIndex.from_arrays(arrays)
-        return PopularityCountModel(card, index, Popularity.from_arrays(arrays, index))
+        return PopularityCountModel.from_arrays(arrays, card=card)
 
 
 class PopularityCountModel(IndexedModel, frozen=True, dict=True):
     """The shares; the context changes nothing."""
 
-    popularity: Popularity
+    popularity: Annotated[Popularity, Kept("")]
 
     def score_catalogue(self, context: Context) -> Singles:  # noqa: ARG002
         """The share of every item; sums to 1."""
@@ -68,7 +67,3 @@ class PopularityCountModel(IndexedModel, frozen=True, dict=True):
     def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Singles]:
         """Popularity is all there is."""
         return {"popularity": self.score(context, items)}
-
-    def arrays(self) -> Arrays:
-        """Index and shares."""
-        return {**self.index.arrays(), **self.popularity.arrays()}

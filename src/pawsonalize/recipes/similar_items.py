@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes import SIMILAR_ITEMS
-from pawsonalize.recipes.artefact import ModelCard, make_card, read_card, take
+from pawsonalize.recipes.artefact import Kept, ModelCard, make_card, read_card
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import Countable, counts_of
 from pawsonalize.recipes.counts.popularity import Popularity
@@ -87,24 +87,15 @@ class SimilarItems:
     def load(self, card: ModelCard, arrays: Arrays) -> "SimilarItemsModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
         settings = read_card(card, self.name, _FORMAT, self.settings)
-        index = ItemIndex.from_arrays(arrays)
-        n_items = len(index.ids)
-        return SimilarItemsModel(
-            card=card,
-            index=index,
-            covisits=SparseRows.from_arrays("covisits", arrays, n_items, n_items),
-            popularity=Popularity.from_arrays(arrays, index),
-            first_event=take(arrays, "first_event", np.int64, (n_items,)),
-            _settings=settings,
-        )
+        return SimilarItemsModel.from_arrays(arrays, card=card, _settings=settings)
 
 
 class SimilarItemsModel(IndexedModel, frozen=True, dict=True):
     """Co-visits, attributes and influences; `first_event` (items,) is in ms since 1970."""
 
-    covisits: SparseRows
-    popularity: Popularity
-    first_event: Ints
+    covisits: Annotated[SparseRows, Kept("covisits.", "items")]
+    popularity: Annotated[Popularity, Kept("")]
+    first_event: Annotated[Ints, Kept("first_event", "items")]
     _settings: SimilarItemsSettings
 
     def score_catalogue(self, context: Context) -> Singles:
@@ -131,15 +122,6 @@ class SimilarItemsModel(IndexedModel, frozen=True, dict=True):
         freshness = s.freshness_influence if freshness is None else freshness
         s = replace(s, popularity_influence=popularity, freshness_influence=freshness)
         return replace(self, _settings=s)
-
-    def arrays(self) -> Arrays:
-        """Index, co-visits, popularity and first events."""
-        return {
-            **self.index.arrays(),
-            **self.covisits.arrays("covisits"),
-            **self.popularity.arrays(),
-            "first_event": self.first_event,
-        }
 
     def _parts(self, context: Context, outside: Sequence[str]) -> Singles:
         s, n_items = self._settings, len(self.index.ids)

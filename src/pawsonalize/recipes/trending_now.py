@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Self
 
-import msgspec
 import numpy as np
 
-from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.recipes import TRENDING_NOW
-from pawsonalize.recipes.artefact import ModelCard, check_codes, make_card, read_card, take
+from pawsonalize.recipes.artefact import (
+    Kept,
+    ModelCard,
+    Sizes,
+    Stored,
+    below,
+    make_card,
+    read_card,
+    weights,
+)
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import Countable, counts_of
 from pawsonalize.recipes.counts.popularity import Popularity
@@ -27,17 +34,17 @@ _POPULARITY_SMOOTHING = 0.1
 _LONGEST = 100 * 366 * DAY  # so that no setting makes a step too large for 64 bits
 
 
-class RecentVisitors(msgspec.Struct, frozen=True):
+class RecentVisitors(Stored, frozen=True):
     """Distinct visits (item, user, step) of the newest two windows, in that order."""
 
-    step: Ints
-    item: Int32s
-    user: Int32s
+    step: Annotated[Ints, Kept("recent.step", "recent")]
+    item: Annotated[Int32s, Kept("recent.item", "recent", below("items"))]
+    user: Annotated[Int32s, Kept("recent.user", "recent")]
     newest: int
     sliding: Int32s  # unique users by window end, `newest - STEPS` first; shape (2 * STEPS, items)
 
     @classmethod
-    def of(cls, step: Ints, item: Int32s, user: Int32s, n_items: int) -> "RecentVisitors":
+    def of(cls, step: Ints, item: Int32s, user: Int32s, n_items: int) -> Self:
         """Gather events in any order; those of more than two windows ago are dropped."""
         newest = int(step.max(initial=NEVER))
         recent = np.flatnonzero(step > newest - 2 * STEPS)
@@ -59,18 +66,6 @@ class RecentVisitors(msgspec.Struct, frozen=True):
         if row >= len(self.sliding):
             return np.zeros(self.sliding.shape[1], np.int32)
         return np.asarray(self.sliding[row])
-
-    def arrays(self) -> dict[str, Array]:
-        """The visits as plain arrays."""
-        return {"recent.step": self.step, "recent.item": self.item, "recent.user": self.user}
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays, n_items: int) -> "RecentVisitors":
-        """Rebuild from `arrays`; CorruptArtefact when they do not fit."""
-        item = take(arrays, "recent.item", np.int32, (None,))
-        check_codes("recent.item", item, n_items)
-        step = take(arrays, "recent.step", np.int64, item.shape)
-        return cls.of(step, item, take(arrays, "recent.user", np.int32, item.shape), n_items)
 
 
 def _sliding(step: Ints, item: Int32s, user: Int32s, newest: int, n_items: int) -> Int32s:
@@ -96,11 +91,13 @@ def _same(column: Array) -> Bools:
     return same
 
 
-class VisitCounts(msgspec.Struct, frozen=True):
+class VisitCounts(Stored, frozen=True):
     """Events per item and half-life, whole numbers; half-lives without any event do not count."""
 
-    numbers: Ints  # newest half-lives with an event, newest first, then `NEVER`; shape (AGES,)
-    counts: Ints  # events by half-life and item, (AGES, items); the last row has all older ones
+    # The newest half-lives with an event, newest first, then `NEVER`.
+    numbers: Annotated[Ints, Kept("visits.numbers", f"{AGES}")]
+    # Events by half-life and item; the last row has all older ones.
+    counts: Annotated[Ints, Kept("visits", f"{AGES} items", weights)]
 
     @classmethod
     def of(cls, period: Ints, item: Int32s, count: Ints, n_items: int) -> "VisitCounts":
@@ -111,19 +108,6 @@ class VisitCounts(msgspec.Struct, frozen=True):
         numbers[: len(newest)] = newest
         counts = np.zeros((AGES, n_items), np.int64)
         np.add.at(counts, (np.minimum(len(found) - 1 - place, AGES - 1), item), count)
-        return cls(numbers, counts)
-
-    def arrays(self) -> dict[str, Array]:
-        """The counts as plain arrays."""
-        return {"visits.numbers": self.numbers, "visits": self.counts}
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays, n_items: int) -> "VisitCounts":
-        """Rebuild from `arrays`; CorruptArtefact when they do not fit."""
-        numbers = take(arrays, "visits.numbers", np.int64, (AGES,))
-        counts = take(arrays, "visits", np.int64, (AGES, n_items))
-        if (counts < 0).any():
-            raise CorruptArtefact("array 'visits' holds counts below 0")
         return cls(numbers, counts)
 
 
@@ -195,10 +179,12 @@ class TrendingNow:
     def load(self, card: ModelCard, arrays: Arrays) -> "TrendingNowModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
         settings = read_card(card, self.name, _FORMAT, self.settings)
-        index = ItemIndex.from_arrays(arrays)
-        recent = RecentVisitors.from_arrays(arrays, len(index.ids))
-        visits = VisitCounts.from_arrays(arrays, len(index.ids))
-        return TrendingNowModel(card, index, recent, visits, settings)
+        sizes = Sizes()
+        index = ItemIndex.from_arrays(arrays, sizes)
+        visits = RecentVisitors.read(arrays, sizes)
+        recent = RecentVisitors.of(**visits, n_items=len(index.ids))
+        counts = VisitCounts.from_arrays(arrays, sizes)
+        return TrendingNowModel(card, index, recent, counts, settings)
 
 
 def _milliseconds(length: float) -> int:
@@ -208,8 +194,8 @@ def _milliseconds(length: float) -> int:
 class TrendingNowModel(IndexedModel, frozen=True, dict=True):
     """Counts by time; of the context only `now` matters."""
 
-    recent: RecentVisitors
-    visits: VisitCounts
+    recent: Annotated[RecentVisitors, Kept("")]
+    visits: Annotated[VisitCounts, Kept("")]
     _settings: TrendingNowSettings
 
     @cached_property
@@ -235,10 +221,6 @@ class TrendingNowModel(IndexedModel, frozen=True, dict=True):
             "trend": np.append(trend, np.float32(0))[self.index.rows(items)],
             "popularity": self.popularity.of_ids(items, self.index) * rest,
         }
-
-    def arrays(self) -> Arrays:
-        """Index and counts."""
-        return {**self.index.arrays(), **self.recent.arrays(), **self.visits.arrays()}
 
     def _trend(self, now: int) -> tuple[Singles, np.float32]:
         s = self._settings

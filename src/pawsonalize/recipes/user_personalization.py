@@ -1,7 +1,7 @@
 """`user-personalization` and `personalized-ranking`: what this visitor will choose next."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
-from pawsonalize.recipes.artefact import ModelCard, make_card, read_card
+from pawsonalize.recipes.artefact import Kept, ModelCard, make_card, read_card
 from pawsonalize.recipes.classes import LatentClasses, fit_classes
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import Countable, EventCounts, counts_of
@@ -94,12 +94,11 @@ class UserPersonalization:
         share, numbers = card.extra.get("repeat_share"), card.extra.get("learned")
         if not isinstance(share, float) or not 0 <= share <= 1:
             raise CorruptArtefact(f"the {self.name} card lacks its repeat_share")
-        index = ItemIndex.from_arrays(arrays)
-        mixture = Mixture.from_arrays(arrays, index, settings, share)
+        mixture = Mixture.load(arrays, settings, share)
         learned = None
         if numbers is not None:
             learned = Learned.load(arrays, numbers, mixture, settings.design(card.seed))
-        classes = LatentClasses.from_arrays(arrays)
+        classes = LatentClasses.load(arrays, "classes.")
         return UserPersonalizationModel(card, mixture.index, mixture, learned, classes, settings)
 
 
@@ -117,9 +116,9 @@ class _Answer(NamedTuple):
 class UserPersonalizationModel(IndexedModel, frozen=True, dict=True):
     """The mixture, and what was learned beyond it, if anything."""
 
-    mixture: Mixture
-    learned: Learned | None
-    classes: LatentClasses | None
+    mixture: Annotated[Mixture, Kept("")]
+    learned: Annotated[Learned | None, Kept("learned.")]
+    classes: Annotated[LatentClasses | None, Kept("classes.")]
     _settings: UserPersonalizationSettings
 
     @property
@@ -177,13 +176,6 @@ class UserPersonalizationModel(IndexedModel, frozen=True, dict=True):
         for name, values in self.learned.explain(answer.found, among[inside]).items():
             parts.setdefault(name, np.zeros(len(columns)))[inside] = values
         return parts
-
-    def arrays(self) -> Arrays:
-        """Index, tables, ranker and classes."""
-        arrays = {**self.index.arrays(), **self.mixture.arrays()}
-        for part in (self.learned, self.classes):
-            arrays.update({} if part is None else part.arrays())
-        return arrays
 
     def _facet_parts(
         self, context: Context, outside: Sequence[str], columns: Ints, tables: Singles

@@ -31,7 +31,6 @@ from pawsonalize.storage.revisions import Migrations, check_free, revision_of
 from pawsonalize.storage.statements import PreparedReads, PreparedSelect
 from pawsonalize.storage.tables import REVISION
 from pawsonalize.storage.urls import display_url, parse_url, unusable_url
-from pawsonalize.storage.writer_lock import WriterLock, until
 
 if TYPE_CHECKING:
     from pawsonalize.storage.postgres import PostgresEngines
@@ -92,7 +91,6 @@ class Database:
         self._until_there_is_room: Engine | None = None  # instead of what reads a full disk
         self._refusals: list[str] = []  # of all views of this database
         self.is_local = self._remote is None
-        self._writer_lock = None if self.is_local else WriterLock()
         self._prepared = None
         self._may_connect = threading.Event()
         self._may_connect.set()
@@ -149,11 +147,11 @@ class Database:
 
         LeaseLost if this thread works under a lease (`fence_writes`) that another one has by now.
         """
-        ends = until()
+        turn = self._remote.writer_lock.only_thread() if self._remote else nullcontext(0.0)
         try:
             with (
                 self._storage_errors(),
-                self._writer_lock.only_thread(ends) if self._writer_lock else nullcontext(),
+                turn as ends,
                 self._connected() as connection,
                 self._exclusive(connection, ends),
             ):
@@ -288,11 +286,11 @@ class Database:
 
     @contextmanager
     def _exclusive(self, connection: Connection, ends: float) -> Iterator[None]:
-        if self._writer_lock is None:
+        if self._remote is None:
             # Not a plain BEGIN, whose first write fails if somebody wrote since its first read.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
-            self._writer_lock.take(connection, ends)
+            self._remote.writer_lock.take(connection, ends)
         try:
             yield
             connection.commit()

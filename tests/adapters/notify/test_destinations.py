@@ -24,13 +24,15 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.work import Deliveries, WorkTable
-from pawsonalize.wings.notifications import NotificationSettings, outside
+from pawsonalize.wings.notifications import NotificationSettings
 from pawsonalize.wings.notifications.delivery import Courier, DestinationCouriers, send
 from pawsonalize.wings.notifications.destinations import (
     MOST_DESTINATIONS,
     DestinationNotifier,
     Destinations,
     NotificationDestination,
+    OutsideHandler,
+    check_address,
 )
 from tests.adapters.notify.receivers import NEWS, WebServer, mail_server, web_server
 
@@ -190,7 +192,8 @@ def test_addresses_of_the_own_network_are_refused_before_and_at_each_sending(
     # One that was added where the own network was allowed, or whose name leads elsewhere now.
     one = made(database, notify_own_network=True).create(draft(server.url), T0)
     assert "own network" in (send(DestinationNotifier(guarded, one.name), NEWS) or "")
-    monkeypatch.setattr(outside, "check_outside", lambda _host: None)
+    guard = f"{OutsideHandler.__module__}.check_outside"
+    monkeypatch.setattr(guard, lambda _host: None)
     assert "own network" in (send(DestinationNotifier(guarded, one.name), NEWS) or "")
     assert server.posts == []
     monkeypatch.undo()
@@ -216,10 +219,10 @@ def test_an_address_that_leads_to_an_ipv4_address_is_where_that_is() -> None:
         "100.64.0.1",
     ):
         with pytest.raises(InvalidInput, match="own network"):
-            outside.check_address(address)
+            check_address(address)
     public = (holder.format("0808:0808") for holder in holders[:3])
     for address in (*public, "2002:808:808::1", "8.8.8.8", "2606:4700::1111"):
-        outside.check_address(address)
+        check_address(address)
 
 
 # https://www.iana.org/assignments/iana-ipv4-special-registry and …/iana-ipv6-special-registry, all
@@ -254,13 +257,13 @@ def test_no_address_of_a_special_purpose_is_reached_and_all_beside_them_are() ->
             if place and str(network) in {"2002::/16", "64:ff9b::/96", "::ffff:0:0/96"}:
                 continue
             with pytest.raises(InvalidInput, match="own network"):
-                outside.check_address(str(network[place]))
+                check_address(str(network[place]))
     for address in _BESIDE.split():
-        outside.check_address(address)
+        check_address(address)
 
 
 def test_a_guarded_opener_has_no_other_way_out() -> None:
-    opener = build_opener(outside.OutsideHandler)
+    opener = build_opener(OutsideHandler)
     found = {type(one).__name__ for one in vars(opener)["handlers"]}
     assert not found & {"HTTPHandler", "HTTPSHandler"}
 

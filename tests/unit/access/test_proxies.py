@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from pawsonalize import clock
+from pawsonalize.access.guard import TrustedProxies
 from pawsonalize.access.limits import AddressRate
-from pawsonalize.access.proxies import TrustedProxies
 from pawsonalize.domain.errors import InvalidInput, TooManyRequests
 from pawsonalize.settings import Settings
 from tests.header_tricks import CALLER, through_a_proxy, tricks

@@ -13,8 +13,7 @@ from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.recipes.choices.picks import AnsweredBoard
 from pawsonalize.recipes.data import Ints
 from pawsonalize.wings.boards import giving
-from pawsonalize.wings.boards.choosing import draw_board
-from pawsonalize.wings.boards.giving import choose_board
+from pawsonalize.wings.boards.giving import choose_board, draw_board
 from tests.animal_data import animal
 from tests.unit.engine.serving.animals.available_animals import (
     available_from,

@@ -118,23 +118,23 @@ def test_the_same_data_and_seed_give_the_same_classes_and_arrays_bring_them_back
 ) -> None:
     again = fit_classes(looked(), 3, seed=1)
     assert again is not None
-    loaded = LatentClasses.from_arrays(again.arrays())
+    loaded = LatentClasses.load(again.arrays(), "")
     assert loaded is not None
     assert loaded.values == classes.values
     asked = context(TERRIERS[1])
     assert loaded.expected(asked).tobytes() == classes.expected(asked).tobytes()
-    assert LatentClasses.from_arrays({}) is None
+    assert LatentClasses.load({}, "") is None
 
 
 @given(st.sampled_from(["size", "traits", "answers", "values.offsets"]), st.booleans())
 def test_arrays_that_do_not_fit_are_corrupt(classes: LatentClasses, name: str, gone: bool) -> None:
-    arrays = dict(classes.arrays())
+    arrays = classes.arrays()
     if gone:
-        del arrays[f"classes.{name}"]
+        del arrays[name]
     else:
-        arrays[f"classes.{name}"] = np.full(7, 0.5)
+        arrays[name] = np.full(7, 0.5)
     with pytest.raises(CorruptArtefact):
-        LatentClasses.from_arrays(arrays)
+        LatentClasses.load(arrays, "")
 
 
 def test_a_great_many_users_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,7 @@ from pawsonalize.storage.database import Database
 from pawsonalize.wings.search import meaning
 from pawsonalize.wings.search.index import AnimalIndex
 from pawsonalize.wings.search.meaning import SIZE, Encoder, digest_of
-from pawsonalize.wings.search.meanings import DescriptionMeanings
-from pawsonalize.wings.search.vectors import VectorFile
+from pawsonalize.wings.search.meanings import DescriptionMeanings, VectorFile
 from tests.animal_data import animal
 from tests.event_data import T0
 

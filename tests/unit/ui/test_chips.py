@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 
 from pawsonalize.domain import attributes
-from pawsonalize.domain.wishes.reader import read_wish
+from pawsonalize.domain.wishes import read_wish
 from pawsonalize.domain.wishes.rules import FACTS, Rule
 from pawsonalize.ui.languages import language, languages
 

@@ -8,6 +8,7 @@ import numpy as np
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.preferences import PREFERRED, USER_FACET
 from pawsonalize.recipes.artefact import (
+    Stored,
     check_codes,
     check_offsets,
     pack_strings,
@@ -46,7 +47,7 @@ class Tilt(msgspec.Struct, frozen=True):
         reweigh(parts, np.exp(np.float32(power) * (logs - logs.max(initial=-np.inf))), n_items)
 
 
-class FacetLifts(msgspec.Struct, frozen=True):
+class FacetLifts(Stored, frozen=True):
     """Lifts of facets by row: those counted, then the quiz's answers with their fixed effect."""
 
     counts: Counts | None
@@ -121,9 +122,7 @@ class FacetLifts(msgspec.Struct, frozen=True):
         }
 
     @classmethod
-    def from_arrays(
-        cls, arrays: Arrays, index: ItemIndex, doubt: float, unlike: float
-    ) -> "FacetLifts":
+    def load(cls, arrays: Arrays, index: ItemIndex, doubt: float, unlike: float) -> "FacetLifts":
         """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
         n_items = len(index.ids)
         if not any(name.startswith(_PREFIX) for name in arrays):

@@ -2,24 +2,16 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Annotated
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.recipes.artefact import take_weights
+from pawsonalize.recipes.artefact import Kept, Stored, weights
 from pawsonalize.recipes.counts.weights import ActiveTime, decay_weights, on_grain
-from pawsonalize.recipes.data import (
-    Array,
-    Arrays,
-    Floats,
-    Int32s,
-    Ints,
-    Returned,
-    Singles,
-    StayColumns,
-)
+from pawsonalize.recipes.data import Floats, Int32s, Ints, Returned, Singles, StayColumns
 from pawsonalize.recipes.items import ItemIndex
 
 _DOUBT = 5.0  # lasting choices every item is thought to have had: one return proves little
@@ -27,12 +19,12 @@ _DOUBT = 5.0  # lasting choices every item is thought to have had: one return pr
 UNKNOWN_VISITOR_SMOOTHING = 30.0
 
 
-class Popularity(msgspec.Struct, frozen=True):
+class Popularity(Stored, frozen=True):
     """Shares that sum to 1 over the catalogue."""
 
-    share: Singles
+    share: Annotated[Singles, Kept("popularity", "items", weights)]
     # Share of an untouched item by its cell, 0 for the last, "no cell"; shape (cells + 1,).
-    cell_share: Singles
+    cell_share: Annotated[Singles, Kept("cell_popularity", "cells+1", weights)]
 
     @classmethod
     def of(cls, users: Floats, index: ItemIndex, smoothing: float) -> "Popularity":
@@ -62,18 +54,6 @@ class Popularity(msgspec.Struct, frozen=True):
         columns, outside = index.columns(items)
         return np.append(self.share, self.of_cells(index.cells_of_ids(outside)))[columns]
 
-    def arrays(self) -> dict[str, Array]:
-        """The shares as plain arrays."""
-        return {"popularity": self.share, "cell_popularity": self.cell_share}
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays, index: ItemIndex) -> "Popularity":
-        """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
-        return cls(
-            take_weights(arrays, "popularity", (len(index.ids),)),
-            take_weights(arrays, "cell_popularity", (index.n_cells + 1,)),
-        )
-
 
 def _narrowest(cells: Ints, none: int) -> Ints:
     narrowest = np.full(cells.shape[1], none, np.int64)
@@ -82,12 +62,11 @@ def _narrowest(cells: Ints, none: int) -> Ints:
     return narrowest
 
 
-class ReturnRate(msgspec.Struct, frozen=True, dict=True):
+class ReturnRate(Stored, frozen=True, dict=True):
     """Rate at which choices of an item last: lasting = (chosen + 5) / (chosen + 5 + returned)."""
 
-    chosen: Singles
-    returned: Singles
-    lasting: Singles
+    chosen: Annotated[Singles, Kept("chosen", "items", weights)]
+    returned: Annotated[Singles, Kept("returned", "items", weights)]
 
     @classmethod
     def of(
@@ -97,8 +76,8 @@ class ReturnRate(msgspec.Struct, frozen=True, dict=True):
         times: Ints,
         as_of: int,
         half_life_days: float,
-    ) -> "ReturnRate":
-        """Compare choices (items,) with events `against` items, each kind by its weight and age."""
+    ) -> "ReturnRate | None":
+        """Compare choices (items,) with events `against` items, by weight and age; None of none."""
         known = max(int(events.time.max(initial=-(2**60))) for events, _ in against)
         clock = ActiveTime.of(np.concatenate((times, *(events.time for events, _ in against))))
         newest = clock.at(np.minimum(times.max(initial=known), as_of))
@@ -107,40 +86,20 @@ class ReturnRate(msgspec.Struct, frozen=True, dict=True):
             ages = newest - clock.at(events.time)
             faded = on_grain(worth * decay_weights(ages, half_life_days * DAY))
             returned += np.bincount(events.item, faded, len(chosen)).astype(np.float32)
-        return cls._of(chosen.astype(np.float32), returned)
-
-    @classmethod
-    def _of(cls, chosen: Singles, returned: Singles) -> "ReturnRate":
-        lasted = chosen + np.float32(_DOUBT)
-        return cls(chosen, returned, lasted / (lasted + returned))
+        return cls(chosen.astype(np.float32), returned) if returned.any() else None
 
     @cached_property
-    def is_known(self) -> bool:
-        """True if anything ever came back or was disliked."""
-        return bool(self.returned.any())
+    def lasting(self) -> Singles:
+        """The rate of each item, shape (items,)."""
+        lasted = self.chosen + np.float32(_DOUBT)
+        return lasted / (lasted + self.returned)
 
     def apply(self, parts: Singles) -> None:
         """Weigh proposals in place by lasting choices, but for the first table."""
-        if not self.is_known:
-            return
         n_items = len(self.lasting)
         outside = np.ones(parts.shape[1] - n_items, np.float32)
         # That table is the visitor's own history: what others brought back says nothing of it.
         reweigh(parts[1:], np.concatenate((self.lasting, outside)), n_items)
-
-    def arrays(self) -> dict[str, Array]:
-        """The sums as plain arrays; none where nothing came back."""
-        if not self.is_known:
-            return {}
-        return {"returns.chosen": self.chosen, "returns.returned": self.returned}
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays, n_items: int) -> "ReturnRate":
-        """Rebuild from `arrays`; CorruptArtefact when they do not fit."""
-        if not any(name.startswith("returns.") for name in arrays):
-            return cls._of(np.zeros(n_items, np.float32), np.zeros(n_items, np.float32))
-        names = ("returns.chosen", "returns.returned")
-        return cls._of(*(take_weights(arrays, name, (n_items,)) for name in names))
 
 
 def reweigh(parts: Singles, factors: Singles, n_items: int) -> None:
@@ -152,10 +111,10 @@ def reweigh(parts: Singles, factors: Singles, n_items: int) -> None:
     parts *= (before / after)[:, np.newaxis]
 
 
-class AvailabilityFactor(msgspec.Struct, frozen=True, dict=True):
+class AvailabilityFactor(Stored, frozen=True, dict=True):
     """Mean availability of each item at its events, `usual` (items,); all 0 if it is not known."""
 
-    usual: Singles
+    usual: Annotated[Singles, Kept("usual_availability", "items", weights)]
     smoothing: float
 
     @cached_property
@@ -179,15 +138,6 @@ class AvailabilityFactor(msgspec.Struct, frozen=True, dict=True):
         # The least keeps 0 / 0 from being NaN, where nothing of a table is available.
         after = np.maximum(inside.sum(axis=1), np.float32(1e-30))
         parts[1:] *= (before / after)[1:, np.newaxis]
-
-    def arrays(self) -> dict[str, Array]:
-        """The usual availability as a plain array."""
-        return {"usual_availability": self.usual}
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays, n_items: int, smoothing: float) -> "AvailabilityFactor":
-        """Rebuild from `arrays`; CorruptArtefact when they do not fit."""
-        return cls(take_weights(arrays, "usual_availability", (n_items,)), smoothing)
 
 
 class AvailabilityHistory(msgspec.Struct, frozen=True):

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.artefact import check_codes, check_offsets, take, take_weights
+from pawsonalize.recipes.artefact import Kept, Stored, below, rising_to, weights
 from pawsonalize.recipes.counts.weights import WeighedLog, on_grain
-from pawsonalize.recipes.data import Array, Arrays, Floats, Int32s, Ints, Singles, TrainingData
+from pawsonalize.recipes.data import Array, Floats, Int32s, Ints, Singles, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.late_scipy import sparse
 
@@ -31,15 +31,14 @@ PAIR_GRAIN = 2.0**28
 _CHUNK = 1_000  # source items at a time, so that unpruned co-visits never fill the memory
 
 
-class SparseRows(msgspec.Struct, frozen=True):
+class SparseRows(Stored, frozen=True):
     """The largest values of each row, by column; the last row is empty, for unknown sources."""
 
-    starts: Ints
-    columns: Int32s
-    values: Singles
-    width: int
-    # The smallest value kept of each row that was cut, else 0, shape (rows,); for trainings.
-    floor: Singles
+    columns: Annotated[Int32s, Kept("columns", "entries", below("rows"))]
+    values: Annotated[Singles, Kept("values", "entries", weights)]
+    starts: Annotated[Ints, Kept("starts", "rows+2", rising_to("entries"))]
+    # The smallest value kept of each row that was cut, else 0, shape (rows,); for trainings alone.
+    floor: Singles = msgspec.field(default_factory=lambda: np.zeros(0, np.float32))
 
     @classmethod
     def of(cls, counts: Counts, keep: int) -> "SparseRows":
@@ -47,10 +46,9 @@ class SparseRows(msgspec.Struct, frozen=True):
         counts.eliminate_zeros()
         kept = keep_largest(counts, keep)
         return cls(
-            np.append(kept.indptr, kept.indptr[-1]).astype(np.int64),
             kept.indices.astype(np.int32),
             kept.data.astype(np.float32),
-            kept.shape[1],
+            np.append(kept.indptr, kept.indptr[-1]).astype(np.int64),
             _floors(kept, np.diff(counts.indptr)),
         )
 
@@ -72,24 +70,6 @@ class SparseRows(msgspec.Struct, frozen=True):
         # Places of the native size are added in half the time; `clip` takes fastest.
         columns = self.columns.take(at, mode="clip").astype(np.intp)
         return columns, self.values.take(at, mode="clip"), lengths
-
-    def arrays(self, name: str) -> dict[str, Array]:
-        """The rows as plain arrays, `name.starts` and so on."""
-        return {
-            f"{name}.starts": self.starts,
-            f"{name}.columns": self.columns,
-            f"{name}.values": self.values,
-        }
-
-    @classmethod
-    def from_arrays(cls, name: str, arrays: Arrays, rows: int, width: int) -> "SparseRows":
-        """Rebuild from `arrays`; CorruptArtefact when sizes or columns do not fit."""
-        starts = take(arrays, f"{name}.starts", np.int64, (rows + 2,))
-        columns = take(arrays, f"{name}.columns", np.int32, (None,))
-        values = take_weights(arrays, f"{name}.values", columns.shape)
-        check_offsets(f"{name}.starts", starts, len(columns))
-        check_codes(f"{name}.columns", columns, width)
-        return cls(starts, columns, values, width, np.zeros(rows, np.float32))
 
 
 def tidy(counts: Counts) -> Counts:
@@ -267,18 +247,19 @@ def count_visits(data: TrainingData) -> Ints:
     return np.flatnonzero(np.concatenate(([True], ~again))[: len(data)])
 
 
-class RelatedItems(msgspec.Struct, frozen=True, dict=True):
+class RelatedItems(Stored, frozen=True, dict=True):
     """From a visitor's cells on to cells, and within a cell to items by their `base`."""
 
-    steps: SparseRows  # a row per cell, which sums to its level's weight at most
-    base: Singles
+    # A row per cell, which sums to its level's weight at most.
+    steps: Annotated[SparseRows, Kept("related_items.", "cells")]
+    base: Annotated[Singles, Kept("related_items_base", "items", weights)]
     cell_base: Singles
     # Wider cell that all items of a cell share, if no other level carries it; (cells + 1,).
     parent: Ints
     apart: tuple[int, ...]
 
     @classmethod
-    def of(cls, steps: SparseRows, base: Singles, index: ItemIndex) -> "RelatedItems":
+    def of(cls, steps: SparseRows, base: Singles, index: ItemIndex) -> Self:
         """Sum the bases of the cells."""
         size = index.n_cells + 1
         total = np.zeros(size)
@@ -309,19 +290,6 @@ class RelatedItems(msgspec.Struct, frozen=True, dict=True):
         for level in others:
             out += lift.take(index.cells[level, :-1], mode="clip")
         out *= self.base
-
-    def arrays(self) -> dict[str, Array]:
-        """Steps and bases as plain arrays."""
-        return {**self.steps.arrays("related_items"), "related_items_base": self.base}
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays, index: ItemIndex) -> "RelatedItems":
-        """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
-        return cls.of(
-            SparseRows.from_arrays("related_items", arrays, index.n_cells, index.n_cells),
-            take_weights(arrays, "related_items_base", (len(index.ids),)),
-            index,
-        )
 
 
 def _implied_levels(cells: Ints, none: int) -> tuple[Ints, tuple[int, ...]]:

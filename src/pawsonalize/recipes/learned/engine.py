@@ -5,21 +5,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes import artefact
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import EventCounts
-from pawsonalize.recipes.counts.rows import SparseRows
 from pawsonalize.recipes.data import Array, Arrays, TrainingData
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.features import Wanted, describe, feature_names, propose
 from pawsonalize.recipes.learned.ranker import Linear, Ranker, Trees, fit_ranker
 from pawsonalize.recipes.learned.samples import draw
 from pawsonalize.recipes.learned.signals import Request, Signals, of_context, signals
-from pawsonalize.recipes.learned.similarity import Postings, build_likeness, likeness_of
+from pawsonalize.recipes.learned.similarity import Likeness, build_likeness, likeness_of
 from pawsonalize.recipes.learned.tables import (
     Factors,
     StepCounts,
@@ -39,34 +37,11 @@ _ATTRIBUTES = ("species", "breed", "size", "age")
 _CONSTANT = ("history", "idle", "slow_top", "factor_top", "newest_popularity")
 
 
-def _targets(own: Arrays, shape: tuple[int, ...]) -> Array:
-    """Return the factors of the targets, item by item."""
-    # Older artefacts hold them factor by factor, by another name.
-    if "target" in own:
-        return _finite(own, "target", np.float32, shape[::-1]).T
-    return _finite(own, "targets", np.float32, shape)
-
-
-def _postings(own: Arrays, n: int) -> Postings:
-    offsets = artefact.take(own, "log.offsets", np.int64, (None,))
-    items = artefact.take(own, "log.items", np.int32, (None,))
-    starts = artefact.take(own, "postings.starts", np.int64, (n + 1,))
-    users = artefact.take(own, "postings.users", np.int32, (None,))
-    positions = artefact.take(own, "postings.positions", np.int32, users.shape)
-    artefact.check_offsets("log.offsets", offsets, len(items))
-    artefact.check_offsets("postings.starts", starts, len(users))
-    artefact.check_codes("log.items", items, n)
-    artefact.check_codes("postings.users", users, len(offsets) - 1)
-    if len(users) and not (positions < np.diff(offsets)[users]).all():
-        raise CorruptArtefact("array 'postings.positions' points outside the log")
-    idf = artefact.take_weights(own, "postings.idf", (n,))
-    return Postings(starts, users, positions, idf, offsets, items)
-
-
-def _ranker(own: Arrays, numbers: Mapping[str, Any], usual: tuple[str, ...]) -> Ranker:
-    columns = artefact.take(own, "linear.columns", np.int64, (None,))
-    mean, spread, weights = _finite(own, "linear.numbers", np.float64, (3, len(columns)))
-    text = artefact.take(own, "trees", np.uint8, (None,)).tobytes()
+def _ranker(arrays: Arrays, numbers: Mapping[str, Any], usual: tuple[str, ...]) -> Ranker:
+    columns = artefact.take(arrays, f"{_PRE}linear.columns", np.int64, (None,))
+    rows = artefact.take(arrays, f"{_PRE}linear.numbers", np.float64, (3, len(columns)))
+    artefact.finite(f"{_PRE}linear.numbers", rows, {})
+    text = artefact.take(arrays, f"{_PRE}trees", np.uint8, (None,)).tobytes()
     try:
         values = [float(numbers[name]) for name in _NUMBERS]
         held_out = tuple(float(value) for value in numbers["held_out"])
@@ -76,16 +51,9 @@ def _ranker(own: Arrays, numbers: Mapping[str, Any], usual: tuple[str, ...]) -> 
         raise CorruptArtefact(f"the ranker of the artefact does not fit: {error}") from error
     if not all(map(math.isfinite, values)) or (trees and trees.booster.num_feature() != len(names)):
         raise CorruptArtefact("the ranker of the artefact does not fit its tables")
-    artefact.check_codes("linear.columns", columns, len(names))
-    linear, (weight, heat, recall) = Linear(columns, mean, spread, weights), values
+    artefact.check_codes(f"{_PRE}linear.columns", columns, len(names))
+    linear, (weight, heat, recall) = Linear(columns, *rows), values
     return Ranker(names, linear, trees, weight, heat, recall, held_out)
-
-
-def _finite(arrays: Arrays, name: str, dtype: type[Any], shape: tuple[int | None, ...]) -> Array:
-    array = artefact.take(arrays, name, dtype, shape)
-    if not np.isfinite(array).all():
-        raise CorruptArtefact(f"array {name!r} holds numbers without a value")
-    return array
 
 
 _PARTS = {
@@ -126,7 +94,7 @@ class Candidates(NamedTuple):
     extra: Mapping[str, Array]
 
 
-class Learned(msgspec.Struct, frozen=True):
+class Learned(artefact.Stored, frozen=True):
     """Tables, and the ranker over their candidates."""
 
     tables: Tables
@@ -202,7 +170,7 @@ class Learned(msgspec.Struct, frozen=True):
             believed = mixture.facet_trust(float(r.worth.sum()))
             logs = wish.of_catalogue(mixture.index)[top]
             extra["preferences"] = believed * logs.astype(np.float64)
-        if mixture.return_rate.is_known:
+        if mixture.return_rate is not None:
             extra["returns"] = np.log(mixture.return_rate.lasting[top].astype(np.float64))
         return extra
 
@@ -217,30 +185,15 @@ class Learned(msgspec.Struct, frozen=True):
             totals[part] = totals.get(part, np.zeros(len(places))) + column
         return {**totals, **{name: values[places] for name, values in found.extra.items()}}
 
-    def arrays(self) -> Arrays:
+    def arrays(self) -> dict[str, Array]:
         """Everything `load` needs beside the numbers."""
-        t, r = self.tables, self.ranker
-        p, trees = t.postings, b"" if r.trees is None else r.trees.text.encode()
-        arrays = {
-            **t.forward.arrays("forward"),
-            **t.backward.arrays("backward"),
-            "log.offsets": p.offsets,
-            "log.items": p.items,
-            "postings.starts": p.starts,
-            "postings.users": p.users,
-            "postings.positions": p.positions,
-            "postings.idf": p.idf,
-            "popularity": t.trend.total,
-            "recent": t.trend.recent[:, -1],
-            "codes": t.likeness.codes,
-            **artefact.pack_strings("columns", t.likeness.columns),
-            "source": t.factors.source,
-            "targets": t.factors.target,
-            "linear.columns": r.linear.columns,
-            "linear.numbers": np.stack([r.linear.mean, r.linear.spread, r.linear.weights]),
-            "trees": np.frombuffer(trees, np.uint8),
+        linear, trees = self.ranker.linear, self.ranker.trees
+        return {
+            **self.tables.arrays(),
+            "linear.columns": linear.columns,
+            "linear.numbers": np.stack([linear.mean, linear.spread, linear.weights]),
+            "trees": np.frombuffer(b"" if trees is None else trees.text.encode(), np.uint8),
         }
-        return {f"{_PRE}{name}": array for name, array in arrays.items()}
 
     def numbers(self) -> dict[str, Any]:
         """Figures for the card."""
@@ -254,24 +207,25 @@ class Learned(msgspec.Struct, frozen=True):
         cls, arrays: Arrays, numbers: Mapping[str, Any], mixture: Mixture, design: Design
     ) -> "Learned":
         """Rebuild; CorruptArtefact when arrays and numbers do not fit together."""
-        own = {k.removeprefix(_PRE): array for k, array in arrays.items() if k.startswith(_PRE)}
+        if f"{_PRE}target" in arrays:  # older ones hold targets factor by factor
+            arrays = {**arrays, f"{_PRE}targets": arrays[f"{_PRE}target"].T}
         n = len(mixture.index.ids)
-        columns = artefact.unpack_strings("columns", own)
-        codes = artefact.take(own, "codes", np.int32, (n, len(columns)))
-        recent = _finite(own, "recent", np.float32, (None, n))
-        source = _finite(own, "source", np.float32, (n, None))
-        total = artefact.take_weights(own, "popularity", (n,))
-        tables = Tables(
+        own = arrays, {"items": n, "items+1": n + 1}, _PRE
+        trend, likeness, factors = Trend.read(*own), Likeness.read(*own), Factors.read(*own)
+        recent = trend["recent"]
+        tables = Tables.from_arrays(
+            *own,
             design=design,
-            forward=SparseRows.from_arrays("forward", own, n, n),
-            backward=SparseRows.from_arrays("backward", own, n, n),
-            postings=_postings(own, n),
-            trend=Trend(total, recent[:, np.newaxis], np.zeros(len(recent[:1]))),
-            likeness=likeness_of(codes, columns),
-            factors=Factors.of(source, _targets(own, source.shape)),
+            trend=Trend(trend["total"], recent[:, np.newaxis], np.zeros(len(recent[:1]))),
+            likeness=likeness_of(**likeness),
+            factors=Factors.of(**factors),
             mixture=mixture,
         )
-        return cls.of(tables, _ranker(own, numbers, feature_names(tables)))
+        p = tables.postings
+        artefact.check_codes(f"{_PRE}postings.users", p.users, p.n_users)
+        if not (p.positions < np.diff(p.offsets)[p.users]).all():
+            raise CorruptArtefact(f"array '{_PRE}postings.positions' points outside the log")
+        return cls.of(tables, _ranker(arrays, numbers, feature_names(tables)))
 
 
 def part_of(feature: str) -> str:

@@ -301,10 +301,11 @@ def _own_steps(
 def _without(entries: Entries, rows: SparseRows, items: Array, own: Pairs) -> Entries:
     """Entries without own steps."""
     columns, values, lengths = entries
-    # Rows come in order, and columns in order within each, so an entry is found by both.
-    key = np.arange(len(items)).repeat(lengths) * rows.width + columns
+    # Rows come in order, and columns in order within each, so an entry is found by both. The table
+    # is square: no column is as large as its number of starts.
+    key = np.arange(len(items)).repeat(lengths) * len(rows.starts) + columns
     place, pair = (items[:, None] == own.row).nonzero()
-    wanted = place * rows.width + own.column[pair]
+    wanted = place * len(rows.starts) + own.column[pair]
     at = key.searchsorted(wanted)
     found = at < len(key)
     found[found] = key[at[found]] == wanted[found]

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from functools import cached_property
+from typing import Annotated
 
-import msgspec
 import numpy as np
 
+from pawsonalize.recipes.artefact import Kept, Stored, below, rising_to, weights
 from pawsonalize.recipes.counts.weights import VisitLog
-from pawsonalize.recipes.data import Array, ItemAttributes
+from pawsonalize.recipes.data import Array, Int32s, Ints, ItemAttributes, Singles
 from pawsonalize.recipes.learned.design import Design
 
 _BEFORE, _AFTER = 20, 30  # visits of a neighbour around the match that count
@@ -18,15 +19,15 @@ _KERNEL = _KERNEL.astype(np.float32)
 _MATCHED = 8  # single-valued attributes that are also compared one by one, at most
 
 
-class Postings(msgspec.Struct, frozen=True, dict=True):
+class Postings(Stored, frozen=True, dict=True):
     """Newest visits of each item. `starts` (items + 1,) index `users`; `items` are the log's."""
 
-    starts: Array
-    users: Array
-    positions: Array
-    idf: Array
-    offsets: Array
-    items: Array
+    items: Annotated[Int32s, Kept("log.items", "visits", below("items"))]
+    offsets: Annotated[Ints, Kept("log.offsets", "users+1", rising_to("visits"))]
+    users: Annotated[Int32s, Kept("postings.users", "posted")]
+    positions: Annotated[Int32s, Kept("postings.positions", "posted")]
+    starts: Annotated[Ints, Kept("postings.starts", "items+1", rising_to("posted"))]
+    idf: Annotated[Singles, Kept("postings.idf", "items", weights)]
 
     @property
     def n_users(self) -> int:
@@ -138,7 +139,7 @@ def _echoes(p: Postings, context: Array, other: Array) -> Array:
     return np.asarray(held.take(held.searchsorted(tails), mode="clip") == tails)
 
 
-class Likeness(msgspec.Struct, frozen=True, dict=True):
+class Likeness(Stored, frozen=True, dict=True):
     """Attributes of items, rare values weighing more. The last column or row stands for no item."""
 
     # So -1 is no item, and no look-up needs a mask.
@@ -146,8 +147,8 @@ class Likeness(msgspec.Struct, frozen=True, dict=True):
     places: Array  # the values of each item among all values, shape (most of an item, items + 1)
     rarity: Array  # weights of the values, of unit length for an item, padded with 0; same shape
     width: int
-    codes: Array
-    columns: tuple[str, ...]
+    codes: Annotated[Int32s, Kept("codes", "items columns")]
+    columns: Annotated[tuple[str, ...], Kept("columns", "columns")]
     matched: tuple[int, ...]
     """The columns of attributes with a single value, whose values share one numbering."""
     values: Array  # values of the matched columns, shape (items + 1, matched) int32

@@ -1,16 +1,18 @@
 """All counted tables of one training, and factors, built from one log and nothing else."""
 
 from functools import cached_property
+from typing import Annotated, Self
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from pawsonalize.recipes.artefact import Kept, Stored, finite, weights
 from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.popularity import AvailabilityFactor, AvailabilityHistory
 from pawsonalize.recipes.counts.rows import Counts, SparseRows, keep_largest, tidy
 from pawsonalize.recipes.counts.weights import LogClock, VisitLog
-from pawsonalize.recipes.data import Array, Ints, TrainingData
+from pawsonalize.recipes.data import Array, Ints, Singles, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.late_scipy import sparse
 from pawsonalize.recipes.learned.design import Design
@@ -29,16 +31,16 @@ SLICES = 64
 _HALVES = (1, 4)  # half-lives of the trends, in slices of 1/64 of the log's active time
 
 
-class Factors(msgspec.Struct, frozen=True):
+class Factors(Stored, frozen=True):
     """j after i scores the product of their rows: `source` and `target`, (items, rank) float32."""
 
-    source: Array
-    target: Array
+    source: Annotated[Singles, Kept("source", "items rank", finite)]
+    target: Annotated[Singles, Kept("targets", "items rank", finite)]
     # First factors of all targets, (few, items): they choose candidates, faster in this order.
     first: Array
 
     @classmethod
-    def of(cls, source: Array, target: Array) -> "Factors":
+    def of(cls, source: Array, target: Array) -> Self:
         """With the first of the factors of `target` (items, rank), the largest first."""
         target = np.ascontiguousarray(target, np.float32)
         return cls(source, target, np.ascontiguousarray(target[:, :_FIRST].T))
@@ -93,13 +95,17 @@ def _truncated(matrix: Counts, rank: int, design: Design) -> tuple[Array, Array]
     return image @ vectors, basis @ vectors
 
 
-class Trend(msgspec.Struct, frozen=True, dict=True):
+class Trend(Stored, frozen=True, dict=True):
     """Choices of items, in all and lately; a stored model keeps the last slice alone."""
 
-    total: Array
-    recent: Array
+    total: Annotated[Singles, Kept("popularity", "items", weights)]
+    recent: Annotated[Singles, Kept("recent", "halves items", finite)]
     """Decayed choices at each slice's end, shape (halves, slices, items); none without times."""
     edges: Array
+
+    def arrays(self) -> dict[str, Array]:
+        """See `Stored`: of the slices the last."""
+        return {**super().arrays(), "recent": self.recent[:, -1]}
 
     @cached_property
     def between_equals(self) -> Array:
@@ -114,7 +120,7 @@ class Trend(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def root(self) -> Array:
         """The root of 1 + total, shape (items,) float32."""
-        return np.sqrt(self.total + np.float32(1.0))
+        return np.asarray(np.sqrt(self.total + np.float32(1.0)))
 
     def slice_of(self, moment: float) -> int:
         """The slice of a moment."""
@@ -147,16 +153,16 @@ class Usual(msgspec.Struct, frozen=True):
         return cls(rate.astype(np.float32), share)
 
 
-class Tables(msgspec.Struct, frozen=True, dict=True):
+class Tables(Stored, frozen=True, dict=True):
     """Tables that answer a request; everything that an artefact holds of the counts."""
 
     design: Design
-    forward: SparseRows
-    backward: SparseRows
-    postings: Postings
-    trend: Trend
-    likeness: Likeness
-    factors: Factors
+    forward: Annotated[SparseRows, Kept("forward.", "items")]
+    backward: Annotated[SparseRows, Kept("backward.", "items")]
+    postings: Annotated[Postings, Kept("")]
+    trend: Annotated[Trend, Kept("")]
+    likeness: Annotated[Likeness, Kept("")]
+    factors: Annotated[Factors, Kept("")]
     mixture: Mixture
 
     @cached_property

@@ -26,6 +26,6 @@ WING = Wing(
     "boards",
     settings=":BoardSettings",
     operations="endpoints:OPERATIONS",
-    started="worth:started",
-    ports={"asks": "worth:rule", "site_boards": "site:boards_of"},
+    started="endpoints:started",
+    ports={"asks": "giving:rule", "site_boards": "site:boards_of"},
 )

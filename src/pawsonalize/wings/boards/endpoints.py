@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from starlette.requests import Request
 
 from pawsonalize.access.services import Services, services_of
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import parse_moment
@@ -35,6 +36,7 @@ from pawsonalize.http.queries import (
 from pawsonalize.http.recommendations import AnimalsFound, find, shown
 from pawsonalize.kinds import access_keys
 from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.settings import Settings
 from pawsonalize.wings.boards import LEAST, MOST, BoardSettings
 from pawsonalize.wings.boards.giving import give_board
 from pawsonalize.wings.boards.picking import PickDoor, Picks, no_board
@@ -113,6 +115,11 @@ async def post_boards(request: Request) -> Board:
         for one in answer.places
     ]
     return Board(answer.recommendation_id, animals)
+
+
+def started(settings: Settings, _adapters: Adapters, _services: Services) -> BoardSettings:
+    """Share the settings with the wing's operations."""
+    return settings.part(BoardSettings)
 
 
 def _give(

@@ -14,9 +14,8 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import BOARD
 from pawsonalize.ui.storefront import SiteBoard
 from pawsonalize.wings.boards import BoardSettings
-from pawsonalize.wings.boards.giving import give_board
+from pawsonalize.wings.boards.giving import VISIT, give_board
 from pawsonalize.wings.boards.picking import PickDoor, Picks
-from pawsonalize.wings.boards.worth import VISIT
 
 if TYPE_CHECKING:
     from pawsonalize.app.engine import Engine

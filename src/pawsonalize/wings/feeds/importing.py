@@ -1,5 +1,9 @@
-"""Import feeds into the inventory: take good rows, remove animals that a complete feed lacks."""
+"""Import feeds into the inventory: take good rows, remove animals that a complete feed lacks.
 
+A feed whose animals another source has already, as when a file is imported twice, is refused.
+"""
+
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
@@ -7,6 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
+from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.statuses import LEFT, AnimalStatus, History, weave
 from pawsonalize.engine.ingest.inventory import Inventory
@@ -22,7 +27,6 @@ from pawsonalize.wings.feeds.mapping import (
     digest_name,
     most_frequent,
 )
-from pawsonalize.wings.feeds.other_sources import check_other_sources
 from pawsonalize.wings.feeds.rows import FeedRow
 
 MAX_SHRINK = 0.3
@@ -41,6 +45,7 @@ _MOST_DIFFERENT, _OTHERS = 1_000, "(others)"  # unknown values of a field that a
 _HOPEFUL_ROWS, _HOPEFUL_SHARE = 5_000, 0.01
 _NAMED, _PLACES = 12, 5  # animals that leave, and rows of a status that nobody knows
 _CHUNK = 1_000
+_FEWEST_SAME = 2  # one name may be that of two animals
 T = TypeVar("T")
 _Stays = dict[str, dict[History, int]]
 """Of each animal: the different reports, each with the first row that has it."""
@@ -181,7 +186,7 @@ def import_feed(
     """
     inventory, report = Inventory(animals), FeedReport()
     first = () if how.allow_known else _read(next(_chunks(rows()), []), how, now, FeedReport())
-    check_other_sources(animals, [listing.animal for _row, listing in first], how.source)
+    _check_other_sources(animals, [listing.animal for _row, listing in first], how.source)
     missing, nameless = _missing(animals, rows, how) if how.complete else (set(), 0)
     stays, gone, is_whole = _put(inventory, rows, how, true_at, now, report)
     for odd in _contradictions(inventory, stays):
@@ -409,3 +414,31 @@ def keep_newest_import(
 def find_newest_import(registry: Registry, origin: str, source: str) -> NewestImport | None:
     """Return the result of the newest import; None before the first."""
     return registry.find(NewestImport, digest_name(f"{origin}\n{source}"))
+
+
+def _check_other_sources(animals: Animals, listed: Collection[Animal], source: str) -> None:
+    """Conflict if most of these animals are new, and in care under one other source."""
+    in_care = [animal for animal in listed if animal.status not in LEFT]
+    known = animals.get_many([animal.animal_id for animal in in_care])
+    new = {_marks(one) for one in in_care if one.name and one.animal_id not in known}
+    if len(new) < _FEWEST_SAME or 2 * len(new) <= len(in_care):
+        return
+    same = defaultdict[str, set[tuple[str, ...]]](set)
+    for animal in Inventory(animals).all():
+        if animal.source != source and animal.status not in LEFT and _marks(animal) in new:
+            same[animal.source].add(_marks(animal))
+    other = max(same, key=lambda name: len(same[name]), default="")
+    count = len(same[other])
+    if count >= _FEWEST_SAME and 2 * count > len(in_care):
+        where = f"from the source {other}" if other else "without a source"
+        way = f"with --source {other}" if other else "without --source"
+        raise Conflict(
+            f"{count:,} of {len(in_care):,} animals are known already {where}, by name, breed and"
+            f" birth: nothing was changed. If they are the same, import the file {way}; if they"
+            " are others, with --allow-known"
+        )
+
+
+def _marks(animal: Animal) -> tuple[str, ...]:
+    born = animal.age if animal.born is None else animal.born.isoformat()
+    return animal.name.casefold(), animal.species, animal.breed, born

@@ -1,8 +1,10 @@
 """A visit of a site's page as a browser makes it: what it loads, what it calls, what stops it."""
 
+import re
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from html.parser import HTMLParser
 from typing import Literal
 from urllib.parse import urljoin
 
@@ -16,11 +18,17 @@ from pawsonalize.wings.integration.policies import (
     SCRIPTS,
     EmbedScript,
     forbidding,
+    read_policies,
 )
-from pawsonalize.wings.integration.site_page import POLICY, SitePage
 
 _LIMITS = Limits(size=8 << 20, silence=10, total=20)
 _FINE, _REFUSED = range(200, 300), (0, 401, 403)
+_POLICY = "content-security-policy"
+_KEY_IN_SCRIPT = re.compile(r"""\bkey\s*:\s*["'`]([^"'`\s]{1,200})["'`]""")
+# Behind `from` or `import` it is loaded with the script, else when a line of the script runs.
+_IMPORT_IN_SCRIPT = re.compile(
+    r"""(\b(?:from|import)\s*)?["'`]([^"'`\s]{1,500}/embed\.js(?:\?[^"'`\s]{0,100})?)["'`]"""
+)
 EVENTS = "/v1/events"
 Check = Callable[[str], None]
 Level = Literal["ok", "warning", "error"]
@@ -32,6 +40,58 @@ class SiteFinding(msgspec.Struct, frozen=True):
     level: Level
     message: str
     next_move: str = ""
+
+
+class _SitePage(HTMLParser):
+    """Reads a page of a site. Nothing of it is run: what its scripts add later is not seen."""
+
+    def __init__(self, html: str, policies: str) -> None:
+        super().__init__()
+        self.scripts: list[EmbedScript] = []
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        """Elements of ours, with their attributes; those without a value are empty."""
+        self.keys: list[str] = []
+        """Keys that are given in scripts of the page."""
+        self.policies = read_policies(policies)
+        """Those of its headers, then its own."""
+        self._script: EmbedScript | None = None
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what is ours, and what forbids it."""
+        given = {name: value or "" for name, value in attrs}
+        if tag == "script":
+            self._script = EmbedScript(
+                given.get("src", ""),
+                given.get("type", "").strip().lower() == "module",
+                given.get("nonce", ""),
+                tuple(self.policies),
+            )
+            if self._script.address.partition("?")[0].endswith("/embed.js"):
+                self.scripts.append(self._script)
+        elif tag == "meta" and given.get("http-equiv", "").lower() == _POLICY:
+            self.policies += read_policies(given.get("content", ""))
+        elif tag.startswith("pawsonalize-"):
+            self.elements.append((tag, given))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave a script."""
+        if tag == "script":
+            self._script = None
+
+    def handle_data(self, data: str) -> None:
+        """Look through a script for the client and its key."""
+        if self._script is not None and (found := _IMPORT_IN_SCRIPT.search(data)):
+            script = msgspec.structs.replace(
+                self._script,
+                address=found[2],
+                inline=data.replace("\r\n", "\n"),
+                is_dynamic=found[1] is None,
+                is_module=self._script.is_module or found[1] is None,
+            )
+            self.scripts.append(script)
+            self.keys += _KEY_IN_SCRIPT.findall(data)
 
 
 def fetch_unpacked(url: str, check: Check | None, **headers: str) -> Fetched:
@@ -51,8 +111,8 @@ class SiteVisit:
 
     def __init__(self, fetched: Fetched, check: Check | None) -> None:
         self.url, self.origin, self._check = fetched.url, origin_of(fetched.url), check
-        policies = ",".join(fetched.headers.get_all(POLICY, ()))
-        self.page = SitePage(fetched.content.decode("utf-8", "replace"), policies)
+        policies = ",".join(fetched.headers.get_all(_POLICY, ()))
+        self.page = _SitePage(fetched.content.decode("utf-8", "replace"), policies)
 
     def resolve(self, written: str) -> str:
         """Return the whole address of one that is written in the page."""

@@ -7,8 +7,13 @@ was chosen for them at once, beside the notifiers of the settings, and nothing o
 import base64
 import re
 import secrets
-from typing import TYPE_CHECKING, ClassVar
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPSConnection
+from ipaddress import IPv4Address, IPv6Network, ip_address, ip_network
+from socket import getaddrinfo
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
+from urllib.request import HTTPHandler, HTTPSHandler
 
 import msgspec
 
@@ -25,7 +30,6 @@ from pawsonalize.kinds.resource import Resource
 from pawsonalize.storage.work import Deliveries
 from pawsonalize.wings.notifications import NotificationSettings
 from pawsonalize.wings.notifications.notifiers import Notifier, SmtpNotifier, WebhookNotifier
-from pawsonalize.wings.notifications.outside import OutsideHandler, check_outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,3 +190,69 @@ def _mail_addresses(text: str) -> list[str]:
                 field="address",
             )
     return found
+
+
+# An address that somebody typed into a page leads out of the service's own network. Else the page
+# would be a way to reach what nobody outside can, such as a cloud's metadata.
+def check_outside(host: str) -> None:
+    """InvalidInput for a host of the own network; one that is not found passes."""
+    with suppress(OSError, UnicodeError):  # a proxy may know the name
+        for *_, address in getaddrinfo(host, None):
+            check_address(str(address[0]))
+
+
+# Networks of IPv6 whose addresses lead to an IPv4 address, and the bits that stand behind that:
+# IPv4-compatible and -mapped (RFC 4291), NAT64 (RFC 6052) and 6to4 (RFC 3056).
+_LEADING_TO_IPV4 = {
+    IPv6Network("::/96"): 0,
+    IPv6Network("::ffff:0:0/96"): 0,
+    IPv6Network("64:ff9b::/96"): 0,
+    IPv6Network("2002::/16"): 80,
+}
+# IANA's registries of special-purpose addresses, multicast, and of IPv6 all but 2000::/3. Python's
+# `is_global` has other opinions of some, which differ by its version.
+_SPECIAL_NAMES = """
+    0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24
+    192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24
+    198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/3
+    ::/3 4000::/2 8000::/1 2001::/23 2001:db8::/32 3fff::/20 2620:4f:8000::/48
+"""
+_SPECIAL = [ip_network(name) for name in _SPECIAL_NAMES.split()]
+
+
+def check_address(address: str) -> None:
+    """InvalidInput for an IP address that may not lead out of the own network, by any way."""
+    target = ip_address(address)
+    for network, behind in _LEADING_TO_IPV4.items():
+        if target in network:
+            target = IPv4Address(int(target) >> behind & 0xFFFF_FFFF)
+            break
+    if any(target in network for network in _SPECIAL):
+        raise InvalidInput(
+            "the address is in this service's own network, or of a special purpose: name one"
+            " outside, or allow it with notify_own_network",
+            field="address",
+        )
+
+
+# A name may lead elsewhere a moment after it was checked, so the connection is looked at as well.
+class _Connection(HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        check_address(self.sock.getpeername()[0])
+
+
+class _SafeConnection(HTTPSConnection, _Connection):
+    pass
+
+
+class OutsideHandler(HTTPHandler, HTTPSHandler):
+    """Opens no address of the own network; the proxies of the environment may be there."""
+
+    def do_open(self, http_class: Any, req: Any, **arguments: Any) -> Any:
+        """See `AbstractHTTPHandler.do_open`."""
+        target = urlsplit(req.full_url)
+        check_outside(target.hostname or "")
+        if req.host == target.netloc:  # no proxy
+            http_class = _SafeConnection if target.scheme == "https" else _Connection
+        return super().do_open(http_class, req, **arguments)

@@ -26,16 +26,16 @@ def open_reading(settings: "Settings", *stores: Any) -> "TableReading | None":
     own = settings.part(CountingSettings)
     if own.training_engine == "memory":
         return None
-    from pawsonalize.wings.out_of_core import counting  # noqa: PLC0415 - every command is here
+    from pawsonalize.wings.out_of_core import reading  # noqa: PLC0415 - every command is here
 
-    return counting.open_reading(settings, own.training_memory_megabytes, *stores)
+    return reading.open_reading(settings, own.training_memory_megabytes, *stores)
 
 
 WING = Wing(
     "out_of_core",
     settings=":CountingSettings",
-    upkeep="counting:upkeep",
-    purges="counting:PURGES",
+    upkeep="training_table:upkeep",
+    purges="training_table:PURGES",
     archive_keys="files:ARCHIVE_KEYS",
     ports={"log_reading": ":open_reading"},
 )

@@ -1,19 +1,22 @@
 """Reads the training table for trainings: its counts, or a sample of its visitors."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import reduce, wraps
+from contextlib import contextmanager, suppress
+from functools import partial, reduce, wraps
 from math import isnan
 from operator import add
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from urllib.parse import quote
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.events import EventTypes
 from pawsonalize.engine.serving.facets import FacetReader
@@ -25,12 +28,14 @@ from pawsonalize.recipes.counts.rows import Covisits, tidy
 from pawsonalize.recipes.counts.weights import EventWeights, LogClock
 from pawsonalize.recipes.data import Floats, Ints, TrainingData
 from pawsonalize.recipes.late_scipy import sparse
+from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog, TrainingRow
 from pawsonalize.storage.events.training_files import TrainingFile
-from pawsonalize.wings.out_of_core.files import Columns, LogSource
+from pawsonalize.wings.out_of_core.files import SCRATCH, Columns, LogSource
 from pawsonalize.wings.out_of_core.parts import LogParts
-from pawsonalize.wings.out_of_core.training_table import TrainingTable
+from pawsonalize.wings.out_of_core.training_table import TrainingTable, training_table
 
 _BATCH = 50_000
 _END_OF_TIME = 2**62
@@ -242,3 +247,33 @@ class SampledLog(msgspec.Struct):
                 for visitor, item, kind, sent_at, value, facets in zip(*rows.values(), strict=True)
                 if sent_at <= until
             ]
+
+
+def open_reading(
+    settings: Settings, megabytes: int, database: Database, objects: ObjectStore
+) -> TableReading:
+    """Open what reads the training table, in parts of so many megabytes."""
+    return TableReading(
+        lambda purpose: settings.data_dir.absolute() / SCRATCH / quote(purpose, safe=""),
+        megabytes,
+        partial(training_table, database, objects),
+        partial(_fetched, settings, objects),
+    )
+
+
+def _fetched(
+    settings: Settings, objects: ObjectStore, folder: Path, files: Sequence[TrainingFile]
+) -> list[str]:
+    archive, is_local = settings.archive, "://" not in settings.archive
+    paths = []
+    for number, file in enumerate(files):
+        path = folder / f"{number}.parquet"
+        # A training that died may have left one.
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # of another file system, or gone: then it is read
+            if is_local:
+                os.link(Path(archive) / file.key, path)
+        if not path.exists():
+            path.write_bytes(objects.get(file.key))
+        paths.append(str(path))
+    return paths

@@ -1,6 +1,6 @@
 """The training table: the log as Parquet files in the archive's store, for engines out of core."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import groupby
@@ -11,18 +11,25 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.archive.base import ObjectStore
+from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import SESSION, USER, owning_group, visitor_digest, visitor_key
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import FacetReader, as_properties
 from pawsonalize.engine.training.kept_rows import digest, digest_number
+from pawsonalize.engine.upkeep.erased_archive import NamedErasure, Watch
+from pawsonalize.engine.upkeep.erasing import Purge
 from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.storage.erasures import ErasedLookup
+from pawsonalize.settings import Settings
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.erasures import ErasedLookup, Trouble
 from pawsonalize.storage.events.training_files import (
     LogRow,
     TableState,
     TrainingFile,
     TrainingFiles,
+    groups_with_files,
 )
 from pawsonalize.wings.out_of_core.files import (
     FOLDER,
@@ -219,3 +226,55 @@ def _day(moment: int) -> str:
 
 def _day_in(key: str) -> str:
     return key.rsplit("/", 2)[-2]
+
+
+def upkeep(
+    _settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
+) -> Iterator[tuple[str, Callable[[int], object]]]:
+    """Yield what takes out of the training tables what left the log."""
+
+    def tidy(_now: int) -> None:
+        for _, table in _tables(adapters):
+            table.tidy(in_use=adapters.reading is not None)
+
+    yield "tidy training tables", tidy
+
+
+def purge_of(adapters: Adapters) -> Purge:
+    """Return what takes erased visitors out of all files, and yields what cannot be read."""
+
+    def purge(erasures: Sequence[NamedErasure], watch: Watch) -> Iterator[Trouble]:
+        for group, table in _tables(adapters):
+            about = [one for one in erasures if one.erasure.dataset_group == owning_group(group)]
+            if not about:
+                continue
+            try:
+                if adapters.reading is None:  # not used: the next training that does writes it anew
+                    table.remove()
+                for one in about if adapters.reading is not None else ():
+                    users = {visitor_number(user, None) for user in one.names.users}
+                    sessions = {visitor_number(None, session) for session in one.names.sessions}
+                    table.purge(users | sessions, one.erasure.through)
+            except (CorruptArtefact, NotFound) as error:
+                table.remove()  # it is made of the log, so it can be made anew
+                yield Trouble(f"training table of {group}", f"{error.message}: it is made anew")
+            watch("training table changed")
+
+    return purge
+
+
+PURGES = (purge_of,)
+
+
+def _tables(adapters: Adapters) -> Iterator[tuple[str, TrainingTable]]:
+    for group in groups_with_files(adapters.database):
+        reader = FacetReader.of(adapters.catalogue.of(group))
+        yield group, training_table(adapters.database, adapters.objects, group, reader)
+
+
+def training_table(
+    database: Database, objects: ObjectStore, dataset_group: str, reader: FacetReader
+) -> TrainingTable:
+    """The training table of a dataset group."""
+    files = TrainingFiles(database, dataset_group)
+    return TrainingTable(files, objects, dataset_group, reader, ErasedLookup(database))

@@ -1,27 +1,97 @@
 """Meanings of the animals' descriptions: made in the background, by one worker of a machine."""
 
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pawsonalize.kinds.processes import held
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.data_folder import SEARCH_FOLDER
 from pawsonalize.wings.search.index import AnimalIndex
-from pawsonalize.wings.search.meaning import Encoder, Singles, digest_of
-from pawsonalize.wings.search.vectors import VectorFile
+from pawsonalize.wings.search.meaning import DIGEST_BYTES, SIZE, Encoder, Singles, digest_of
 
 _AT_ONCE = 16  # texts, which take about 0.1 s
 _PARTS = 8  # of a call: a server that ends waits for it
 _SPARE_ROWS = 1_000
+_Halves = NDArray[np.float16]  # a third decimal is more than the model means
+_ROW = np.dtype([("digest", np.uint8, DIGEST_BYTES), ("vector", np.float16, SIZE)])
 
 
 @lru_cache(maxsize=256)  # a chip that is taken off, or the next page, has the same words
 def _vector(text: str) -> Singles:
     vector: Singles = Encoder.encode([text])[0]
     return vector
+
+
+class VectorFile:
+    """The file of vectors by digest of the text, which the workers of a machine share.
+
+    One process at a time adds, under a lock; others read whole rows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._places: dict[bytes, int] = {}
+        self._inode = self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def refresh(self) -> None:
+        """Read which rows there are by now."""
+        try:
+            inode = self.path.stat().st_ino
+        except FileNotFoundError:
+            return
+        if inode != self._inode:  # another worker wrote it anew
+            self._inode, self._count, self._places = inode, 0, {}
+        rows = self._rows()
+        for place in range(self._count, len(rows)):
+            self._places[rows["digest"][place].tobytes()] = place
+        self._count = len(rows)
+
+    def get(self, digests: Collection[bytes]) -> dict[bytes, _Halves]:
+        """The vectors of those that are there."""
+        found = {one: place for one in digests if (place := self._places.get(one)) is not None}
+        if not found:
+            return {}
+        vectors = self._rows()["vector"]
+        return {one: np.array(vectors[place]) for one, place in found.items()}
+
+    def add(self, digests: Sequence[bytes], vectors: _Halves) -> None:
+        """Add rows at the end; hold the lock. A row that a dying process left half is cut off."""
+        rows = _packed(digests, vectors)
+        with self.path.open("ab") as file:
+            whole = file.tell() // _ROW.itemsize * _ROW.itemsize
+            file.truncate(whole)
+            file.write(rows.tobytes())
+        self.refresh()
+
+    def keep(self, digests: Collection[bytes]) -> None:
+        """Write the file anew with these alone; hold the lock."""
+        kept = self.get(digests)
+        draft = self.path.with_suffix(".draft")
+        vectors = np.array(list(kept.values()), np.float16).reshape(-1, SIZE)
+        draft.write_bytes(_packed(list(kept), vectors).tobytes())
+        draft.replace(self.path)
+        self.refresh()
+
+    def _rows(self) -> NDArray[np.void]:
+        whole = self.path.stat().st_size // _ROW.itemsize
+        if not whole:  # nothing can be mapped
+            return np.empty(0, _ROW)
+        return np.memmap(self.path, _ROW, "r", shape=(whole,))
+
+
+def _packed(digests: Sequence[bytes], vectors: _Halves) -> NDArray[np.void]:
+    rows = np.empty(len(digests), _ROW)
+    rows["digest"] = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST_BYTES)
+    rows["vector"] = vectors
+    return rows
 
 
 class DescriptionMeanings:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.app.tenants import GroupSizing
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.solutions import DatasetGroups
-from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
