@@ -120,15 +120,15 @@ def _events_of(members: Members, group: str, now: int) -> list[Event]:
     for place, given in enumerate(members[name], 1):
         path = f"{name}.{place}.member"
         properties = _properties(given, path)
-        fields = read(members, given, properties, path)
-        shared = {
+        fields = read(members, given, properties, path) | {
             "event_id": given.get("eventId"),
             "recommendation_id": given.get("recommendationId"),
             "impression": given.get("impression"),
             "properties": properties or None,
         }
+        animal_id = fields.pop("animal_id", None)
         try:
-            event = read_interaction(group, now, **fields, **shared)
+            event = read_interaction(group, now, fields, animal_id=animal_id)
         except InvalidInput as error:
             raise InvalidInput(f"{path}: {error.message}") from error
         events.append(replace(event, raw=_raw_of(members, name, given)))

@@ -1,8 +1,11 @@
-"""The form in which you send animals, by the API and in our own feed formats."""
+"""The form in which you send animals, by the API and in our own feed formats.
+
+Each field stands once, with the function that reads it where that needs no other field.
+"""
 
 import re
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import unescape
 from itertools import combinations
 from typing import Annotated
@@ -22,99 +25,20 @@ from pawsonalize.domain.attributes import (
 )
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import MAX_ID_LENGTH, check_between, check_length, parse_id
-from pawsonalize.engine.ingest.decoder import Form
+from pawsonalize.domain.times import parse_moment
+from pawsonalize.engine.ingest.decoder import Form, readers_of
 from pawsonalize.engine.ingest.event_form import Id, Moment
 
 MOST = {"photos": 50, "colours": 10}
 """Most entries of a list."""
 MAX_TEXT_CHARS = 20_000
-Text = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_TEXT_CHARS})]
-Word = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_ID_LENGTH})] | int | None
+_MAX_ADDRESS_CHARS = 2_000
+_MAX_FEE = 1_000_000
 FormAnswer = bool | str | None
 Amount = float | str | None
 
 
-class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
-    """One animal as sent: all that is known of it; a field that is left out is unknown."""
-
-    id: Id
-    """Its id, as in your own data."""
-    species: str | int
-    """A word (`dog`) or an id."""
-    breed: str | None = None
-    """As people write it; two with `/` between."""
-    secondary_breed: str | None = None
-    """The other breed of a mix."""
-    mixed: FormAnswer = None
-    """True if it is a mix."""
-    birth_date: str | None = None
-    """A day, as `2023-04-01`; then it grows older by itself."""
-    age: Word = None
-    """A word (`senior`) or an id, if the day of birth is not known."""
-    size: Word = None
-    """A word (`large`) or an id."""
-    weight: str | int | float | None = None
-    """Its weight as its shelter writes it, such as `28 kg`; its size is another field."""
-    sex: str | None = None
-    """`female` or `male`."""
-    name: Text | None = None
-    """Its name."""
-    status: str | None = None
-    """Its status now: `available`, `hold`, `pending`, `adopted`, `returned` or `removed`. A new
-    animal is available if it is left out; of others it stays as it was."""
-    listed_at: Moment | None = None
-    """When it was first published; its intake if left out."""
-    intake_at: Moment | None = None
-    """When it came."""
-    outcome: str | None = None
-    """The way its stay ended, such as `adoption`."""
-    outcome_at: Moment | None = None
-    """When its stay ended."""
-    returned_at: Moment | None = None
-    """Since when it is back."""
-    source: str | None = None
-    """The system that the record comes from."""
-    external_id: Id | None = None
-    """Its id there."""
-    shelter: str | None = None
-    """The shelter in which it lives."""
-    bonded_unit: Id | None = None
-    """Animals with the same one go together."""
-    coat: str | None = None
-    """Its coat, such as `long`."""
-    colours: list[str] | None = None
-    """Its colours."""
-    altered: FormAnswer = None
-    """True if it is spayed or neutered."""
-    house_trained: FormAnswer = None
-    """True if it is house-trained."""
-    special_needs: FormAnswer = None
-    """True if it has special needs."""
-    good_with_kids: FormAnswer = None
-    """true, false, "yes", "no", "selective" or "unknown"."""
-    good_with_dogs: FormAnswer = None
-    """true, false, "yes", "no", "selective" or "unknown"."""
-    good_with_cats: FormAnswer = None
-    """true, false, "yes", "no", "selective" or "unknown"."""
-    photos: list[str] | None = None
-    """Addresses of photos, the best first."""
-    url: str | None = None
-    """The address of its own page."""
-    priority: Amount = None
-    """The weight with which its shelter wants it to be shown, 0 to 1."""
-    fee: Amount = None
-    """The price of an adoption, in the site's currency."""
-    latitude: Amount = None
-    """Its place, in degrees."""
-    longitude: Amount = None
-    """Its place, in degrees."""
-    postcode: str | int | None = None
-    """Its place, by the server's postcode table."""
-    description: Text | None = None
-    """The text that people read about it."""
-
-
-def text(value: str | int | None, field: str, limit: int = MAX_ID_LENGTH) -> str:
+def text(value: str | float | None, field: str, limit: int = MAX_ID_LENGTH) -> str:
     """A short text on one line, "" for none."""
     words = " ".join(str(value if value is not None else "").split())
     check_length(field, len(words), limit)
@@ -122,8 +46,8 @@ def text(value: str | int | None, field: str, limit: int = MAX_ID_LENGTH) -> str
 
 
 def long_text(value: str | None, field: str) -> str:
-    """A text of any lines that every database stores faithfully, "" for none."""
-    words = (value or "").strip()
+    """A text of any lines without markup, as every database stores it; "" for none."""
+    words = (without_markup(value) or "").strip()
     check_length(field, len(words), MAX_TEXT_CHARS)
     return "".join(one for one in words if one in "\n\t" or one.isprintable())
 
@@ -172,8 +96,42 @@ def number(value: Amount, field: str, low: float, high: float) -> float | None:
     return value
 
 
-FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(AnimalForm)}
-"""The attributes of the form by the names of its fields."""
+def read_moment(value: Moment | None, field: str) -> int | None:
+    """A moment, or None if none was sent; InvalidInput names a value that is none."""
+    if value is None or (isinstance(value, str) and says_nothing(value)):
+        return None
+    try:
+        return parse_moment(value, field)
+    except InvalidInput as error:
+        raise InvalidInput(f"{error.message}, not {value}", field=field) from error
+
+
+def _good_with(value: FormAnswer, field: str) -> GoodWith:
+    answer = read_answer(value, about_children=field == "goodWithKids")
+    if answer is None:
+        known = f"true, false or one of {', '.join(GoodWith)}"
+        raise InvalidInput(f"{field} must be {known}, not {str(value)[:40]!r}", field=field)
+    return answer
+
+
+def _texts(values: list[str] | None, field: str, limit: int = MAX_ID_LENGTH) -> tuple[str, ...]:
+    check_length(field, len(values or ()), MOST[field], "entries")
+    return tuple(found for one in values or () if (found := text(one, field, limit)))
+
+
+def _address(value: str | None, field: str) -> str:
+    address = text(value, field, _MAX_ADDRESS_CHARS)
+    if address and not address.lower().startswith(("http://", "https://")):
+        raise InvalidInput(f"{field} must begin with https://, not {address[:40]!r}", field=field)
+    return address
+
+
+def _addresses(values: list[str] | None, field: str) -> tuple[str, ...]:
+    return tuple(_address(one, field) for one in _texts(values, field, _MAX_ADDRESS_CHARS))
+
+
+def _optional_id(value: Id | None, field: str) -> str | None:
+    return parse_id(value, field) if value else None
 
 
 _UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
@@ -188,6 +146,102 @@ def without_markup(text: str | None) -> str | None:
     # Entities first, since tags may be written with them.
     seen = _UNSEEN.sub(" ", unescape(text).replace("\N{NO-BREAK SPACE}", " "))
     return _TAG.sub("", _NEW_LINE.sub("\n", seen))
+
+
+def _plain(value: str | int | None, field: str) -> str:
+    return text(without_markup(value) if isinstance(value, str) else value, field)
+
+
+_Word = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_ID_LENGTH})] | int | None
+_Text = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_TEXT_CHARS})] | None
+_Line = Annotated[str | None, text]
+_YesOrNo = Annotated[FormAnswer, flag]
+_Household = Annotated[FormAnswer, _good_with]
+
+
+class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
+    """One animal as sent: all that is known of it; a field that is left out is unknown."""
+
+    id: Id
+    """Its id, as in your own data."""
+    species: str | int
+    """A word (`dog`) or an id."""
+    breed: str | None = None
+    """As people write it; two with `/` between."""
+    secondary_breed: str | None = None
+    """The other breed of a mix."""
+    mixed: FormAnswer = None
+    """True if it is a mix."""
+    birth_date: str | None = None
+    """A day, as `2023-04-01`; then it grows older by itself."""
+    age: _Word = None
+    """A word (`senior`) or an id, if the day of birth is not known."""
+    size: _Word = None
+    """A word (`large`) or an id."""
+    weight: Annotated[str | int | float | None, text] = None
+    """Its weight as its shelter writes it, such as `28 kg`; its size is another field."""
+    sex: str | None = None
+    """`female` or `male`."""
+    name: Annotated[_Text, _plain] = None
+    """Its name."""
+    status: str | None = None
+    """Its status now: `available`, `hold`, `pending`, `adopted`, `returned` or `removed`. A new
+    animal is available if it is left out; of others it stays as it was."""
+    listed_at: Moment | None = None
+    """When it was first published; its intake if left out."""
+    intake_at: Annotated[Moment | None, read_moment] = None
+    """When it came."""
+    outcome: str | None = None
+    """The way its stay ended, such as `adoption`."""
+    outcome_at: Moment | None = None
+    """When its stay ended."""
+    returned_at: Moment | None = None
+    """Since when it is back."""
+    source: _Line = None
+    """The system that the record comes from."""
+    external_id: Id | None = None
+    """Its id there."""
+    shelter: Annotated[str | None, _plain] = None
+    """The shelter in which it lives."""
+    bonded_unit: Annotated[Id | None, _optional_id] = None
+    """Animals with the same one go together."""
+    coat: _Line = None
+    """Its coat, such as `long`."""
+    colours: Annotated[list[str] | None, _texts] = None
+    """Its colours."""
+    altered: FormAnswer = None
+    """True if it is spayed or neutered."""
+    house_trained: _YesOrNo = None
+    """True if it is house-trained."""
+    special_needs: _YesOrNo = None
+    """True if it has special needs."""
+    good_with_kids: _Household = None
+    """true, false, "yes", "no", "selective" or "unknown"."""
+    good_with_dogs: _Household = None
+    """true, false, "yes", "no", "selective" or "unknown"."""
+    good_with_cats: _Household = None
+    """true, false, "yes", "no", "selective" or "unknown"."""
+    photos: Annotated[list[str] | None, _addresses] = None
+    """Addresses of photos, the best first."""
+    url: Annotated[str | None, _address] = None
+    """The address of its own page."""
+    priority: Annotated[Amount, partial(number, low=0, high=1)] = None
+    """The weight with which its shelter wants it to be shown, 0 to 1."""
+    fee: Annotated[Amount, partial(number, low=0, high=_MAX_FEE)] = None
+    """The price of an adoption, in the site's currency."""
+    latitude: Annotated[Amount, partial(number, low=-90, high=90)] = None
+    """Its place, in degrees."""
+    longitude: Annotated[Amount, partial(number, low=-180, high=180)] = None
+    """Its place, in degrees."""
+    postcode: Annotated[str | int | None, text] = None
+    """Its place, by the server's postcode table."""
+    description: Annotated[_Text, long_text] = None
+    """The text that people read about it."""
+
+
+FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(AnimalForm)}
+"""The attributes of the form by the names of its fields."""
+READERS = readers_of(AnimalForm)
 
 
 _OTHER_SPECIES = [one for one in SPECIES_NAMES if one not in {CAT, DOG}]
@@ -243,7 +297,3 @@ def _species_in(breed: str) -> str | None:
         if (species, breeds.read_breeds(species, breed).primary) in breeds.FAMILIES
     }
     return fitting.pop() if len(fitting) == 1 else None
-
-
-def _plain(value: str | int | None, field: str) -> str:
-    return text(without_markup(value) if isinstance(value, str) else value, field)

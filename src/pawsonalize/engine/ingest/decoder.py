@@ -1,7 +1,7 @@
 """Bodies of requests and feeds: bounded, JSON, then typed forms."""
 
 import re
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -28,6 +28,19 @@ class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     synonyms: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+
+def readers_of(form: type[Form]) -> dict[str, tuple[str, Callable[[Any, str], Any]]]:
+    """Return the attribute and the reader of fields that need no other one, by their names.
+
+    The reader stands beside the type, in `Annotated`; it takes the value and the field's name.
+    """
+    return {
+        field.encode_name: (field.name, read)
+        for field in msgspec.structs.fields(form)
+        for read in getattr(field.type, "__metadata__", ())
+        if callable(read)
+    }
 
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")

@@ -14,7 +14,14 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import MAX_ID_LENGTH, check_length, parse_id
 from pawsonalize.domain.times import DAY, parse_moment
-from pawsonalize.engine.ingest.decoder import Form, UnknownFields, check_fields, decode, encode_text
+from pawsonalize.engine.ingest.decoder import (
+    Form,
+    UnknownFields,
+    check_fields,
+    decode,
+    encode_text,
+    readers_of,
+)
 from pawsonalize.engine.ingest.payloads import IN_THE_QUERY, Payload, short_id, single
 from pawsonalize.kinds.resource import new_event_id
 
@@ -40,6 +47,9 @@ MOMENTS = dict.fromkeys(
 MAX_CLOCK_LEAD = DAY  # a client's clock may be wrong by a time zone, not by more
 
 
+_Shown = Annotated[list[Id], Meta(extra_json_schema={"maxItems": events.MAX_IMPRESSION_ITEMS})]
+
+
 class AnimalMetadata(Form, frozen=True):
     """The attribute ids that make an animal's group."""
 
@@ -62,16 +72,46 @@ class AnimalMetadata(Form, frozen=True):
         )
 
 
+def _optional_id(value: object, field: str) -> str | None:
+    return None if value is None else parse_id(value, field)
+
+
+def _finite(value: float | None, field: str) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise InvalidInput(f"{field} must be a finite number", field=field)
+    return value
+
+
+def _impression(ids: Sequence[object] | None, field: str) -> tuple[str, ...]:
+    """The item ids that were shown; InvalidInput if they are too many."""
+    shown = ids or ()
+    check_length(field, len(shown), events.MAX_IMPRESSION_ITEMS, "ids")
+    return tuple(parse_id(item, field) for item in shown)
+
+
+def _properties(properties: Mapping[str, Any] | None, field: str) -> str | None:
+    """The properties as JSON text; InvalidInput if that is too long."""
+    if properties is None:
+        return None
+    text = encode_text(properties, field)
+    if len(text) > events.MAX_PROPERTIES_CHARS:
+        raise InvalidInput(
+            f"{field} may have {events.MAX_PROPERTIES_CHARS} characters as JSON, not {len(text)}",
+            field=field,
+        )
+    return text
+
+
 class EventForm(Form, frozen=True, rename="camel"):
     """One thing that a visitor did."""
 
-    session_id: Id
+    session_id: Annotated[Id, _optional_id]
     """The session. Its events become the user's as soon as one of them names a user."""
     event_type: Annotated[str, Meta(min_length=1, max_length=events.MAX_TYPE_LENGTH)]
     """Such as `view`, `favorite`, `inquiry`, `application` or `adoption`."""
     animal_metadata: AnimalMetadata | None = None
     """The attributes of the animal's group; leave them out of an animal of the inventory."""
-    user_id: Id | None = None
+    user_id: Annotated[Id | None, _optional_id] = None
     """The user, if you know who it is."""
     animal_id: Id | None = msgspec.field(name="animal_id", default=None)
     """The animal."""
@@ -81,18 +121,15 @@ class EventForm(Form, frozen=True, rename="camel"):
     """An id of your own: an event that comes again with it counts once."""
     sent_at: Moment | None = None
     """When it happened, now if left out."""
-    event_value: float | None = None
+    event_value: Annotated[float | None, _finite] = None
     """The amount, such as seconds or a rating."""
-    recommendation_id: Id | None = None
+    recommendation_id: Annotated[Id | None, _optional_id] = None
     """The answer that led to it."""
     board_id: Id | None = None
     """Of a `pick`, a `no-pick` or an `unpick`: the board. `eventValue` is a pick's rank, from 1."""
-    impression: (
-        Annotated[list[Id], Meta(extra_json_schema={"maxItems": events.MAX_IMPRESSION_ITEMS})]
-        | None
-    ) = None
+    impression: Annotated[_Shown | None, _impression] = None
     """The animals, or groups, that the visitor was shown."""
-    properties: dict[str, Any] | None = None
+    properties: Annotated[dict[str, Any] | None, _properties] = None
     """Anything else you want to keep of it."""
 
     synonyms = MappingProxyType(
@@ -101,6 +138,7 @@ class EventForm(Form, frozen=True, rename="camel"):
 
 
 _FORM = msgspec.json.Decoder(EventForm)
+_READERS = readers_of(EventForm)
 
 GroupOfAnimal = Callable[[str, int], AnimalGroup | None]
 
@@ -119,25 +157,17 @@ def read_event(
     animal_id = _optional_id(form.animal_id, "animal_id")
     sent_at = read_sent_at(origin.sent_at if form.sent_at is None else form.sent_at, received_at)
     is_nothing = pick_of(form.event_type, dataset_group) == events.NO_PICK
-    return read_interaction(
-        dataset_group,
-        received_at,
-        user_id=form.user_id,
-        session_id=form.session_id,
-        event_type=form.event_type,
-        item_id=events.NOTHING
+    given = msgspec.structs.asdict(form) | {
+        "item_id": events.NOTHING
         if is_nothing
         else _item(form, animal_id, sent_at, group_of, dataset_group),
-        sent_at=sent_at,
+        "sent_at": sent_at,
         # A stream that hands an event on again gives the same id, so it counts once.
-        event_id=short_id(origin.event_id) if form.event_id is None else form.event_id,
-        event_value=form.event_value,
-        recommendation_id=_answer_of(form),
-        impression=form.impression,
-        properties=form.properties,
-        animal_id=animal_id,
-        raw=read_raw(payload.raw),
-    )
+        "event_id": short_id(origin.event_id) if form.event_id is None else form.event_id,
+        "recommendation_id": _answer_of(form),
+    }
+    raw = read_raw(payload.raw)
+    return read_interaction(dataset_group, received_at, given, animal_id=animal_id, raw=raw)
 
 
 def unknown_fields_of(raw: str) -> list[str]:
@@ -153,10 +183,6 @@ def read_raw(raw: bytes | Raw) -> str | None:
     # Only fields around the event can hold such bytes; so it stays JSON.
     text = bytes(raw).decode("utf-8", "replace")
     return text if len(text) <= events.MAX_RAW_CHARS else None
-
-
-def _optional_id(value: object, field: str) -> str | None:
-    return None if value is None else parse_id(value, field)
 
 
 def _answer_of(form: EventForm) -> Id | None:
@@ -219,65 +245,32 @@ def read_sent_at(value: object, received_at: int) -> int:
     return min(sent_at, received_at)  # what has come in has happened; the next answer knows it
 
 
-def read_impression(ids: Sequence[object] | None) -> tuple[str, ...]:
-    """The item ids that were shown; InvalidInput if they are too many."""
-    shown = ids or ()
-    check_length("impression", len(shown), events.MAX_IMPRESSION_ITEMS, "ids")
-    return tuple(parse_id(item, "impression") for item in shown)
-
-
-def read_properties(properties: Mapping[str, Any] | None) -> str | None:
-    """The properties as JSON text; InvalidInput if that is too long."""
-    if properties is None:
-        return None
-    text = encode_text(properties, "properties")
-    if len(text) > events.MAX_PROPERTIES_CHARS:
-        raise InvalidInput(
-            f"properties may have {events.MAX_PROPERTIES_CHARS} characters as JSON, not"
-            f" {len(text)}",
-            field="properties",
-        )
-    return text
-
-
 def read_interaction(
     dataset_group: str,
     received_at: int,
+    given: Mapping[str, Any],
     *,
-    user_id: object,
-    session_id: object,
-    event_type: object,
-    item_id: object,
-    sent_at: object = None,
-    event_id: object = None,
-    event_value: float | None = None,
-    recommendation_id: object = None,
-    impression: Sequence[object] | None = None,
-    properties: Mapping[str, Any] | None = None,
     animal_id: str | None = None,
     raw: str | None = None,
 ) -> events.Event:
-    """The event; InvalidInput names the value that is wrong. Without an id it gets a new one."""
-    if event_value is not None and not math.isfinite(event_value):
-        raise InvalidInput("eventValue must be a finite number", field="eventValue")
-    picked = pick_of(event_type, dataset_group)
-    if picked is not None and recommendation_id is None:
+    """The event of these values, by its attributes; InvalidInput names the one that is wrong.
+
+    Without an id it gets a new one.
+    """
+    picked = pick_of(given["event_type"], dataset_group)
+    if picked is not None and given.get("recommendation_id") is None:
         raise InvalidInput(
             f"{picked} is of a board: send the boardId that POST /v1/boards gave", field="boardId"
         )
+    is_nothing = picked == events.NO_PICK
     return events.Event(
-        event_id=_optional_id(event_id, "eventId") or new_event_id(received_at),
-        user_id=_optional_id(user_id, "userId"),
-        session_id=_optional_id(session_id, "sessionId"),
-        event_type=picked or parse_id(event_type, "eventType"),
-        item_id=events.NOTHING if picked == events.NO_PICK else parse_id(item_id, "itemId"),
-        sent_at=read_sent_at(sent_at, received_at),
+        event_id=_optional_id(given.get("event_id"), "eventId") or new_event_id(received_at),
+        event_type=picked or parse_id(given["event_type"], "eventType"),
+        item_id=events.NOTHING if is_nothing else parse_id(given.get("item_id"), "itemId"),
+        sent_at=read_sent_at(given.get("sent_at"), received_at),
         received_at=received_at,
-        animal_id=events.NOTHING if picked == events.NO_PICK else animal_id,
-        event_value=event_value,
-        recommendation_id=_optional_id(recommendation_id, "recommendationId"),
-        impression=read_impression(impression),
-        properties=read_properties(properties),
+        animal_id=events.NOTHING if is_nothing else animal_id,
         dataset_group=dataset_group,
         raw=raw,
+        **{name: read(given.get(name), sent) for sent, (name, read) in _READERS.items()},
     )

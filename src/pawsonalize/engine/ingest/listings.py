@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date
+from typing import Any
 
 import msgspec
 
@@ -11,11 +12,8 @@ from pawsonalize.domain.animals import UNKNOWN, Animal
 from pawsonalize.domain.attributes import (
     AGE_NAMES,
     BABY,
-    DOG,
     SIZE_NAMES,
-    GoodWith,
     age_id,
-    read_answer,
     read_sex,
     says_nothing,
     size_id,
@@ -24,7 +22,7 @@ from pawsonalize.domain.breed_spelling import DECORATIONS, plain_letters, words_
 from pawsonalize.domain.breeds import FAMILIES, read_breeds
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.limits import MAX_ID_LENGTH, check_length, parse_id
+from pawsonalize.domain.limits import MAX_ID_LENGTH, parse_id
 from pawsonalize.domain.statuses import (
     LEFT,
     AnimalStatus,
@@ -33,23 +31,22 @@ from pawsonalize.domain.statuses import (
     status_in_words,
     weave,
 )
-from pawsonalize.domain.times import DAY, iso, parse_moment
+from pawsonalize.domain.times import DAY, iso
 from pawsonalize.domain.words import by_word
 from pawsonalize.engine.ingest.animal_form import (
     FIELDS,
     MOST,
+    READERS,
     AnimalForm,
     FormAnswer,
     day,
     flag,
-    long_text,
-    number,
     read_form_breeds,
+    read_moment,
     read_species,
     text,
     without_markup,
 )
-from pawsonalize.engine.ingest.event_form import Moment
 
 _OUTCOMES = by_word("beginnings_of_outcomes", AnimalStatus)
 _GONE, _THERE = AnimalStatus.REMOVED, AnimalStatus.AVAILABLE
@@ -91,16 +88,6 @@ def _not_before(first: int, second: int) -> int:
     return max(first, second) if is_same_day else second
 
 
-def read_moment(value: Moment | None, field: str) -> int | None:
-    """A moment, or None if none was sent; InvalidInput names a value that is none."""
-    if value is None or (isinstance(value, str) and says_nothing(value)):
-        return None
-    try:
-        return parse_moment(value, field)
-    except InvalidInput as error:
-        raise InvalidInput(f"{error.message}, not {value}", field=field) from error
-
-
 def read_outcome(form: AnimalForm, status: AnimalStatus | None) -> AnimalStatus:
     """The status after an outcome; a stay that ended without a word was no adoption."""
     if says_nothing(form.outcome or ""):
@@ -122,10 +109,6 @@ def _outcome_in_words(outcome: str | None) -> AnimalStatus | None:
 
 def _letters(text: str | None) -> str:
     return "".join(letter for letter in plain_letters(text or "") if letter.isalnum())
-
-
-_MAX_ADDRESS_CHARS = 2_000
-_MAX_FEE = 1_000_000
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -160,39 +143,23 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
         size=size_id(text(form.size, "size"), species) or UNKNOWN,
         age=UNKNOWN if born else _age(form, species),
         born=born,
-        name=text(without_markup(form.name), "name"),
         history=_first_history(report, listed, status, at),
-        source=text(form.source, "source"),
         external_id=text(parse_id(form.external_id or form.id, "externalId"), "externalId"),
-        shelter=text(without_markup(form.shelter), "shelter"),
-        bonded_unit=parse_id(form.bonded_unit, "bondedUnit") if form.bonded_unit else None,
         secondary_breed=breeds.secondary,
         mixed=breeds.mixed,
         sex=sex,
-        weight=text("" if form.weight is None else str(form.weight), "weight"),
-        coat=text(form.coat, "coat"),
-        colours=_texts(form.colours, "colours", MAX_ID_LENGTH),
         altered=altered if form.altered is None else _altered(form.altered),
-        house_trained=flag(form.house_trained, "houseTrained"),
-        special_needs=flag(form.special_needs, "specialNeeds"),
-        good_with_kids=_good_with(form.good_with_kids, "goodWithKids"),
-        good_with_dogs=_good_with(form.good_with_dogs, "goodWithDogs"),
-        good_with_cats=_good_with(form.good_with_cats, "goodWithCats"),
-        photos=tuple(
-            _address(one, "photos") for one in _texts(form.photos, "photos", _MAX_ADDRESS_CHARS)
-        ),
-        url=_address(form.url, "url"),
-        priority=number(form.priority, "priority", 0, 1) or 0.0,
-        fee=number(form.fee, "fee", 0, _MAX_FEE),
-        latitude=number(form.latitude, "latitude", -90, 90),
-        longitude=number(form.longitude, "longitude", -180, 180),
-        postcode=text(form.postcode, "postcode"),
-        description=long_text(without_markup(form.description), "description"),
-        intake_at=read_moment(form.intake_at, "intakeAt"),
         reports=(report,) if report else (),
+        **_facts(form),
     )
     _check_group(animal, at)
     return Listing(animal, status, listed)
+
+
+def _facts(form: AnimalForm) -> dict[str, Any]:
+    """The values that are read without a look at other fields, by the attributes of an animal."""
+    values = {name: read(getattr(form, name), sent) for sent, (name, read) in READERS.items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def read_status(given: str) -> AnimalStatus:
@@ -238,14 +205,6 @@ def _first_history(
     return (*known, StatusChange(status, at)) if last.at < at else (StatusChange(status, at),)
 
 
-def _good_with(value: FormAnswer, field: str) -> GoodWith:
-    answer = read_answer(value, about_children=field == "goodWithKids")
-    if answer is None:
-        known = f"true, false or one of {', '.join(GoodWith)}"
-        raise InvalidInput(f"{field} must be {known}, not {str(value)[:40]!r}", field=field)
-    return answer
-
-
 _ALTERED = re.compile(
     r"(?:ja|yes|si)?(spay|neut|castr|kastr|steril|esteril|fixed|altered)"
     r"|intakt|intact|unaltered|enter[oa]|(?:noch|nicht|un|no|sin|not|non)+(?:kastr|castr|e?steril)"
@@ -258,18 +217,6 @@ def _altered(value: FormAnswer) -> bool | None:
     return found[1] is not None if found else flag(value, "altered")
 
 
-def _texts(values: list[str] | None, field: str, limit: int) -> tuple[str, ...]:
-    check_length(field, len(values or ()), MOST[field], "entries")
-    return tuple(found for one in values or () if (found := text(one, field, limit)))
-
-
-def _address(value: str | None, field: str) -> str:
-    address = text(value, field, _MAX_ADDRESS_CHARS)
-    if address and not address.lower().startswith(("http://", "https://")):
-        raise InvalidInput(f"{field} must begin with https://, not {address[:40]!r}", field=field)
-    return address
-
-
 def _check_group(animal: Animal, at: int) -> None:
     group = animal.group_at(at)
     if "-" in group.species + group.size + group.age:
@@ -280,8 +227,6 @@ def _check_group(animal: Animal, at: int) -> None:
 
 
 _NEEDED = frozenset({"id", "species", "source", "externalId", "outcomeAt"})
-# A listing that is right, to try single values in.
-_DOG = AnimalForm(id="a", species=DOG)
 _MOMENTS = frozenset({"listedAt", "intakeAt", "returnedAt"})
 
 
@@ -303,7 +248,7 @@ def read_known(
             value = getattr(form, FIELDS.get(name, ""), None)
             if name in _NEEDED or value is None:
                 raise
-            kept = _readable(name, value, now) if isinstance(value, list) else None
+            kept = _readable(name, value) if isinstance(value, list) else None
             changes: dict[str, object] = {FIELDS[name]: kept}
             if name in _MOMENTS:
                 odd.append(f"{error.message}. Until then {name} does not count")
@@ -317,11 +262,11 @@ def read_known(
             form = msgspec.structs.replace(form, **changes)
 
 
-def _readable(name: str, values: Sequence[str], now: int) -> list[str]:
+def _readable(name: str, values: Sequence[str]) -> list[str]:
     kept = []
     for one in values:
         with suppress(InvalidInput):
-            read_listing(msgspec.structs.replace(_DOG, **{FIELDS[name]: [one]}), now)
+            READERS[name][1]([one], name)
             kept.append(one)
     return kept[: MOST[name]]
 

@@ -3,21 +3,17 @@
 import math
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from functools import cache
 from typing import Any
 
 import msgspec
 import msgspec.inspect as mi
+from msgspec import UNSET
 
 from pawsonalize.domain.errors import InvalidInput
 
 # A step of a path in an error of msgspec, where `[...]` is any key of a map.
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
-
-
-class Unfollowed(Exception):
-    """A path that leads nowhere, or to a value that it does not name."""
 
 
 @cache
@@ -52,34 +48,27 @@ def inside(shape: mi.Type) -> mi.Type | None:
     return None
 
 
-def follow(shape: mi.Type, path: str) -> tuple[mi.Type, mi.Field | None]:
-    """The shape at the path, `.deny.animals[1]`, and the field it is in; else Unfollowed."""
+def _follow(
+    shape: mi.Type, document: Any, path: str
+) -> tuple[mi.Type, mi.Field | None, Any] | None:
+    """The shape at the path, `.deny.animals[1]`, the field it is in, and the document's value.
+
+    UNSET where the path names not exactly one value; None where it leads nowhere.
+    """
     field = None
     for name, place in _STEP.findall(path):
-        if place:
-            found = inside(shape)
-            if found is None:
-                raise Unfollowed(path)
-            shape, field = found, None
-            continue
         form = form_of(shape)
-        field = (
-            next((one for one in form.fields if one.encode_name == name), None) if form else None
-        )
-        if field is None:
-            raise Unfollowed(path)
-        shape = field.type
-    return shape, field
-
-
-def value_at(document: Any, path: str) -> Any:
-    """Return the document's value at the path; Unfollowed where the path names not exactly one."""
-    for name, place in _STEP.findall(path):
+        fields = form.fields if name and form else ()
+        field = next((one for one in fields if one.encode_name == name), None)
+        found = inside(shape) if place else None if field is None else field.type
+        if found is None:
+            return None
+        shape = found
         try:
-            document = document[name if name else int(place)]
-        except (LookupError, TypeError, ValueError) as error:
-            raise Unfollowed(path) from error
-    return document
+            document = document[name or int(place)]
+        except (LookupError, TypeError, ValueError):
+            document = UNSET
+    return shape, field, document
 
 
 _PATH = re.compile(r"^(?P<what>.*) - at `\$(?P<path>[^`]*)`$", re.DOTALL)
@@ -105,13 +94,11 @@ def explain_misfit(text: str, document: Any, shape: mi.Type) -> InvalidInput:
     if missing is not None:
         field = f"{field}.{missing[1]}" if field else missing[1]
         return InvalidInput(f"{field} is missing: send it", field=field)
-    try:
-        wanted = _wanted(*follow(shape, path))
-    except Unfollowed:
+    if (found := _follow(shape, document, path)) is None:
         return InvalidInput(f"{field}: {what}" if field else what, field=field or None)
-    message = f"{field or 'this'} must be {wanted}"
-    with suppress(Unfollowed):
-        message += f": it is {_shown(value_at(document, path))}"
+    message = f"{field or 'this'} must be {_wanted(*found[:2])}"
+    if found[2] is not UNSET:
+        message += f": it is {_shown(found[2])}"
     return InvalidInput(message, field=field or None)
 
 

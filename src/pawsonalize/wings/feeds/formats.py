@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from pawsonalize.domain.attributes import GoodWith, read_answer
 from pawsonalize.domain.errors import InputTooLarge, InvalidInput
 from pawsonalize.domain.statuses import AnimalStatus, status_in_words
-from pawsonalize.engine.ingest.animal_form import AnimalForm
+from pawsonalize.engine.ingest.animal_form import MOST, AnimalForm
 from pawsonalize.engine.ingest.csv_files import SEPARATORS, UTF8, as_text, read_text_form
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode
 from pawsonalize.wings.feeds.asm3 import image_service, read_asm3_csv, read_asm3_json
@@ -52,7 +52,6 @@ class _Body(msgspec.Struct, frozen=True):
 _FORM = msgspec.json.Decoder(AnimalForm)
 _WHOLE = msgspec.json.Decoder(list[msgspec.Raw] | _Body)
 
-_LISTS = frozenset({"photos", "colours"})
 _ADOPTED = ("ADOPTED", "ADOPTED2", "ADOPTED3")
 _ABOUT = re.compile(r"(?:[a-z]+\.? *)?(?:(\d{1,2})[./-])?((?:19|20)\d\d)", re.IGNORECASE)
 _UNIT = re.compile("KG|LB")
@@ -104,7 +103,7 @@ def _form(row: Record, unit: str) -> AnimalForm:
         raise InvalidInput("species is missing: fill it in", field="species")
     values: dict[str, Any] = given | {
         name: [part for part in given[name].split("|") if part.strip()]
-        for name in _LISTS & {*given}
+        for name in MOST.keys() & given
     }
     if about := _ABOUT.fullmatch(given.get("birth_date", "")):
         month, year = about.groups()

@@ -16,14 +16,13 @@ from defusedxml import ElementTree as Xml
 from pawsonalize.domain.attributes import GoodWith, read_answer
 from pawsonalize.domain.breed_spelling import plain_letters
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
+from pawsonalize.engine.ingest.animal_form import FIELDS, MOST, AnimalForm
 from pawsonalize.engine.ingest.decoder import decode
 from pawsonalize.wings.feeds import rows
 
 Kind = Literal["csv", "json", "xml"]
 Names = str | list[str]
 Found = tuple[int, dict[str, Any]] | rows.FeedRow
-_LISTS = frozenset({"photos", "colours"})
 _SECONDS = re.compile(r"-?\d{1,11}")  # more are of no year that dates have
 _DATES = ("At", "Date")
 _TURNED = "not "
@@ -230,7 +229,7 @@ def _form(preset: Preset, record: dict[str, Any]) -> AnimalForm:
 
 
 def _value(preset: Preset, field: str, found: list[str]) -> Any:
-    if field in _LISTS:
+    if field in MOST:
         return list(dict.fromkeys(found))
     meanings = preset.values.get(field, {})
     if any("." in name for name in preset.names(field)) and meanings:

@@ -1,12 +1,14 @@
 """Values as shelters write them, and records."""
 
+from dataclasses import fields
+
 import pytest
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.ingest.animal_form import AnimalForm
+from pawsonalize.engine.ingest.animal_form import FIELDS, MOST, AnimalForm
 from pawsonalize.engine.ingest.listings import read_known, read_listing, unrecognised
 from tests.event_data import T0
 
@@ -150,3 +152,15 @@ def test_what_is_not_known_is_named_as_it_is_written() -> None:
     ]
     known = AnimalForm(id="a", species="dog", breed="Large mix", size="unknown", sex="u")
     assert not list(unrecognised(known))
+
+
+def test_a_value_that_no_field_takes_is_refused_by_the_name_of_its_field() -> None:
+    known = {field.name for field in fields(Animal)} - {"reports", "history"}
+    combined = {"species", "breed", "secondary_breed", "mixed", "size", "age", "sex", "altered"}
+    names = {name: sent for sent, name in FIELDS.items() if name in known - combined}
+    assert len(names) > 15
+    for name, sent in names.items():
+        value = "x" * 21_000
+        with pytest.raises(InvalidInput) as refused:
+            listed(**{name: [value] if sent in MOST else value})
+        assert refused.value.field == sent
