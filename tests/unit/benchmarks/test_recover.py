@@ -33,8 +33,8 @@ def test_weights_attention_and_variances_of_long_pages_are_found_by_a_training()
     assert learned["waiting"].learned < 0.3
 
 
-# Some six in a hundred are off by now: variances of animals, an eighth too low, and attention to long
-# pages, slightly too high.
+# Some six in a hundred are off by now: variances of animals, an eighth too low, and attention to
+# long pages, slightly too high.
 @pytest.mark.nightly
 @pytest.mark.xfail(reason="more numbers are off than luck would have")
 def test_of_all_cases_few_numbers_are_off_and_none_far() -> None:
