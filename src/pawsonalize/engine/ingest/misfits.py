@@ -86,7 +86,7 @@ _KINDS: tuple[tuple[type, str], ...] = (
 
 
 def explain_misfit(text: str, document: Any, shape: mi.Type) -> InvalidInput:
-    """The error of msgspec with that text, about a document that should have that shape."""
+    """Say in our words what a decoding error of msgspec (`text`) found wrong in a document."""
     match = _PATH.match(text)
     what, path = (match["what"], match["path"]) if match else (text, "")
     field = path.removeprefix(".")

@@ -104,7 +104,7 @@ class Trend(Stored, frozen=True, dict=True):
     edges: Array
 
     def arrays(self) -> dict[str, Array]:
-        """See `Stored`: of the slices the last."""
+        """Return what is kept as plain arrays; of `recent` the last slice alone."""
         return {**super().arrays(), "recent": self.recent[:, -1]}
 
     @cached_property

@@ -74,6 +74,19 @@ def test_animals_own_effects_are_found_beyond_their_attributes_and_shrunk(
     assert 0.1 < found.variances[ANIMAL] < 0.5, "0.25 is true"
 
 
+def test_a_trait_of_which_nobody_makes_anything_takes_nothing_from_the_animals() -> None:
+    truth = drawn(World(animals=400, appeal={"size": 0.6, "animal": 0.5}), seed=1)
+    learned = fitted(truth).variances
+    assert {name: learned[name] < 0.02 for name in ("species", "breed", "colour", "shelter")} == {
+        "species": True,
+        "breed": True,
+        "colour": True,
+        "shelter": True,
+    }
+    assert learned["size"] > 0.05
+    assert 0.7 < learned["animal"] / 0.5**2 < 1.3
+
+
 def test_attention_is_recovered_and_nearer_to_the_truth_than_the_default(
     truth: Truth, found: Effects
 ) -> None:
