@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 PHONE = {"width": 360, "height": 740}
 _SHIFTS = """() => new Promise((resolve) => new PerformanceObserver((list) => resolve(
@@ -40,6 +40,24 @@ def test_the_first_animals_stand_on_the_first_screen_of_a_phone(phone: BrowserCo
     page.goto("/")
     assert page.locator(".board").count() == 0
     assert top(page, "#picks img, .card img") < PHONE["height"]
+
+
+def test_nothing_moves_when_pictures_arrive_late(phone: BrowserContext) -> None:
+    page = phone.new_page()
+    late: list[Route] = []
+
+    def keep(route: Route) -> None:
+        late.append(route)
+
+    page.route("**/portrait.svg*", keep)
+    page.goto("/", wait_until="domcontentloaded")
+    below = page.locator(".board .quiet")
+    before = below.bounding_box()
+    assert late
+    for route in late:
+        route.continue_()
+    page.wait_for_load_state("load")
+    assert below.bounding_box() == before
 
 
 def test_a_tap_needs_neither_a_mouse_nor_scripts(browser: Browser, address: str) -> None:
