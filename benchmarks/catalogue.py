@@ -64,6 +64,7 @@ _FILES: Mapping[str, Sequence[str]] = {
     "erase": tuple(f"{_SRC}/{part}/**" for part in ("archive", "engine/upkeep", "storage")),
     "commands": (f"{_SRC}/app/**", f"{_SRC}/cli/**"),
     "artefacts": (f"{_SRC}/artefacts/**",),
+    "trace": (f"{_SRC}/**",),
     "gate": (*_MODELS, f"{_SRC}/engine/training/**"),
 }
 
@@ -282,6 +283,12 @@ def benchmarks() -> dict[str, Benchmark]:
             "Models in a bucket, beside a folder",
             (("--megabytes", "1", "--looks", "20"),),
             (("--megabytes", "50"),),
+        ),
+        "trace": Benchmark(
+            "Files and functions that run for a request, a retraining and an import",
+            (("--animals", "30", "--groups", "20", "--events", "300"),),
+            ((),),
+            shown=("results",),
         ),
         "gate": Benchmark(
             "How often the gate errs",
