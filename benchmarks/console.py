@@ -32,8 +32,8 @@ from benchmarks.server import drive, percentile, post, serving
 from pawsonalize.access.slots import HeavyReads
 from pawsonalize.app.asgi import build_app
 from pawsonalize.pages.views import View
+from pawsonalize.plugin import added
 from pawsonalize.settings import load_settings
-from pawsonalize.wing import added
 
 CONNECTIONS = 4
 OPERATORS = 8

@@ -22,8 +22,8 @@ from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.training.retraining.schedule import CheckSettings, read_schedule
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.fleet_settings import FleetSettings
+from pawsonalize.plugin import offered, parts
 from pawsonalize.storage.data_folder import DATABASE_FILE
-from pawsonalize.wing import offered, parts
 
 _OF_ANIMALS = ("max_per_group_share", "newcomer_days", "long_stay_days", "newcomer_floor")
 _JSON = frozenset({"event_types"})  # what is JSON as an environment variable

@@ -10,7 +10,7 @@ from tests.house.test_docs import PAGES, ROOT
 
 PACKAGE = ROOT / "src" / "pawsonalize"
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-BESIDE = {"wing.py", "fleet_settings.py"}
+BESIDE = {"plugin.py", "fleet_settings.py"}
 """Modules beside the order of imports."""
 
 

@@ -24,6 +24,7 @@ from pawsonalize.kinds.leases import LOCAL_LEASE_SECONDS, Leases
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
+from pawsonalize.plugin import offered
 from pawsonalize.settings import Settings, as_environment, kinds_of_settings
 from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
@@ -39,7 +40,6 @@ from pawsonalize.storage.events.raw_events import RawEvents
 from pawsonalize.storage.journal import AuditLog, ProblemTable
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.work import Deliveries, WorkTable
-from pawsonalize.wing import offered
 
 if TYPE_CHECKING:
     from pawsonalize.engine.ingest.datasets import Datasets

@@ -25,7 +25,7 @@ from pawsonalize.access.guard import Guard, TrustedProxies
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.background import attempt, in_background
 from pawsonalize.app.doors import aws_services_of, services_of, storefront_of
-from pawsonalize.app.engine import Engine, started, tasks_of_wings
+from pawsonalize.app.engine import Engine, started, tasks_of_plugins
 from pawsonalize.app.upkeep import archive_new
 from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.domain.roles import SERVE, WORK
@@ -37,13 +37,13 @@ from pawsonalize.http.operations import InTime, monitoring_routes, routes
 from pawsonalize.http.tls import Certificate, Handshake, certificate_of
 from pawsonalize.kinds.processes import end_after
 from pawsonalize.logs import configure_logs
+from pawsonalize.plugin import added, parts
 from pawsonalize.settings import Settings, load_settings, read_settings
 from pawsonalize.ui.api_pages import routes as api_routes
 from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.ui.embedding import embed_routes
 from pawsonalize.ui.endpoints import answer_no_page
 from pawsonalize.ui.rendering import static_files
-from pawsonalize.wing import added, parts
 
 # Files that a worker may have open beside its connections: tables, models, logs.
 RESERVED_FILES = 512
@@ -119,7 +119,7 @@ def build_app(
             stack.enter_context(at_the_end_signal(engine.outcomes.close))
             services = app.state.services = services_of(adapters, engine, sources)
             app.state.wings = started(adapters, services, stack)
-            more = tasks_of_wings(adapters, services, app.state.wings)
+            more = tasks_of_plugins(adapters, services, app.state.wings)
             app.state.admission = engine.admission
             app.state.tenants = engine.tenants
             app.state.aws = aws_services_of(adapters, engine, services)

@@ -15,11 +15,11 @@ from pawsonalize.domain.events import EventTypes
 from pawsonalize.domain.times import iso
 from pawsonalize.http.tls import certificate_of
 from pawsonalize.kinds.access_keys import ADOPTION_SITE, AccessKey, Scope
+from pawsonalize.plugin import added
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings, is_loopback
 from pawsonalize.storage.urls import parse_url
 from pawsonalize.ui.languages import check_language
-from pawsonalize.wing import added
 
 
 def unusable(settings: Settings) -> Iterator[str]:

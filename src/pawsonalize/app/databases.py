@@ -11,13 +11,13 @@ from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.domain.events import EventTypes
 from pawsonalize.kinds.access_keys import ROOT_KEY_BYTES, RootKeyFile
+from pawsonalize.plugin import offered
 from pawsonalize.settings import Settings
 from pawsonalize.storage import data_folder
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import Impressions
-from pawsonalize.wing import offered
 
 if TYPE_CHECKING:
     from pawsonalize.engine.reporting.outcomes_report import OutcomeSources

@@ -12,11 +12,11 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
 from pawsonalize.kinds.resource import Status, first_recommendation_id
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.plugin import added
 from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_ledger import Segment
 from pawsonalize.storage.sizes import FileSize, TableSizes
 from pawsonalize.storage.tables import impressions
-from pawsonalize.wing import added
 
 _FEW_DAYS = 30  # with less, somebody has to do something
 _MEGABYTE = 1_000_000

@@ -31,11 +31,12 @@ from pawsonalize.engine.ingest.event_form import unknown_fields_of
 from pawsonalize.engine.reporting.exposure_report import NEXT_MOVE, joined_events
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
 from pawsonalize.kinds.solutions import Solution, named_types
+from pawsonalize.plugin import added, broken_plugins
+from pawsonalize.recipes.catalogue import broken_recipes
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.data_folder import check_data_folder, is_data_folder, wrong_rights
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.raw_events import RawEvents
-from pawsonalize.wing import added
 
 _NAMED = 10
 _NEWEST_EVENTS = 500
@@ -298,6 +299,13 @@ def clocks(service: CheckedService) -> Iterator[Diagnosis]:
         yield fine(f"it is {iso(lived)}" + (" by clock_file" if clock.is_played() else ""))
 
 
+def extensions(_settings: Settings) -> Iterator[Diagnosis]:
+    """Find plugins and recipes of other distributions that do not load."""
+    for broken in (*broken_plugins(), *broken_recipes()):
+        move = f"mend, update or uninstall it: `pip uninstall {broken.distribution.split()[0]}`"
+        yield attention(str(broken), move)
+
+
 MAIN_CHECKS = (
     Check("versions", versions, is_of_machine=True),
     Check("settings", settings_in_force, is_of_machine=True),
@@ -317,6 +325,7 @@ MAIN_CHECKS = (
     Check("keys", keys),
     Check("clock", clocks),
     Check("problems", problems, EVERYWHERE),
+    Check("plugins", extensions, EVERYWHERE, is_of_machine=True),
 )
 
 

@@ -27,9 +27,9 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.kinds.access_keys import ADOPTION_SITE
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import RECOMMENDER
+from pawsonalize.plugin import offered
 from pawsonalize.storage.servers import Servers
 from pawsonalize.ui.storefront import Storefront
-from pawsonalize.wing import offered
 
 _NEWEST_RUNS = 200  # more than a run a day is rare, and older ones are deleted
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import Any
+
+import structlog
 
 from pawsonalize import clock
 from pawsonalize.access.admission import Admission
@@ -28,7 +31,10 @@ from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.engine.ingest.refusals import RefusalSink
 from pawsonalize.engine.training.retraining.record import Trigger
-from pawsonalize.wing import offered, parts
+from pawsonalize.plugin import Plugin, broken_plugins, offered, parts
+from pawsonalize.recipes.catalogue import broken_recipes
+
+log = structlog.get_logger()
 
 _PROBLEM_SECONDS = 5.0
 _USES_SECONDS = 30.0
@@ -120,20 +126,43 @@ def raise_if_late(why: str | None) -> None:
         raise NotReady(why)
 
 
-def started(adapters: Adapters, services: Services, stack: ExitStack) -> dict[str, Any]:
-    """Start the wings; `stack` ends them. Returns what each shares, by its name."""
-    shared = {}
-    for wing, start in parts("started"):
+class SharedObjects(dict[str, Any]):
+    """What the plugins share with their operations and pages, by the plugins' names."""
+
+    def __missing__(self, name: str) -> Any:
+        raise NotReady(f"the plugin {name} did not start: the log of the server says why")
+
+
+def started(adapters: Adapters, services: Services, stack: ExitStack) -> SharedObjects:
+    """Start the plugins; `stack` ends them. Returns what each shares.
+
+    One of another distribution that does not start becomes a problem, and the rest runs.
+    """
+    for broken in (*broken_plugins(), *broken_recipes()):
+        log.error("left out", name=broken.name, of=broken.distribution, reason=broken.reason)
+    shared = SharedObjects()
+
+    def begin(plugin: Plugin, start: Callable[..., Any]) -> None:
         found = start(adapters.settings, adapters, services)
         has_end = isinstance(found, AbstractContextManager)
-        shared[wing.name] = stack.enter_context(found) if has_end else found
+        shared[plugin.name] = stack.enter_context(found) if has_end else found
+
+    for plugin, start in parts("started"):
+        if plugin.package:
+            name = f"start the plugin {plugin.name}"
+            attempt(name, partial(begin, plugin, start), Reporting(adapters.problems, name))
+        else:
+            begin(plugin, start)
     return shared
 
 
-def tasks_of_wings(adapters: Adapters, services: Services, shared: Mapping[str, Any]) -> list[Task]:
-    """Return the background tasks of the wings; `shared` is what `started` returned."""
+def tasks_of_plugins(
+    adapters: Adapters, services: Services, shared: Mapping[str, Any]
+) -> list[Task]:
+    """Return the background tasks of the plugins that started; `shared` is what they returned."""
     return [
         task
-        for wing, tasks in parts("tasks")
-        for task in tasks(adapters.settings, adapters, services, shared.get(wing.name))
+        for plugin, tasks in parts("tasks")
+        if not plugin.started or plugin.name in shared
+        for task in tasks(adapters.settings, adapters, services, shared.get(plugin.name))
     ]

@@ -13,7 +13,7 @@ import msgspec
 
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.engine.ingest.payloads import single
-from pawsonalize.wing import offered
+from pawsonalize.plugin import offered
 
 _BATCH = 50
 _STREAM_BATCH = 1_000  # one call to a broker has many users, and each of them once

@@ -31,10 +31,10 @@ from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.processes import held
 from pawsonalize.kinds.solutions import Solution
+from pawsonalize.plugin import offered
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 from pawsonalize.storage.contexts import in_time
-from pawsonalize.wing import offered
 
 _FOLLOW_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _CHOICES_SECONDS = 3.0

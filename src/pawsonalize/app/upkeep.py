@@ -54,11 +54,11 @@ from pawsonalize.kinds.jobs import (
     DatasetExportJob,
 )
 from pawsonalize.kinds.problems import Problems
+from pawsonalize.plugin import added, parts
 from pawsonalize.storage.events.group_usage import GroupDays
 from pawsonalize.storage.events.log_start import LogStart
 from pawsonalize.storage.sizes import remove_remains, tidy
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wing import added, parts
 
 _JOB_SECONDS = 0.5
 _REPORT_SECONDS = 60.0

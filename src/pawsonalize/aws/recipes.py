@@ -23,7 +23,7 @@ from pawsonalize.recipes import (
     TRENDING_NOW,
     USER_PERSONALIZATION,
 )
-from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.catalogue import other_recipes, recipe_named
 
 log = structlog.get_logger()
 
@@ -160,20 +160,32 @@ def recipe_arn(recipe: str, given: Mapping[str, Any]) -> str:
     """Return the ARN of our recipe: the one that a request named, or AWS's newest name."""
     if "recipeArn" in given:
         return str(given["recipeArn"])
-    return public_arn("recipe", next(n for n, one in AWS_RECIPES.items() if one.recipe == recipe))
+    named = (name for name, one in AWS_RECIPES.items() if one.recipe == recipe)
+    return public_arn("recipe", next(named, recipe))
 
 
-def recipe_of(arn: str, known: Mapping[str, AwsRecipe] = AWS_RECIPES) -> AwsRecipe:
+def recipe_of(arn: str, known: Mapping[str, AwsRecipe] | None = None) -> AwsRecipe:
     """Return the recipe of that ARN; ResourceNotFoundException lists those there are."""
+    if known is None:
+        known = {**AWS_RECIPES, **_of_other_distributions()}
     recipe = known.get(public_name(arn, "recipe"))
     if recipe is None:
         raise NotFound(f"there is no {arn}; there are {', '.join(known)}")
     return recipe
 
 
+def _of_other_distributions() -> Mapping[str, AwsRecipe]:
+    """Return the recipes that are installed beside the service: Amazon's ARN with their names."""
+    kinds = {True: "RELATED_ITEMS", False: "USER_PERSONALIZATION"}
+    return {
+        name: AwsRecipe(name, name, kinds[recipe.needs_item])
+        for name, recipe in other_recipes().items()
+    }
+
+
 def list_recipes(_services: AwsServices, members: Members) -> Answer:
     """Lists AWS's names of this service's recipes, or those of a domain."""
-    recipes = [*AWS_RECIPES.values()]
+    recipes = [*AWS_RECIPES.values(), *_of_other_distributions().values()]
     if "domain" in members:
         recipes = [one for one in DOMAIN_RECIPES.values() if one.domain == members["domain"]]
     shown, token = part_of(recipes, members)

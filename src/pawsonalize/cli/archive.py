@@ -13,8 +13,8 @@ from pawsonalize.cli.terminal import check_folder_of, progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.late import late
+from pawsonalize.plugin import offered
 from pawsonalize.settings import Settings, load_settings
-from pawsonalize.wing import offered
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters

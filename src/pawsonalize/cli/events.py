@@ -15,8 +15,8 @@ from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.terminal import print_listing, printable, progress, say
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso, parse_moment
+from pawsonalize.plugin import offered
 from pawsonalize.settings import load_settings
-from pawsonalize.wing import offered
 
 if TYPE_CHECKING:
     from pawsonalize.domain.events import Event

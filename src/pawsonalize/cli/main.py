@@ -29,9 +29,9 @@ from pawsonalize.cli.resources import groups_below
 from pawsonalize.cli.terminal import say
 from pawsonalize.config import read_secrets
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.plugin import added, broken_plugins
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.data_folder import make_files_private
-from pawsonalize.wing import added
 
 
 def _say_version(wanted: bool) -> None:
@@ -142,6 +142,8 @@ def _prepare(*, warn: bool) -> None:
         settings, written = read_settings()
         for warning in written.warnings if warn else ():
             say(f"warning: {warning}", "yellow")
+        for broken in broken_plugins() if warn else ():
+            say(f"warning: the plugin {broken}", "yellow")
     make_files_private(settings.data_access)  # before the command makes any
 
 

@@ -102,7 +102,7 @@ def work(token: int) -> None:
     from pawsonalize.app.background import attempt
     from pawsonalize.app.training import worker
     from pawsonalize.engine.training.retraining.record import RETRAINING
-    from pawsonalize.wing import offered
+    from pawsonalize.plugin import offered
 
     settings = _settings()
     for sign in (signal.SIGTERM, signal.SIGINT):  # the lease is given back on the way out

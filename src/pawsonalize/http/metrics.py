@@ -19,7 +19,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.reporting.service_figures import ServiceFigures
 from pawsonalize.http.operation import Operations
 from pawsonalize.kinds.access_keys import MONITOR
-from pawsonalize.wing import parts
+from pawsonalize.plugin import parts
 
 OPERATIONS = Operations()
 _PROBLEMS = ("pawsonalize_problem", "1 for each problem that stands now.", ("name",))

@@ -34,9 +34,9 @@ from pawsonalize.http.json import check_media_type, read_body
 from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, About, Endpoint, Operation
 from pawsonalize.http.users import VisitorConvertor
 from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.plugin import added
 from pawsonalize.storage.contexts import answering
 from pawsonalize.storage.journal import AuditEntry
-from pawsonalize.wing import added
 
 register_url_convertor("visitor", VisitorConvertor())
 

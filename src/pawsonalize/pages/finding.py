@@ -7,7 +7,7 @@ import msgspec
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.pages.shell import links
 from pawsonalize.pages.views import ViewQuery
-from pawsonalize.wing import added
+from pawsonalize.plugin import added
 
 
 class Hit(msgspec.Struct, frozen=True):

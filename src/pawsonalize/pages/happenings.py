@@ -7,7 +7,7 @@ import msgspec
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.pages.period import PagePeriod
 from pawsonalize.pages.views import ViewQuery
-from pawsonalize.wing import added
+from pawsonalize.plugin import added
 
 _MOST = 100
 

@@ -17,8 +17,8 @@ from pawsonalize.http.json import filled
 from pawsonalize.kinds.access_keys import CONTROL_PLANE, OPERATOR, Scope
 from pawsonalize.pages.period import keep_period
 from pawsonalize.pages.tables import TablePage
+from pawsonalize.plugin import added
 from pawsonalize.ui.rendering import animals_page, page
-from pawsonalize.wing import added
 
 HOME = "/console"
 TENANTS = "/tenants"

@@ -1,9 +1,12 @@
-"""Every recipe by its name; a new one is one line here."""
+"""Every recipe by its name: a built-in one is one line here, others are entry points."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.extensions import BrokenExtension, load_extensions
 from pawsonalize.recipes.contract import Model, Recipe
 from pawsonalize.recipes.counts.counting import Countable
 from pawsonalize.recipes.next_best_action import NextBestAction
@@ -26,14 +29,45 @@ RECIPES: Mapping[str, Recipe[Any]] = {
 }
 
 
+GROUP = "pawsonalize.recipes"
+"""The entry points of recipes that other distributions bring."""
+
+
 def recipe_named(name: str) -> Recipe[Any]:
     """The recipe of that name; InvalidInput lists the names there are."""
-    recipe = RECIPES.get(name)
+    recipe = RECIPES.get(name) or other_recipes().get(name)
     if recipe is None:
+        there_are = ", ".join((*RECIPES, *other_recipes()))
+        broken = "".join(f"; {one}" for one in broken_recipes() if one.name == name)
         raise InvalidInput(
-            f"there is no recipe {name}; there are {', '.join(RECIPES)}", field="recipe"
+            f"there is no recipe {name}; there are {there_are}{broken}", field="recipe"
         )
     return recipe
+
+
+def other_recipes() -> Mapping[str, Recipe[Any]]:
+    """Return the recipes of other distributions, by their names."""
+    return _others()[0]
+
+
+def broken_recipes() -> Sequence[BrokenExtension]:
+    """Return the recipes of other distributions that did not load."""
+    return _others()[1]
+
+
+@cache
+def _others() -> tuple[dict[str, Recipe[Any]], tuple[BrokenExtension, ...]]:
+    def load(entry: EntryPoint) -> Recipe[Any]:
+        recipe: Recipe[Any] = entry.load()()
+        if recipe.name != entry.name or recipe.name in RECIPES:
+            raise ValueError(
+                f"its name is {recipe.name!r}: it must be that of its entry point, and no built-in"
+                " recipe's"
+            )
+        recipe.settings()  # what runs without any given
+        return recipe
+
+    return load_extensions(GROUP, load)
 
 
 def refreshed(model: Model, data: Countable) -> Model:

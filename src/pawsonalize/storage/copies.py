@@ -14,7 +14,7 @@ from sqlalchemy import delete, text
 
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.revisions import TABLES
+from pawsonalize.storage.revisions import tables
 from pawsonalize.storage.tables import servers
 from pawsonalize.storage.work import WorkTable
 
@@ -83,7 +83,7 @@ def drop_tables(database: Database) -> None:
             Path(f"{file}{end}").unlink(missing_ok=True)
         return
     with database.writing() as connection:
-        TABLES.drop_all(connection)  # those that are there
+        tables().drop_all(connection)  # those that are there
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
     database.close()
 

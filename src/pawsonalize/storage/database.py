@@ -27,7 +27,12 @@ from pawsonalize.storage.failures import (
     takes_no_writes,
     why_no_room,
 )
-from pawsonalize.storage.revisions import Migrations, check_free, revision_of
+from pawsonalize.storage.revisions import (
+    Migrations,
+    check_free,
+    make_tables_of_plugins,
+    revision_of,
+)
 from pawsonalize.storage.statements import PreparedReads, PreparedSelect
 from pawsonalize.storage.tables import REVISION
 from pawsonalize.storage.urls import display_url, parse_url, unusable_url
@@ -340,6 +345,7 @@ class Database:
             self.maintain("PRAGMA journal_mode=WAL")
         if revision != REVISION:
             Migrations(self.reading, self.writing, self.shown_url).bring_up_to_date(revision)
+        make_tables_of_plugins(self.reading, self.writing)
 
     def _look_inside(self, must_exist: bool) -> str | None:
         """Return the revision of the tables, or None where they may be made."""

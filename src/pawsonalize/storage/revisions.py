@@ -3,24 +3,22 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, inspect, select, text, update
+from sqlalchemy import Connection, MetaData, delete, insert, inspect, select, text, update
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
+from pawsonalize.plugin import added, parts
 from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.tables import REVISION, agreements, metadata, servers
-from pawsonalize.wing import added
 
 # Several versions of the program may run on one database, so a change of the tables comes in two
 # parts, in two releases: a migration that expands them, on which older programs go on, and later
 # one that contracts them. The tables say which is the oldest program that may run on them.
 EXPANDS, CONTRACTS = "expands", "contracts"  # values of `change` in a migration
-TABLES = metadata
-"""All tables; those of the wings are added to them by the line below."""
-_OF_WINGS = (*added("tables"),)
 Connected = Callable[[], AbstractContextManager[Connection]]
 
 _REVISION = text("SELECT version_num FROM alembic_version")
@@ -29,6 +27,26 @@ _OLDEST = "oldest program"
 _LOOK_SECONDS = 0.2
 # While a change waits for a long read, everything that comes later waits behind it.
 _LOCK_SECONDS, _LOCK_TRIES, _LOCK_PAUSE = 2, 20, 1.0
+
+
+@cache
+def tables() -> MetaData:
+    """Return all tables, those of the plugins too."""
+    for _ in added("tables"):  # which puts them there
+        pass
+    return metadata
+
+
+def make_tables_of_plugins(reading: Connected, writing: Connected) -> None:
+    """Make the tables of plugins of other distributions that the database does not have yet."""
+    others = [table for plugin, own in parts("tables") if plugin.package for table in own]
+    if not others:
+        return
+    with reading() as connection:
+        missing = {one.name for one in others} - set(inspect(connection).get_table_names())
+    if missing:
+        with writing() as connection:
+            metadata.create_all(connection, [one for one in others if one.name in missing])
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -45,7 +63,7 @@ def check_free(connection: Connection, shown_url: str) -> None:
     if "alembic_version" in others:  # by now: another server was faster
         return
     if connection.dialect.name != "sqlite":  # where people share a database
-        others &= TABLES.tables.keys()
+        others &= tables().tables.keys()
     if others:
         raise InvalidInput(
             f"the database {shown_url} has {len(others):,} tables of something else, and none of"
@@ -70,7 +88,7 @@ def _make_tables(connection: Connection) -> None:
     """Make the tables of this program in a database that has none."""
     if revision_of(connection) is not None:
         return  # another process was faster
-    TABLES.create_all(connection)
+    tables().create_all(connection)
     connection.execute(insert(agreements), {"name": _OLDEST, "value": REVISION})
     connection.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT PRIMARY KEY)")
     connection.execute(_STAMP, {"revision": REVISION})

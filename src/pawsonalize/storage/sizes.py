@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from sqlalchemy import Column, ColumnElement, Connection, Table, func, select, text
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.plugin import added
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.impressions import packed_id
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import events, impressions, raw_events
-from pawsonalize.wing import added
 
 _SQLITE = text(
     "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE aggregate = TRUE"

@@ -6,13 +6,13 @@ from typing import Protocol
 from sqlalchemy import ColumnElement, Delete, delete, select, update
 
 from pawsonalize.domain.events import ACTIONS, SESSION, USER, visitor_digest
+from pawsonalize.plugin import added
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.events.raw_events import take_out_raws
 from pawsonalize.storage.statements import in_parts
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import erasures, events, impressions, sessions, users
-from pawsonalize.wing import added
 
 _NAMED = (
     (USER, events.c.user_id),

@@ -14,8 +14,8 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
 from pawsonalize.late import late
+from pawsonalize.plugin import installed
 from pawsonalize.ui import languages, words
-from pawsonalize.wing import installed
 
 if TYPE_CHECKING:
     import jinja2
@@ -77,14 +77,14 @@ def prose(text: str) -> Markup:
 
 def _packages(folder: str) -> dict[str, str]:
     return {
-        wing.name: package
-        for wing in installed()
-        if files(package := f"pawsonalize.wings.{wing.name}").joinpath(folder).is_dir()
+        plugin.name: plugin.folder
+        for plugin in installed()
+        if files(plugin.folder).joinpath(folder).is_dir()
     }
 
 
 def static_files() -> list[BaseRoute]:
-    """Return the route of scripts, stylesheets and pictures, also of those in wings."""
+    """Return the route of scripts, stylesheets and pictures, also of those in plugins."""
     packages = ["pawsonalize.ui", *_packages("static").values()]
     return [Mount("/static", StaticFiles(packages=[(one, "static") for one in packages]))]
 

@@ -1,6 +1,6 @@
-"""The wings of this installation; see `pawsonalize.wing`."""
+"""The built-in plugins; see `pawsonalize.plugin`."""
 
-WINGS = (
+BUILT_IN = (
     "console",
     "streams",
     "dead_letters",

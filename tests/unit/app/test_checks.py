@@ -18,8 +18,8 @@ from pawsonalize.app.checks import (
 )
 from pawsonalize.app.doctor import checks as all_checks
 from pawsonalize.domain.errors import NotReady
+from pawsonalize.plugin import parts
 from pawsonalize.settings import Settings
-from pawsonalize.wing import parts
 
 SERVICE = Settings()
 

@@ -8,7 +8,7 @@ import pytest
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.doors import services_of
-from pawsonalize.app.engine import Engine, started, tasks_of_wings
+from pawsonalize.app.engine import Engine, started, tasks_of_plugins
 from pawsonalize.cli.serve import run_server
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
@@ -24,7 +24,7 @@ def tasks(settings: Settings, **more: str) -> set[str]:
         shared = started(adapters, services, stack)
         found = [
             *engine.tasks(),
-            *tasks_of_wings(adapters, services, shared),
+            *tasks_of_plugins(adapters, services, shared),
         ]
         engine.close()
     return {one.name for one in found}

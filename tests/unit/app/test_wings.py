@@ -13,9 +13,9 @@ from msgspec.structs import fields
 from pawsonalize.app import databases
 from pawsonalize.app.adapters import opened
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.plugin import Plugin, installed
 from pawsonalize.settings import Settings
-from pawsonalize.wing import Wing, installed
-from pawsonalize.wings import WINGS
+from pawsonalize.wings import BUILT_IN
 
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "src" / "pawsonalize"
@@ -47,10 +47,10 @@ def run_a_service(gone: Sequence[str], data: Path) -> None:
     from pawsonalize.app.asgi import build_app
     from pawsonalize.app.configuration import unusable
     from pawsonalize.cli.main import app
-    from pawsonalize.wing import installed
+    from pawsonalize.plugin import installed
 
     assert [one for one in gone if find_spec(f"pawsonalize.wings.{one}")] == []
-    assert {one.name for one in installed()} == {*WINGS} - {*gone}
+    assert {one.name for one in installed()} == {*BUILT_IN} - {*gone}
     settings = Settings(data_dir=data, retrain_here=False, site=True)
     assert list(unusable(settings)) == []
     with TestClient(build_app(settings)) as client:
@@ -83,7 +83,7 @@ def test_every_part_that_a_wing_names_is_there_and_every_port_is_asked_for() -> 
     source = "".join(file.read_text() for file in SOURCE.rglob("*.py"))
     wrong = []
     for wing in installed():
-        values = [getattr(wing, part.name) for part in fields(Wing) if part.name != "name"]
+        values = [getattr(wing, part.name) for part in fields(Plugin) if part.name != "name"]
         named = [one for one in values if isinstance(one, str) and one]
         for reference in (*named, *wing.ports.values()):
             try:
@@ -102,8 +102,8 @@ def test_every_part_that_a_wing_names_is_there_and_every_port_is_asked_for() -> 
 @pytest.mark.parametrize(
     "without",
     [
-        pytest.param([WINGS[::2], WINGS[1::2], WINGS], id="groups"),
-        pytest.param([(wing,) for wing in WINGS], id="each", marks=pytest.mark.nightly),
+        pytest.param([BUILT_IN[::2], BUILT_IN[1::2], BUILT_IN], id="groups"),
+        pytest.param([(wing,) for wing in BUILT_IN], id="each", marks=pytest.mark.nightly),
     ],
 )
 def test_without_a_wing_and_its_line_the_rest_is_a_service_that_runs(

@@ -11,9 +11,9 @@ from pawsonalize.domain.events import LoggedEvent, owning_group
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive, is_erasure
 from pawsonalize.kinds.job_table import Progress, silent
+from pawsonalize.plugin import added
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.wing import added
 
 
 class ArchiveFinding(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.upkeep.settings import Days
-from pawsonalize.wing import Wing, offered
+from pawsonalize.plugin import Plugin, offered
 
 if TYPE_CHECKING:
     from pawsonalize.settings import Settings
@@ -65,7 +65,7 @@ def check_alerts(settings: "Settings") -> None:
 
 
 USABLE = (check_alerts,)
-WING = Wing(
+PLUGIN = Plugin(
     "alerts",
     settings=":AlertSettings",
     operations="endpoints:OPERATIONS",

@@ -1,5 +1,5 @@
 """Copies of a data folder, their restoration, and removal of everything."""
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
-WING = Wing("backup", commands="commands:COMMANDS")
+PLUGIN = Plugin("backup", commands="commands:COMMANDS")

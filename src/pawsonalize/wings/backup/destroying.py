@@ -13,10 +13,10 @@ from pawsonalize.domain.errors import Conflict
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
 from pawsonalize.engine.upkeep.erased_archive import is_erasure
 from pawsonalize.kinds.campaigns import Campaign, Recommender
+from pawsonalize.plugin import added
 from pawsonalize.settings import Settings
 from pawsonalize.storage.copies import drop_tables
 from pawsonalize.storage.data_folder import ARCHIVE, DRAFT, FILES, FOLDERS, is_ours
-from pawsonalize.wing import added
 
 # A step: a description of what goes, and the function that removes it.
 Removal = tuple[str, Callable[[], object]]

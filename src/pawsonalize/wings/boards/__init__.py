@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
 BOARDS_READ = 6  # as `engine.serving.animals.boards` has it, which takes long to import
 LEAST, MOST = 4, 12
@@ -22,7 +22,7 @@ class BoardSettings(msgspec.Struct, frozen=True):
     """With so many answered boards of a visitor, no answer asks for another; 0: none ever does."""
 
 
-WING = Wing(
+PLUGIN = Plugin(
     "boards",
     settings=":BoardSettings",
     operations="endpoints:OPERATIONS",

@@ -1,8 +1,8 @@
 """The operator's pages: what the service knows, does and recommends."""
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
-WING = Wing(
+PLUGIN = Plugin(
     "console",
     operations="door:OPERATIONS",
     pages="door:routes",

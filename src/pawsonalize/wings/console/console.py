@@ -26,13 +26,13 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.pages.finding import Hit
 from pawsonalize.pages.happenings import Happening
+from pawsonalize.plugin import offered
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animal_list import AnimalSearch, StockList
 from pawsonalize.storage.events.event_reads import GroupEvents
 from pawsonalize.storage.events.histories import HistoryQuery
 from pawsonalize.ui.rendering import console_path_of, with_query
 from pawsonalize.ui.words import moment
-from pawsonalize.wing import offered
 from pawsonalize.wings.console.animal import animal_report
 from pawsonalize.wings.console.events import EventViews
 from pawsonalize.wings.console.models import ModelReports

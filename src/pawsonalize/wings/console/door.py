@@ -11,10 +11,10 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
 from pawsonalize.pages.shell import HOME, SESSION, SIGN_IN, TENANTS
 from pawsonalize.pages.views import PageAction, View
+from pawsonalize.plugin import added
 from pawsonalize.ui.endpoints import fields_of
 from pawsonalize.ui.portraits import get_portrait
 from pawsonalize.ui.rendering import page
-from pawsonalize.wing import added
 
 _SIGN_OUT = "/console/sign-out"
 OPERATIONS = tuple(

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from pawsonalize.engine.upkeep.settings import Days
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
 
 class DeadLetterSettings(msgspec.Struct, frozen=True):
@@ -20,7 +20,7 @@ class DeadLetterSettings(msgspec.Struct, frozen=True):
     """Dead letters are deleted after so many days; 0: never."""
 
 
-WING = Wing(
+PLUGIN = Plugin(
     "dead_letters",
     settings=":DeadLetterSettings",
     commands="commands:COMMANDS",

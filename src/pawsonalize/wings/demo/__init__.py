@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
 if TYPE_CHECKING:
     from pawsonalize.settings import Settings
@@ -28,7 +28,7 @@ def serves_demo(settings: "Settings") -> bool | None:
     return settings.part(DemoSettings).demo_site or None
 
 
-WING = Wing(
+PLUGIN = Plugin(
     "demo",
     settings=":DemoSettings",
     commands="commands:COMMANDS",

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
 
 class FeedSettings(msgspec.Struct, frozen=True):
@@ -12,7 +12,7 @@ class FeedSettings(msgspec.Struct, frozen=True):
     """A YAML file of feeds that are fetched from their addresses on a schedule; empty: none."""
 
 
-WING = Wing(
+PLUGIN = Plugin(
     "feeds",
     settings=":FeedSettings",
     console_pages="upload_pages:CONSOLE_PAGES",

@@ -1,8 +1,8 @@
 """Several servers on one database: the list of them, and models in a bucket."""
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
-WING = Wing(
+PLUGIN = Plugin(
     "fleet",
     commands="commands:COMMANDS",
     checks="checks:CHECKS",

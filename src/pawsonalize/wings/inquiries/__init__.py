@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from pawsonalize.engine.upkeep.settings import Days
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
 if TYPE_CHECKING:
     from pawsonalize.settings import Settings
@@ -35,7 +35,7 @@ def site_inquiries(settings: "Settings") -> str | None:
     return "inquiries/form.html" if takes_inquiries(settings) else None
 
 
-WING = Wing(
+PLUGIN = Plugin(
     "inquiries",
     settings=":InquirySettings",
     operations="endpoints:OPERATIONS",

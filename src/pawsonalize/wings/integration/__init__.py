@@ -1,8 +1,8 @@
 """A look at a site's page as a browser sees it: does the embed work there, and does it arrive?"""
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
-WING = Wing(
+PLUGIN = Plugin(
     "integration",
     commands="commands:COMMANDS",
     console_pages="pages:PAGES",

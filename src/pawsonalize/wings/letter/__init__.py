@@ -7,7 +7,7 @@ import msgspec
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.notifications import NotificationKind
 from pawsonalize.engine.training.retraining.schedule import Schedule, read_schedule
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def need_of_letter(settings: "Settings") -> "Callable[[Adapters], None] | None":
 
 USABLE = (schedule_of,)
 NEEDS = (need_of_letter,)
-WING = Wing(
+PLUGIN = Plugin(
     "letter",
     settings=":LetterSettings",
     commands="commands:COMMANDS",

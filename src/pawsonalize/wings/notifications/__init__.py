@@ -4,7 +4,7 @@ import msgspec
 
 from pawsonalize.config import Secret
 from pawsonalize.engine.upkeep.settings import Days
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
 
 class NotificationSettings(msgspec.Struct, frozen=True):
@@ -29,7 +29,7 @@ class NotificationSettings(msgspec.Struct, frozen=True):
     """Notifications that were delivered or given up are kept for so many days; 0: for ever."""
 
 
-WING = Wing(
+PLUGIN = Plugin(
     "notifications",
     settings=":NotificationSettings",
     commands="commands:COMMANDS",

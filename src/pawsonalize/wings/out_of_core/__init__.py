@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
 if TYPE_CHECKING:
     from pawsonalize.settings import Settings
@@ -31,7 +31,7 @@ def open_reading(settings: "Settings", *stores: Any) -> "TableReading | None":
     return reading.open_reading(settings, own.training_memory_megabytes, *stores)
 
 
-WING = Wing(
+PLUGIN = Plugin(
     "out_of_core",
     settings=":CountingSettings",
     upkeep="training_table:upkeep",

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
 if TYPE_CHECKING:
     from pawsonalize.settings import Settings
@@ -21,7 +21,7 @@ def open_engine(settings: "Settings", *tables: Any) -> "AmazonEngine | None":
     return composition.open_engine(settings, *tables)
 
 
-WING = Wing(
+PLUGIN = Plugin(
     "remote_amazon",
     settings="settings:AmazonSettings",
     checks="checks:CHECKS",

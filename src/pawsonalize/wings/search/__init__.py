@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
 
 class SearchSettings(msgspec.Struct, frozen=True):
@@ -12,7 +12,7 @@ class SearchSettings(msgspec.Struct, frozen=True):
     """Keep the words of searches with their answers: for the console, and the visitor's pages."""
 
 
-WING = Wing(
+PLUGIN = Plugin(
     "search",
     settings=":SearchSettings",
     operations="endpoints:OPERATIONS",

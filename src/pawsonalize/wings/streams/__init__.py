@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
 
 class StreamSettings(msgspec.Struct, frozen=True):
@@ -15,7 +15,7 @@ class StreamSettings(msgspec.Struct, frozen=True):
     """The tracking id of the event tracker it belongs to; empty: the default dataset group's."""
 
 
-WING = Wing(
+PLUGIN = Plugin(
     "streams",
     settings=":StreamSettings",
     commands="commands:COMMANDS",

@@ -22,8 +22,8 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.roles import CONSUME
 from pawsonalize.domain.times import MINUTE, iso
 from pawsonalize.engine.ingest.refusals import Intake, KeepRefusals, log_refusals
+from pawsonalize.plugin import offered
 from pawsonalize.settings import Settings
-from pawsonalize.wing import offered
 from pawsonalize.wings.streams import StreamSettings, stream_shards
 from pawsonalize.wings.streams.consuming import BatchCounts, Consumer, StreamSource
 from pawsonalize.wings.streams.stream import Stream, StreamAddress

@@ -1,8 +1,8 @@
 """Use and size of every dataset group, for operators of many."""
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
-WING = Wing(
+PLUGIN = Plugin(
     "tenants",
     commands="commands:COMMANDS",
     operations="door:OPERATIONS",

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pawsonalize.wing import Wing
+from pawsonalize.plugin import Plugin
 
 
 class TracingSettings(msgspec.Struct, frozen=True):
@@ -15,7 +15,7 @@ class TracingSettings(msgspec.Struct, frozen=True):
     """Address for OpenTelemetry traces, such as `http://127.0.0.1:4318/v1/traces`; empty: none."""
 
 
-WING = Wing(
+PLUGIN = Plugin(
     "tracing",
     settings=":TracingSettings",
     middleware="tracing:MIDDLEWARE",

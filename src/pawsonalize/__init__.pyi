@@ -1,0 +1,56 @@
+"""Types of the public face; `__init__.py` says where each name lies."""
+
+from pawsonalize.access.services import Services as Services
+from pawsonalize.app.adapters import Adapters as Adapters
+from pawsonalize.app.background import Task as Task
+from pawsonalize.app.checks import Check as Check
+from pawsonalize.app.checks import CheckedService as CheckedService
+from pawsonalize.app.checks import CheckPlace as CheckPlace
+from pawsonalize.app.checks import Diagnosis as Diagnosis
+from pawsonalize.app.checks import attention as attention
+from pawsonalize.app.checks import fine as fine
+from pawsonalize.cli.opening import on_data as on_data
+from pawsonalize.cli.options import Command as Command
+from pawsonalize.domain.errors import Conflict as Conflict
+from pawsonalize.domain.errors import CorruptArtefact as CorruptArtefact
+from pawsonalize.domain.errors import InvalidInput as InvalidInput
+from pawsonalize.domain.errors import NotFound as NotFound
+from pawsonalize.domain.errors import NotReady as NotReady
+from pawsonalize.domain.errors import PawsonalizeError as PawsonalizeError
+from pawsonalize.engine.ingest.decoder import Form as Form
+from pawsonalize.http.json import read_form as read_form
+from pawsonalize.http.operation import About as About
+from pawsonalize.http.operation import Operations as Operations
+from pawsonalize.http.operation import RequestParameter as RequestParameter
+from pawsonalize.kinds.access_keys import CONTROL_PLANE as CONTROL_PLANE
+from pawsonalize.kinds.access_keys import OPERATOR as OPERATOR
+from pawsonalize.kinds.access_keys import SITE as SITE
+from pawsonalize.pages.shell import Link as Link
+from pawsonalize.pages.views import Confirmation as Confirmation
+from pawsonalize.pages.views import Done as Done
+from pawsonalize.pages.views import PageAction as PageAction
+from pawsonalize.pages.views import View as View
+from pawsonalize.pages.views import ViewQuery as ViewQuery
+from pawsonalize.plugin import Plugin as Plugin
+from pawsonalize.recipes.artefact import Kept as Kept
+from pawsonalize.recipes.artefact import ModelCard as ModelCard
+from pawsonalize.recipes.artefact import make_card as make_card
+from pawsonalize.recipes.artefact import read_card as read_card
+from pawsonalize.recipes.contract import Context as Context
+from pawsonalize.recipes.contract import ContextEvent as ContextEvent
+from pawsonalize.recipes.contract import Model as Model
+from pawsonalize.recipes.contract import Recipe as Recipe
+from pawsonalize.recipes.counts.counting import Countable as Countable
+from pawsonalize.recipes.counts.counting import counts_of as counts_of
+from pawsonalize.recipes.items import IndexedModel as IndexedModel
+from pawsonalize.recipes.items import ItemIndex as ItemIndex
+from pawsonalize.recipes.settings import Count as Count
+from pawsonalize.recipes.settings import Positive as Positive
+from pawsonalize.recipes.settings import Range as Range
+from pawsonalize.recipes.settings import RecipeSettings as RecipeSettings
+from pawsonalize.recipes.settings import Share as Share
+from pawsonalize.settings import Settings as Settings
+from pawsonalize.storage.database import Database as Database
+from pawsonalize.storage.tables import metadata as metadata
+
+__version__: str
