@@ -55,7 +55,7 @@ def test_a_search_is_saved_listed_and_stopped_and_no_page_breaks_a_rule_of_wcag(
     broken["a search"] = broken_rules(page)
     page.goto("/console/animals/matches?animalId=dog-Pug-0")
     broken["matches"] = broken_rules(page)
-    alerts = app.state.wings["alerts"]
+    alerts = app.state.plugins["alerts"]
     page.goto(alerts.messages.stop_url(scheme).replace("http://127.0.0.1:8080", address))
     broken["a link"] = broken_rules(page)
     page.get_by_role("button", name="Stop alerts").click()

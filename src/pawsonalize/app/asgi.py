@@ -118,8 +118,8 @@ def build_app(
             # Requests in flight are answered before the server ends; these would let it wait.
             stack.enter_context(at_the_end_signal(engine.outcomes.close))
             services = app.state.services = services_of(adapters, engine, sources)
-            app.state.wings = started(adapters, services, stack)
-            more = tasks_of_plugins(adapters, services, app.state.wings)
+            app.state.plugins = started(adapters, services, stack)
+            more = tasks_of_plugins(adapters, services, app.state.plugins)
             app.state.admission = engine.admission
             app.state.tenants = engine.tenants
             app.state.aws = aws_services_of(adapters, engine, services)

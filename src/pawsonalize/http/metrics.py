@@ -73,7 +73,7 @@ async def get_metrics(request: Request) -> Response:
     now = services.now()
     for wing, read in parts("gauges"):
         with suppress(StorageUnavailable):  # what processes count needs no database
-            gauges += await services.read(read, request.app.state.wings[wing.name], now)
+            gauges += await services.read(read, request.app.state.plugins[wing.name], now)
     with suppress(StorageUnavailable):
         gauges += _gauges_of(await run_in_threadpool(services.figures), now)
     texts = map(prometheus_client.generate_latest, (counted, _Gauges(gauges)))

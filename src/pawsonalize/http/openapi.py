@@ -203,6 +203,7 @@ TAGS = (
     ),
 )
 
+_OF_PLUGINS = Tag("Plugins", "Operations that installed plugins add.", ("/",))
 
 _INTRODUCTION = f"""\
 Recommendations and re-rankings of adoptable animals, in real time.
@@ -249,7 +250,11 @@ def openapi() -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "The server that gave you this document."}],
-        "tags": [{"name": tag.name, "description": tag.description} for tag in TAGS],
+        "tags": [
+            {"name": tag.name, "description": tag.description}
+            for tag in (*TAGS, _OF_PLUGINS)
+            if tag is not _OF_PLUGINS or _OF_PLUGINS in map(_tag_of, paths)
+        ],
         "paths": paths,
         "components": {
             "schemas": components,
@@ -260,6 +265,10 @@ def openapi() -> dict[str, Any]:
             "securitySchemes": _security_schemes(),
         },
     }
+
+
+def _tag_of(path: str) -> Tag:
+    return next((tag for tag in TAGS if path.startswith(tag.paths)), _OF_PLUGINS)
 
 
 def _security_schemes() -> dict[str, Any]:
@@ -279,7 +288,7 @@ def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any
     path = operation.documented_path
     document: dict[str, Any] = {
         "operationId": operation.id,
-        "tags": [next(tag.name for tag in TAGS if path.startswith(tag.paths))],
+        "tags": [_tag_of(path).name],
         "summary": operation.summary,
         "security": [{scope.value: []} for scope in Scope if scope in operation.access],
         "responses": {

@@ -36,8 +36,8 @@ class ViewQuery(msgspec.Struct, frozen=True):
     """One request for a view, or of an action on a page, as of `now`."""
 
     services: Services
-    wings: Mapping[str, Any]
-    """Objects that the wings share, by the wings' names."""
+    plugins: Mapping[str, Any]
+    """Objects that the plugins share, by the plugins' names."""
     parameters: Mapping[str, str]
     """Those of the query; of an action that is to be done, the fields of its form."""
     path_parameters: Mapping[str, str]
@@ -50,9 +50,9 @@ class ViewQuery(msgspec.Struct, frozen=True):
         cls, request: Request, group: str, parameters: Mapping[str, str] | None = None
     ) -> "ViewQuery":
         """Return the query of a request; of other parameters than its own, if they are there."""
-        services, wings = services_of(request), request.app.state.wings
+        services, plugins = services_of(request), request.app.state.plugins
         own = request.query_params if parameters is None else parameters
-        return cls(services, wings, own, request.path_params, group, services.now())
+        return cls(services, plugins, own, request.path_params, group, services.now())
 
     def text(self, name: str) -> str:
         """Return a parameter; empty if it is left out."""

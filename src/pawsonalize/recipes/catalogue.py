@@ -5,10 +5,12 @@ from functools import cache
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.extensions import BrokenExtension, load_extensions
+from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.contract import Model, Recipe
 from pawsonalize.recipes.counts.counting import Countable
+from pawsonalize.recipes.data import Arrays
 from pawsonalize.recipes.next_best_action import NextBestAction
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.recipes.similar_items import SimilarItems
@@ -43,6 +45,14 @@ def recipe_named(name: str) -> Recipe[Any]:
             f"there is no recipe {name}; there are {there_are}{broken}", field="recipe"
         )
     return recipe
+
+
+def rebuild_model(recipe: str, card: ModelCard, arrays: Arrays) -> Model:
+    """Rebuild a stored model; CorruptArtefact if it does not fit, or its recipe is gone."""
+    try:
+        return recipe_named(recipe).load(card, arrays)
+    except InvalidInput as error:
+        raise CorruptArtefact(f"{error}: install again what brings it") from error
 
 
 def other_recipes() -> Mapping[str, Recipe[Any]]:

@@ -47,7 +47,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
 
 def alerts_of(client: TestClient) -> Alerts:
-    found: Alerts = client.app.state.wings["alerts"]  # type: ignore[attr-defined]
+    found: Alerts = client.app.state.plugins["alerts"]  # type: ignore[attr-defined]
     return found
 
 

@@ -50,7 +50,7 @@ def test_a_search_is_saved_and_listed_on_the_visitors_own_page_and_taken_back(
     assert (listed.status_code, "dogs, for a home with children" in listed.text) == (200, True)
     assert BUTTON not in client.get(f"/?{SEARCH}").text
     assert send(client, "/alerts/save", search="nothing=yes").status_code == 400
-    saved = client.app.state.wings["alerts"].book.searches(9, "saver")  # type: ignore[attr-defined]
+    saved = client.app.state.plugins["alerts"].book.searches(9, "saver")  # type: ignore[attr-defined]
     gone = send(client, "/alerts/remove", search=saved[0].search)
     assert "dogs, for a home with children" not in gone.text
 
@@ -113,7 +113,7 @@ def test_an_operator_sees_and_stops_alerts_and_saved_searches_of_a_user(
 
 
 def test_the_console_lists_who_was_told_of_which_animal(client: TestClient) -> None:
-    alerts = client.app.state.wings["alerts"]  # type: ignore[attr-defined]
+    alerts = client.app.state.plugins["alerts"]  # type: ignore[attr-defined]
     alerts.daily.send_once(alerts.now())
     told = alerts.book.newest(9)
     assert told

@@ -225,11 +225,11 @@ def test_events_beyond_the_limit_of_a_minute_are_rejected_one_by_one(
 def test_what_a_limit_refuses_is_no_dead_letter(
     client: TestClient, operator: dict[str, str], limited: str
 ) -> None:
-    before = client.app.state.wings["dead_letters"].letters.waiting()  # type: ignore[attr-defined]
+    before = client.app.state.plugins["dead_letters"].letters.waiting()  # type: ignore[attr-defined]
     limit(client, operator, limited, eventsPerDay=0)
     path = f"/v1/events?datasetGroup={limited}"
     assert client.post(path, json=events("a"), headers=operator).status_code == 429
-    assert client.app.state.wings["dead_letters"].letters.waiting() == before  # type: ignore[attr-defined]
+    assert client.app.state.plugins["dead_letters"].letters.waiting() == before  # type: ignore[attr-defined]
 
 
 def test_a_delivery_above_a_limit_is_refused_whole_so_that_it_comes_again(

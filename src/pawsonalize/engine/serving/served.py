@@ -16,7 +16,7 @@ from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts, Refr
 from pawsonalize.kinds.campaigns import Campaign, is_wanted
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.catalogue import rebuild_model
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Context, ContextEvent, Model
 from pawsonalize.recipes.popularity_count import PopularityCount
@@ -91,7 +91,7 @@ def _load_models(artefacts: ArtefactStore, version: SolutionVersion) -> tuple[Mo
             f"solution version {version.name} has no model: it is {version.status}"
         )
     card, arrays = artefacts.load(version.artefact)
-    model = recipe_named(version.fitted_recipe).load(card, arrays)
+    model = rebuild_model(version.fitted_recipe, card, arrays)
     return model, ChoiceModel.of_arrays(arrays)
 
 
@@ -240,7 +240,7 @@ class Loader(msgspec.Struct, frozen=True):
     def refreshed(self, served: Served, counts: RefreshedCounts, now: int) -> Served:
         """The same version with those counts; raises as `load`."""
         card, arrays = self.artefacts.load(counts.location)
-        model = recipe_named(served.version.fitted_recipe).load(card, arrays)
+        model = rebuild_model(served.version.fitted_recipe, card, arrays)
         return self._prepared(replace(served, model=model, counts=counts), now)
 
     def weighed(self, served: Served, now: int) -> Served:

@@ -23,7 +23,7 @@ from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion, TrainingSelection
 from pawsonalize.recipes.artefact import ModelCard
-from pawsonalize.recipes.catalogue import recipe_named, refreshed
+from pawsonalize.recipes.catalogue import rebuild_model, refreshed
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.counts.counting import Countable
 from pawsonalize.recipes.data import Arrays, TrainingData
@@ -76,7 +76,7 @@ class CountRefresher(msgspec.Struct, frozen=True):
             return None
         self.artefacts.sweep()  # left by an earlier update that died halfway
         card, arrays = self.artefacts.load(version.artefact)
-        model = recipe_named(version.fitted_recipe).load(card, arrays)
+        model = rebuild_model(version.fitted_recipe, card, arrays)
         counts = RefreshedCounts(name, cut)
         # Counted from the version on each time, so that none inherits from another.
         self.artefacts.save(counts.location, *self._counted(version, model, arrays, cut))

@@ -28,7 +28,7 @@ from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import Progress, Solution, SolutionVersion, TrainingMode
 from pawsonalize.recipes import POPULARITY_COUNT, USER_PERSONALIZATION
 from pawsonalize.recipes.artefact import ModelCard
-from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.catalogue import rebuild_model, recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Recipe
 from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
@@ -228,7 +228,7 @@ class Trainer(msgspec.Struct, frozen=True):
         if base is not None and version.mode is TrainingMode.UPDATE:
             assert base.artefact is not None
             card, arrays = self.artefacts.load(base.artefact)
-            model = recipe_named(base.recipe).load(card, arrays)
+            model = rebuild_model(base.recipe, card, arrays)
 
         def fit(counts: EventCounts) -> Fitted:
             if model is None:

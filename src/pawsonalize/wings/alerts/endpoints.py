@@ -60,7 +60,7 @@ async def get_matches(request: Request) -> MatchesAnswer:
     services = services_of(request)
     animal_id = parse_id(request.path_params["animal_id"], "animal_id")
     limit = read_count(request.query_params, "limit", USUAL, 1, MOST)
-    alerts: Alerts = request.app.state.wings["alerts"]
+    alerts: Alerts = request.app.state.plugins["alerts"]
     find = partial(alerts.matching.find, animal_id, limit, services.now())
     found: Matches = await services.reports.share(("matches", animal_id, limit), find)
     matches = [

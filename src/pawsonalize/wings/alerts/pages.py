@@ -43,7 +43,7 @@ def _matches(query: ViewQuery) -> dict[str, Any] | None:
     """Return the animal and its matches; None where none is named yet."""
     if not (animal_id := query.text("animalId")):
         return None
-    alerts: Alerts = query.wings["alerts"]
+    alerts: Alerts = query.plugins["alerts"]
     animal_id = parse_id(animal_id, "animalId")
     found = alerts.matching.find(animal_id, USUAL, query.now)
     animal = query.services.inventory.get(animal_id)
@@ -80,7 +80,7 @@ class AlertsReport(msgspec.Struct, frozen=True):
 
 
 def _read_alerts(query: ViewQuery) -> AlertsReport:
-    alerts: Alerts = query.wings["alerts"]
+    alerts: Alerts = query.plugins["alerts"]
     user_id = query.text("userId")
     word = alerts.word_of(parse_id(user_id, "userId")) if user_id else None
     searches = [
@@ -110,7 +110,7 @@ def _ask_consent(query: ViewQuery) -> Confirmation:
 
 
 def _change_consent(query: ViewQuery) -> Done:
-    alerts: Alerts = query.wings["alerts"]
+    alerts: Alerts = query.plugins["alerts"]
     user_id = parse_id(query.text("userId"), "userId")
     alerts.word_of(user_id)  # NotFound for a user of whom nothing is stored
     _set_consent(alerts, user_id, query.parameters)
@@ -127,7 +127,7 @@ def _ask_removal(query: ViewQuery) -> Confirmation:
 
 
 def _remove_search(query: ViewQuery) -> Done:
-    alerts: Alerts = query.wings["alerts"]
+    alerts: Alerts = query.plugins["alerts"]
     user_id = parse_id(query.text("userId"), "userId")
     _remove(alerts, user_id, query.parameters)
     return Done(_of(user_id), "The saved search is forgotten.")
@@ -150,7 +150,7 @@ CONSOLE_PAGES = (
 
 
 def _alerts(request: Request) -> Alerts:
-    alerts: Alerts = request.app.state.wings["alerts"]
+    alerts: Alerts = request.app.state.plugins["alerts"]
     return alerts
 
 

@@ -106,7 +106,7 @@ async def post_boards(request: Request) -> Board:
     given = await read_form(request, BoardRequest)
     address = await prepare(request, given, (), detailed=False)
     individuals = await individuals_for(request, address, Purpose.RECOMMENDING)
-    settings: BoardSettings = request.app.state.wings["boards"]
+    settings: BoardSettings = request.app.state.plugins["boards"]
     size = settings.board_size if given.size is None else given.size
     give = partial(_give, services, individuals, given, size)
     answer, included = await answer_in_lane(request, DATASET_GROUP, given, give)

@@ -29,7 +29,7 @@ _OVERLAP_DAYS = 7  # as `pawsonalize keys rotate` without an option
 
 def _ask_promote(query: ViewQuery) -> Confirmation:
     campaign = query.services.registry.get(Campaign, query.text("campaign"))
-    solution = Console.of(query.wings).models.solution(campaign.solution, query.now)
+    solution = Console.of(query.plugins).models.solution(campaign.solution, query.now)
     wanted = _find_version(solution, query.text("version"))
     live = campaign.solution_version
     if wanted.name == campaign.target_version:
@@ -172,7 +172,7 @@ def _solution_page(solution: str) -> str:
 
 
 def _ask_retrain(query: ViewQuery) -> Confirmation:
-    if (running := Console.of(query.wings).models.models(None, query.now).running) is not None:
+    if (running := Console.of(query.plugins).models.models(None, query.now).running) is not None:
         raise Conflict(
             f"{running.run_id} is not finished, and one retraining runs at a time: follow it, or"
             " cancel it first"
@@ -255,7 +255,7 @@ def _ask_create_key(query: ViewQuery) -> Confirmation:
 def _create_key(query: ViewQuery) -> Done:
     rate = query.text("rate")
     check_rate(rate, "the rate")
-    key, secret = Console.of(query.wings).keys.create(
+    key, secret = Console.of(query.plugins).keys.create(
         _scopes(query),
         query.text("note"),
         clock.real_now(),
@@ -288,7 +288,7 @@ def _ask_rotate_key(query: ViewQuery) -> Confirmation:
 
 
 def _rotate_key(query: ViewQuery) -> Done:
-    keys = Console.of(query.wings).keys
+    keys = Console.of(query.plugins).keys
     return _shown_once(*keys.rotate(query.text("key"), _OVERLAP_DAYS, clock.real_now()))
 
 
@@ -304,7 +304,7 @@ def _ask_remove_key(query: ViewQuery) -> Confirmation:
 
 def _remove_key(query: ViewQuery) -> Done:
     name = query.text("key")
-    Console.of(query.wings).keys.delete(name)
+    Console.of(query.plugins).keys.delete(name)
     return Done(KEYS, f"Key {name} is removed.", name)
 
 

@@ -28,7 +28,7 @@ _CURSOR = RequestParameter("cursor", "The `nextCursor` of the page before.")
 
 
 def _console(query: ViewQuery) -> Console:
-    return Console.of(query.wings)
+    return Console.of(query.plugins)
 
 
 def _service_report(query: ViewQuery) -> ServiceReport:

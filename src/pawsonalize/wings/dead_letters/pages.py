@@ -154,7 +154,7 @@ async def _letter_of(request: Request) -> DeadLetter:
 
 
 def _replay(shared: Request | views.ViewQuery) -> LetterReplay:
-    wings = shared.app.state.wings if isinstance(shared, Request) else shared.wings
+    wings = shared.app.state.plugins if isinstance(shared, Request) else shared.plugins
     replay: LetterReplay = wings["dead_letters"]
     return replay
 

@@ -104,7 +104,7 @@ class FeedList(msgspec.Struct, frozen=True):
 
 def feed_list(query: ViewQuery) -> FeedList:
     """Report on the feeds, and on what came of each last."""
-    fetching: Fetching = query.wings["feeds"]
+    fetching: Fetching = query.plugins["feeds"]
     registry = query.services.registry
     listed = [_feed(name, feed, registry) for name, feed in fetching.polling.feeds.items()]
     files = (one for one in registry.all(NewestImport) if one.origin == FILES)
@@ -244,7 +244,7 @@ OPERATIONS = Operations(OPERATOR, About.INVENTORY)
 async def post_feed_fetch(request: Request) -> Response:
     """Make a feed due."""
     services = services_of(request)
-    fetching: Fetching = request.app.state.wings["feeds"]
+    fetching: Fetching = request.app.state.plugins["feeds"]
     name = request.path_params["name"]
     await run_in_threadpool(fetching.polling.request_fetch, name, services.now())
     return Response(status_code=202)

@@ -70,7 +70,7 @@ class InquiryReceipt(msgspec.Struct, frozen=True, rename="camel"):
 async def post_inquiries(request: Request) -> InquiryReceipt:
     """Store an inquiry and let it be delivered."""
     form = await read_form(request, InquiryRequest)
-    inquiring: Inquiring = request.app.state.wings["inquiries"]
+    inquiring: Inquiring = request.app.state.plugins["inquiries"]
     draft = InquiryDraft.read(str(form.animal_id), form.name, form.contact, form.message)
     user_id = None if form.user_id is None else parse_id(form.user_id, "userId")
     visitor = Visitor(user_id, parse_id(form.session_id, "sessionId"))

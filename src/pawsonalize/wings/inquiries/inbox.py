@@ -41,7 +41,7 @@ class InquiryInbox(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def _inquiring(query: ViewQuery) -> Inquiring:
-    inquiring: Inquiring = query.wings["inquiries"]
+    inquiring: Inquiring = query.plugins["inquiries"]
     return inquiring
 
 

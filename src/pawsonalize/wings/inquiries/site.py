@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 def _inquiring(request: Request) -> Inquiring:
-    inquiring: Inquiring = request.app.state.wings["inquiries"]
+    inquiring: Inquiring = request.app.state.plugins["inquiries"]
     return inquiring
 
 

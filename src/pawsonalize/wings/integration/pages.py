@@ -28,7 +28,7 @@ def started(settings: Settings, adapters: Adapters, _services: object) -> SiteCh
 
 def site_report(query: ViewQuery) -> list[SiteFinding]:
     """Check the page that the form names."""
-    check: SiteChecks = query.wings["integration"]
+    check: SiteChecks = query.plugins["integration"]
     return check(query.text("url"), query.now)
 
 

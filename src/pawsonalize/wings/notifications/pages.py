@@ -43,7 +43,7 @@ class ChannelTests(msgspec.Struct, frozen=True):
 @OPERATIONS.add("POST", "/v1/console/notifications/test")
 async def post_notification_test(request: Request) -> ChannelTests:
     """Send a test notification by every channel, now."""
-    services, wings = services_of(request), request.app.state.wings
+    services, wings = services_of(request), request.app.state.plugins
     notifying = _notifying(wings)
     found: dict[str, str | None] = await services.page_reads.make(
         lambda now: send_test(notifying.notifiers_of(), now), services.now()
@@ -53,7 +53,7 @@ async def post_notification_test(request: Request) -> ChannelTests:
 
 def _ask_test(query: ViewQuery) -> Confirmation:
     name, notes = query.text("destination"), _notes(query)
-    named = (notes.get(one, one) for one in _notifying(query.wings).notifiers_of(name))
+    named = (notes.get(one, one) for one in _notifying(query.plugins).notifiers_of(name))
     effects = (
         f"Everybody who is told by {', '.join(named)} gets one message that says it is a test.",
         "Nothing else changes.",
@@ -63,7 +63,7 @@ def _ask_test(query: ViewQuery) -> Confirmation:
 
 def _do_test(query: ViewQuery) -> Done:
     name, notes = query.text("destination"), _notes(query)
-    found = send_test(_notifying(query.wings).notifiers_of(name), query.now)
+    found = send_test(_notifying(query.plugins).notifiers_of(name), query.now)
     results = (
         f"{notes.get(one, one)} {f'did not: {why}' if why else 'took it'}"
         for one, why in found.items()
@@ -73,13 +73,13 @@ def _do_test(query: ViewQuery) -> Done:
 
 def _notes(query: ViewQuery) -> dict[str, str]:
     """Return each destination's note, or else its address, by its name."""
-    return {one.name: one.listed.note for one in _notifying(query.wings).destinations.all()}
+    return {one.name: one.listed.note for one in _notifying(query.plugins).destinations.all()}
 
 
 # A form alone, and no question with the fields in its address: a part of a webhook's may be secret.
 async def _save(request: Request, _caller: Caller) -> Done:
     fields = await fields_of(request)
-    destinations = _notifying(request.app.state.wings).destinations
+    destinations = _notifying(request.app.state.plugins).destinations
     return await run_in_threadpool(_saved, destinations, fields, services_of(request).now())
 
 
@@ -101,7 +101,7 @@ def _saved(destinations: Destinations, fields: Fields, now: int) -> Done:
 
 def _ask_removal(query: ViewQuery) -> Confirmation:
     name = query.text("destination")
-    title = f"Remove {_notifying(query.wings).destinations.get(name).listed.note}"
+    title = f"Remove {_notifying(query.plugins).destinations.get(name).listed.note}"
     effects = (
         "It gets no notification any more, from no server.",
         "What waits for it is deleted. It does not come back: add it anew.",
@@ -111,7 +111,7 @@ def _ask_removal(query: ViewQuery) -> Confirmation:
 
 def _remove(query: ViewQuery) -> Done:
     name = query.text("destination")
-    _notifying(query.wings).destinations.delete(name)
+    _notifying(query.plugins).destinations.delete(name)
     return Done(_HERE, "The destination is removed.", name)
 
 
@@ -121,13 +121,13 @@ def _notifying(wings: Mapping[str, Any]) -> Notifying:
 
 
 def _report(query: ViewQuery) -> DeliveryReport:
-    notifying = _notifying(query.wings)
+    notifying = _notifying(query.plugins)
     names = (one.name for one in notifying.destinations.all())
     return delivery_report(notifying.deliveries, (*notifying.notifiers, *names))
 
 
 def _content(query: ViewQuery, _report: DeliveryReport) -> dict[str, object]:
-    notifying, chosen = _notifying(query.wings), query.text("destination")
+    notifying, chosen = _notifying(query.plugins), query.text("destination")
     return {
         "destinations": {one.name: one.listed for one in notifying.destinations.all()},
         "changed": notifying.destinations.get(chosen).listed if chosen else None,

@@ -122,7 +122,7 @@ class StreamList(msgspec.Struct, frozen=True):
 @OPERATIONS.add("GET", "/v1/streams")
 async def get_streams(request: Request) -> StreamList:
     """The streams that events are read from: who reads which shard, and how far behind."""
-    served: ServedStreams = request.app.state.wings["streams"]
+    served: ServedStreams = request.app.state.plugins["streams"]
     found = groupby(await services_of(request).read(served.shards), lambda one: one.stream)
     return StreamList(
         [StreamAnswer(name, [report_of(ShardAnswer, one) for one in some]) for name, some in found]

@@ -46,7 +46,7 @@ _CHARTS = (
 
 def reports_of(request: Request) -> TenantReports:
     """Return the reports, which the wing shares while the server runs."""
-    reports: TenantReports = request.app.state.wings["tenants"]
+    reports: TenantReports = request.app.state.plugins["tenants"]
     return reports
 
 
