@@ -7,9 +7,9 @@ from typing import Any
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.kinds.processes import is_held
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
+from pawsonalize.work.processes import is_held
 
 LEARNS_QUICKLY = {"max_requests": 400}
 """Settings of a personal recipe that still learns its ranker, from a few requests of the log."""

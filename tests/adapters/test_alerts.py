@@ -14,11 +14,11 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.events.impressions import ALERT, Impression, Impressions
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.storage.work import Deliveries, WorkTable
 from pawsonalize.wings.alerts import AlertSettings
 from pawsonalize.wings.alerts.book import AlertBook
 from pawsonalize.wings.alerts.matching import Audience
 from pawsonalize.wings.alerts.messages import Alert, news_id
+from pawsonalize.work.tables import Deliveries, WorkTable
 
 NOW = 1_795_000_000_000
 SETTINGS = AlertSettings(alerts=True, alerts_per_animal=3, alerts_per_visitor_week=2)

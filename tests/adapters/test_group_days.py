@@ -15,7 +15,7 @@ from pawsonalize.storage.events.group_usage import (
     GroupSize,
     GroupSizes,
 )
-from pawsonalize.storage.work import Turns
+from pawsonalize.work.tables import Turns
 from tests.event_data import T0, event, is_logged
 
 TODAY = T0 // DAY

@@ -7,8 +7,8 @@ from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.storage.work import Deliveries, Delivery, WorkTable
 from pawsonalize.wings.inquiries.book import Inquiry, InquiryBook, news_id
+from pawsonalize.work.tables import Deliveries, Delivery, WorkTable
 
 NOW = 1_795_000_000_000
 

@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import LeaseLost, StorageUnavailable
 from pawsonalize.engine.ingest.job_files import Outputs
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import WorkTable
 
 SECONDS = 10.0
 
@@ -78,14 +78,14 @@ def test_a_container_that_is_made_anew_under_another_name_goes_on_at_once(
         lease.is_handed_over = True  # to a child that dies with the container
     with closing(started("9bc2")) as leases, leases.for_child("job.a") as lease:
         assert lease is not None
-        assert lease.takings == 2
+        assert lease.generation == 2
 
 
 def test_a_lease_has_one_holder_and_is_free_afterwards(make: Make) -> None:
     one, other, elsewhere = make(), make(), make("there")
     with one.held("job.a") as lease:
         assert lease is not None
-        assert lease.takings == 1
+        assert lease.generation == 1
         for leases in (one, other, elsewhere):
             with leases.held("job.a") as second:
                 assert second is None
@@ -118,9 +118,9 @@ def test_a_holder_that_was_killed_is_followed_at_once_on_its_machine(
 ) -> None:
     script = (
         "import sys, pathlib\n"
-        "from pawsonalize.kinds.leases import Leases\n"
+        "from pawsonalize.work.leases import Leases\n"
         "from pawsonalize.storage.database import Database\n"
-        "from pawsonalize.storage.work import WorkTable\n"
+        "from pawsonalize.work.tables import WorkTable\n"
         "leases = Leases(WorkTable(Database(sys.argv[1])), pathlib.Path(sys.argv[2]))\n"
         "with leases.held('job.a'):\n"
         "    print(flush=True); sys.stdin.read()\n"
@@ -139,20 +139,20 @@ def test_a_holder_that_was_killed_is_followed_at_once_on_its_machine(
     assert not make("there").is_gone("job.a"), "nobody there knows yet"
     with make().held("job.a") as lease:
         assert lease is not None
-        assert lease.takings == 2
+        assert lease.generation == 2
 
 
 def test_another_machine_follows_once_no_beat_was_seen_for_the_length_of_a_lease(
     make: Make, table: WorkTable, steady: Steady
 ) -> None:
     here, there = make(), make("there")
-    dead = table.take("job.a", None, "elsewhere/1")
+    dead = table.claim("job.a", None, "elsewhere/1")
     assert dead is not None
     assert dead.token is not None
     for _ in range(4):
         assert not there.is_gone("job.a")
         steady.moment += 2.4
-    table.beat({"job.a": dead.token})  # it was only slow
+    table.heartbeat({"job.a": dead.token})  # it was only slow
     for _ in range(4):
         assert not there.is_gone("job.a")
         steady.moment += 2.4
@@ -170,7 +170,7 @@ def test_who_could_not_look_for_a_while_takes_nothing_for_it(
     make: Make, table: WorkTable, steady: Steady
 ) -> None:
     leases = make()
-    table.take("job.a", None, "elsewhere/1")
+    table.claim("job.a", None, "elsewhere/1")
     assert not leases.is_gone("job.a")
     steady.moment += 60  # the database was away, for the holder as well
     assert not leases.is_gone("job.a")
@@ -190,7 +190,7 @@ def test_who_lost_a_lease_writes_nothing_any_more(
     with make().held("job.a"):
         write(database)
         seen = table.find("job.a")
-        assert table.take("job.a", seen, "elsewhere/1") is not None
+        assert table.claim("job.a", seen, "elsewhere/1") is not None
         with capture_logs() as logs, pytest.raises(LeaseLost, match=r"goes on with job\.a"):
             write(database)
         assert [(line["event"], line["lease"]) for line in logs] == [
@@ -228,7 +228,7 @@ def test_other_threads_of_who_lost_a_lease_write_on(
 
 def come(table: WorkTable, name: str, beats: int) -> None:
     deadline = time.monotonic() + 120
-    while (row := table.find(name)) is None or row.beats < beats:
+    while (row := table.find(name)) is None or row.heartbeats < beats:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -249,14 +249,14 @@ def test_a_beat_that_cannot_be_written_is_tried_again(
     database: Database, table: WorkTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = iter([StorageUnavailable("no database")])
-    beat = WorkTable.beat
+    beat = WorkTable.heartbeat
 
     def fail_once(self: WorkTable, tokens: dict[str, int]) -> frozenset[str]:
         if (error := next(failures, None)) is not None:
             raise error
         return beat(self, tokens)
 
-    monkeypatch.setattr(WorkTable, "beat", fail_once)
+    monkeypatch.setattr(WorkTable, "heartbeat", fail_once)
     leases = Leases(table, tmp_path / "here", 0.5)
     with leases.held("job.a"):
         come(table, "job.a", beats=1)

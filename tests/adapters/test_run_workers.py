@@ -20,10 +20,10 @@ from pawsonalize.engine.training.retraining.record import (
     run_lease,
 )
 from pawsonalize.engine.training.retraining.worker import MAX_STARTS, WorkerProcesses
-from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.processes import holder
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.processes import holder
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 
 Make = Callable[[Path], WorkerProcesses]

@@ -7,9 +7,9 @@ from threading import Barrier, Thread
 import pytest
 
 from pawsonalize.domain.errors import LeaseLost
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import OPEN, Work, WorkTable
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import OPEN, Work, WorkTable, forget_processes
 from tests.event_data import T0
 
 CHORE = "chore"
@@ -113,13 +113,13 @@ def test_each_claim_counts_as_an_attempt_and_work_that_is_given_back_stays(
     for attempt in (1, 2):
         with machine("here").held("chore.one") as lease:
             assert lease is not None
-            assert lease.takings == 1, "the one before gave it back"
+            assert lease.generation == 1, "the one before gave it back"
             found = table.find("chore.one")
             assert found is not None
             assert (found.attempts, found.holder is None) == (attempt, False)
     found = table.find("chore.one")
     assert found is not None
-    assert (found.state, found.holder, found.token, found.takings) == (OPEN, None, None, 0)
+    assert (found.state, found.holder, found.token, found.generation) == (OPEN, None, None, 0)
 
 
 def test_who_follows_a_dead_holder_goes_on_with_the_payload_and_the_time_worked(
@@ -132,7 +132,7 @@ def test_who_follows_a_dead_holder_goes_on_with_the_payload_and_the_time_worked(
         lease.is_handed_over = True  # to a child that dies
     with machine("here").held("chore.one") as lease:
         assert lease is not None
-        assert lease.takings == 2
+        assert lease.generation == 2
         found = table.find("chore.one")
     assert found is not None
     assert (found.payload, found.worked_ms, found.attempts) == ("half", 700, 2)
@@ -162,11 +162,11 @@ def follow(table: WorkTable, leases: Leases) -> None:
 def test_a_free_name_can_be_claimed_only_as_it_was_seen(table: WorkTable) -> None:
     table.add([chore()])
     seen = table.find("chore.one")
-    first = table.take("chore.one", seen, "one")
+    first = table.claim("chore.one", seen, "one")
     assert first is not None
-    assert table.take("chore.one", seen, "two") is None
+    assert table.claim("chore.one", seen, "two") is None
     table.revoke("chore.one")
-    assert table.take("chore.one", seen, "three") is None, "somebody was at it in between"
+    assert table.claim("chore.one", seen, "three") is None, "somebody was at it in between"
 
 
 def test_a_lease_without_work_leaves_nothing_behind(table: WorkTable, machine: Make) -> None:
@@ -225,11 +225,13 @@ def test_what_was_given_up_is_opened_again_by_state_and_name(table: WorkTable) -
     assert [one.key for one in table.due(CHORE, "", T0, 9)] == ["a", "a.b"]
 
 
-def test_leases_that_came_with_a_copy_are_nobodys_and_the_work_stays(table: WorkTable) -> None:
+def test_leases_that_came_with_a_copy_are_nobodys_and_the_work_stays(
+    table: WorkTable, database: Database
+) -> None:
     table.add([chore()])
-    table.take("chore.one", table.find("chore.one"), "elsewhere/1")
-    table.take("housekeeping", None, "elsewhere/1")
-    table.revoke_all()
+    table.claim("chore.one", table.find("chore.one"), "elsewhere/1")
+    table.claim("housekeeping", None, "elsewhere/1")
+    forget_processes(database)
     assert table.find("housekeeping") is None
     found = table.find("chore.one")
     assert found is not None

@@ -27,9 +27,9 @@ from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
-from pawsonalize.storage.work import Delivery
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.wings.notifications.destinations import Destinations, NotificationDestination
+from pawsonalize.work.tables import Delivery
 from tests import forked
 from tests.animal_data import animal
 from tests.event_data import T0, event

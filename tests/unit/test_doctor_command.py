@@ -20,8 +20,8 @@ from pawsonalize.kinds.resource import Status, moved, new_recommendation_id
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
-from pawsonalize.storage.work import Delivery
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters, LetterQuery
+from pawsonalize.work.tables import Delivery
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train, train_and_serve

@@ -15,7 +15,7 @@ from pawsonalize.engine.training.retraining.record import (
     conclude,
     read_record,
 )
-from pawsonalize.storage.work import Work
+from pawsonalize.work.tables import Work
 from tests.event_data import T0
 
 HALF = Half(campaign="cats", solution_version="cats-1", dataset_group="shelter-b")

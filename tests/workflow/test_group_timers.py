@@ -19,7 +19,7 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.work import Turns, WorkTable
+from pawsonalize.work.tables import Turns, WorkTable
 
 NOON = parse_moment("2026-05-17T12:00Z", "noon")
 FOUR = NOON + 16 * HOUR

@@ -18,7 +18,7 @@ from pawsonalize.engine.training.retraining.record import (
 from pawsonalize.engine.training.retraining.steps import News
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import Deliveries, WorkTable
+from pawsonalize.work.tables import Deliveries, WorkTable
 from tests.event_data import T0
 
 

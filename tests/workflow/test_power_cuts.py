@@ -22,10 +22,10 @@ from pawsonalize.app.training import worker
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import Runs
-from pawsonalize.kinds.processes import ChildProcesses
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
+from pawsonalize.work.processes import ChildProcesses
 from tests.e2e.retraining import MOMENTS, Seen, assert_done_once, copied
 from tests.event_data import T0
 from tests.service_data import make_service

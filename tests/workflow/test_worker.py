@@ -26,9 +26,9 @@ from pawsonalize.engine.training.retraining.worker import (
     RunWorker,
     StepWork,
 )
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 from tests.workflow.conftest import SteppedClock
 

@@ -23,7 +23,7 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import Solution, SolutionVersion, named_types
 from pawsonalize.storage.events.group_usage import CountMark, GroupDays, GroupSize, GroupSizes
-from pawsonalize.storage.work import Turns
+from pawsonalize.work.tables import Turns
 
 _MODELS_SECONDS = 600.0  # to list all models takes long in a bucket
 

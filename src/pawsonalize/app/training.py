@@ -32,11 +32,11 @@ from pawsonalize.engine.training.retraining.steps import (
 from pawsonalize.engine.training.retraining.worker import RunWorker, WorkerProcesses
 from pawsonalize.http.metrics import REFRESHES
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
-from pawsonalize.kinds.leases import SideProcess
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import as_environment
-from pawsonalize.storage.work import Turns
+from pawsonalize.work.leases import SideProcess
+from pawsonalize.work.tables import Turns
 
 REPORT_COMMAND = (*COMMAND, "report_outcomes")
 _JUDGING = "follow latest: asking the gate"

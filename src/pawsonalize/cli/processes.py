@@ -83,8 +83,8 @@ def follow_latest(token: int) -> None:
 @contextmanager
 def _leased(lease: str, token: int, role: str) -> Iterator["Adapters"]:
     """Open the data for work under a lease, which then rests for as long as its share demands."""
-    from pawsonalize.kinds.leases import rest
     from pawsonalize.storage.contexts import fence_writes
+    from pawsonalize.work.leases import rest
 
     settings, began = _settings(), clock.real_now()
     with _taking_part(role, settings) as adapters, fence_writes(lease, token):

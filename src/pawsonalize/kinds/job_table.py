@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, LeaseLost, NoSuchBucket, reason_of
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource, ResourceT, Status, moved
-from pawsonalize.storage.work import Turns
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import Turns
 
 WorkT = TypeVar("WorkT")
 
@@ -56,7 +56,7 @@ def silent(_done: int, _total: int) -> None:
 
 
 _LOOK_SECONDS = 0.1
-MAX_TAKINGS = 3
+MAX_GENERATIONS = 3
 """A job whose processes died so often has failed: it may be what kills them."""
 
 
@@ -157,17 +157,17 @@ class JobWorker(msgspec.Struct, Generic[ResourceT], frozen=True):
             if lease is None or job.status.is_settled:
                 return False
             try:
-                self._perform(job, lease.takings)
+                self._perform(job, lease.generation)
             except (Conflict, LeaseLost):  # another server goes on with it
                 return False
         return True
 
-    def _perform(self, job: ResourceT, takings: int) -> None:
+    def _perform(self, job: ResourceT, generation: int) -> None:
         registry, now = self.table.registry, self.table.now
         if job.status is Status.CREATE_PENDING:
             job = registry.update(moved(job, Status.CREATE_IN_PROGRESS), now())
             self._order.begun(registry.group_of(job))
-        elif (reason := self._why_not_again(job, takings)) is not None:
+        elif (reason := self._why_not_again(job, generation)) is not None:
             registry.update(moved(job, Status.CREATE_FAILED, failure_reason=reason), now())
             return
         try:
@@ -180,10 +180,12 @@ class JobWorker(msgspec.Struct, Generic[ResourceT], frozen=True):
             changes = {"status": Status.CREATE_FAILED, "failure_reason": reason_of(error)}
         registry.update(moved(job, **changes), now())
 
-    def _why_not_again(self, job: ResourceT, takings: int) -> str | None:
+    def _why_not_again(self, job: ResourceT, generation: int) -> str | None:
         died = f"the {job.kind}'s process ended without a word"
-        if takings > MAX_TAKINGS:
-            return f"{died}, {MAX_TAKINGS} times: see the log of the server, and create it again"
+        if generation > MAX_GENERATIONS:
+            return (
+                f"{died}, {MAX_GENERATIONS} times: see the log of the server, and create it again"
+            )
         try:
             self.kind.check_now(job)
         except InvalidInput:  # a command's file, which no server can read

@@ -8,7 +8,7 @@ import structlog
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import MINUTE, iso
 from pawsonalize.storage.journal import Problem, ProblemTable
-from pawsonalize.storage.work import Deliveries, Delivery
+from pawsonalize.work.tables import Deliveries, Delivery
 
 _WARNINGS = {
     *(NotificationKind.FAILED, NotificationKind.TIMED_OUT),

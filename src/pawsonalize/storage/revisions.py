@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, inspect, select, text, update
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
-from pawsonalize.storage.beats import Beats
+from pawsonalize.storage.heartbeats import Heartbeats
 from pawsonalize.storage.tables import REVISION, agreements, metadata, servers
 from pawsonalize.wing import added
 
@@ -100,7 +100,7 @@ def _older_than(connection: Connection, revision: str) -> Mapping[tuple[str, str
 
 def _await_older(reading: Connected, oldest: str) -> Mapping[tuple[str, str], int]:
     """Return the beats of older servers that ended; StorageUnavailable if some live."""
-    beats: Beats[tuple[str, str]] = Beats()
+    beats: Heartbeats[tuple[str, str]] = Heartbeats()
     while True:
         with reading() as connection:
             found = _older_than(connection, oldest)

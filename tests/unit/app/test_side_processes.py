@@ -15,9 +15,9 @@ from pawsonalize.app.training import (
     tell_how_judging_ended,
 )
 from pawsonalize.engine.training.refresh import refresh_served
-from pawsonalize.kinds.leases import SideProcess
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.settings import Settings
+from pawsonalize.work.leases import SideProcess
 from tests.event_data import event
 from tests.service_data import make_service
 

@@ -13,7 +13,7 @@ from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.work import Deliveries
+from pawsonalize.work.tables import Deliveries
 
 _JOBS: Mapping[str, type[Resource]] = {
     "trainings": SolutionVersion,

@@ -8,13 +8,13 @@ from contextlib import suppress
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
-from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.processes import ChildProcesses, holder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.processes import ChildProcesses, holder
 
-MAX_TAKINGS = 3
+MAX_GENERATIONS = 3
 """A training whose machines died so often has failed."""
 _KILL_SECONDS = 10.0
 _LOOK_SECONDS = 0.02
@@ -75,7 +75,7 @@ class TrainingProcesses:
         if version.status.is_settled:
             return version
         if version.status is Status.CREATE_IN_PROGRESS and self._leases.is_elsewhere(
-            training_lease(name), MAX_TAKINGS
+            training_lease(name), MAX_GENERATIONS
         ):
             return self.start(name, now)
         # A dead training may have left a part of its artefact.

@@ -33,7 +33,7 @@ from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.group_usage import GroupDays
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.tables import WorkTable
 
 
 class SolutionVersions(msgspec.Struct, frozen=True):

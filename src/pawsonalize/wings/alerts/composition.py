@@ -15,7 +15,6 @@ from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.work import Turns
 from pawsonalize.wings.alerts import AlertSettings, address_of, channels_of
 from pawsonalize.wings.alerts.book import AlertBook
 from pawsonalize.wings.alerts.daily import WORK, DailyAlerts
@@ -29,6 +28,7 @@ from pawsonalize.wings.alerts.matching import (
     Matching,
 )
 from pawsonalize.wings.alerts.messages import Messages
+from pawsonalize.work.tables import Turns
 
 _SECONDS = 60.0
 

@@ -25,11 +25,11 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.settings import COMMON
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.recipes.data import Floats
-from pawsonalize.storage.work import Turns
 from pawsonalize.wings.alerts.book import AlertBook, Room, SavedSearch
 from pawsonalize.wings.alerts.matching import MOST_USERS, Matching, Outlook
 from pawsonalize.wings.alerts.messages import Messages
 from pawsonalize.wings.alerts.searches import SearchRules
+from pawsonalize.work.tables import Turns
 
 MOST_ANIMALS = 500
 """Animals that one round looks at."""

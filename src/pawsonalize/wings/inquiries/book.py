@@ -13,7 +13,7 @@ from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.statements import in_parts, insert_new
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import work
-from pawsonalize.storage.work import Delivery, Work, work_of
+from pawsonalize.work.tables import Delivery, Work, work_of
 
 INQUIRY = "inquiry"
 _ROW = work.c

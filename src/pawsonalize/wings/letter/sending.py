@@ -12,10 +12,10 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.training.retraining.schedule import Schedule
 from pawsonalize.kinds.problems import Outbox
-from pawsonalize.storage.work import Turns
 from pawsonalize.ui.languages import choose
 from pawsonalize.wings.letter import schedule_of
 from pawsonalize.wings.letter.writing import WeeklyLetter, WeekOfAnimals
+from pawsonalize.work.tables import Turns
 
 if TYPE_CHECKING:
     from pawsonalize.access.services import Services

@@ -18,9 +18,7 @@ from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis,
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.settings import Settings
-from pawsonalize.storage.work import Deliveries, Delivery
 from pawsonalize.wings.notifications import NotificationSettings
 from pawsonalize.wings.notifications.destinations import (
     MOST_DESTINATIONS,
@@ -34,6 +32,8 @@ from pawsonalize.wings.notifications.notifiers import (
     SnsNotifier,
     WebhookNotifier,
 )
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import Deliveries, Delivery
 
 if TYPE_CHECKING:
     from pawsonalize.access.services import Services

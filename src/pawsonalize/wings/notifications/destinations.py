@@ -27,9 +27,9 @@ from pawsonalize.domain.notifications import (
 )
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
-from pawsonalize.storage.work import Deliveries
 from pawsonalize.wings.notifications import NotificationSettings
 from pawsonalize.wings.notifications.notifiers import Notifier, SmtpNotifier, WebhookNotifier
+from pawsonalize.work.tables import Deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,14 +19,14 @@ from pawsonalize.kinds.datasets import (
     ImportMode,
 )
 from pawsonalize.kinds.job_table import FairOrder, JobKind, JobTable, lease_of
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.work import Turns, WorkTable
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import Turns, WorkTable
 from tests.event_data import T0, event, is_logged
 
 AVRO = {
@@ -226,7 +226,7 @@ def test_a_job_whose_processes_died_again_and_again_has_failed(
     (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\n")
     job, table, seen = begun(jobs, f"file://{folder}"), WorkTable(database), None
     for _ in range(3):
-        seen = table.take(lease_of(job), seen, f"{leases.machine}/1")
+        seen = table.claim(lease_of(job), seen, f"{leases.machine}/1")
     assert jobs.workers[0].work()
     found = registry.get(DatasetImportJob, "job")
     assert found.status is Status.CREATE_FAILED

@@ -17,7 +17,7 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
 from pawsonalize.storage.journal import ProblemTable
-from pawsonalize.storage.work import Deliveries, WorkTable
+from pawsonalize.work.tables import Deliveries, WorkTable
 from tests.event_data import T0, event
 
 NOW = T0 + DAY

@@ -16,13 +16,13 @@ from pawsonalize.kinds.datasets import (
     DatasetImportJob,
 )
 from pawsonalize.kinds.job_table import FairOrder, JobKind, JobTable
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.work import Turns, WorkTable
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import Turns, WorkTable
 from tests.event_data import T0
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pawsonalize.kinds.leases import Leases, SideProcess, rest
-from pawsonalize.kinds.processes import ChildProcesses, holder
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.leases import Leases, SideProcess, rest
+from pawsonalize.work.processes import ChildProcesses, holder
+from pawsonalize.work.tables import WorkTable
 
 SECOND = 1000
 Make = Callable[..., SideProcess]
@@ -166,7 +166,7 @@ def test_two_threads_may_see_the_same_child_end(monkeypatch: pytest.MonkeyPatch)
 
 _PARENT = """
 import os, sys, time
-from pawsonalize.kinds.processes import ChildProcesses
+from pawsonalize.work.processes import ChildProcesses
 code = "from pawsonalize.cli.low_priority import *; end_with_parent(); import time; time.sleep(60)"
 child = ChildProcesses((sys.executable, "-c", code), os.environ, outlive=sys.argv[1] == "outlive")
 child.start("it")

@@ -11,9 +11,9 @@ import pytest
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.engine.training.processes import TrainingProcesses
-from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.processes import holder
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.processes import holder
 
 Make = Callable[[str], TrainingProcesses]
 SLEEP = "import time; time.sleep(60)"

@@ -19,7 +19,7 @@ from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 
 Keep = Callable[[int], list[str]]

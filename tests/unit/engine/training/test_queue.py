@@ -10,7 +10,7 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import Turns
+from pawsonalize.work.tables import Turns
 from tests.event_data import T0
 from tests.unit.engine.training.conftest import SLEEP, Make
 

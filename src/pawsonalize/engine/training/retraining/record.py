@@ -17,7 +17,7 @@ from pawsonalize.domain.errors import (
 )
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.storage.work import Work
+from pawsonalize.work.tables import Work
 
 RETRAINING = "retraining"
 """The kind of runs in the work table."""

@@ -29,7 +29,7 @@ from pawsonalize.kinds.group_limits import NEVER
 from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.work import Turns, WorkTable
+from pawsonalize.work.tables import Turns, WorkTable
 
 
 class Runs(msgspec.Struct, frozen=True):

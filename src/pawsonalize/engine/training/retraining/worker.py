@@ -37,9 +37,9 @@ from pawsonalize.engine.training.retraining.record import (
     settled,
     with_step,
 )
-from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.processes import ChildProcesses
-from pawsonalize.storage.work import Work, WorkTable
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.processes import ChildProcesses
+from pawsonalize.work.tables import Work, WorkTable
 
 MAX_STARTS = 20
 """A run for which so many workers were started, and died, has failed."""
@@ -70,7 +70,7 @@ class WorkerProcesses:
         if self._children.is_running(_WORKER) or (run := self._work.open(RETRAINING)) is None:
             return
         with self._leases.for_child(run.name) as lease:
-            if lease is not None and lease.takings > MAX_STARTS:
+            if lease is not None and lease.generation > MAX_STARTS:
                 self._give_up(run, now)
             elif lease is not None:  # so of all processes that look, only one starts a worker
                 self._children.start(_WORKER, [str(lease.token)], lock=lease.lock)

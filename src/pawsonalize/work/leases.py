@@ -18,10 +18,10 @@ import structlog
 from pawsonalize.archive.base import whole_file
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
-from pawsonalize.kinds.processes import ChildProcesses, held, is_held
-from pawsonalize.storage.beats import GONE_SECONDS, Beats
 from pawsonalize.storage.contexts import fence_writes
-from pawsonalize.storage.work import Work, WorkTable
+from pawsonalize.storage.heartbeats import GONE_SECONDS, Heartbeats
+from pawsonalize.work.processes import ChildProcesses, held, is_held
+from pawsonalize.work.tables import Work, WorkTable
 
 # Length of a lease over a database that one machine alone reaches: its disk rests longer.
 LOCAL_LEASE_SECONDS = 150.0
@@ -45,7 +45,7 @@ class Lease(msgspec.Struct):
 
     name: str  # the name of the work, or of what is leased
     token: int  # the proof for the tables that it is ours
-    takings: int  # number of holders one after the other without an end: 1 for the first
+    generation: int  # 1 for the first holder, one more for each that followed a lost one
     lock: int  # the descriptor of its lock on this machine
     is_handed_over: bool = False  # true if a child process goes on with it
 
@@ -69,7 +69,7 @@ class Leases:
         self._table = table
         self._folder = folder
         self._steady = steady
-        self._beats = Beats[str](seconds, steady)
+        self._beats = Heartbeats[str](seconds, steady)
         self._beat_seconds = seconds / _BEATS
         self._on_lost = on_lost
         self._tokens: dict[str, int] = {}
@@ -165,12 +165,12 @@ class Leases:
             return not self.is_here(name)
         return self._is_silent(row)
 
-    def is_elsewhere(self, name: str, most_takings: int) -> bool:
-        """True if another machine has the lease, with fewer than so many takings."""
+    def is_elsewhere(self, name: str, below: int) -> bool:
+        """True if another machine has the lease, in a generation below that."""
         row = self._table.find(name)
         if row is None or row.holder is None or self._is_ours(row):
             return False
-        return row.takings < most_takings
+        return row.generation < below
 
     def revoke(self, name: str) -> None:
         """Take the lease from its holder on any machine; its next beat shows it."""
@@ -205,19 +205,19 @@ class Leases:
         if seen and seen.holder and not (self._is_ours(seen) or self._is_silent(seen)):
             return None
         holder = f"{self.machine}/{os.getpid()}-{secrets.token_hex(3)}"
-        row = self._table.take(name, seen, holder)
+        row = self._table.claim(name, seen, holder)
         if row is None or row.token is None:
             return None
         # The beats of another holder begin anew.
         self._beats.forget(name)
         self._remember(self._for_children, name, row.token)
-        return Lease(name, row.token, row.takings, lock)
+        return Lease(name, row.token, row.generation, lock)
 
     def _is_ours(self, row: Work) -> bool:
         return row.holder is not None and row.holder.startswith(f"{self.machine}/")
 
     def _is_silent(self, row: Work) -> bool:
-        self._beats.look_at(row.name, (row.holder, row.token, row.beats))
+        self._beats.look_at(row.name, (row.holder, row.token, row.heartbeats))
         return self._beats.is_gone(row.name)
 
     def _release(self, name: str, token: int) -> None:
@@ -262,7 +262,7 @@ class Leases:
                 # A child that died must not live on by our beats.
                 dead = {name for name in handed if not self.is_here(name)}
                 tokens = {name: handed[name] for name in handed.keys() - dead} | ours
-                kept = self._table.beat(tokens) if tokens else frozenset()
+                kept = self._table.heartbeat(tokens) if tokens else frozenset()
             except (StorageUnavailable, OSError):  # the next beat tries again
                 continue
             for name in dead:

@@ -6,24 +6,26 @@ from typing import Any
 
 import msgspec
 from msgspec.structs import asdict
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, true, update
 
 from pawsonalize.domain.notifications import Notification
+from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import insert_new, upsert
 from pawsonalize.storage.table_access import TableAccess
-from pawsonalize.storage.tables import resources, turns, work
+from pawsonalize.storage.tables import resources, servers, turns, work
 
 OPEN = "open"
 """The state of work that has not ended. Each kind has further states."""
 
 _COLUMNS = work.c
+_ROW = [column.label(column.key) for column in work.c]
 _TOKEN_BITS = 62  # the column is a signed number of 64 bits
-_FREE = {"holder": None, "token": None, "takings": 0}
+_FREE = {"holder": None, "token": None, "generation": 0}
 
 
 # Work is claimed by a lease. The claim draws a token, and every write of its holder looks first
 # whether the row still has that token (`fence_writes`). So a holder that was only slow writes
-# nothing after another one has followed it. `kinds/leases.py` says when a holder counts as dead.
+# nothing after another one has followed it. `leases.py` says when a holder counts as dead.
 class Work(msgspec.Struct, frozen=True):
     """A piece of work; without a kind, a lease alone, which goes when it is free."""
 
@@ -42,8 +44,8 @@ class Work(msgspec.Struct, frozen=True):
     holder: str | None = None  # its holder: unique among all processes of all machines
     # Drawn anew with each claim, so that who has lost the lease cannot write with it.
     token: int | None = None
-    beats: int = 0  # counted up by the holder
-    takings: int = 0  # number of claims since it was free: one more for each holder that was lost
+    heartbeats: int = 0  # counted up by the holder
+    generation: int = 0  # claims since it was free: one more for each holder that was lost
 
     @property
     def key(self) -> str:
@@ -110,10 +112,10 @@ class WorkTable(TableAccess):
         lost = (_in_state(kind, states, ""), begins, _COLUMNS.queue.not_in(left))
         self._execute(delete(work).where(*lost))
 
-    def take(self, name: str, seen: Work | None, holder: str) -> Work | None:
+    def claim(self, name: str, seen: Work | None, holder: str) -> Work | None:
         """Claim a name if it still is as it was seen; None if it is not."""
         token = secrets.randbits(_TOKEN_BITS)
-        new = Work(name, attempts=1, holder=holder, token=token, takings=1)
+        new = Work(name, attempts=1, holder=holder, token=token, generation=1)
         with self._database.writing() as connection:
             if seen is None:
                 return new if insert_new(connection, work, [asdict(new)]) else None
@@ -122,47 +124,54 @@ class WorkTable(TableAccess):
             same = and_(
                 _COLUMNS.name == name,
                 _COLUMNS.token.is_not_distinct_from(seen.token),
-                _COLUMNS.beats == seen.beats,
+                _COLUMNS.heartbeats == seen.heartbeats,
                 _COLUMNS.attempts == seen.attempts,
             )
-            counted = {"attempts": _COLUMNS.attempts + 1, "takings": _COLUMNS.takings + 1}
-            claim = update(work).where(same).values(holder=holder, token=token, beats=0, **counted)
-            row = connection.execute(claim.returning(*_COLUMNS)).mappings().first()
+            counted = {"attempts": _COLUMNS.attempts + 1, "generation": _COLUMNS.generation + 1}
+            claim = (
+                update(work).where(same).values(holder=holder, token=token, heartbeats=0, **counted)
+            )
+            row = connection.execute(claim.returning(*_ROW)).mappings().first()
         return None if row is None else Work(**row)
 
-    def beat(self, tokens: Mapping[str, int]) -> frozenset[str]:
+    def heartbeat(self, tokens: Mapping[str, int]) -> frozenset[str]:
         """Show that the holder of these leases lives; the names that are still its own."""
         mine = or_(*(_holds(name, token) for name, token in tokens.items()))
         with self._database.writing() as connection:
-            connection.execute(update(work).where(mine).values(beats=_COLUMNS.beats + 1))
+            connection.execute(update(work).where(mine).values(heartbeats=_COLUMNS.heartbeats + 1))
             return frozenset(connection.scalars(select(_COLUMNS.name).where(mine)))
 
     def release(self, name: str, token: int) -> None:
         """Let a lease go, if it is still held with that token."""
-        self._free(_holds(name, token))
+        with self._database.writing() as connection:
+            _free(connection, _holds(name, token))
 
     def revoke(self, name: str) -> None:
         """Take a lease from whoever has it: they end with their next beat or write."""
-        self._free(_COLUMNS.name == name)
-
-    def revoke_all(self) -> None:
-        """Take all leases: whoever had them is on another machine, from which this is a copy."""
-        self._free(true())
-
-    def _free(self, which: ColumnElement[bool]) -> None:
         with self._database.writing() as connection:
-            # A lease alone goes, and work only becomes free.
-            connection.execute(delete(work).where(which, _COLUMNS.kind == ""))
-            connection.execute(update(work).where(which).values(_FREE))
+            _free(connection, _COLUMNS.name == name)
 
     def _read(
         self, *where: ColumnElement[bool], order: Iterable[ColumnElement[Any]] = (), limit: int
     ) -> list[Work]:
-        wanted = select(work).where(*where).order_by(*order).limit(limit)
+        wanted = select(*_ROW).where(*where).order_by(*order).limit(limit)
         return [Work(**row) for row in self._mappings(wanted)]
 
     def _update(self, which: ColumnElement[bool], values: Mapping[str, Any]) -> int:
         return self._execute(update(work).where(which).values(values))
+
+
+def forget_processes(database: Database) -> None:
+    """Free all leases and empty the list of servers: all are of where this copy was made."""
+    with database.writing() as connection:
+        _free(connection, true())
+        connection.execute(delete(servers))
+
+
+def _free(connection: Connection, which: ColumnElement[bool]) -> None:
+    # A lease alone goes, and work only becomes free.
+    connection.execute(delete(work).where(which, _COLUMNS.kind == ""))
+    connection.execute(update(work).where(which).values(_FREE))
 
 
 def _holds(name: str, token: int) -> ColumnElement[bool]:
