@@ -246,7 +246,7 @@ class Ours:
             Matching(unseen, Audience(database)),
             self._book,
             Messages(lambda: b"", "", serves_site=False),
-            Turns(database),
+            Turns(database, "alerts"),
         )
         for visitor in self.drawn.alerted.tolist():
             lives = self.drawn.home[visitor].tolist()

@@ -21,8 +21,7 @@ from pawsonalize.engine.training.retraining.record import (
 )
 from pawsonalize.engine.training.retraining.worker import MAX_STARTS, WorkerProcesses
 from pawsonalize.storage.database import Database
-from pawsonalize.work.leases import Leases
-from pawsonalize.work.processes import holder
+from pawsonalize.work.leases import Leases, holder
 from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 

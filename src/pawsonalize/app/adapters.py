@@ -16,7 +16,7 @@ from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.events import EventTypes
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.engine.training.trainings import TrainingProcesses
 from pawsonalize.kinds.access_keys import AccessKeys
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.defaults import ensure_defaults

@@ -34,7 +34,7 @@ from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 from pawsonalize.storage.contexts import in_time
 from pawsonalize.wing import offered
-from pawsonalize.work.processes import held
+from pawsonalize.work.leases import held
 
 _FOLLOW_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _CHOICES_SECONDS = 3.0

@@ -1,72 +1,25 @@
-"""Processes beside the server, and the locks that say whether one lives."""
+"""Child processes: started, watched and ended; of some, one works on all machines together."""
 
-import fcntl
 import os
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-_LOOK_SECONDS = 0.005
+import structlog
 
+from pawsonalize.domain.times import SECOND
 
-# The kernel releases a lock when its holder dies, also after `kill -9` or a restart of the machine.
-# So no heartbeat can be missed, and no process id can be taken for a later one.
-@contextmanager
-def held(path: Path, *, patience: float = 0.0) -> Iterator[int | None]:
-    """The lock's emptied file, or a folder, locked while the block runs; None if it is taken."""
-    # A child that inherits the descriptor goes on holding the lock after the block. `patience`
-    # (seconds) outlasts processes that only look whether it is held.
-    descriptor = _take(path, patience)
-    try:
-        yield descriptor
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
+if TYPE_CHECKING:  # which takes long to import
+    from pawsonalize.work.leases import Lease, Leases
 
+_SHARE = 4  # a process that took long is followed by a pause of so many times its length, less one
 
-def is_held(path: Path) -> bool:
-    """True if a living process holds the lock; if none does, its file is removed."""
-    if not path.exists():
-        return False
-    with held(path) as descriptor:
-        if descriptor is not None:
-            path.unlink()
-        return descriptor is None
-
-
-def holder(path: Path) -> int | None:
-    """The process whose id is written in the lock's file, or None."""
-    try:
-        return int(path.read_bytes() or 0) or None
-    except FileNotFoundError:
-        return None
-
-
-def _take(path: Path, patience: float) -> int | None:
-    deadline = time.monotonic() + patience
-    is_folder = path.is_dir()
-    while True:
-        descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            if time.monotonic() >= deadline:
-                return None
-            time.sleep(_LOOK_SECONDS)
-            continue
-        # The last holder may have removed the file between the opening and the locking.
-        if os.fstat(descriptor).st_nlink:
-            if not is_folder:
-                os.ftruncate(descriptor, 0)
-            return descriptor
-        os.close(descriptor)
-
+log = structlog.get_logger()
 
 _GRACE_SECONDS = 0.7
 
@@ -103,22 +56,24 @@ class ChildProcesses:
         self._outlive = outlive
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, arguments: Sequence[str] = (), *, lock: int | None = None) -> None:
-        """Start the command; the child holds `lock`, in which its id stands. May be an OSError."""
+    def start(self, name: str, *arguments: str, lease: "Lease | None" = None) -> None:
+        """Start the command; the token of its lease is the last argument. May be an OSError."""
+        # The child holds the lease's lock, in which its id stands.
+        token = () if lease is None else (str(lease.token),)
         child = subprocess.Popen(  # noqa: S603 - the service's own command
-            [*self._command, *arguments],
+            [*self._command, *arguments, *token],
             env=self._environment,
             stdin=subprocess.DEVNULL if self._outlive else subprocess.PIPE,
             stdout=self._output,
             stderr=self._output,
-            pass_fds=() if lock is None else (lock,),
+            pass_fds=() if lease is None else (lease.lock,),
             start_new_session=self._outlive,
         )
         self._running[name] = child
-        if lock is not None:
+        if lease is not None:
             # Whoever is to end the child, from any process, finds its id here.
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, b"%d" % child.pid, 0)
+            os.ftruncate(lease.lock, 0)
+            os.pwrite(lease.lock, b"%d" % child.pid, 0)
 
     def is_running(self, name: str) -> bool:
         """True if the child lives that was started here under that name."""
@@ -169,3 +124,68 @@ class ChildProcesses:
 def _close_input(child: subprocess.Popen[bytes]) -> None:
     if child.stdin is not None:
         child.stdin.close()
+
+
+# The server that begins keeps the lease of the command's last word, and hands its token to the
+# process as an argument. The time of the lease's lock is where the pause begins: at the start of
+# the last process, or later if `rest` moved it.
+class SideProcess:
+    """Starts `command` in `environment` at most every `pause` seconds, on one machine of all."""
+
+    def __init__(
+        self,
+        leases: "Leases",
+        pause: float,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        now: int,
+    ) -> None:
+        """Counts the first pause from `now`."""
+        # A server that starts has other things to do first.
+        self._leases = leases
+        self._pause = pause
+        self._name = command[-1]
+        self._children = ChildProcesses(command, environment)
+        self._begun = now
+
+    def look(
+        self, now: int, is_wanted: Callable[[], bool], on_end: Callable[[int], object]
+    ) -> None:
+        """Start the next one if it is due and wanted; `on_end` gets the last one's exit code."""
+        if (code := self._children.exit_code(self._name)) is not None:
+            if code:
+                log.error("failed: everything goes on as it is", work=self._name, exit_code=code)
+            on_end(code)
+        if not self.is_due(now):
+            return
+        if is_wanted():
+            self.start()
+        else:  # any server may begin the next
+            self._leases.let_go(self._name)
+
+    def is_due(self, now: int) -> bool:
+        """True if the pause is over, and the last process that was started here has ended."""
+        if self._children.is_running(self._name):
+            return False
+        since = self._begun
+        with suppress(FileNotFoundError):
+            since = max(since, round(self._leases.lock(self._name).stat().st_mtime * SECOND))
+        return now - since >= self._pause * SECOND
+
+    def start(self) -> None:
+        """Start a new process, unless another server begins them; returns at once."""
+        lease = self._leases.lead(self._name)
+        if lease is not None:
+            self._children.start(self._name, lease=lease)
+
+    def stop(self) -> None:
+        """End the process that was started here, if it is running; the next one begins anew."""
+        self._children.end(self._name, signal.SIGKILL)
+        self._leases.let_go(self._name)
+
+
+def rest(lock: Path, began: int, now: int) -> None:
+    """Make the next pause so long that work of that length takes a quarter of the time."""
+    until = (now + (_SHARE - 1) * (now - began)) / SECOND
+    with suppress(FileNotFoundError):
+        os.utime(lock, (until, until))

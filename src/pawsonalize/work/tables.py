@@ -1,8 +1,9 @@
 """The work table: pieces of work, their turns, and the deliveries of notifications."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import asdict
@@ -13,6 +14,8 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import insert_new, upsert
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import resources, servers, turns, work
+
+WaitingT = TypeVar("WaitingT")
 
 OPEN = "open"
 """The state of work that has not ended. Each kind has further states."""
@@ -282,21 +285,45 @@ def _delivery(one: Work) -> Delivery:
 
 
 class Turns(TableAccess):
-    """The turns of each kind of work, of all machines. A later turn has a greater number."""
+    """The turns of dataset groups at one kind of work. A later turn has a greater number."""
 
-    def last(self, work: str) -> dict[str, int]:
+    def __init__(self, database: Database, work: str) -> None:
+        super().__init__(database)
+        self._work = work
+
+    def last(self) -> dict[str, int]:
         """The last turn of each dataset group that had one."""
-        wanted = select(turns.c.dataset_group, turns.c.turn).where(turns.c.work == work)
+        wanted = select(turns.c.dataset_group, turns.c.turn).where(turns.c.work == self._work)
         return {row.dataset_group: row.turn for row in self._rows(wanted)}
 
-    def take(self, work: str, group: str) -> None:
-        """Note that the dataset group has the next turn."""
-        newest = select(func.coalesce(func.max(turns.c.turn), 0)).where(turns.c.work == work)
+    def ordered(
+        self, waiting: Sequence[WaitingT], group_of: Callable[[WaitingT], str | None]
+    ) -> list[WaitingT]:
+        """Order work, which comes oldest first, so that dataset groups take turns."""
+        # First of the one whose last turn was longest ago; the first work of each dataset group
+        # comes before the second of any.
+        if len(waiting) < 2:
+            return list(waiting)
+        last, places = self.last(), Counter[str]()
+
+        def place(one: WaitingT) -> tuple[int, int]:
+            group = group_of(one) or ""
+            places[group] += 1
+            return places[group], last.get(group, 0)
+
+        return sorted(waiting, key=place)
+
+    def begun(self, group: str | None) -> None:
+        """Note that the dataset group has had the next turn; the others are next."""
+        newest = select(func.coalesce(func.max(turns.c.turn), 0)).where(turns.c.work == self._work)
         with self._database.writing() as connection:
             # Writers have one turn each, so no number is given twice.
             turn = (connection.scalar(newest) or 0) + 1
-            upsert(connection, turns, [{"work": work, "dataset_group": group, "turn": turn}])
+            upsert(connection, turns, [self._row(group, turn)])
 
-    def put(self, work: str, group: str, turn: int) -> None:
+    def put(self, group: str, turn: int) -> None:
         """Note a turn of this number, for work whose turns have numbers of their own."""
-        self._put(turns, [{"work": work, "dataset_group": group, "turn": turn}])
+        self._put(turns, [self._row(group, turn)])
+
+    def _row(self, group: str | None, turn: int) -> dict[str, Any]:
+        return {"work": self._work, "dataset_group": group or "", "turn": turn}

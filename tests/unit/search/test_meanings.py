@@ -19,7 +19,7 @@ from pawsonalize.wings.search import meaning
 from pawsonalize.wings.search.index import AnimalIndex
 from pawsonalize.wings.search.meaning import SIZE, Encoder, digest_of
 from pawsonalize.wings.search.meanings import DescriptionMeanings, VectorFile
-from pawsonalize.work.processes import held
+from pawsonalize.work.leases import held
 from tests.animal_data import animal
 from tests.event_data import T0
 

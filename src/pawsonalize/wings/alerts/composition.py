@@ -94,7 +94,7 @@ def started(settings: Settings, adapters: Adapters, services: Services) -> Itera
     book, url = book_of(settings, adapters), address_of(settings)
     # Read at its first use: a server starts on a full disk too, where no key can be made.
     messages = Messages(cache(book.key), url, settings.serves_site, settings.language)
-    daily = DailyAlerts(matching, book, messages, Turns(adapters.database))
+    daily = DailyAlerts(matching, book, messages, Turns(adapters.database, WORK))
     with ThreadPoolExecutor(1, thread_name_prefix="alerts") as threads:
         yield Alerts(matching, book, messages, daily, adapters.catalogue, threads, clock.now)
 

@@ -12,8 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from pawsonalize.storage.database import Database
-from pawsonalize.work.leases import Leases, SideProcess, rest
-from pawsonalize.work.processes import ChildProcesses, holder
+from pawsonalize.work.leases import Leases, holder
+from pawsonalize.work.processes import ChildProcesses, SideProcess, rest
 from pawsonalize.work.tables import WorkTable
 
 SECOND = 1000
@@ -99,7 +99,7 @@ def test_of_two_machines_one_works_until_it_has_nothing_to_do(make: Make, tmp_pa
     there.start()
     assert not there._children.is_running("work")
     assert there.is_due(now() + SECOND)
-    here.let_go()
+    here.look(now() + SECOND, lambda: False, lambda _code: None)
     start_when_free(there)
     assert holder(tmp_path / "there" / "work.lock") is not None
 
@@ -140,10 +140,14 @@ def test_a_process_that_dies_is_said_and_the_next_one_begins(
     assert pid is not None
     if ending == "killed":
         os.kill(pid, signal.SIGKILL)
+    wait_until_due(process)
+    ended: list[int] = []
     with capture_logs() as said:
-        wait_until_due(process)
-    assert [line["exit_code"] for line in said] == [-9 if ending == "killed" else 3]
-    process.start()
+        for _ in range(2):
+            process.look(0, lambda: True, ended.append)
+    assert ended == [-9 if ending == "killed" else 3], "it is told once"
+    assert [line["exit_code"] for line in said] == ended
+    process.look(now() + SECOND, lambda: True, ended.append)
     assert holder(lock) != pid
 
 

@@ -26,7 +26,6 @@ from pawsonalize.engine.training.retraining.record import (
 from pawsonalize.engine.training.retraining.schedule import Schedule
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.group_limits import NEVER
-from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.work.tables import Turns, WorkTable
@@ -158,7 +157,8 @@ class FirstRun(msgspec.Struct):
         return last.outcome in _BROKEN and last.ended_at < self.since and not tired
 
 
-_TICKS = "ticks of retrainings"
+TICKS = "ticks of retrainings"
+"""The kind of turns whose numbers are ticks."""
 _LOOK_SECONDS = 10.0
 
 log = structlog.get_logger()
@@ -169,8 +169,8 @@ class GroupTimers(msgspec.Struct):
 
     runs: Runs
     registry: Registry
+    ticks: Turns
     turns: Turns
-    order: FairOrder
     read: Callable[[str], Schedule | None]
     _until: float = msgspec.field(default=0.0)
 
@@ -179,7 +179,7 @@ class GroupTimers(msgspec.Struct):
         if time.monotonic() < self._until:
             return
         self._until = time.monotonic() + _LOOK_SECONDS
-        last = self.turns.last(_TICKS)
+        last = self.ticks.last()
         due = [
             (group.name, tick)
             for group in self.registry.all(DatasetGroup)
@@ -187,10 +187,10 @@ class GroupTimers(msgspec.Struct):
             # One run makes up for all that were missed; none for those of an earlier schedule.
             and tick > last.get(group.name, group.updated_at)
         ]
-        for name, tick in self.order.ordered(due, lambda one: one[0])[:1]:
+        for name, tick in self.turns.ordered(due, lambda one: one[0])[:1]:
             if self.runs.begin_tick(tick, now, Part(dataset_group=name)):
-                self.turns.put(_TICKS, name, tick)
-                self.order.begun(name)
+                self.ticks.put(name, tick)
+                self.turns.begun(name)
 
     def _tick(self, group: DatasetGroup, now: int) -> int | None:
         schedule = group.limits.retrain_schedule

@@ -73,7 +73,7 @@ class WorkerProcesses:
             if lease is not None and lease.generation > MAX_STARTS:
                 self._give_up(run, now)
             elif lease is not None:  # so of all processes that look, only one starts a worker
-                self._children.start(_WORKER, [str(lease.token)], lock=lease.lock)
+                self._children.start(_WORKER, lease=lease)
                 lease.is_handed_over = True
 
     def _give_up(self, run: Work, now: int) -> None:
