@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     RETRAINING,
     RunOutcome,
     RunRecord,

@@ -14,8 +14,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.upkeep import background_jobs
 from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts
-from pawsonalize.engine.training.retraining.record import Trigger, run_lease
-from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.runs import Runs, Trigger, run_lease
 from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.job_table import lease_of

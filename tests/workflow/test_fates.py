@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     MAX_ERRORS,
     Fate,
     Half,

@@ -8,8 +8,13 @@ import pytest
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, parse_moment
 from pawsonalize.engine.training.retrained import Part, find_retrained, left_out
 from pawsonalize.engine.training.retraining import runs as runs_module
-from pawsonalize.engine.training.retraining.record import RETRAINING, Trigger
-from pawsonalize.engine.training.retraining.runs import TICKS, GroupTimers, Runs
+from pawsonalize.engine.training.retraining.runs import (
+    RETRAINING,
+    TICKS,
+    GroupTimers,
+    Runs,
+    Trigger,
+)
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.kinds.campaigns import Campaign

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     Fate,
     Half,
     RunOutcome,

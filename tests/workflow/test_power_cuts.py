@@ -19,8 +19,7 @@ from sqlalchemy import Connection
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.training import worker
-from pawsonalize.engine.training.retraining.record import Trigger
-from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.runs import Runs, Trigger
 from pawsonalize.engine.training.trainings import TrainingProcesses
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings

@@ -10,7 +10,7 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     Fate,
     Half,
     RunOutcome,

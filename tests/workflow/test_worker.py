@@ -9,18 +9,18 @@ from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
+    MAX_ERRORS,
     RETRAINING,
     RunOutcome,
     RunRecord,
+    Runs,
     Step,
     Trigger,
     run_lease,
     settled,
 )
-from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.retraining.worker import (
-    MAX_ERRORS,
     MAX_WORKERS,
     Later,
     RunWorker,

@@ -27,7 +27,7 @@ from pawsonalize.app.upkeep import UpkeepParts
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.engine.ingest.refusals import RefusalSink
-from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.runs import Trigger
 from pawsonalize.wing import offered, parts
 
 _PROBLEM_SECONDS = 5.0

@@ -18,8 +18,13 @@ from pawsonalize.engine.training.campaigns import Following, Recommenders
 from pawsonalize.engine.training.evidence import Gate
 from pawsonalize.engine.training.refresh import FAILED, newest_cut, report_death
 from pawsonalize.engine.training.retraining.checking import Checking
-from pawsonalize.engine.training.retraining.record import RETRAINING
-from pawsonalize.engine.training.retraining.runs import TICKS, FirstRun, GroupTimers, Timer
+from pawsonalize.engine.training.retraining.runs import (
+    RETRAINING,
+    TICKS,
+    FirstRun,
+    GroupTimers,
+    Timer,
+)
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.training.retraining.steps import (
     Judging,

@@ -37,7 +37,7 @@ from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.served import Loader
 from pawsonalize.engine.training.kept_rows import ErasedRows
-from pawsonalize.engine.training.retraining.record import RETRAINING
+from pawsonalize.engine.training.retraining.runs import RETRAINING
 from pawsonalize.engine.training.versions import delete_old_versions
 from pawsonalize.engine.upkeep import retention
 from pawsonalize.engine.upkeep.archiver import Archiver, Compaction

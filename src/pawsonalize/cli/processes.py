@@ -101,7 +101,7 @@ def work(token: int) -> None:
     """
     from pawsonalize.app.background import attempt
     from pawsonalize.app.training import worker
-    from pawsonalize.engine.training.retraining.record import RETRAINING
+    from pawsonalize.engine.training.retraining.runs import RETRAINING
     from pawsonalize.wing import offered
 
     settings = _settings()

@@ -16,7 +16,7 @@ from pawsonalize.app.model_checks import refresh, schedules
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.runs import Trigger
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings

@@ -16,7 +16,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     CANCELLING,
     RETRAINING,
     Fate,

@@ -12,7 +12,7 @@ from pawsonalize.domain.errors import NotFound, TooManyRequests
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.training.evidence import Gate
 from pawsonalize.engine.training.retraining.checking import Checking
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     PAUSE_SECONDS,
     Fate,
     Half,
