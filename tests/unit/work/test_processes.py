@@ -38,10 +38,11 @@ def lock(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make(database: Database, tmp_path: Path) -> Iterator[Make]:
+def make(tmp_path: Path) -> Iterator[Make]:
     """A server that runs the given shell program beside it."""
     made: list[SideProcess] = []
     machines: list[Leases] = []
+    database = Database(f"sqlite:///{tmp_path / 'pawsonalize.sqlite3'}")
 
     def make(code: str, pause: float = 0.0, machine: str = "leases") -> SideProcess:
         command = ("sh", "-c", code, "work")
@@ -54,6 +55,7 @@ def make(database: Database, tmp_path: Path) -> Iterator[Make]:
         process.stop()
     for leases in machines:
         leases.close()
+    database.close()
 
 
 def start_when_free(process: SideProcess) -> None:
