@@ -26,10 +26,10 @@ from pawsonalize.domain.notifications import Notification, NotificationKind, Not
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.training.retraining.runs import Trigger
 from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.problems import Delivery
 from pawsonalize.settings import Settings
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.wings.notifications.destinations import Destinations, NotificationDestination
-from pawsonalize.work.tables import Delivery
 from tests import forked
 from tests.animal_data import animal
 from tests.event_data import T0, event

@@ -16,9 +16,9 @@ from pawsonalize.engine.training.retraining.runs import (
     begun,
 )
 from pawsonalize.engine.training.retraining.steps import News
-from pawsonalize.kinds.problems import Outbox
+from pawsonalize.kinds.problems import Deliveries, Outbox
 from pawsonalize.storage.database import Database
-from pawsonalize.work.tables import Deliveries, WorkTable
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 
 

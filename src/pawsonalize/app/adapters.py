@@ -20,7 +20,7 @@ from pawsonalize.engine.training.trainings import TrainingProcesses
 from pawsonalize.kinds.access_keys import AccessKeys
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.defaults import ensure_defaults
-from pawsonalize.kinds.problems import Outbox, Problems
+from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.settings import Settings, as_environment, kinds_of_settings
@@ -39,7 +39,7 @@ from pawsonalize.storage.journal import AuditLog, ProblemTable
 from pawsonalize.storage.resources import Resources
 from pawsonalize.wing import offered
 from pawsonalize.work.leases import LOCAL_LEASE_SECONDS, Leases
-from pawsonalize.work.tables import Deliveries, WorkTable
+from pawsonalize.work.tables import WorkTable
 
 if TYPE_CHECKING:
     from pawsonalize.engine.ingest.datasets import Datasets

@@ -217,17 +217,13 @@ class Leases:
     def is_gone(self, name: str) -> bool:
         """True if no living process has the lease."""
         # Of a holder on another machine, only calls over the length of a lease show that.
-        row = self._table.find(name)
-        if row is None or row.holder is None or self._is_ours(row):
-            return not self.is_here(name)
-        return self._is_silent(row)
+        row = self._elsewhere(name)
+        return not self.is_here(name) if row is None else self._is_silent(row)
 
     def is_elsewhere(self, name: str, below: int) -> bool:
         """True if another machine has the lease, in a generation below that."""
-        row = self._table.find(name)
-        if row is None or row.holder is None or self._is_ours(row):
-            return False
-        return row.generation < below
+        row = self._elsewhere(name)
+        return row is not None and row.generation < below
 
     def revoke(self, name: str) -> None:
         """Take the lease from its holder on any machine; its next heartbeat shows it."""
@@ -244,14 +240,13 @@ class Leases:
         return is_held(self.lock(name))
 
     def kill(self, name: str) -> None:
-        """End the holder: here at once, on another machine with its next heartbeat."""
+        """End the holder, a group of processes: here at once, elsewhere with its next heartbeat."""
         self.revoke(name)
         deadline = time.monotonic() + _KILL_SECONDS
         while self.is_here(name):
             pid = holder(self.lock(name))
             if pid is not None:
                 with suppress(ProcessLookupError):
-                    # The group, since it may have started processes of its own.
                     os.killpg(pid, signal.SIGKILL)
             if time.monotonic() > deadline:
                 raise StorageUnavailable(f"what holds {name} does not end: process {pid}")
@@ -284,6 +279,11 @@ class Leases:
         self._remember(name, row.token)
         return Lease(name, row.token, row.generation, lock)
 
+    def _elsewhere(self, name: str) -> Work | None:
+        """The row, if its holder is on another machine."""
+        row = self._table.find(name)
+        return None if row is None or row.holder is None or self._is_ours(row) else row
+
     def _is_ours(self, row: Work) -> bool:
         return row.holder is not None and row.holder.startswith(f"{self.machine}/")
 
@@ -313,7 +313,7 @@ class Leases:
             self._tokens[name] = token
             self._ours.update(ours)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._beat, name="leases", daemon=True)
+                self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
                 self._thread.start()
 
     def _forget(self, name: str, token: int) -> bool:
@@ -326,7 +326,7 @@ class Leases:
             self._ours.discard(name)
             return was_ours
 
-    def _beat(self) -> None:
+    def _keep(self) -> None:
         while not self._closing.wait(self._pause):
             with self._changing:
                 tokens, children = dict(self._tokens), self._tokens.keys() - self._ours

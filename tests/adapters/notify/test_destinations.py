@@ -17,7 +17,7 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput, LimitExceeded, NotFound, StorageUnavailable
 from pawsonalize.domain.notifications import Notification, NotificationKind, NotificationTopic
-from pawsonalize.kinds.problems import Outbox
+from pawsonalize.kinds.problems import Deliveries, Outbox
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
@@ -33,7 +33,7 @@ from pawsonalize.wings.notifications.destinations import (
     check_address,
 )
 from pawsonalize.work.leases import Leases
-from pawsonalize.work.tables import Deliveries, WorkTable
+from pawsonalize.work.tables import WorkTable
 from tests.adapters.notify.receivers import NEWS, WebServer, mail_server, web_server
 
 T0 = NEWS.happened_at

@@ -22,14 +22,13 @@ from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.payloads import unpack
-from pawsonalize.kinds.problems import Outbox
+from pawsonalize.kinds.problems import Delivery, Outbox
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.ui.languages import choose
 from pawsonalize.ui.languages import language as language_of
 from pawsonalize.ui.rendering import with_query
 from pawsonalize.wings.inquiries import InquirySettings, takes_inquiries
 from pawsonalize.wings.inquiries.book import Inquiry, InquiryBook, news_id
-from pawsonalize.work.tables import Delivery
 
 if TYPE_CHECKING:
     from pawsonalize.access.services import Services

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pawsonalize.app.adapters import Adapters
+    from pawsonalize.kinds.problems import Delivery
     from pawsonalize.wings.notifications.destinations import NotificationDestination
-    from pawsonalize.work.tables import Delivery
 
 app = command_group("What people are told, and how it reached them.")
 

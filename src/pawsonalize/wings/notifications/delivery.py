@@ -18,6 +18,7 @@ from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis,
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY, HOUR, SECOND
+from pawsonalize.kinds.problems import Deliveries, Delivery
 from pawsonalize.settings import Settings
 from pawsonalize.wings.notifications import NotificationSettings
 from pawsonalize.wings.notifications.destinations import (
@@ -33,7 +34,6 @@ from pawsonalize.wings.notifications.notifiers import (
     WebhookNotifier,
 )
 from pawsonalize.work.leases import Leases
-from pawsonalize.work.tables import Deliveries, Delivery
 
 if TYPE_CHECKING:
     from pawsonalize.access.services import Services

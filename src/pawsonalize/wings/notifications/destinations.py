@@ -25,11 +25,11 @@ from pawsonalize.domain.notifications import (
     NotificationTopic,
     is_mail_address,
 )
+from pawsonalize.kinds.problems import Deliveries
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.wings.notifications import NotificationSettings
 from pawsonalize.wings.notifications.notifiers import Notifier, SmtpNotifier, WebhookNotifier
-from pawsonalize.work.tables import Deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
