@@ -111,8 +111,7 @@ class TrainingParts:
         recommenders = at_the_moment(self.recommenders.look_after)
         yield Task("look after recommenders", LOOK_SECONDS, recommenders)
         if self.refreshing is not None:
-            look, ended = self.refreshing.look, partial(tell_how_refresh_ended, self._problems)
-            refresh = lambda: look(clock.real_now(), self._is_behind, ended)  # noqa: E731
+            refresh = partial(self._refresh, self.refreshing)
             yield Task("refresh counts", LOOK_SECONDS, refresh)
         if self._settings.retrain_here:
             # Each alone: a schedule that fails keeps no run from its worker.
@@ -139,6 +138,10 @@ class TrainingParts:
             ready = [one for one in self._serving.models() if one.is_ready]
             return any(one.current.cut.lacks(newest) for one in ready)
         return self._adapters.refresher.is_behind()
+
+    def _refresh(self, refreshing: SideProcess) -> None:
+        ended = partial(tell_how_refresh_ended, self._problems)
+        refreshing.look(clock.real_now(), self._is_behind, ended)
 
     def _follow_latest(self) -> None:
         """Update the campaigns that follow their solution, or begin to ask the gate about them."""

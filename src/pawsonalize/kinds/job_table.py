@@ -107,8 +107,8 @@ class JobTable(msgspec.Struct, frozen=True):
             failed = moved(job, Status.CREATE_FAILED, failure_reason=reason)
             self.registry.update(failed, self.now())
             return
+        assert kind.perform is not None
         try:
-            assert kind.perform is not None
             changes = {"status": Status.ACTIVE, **kind.perform(job)}
         except LeaseLost:
             raise

@@ -18,10 +18,9 @@ if TYPE_CHECKING:  # which takes long to import
     from pawsonalize.work.leases import Lease, Leases
 
 _SHARE = 4  # a process that took long is followed by a pause of so many times its length, less one
+_GRACE_SECONDS = 0.7
 
 log = structlog.get_logger()
-
-_GRACE_SECONDS = 0.7
 
 
 def end_after(wait: Callable[[], object]) -> None:
