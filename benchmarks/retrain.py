@@ -24,7 +24,7 @@ from benchmarks.demo_data import prepare as prepare_demo
 from benchmarks.recommend import prepare as prepare_made_up
 from benchmarks.server import percentile, serving
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.training.retraining.record import RunRecord
+from pawsonalize.engine.training.retraining.runs import RunRecord
 from pawsonalize.settings import load_settings
 
 _LEAST = 20  # a percentile of fewer latencies says nothing

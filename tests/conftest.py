@@ -22,8 +22,8 @@ from tests.nightly import Recorder
 from tests.reused_database import ReusedDatabase
 
 if TYPE_CHECKING:
-    from pawsonalize.kinds.leases import Leases
     from pawsonalize.storage.database import Database
+    from pawsonalize.work.leases import Leases
 
 # Set before anything reads them, and for the hundreds of processes that tests start as well.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what the first one compiles serves all others
@@ -313,8 +313,8 @@ def aws(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def leases(database: "Database", tmp_path: Path) -> Iterator["Leases"]:
     """Those of one process of this machine."""
-    from pawsonalize.kinds.leases import Leases
-    from pawsonalize.storage.work import WorkTable
+    from pawsonalize.work.leases import Leases
+    from pawsonalize.work.tables import WorkTable
 
     leases = Leases(WorkTable(database), tmp_path / "leases")
     yield leases

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     Fate,
     Half,
     RunOutcome,

@@ -45,7 +45,6 @@ from pawsonalize.engine.serving.served import Fixed
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, load_settings
-from pawsonalize.storage.work import Turns
 from pawsonalize.wings.alerts import AlertSettings
 from pawsonalize.wings.alerts.book import AlertBook
 from pawsonalize.wings.alerts.daily import DailyAlerts
@@ -54,6 +53,7 @@ from pawsonalize.wings.alerts.messages import Alert as Written
 from pawsonalize.wings.alerts.messages import Messages
 from pawsonalize.wings.boards.giving import give_board
 from pawsonalize.wings.search.finding import Searching, SearchResult
+from pawsonalize.work.tables import Turns
 
 _SECONDS_AFTER = {VIEW: 1, INQUIRY: 2, ADOPTION: 3}
 
@@ -246,7 +246,7 @@ class Ours:
             Matching(unseen, Audience(database)),
             self._book,
             Messages(lambda: b"", "", serves_site=False),
-            Turns(database),
+            Turns(database, "alerts"),
         )
         for visitor in self.drawn.alerted.tolist():
             lives = self.drawn.home[visitor].tolist()

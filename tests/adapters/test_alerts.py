@@ -8,17 +8,18 @@ import pytest
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, USER, visitor_digest
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY
+from pawsonalize.kinds.problems import Deliveries
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.storage.animals.catalogue import Catalogue, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.events.impressions import ALERT, Impression, Impressions
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.storage.work import Deliveries, WorkTable
 from pawsonalize.wings.alerts import AlertSettings
 from pawsonalize.wings.alerts.book import AlertBook
 from pawsonalize.wings.alerts.matching import Audience
 from pawsonalize.wings.alerts.messages import Alert, news_id
+from pawsonalize.work.tables import WorkTable
 
 NOW = 1_795_000_000_000
 SETTINGS = AlertSettings(alerts=True, alerts_per_animal=3, alerts_per_visitor_week=2)

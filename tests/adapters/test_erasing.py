@@ -27,7 +27,6 @@ from pawsonalize.engine.upkeep.erasing import ERASING, Erasing
 from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.kinds.jobs import DataDeletionJob
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.resource import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import User
@@ -36,6 +35,7 @@ from pawsonalize.storage.events.histories import HistoryQuery
 from pawsonalize.storage.events.impressions import ANIMALS, RECOMMENDATION, Impression
 from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters, decode_letters
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.work.leases import Leases
 from tests.event_data import T0, event
 
 GROUP = "pawsonalize"

@@ -10,7 +10,7 @@ import pytest
 from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.training.campaigns import Following
-from pawsonalize.engine.training.queue import AutomaticTraining
+from pawsonalize.engine.training.trainings import AutomaticTraining
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign

@@ -15,7 +15,7 @@ from pawsonalize.storage.events.group_usage import (
     GroupSize,
     GroupSizes,
 )
-from pawsonalize.storage.work import Turns
+from pawsonalize.work.tables import Turns
 from tests.event_data import T0, event, is_logged
 
 TODAY = T0 // DAY
@@ -117,12 +117,12 @@ def test_trainings_are_taken_up_to_the_limit_by_however_many_at_once(database: D
 
 
 def test_turns_are_counted_for_each_kind_of_work(database: Database) -> None:
-    turns = Turns(database)
+    training, importing = Turns(database, "training"), Turns(database, "import")
     for group in "abca":
-        turns.take("training", group)
-    turns.take("import", "c")
-    assert turns.last("training") == {"b": 2, "c": 3, "a": 4}
-    assert turns.last("import") == {"c": 1}
+        training.begun(group)
+    importing.begun("c")
+    assert training.last() == {"b": 2, "c": 3, "a": 4}
+    assert importing.last() == {"c": 1}
 
 
 def test_sizes_are_written_by_whoever_counted_from_the_newest_mark(database: Database) -> None:

@@ -4,11 +4,12 @@ import pytest
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, SESSION, USER, visitor_digest
 from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.kinds.problems import Deliveries, Delivery
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.storage.work import Deliveries, Delivery, WorkTable
 from pawsonalize.wings.inquiries.book import Inquiry, InquiryBook, news_id
+from pawsonalize.work.tables import WorkTable
 
 NOW = 1_795_000_000_000
 

@@ -6,10 +6,10 @@ import pytest
 
 from pawsonalize.domain.notifications import NotificationKind
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.kinds.problems import Outbox, Problems
+from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.journal import ProblemTable
-from pawsonalize.storage.work import Deliveries, WorkTable
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 
 LONG = 10 * MINUTE

@@ -11,9 +11,9 @@ from sqlalchemy import text
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage import revisions
-from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.heartbeats import Heartbeats
 from pawsonalize.storage.revisions import Migrations
 from pawsonalize.storage.servers import ServerTable
 from pawsonalize.storage.tables import REVISION
@@ -56,10 +56,10 @@ def test_a_server_that_the_tables_have_left_behind_answers_nothing_more(
     database: Database,
 ) -> None:
     table = ServerTable(database)
-    table.beat(ONE)
+    table.heartbeat(ONE)
     moved_on(database, NEWER)
     with pytest.raises(StorageUnavailable, match="newer version of Pawsonalize has changed them"):
-        table.beat(ONE)
+        table.heartbeat(ONE)
     for call in (EventLog(database).head, lambda: EventLog(database).append([event("e1")])):
         with pytest.raises(StorageUnavailable, match="newer version"):
             call()
@@ -68,7 +68,7 @@ def test_a_server_that_the_tables_have_left_behind_answers_nothing_more(
 @pytest.fixture
 def contracting(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     """The tables of the revision before, whose next migration contracts them."""
-    monkeypatch.setattr(revisions, "Beats", partial(Beats, gone_after=0.5))
+    monkeypatch.setattr(revisions, "Heartbeats", partial(Heartbeats, gone_after=0.5))
     monkeypatch.setattr(revisions, "_oldest_after", lambda *_: REVISION)
     return database
 
@@ -78,13 +78,13 @@ OLD = replace(ONE, revision=f"{int(REVISION) - 1:04}", version="0.9")
 
 def test_tables_are_not_contracted_while_an_older_server_lives(contracting: Database) -> None:
     table, stop = ServerTable(contracting), Event()
-    table.beat(OLD)
-    table.beat(replace(OLD, name="killed", host="elsewhere"))
-    table.beat(TWO)
+    table.heartbeat(OLD)
+    table.heartbeat(replace(OLD, name="killed", host="elsewhere"))
+    table.heartbeat(TWO)
 
     def live() -> None:
         while not stop.wait(0.02):
-            table.beat(OLD)
+            table.heartbeat(OLD)
 
     living = Thread(target=live)
     living.start()
@@ -98,8 +98,8 @@ def test_tables_are_not_contracted_while_an_older_server_lives(contracting: Data
 
 def test_older_servers_that_were_killed_hold_nobody_up(contracting: Database) -> None:
     table = ServerTable(contracting)
-    table.beat(OLD)
-    table.beat(TWO)
+    table.heartbeat(OLD)
+    table.heartbeat(TWO)
     migrations(contracting).bring_up_to_date(OLD.revision)
     assert [one.name for one in table.all()] == [TWO.name]
 
@@ -112,10 +112,10 @@ def test_an_older_server_that_comes_back_meanwhile_is_seen(
 
     def wait_and_wake(*given: Any) -> object:
         gone = waiting(*given)
-        table.beat(OLD)
+        table.heartbeat(OLD)
         return gone
 
-    table.beat(OLD)
+    table.heartbeat(OLD)
     monkeypatch.setattr(revisions, "_await_older", wait_and_wake)
     with pytest.raises(StorageUnavailable, match="older ones still run: one:8080"):
         migrations(contracting).bring_up_to_date(OLD.revision)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     RETRAINING,
     RunOutcome,
     RunRecord,
@@ -20,10 +20,9 @@ from pawsonalize.engine.training.retraining.record import (
     run_lease,
 )
 from pawsonalize.engine.training.retraining.worker import MAX_STARTS, WorkerProcesses
-from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.processes import holder
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.leases import Leases, holder
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 
 Make = Callable[[Path], WorkerProcesses]

@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from pawsonalize.domain.roles import CONSUME, SERVE, WORK
-from pawsonalize.storage.beats import GONE_SECONDS, Beats
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.heartbeats import GONE_SECONDS, Heartbeats
 from pawsonalize.storage.servers import ServerProcess, Servers, ServerTable
 from pawsonalize.storage.tables import REVISION
 
@@ -29,10 +29,10 @@ def test_a_server_is_listed_with_what_it_serves_until_it_leaves(database: Databa
     table = ServerTable(database)
     one = replace(ONE, serves={"recommender": "v1"})
     for server in (one, TWO, one):
-        table.beat(server)
+        table.heartbeat(server)
     assert table.all() == [replace(one, beats=1), TWO]
     newer = replace(ONE, serves={"recommender": "v2"})
-    table.beat(newer)
+    table.heartbeat(newer)
     table.remove(TWO.name)
     assert table.all() == [replace(newer, beats=2)]
 
@@ -40,31 +40,31 @@ def test_a_server_is_listed_with_what_it_serves_until_it_leaves(database: Databa
 def test_who_counts_up_lives_and_who_stands_still_is_gone(database: Database) -> None:
     table, clock = ServerTable(database), SteadyClock()
     servers = Servers(table, clock)
-    table.beat(ONE)
-    table.beat(TWO)
+    table.heartbeat(ONE)
+    table.heartbeat(TWO)
     servers.look()
     assert [one.lives for one in servers.states()] == [None, None]
     while clock.now < 100 + GONE_SECONDS:
         clock.sleep(2)
-        table.beat(ONE)
+        table.heartbeat(ONE)
         servers.look()
     assert {one.server.name: one.lives for one in servers.states()} == {
         "one-1": True,
         "two-1": False,
     }
-    table.beat(TWO)
+    table.heartbeat(TWO)
     servers.look()
     assert all(one.lives for one in servers.states()), "it was only slow"
 
 
 def test_a_command_watches_until_it_is_clear_of_everybody(database: Database) -> None:
     table, clock = ServerTable(database), SteadyClock()
-    table.beat(ONE)
-    table.beat(TWO)
+    table.heartbeat(ONE)
+    table.heartbeat(TWO)
 
     def meanwhile(seconds: float) -> None:
         clock.sleep(seconds)
-        table.beat(ONE)
+        table.heartbeat(ONE)
 
     found = Servers(table, clock).watch(meanwhile)
     assert {one.server.name: one.lives for one in found} == {"one-1": True, "two-1": False}
@@ -75,17 +75,17 @@ def test_nobody_has_a_role_only_once_those_that_begin_had_time_to_say_so(
 ) -> None:
     table, clock = ServerTable(database), SteadyClock()
     servers = Servers(table, clock)
-    table.beat(TWO)
+    table.heartbeat(TWO)
     servers.look()
     assert not servers.nobody(WORK)
     clock.sleep(GONE_SECONDS)
     assert servers.nobody(WORK)
-    table.beat(ONE)
+    table.heartbeat(ONE)
     servers.look()
     assert not servers.nobody(WORK)
     while not servers.nobody(WORK):
         clock.sleep(2)
-        table.beat(TWO)
+        table.heartbeat(TWO)
         servers.look()
     assert clock.now >= 100 + 2 * GONE_SECONDS
 
@@ -93,7 +93,7 @@ def test_nobody_has_a_role_only_once_those_that_begin_had_time_to_say_so(
 def test_who_was_killed_is_forgotten_an_hour_later(database: Database) -> None:
     table, clock = ServerTable(database), SteadyClock()
     servers = Servers(table, clock)
-    table.beat(ONE)
+    table.heartbeat(ONE)
     for _ in range(1000):
         servers.look()
         clock.sleep(5)
@@ -102,7 +102,7 @@ def test_who_was_killed_is_forgotten_an_hour_later(database: Database) -> None:
 
 def test_a_watcher_that_was_kept_from_looking_calls_nobody_gone() -> None:
     clock = SteadyClock()
-    beats = Beats[str](steady=clock)
+    beats = Heartbeats[str](steady=clock)
     beats.look({"one": 3})
     clock.sleep(2 * GONE_SECONDS)
     beats.look({"one": 3})

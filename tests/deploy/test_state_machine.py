@@ -19,12 +19,12 @@ from moto.core.config import default_user_config
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.training.processes import training_lease
+from pawsonalize.engine.training.trainings import training_lease
 from pawsonalize.kinds.defaults import RERANKER
-from pawsonalize.kinds.processes import holder
 from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
+from pawsonalize.work.leases import holder
 from pawsonalize_deploy.retraining import RetrainingSettings, definition
 from tests.deploy.conftest import Deployment, live
 from tests.deploy.lambda_server import FUNCTION_ARN, LambdaServer, lambda_server

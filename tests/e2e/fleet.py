@@ -17,7 +17,7 @@ import pytest
 from pawsonalize.app.adapters import opened
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.settings import Settings
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.tables import WorkTable
 from tests.adapters.stream.broker import Proxy
 from tests.e2e.conftest import Server, Start
 from tests.e2e.retraining import Seen, kill_all, processes
@@ -109,14 +109,14 @@ class Fleet:
         pid = int(row.holder.rpartition("/")[2].partition("-")[0])
         return next((one for one in self.servers if pid in processes(self.folder / one)), None)
 
-    def silences_at_takings(self, lease: str, until: Callable[[], bool]) -> list[float]:
+    def silences_at_claims(self, lease: str, until: Callable[[], bool]) -> list[float]:
         """For how many seconds each holder was silent before another one took the lease from it."""
         table, silences = WorkTable(self.view.adapters.database), []
         before, since = table.find(lease), time.monotonic()
         while not until():
             row, now = table.find(lease), time.monotonic()
             if row != before:
-                if row is not None and before is not None and row.takings > before.takings:
+                if row is not None and before is not None and row.generation > before.generation:
                     silences.append(now - since)
                 before, since = row, now
             time.sleep(0.1)

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.training.retraining.record import RETRAINING, RunRecord, Step, read_record
+from pawsonalize.engine.training.retraining.runs import RETRAINING, RunRecord, Step, read_record
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.solutions import Solution, SolutionVersion

@@ -7,7 +7,7 @@ import pytest
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.training import worker
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.retraining.record import Fate, Trigger
+from pawsonalize.engine.training.retraining.runs import Fate, Trigger
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.wings.demo.commands import SEED, store_world

@@ -14,14 +14,13 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.upkeep import background_jobs
 from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts
-from pawsonalize.engine.training.retraining.record import Trigger, run_lease
-from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.runs import Runs, Trigger, run_lease
 from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.job_table import lease_of
 from pawsonalize.kinds.jobs import BatchInferenceJob
 from pawsonalize.kinds.resource import Resource, ResourceT, Status
-from pawsonalize.storage.beats import GONE_SECONDS
+from pawsonalize.storage.heartbeats import GONE_SECONDS
 from tests.e2e.conftest import Server, Start, starting
 from tests.e2e.fleet import (
     MACHINES,
@@ -134,7 +133,7 @@ def test_clocks_that_are_minutes_apart_neither_take_nor_keep_a_retraining(
         run = Runs(fleet.view.adapters.work, {}).begin(Trigger.COMMAND, WORLD_END)
         lease = run_lease(run.run_id)
         assert wait_for(lambda: fleet.holder_of(lease))
-        kept_still = fleet.silences_at_takings(lease, until=fleet.view.is_over)
+        kept_still = fleet.silences_at_claims(lease, until=fleet.view.is_over)
         assert_done_once(fleet.view)
         # On a busy machine a holder may be kept from beating; nobody takes it from one who beats.
         assert all(seconds > GONE_SECONDS - 1 for seconds in kept_still), kept_still

@@ -24,10 +24,10 @@ from pawsonalize.app.upkeep import erasing
 from pawsonalize.cli.main import app
 from pawsonalize.domain.notifications import Notification, NotificationKind, NotificationTopic
 from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.runs import Trigger
 from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.problems import Delivery
 from pawsonalize.settings import Settings
-from pawsonalize.storage.work import Delivery
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.wings.notifications.destinations import Destinations, NotificationDestination
 from tests import forked

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.cli import serve
-from pawsonalize.kinds.processes import held
+from pawsonalize.work.leases import held
 from tests.e2e.conftest import Start
 from tests.e2e.retraining import processes, wait_until
 

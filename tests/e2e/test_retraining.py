@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.domain.times import DAY, iso
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     RETRAINING,
     Fate,
     RunOutcome,

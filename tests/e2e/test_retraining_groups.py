@@ -11,7 +11,7 @@ import pytest
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.training.retraining.record import Fate, RunRecord, Step
+from pawsonalize.engine.training.retraining.runs import Fate, RunRecord, Step
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER

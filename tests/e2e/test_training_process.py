@@ -15,11 +15,11 @@ from msgspec.structs import replace
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.cli import trainings
-from pawsonalize.engine.training.processes import TrainingProcesses
-from pawsonalize.kinds.processes import holder
+from pawsonalize.engine.training.trainings import TrainingProcesses
 from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import as_environment
+from pawsonalize.work.leases import holder
 from tests.e2e.conftest import environment, run
 from tests.event_data import T0
 from tests.service_data import make_service

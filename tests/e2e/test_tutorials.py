@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.engine.training.retraining.record import RunOutcome
+from pawsonalize.engine.training.retraining.runs import RunOutcome
 from pawsonalize.wings.demo.settings import WorldSettings
 from tests.e2e.retraining import make_world
 from tests.e2e.walking import Checks, Walk, steps, unchecked, wait

@@ -6,7 +6,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.training import worker
-from pawsonalize.engine.training.retraining.record import Fate, Trigger
+from pawsonalize.engine.training.retraining.runs import Fate, Trigger
 from tests.faulty_proxy import FaultyProxy
 from tests.remote.conftest import driven, settings_of
 from tests.wire.server import Wire

@@ -16,11 +16,11 @@ from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.problems import Delivery
 from pawsonalize.kinds.resource import Status, moved, new_recommendation_id
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
-from pawsonalize.storage.work import Delivery
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters, LetterQuery
 from tests.event_data import T0, event
 from tests.service_data import make_service

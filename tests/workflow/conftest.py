@@ -8,7 +8,7 @@ import pytest
 
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 
 

@@ -10,7 +10,7 @@ from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.engine.training.retraining.checking import Checking
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     Fate,
     RunOutcome,
     RunRecord,

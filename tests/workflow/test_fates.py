@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     MAX_ERRORS,
     Fate,
     Half,
@@ -15,7 +15,7 @@ from pawsonalize.engine.training.retraining.record import (
     conclude,
     read_record,
 )
-from pawsonalize.storage.work import Work
+from pawsonalize.work.tables import Work
 from tests.event_data import T0
 
 HALF = Half(campaign="cats", solution_version="cats-1", dataset_group="shelter-b")

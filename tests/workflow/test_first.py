@@ -8,17 +8,19 @@ import msgspec
 import pytest
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
+    MAX_BROKEN,
     RETRAINING,
+    FirstRun,
     RunOutcome,
+    Runs,
     Trigger,
     changes_of,
     read_record,
 )
-from pawsonalize.engine.training.retraining.runs import MAX_BROKEN, FirstRun, Runs
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0, event
 
 

@@ -8,18 +8,22 @@ import pytest
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, parse_moment
 from pawsonalize.engine.training.retrained import Part, find_retrained, left_out
 from pawsonalize.engine.training.retraining import runs as runs_module
-from pawsonalize.engine.training.retraining.record import RETRAINING, Trigger
-from pawsonalize.engine.training.retraining.runs import GroupTimers, Runs
+from pawsonalize.engine.training.retraining.runs import (
+    RETRAINING,
+    TICKS,
+    GroupTimers,
+    Runs,
+    Trigger,
+)
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import ensure_defaults
-from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.work import Turns, WorkTable
+from pawsonalize.work.tables import Turns, WorkTable
 
 NOON = parse_moment("2026-05-17T12:00Z", "noon")
 FOUR = NOON + 16 * HOUR
@@ -55,12 +59,11 @@ def server(
 ) -> Callable[[], GroupTimers]:
     """A server of several over these tables, which looks whenever it is asked to."""
     monkeypatch.setattr(runs_module, "_LOOK_SECONDS", 0.0)
-    turns = Turns(database)
+    ticks, turns = Turns(database, TICKS), Turns(database, RETRAINING)
 
     def of() -> GroupTimers:
-        order = FairOrder(turns, "retraining")
         read = lambda text: read_schedule(text, "UTC")  # noqa: E731 - as the app gives it
-        return GroupTimers(Runs(rows, {}), registry, turns, order, read)
+        return GroupTimers(Runs(rows, {}), registry, ticks, turns, read)
 
     return of
 

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     Fate,
     Half,
     RunOutcome,
@@ -16,9 +16,9 @@ from pawsonalize.engine.training.retraining.record import (
     begun,
 )
 from pawsonalize.engine.training.retraining.steps import News
-from pawsonalize.kinds.problems import Outbox
+from pawsonalize.kinds.problems import Deliveries, Outbox
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import Deliveries, WorkTable
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 
 

@@ -7,7 +7,7 @@ tests/e2e/test_retraining_crash.py real processes die.
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,13 @@ from sqlalchemy import Connection
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.training import worker
-from pawsonalize.engine.training.processes import TrainingProcesses
-from pawsonalize.engine.training.retraining.record import Trigger
-from pawsonalize.engine.training.retraining.runs import Runs
-from pawsonalize.kinds.processes import ChildProcesses
+from pawsonalize.engine.training.retraining.runs import Runs, Trigger
+from pawsonalize.engine.training.trainings import TrainingProcesses
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
+from pawsonalize.work.leases import Lease
+from pawsonalize.work.processes import ChildProcesses
 from tests.e2e.retraining import MOMENTS, Seen, assert_done_once, copied
 from tests.event_data import T0
 from tests.service_data import make_service
@@ -43,9 +43,9 @@ class TrainingsHere(ChildProcesses):
 
     train: Callable[[str], SolutionVersion]
 
-    def start(self, name: str, arguments: Sequence[str] = (), *, lock: int | None = None) -> None:
+    def start(self, name: str, *arguments: str, lease: Lease | None = None) -> None:
         self.train(name)
-        super().start(name, arguments, lock=lock)
+        super().start(name, *arguments, lease=lease)
         self.wait(name, 60)
 
 

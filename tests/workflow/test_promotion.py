@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     Fate,
     Half,
     RunOutcome,

@@ -1,10 +1,9 @@
 """The schedule begins each tick's run once."""
 
 from pawsonalize.domain.times import DAY, HOUR, parse_moment
-from pawsonalize.engine.training.retraining.record import RETRAINING, Trigger
-from pawsonalize.engine.training.retraining.runs import Runs, Timer
+from pawsonalize.engine.training.retraining.runs import RETRAINING, Runs, Timer, Trigger
 from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.tables import WorkTable
 
 NOON = parse_moment("2026-05-17T12:00Z", "noon")
 THREE = NOON - 9 * HOUR

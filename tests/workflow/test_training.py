@@ -10,8 +10,7 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.training.processes import TrainingProcesses
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     Fate,
     Half,
     RunOutcome,
@@ -23,6 +22,7 @@ from pawsonalize.engine.training.retraining.record import (
 from pawsonalize.engine.training.retraining.steps import MAX_TRAININGS, Training, in_turns
 from pawsonalize.engine.training.retraining.worker import Later
 from pawsonalize.engine.training.solutions import DatasetGroups
+from pawsonalize.engine.training.trainings import TrainingProcesses
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER
 from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion

@@ -11,14 +11,14 @@ from pawsonalize.app.training import worker
 from pawsonalize.cli.main import app
 from pawsonalize.cli.trainings import BAD
 from pawsonalize.domain.errors import Conflict, NotFound
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     RETRAINING,
     Fate,
     RunOutcome,
     RunRecord,
+    Runs,
     Trigger,
 )
-from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings

@@ -9,26 +9,26 @@ from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
+    MAX_ERRORS,
     RETRAINING,
     RunOutcome,
     RunRecord,
+    Runs,
     Step,
     Trigger,
     run_lease,
     settled,
 )
-from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.retraining.worker import (
-    MAX_ERRORS,
     MAX_WORKERS,
     Later,
     RunWorker,
     StepWork,
 )
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 from tests.workflow.conftest import SteppedClock
 

@@ -22,10 +22,9 @@ from pawsonalize.engine.serving.directory import Directory
 from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.filters import Filters
 from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.training.processes import TrainingProcesses
-from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import DatasetGroups, Solutions
+from pawsonalize.engine.training.trainings import TrainingProcesses, TrainingQueue
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.kinds.campaign_updates import Campaigns

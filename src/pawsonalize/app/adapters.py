@@ -16,12 +16,11 @@ from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.events import EventTypes
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.engine.training.trainings import TrainingProcesses
 from pawsonalize.kinds.access_keys import AccessKeys
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.defaults import ensure_defaults
-from pawsonalize.kinds.leases import LOCAL_LEASE_SECONDS, Leases
-from pawsonalize.kinds.problems import Outbox, Problems
+from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.plugin import offered
@@ -30,16 +29,17 @@ from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger
-from pawsonalize.storage.beats import GONE_SECONDS
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.group_usage import GroupDays
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.storage.events.raw_events import RawEvents
+from pawsonalize.storage.heartbeats import GONE_SECONDS
 from pawsonalize.storage.journal import AuditLog, ProblemTable
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.work import Deliveries, WorkTable
+from pawsonalize.work.leases import LOCAL_LEASE_SECONDS, Leases
+from pawsonalize.work.tables import WorkTable
 
 if TYPE_CHECKING:
     from pawsonalize.engine.ingest.datasets import Datasets

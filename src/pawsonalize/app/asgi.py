@@ -35,7 +35,6 @@ from pawsonalize.http.metrics import RequestMetrics
 from pawsonalize.http.openapi import get_openapi, openapi
 from pawsonalize.http.operations import InTime, monitoring_routes, routes
 from pawsonalize.http.tls import Certificate, Handshake, certificate_of
-from pawsonalize.kinds.processes import end_after
 from pawsonalize.logs import configure_logs
 from pawsonalize.plugin import added, parts
 from pawsonalize.settings import Settings, load_settings, read_settings
@@ -44,6 +43,7 @@ from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.ui.embedding import embed_routes
 from pawsonalize.ui.endpoints import answer_no_page
 from pawsonalize.ui.rendering import static_files
+from pawsonalize.work.processes import end_after
 
 # Files that a worker may have open beside its connections: tables, models, logs.
 RESERVED_FILES = 512

@@ -30,7 +30,7 @@ from pawsonalize.app.upkeep import UpkeepParts
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.engine.ingest.refusals import RefusalSink
-from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.runs import Trigger
 from pawsonalize.plugin import Plugin, broken_plugins, offered, parts
 from pawsonalize.recipes.catalogue import broken_recipes
 

@@ -17,7 +17,7 @@ from pawsonalize.app.background import Reporting, attempt
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.storage.beats import BEAT_SECONDS
+from pawsonalize.storage.heartbeats import HEARTBEAT_SECONDS
 from pawsonalize.storage.servers import NOBODY_WORKS, ServerProcess, Servers, ServerTable
 from pawsonalize.storage.tables import REVISION
 
@@ -57,7 +57,7 @@ def taking_part(
     table, me = ServerTable(adapters.database), _this_process(adapters, roles, listens)
 
     def beat() -> None:
-        table.beat(replace(me, serves=serves()))
+        table.heartbeat(replace(me, serves=serves()))
 
     # StorageUnavailable at once if this program may not use the tables. On a disk that is full the
     # process is not in the list, and answers all the same.
@@ -90,10 +90,10 @@ def _keep_beating(
     servers: Servers | None,
     stopping: threading.Event,
 ) -> None:
-    beats = Reporting(problems, "say that this server lives", BEAT_SECONDS)
-    watching = Reporting(problems, "look which servers live", BEAT_SECONDS)
+    beats = Reporting(problems, "say that this server lives", HEARTBEAT_SECONDS)
+    watching = Reporting(problems, "look which servers live", HEARTBEAT_SECONDS)
     works = Reporting(problems, "nobody works")
-    while not stopping.wait(BEAT_SECONDS):
+    while not stopping.wait(HEARTBEAT_SECONDS):
         attempt("say that this server lives", beat, beats)
         if servers is None:
             continue

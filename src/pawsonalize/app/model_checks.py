@@ -14,7 +14,7 @@ from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
 from pawsonalize.engine.serving.directory import DirectoryEntry, entries, list_names
 from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts, RefreshedCounts
-from pawsonalize.engine.training.retraining.record import RunOutcome
+from pawsonalize.engine.training.retraining.runs import RunOutcome
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER

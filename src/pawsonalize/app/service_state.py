@@ -9,9 +9,9 @@ from pawsonalize.app.doctor import checks, newest_event_at
 from pawsonalize.app.fleet import servers_of
 from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.times import iso
-from pawsonalize.storage.beats import BEAT_SECONDS
+from pawsonalize.storage.heartbeats import HEARTBEAT_SECONDS
 
-_WAIT_SECONDS = 2 * BEAT_SECONDS  # each living server counts up at least once meanwhile
+_WAIT_SECONDS = 2 * HEARTBEAT_SECONDS  # each living server counts up at least once meanwhile
 
 
 class ServerHere(msgspec.Struct, frozen=True, rename="camel"):

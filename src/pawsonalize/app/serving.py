@@ -29,12 +29,12 @@ from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.engine.training.refresh import TrainedOrNot, Untrained
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.kinds.processes import held
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.plugin import offered
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 from pawsonalize.storage.contexts import in_time
+from pawsonalize.work.leases import held
 
 _FOLLOW_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _CHOICES_SECONDS = 3.0

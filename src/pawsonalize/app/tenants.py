@@ -18,12 +18,10 @@ from pawsonalize.http.metrics import RAW_TOO_LONG, UNKNOWN_TYPES
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
-from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import Solution, SolutionVersion, named_types
 from pawsonalize.storage.events.group_usage import CountMark, GroupDays, GroupSize, GroupSizes
-from pawsonalize.storage.work import Turns
 
 _MODELS_SECONDS = 600.0  # to list all models takes long in a bucket
 
@@ -92,11 +90,6 @@ def group_sizing(adapters: Adapters) -> GroupSizing:
         adapters.log.head,
         adapters.artefacts.sizes,
     )
-
-
-def fair_order(adapters: Adapters, work: str) -> FairOrder:
-    """The order in which work of a kind is begun."""
-    return FairOrder(Turns(adapters.database), work)
 
 
 def limits_of(registry: Registry, dataset_group: str) -> GroupLimits:

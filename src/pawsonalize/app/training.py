@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import IO
 
@@ -10,17 +10,21 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
 from pawsonalize.app.background import LOOK_SECONDS, Task, at_the_moment
 from pawsonalize.app.serving import ServingParts, live_model, live_models
-from pawsonalize.app.tenants import fair_order
 from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training.campaigns import Following, Recommenders
 from pawsonalize.engine.training.evidence import Gate
-from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
 from pawsonalize.engine.training.refresh import FAILED, newest_cut, report_death
 from pawsonalize.engine.training.retraining.checking import Checking
-from pawsonalize.engine.training.retraining.runs import FirstRun, GroupTimers, Timer
+from pawsonalize.engine.training.retraining.runs import (
+    RETRAINING,
+    TICKS,
+    FirstRun,
+    GroupTimers,
+    Timer,
+)
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.training.retraining.steps import (
     Judging,
@@ -30,13 +34,14 @@ from pawsonalize.engine.training.retraining.steps import (
     steps,
 )
 from pawsonalize.engine.training.retraining.worker import RunWorker, WorkerProcesses
+from pawsonalize.engine.training.trainings import AutomaticTraining, TrainingQueue
 from pawsonalize.http.metrics import REFRESHES
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
-from pawsonalize.kinds.leases import SideProcess
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import as_environment
-from pawsonalize.storage.work import Turns
+from pawsonalize.work.processes import SideProcess
+from pawsonalize.work.tables import Turns
 
 REPORT_COMMAND = (*COMMAND, "report_outcomes")
 _JUDGING = "follow latest: asking the gate"
@@ -60,8 +65,8 @@ class TrainingParts:
         self.group_timers = GroupTimers(
             self.runs,
             registry,
-            Turns(adapters.database),
-            fair_order(adapters, "retraining"),
+            Turns(adapters.database, TICKS),
+            Turns(adapters.database, RETRAINING),
             lambda text: read_schedule(text, settings.retrain_time_zone),
         )
         self.first_run = None
@@ -73,7 +78,7 @@ class TrainingParts:
             registry,
             adapters.trainings,
             settings.trainings_at_once if settings.has_role(WORK) else 0,
-            fair_order(adapters, SolutionVersion.kind),
+            Turns(adapters.database, SolutionVersion.kind),
         )
         self.automatic = AutomaticTraining(
             registry, versions, adapters.log, retrains=bool(settings.retrain_schedule.strip())
@@ -106,7 +111,7 @@ class TrainingParts:
         recommenders = at_the_moment(self.recommenders.look_after)
         yield Task("look after recommenders", LOOK_SECONDS, recommenders)
         if self.refreshing is not None:
-            refresh = partial(refresh_when_due, self.refreshing, self._problems, self._is_behind)
+            refresh = partial(self._refresh, self.refreshing)
             yield Task("refresh counts", LOOK_SECONDS, refresh)
         if self._settings.retrain_here:
             # Each alone: a schedule that fails keeps no run from its worker.
@@ -134,17 +139,17 @@ class TrainingParts:
             return any(one.current.cut.lacks(newest) for one in ready)
         return self._adapters.refresher.is_behind()
 
+    def _refresh(self, refreshing: SideProcess) -> None:
+        ended = partial(tell_how_refresh_ended, self._problems)
+        refreshing.look(clock.real_now(), self._is_behind, ended)
+
     def _follow_latest(self) -> None:
         """Update the campaigns that follow their solution, or begin to ask the gate about them."""
         if self.judging is None:
             self.following.look_after(clock.now())
             return
-        is_due = self.judging.is_due(clock.real_now())
-        tell_how_judging_ended(self.judging, self._problems)
-        if is_due and self.following.is_behind():
-            self.judging.start()
-        elif is_due:
-            self.judging.let_go()
+        ended = partial(tell_how_judging_ended, self._problems)
+        self.judging.look(clock.real_now(), self.following.is_behind, ended)
 
 
 def gate(adapters: Adapters) -> Gate:
@@ -220,26 +225,15 @@ def following(adapters: Adapters) -> Following:
     return Following(adapters.registry, adapters.campaigns, adapters.versions, refusal)
 
 
-def refresh_when_due(
-    refreshing: SideProcess, problems: Problems, is_behind: Callable[[], bool]
-) -> None:
-    """Begin a refresh if one is due and there is something to count."""
-    is_due = refreshing.is_due(clock.real_now())
-    code = refreshing.exit_code()
-    if code is not None:
-        REFRESHES.labels({0: "succeeded", FAILED: "failed"}.get(code, "died")).inc()
-    # A process that failed says so itself; one that died could not.
-    if code is not None and code not in {0, FAILED}:
+def tell_how_refresh_ended(problems: Problems, code: int) -> None:
+    """Count it, and report a process that died: one that failed has said so itself."""
+    REFRESHES.labels({0: "succeeded", FAILED: "failed"}.get(code, "died")).inc()
+    if code not in {0, FAILED}:
         report_death(problems, code, clock.now())
-    if is_due and is_behind():
-        refreshing.start()
-    elif is_due:
-        refreshing.let_go()
 
 
-def tell_how_judging_ended(judging: SideProcess, problems: Problems) -> None:
+def tell_how_judging_ended(problems: Problems, code: int) -> None:
     """Report that the process failed, until one succeeds: versions wait to be judged."""
-    code = judging.exit_code()
     if code:
         message = (
             f"the process that asks the gate ended with exit code {code}: campaigns that follow"
@@ -247,5 +241,5 @@ def tell_how_judging_ended(judging: SideProcess, problems: Problems) -> None:
             " the reason"
         )
         problems.report(_JUDGING, message, clock.now(), within=DAY)
-    elif code == 0:
+    else:
         problems.clear(_JUDGING, clock.now())

@@ -17,7 +17,7 @@ from pawsonalize.app.background import (
     Task,
     at_the_moment,
 )
-from pawsonalize.app.tenants import fair_order, group_sizing
+from pawsonalize.app.tenants import group_sizing
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.aws.events import read_raw_call
 from pawsonalize.aws.raw_calls import is_raw_call
@@ -37,7 +37,7 @@ from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.served import Loader
 from pawsonalize.engine.training.kept_rows import ErasedRows
-from pawsonalize.engine.training.retraining.record import RETRAINING
+from pawsonalize.engine.training.retraining.runs import RETRAINING
 from pawsonalize.engine.training.versions import delete_old_versions
 from pawsonalize.engine.upkeep import retention
 from pawsonalize.engine.upkeep.archiver import Archiver, Compaction
@@ -59,6 +59,7 @@ from pawsonalize.storage.events.group_usage import GroupDays
 from pawsonalize.storage.events.log_start import LogStart
 from pawsonalize.storage.sizes import remove_remains, tidy
 from pawsonalize.storage.visitor_rows import VisitorRows
+from pawsonalize.work.tables import Turns
 
 _JOB_SECONDS = 0.5
 _REPORT_SECONDS = 60.0
@@ -89,17 +90,16 @@ class UpkeepParts:
         )
         self._stopping = threading.Event()
         self._tidying = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
-        workers = len(self.jobs.workers) + 1
-        self._working = ThreadPoolExecutor(workers, thread_name_prefix="jobs")
+        self._kinds = [kind for kind in self.jobs.kinds if kind.perform is not None]
+        self._working = ThreadPoolExecutor(len(self._kinds) + 1, thread_name_prefix="jobs")
 
     def tasks(self) -> Iterator[Task]:
         """Yield the work of servers that work; some of it one server alone does."""
         adapters, settings = self._adapters, self._adapters.settings
         once = partial(adapters.leases.leading, HOUSEKEEPING)
-        for worker in self.jobs.workers:
-            yield Task(
-                f"do a {worker.kind.resource.kind}", _JOB_SECONDS, worker.work, self._working
-            )
+        for kind in self._kinds:
+            do = partial(self.jobs.work, kind)
+            yield Task(f"do a {kind.resource.kind}", _JOB_SECONDS, do, self._working)
         yield Task("begin data deletion jobs", LOOK_SECONDS, self.deletions.look)
         yield Task("erase visitors", _JOB_SECONDS, once(self.erasing.work), self._working)
         reports = min(settings.attribution_seconds, _REPORT_SECONDS)
@@ -199,7 +199,7 @@ def background_jobs(adapters: Adapters, filterings: Filterings | None = None) ->
         ),
         leases=adapters.leases,
         now=clock.now,
-        order=partial(fair_order, adapters),
+        turns=partial(Turns, adapters.database),
         stopping=imports.stopping,
     )
 

@@ -36,7 +36,7 @@ def need_few_connections() -> None:
 def end_with_parent() -> None:
     """End when the process does that started this one and belongs to; see `ChildProcesses`."""
     if stat.S_ISFIFO(os.fstat(0).st_mode):
-        from pawsonalize.kinds.processes import end_after
+        from pawsonalize.work.processes import end_after
 
         end_after(lambda: os.read(0, 1))  # nobody writes: it returns at the end of file
 

@@ -18,7 +18,7 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.cli import trainings
-    from pawsonalize.engine.training.retraining.record import RunRecord
+    from pawsonalize.engine.training.retraining.runs import RunRecord
 else:
     trainings = late("pawsonalize.cli.trainings")  # a training's half of the engine
 
@@ -148,7 +148,7 @@ def retrain(
     Example: pawsonalize retrain --solution recommender
     """
     from pawsonalize.engine.training.retrained import Part
-    from pawsonalize.engine.training.retraining.record import Trigger
+    from pawsonalize.engine.training.retraining.runs import Trigger
 
     as_of = None if at is None else parse_moment(at, "--at")
     part = Part(dataset_group and dataset_group_of(adapters, dataset_group), solution)

@@ -28,7 +28,7 @@ def train_version(name: str, token: int) -> None:
 
     Example: pawsonalize train-version recommender-20260517T093000000Z-1f2e3d 4711
     """
-    from pawsonalize.engine.training.processes import training_lease
+    from pawsonalize.engine.training.trainings import training_lease
 
     with (
         _taking_part("train", load_settings(), on_lost=_end) as adapters,
@@ -83,8 +83,8 @@ def follow_latest(token: int) -> None:
 @contextmanager
 def _leased(lease: str, token: int, role: str) -> Iterator["Adapters"]:
     """Open the data for work under a lease, which then rests for as long as its share demands."""
-    from pawsonalize.kinds.leases import rest
     from pawsonalize.storage.contexts import fence_writes
+    from pawsonalize.work.processes import rest
 
     settings, began = _settings(), clock.real_now()
     with _taking_part(role, settings) as adapters, fence_writes(lease, token):
@@ -101,7 +101,7 @@ def work(token: int) -> None:
     """
     from pawsonalize.app.background import attempt
     from pawsonalize.app.training import worker
-    from pawsonalize.engine.training.retraining.record import RETRAINING
+    from pawsonalize.engine.training.retraining.runs import RETRAINING
     from pawsonalize.plugin import offered
 
     settings = _settings()

@@ -174,7 +174,7 @@ def _why_not_bound(host: str, port: int) -> OSError | None:
 @contextmanager
 def _metrics_folder() -> Iterator[str]:
     """A folder for the workers' metrics; those of servers that were killed are removed."""
-    from pawsonalize.kinds.processes import held
+    from pawsonalize.work.leases import held
 
     for left in Path(tempfile.gettempdir()).glob(f"{_METRICS}*"):
         with suppress(OSError):
@@ -186,7 +186,7 @@ def _metrics_folder() -> Iterator[str]:
 
 def _is_left(folder: Path) -> bool:
     # True if it is ours, and no server that lives writes into it.
-    from pawsonalize.kinds.processes import is_held
+    from pawsonalize.work.leases import is_held
 
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():

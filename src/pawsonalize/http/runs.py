@@ -11,7 +11,7 @@ from pawsonalize.access.services import services_of
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.training.retrained import Part
-from pawsonalize.engine.training.retraining.record import Half, RunRecord, Trigger
+from pawsonalize.engine.training.retraining.runs import Half, RunRecord, Trigger
 from pawsonalize.http.json import read_count, read_form, report_of
 from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.http.resources import owning_group

@@ -1,1 +1,1 @@
-"""Resources: their kinds, states and dependencies; jobs, locks and access keys."""
+"""Resources: their kinds, states and dependencies; jobs and access keys."""

@@ -7,7 +7,7 @@ import msgspec
 
 from pawsonalize.domain.times import iso
 from pawsonalize.http.json import report_of
-from pawsonalize.storage.work import Deliveries, Delivery
+from pawsonalize.kinds.problems import Deliveries, Delivery
 
 _SHOWN = 20
 _LOOKED_AT = 200  # so that a channel is known that sends seldom

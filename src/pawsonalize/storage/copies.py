@@ -10,13 +10,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from sqlalchemy import delete, text
+from sqlalchemy import text
 
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.revisions import tables
-from pawsonalize.storage.tables import servers
-from pawsonalize.storage.work import WorkTable
 
 SQLITE_COPY, POSTGRES_COPY = "database.sqlite3", "database.pgdump"
 """Names of a copy, by the database that it is of."""
@@ -64,13 +62,6 @@ def restore_postgres(url: str, copy: Path) -> None:
     # All or nothing, as half a copy would pass for a database.
     options = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
     _run("pg_restore", url, *options, str(copy))
-
-
-def forget_processes(database: Database) -> None:
-    """Take out who held leases and lived where the copy was made: nobody of them is here."""
-    WorkTable(database).revoke_all()
-    with database.writing() as connection:
-        connection.execute(delete(servers))
 
 
 def drop_tables(database: Database) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, MetaData, delete, insert, inspect, select, te
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.plugin import added, parts
-from pawsonalize.storage.beats import Beats
+from pawsonalize.storage.heartbeats import Heartbeats
 from pawsonalize.storage.tables import REVISION, agreements, metadata, servers
 
 # Several versions of the program may run on one database, so a change of the tables comes in two
@@ -118,7 +118,7 @@ def _older_than(connection: Connection, revision: str) -> Mapping[tuple[str, str
 
 def _await_older(reading: Connected, oldest: str) -> Mapping[tuple[str, str], int]:
     """Return the beats of older servers that ended; StorageUnavailable if some live."""
-    beats: Beats[tuple[str, str]] = Beats()
+    beats: Heartbeats[tuple[str, str]] = Heartbeats()
     while True:
         with reading() as connection:
             found = _older_than(connection, oldest)

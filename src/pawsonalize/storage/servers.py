@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import ROLES
-from pawsonalize.storage.beats import GONE_SECONDS, Beats
+from pawsonalize.storage.heartbeats import GONE_SECONDS, Heartbeats
 from pawsonalize.storage.revisions import why_refused
 from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.table_access import TableAccess
@@ -50,7 +50,7 @@ class ServerProcess(msgspec.Struct, frozen=True):
 class ServerTable(TableAccess):
     """The processes of all machines that use one database."""
 
-    def beat(self, server: ServerProcess) -> None:
+    def heartbeat(self, server: ServerProcess) -> None:
         """Show that it lives, and what it serves; StorageUnavailable if its program is outdated."""
         serves = msgspec.json.encode(server.serves, order="sorted").decode()
         counted = {"beats": servers.c.beats + 1, "serves": serves}
@@ -99,12 +99,12 @@ class Servers:
 
     table: ServerTable
     steady: Callable[[], float] = time.monotonic
-    _beats: Beats[str] = field(init=False)
+    _beats: Heartbeats[str] = field(init=False)
     _seen: tuple[ServerProcess, ...] = ()
     _since: float | None = None
 
     def __post_init__(self) -> None:
-        self._beats = Beats(steady=self.steady)
+        self._beats = Heartbeats(steady=self.steady)
 
     def look(self) -> None:
         """Read who there is, and forget who has been gone for an hour."""

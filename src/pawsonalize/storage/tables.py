@@ -259,8 +259,8 @@ audit_log = _table(
 
 # Work that is claimed, given back, tried again and gone on with, of every kind; what is peculiar
 # to a kind is in its payload. A row without a kind is a lease alone, and goes when it is free.
-# Moments of other machines are never compared: a holder counts `beats` up, and is gone when they
-# stop.
+# Moments of other machines are never compared: a holder counts heartbeats up, and is gone when
+# they stop.
 work = _table(
     "work",
     *_keys("name"),
@@ -272,7 +272,8 @@ work = _table(
     *_columns(sa.BigInteger, "worked_ms"),
     *_optional(sa.Text, "holder"),
     *_optional(sa.BigInteger, "token"),
-    *_columns(sa.BigInteger, "beats", "takings"),
+    sa.Column("beats", sa.BigInteger, nullable=False, key="heartbeats"),
+    sa.Column("takings", sa.BigInteger, nullable=False, key="generation"),
 )
 sa.Index("work_by_age", work.c.kind, work.c.created_at)
 # Little is due; what has ended is not in this index.

@@ -17,13 +17,11 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput, LimitExceeded, NotFound, StorageUnavailable
 from pawsonalize.domain.notifications import Notification, NotificationKind, NotificationTopic
-from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.problems import Outbox
+from pawsonalize.kinds.problems import Deliveries, Outbox
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.work import Deliveries, WorkTable
 from pawsonalize.wings.notifications import NotificationSettings
 from pawsonalize.wings.notifications.delivery import Courier, DestinationCouriers, send
 from pawsonalize.wings.notifications.destinations import (
@@ -34,6 +32,8 @@ from pawsonalize.wings.notifications.destinations import (
     OutsideHandler,
     check_address,
 )
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import WorkTable
 from tests.adapters.notify.receivers import NEWS, WebServer, mail_server, web_server
 
 T0 = NEWS.happened_at

@@ -15,12 +15,12 @@ from structlog.testing import capture_logs
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.problems import Outbox
+from pawsonalize.kinds.problems import Deliveries, Delivery, Outbox
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import Deliveries, Delivery, WorkTable
 from pawsonalize.wings.notifications.delivery import GIVEN_UP_AFTER, Courier
 from pawsonalize.wings.notifications.notifiers import SmtpNotifier, WebhookNotifier
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import WorkTable
 from tests.adapters.notify.channels import Posts
 from tests.adapters.notify.receivers import NEWS, SECRET, WebServer, web_server
 
@@ -213,10 +213,10 @@ def test_retrying_sends_nothing_twice(
 
 _DYING = """
 import os, pathlib, sys
-from pawsonalize.kinds.leases import Leases
+from pawsonalize.work.leases import Leases
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import Deliveries
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.kinds.problems import Deliveries
+from pawsonalize.work.tables import WorkTable
 from pawsonalize.wings.notifications.delivery import Courier
 from pawsonalize.wings.notifications.notifiers import WebhookNotifier
 

@@ -16,7 +16,7 @@ from pawsonalize.app.model_checks import refresh, schedules
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.runs import Trigger
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
@@ -195,7 +195,7 @@ def test_a_planted_fault_is_found_with_its_fix(
 def server_that_works(adapters: Adapters, started_at: int) -> None:
     """As one that lives and retrains would be listed; the list says nothing of its health."""
     server = ServerProcess("n", "vm", 8080, (WORK,), "0.1.0", "0021", 20, started_at)
-    ServerTable(adapters.database).beat(server)
+    ServerTable(adapters.database).heartbeat(server)
 
 
 def test_counts_that_follow_no_more_are_found(service: Settings) -> None:

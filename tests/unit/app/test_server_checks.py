@@ -72,9 +72,9 @@ def test_a_process_that_watches_all_along_is_asked_without_watching_again(
 
     monkeypatch.setattr(Servers, "watch", watch)
     servers = Servers(table := ServerTable(adapters.database))
-    table.beat(THREE)
+    table.heartbeat(THREE)
     servers.look()
-    table.beat(THREE)
+    table.heartbeat(THREE)
     servers.look()
     service = CheckedService(adapters, 0, servers)
     assert NOBODY_WORKS in {one.message for one in SERVERS.findings(service)}

@@ -5,7 +5,7 @@ from pathlib import Path
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.serving import live_models
 from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.kinds.processes import held
+from pawsonalize.work.leases import held
 from tests.event_data import T0
 from tests.service_data import make_service
 from tests.training import train_and_serve

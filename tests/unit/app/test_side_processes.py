@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,13 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import live_models
 from pawsonalize.app.training import (
-    refresh_when_due,
     tell_how_judging_ended,
+    tell_how_refresh_ended,
 )
 from pawsonalize.engine.training.refresh import refresh_served
-from pawsonalize.kinds.leases import SideProcess
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.settings import Settings
+from pawsonalize.work.processes import SideProcess
 from tests.event_data import event
 from tests.service_data import make_service
 
@@ -63,15 +64,15 @@ def test_a_process_that_was_killed_is_a_problem_until_one_goes_well(
     with opened(settings) as adapters:
         refreshing = SideProcess(adapters.leases, 0.0, command, os.environ, 0)
         problems = adapters.problems
+        ended = partial(tell_how_refresh_ended, problems)
         refreshing.start()
         os.kill(int(adapters.leases.lock("refresh").read_text()), signal.SIGKILL)
         deadline = time.monotonic() + 120
         while not messages(problems):
             assert time.monotonic() < deadline
             time.sleep(0.01)
-            refresh_when_due(refreshing, problems, lambda: False)
+            refreshing.look(clock.real_now(), lambda: False, ended)
         assert "exit code -9" in messages(problems)["refresh of counts"]
-        assert refreshing.exit_code() is None
         assert refresh_served(adapters.refresher, adapters.registry, problems, clock.now)
         assert messages(problems) == {}
 
@@ -93,4 +94,4 @@ def run_judging(adapters: Adapters, program: str, problems: Problems) -> None:
     judging.start()
     while not judging.is_due(clock.now()):
         time.sleep(0.01)
-    tell_how_judging_ended(judging, problems)
+    judging.look(clock.now(), lambda: False, partial(tell_how_judging_ended, problems))

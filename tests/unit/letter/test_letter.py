@@ -16,9 +16,9 @@ from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.settings import Settings
-from pawsonalize.storage.work import Turns
-from pawsonalize.wings.letter.sending import LetterPost
+from pawsonalize.wings.letter.sending import TURN, LetterPost
 from pawsonalize.wings.letter.writing import WeekOfAnimals
+from pawsonalize.work.tables import Turns
 from tests.service_data import client_of, make_service
 
 URL = "https://pets.example.org"
@@ -93,7 +93,7 @@ def test_each_time_brings_one_letter_by_all_that_reach_people(settings: Settings
     with opened(settings) as adapters:
         week, schedule = WeekOfAnimals(adapters.database), read_schedule("0 8 * * 1", "UTC")
         assert schedule is not None
-        turns, deliveries = Turns(adapters.database), adapters.deliveries
+        turns, deliveries = Turns(adapters.database, TURN), adapters.deliveries
         outbox = Outbox(deliveries, ["log", "email", "sns"])
         post = LetterPost(schedule, lambda at: week.letter(at, URL), outbox, turns)
         post.send_due(now)

@@ -12,7 +12,6 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.kinds.processes import held
 from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.database import Database
@@ -20,6 +19,7 @@ from pawsonalize.wings.search import meaning
 from pawsonalize.wings.search.index import AnimalIndex
 from pawsonalize.wings.search.meaning import SIZE, Encoder, digest_of
 from pawsonalize.wings.search.meanings import DescriptionMeanings, VectorFile
+from pawsonalize.work.leases import held
 from tests.animal_data import animal
 from tests.event_data import T0
 

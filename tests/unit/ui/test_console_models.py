@@ -16,7 +16,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     CANCELLING,
     RETRAINING,
     Fate,
@@ -25,9 +25,9 @@ from pawsonalize.engine.training.retraining.record import (
     begun,
 )
 from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.problems import Delivery
 from pawsonalize.pages.period import PagePeriod
 from pawsonalize.settings import Settings
-from pawsonalize.storage.work import Delivery
 from pawsonalize.wings.console.outcomes import OutcomeReports, OutcomesOverTime
 from pawsonalize.wings.console.runs import run_report
 from pawsonalize.wings.feeds.importing import FILES, FeedReport, keep_newest_import

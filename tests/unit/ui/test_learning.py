@@ -5,18 +5,19 @@ from pathlib import Path
 import msgspec
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     RETRAINING,
+    FirstRun,
     RunOutcome,
+    Runs,
     Step,
     changes_of,
     read_record,
 )
-from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.work import WorkTable
 from pawsonalize.wings.demo.site import Learning
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0, event
 from tests.workflow.test_first import end
 

@@ -27,11 +27,11 @@ from pawsonalize.kinds.datasets import (
     is_of_actions,
 )
 from pawsonalize.kinds.job_table import Progress, lease_of, silent
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved, new_resource_name
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.work.leases import Leases
 
 _ERRORS_KEPT = 20  # by report: if every row is wrong, the first few say why
 CHUNK_ROWS = 10_000  # in one transaction, for which events that are sent wait

@@ -1,7 +1,5 @@
 """Outcomes reports are made in processes of their own, never in one that answers."""
 
-import os
-import selectors
 import subprocess
 import threading
 from bisect import bisect_right
@@ -23,7 +21,6 @@ from pawsonalize.engine.reporting.outcomes_report import (
 from pawsonalize.engine.reporting.report import OutcomesReport, stays_of
 
 _LOOK_SECONDS = 2.0
-_PART = 65_536  # bytes
 _ENDS = "the server ends"
 REFUSED = 1  # exit code of a process that wrote why there is no report
 
@@ -142,17 +139,14 @@ class OutcomesProcesses:
 
     def _read(self, child: "subprocess.Popen[bytes]") -> bytes:
         """All that it writes; what `look` raises, if it does so meanwhile."""
-        assert child.stdout is not None
-        written = bytearray()
-        with selectors.DefaultSelector() as output:
-            output.register(child.stdout, selectors.EVENT_READ)
+        pipe, child.stdin = child.stdin, None  # which `communicate` would close, and end the child
+        assert pipe is not None
+        with pipe:
             while True:
-                if not output.select(_LOOK_SECONDS):
+                try:
+                    return child.communicate(timeout=_LOOK_SECONDS)[0]
+                except subprocess.TimeoutExpired:
                     self.look()
-                elif part := os.read(child.stdout.fileno(), _PART):
-                    written += part
-                else:
-                    return bytes(written)
 
     def _start(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         with self._lock:

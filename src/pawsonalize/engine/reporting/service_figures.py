@@ -7,13 +7,13 @@ import msgspec
 from pawsonalize.engine.serving.directory import entries
 from pawsonalize.kinds import jobs
 from pawsonalize.kinds.datasets import DatasetImportJob
+from pawsonalize.kinds.problems import Deliveries
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.work import Deliveries
 
 _JOBS: Mapping[str, type[Resource]] = {
     "trainings": SolutionVersion,

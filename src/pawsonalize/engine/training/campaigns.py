@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from pawsonalize.domain.errors import AlreadyExists, Conflict, NotFound, PawsonalizeError
-from pawsonalize.engine.training.queue import TrainingQueue
+from pawsonalize.engine.training.trainings import TrainingQueue
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign, Recommender

@@ -20,7 +20,7 @@ from pawsonalize.domain.errors import (
 )
 from pawsonalize.domain.times import DAY, SECOND, iso
 from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts
-from pawsonalize.engine.training.retraining.record import RETRAINING, read_record
+from pawsonalize.engine.training.retraining.runs import RETRAINING, read_record
 from pawsonalize.engine.training.solutions import planned_trials, trained_settings, with_meanings
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DatasetGroup
@@ -33,7 +33,7 @@ from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.group_usage import GroupDays
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.tables import WorkTable
 
 
 class SolutionVersions(msgspec.Struct, frozen=True):

@@ -12,11 +12,11 @@ from pawsonalize.domain.errors import LeaseLost, PawsonalizeError
 from pawsonalize.domain.times import HOUR, MINUTE, SECOND
 from pawsonalize.engine.upkeep import erased_archive
 from pawsonalize.engine.upkeep.deletions import VisitorFiles
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.resource import new_resource_name
 from pawsonalize.storage.erasures import STEPS, Erasure, ErasureTable, Trouble
 from pawsonalize.storage.visitor_rows import VisitorRows
+from pawsonalize.work.leases import Leases
 
 _AT_ONCE = 100
 ERASING = "erasing"

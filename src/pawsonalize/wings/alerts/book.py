@@ -19,16 +19,17 @@ from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, USER, visitor_digest
 from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.times import DAY
+from pawsonalize.kinds.problems import Delivery, work_of
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.storage.statements import in_parts, insert_new, upsert
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import agreements, users, work
-from pawsonalize.storage.work import OPEN, Delivery, Work, work_of
 from pawsonalize.wings.alerts import AlertSettings
 from pawsonalize.wings.alerts.matching import NO, YES, has_word
 from pawsonalize.wings.alerts.messages import Alert, news_id
+from pawsonalize.work.tables import OPEN, Work
 
 ALERT, SEARCH, SENT = "alert", "saved-search", "sent"
 WEEK = 7 * DAY

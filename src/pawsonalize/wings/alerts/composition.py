@@ -15,7 +15,6 @@ from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.work import Turns
 from pawsonalize.wings.alerts import AlertSettings, address_of, channels_of
 from pawsonalize.wings.alerts.book import AlertBook
 from pawsonalize.wings.alerts.daily import WORK, DailyAlerts
@@ -29,6 +28,7 @@ from pawsonalize.wings.alerts.matching import (
     Matching,
 )
 from pawsonalize.wings.alerts.messages import Messages
+from pawsonalize.work.tables import Turns
 
 _SECONDS = 60.0
 
@@ -94,7 +94,7 @@ def started(settings: Settings, adapters: Adapters, services: Services) -> Itera
     book, url = book_of(settings, adapters), address_of(settings)
     # Read at its first use: a server starts on a full disk too, where no key can be made.
     messages = Messages(cache(book.key), url, settings.serves_site, settings.language)
-    daily = DailyAlerts(matching, book, messages, Turns(adapters.database))
+    daily = DailyAlerts(matching, book, messages, Turns(adapters.database, WORK))
     with ThreadPoolExecutor(1, thread_name_prefix="alerts") as threads:
         yield Alerts(matching, book, messages, daily, adapters.catalogue, threads, clock.now)
 

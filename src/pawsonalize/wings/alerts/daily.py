@@ -25,11 +25,11 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.settings import COMMON
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.recipes.data import Floats
-from pawsonalize.storage.work import Turns
 from pawsonalize.wings.alerts.book import AlertBook, Room, SavedSearch
 from pawsonalize.wings.alerts.matching import MOST_USERS, Matching, Outlook
 from pawsonalize.wings.alerts.messages import Messages
 from pawsonalize.wings.alerts.searches import SearchRules
+from pawsonalize.work.tables import Turns
 
 MOST_ANIMALS = 500
 """Animals that one round looks at."""
@@ -61,7 +61,7 @@ class DailyAlerts:
         A round that is broken off is begun again, by any server: what is written stays as it is.
         """
         day = now // DAY
-        if self.turns.last(WORK).get(DEFAULT_DATASET_GROUP) == day:
+        if self.turns.last().get(DEFAULT_DATASET_GROUP) == day:
             return
         if not self.matching.individuals.can_order(now):
             return
@@ -72,7 +72,7 @@ class DailyAlerts:
         arrivals = self.note_animals(now)
         for_searches = sum(self._answer(one, arrivals, room, now) for one in searches)
         in_need = self._send_for_animals(room, now)
-        self.turns.put(WORK, DEFAULT_DATASET_GROUP, day)
+        self.turns.put(DEFAULT_DATASET_GROUP, day)
         log.info("alerts written", for_searches=for_searches, in_need=in_need)
 
     def note_animals(self, now: int) -> list[tuple[int, str]]:

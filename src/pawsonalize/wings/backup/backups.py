@@ -28,6 +28,7 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.tables import REVISION
 from pawsonalize.wings.backup.backup_file import Manifest, pack, unpack
+from pawsonalize.work.tables import forget_processes
 
 _TRIES = 5
 _MODELS, _ARCHIVE = "models", "archive"
@@ -260,7 +261,7 @@ def _bring_back(settings: Settings, manifest: Manifest, staging: Path, show: Sho
         url = f"sqlite:///{staging / copies.SQLITE_COPY}"
     database = Database(url, must_exist=True)
     try:
-        copies.forget_processes(database)
+        forget_processes(database)
         show("models")
         artefacts = open_artefacts(settings, database)
         for model in sorted((staging / _MODELS).glob("*")):

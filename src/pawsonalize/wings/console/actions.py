@@ -9,7 +9,7 @@ from pawsonalize.access.limits import check_rate
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.training.retrained import Part
-from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.runs import Trigger
 from pawsonalize.http.json import filled
 from pawsonalize.kinds.access_keys import AccessKey, Scope
 from pawsonalize.kinds.campaigns import Campaign, Days, Rate, Share

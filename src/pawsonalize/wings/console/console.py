@@ -18,8 +18,7 @@ from pawsonalize.domain.notifications import NotificationKind
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import MINUTE, iso
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
-from pawsonalize.engine.training.retraining.record import RunOutcome
-from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.runs import RunOutcome, Runs
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.campaigns import Campaign

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     Fate,
     Half,
     RunOutcome,

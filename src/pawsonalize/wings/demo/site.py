@@ -16,8 +16,7 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import MAX_ID_LENGTH, parse_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.ingest.inventory import Inventory
-from pawsonalize.engine.training.retraining.record import Step
-from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
+from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Step
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.ui import endpoints

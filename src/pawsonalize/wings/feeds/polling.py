@@ -20,7 +20,6 @@ from pawsonalize.domain.errors import Conflict, NotFetched, NotFound, Pawsonaliz
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import HOUR, MINUTE, iso
 from pawsonalize.fetch import Validators
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
@@ -29,6 +28,7 @@ from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds import FeedSettings
 from pawsonalize.wings.feeds.importing import FeedReport, keep_newest_import
 from pawsonalize.wings.feeds.sources import NEVER, FeedSource, ListedFeed, read_feeds, validators_of
+from pawsonalize.work.leases import Leases
 
 if TYPE_CHECKING:
     from pawsonalize.access.services import Services

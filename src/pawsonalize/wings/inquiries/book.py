@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Delete, delete, func, select, true, update
 
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, SESSION, USER, visitor_digest
+from pawsonalize.kinds.problems import Delivery, work_of
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.statements import in_parts, insert_new
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import work
-from pawsonalize.storage.work import Delivery, Work, work_of
+from pawsonalize.work.tables import Work
 
 INQUIRY = "inquiry"
 _ROW = work.c

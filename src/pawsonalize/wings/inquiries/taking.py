@@ -22,9 +22,8 @@ from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.payloads import unpack
-from pawsonalize.kinds.problems import Outbox
+from pawsonalize.kinds.problems import Delivery, Outbox
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.work import Delivery
 from pawsonalize.ui.languages import choose
 from pawsonalize.ui.languages import language as language_of
 from pawsonalize.ui.rendering import with_query

@@ -12,10 +12,10 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.training.retraining.schedule import Schedule
 from pawsonalize.kinds.problems import Outbox
-from pawsonalize.storage.work import Turns
 from pawsonalize.ui.languages import choose
 from pawsonalize.wings.letter import schedule_of
 from pawsonalize.wings.letter.writing import WeeklyLetter, WeekOfAnimals
+from pawsonalize.work.tables import Turns
 
 if TYPE_CHECKING:
     from pawsonalize.access.services import Services
@@ -38,7 +38,7 @@ class LetterPost(msgspec.Struct, frozen=True):
 
     def send_due(self, now: int) -> None:
         """Send the letter of the newest time that has come, unless that is done."""
-        tick, last = self.schedule(now), self.turns.last(TURN).get(DEFAULT_DATASET_GROUP)
+        tick, last = self.schedule(now), self.turns.last().get(DEFAULT_DATASET_GROUP)
         if tick is None or tick == last:
             return
         # The first time that is seen is of before there was a schedule.
@@ -47,7 +47,7 @@ class LetterPost(msgspec.Struct, frozen=True):
             self.outbox.enqueue(news)
             log.info("letter written", subject=news.subject, to=self.outbox.names(news.kind))
         # Died in between: the same id is stored once, however often it is added.
-        self.turns.put(TURN, DEFAULT_DATASET_GROUP, tick)
+        self.turns.put(DEFAULT_DATASET_GROUP, tick)
 
 
 def notification_of(letter: WeeklyLetter, at: int) -> Notification:
@@ -75,7 +75,7 @@ def tasks(
         schedule,
         lambda now: week.letter(now, settings.public_url),
         adapters.outbox,
-        Turns(adapters.database),
+        Turns(adapters.database, TURN),
     )
     once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(post.send_due))
     yield Task("send letters", _LOOK_SECONDS, work_of_one(settings, services.servers, once))

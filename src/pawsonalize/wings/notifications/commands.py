@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.storage.work import Delivery
+    from pawsonalize.kinds.problems import Delivery
     from pawsonalize.wings.notifications.destinations import NotificationDestination
 
 app = command_group("What people are told, and how it reached them.")

@@ -18,9 +18,8 @@ from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis,
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.problems import Deliveries, Delivery
 from pawsonalize.settings import Settings
-from pawsonalize.storage.work import Deliveries, Delivery
 from pawsonalize.wings.notifications import NotificationSettings
 from pawsonalize.wings.notifications.destinations import (
     MOST_DESTINATIONS,
@@ -34,6 +33,7 @@ from pawsonalize.wings.notifications.notifiers import (
     SnsNotifier,
     WebhookNotifier,
 )
+from pawsonalize.work.leases import Leases
 
 if TYPE_CHECKING:
     from pawsonalize.access.services import Services

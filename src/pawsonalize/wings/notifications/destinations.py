@@ -25,9 +25,9 @@ from pawsonalize.domain.notifications import (
     NotificationTopic,
     is_mail_address,
 )
+from pawsonalize.kinds.problems import Deliveries
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
-from pawsonalize.storage.work import Deliveries
 from pawsonalize.wings.notifications import NotificationSettings
 from pawsonalize.wings.notifications.notifiers import Notifier, SmtpNotifier, WebhookNotifier
 

@@ -27,7 +27,6 @@ from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.training.trainer import HeldOutMetrics, Report
 from pawsonalize.http.metrics import AMAZON_CALLS
 from pawsonalize.kinds.defaults import dataset_name
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import Progress, Solution, SolutionVersion
@@ -39,6 +38,7 @@ from pawsonalize.wings.remote_amazon.engine import AmazonCampaign, AmazonPersona
 from pawsonalize.wings.remote_amazon.forwarding import LEASE, Forwarder
 from pawsonalize.wings.remote_amazon.settings import AmazonSettings
 from pawsonalize.wings.remote_amazon.versions import FAILED, RECIPES
+from pawsonalize.work.leases import Leases
 
 _SERVICES = ("", "_PERSONALIZE", "_PERSONALIZE_EVENTS", "_PERSONALIZE_RUNTIME")
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.kinds.processes import held
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.data_folder import SEARCH_FOLDER
 from pawsonalize.wings.search.index import AnimalIndex
 from pawsonalize.wings.search.meaning import DIGEST_BYTES, SIZE, Encoder, Singles, digest_of
+from pawsonalize.work.leases import held
 
 _AT_ONCE = 16  # texts, which take about 0.1 s
 _PARTS = 8  # of a call: a server that ends waits for it

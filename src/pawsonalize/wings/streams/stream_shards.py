@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, delete, select, update
 
-from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.heartbeats import Heartbeats
 from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.wings.streams.tables import stream_shards
@@ -171,11 +171,11 @@ class ShardLeases:
     held: dict[str, Shard] = field(default_factory=dict)
     """Shards of this consumer, as of the last look."""
     _stored: dict[str, str] = field(default_factory=dict)
-    _beats: Beats[str] = field(init=False)
+    _beats: Heartbeats[str] = field(init=False)
     _looked: float | None = None
 
     def __post_init__(self) -> None:
-        self._beats = Beats(self.lease, self.steady)
+        self._beats = Heartbeats(self.lease, self.steady)
 
     @property
     def is_due(self) -> bool:

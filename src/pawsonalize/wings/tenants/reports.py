@@ -9,8 +9,7 @@ import msgspec
 from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.times import DAY, SECOND, iso
-from pawsonalize.engine.training.retraining.record import Fate
-from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.runs import Fate, Runs
 from pawsonalize.http.json import report_of
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.campaigns import Campaign

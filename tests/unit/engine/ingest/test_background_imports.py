@@ -18,15 +18,15 @@ from pawsonalize.kinds.datasets import (
     DatasetImportJob,
     ImportMode,
 )
-from pawsonalize.kinds.job_table import FairOrder, JobKind, JobTable, lease_of
-from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.job_table import JobKind, JobTable, lease_of
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.work import Turns, WorkTable
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import Turns, WorkTable
 from tests.event_data import T0, event, is_logged
 
 AVRO = {
@@ -69,8 +69,8 @@ def jobs(
     datasets = Datasets(registry, log, catalogue)
     imports = Imports(datasets, sources, lambda: T0)
     kinds = (JobKind(DatasetImportJob, imports.check, imports.perform),)
-    order = partial(FairOrder, Turns(database))
-    return JobTable(registry, kinds, leases, lambda: T0, order, imports.stopping)
+    turns = partial(Turns, database)
+    return JobTable(registry, kinds, leases, lambda: T0, turns, imports.stopping)
 
 
 def pending(dataset: str, location: object, mode: ImportMode = ImportMode.FULL) -> DatasetImportJob:
@@ -84,7 +84,7 @@ def done(jobs: JobTable, dataset: str, location: object, mode: ImportMode) -> Da
     name = f"job-{len(list(jobs.registry.all(DatasetImportJob)))}"
     created = jobs.create(replace(pending(dataset, location, mode), name=name))
     assert created.status is Status.CREATE_PENDING
-    assert jobs.workers[0].work()
+    assert jobs.work(jobs.kinds[0])
     return jobs.registry.get(DatasetImportJob, name)
 
 
@@ -213,9 +213,9 @@ def test_a_job_whose_process_died_is_begun_anew_and_that_of_a_living_one_is_not(
     (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\n")
     job = begun(jobs, f"file://{folder}")
     with leases.held(lease_of(job)):
-        assert not jobs.workers[0].work()
+        assert not jobs.work(jobs.kinds[0])
         assert registry.get(DatasetImportJob, "job").status is Status.CREATE_IN_PROGRESS
-    assert jobs.workers[0].work()
+    assert jobs.work(jobs.kinds[0])
     found = registry.get(DatasetImportJob, "job")
     assert (found.status, found.accepted) == (Status.ACTIVE, 1)
 
@@ -226,8 +226,8 @@ def test_a_job_whose_processes_died_again_and_again_has_failed(
     (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\n")
     job, table, seen = begun(jobs, f"file://{folder}"), WorkTable(database), None
     for _ in range(3):
-        seen = table.take(lease_of(job), seen, f"{leases.machine}/1")
-    assert jobs.workers[0].work()
+        seen = table.claim(lease_of(job), seen, f"{leases.machine}/1")
+    assert jobs.work(jobs.kinds[0])
     found = registry.get(DatasetImportJob, "job")
     assert found.status is Status.CREATE_FAILED
     assert found.failure_reason
@@ -238,7 +238,7 @@ def test_a_commands_import_that_died_has_failed_as_no_server_can_read_its_file(
     jobs: JobTable, registry: Registry
 ) -> None:
     begun(jobs, "/home/ann/items.csv")
-    assert jobs.workers[0].work()
+    assert jobs.work(jobs.kinds[0])
     found = registry.get(DatasetImportJob, "job")
     assert found.status is Status.CREATE_FAILED
     assert found.failure_reason
@@ -249,5 +249,5 @@ def test_a_job_that_the_server_did_not_finish_says_so(jobs: JobTable, folder: Pa
     (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\n")
     jobs.create(pending("items", f"file://{folder}"))
     jobs.stopping.set()
-    assert not jobs.workers[0].work()
+    assert not jobs.work(jobs.kinds[0])
     assert jobs.registry.get(DatasetImportJob, "job").status is Status.CREATE_PENDING

@@ -4,10 +4,10 @@ import pytest
 
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.ingest.refusals import FEWEST, PROBLEM, WINDOW, Intake
-from pawsonalize.kinds.problems import Outbox, Problems
+from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.journal import ProblemTable
-from pawsonalize.storage.work import Deliveries, WorkTable
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 
 

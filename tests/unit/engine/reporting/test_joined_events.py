@@ -11,13 +11,13 @@ from pawsonalize.engine.reporting.exposure_report import (
     joined_events,
     report_unjoined,
 )
-from pawsonalize.kinds.problems import Outbox, Problems
+from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
 from pawsonalize.storage.journal import ProblemTable
-from pawsonalize.storage.work import Deliveries, WorkTable
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0, event
 
 NOW = T0 + DAY

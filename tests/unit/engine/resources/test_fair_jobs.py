@@ -15,14 +15,14 @@ from pawsonalize.kinds.datasets import (
     DatasetGroup,
     DatasetImportJob,
 )
-from pawsonalize.kinds.job_table import FairOrder, JobKind, JobTable
-from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.job_table import JobKind, JobTable
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.work import Turns, WorkTable
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import Turns, WorkTable
 from tests.event_data import T0
 
 
@@ -65,7 +65,7 @@ def test_no_dataset_group_waits_for_two_jobs_of_another(
     kind = JobKind(DatasetImportJob, lambda _: None, perform)
     machines = [Leases(WorkTable(database), tmp_path / "leases") for _ in range(2)]
     servers = [
-        JobTable(registry, (kind,), leases, lambda: T0, partial(FairOrder, Turns(database)))
+        JobTable(registry, (kind,), leases, lambda: T0, partial(Turns, database))
         for leases in machines
     ]
     for number in range(5):
@@ -73,7 +73,7 @@ def test_no_dataset_group_waits_for_two_jobs_of_another(
     for number in range(2):
         registry.create(job("modest", number), T0 + 10 + number)
     turn = 0
-    while servers[turn % 2].workers[0].work():
+    while servers[turn % 2].work(kind):
         turn += 1
         if turn == 3:
             registry.create(job("quiet", 0), T0 + 20)

@@ -7,9 +7,9 @@ from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.csv_files import ImportReport
 from pawsonalize.engine.ingest.imports import run_import_job
 from pawsonalize.kinds.datasets import DatasetImportJob
-from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status
+from pawsonalize.work.leases import Leases
 from tests.event_data import T0
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.engine.training.processes import TrainingProcesses
-from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.processes import holder
+from pawsonalize.engine.training.trainings import TrainingProcesses
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.work.leases import Leases, holder
 
 Make = Callable[[str], TrainingProcesses]
 SLEEP = "import time; time.sleep(60)"

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from pawsonalize.domain.times import DAY, MINUTE
-from pawsonalize.engine.training.queue import AutomaticTraining
+from pawsonalize.engine.training.trainings import AutomaticTraining
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.registry import Registry

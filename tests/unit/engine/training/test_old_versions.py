@@ -9,7 +9,7 @@ import pytest
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.engine.serving.refreshed_counts import RefreshedCounts
-from pawsonalize.engine.training.retraining.record import Half, Trigger, as_work, begun
+from pawsonalize.engine.training.retraining.runs import Half, Trigger, as_work, begun
 from pawsonalize.engine.training.versions import SolutionVersions, delete_old_versions
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
@@ -19,7 +19,7 @@ from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 
 Keep = Callable[[int], list[str]]

@@ -9,13 +9,12 @@ import pytest
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
-from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.engine.training.trainings import TrainingProcesses
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.processes import holder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.work.leases import Leases, holder
 from tests.event_data import T0
 from tests.unit.engine.training.conftest import SLEEP, Make
 

@@ -2,15 +2,14 @@
 
 import pytest
 
-from pawsonalize.engine.training.queue import TrainingQueue
+from pawsonalize.engine.training.trainings import TrainingQueue
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import Turns
+from pawsonalize.work.tables import Turns
 from tests.event_data import T0
 from tests.unit.engine.training.conftest import SLEEP, Make
 
@@ -29,11 +28,11 @@ def statuses(registry: Registry) -> list[Status]:
 
 
 @pytest.fixture
-def order(database: Database) -> FairOrder:
-    return FairOrder(Turns(database), "training")
+def order(database: Database) -> Turns:
+    return Turns(database, "training")
 
 
-def test_who_waited_longest_begins_first(registry: Registry, make: Make, order: FairOrder) -> None:
+def test_who_waited_longest_begins_first(registry: Registry, make: Make, order: Turns) -> None:
     trainings = make(SLEEP)
     TrainingQueue(registry, trainings, 2, order).start_waiting(T0 + 9)
     assert statuses(registry) == [BEGUN, BEGUN, PENDING]
@@ -41,9 +40,7 @@ def test_who_waited_longest_begins_first(registry: Registry, make: Make, order: 
         trainings.stop(name, T0 + 10)
 
 
-def test_the_next_begins_when_one_has_ended(
-    registry: Registry, make: Make, order: FairOrder
-) -> None:
+def test_the_next_begins_when_one_has_ended(registry: Registry, make: Make, order: Turns) -> None:
     trainings = make(SLEEP)
     queue = TrainingQueue(registry, trainings, 1, order)
     for _ in range(3):
@@ -61,7 +58,7 @@ def make_solution(registry: Registry, group: str) -> None:
 
 
 def test_a_dataset_group_waits_for_one_training_of_each_other_however_many_they_queue(
-    registry: Registry, versions: SolutionVersions, make: Make, order: FairOrder
+    registry: Registry, versions: SolutionVersions, make: Make, order: Turns
 ) -> None:
     for group in ("greedy", "modest"):
         make_solution(registry, group)
@@ -81,7 +78,7 @@ def test_a_dataset_group_waits_for_one_training_of_each_other_however_many_they_
 
 
 def test_trainings_of_a_retraining_keep_no_others_waiting(
-    registry: Registry, versions: SolutionVersions, make: Make, order: FairOrder
+    registry: Registry, versions: SolutionVersions, make: Make, order: Turns
 ) -> None:
     trainings = make(SLEEP)
     versions.create("recommender", as_of=T0, now=T0, name="of-a-run", run="retrain-1")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.storage.work import Delivery
+from pawsonalize.kinds.problems import Delivery
 from pawsonalize.wings.notifications.delivery import GIVEN_UP_AFTER, next_attempt_at
 
 T0 = 1_795_533_300_000

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import PawsonalizeError, StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR, SECOND, iso
 from pawsonalize.engine.training.retrained import Retrained, find_retrained, left_out
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     Fate,
     Half,
     RunOutcome,

@@ -11,9 +11,8 @@ from msgspec.structs import replace
 from pawsonalize.domain.errors import NotFound, TooManyRequests
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.training.evidence import Gate
-from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.checking import Checking
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     PAUSE_SECONDS,
     Fate,
     Half,
@@ -28,6 +27,7 @@ from pawsonalize.engine.training.retraining.record import (
     with_half,
 )
 from pawsonalize.engine.training.retraining.worker import Later, StepWork
+from pawsonalize.engine.training.trainings import TrainingProcesses
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.metrics import NDCG_AT_5
 from pawsonalize.kinds.campaign_updates import Campaigns

@@ -25,8 +25,10 @@ from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput, LeaseLost, PawsonalizeError
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.training.retraining.record import (
+from pawsonalize.engine.training.retraining.runs import (
     CANCELLING,
+    MAX_ERRORS,
+    PAUSE_SECONDS,
     RETRAINING,
     RunOutcome,
     RunRecord,
@@ -37,9 +39,9 @@ from pawsonalize.engine.training.retraining.record import (
     settled,
     with_step,
 )
-from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.processes import ChildProcesses
-from pawsonalize.storage.work import Work, WorkTable
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.processes import ChildProcesses
+from pawsonalize.work.tables import Work, WorkTable
 
 MAX_STARTS = 20
 """A run for which so many workers were started, and died, has failed."""
@@ -70,10 +72,10 @@ class WorkerProcesses:
         if self._children.is_running(_WORKER) or (run := self._work.open(RETRAINING)) is None:
             return
         with self._leases.for_child(run.name) as lease:
-            if lease is not None and lease.takings > MAX_STARTS:
+            if lease is not None and lease.generation > MAX_STARTS:
                 self._give_up(run, now)
             elif lease is not None:  # so of all processes that look, only one starts a worker
-                self._children.start(_WORKER, [str(lease.token)], lock=lease.lock)
+                self._children.start(_WORKER, lease=lease)
                 lease.is_handed_over = True
 
     def _give_up(self, run: Work, now: int) -> None:
@@ -92,10 +94,8 @@ class WorkerProcesses:
         self._children.end(_WORKER, signal.SIGTERM)
 
 
-BEAT_SECONDS = 2.0
-MAX_ERRORS = 5
+LOOK_SECONDS = 2.0
 MAX_WORKERS = 10
-_FIRST_PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -181,17 +181,20 @@ class RunWorker:
 
     def _interrupted(self, record: RunRecord) -> RunRecord | None:
         """The record on its way to the end, if the run must stop now."""
+        if (stop := self._why_stop(record)) is None:
+            return None
+        outcome, reason = stop
+        reason = f"{reason} during {record.step}"
+        return self._saved(settled(record, outcome, reason, Step.STOP_TRAINING))
+
+    def _why_stop(self, record: RunRecord) -> tuple[RunOutcome, str] | None:
         if record.outcome is not None:
             return None
         if self._run.state == CANCELLING:
-            outcome, reason = RunOutcome.CANCELLED, "somebody cancelled it"
-        elif self._run.worked_ms >= self.limit_seconds * SECOND:
-            hours = self.limit_seconds / 3600
-            outcome, reason = RunOutcome.TIMED_OUT, f"it took longer than {hours:g} hours"
-        else:
-            return None
-        reason = f"{reason} during {record.step}"
-        return self._saved(settled(record, outcome, reason, Step.STOP_TRAINING))
+            return RunOutcome.CANCELLED, "somebody cancelled it"
+        if self._run.worked_ms >= self.limit_seconds * SECOND:
+            return RunOutcome.TIMED_OUT, f"it took longer than {self.limit_seconds / 3600:g} hours"
+        return None
 
     def _advanced(self, record: RunRecord) -> RunRecord:
         done = self._done(record)
@@ -220,7 +223,7 @@ class RunWorker:
         tried = with_step(record, errors=(*record.steps[-1].errors, error))
         errors = len(tried.steps[-1].errors)
         if not hopeless and errors < MAX_ERRORS:
-            return Later(tried, _FIRST_PAUSE_SECONDS * 2 ** (errors - 1))
+            return Later(tried, PAUSE_SECONDS * 2 ** (errors - 1))
         return self._given_up(tried, f"{record.step} failed: {error}")
 
     def _given_up(self, record: RunRecord, reason: str) -> RunRecord:
@@ -233,14 +236,10 @@ class RunWorker:
 
     def _wait(self, record: RunRecord, seconds: float) -> None:
         """Pause, but no longer than until the run must stop."""
-        while seconds > 0:
-            self.sleep(min(seconds, BEAT_SECONDS))
-            seconds -= BEAT_SECONDS
+        while seconds > 0 and self._why_stop(record) is None:
+            self.sleep(min(seconds, LOOK_SECONDS))
+            seconds -= LOOK_SECONDS
             self._count()
-            if record.outcome is None and (
-                self._run.state == CANCELLING or self._run.worked_ms >= self.limit_seconds * SECOND
-            ):
-                return
 
     def _saved(self, record: RunRecord) -> RunRecord:
         record = note_times(record, self.now())

@@ -11,18 +11,18 @@ from pawsonalize.domain.errors import Conflict, NotFetched, NotFound
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import HOUR, MINUTE
 from pawsonalize.engine.ingest.inventory import Inventory
-from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.problems import Outbox, Problems
+from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.journal import ProblemTable
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.work import Deliveries, WorkTable
 from pawsonalize.wings.feeds.importing import FeedImport, find_newest_import
 from pawsonalize.wings.feeds.mapping import Meanings
 from pawsonalize.wings.feeds.polling import Polling
 from pawsonalize.wings.feeds.sources import FeedSource, ListedFeed
+from pawsonalize.work.leases import Leases
+from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0
 from tests.feed_server import Answer, FeedServer, feed_server
 from tests.unit.engine.ingest.feeds.samples import ASM3, PETFINDER_JSON, RESCUEGROUPS

@@ -1,12 +1,13 @@
-"""Leases: one process of all machines holds a piece of work, or a name, at a time."""
+"""Locks and leases: one process of all machines holds a piece of work, or a name, at a time."""
 
+import fcntl
 import os
 import secrets
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
@@ -17,26 +18,82 @@ import structlog
 
 from pawsonalize.archive.base import whole_file
 from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.domain.times import SECOND
-from pawsonalize.kinds.processes import ChildProcesses, held, is_held
-from pawsonalize.storage.beats import GONE_SECONDS, Beats
 from pawsonalize.storage.contexts import fence_writes
-from pawsonalize.storage.work import Work, WorkTable
+from pawsonalize.storage.heartbeats import GONE_SECONDS, Heartbeats
+from pawsonalize.work.tables import Work, WorkTable
 
 # Length of a lease over a database that one machine alone reaches: its disk rests longer.
 LOCAL_LEASE_SECONDS = 150.0
-_BEATS = 5  # for each length of a lease
+MOST_GENERATIONS = 3
+"""Work whose holders died so often has failed: it may be what kills them."""
+_HEARTBEATS = 5  # for each length of a lease
 _PATIENCE_SECONDS = 0.2  # outlasts a process that only looks whether the lock is held
 _LOOK_SECONDS = 1.0  # between two tries to lead what another process leads
+_LOCK_SECONDS = 0.005
+_KILL_SECONDS = 10.0
+_KILLED_SECONDS = 0.02
 _MACHINE = "machine"
 _LONGEST_NAME = 200
-_SHARE = 4  # a process that took long is followed by a pause of so many times its length, less one
 
 log = structlog.get_logger()
 
 
+# The kernel releases a lock when its holder dies, also after `kill -9` or a restart of the machine.
+# So no heartbeat can be missed, and no process id can be taken for a later one.
+@contextmanager
+def held(path: Path, *, patience: float = 0.0) -> Iterator[int | None]:
+    """The lock's emptied file, or a folder, locked while the block runs; None if it is taken."""
+    # A child that inherits the descriptor goes on holding the lock after the block. `patience`
+    # (seconds) outlasts processes that only look whether it is held.
+    descriptor = _lock(path, patience)
+    try:
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """True if a living process holds the lock; if none does, its file is removed."""
+    if not path.exists():
+        return False
+    with held(path) as descriptor:
+        if descriptor is not None:
+            path.unlink()
+        return descriptor is None
+
+
+def holder(path: Path) -> int | None:
+    """The process whose id is written in the lock's file, or None."""
+    try:
+        return int(path.read_bytes() or 0) or None
+    except FileNotFoundError:
+        return None
+
+
+def _lock(path: Path, patience: float) -> int | None:
+    deadline = time.monotonic() + patience
+    is_folder = path.is_dir()
+    while True:
+        descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(_LOCK_SECONDS)
+            continue
+        # The last holder may have removed the file between the opening and the locking.
+        if os.fstat(descriptor).st_nlink:
+            if not is_folder:
+                os.ftruncate(descriptor, 0)
+            return descriptor
+        os.close(descriptor)
+
+
 # Inside one machine the kernel says which holder lives: it keeps a lock, which is free when it
-# dies, also after `kill -9`. Between machines, a holder counts beats up in the work table. A
+# dies, also after `kill -9`. Between machines, a holder counts heartbeats up in the work table. A
 # process that sees the count stand still for the length of a lease, by its own steady clock, may
 # take the lease. A holder that was only slow has lost it then: the tables refuse its next write, as
 # the token is another one.
@@ -45,7 +102,7 @@ class Lease(msgspec.Struct):
 
     name: str  # the name of the work, or of what is leased
     token: int  # the proof for the tables that it is ours
-    takings: int  # number of holders one after the other without an end: 1 for the first
+    generation: int  # 1 for the first holder, one more for each that followed a lost one
     lock: int  # the descriptor of its lock on this machine
     is_handed_over: bool = False  # true if a child process goes on with it
 
@@ -69,11 +126,11 @@ class Leases:
         self._table = table
         self._folder = folder
         self._steady = steady
-        self._beats = Beats[str](seconds, steady)
-        self._beat_seconds = seconds / _BEATS
+        self._others = Heartbeats[str](seconds, steady)
+        self._pause = seconds / _HEARTBEATS
         self._on_lost = on_lost
-        self._tokens: dict[str, int] = {}
-        self._for_children: dict[str, int] = {}
+        self._tokens: dict[str, int] = {}  # of all leases that heartbeats are counted for here
+        self._ours: set[str] = set()  # those of them that no child process goes on with
         self._look_again_at: dict[str, float] = {}
         self._led: dict[str, tuple[Lease, ExitStack]] = {}
         self._changing = threading.Lock()
@@ -88,7 +145,7 @@ class Leases:
             if lease is None:
                 yield None
                 return
-            with self._beating(name, lease.token), fence_writes(name, lease.token):
+            with self._working(name, lease.token), fence_writes(name, lease.token):
                 yield lease
 
     @contextmanager
@@ -97,8 +154,8 @@ class Leases:
     ) -> Iterator[Lease | None]:
         """Take a lease for a child process, which inherits the lock; None if another one has it."""
         # Set `is_handed_over` once the child runs: it goes on by `adopted`, or lets go of it there.
-        # This process beats for it, too, while it lives: a child that gives way to all other work
-        # may take longer to come up than a lease lasts.
+        # This process counts heartbeats for it, too, while it lives: a child that gives way to all
+        # other work may take longer to come up than a lease lasts.
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self.lock(name)
         with held(path, patience=patience) as descriptor:
@@ -108,7 +165,7 @@ class Leases:
             finally:
                 if descriptor is not None and (lease is None or not lease.is_handed_over):
                     if lease is not None:
-                        self._forget(self._for_children, name, lease.token)
+                        self._forget(name, lease.token)
                         self._release(name, lease.token)
                     # The file goes with the lock, so that the folder does not fill up.
                     path.unlink(missing_ok=True)
@@ -116,7 +173,7 @@ class Leases:
     @contextmanager
     def adopted(self, name: str, token: int) -> Iterator[None]:
         """Go on with a lease that the process which started this one has taken, to its end."""
-        with self._beating(name, token):
+        with self._working(name, token):
             try:
                 with fence_writes(name, token):
                     yield
@@ -126,7 +183,7 @@ class Leases:
     def lead(self, name: str) -> Lease | None:
         """Keep a lease until `let_go`; None if another has it. Fence writes under it."""
         with self._leading, ExitStack() as stack:
-            if (kept := self._led.get(name)) is not None and name in self._tokens:
+            if (kept := self._led.get(name)) is not None and name in self._ours:
                 return kept[0]
             self.let_go(name)
             # A try reads the table, so after one that failed there is a pause.
@@ -134,7 +191,7 @@ class Leases:
                 return None
             lease = stack.enter_context(self.for_child(name, patience=0.0))
             if lease is not None:
-                stack.enter_context(self._beating(name, lease.token))
+                stack.enter_context(self._working(name, lease.token))
                 self._led[name] = lease, stack.pop_all()
             else:
                 self._look_again_at[name] = self._steady() + _LOOK_SECONDS
@@ -160,20 +217,16 @@ class Leases:
     def is_gone(self, name: str) -> bool:
         """True if no living process has the lease."""
         # Of a holder on another machine, only calls over the length of a lease show that.
-        row = self._table.find(name)
-        if row is None or row.holder is None or self._is_ours(row):
-            return not self.is_here(name)
-        return self._is_silent(row)
+        row = self._elsewhere(name)
+        return not self.is_here(name) if row is None else self._is_silent(row)
 
-    def is_elsewhere(self, name: str, most_takings: int) -> bool:
-        """True if another machine has the lease, with fewer than so many takings."""
-        row = self._table.find(name)
-        if row is None or row.holder is None or self._is_ours(row):
-            return False
-        return row.takings < most_takings
+    def is_elsewhere(self, name: str, below: int) -> bool:
+        """True if another machine has the lease, in a generation below that."""
+        row = self._elsewhere(name)
+        return row is not None and row.generation < below
 
     def revoke(self, name: str) -> None:
-        """Take the lease from its holder on any machine; its next beat shows it."""
+        """Take the lease from its holder on any machine; its next heartbeat shows it."""
         self._table.revoke(name)
 
     def lock(self, name: str) -> Path:
@@ -186,13 +239,26 @@ class Leases:
         """True if a living process of this machine has the lease."""
         return is_held(self.lock(name))
 
+    def kill(self, name: str) -> None:
+        """End the holder, a group of processes: here at once, elsewhere with its next heartbeat."""
+        self.revoke(name)
+        deadline = time.monotonic() + _KILL_SECONDS
+        while self.is_here(name):
+            pid = holder(self.lock(name))
+            if pid is not None:
+                with suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                raise StorageUnavailable(f"what holds {name} does not end: process {pid}")
+            time.sleep(_KILLED_SECONDS)
+
     def tidy(self) -> None:
         """Remove the locks of processes that have ended."""
         for lock in self._folder.glob("*.lock"):
             is_held(lock)  # removes it, unless its process lives
 
     def close(self) -> None:
-        """Let go of what is kept, and end the beats."""
+        """Let go of what is kept, and count no more heartbeats."""
         for name in list(self._led):
             self.let_go(name)
         self._closing.set()
@@ -205,20 +271,25 @@ class Leases:
         if seen and seen.holder and not (self._is_ours(seen) or self._is_silent(seen)):
             return None
         holder = f"{self.machine}/{os.getpid()}-{secrets.token_hex(3)}"
-        row = self._table.take(name, seen, holder)
+        row = self._table.claim(name, seen, holder)
         if row is None or row.token is None:
             return None
-        # The beats of another holder begin anew.
-        self._beats.forget(name)
-        self._remember(self._for_children, name, row.token)
-        return Lease(name, row.token, row.takings, lock)
+        # The heartbeats of another holder begin anew.
+        self._others.forget(name)
+        self._remember(name, row.token)
+        return Lease(name, row.token, row.generation, lock)
+
+    def _elsewhere(self, name: str) -> Work | None:
+        """The row, if its holder is on another machine."""
+        row = self._table.find(name)
+        return None if row is None or row.holder is None or self._is_ours(row) else row
 
     def _is_ours(self, row: Work) -> bool:
         return row.holder is not None and row.holder.startswith(f"{self.machine}/")
 
     def _is_silent(self, row: Work) -> bool:
-        self._beats.look_at(row.name, (row.holder, row.token, row.beats))
-        return self._beats.is_gone(row.name)
+        self._others.look_at(row.name, (row.holder, row.token, row.heartbeats))
+        return self._others.is_gone(row.name)
 
     def _release(self, name: str, token: int) -> None:
         with suppress(StorageUnavailable):  # then others wait until it ends by itself
@@ -230,46 +301,44 @@ class Leases:
         return f"{self._host}-{_identity(self._folder)}"
 
     @contextmanager
-    def _beating(self, name: str, token: int) -> Iterator[None]:
-        self._remember(self._tokens, name, token)
+    def _working(self, name: str, token: int) -> Iterator[None]:
+        self._remember(name, token, {name})
         try:
             yield
         finally:
-            self._forget(self._tokens, name, token)
+            self._forget(name, token)
 
-    def _remember(self, tokens: dict[str, int], name: str, token: int) -> None:
+    def _remember(self, name: str, token: int, ours: Collection[str] = ()) -> None:
         with self._changing:
-            tokens[name] = token
+            self._tokens[name] = token
+            self._ours.update(ours)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._beat, name="leases", daemon=True)
+                self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
                 self._thread.start()
 
-    def _forget(self, tokens: dict[str, int], name: str, token: int) -> bool:
-        """True if it was remembered, and not released since."""
+    def _forget(self, name: str, token: int) -> bool:
+        """True if work under the lease was going on in this process, and did not end since."""
         with self._changing:
-            if tokens.get(name) != token:
+            if self._tokens.get(name) != token:
                 return False
-            del tokens[name]
-            return True
+            del self._tokens[name]
+            was_ours = name in self._ours
+            self._ours.discard(name)
+            return was_ours
 
-    def _beat(self) -> None:
-        while not self._closing.wait(self._beat_seconds):
+    def _keep(self) -> None:
+        while not self._closing.wait(self._pause):
             with self._changing:
-                ours, handed = dict(self._tokens), dict(self._for_children)
-            if not (ours or handed):
-                continue
+                tokens, children = dict(self._tokens), self._tokens.keys() - self._ours
             try:
-                # A child that died must not live on by our beats.
-                dead = {name for name in handed if not self.is_here(name)}
-                tokens = {name: handed[name] for name in handed.keys() - dead} | ours
-                kept = self._table.beat(tokens) if tokens else frozenset()
-            except (StorageUnavailable, OSError):  # the next beat tries again
+                # A child that died must not live on by our heartbeats.
+                dead = {name for name in children if not self.is_here(name)}
+                ours = {name: tokens[name] for name in tokens.keys() - dead}
+                kept = self._table.heartbeat(ours) if ours else frozenset()
+            except (StorageUnavailable, OSError):  # the next heartbeat tries again
                 continue
-            for name in dead:
-                self._forget(self._for_children, name, handed[name])
             for name in tokens.keys() - kept:
-                self._forget(self._for_children, name, tokens[name])
-                if self._forget(self._tokens, name, tokens[name]):
+                if self._forget(name, tokens[name]):
                     log.warning("another process goes on", lease=name)
                     self._on_lost(name)
 
@@ -284,68 +353,3 @@ def _identity(folder: Path) -> str:
     with suppress(FileExistsError), whole_file(path) as file:
         file.write(secrets.token_hex(8).encode())
     return path.read_text()
-
-
-# The server that begins keeps the lease of the command's last word, and hands its token to the
-# process as an argument. The time of the lease's lock is where the pause begins: at the start of
-# the last process, or later if `rest` moved it.
-class SideProcess:
-    """Starts `command` in `environment` at most every `pause` seconds, on one machine of all."""
-
-    def __init__(
-        self,
-        leases: Leases,
-        pause: float,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        now: int,
-    ) -> None:
-        """Counts the first pause from `now`."""
-        # A server that starts has other things to do first.
-        self._leases = leases
-        self._pause = pause
-        self._name = command[-1]
-        self._children = ChildProcesses(command, environment)
-        self._begun = now
-        self._ended: int | None = None
-
-    def exit_code(self) -> int | None:
-        """The exit code of the last process started here, once, after it has ended."""
-        ended, self._ended = self._ended, None
-        return ended
-
-    def is_due(self, now: int) -> bool:
-        """True if the pause is over, and the last process that was started here has ended."""
-        if self._children.is_running(self._name):
-            return False
-        if (ended := self._children.exit_code(self._name)) is not None:
-            self._ended = ended
-            if ended:
-                log.error("failed: everything goes on as it is", work=self._name, exit_code=ended)
-        since = self._begun
-        with suppress(FileNotFoundError):
-            since = max(since, round(self._leases.lock(self._name).stat().st_mtime * SECOND))
-        return now - since >= self._pause * SECOND
-
-    def start(self) -> None:
-        """Start a new process, unless another server begins them; returns at once."""
-        lease = self._leases.lead(self._name)
-        if lease is not None:
-            self._children.start(self._name, [str(lease.token)], lock=lease.lock)
-
-    def let_go(self) -> None:
-        """Leave it to any server to begin the next."""
-        # There is nothing to do now.
-        self._leases.let_go(self._name)
-
-    def stop(self) -> None:
-        """End the process that was started here, if it is running; the next one begins anew."""
-        self._children.end(self._name, signal.SIGKILL)
-        self.let_go()
-
-
-def rest(lock: Path, began: int, now: int) -> None:
-    """Make the next pause so long that work of that length takes a quarter of the time."""
-    until = (now + (_SHARE - 1) * (now - began)) / SECOND
-    with suppress(FileNotFoundError):
-        os.utime(lock, (until, until))

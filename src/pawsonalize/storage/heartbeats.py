@@ -8,7 +8,7 @@ import msgspec
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 
-BEAT_SECONDS = 2.0
+HEARTBEAT_SECONDS = 2.0
 """Seconds between two beats of a server."""
 GONE_SECONDS = 15.0
 """A process whose count stood still for so long is gone."""
@@ -21,7 +21,7 @@ class _Count(msgspec.Struct):
     has_moved: bool = False
 
 
-class Beats(Generic[KeyT]):
+class Heartbeats(Generic[KeyT]):
     """Counts of other processes as one watcher saw them, by its own steady clock in seconds."""
 
     def __init__(

@@ -1,29 +1,33 @@
-"""The work table: pieces of work, their turns, and the deliveries of notifications."""
+"""The work table: pieces of work, who holds them, and the turns of dataset groups."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import asdict
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, true, update
 
-from pawsonalize.domain.notifications import Notification
+from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import insert_new, upsert
 from pawsonalize.storage.table_access import TableAccess
-from pawsonalize.storage.tables import resources, turns, work
+from pawsonalize.storage.tables import resources, servers, turns, work
+
+WaitingT = TypeVar("WaitingT")
 
 OPEN = "open"
 """The state of work that has not ended. Each kind has further states."""
 
 _COLUMNS = work.c
+_ROW = [column.label(column.key) for column in work.c]
 _TOKEN_BITS = 62  # the column is a signed number of 64 bits
-_FREE = {"holder": None, "token": None, "takings": 0}
+_FREE = {"holder": None, "token": None, "generation": 0}
 
 
 # Work is claimed by a lease. The claim draws a token, and every write of its holder looks first
 # whether the row still has that token (`fence_writes`). So a holder that was only slow writes
-# nothing after another one has followed it. `kinds/leases.py` says when a holder counts as dead.
+# nothing after another one has followed it. `leases.py` says when a holder counts as dead.
 class Work(msgspec.Struct, frozen=True):
     """A piece of work; without a kind, a lease alone, which goes when it is free."""
 
@@ -42,8 +46,8 @@ class Work(msgspec.Struct, frozen=True):
     holder: str | None = None  # its holder: unique among all processes of all machines
     # Drawn anew with each claim, so that who has lost the lease cannot write with it.
     token: int | None = None
-    beats: int = 0  # counted up by the holder
-    takings: int = 0  # number of claims since it was free: one more for each holder that was lost
+    heartbeats: int = 0  # counted up by the holder
+    generation: int = 0  # claims since it was free: one more for each holder that was lost
 
     @property
     def key(self) -> str:
@@ -110,10 +114,10 @@ class WorkTable(TableAccess):
         lost = (_in_state(kind, states, ""), begins, _COLUMNS.queue.not_in(left))
         self._execute(delete(work).where(*lost))
 
-    def take(self, name: str, seen: Work | None, holder: str) -> Work | None:
+    def claim(self, name: str, seen: Work | None, holder: str) -> Work | None:
         """Claim a name if it still is as it was seen; None if it is not."""
         token = secrets.randbits(_TOKEN_BITS)
-        new = Work(name, attempts=1, holder=holder, token=token, takings=1)
+        new = Work(name, attempts=1, holder=holder, token=token, generation=1)
         with self._database.writing() as connection:
             if seen is None:
                 return new if insert_new(connection, work, [asdict(new)]) else None
@@ -122,47 +126,54 @@ class WorkTable(TableAccess):
             same = and_(
                 _COLUMNS.name == name,
                 _COLUMNS.token.is_not_distinct_from(seen.token),
-                _COLUMNS.beats == seen.beats,
+                _COLUMNS.heartbeats == seen.heartbeats,
                 _COLUMNS.attempts == seen.attempts,
             )
-            counted = {"attempts": _COLUMNS.attempts + 1, "takings": _COLUMNS.takings + 1}
-            claim = update(work).where(same).values(holder=holder, token=token, beats=0, **counted)
-            row = connection.execute(claim.returning(*_COLUMNS)).mappings().first()
+            counted = {"attempts": _COLUMNS.attempts + 1, "generation": _COLUMNS.generation + 1}
+            claim = (
+                update(work).where(same).values(holder=holder, token=token, heartbeats=0, **counted)
+            )
+            row = connection.execute(claim.returning(*_ROW)).mappings().first()
         return None if row is None else Work(**row)
 
-    def beat(self, tokens: Mapping[str, int]) -> frozenset[str]:
+    def heartbeat(self, tokens: Mapping[str, int]) -> frozenset[str]:
         """Show that the holder of these leases lives; the names that are still its own."""
         mine = or_(*(_holds(name, token) for name, token in tokens.items()))
         with self._database.writing() as connection:
-            connection.execute(update(work).where(mine).values(beats=_COLUMNS.beats + 1))
+            connection.execute(update(work).where(mine).values(heartbeats=_COLUMNS.heartbeats + 1))
             return frozenset(connection.scalars(select(_COLUMNS.name).where(mine)))
 
     def release(self, name: str, token: int) -> None:
         """Let a lease go, if it is still held with that token."""
-        self._free(_holds(name, token))
+        with self._database.writing() as connection:
+            _free(connection, _holds(name, token))
 
     def revoke(self, name: str) -> None:
-        """Take a lease from whoever has it: they end with their next beat or write."""
-        self._free(_COLUMNS.name == name)
-
-    def revoke_all(self) -> None:
-        """Take all leases: whoever had them is on another machine, from which this is a copy."""
-        self._free(true())
-
-    def _free(self, which: ColumnElement[bool]) -> None:
+        """Take a lease from whoever has it: they end with their next heartbeat or write."""
         with self._database.writing() as connection:
-            # A lease alone goes, and work only becomes free.
-            connection.execute(delete(work).where(which, _COLUMNS.kind == ""))
-            connection.execute(update(work).where(which).values(_FREE))
+            _free(connection, _COLUMNS.name == name)
 
     def _read(
         self, *where: ColumnElement[bool], order: Iterable[ColumnElement[Any]] = (), limit: int
     ) -> list[Work]:
-        wanted = select(work).where(*where).order_by(*order).limit(limit)
+        wanted = select(*_ROW).where(*where).order_by(*order).limit(limit)
         return [Work(**row) for row in self._mappings(wanted)]
 
     def _update(self, which: ColumnElement[bool], values: Mapping[str, Any]) -> int:
         return self._execute(update(work).where(which).values(values))
+
+
+def forget_processes(database: Database) -> None:
+    """Free all leases and empty the list of servers: all are of where this copy was made."""
+    with database.writing() as connection:
+        _free(connection, true())
+        connection.execute(delete(servers))
+
+
+def _free(connection: Connection, which: ColumnElement[bool]) -> None:
+    # A lease alone goes, and work only becomes free.
+    connection.execute(delete(work).where(which, _COLUMNS.kind == ""))
+    connection.execute(update(work).where(which).values(_FREE))
 
 
 def _holds(name: str, token: int) -> ColumnElement[bool]:
@@ -175,119 +186,46 @@ def _in_state(kind: str, states: Iterable[str], prefix: str) -> ColumnElement[bo
     return and_(_COLUMNS.kind == kind, _COLUMNS.state.in_(states), begins)
 
 
-_KIND = "delivery"
-_DELIVERED, _GIVEN_UP = "delivered", "given up"
-_UNDELIVERED = (OPEN, _GIVEN_UP)
+class Turns(TableAccess):
+    """The turns of dataset groups at one kind of work. A later turn has a greater number."""
 
-
-class Delivery(msgspec.Struct, frozen=True):
-    """One notification on its way to one notifier."""
-
-    notification: Notification
-    notifier: str
-    attempts: int = 0  # number of attempts begun
-    next_attempt_at: int | None = 0  # none when there is no next one: it was delivered, or given up
-    delivered_at: int | None = None
-    last_error: str | None = None
-
-    @property
-    def lease(self) -> str:
-        """The name of the lease that is held while it is delivered."""
-        return f"{_prefix(self.notification.notification_id)}{self.notifier}"
-
-    def is_due(self, now: int) -> bool:
-        """True if an attempt may begin."""
-        return self.next_attempt_at is not None and self.next_attempt_at <= now
-
-
-class Deliveries:
-    """The deliveries of all notifiers. Who changes one holds its lease."""
-
-    def __init__(self, work: WorkTable) -> None:
+    def __init__(self, database: Database, work: str) -> None:
+        super().__init__(database)
         self._work = work
 
-    def add(self, batch: Sequence[Delivery]) -> None:
-        """Store in one transaction. Deliveries that exist already stay as they are."""
-        self._work.add(map(work_of, batch))
-
-    def due(self, notifier: str, now: int, limit: int) -> list[Delivery]:
-        """The notifier's deliveries that are due, the longest due first."""
-        return [_delivery(one) for one in self._work.due(_KIND, notifier, now, limit)]
-
-    def find(self, lease: str) -> Delivery | None:
-        """The delivery whose lease has that name, or None."""
-        found = self._work.find(lease)
-        return None if found is None or found.kind != _KIND else _delivery(found)
-
-    def delivered(self, one: Delivery, at: int) -> None:
-        """Record that the notifier took it."""
-        self._work.change(one.lease, state=_DELIVERED, ended_at=at, due_at=None, error=None)
-
-    def failed(self, one: Delivery, error: str, next_attempt_at: int | None, now: int) -> None:
-        """Record that an attempt failed; without a next one, the delivery is given up."""
-        given_up = {"state": _GIVEN_UP, "ended_at": now} if next_attempt_at is None else {}
-        self._work.change(one.lease, error=error, due_at=next_attempt_at, **given_up)
-
-    def retry(self, now: int, notification_id: str | None = None) -> None:
-        """Make undelivered ones due, even if given up: of one notification, or of all."""
-        self._work.retry(_KIND, _UNDELIVERED, now, _prefix(notification_id))
-
-    def count_undelivered(self, notification_id: str | None = None) -> int:
-        """Count the undelivered, given up or not: of one notification, or of all."""
-        return self._work.count(_KIND, _UNDELIVERED, _prefix(notification_id))
-
-    def withdraw(self, prefix: str, kind: str) -> None:
-        """Delete what is undelivered of notifiers whose names begin so, if none is a resource."""
-        self._work.withdraw(_KIND, _UNDELIVERED, prefix, kind)
-
-    def forget(self, before: int) -> int:
-        """Delete those that were delivered or given up before that moment."""
-        return self._work.forget(_KIND, before)
-
-    def newest(self, limit: int) -> list[Delivery]:
-        """Deliveries, those of the newest notifications first."""
-        return [_delivery(one) for one in self._work.newest(_KIND, limit)]
-
-
-def _prefix(notification_id: str | None) -> str:
-    """The beginning of the names of its deliveries; of all, for None."""
-    return f"{_KIND}." if notification_id is None else f"{_KIND}.{notification_id}."
-
-
-def work_of(new: Delivery) -> Work:
-    """A delivery as it is stored, for those who store it in a transaction of their own."""
-    news = new.notification
-    payload = msgspec.json.encode(news).decode()
-    return Work(new.lease, _KIND, new.notifier, OPEN, payload, news.happened_at, due_at=0)
-
-
-def _delivery(one: Work) -> Delivery:
-    return Delivery(
-        msgspec.json.decode(one.payload, type=Notification),
-        one.queue,
-        one.attempts,
-        one.due_at,
-        one.ended_at if one.state == _DELIVERED else None,
-        one.error,
-    )
-
-
-class Turns(TableAccess):
-    """The turns of each kind of work, of all machines. A later turn has a greater number."""
-
-    def last(self, work: str) -> dict[str, int]:
+    def last(self) -> dict[str, int]:
         """The last turn of each dataset group that had one."""
-        wanted = select(turns.c.dataset_group, turns.c.turn).where(turns.c.work == work)
+        wanted = select(turns.c.dataset_group, turns.c.turn).where(turns.c.work == self._work)
         return {row.dataset_group: row.turn for row in self._rows(wanted)}
 
-    def take(self, work: str, group: str) -> None:
-        """Note that the dataset group has the next turn."""
-        newest = select(func.coalesce(func.max(turns.c.turn), 0)).where(turns.c.work == work)
+    def ordered(
+        self, waiting: Sequence[WaitingT], group_of: Callable[[WaitingT], str | None]
+    ) -> list[WaitingT]:
+        """Order work, which comes oldest first, so that dataset groups take turns."""
+        # First of the one whose last turn was longest ago; the first work of each dataset group
+        # comes before the second of any.
+        if len(waiting) < 2:
+            return list(waiting)
+        last, places = self.last(), Counter[str]()
+
+        def place(one: WaitingT) -> tuple[int, int]:
+            group = group_of(one) or ""
+            places[group] += 1
+            return places[group], last.get(group, 0)
+
+        return sorted(waiting, key=place)
+
+    def begun(self, group: str | None) -> None:
+        """Note that the dataset group has had the next turn; the others are next."""
+        newest = select(func.coalesce(func.max(turns.c.turn), 0)).where(turns.c.work == self._work)
         with self._database.writing() as connection:
             # Writers have one turn each, so no number is given twice.
             turn = (connection.scalar(newest) or 0) + 1
-            upsert(connection, turns, [{"work": work, "dataset_group": group, "turn": turn}])
+            upsert(connection, turns, [self._row(group, turn)])
 
-    def put(self, work: str, group: str, turn: int) -> None:
+    def put(self, group: str, turn: int) -> None:
         """Note a turn of this number, for work whose turns have numbers of their own."""
-        self._put(turns, [{"work": work, "dataset_group": group, "turn": turn}])
+        self._put(turns, [self._row(group, turn)])
+
+    def _row(self, group: str | None, turn: int) -> dict[str, Any]:
+        return {"work": self._work, "dataset_group": group or "", "turn": turn}

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pawsonalize.kinds.leases import Leases, SideProcess, rest
-from pawsonalize.kinds.processes import ChildProcesses, holder
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.work.leases import Leases, holder
+from pawsonalize.work.processes import ChildProcesses, SideProcess, rest
+from pawsonalize.work.tables import WorkTable
 
 SECOND = 1000
 Make = Callable[..., SideProcess]
@@ -38,10 +38,11 @@ def lock(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make(database: Database, tmp_path: Path) -> Iterator[Make]:
+def make(tmp_path: Path) -> Iterator[Make]:
     """A server that runs the given shell program beside it."""
     made: list[SideProcess] = []
     machines: list[Leases] = []
+    database = Database(f"sqlite:///{tmp_path / 'pawsonalize.sqlite3'}")
 
     def make(code: str, pause: float = 0.0, machine: str = "leases") -> SideProcess:
         command = ("sh", "-c", code, "work")
@@ -54,6 +55,7 @@ def make(database: Database, tmp_path: Path) -> Iterator[Make]:
         process.stop()
     for leases in machines:
         leases.close()
+    database.close()
 
 
 def start_when_free(process: SideProcess) -> None:
@@ -99,7 +101,7 @@ def test_of_two_machines_one_works_until_it_has_nothing_to_do(make: Make, tmp_pa
     there.start()
     assert not there._children.is_running("work")
     assert there.is_due(now() + SECOND)
-    here.let_go()
+    here.look(now() + SECOND, lambda: False, lambda _code: None)
     start_when_free(there)
     assert holder(tmp_path / "there" / "work.lock") is not None
 
@@ -140,10 +142,14 @@ def test_a_process_that_dies_is_said_and_the_next_one_begins(
     assert pid is not None
     if ending == "killed":
         os.kill(pid, signal.SIGKILL)
+    wait_until_due(process)
+    ended: list[int] = []
     with capture_logs() as said:
-        wait_until_due(process)
-    assert [line["exit_code"] for line in said] == [-9 if ending == "killed" else 3]
-    process.start()
+        for _ in range(2):
+            process.look(0, lambda: True, ended.append)
+    assert ended == [-9 if ending == "killed" else 3], "it is told once"
+    assert [line["exit_code"] for line in said] == ended
+    process.look(now() + SECOND, lambda: True, ended.append)
     assert holder(lock) != pid
 
 
@@ -166,7 +172,7 @@ def test_two_threads_may_see_the_same_child_end(monkeypatch: pytest.MonkeyPatch)
 
 _PARENT = """
 import os, sys, time
-from pawsonalize.kinds.processes import ChildProcesses
+from pawsonalize.work.processes import ChildProcesses
 code = "from pawsonalize.cli.low_priority import *; end_with_parent(); import time; time.sleep(60)"
 child = ChildProcesses((sys.executable, "-c", code), os.environ, outlive=sys.argv[1] == "outlive")
 child.start("it")

@@ -1,23 +1,38 @@
-"""Trainings as processes of their own: started, watched, stopped. They outlive the server."""
+"""Trainings as processes of their own, which outlive the server: when due, in turns, stopped."""
 
-import os
-import signal
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+import msgspec
+import structlog
+
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import Conflict, StorageUnavailable
-from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.processes import ChildProcesses, holder
+from pawsonalize.domain.errors import (
+    Conflict,
+    NotFound,
+    PawsonalizeError,
+    StorageUnavailable,
+    TooManyRequests,
+)
+from pawsonalize.domain.times import DAY, SECOND
+from pawsonalize.engine.training.retrained import Retrained, why_not
+from pawsonalize.engine.training.training_data import has_events
+from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.group_limits import NEVER
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved
-from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.work.leases import MOST_GENERATIONS, Leases
+from pawsonalize.work.processes import ChildProcesses
+from pawsonalize.work.tables import Turns
 
-MAX_TAKINGS = 3
-"""A training whose machines died so often has failed."""
-_KILL_SECONDS = 10.0
-_LOOK_SECONDS = 0.02
+_END_SECONDS = 10.0
+_FIRST_AFTER = 10 * SECOND  # one that you train at once by hand needs no first training
+
+logger = structlog.get_logger()  # `log` is the events'
 
 
 class TrainingProcesses:
@@ -48,9 +63,9 @@ class TrainingProcesses:
                 return version
             version = self._registry.update(_begun(version), now)
             # The one before let go of its lock, so it ends now.
-            self._children.wait(name, _KILL_SECONDS)
+            self._children.wait(name, _END_SECONDS)
             try:
-                self._children.start(name, [name, str(lease.token)], lock=lease.lock)
+                self._children.start(name, name, lease=lease)
                 lease.is_handed_over = True
             except OSError as error:
                 reason = f"the training cannot be started: {error}"
@@ -75,7 +90,7 @@ class TrainingProcesses:
         if version.status.is_settled:
             return version
         if version.status is Status.CREATE_IN_PROGRESS and self._leases.is_elsewhere(
-            training_lease(name), MAX_TAKINGS
+            training_lease(name), MOST_GENERATIONS
         ):
             return self.start(name, now)
         # A dead training may have left a part of its artefact.
@@ -100,7 +115,7 @@ class TrainingProcesses:
         if version.status is Status.CREATE_STOPPING:
             # Before the process: if the remote engine does not answer, the training goes on.
             self._stop_remote(version)
-            self._kill(name)
+            self._leases.kill(training_lease(name))
             if version.remote is None:  # it may have begun at this very moment
                 self._stop_remote(self._registry.get(SolutionVersion, name))
         return self.look(name, now)
@@ -108,22 +123,6 @@ class TrainingProcesses:
     def close(self) -> None:
         """Let trainings that go on go on alone."""
         self._children.let_go()
-
-    def _kill(self, name: str) -> None:
-        """End the process: here at once, on another machine with its next beat."""
-        lease = training_lease(name)
-        # A holder on another machine sees this with its next beat, and ends.
-        self._leases.revoke(lease)
-        deadline = time.monotonic() + _KILL_SECONDS
-        while self._leases.is_here(lease):
-            pid = holder(self._leases.lock(lease))
-            if pid is not None:
-                with suppress(ProcessLookupError):
-                    # The group, since a training may have started processes of its own.
-                    os.killpg(pid, signal.SIGKILL)
-            if time.monotonic() > deadline:
-                raise StorageUnavailable(f"the training of {name} does not end: process {pid}")
-            time.sleep(_LOOK_SECONDS)
 
 
 def training_lease(name: str) -> str:
@@ -146,3 +145,85 @@ def _dead(version: SolutionVersion) -> SolutionVersion:
         return moved(version, Status.CREATE_STOPPED)
     reason = "the training's process ended without a word: start it again"
     return moved(version, Status.CREATE_FAILED, failure_reason=reason)
+
+
+class TrainingQueue(msgspec.Struct, frozen=True):
+    """Starts trainings that are only stored, so that at most `at_once` run; 0 leaves them alone."""
+
+    registry: Registry
+    trainings: TrainingProcesses
+    at_once: int
+    turns: Turns
+
+    def start_waiting(self, now: int) -> None:
+        """Start as many as may be."""
+        open_ones = self.registry.unsettled(SolutionVersion)
+        waiting = [one for one in open_ones if one.status is Status.CREATE_PENDING]
+        training = [one for one in open_ones if one.status is not Status.CREATE_PENDING]
+        # A retraining run may have many, and others would wait for all of them.
+        free = self.at_once - sum(one.run is None for one in training)
+        # Dataset groups take turns; of one, the oldest is first.
+        ordered = self.turns.ordered(waiting, self.registry.group_of) if free > 0 else []
+        for version in ordered[: max(free, 0)]:
+            self.trainings.start(version.name, now)
+            self.turns.begun(self.registry.group_of(version))
+
+    def look_after(self, now: int) -> None:
+        """Settle trainings that died unnoticed, and start the next."""
+        for version in self.registry.unsettled(SolutionVersion):
+            self.trainings.look(version.name, now)
+        self.start_waiting(now)
+
+
+class AutomaticTraining(msgspec.Struct, frozen=True):
+    """Stores the versions that are due; the training queue starts them."""
+
+    registry: Registry
+    versions: SolutionVersions
+    log: EventLog
+    retrains: bool = False  # True if there is a daily retraining
+
+    def look(self, now: int) -> None:
+        """Store what is due and has new events; a solution that fails holds up no other."""
+        for solution in list(self.registry.all(Solution)):
+            if solution.auto_training_days is not None and solution.status is Status.ACTIVE:
+                try:
+                    # Another server stored it, the solution is going, or too much is in training
+                    # or was today.
+                    with suppress(Conflict, NotFound, TooManyRequests):
+                        self._look(solution, solution.auto_training_days, now)
+                except PawsonalizeError as error:
+                    logger.error("cannot train", solution=solution.name, reason=error.message)
+
+    def _look(self, solution: Solution, days: int, now: int) -> None:
+        newest = next(iter(self.registry.page(SolutionVersion, 1, parent=solution.name)), None)
+        if newest is not None and not newest.status.is_settled:
+            return
+        # So many days after the newest version was created; the first one soon.
+        due = solution.created_at + _FIRST_AFTER
+        if newest is not None:
+            # A day later if the daily retraining trains it too: nothing is trained twice.
+            due = newest.created_at + (days + self._is_retrained(solution)) * DAY
+        # After a training that failed all events count as new: the next one may go well.
+        known = 0 if newest is None or newest.status is not Status.ACTIVE else newest.log_offset
+        log = self.log.of(solution.data_group)
+        if now < due or not has_events(log, known, log.head(), now):
+            return
+        self.versions.create(
+            solution.name,
+            as_of=now,
+            now=now,
+            name=f"{solution.name}-auto-{due}",  # the same on every server
+            measured=True,
+            extras=solution.extras,
+            automatic=True,
+        )
+
+    def _is_retrained(self, solution: Solution) -> bool:
+        group = self.registry.find(DatasetGroup, solution.dataset_group)
+        if group is not None and group.limits.retrain_schedule == NEVER:
+            return False
+        return self.retrains and any(
+            why_not(Retrained(solution, campaign)) is None
+            for campaign in self.registry.all(Campaign, parent=solution.name)
+        )
