@@ -11,8 +11,8 @@ from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.journal import ProblemTable
 from pawsonalize.storage.work import Deliveries, WorkTable
+from pawsonalize.wings.dead_letters.keeping import LARGEST, USUAL_BYTES, Refusals
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
-from pawsonalize.wings.dead_letters.refusals import LARGEST, USUAL_BYTES, Refusals
 from tests import event_loop
 from tests.event_data import T0
 
