@@ -16,7 +16,7 @@ WING = Wing(
     "feeds",
     settings=":FeedSettings",
     console_pages="upload_pages:CONSOLE_PAGES",
-    operations="upload_endpoints:OPERATIONS",
+    operations="upload_pages:OPERATIONS",
     commands="commands:COMMANDS",
     checks="polling:CHECKS",
     usable="polling:USABLE",

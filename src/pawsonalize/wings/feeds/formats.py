@@ -18,18 +18,19 @@ from pawsonalize.engine.ingest.animal_form import MOST, AnimalForm
 from pawsonalize.engine.ingest.csv_files import SEPARATORS, UTF8, as_text, read_text_form
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode
 from pawsonalize.wings.feeds.asm3 import image_service, read_asm3_csv, read_asm3_json
-from pawsonalize.wings.feeds.columns import (
+from pawsonalize.wings.feeds.petfinder import read_petfinder_json
+from pawsonalize.wings.feeds.presets import (
     COLUMNS,
     SECOND_STATUS,
     STATUS_SLOTS,
     guessed_columns,
     named_columns,
+    preset_of,
+    presets,
+    read_preset,
     says_status,
     values_of,
 )
-from pawsonalize.wings.feeds.dates import read_date_order
-from pawsonalize.wings.feeds.petfinder import read_petfinder_json
-from pawsonalize.wings.feeds.presets import preset_of, presets, read_preset
 from pawsonalize.wings.feeds.rescuegroups import read_rescuegroups
 from pawsonalize.wings.feeds.rows import (
     AS_USUAL,
@@ -40,6 +41,7 @@ from pawsonalize.wings.feeds.rows import (
     has_years,
     is_number,
     named_in,
+    read_date_order,
     read_rows,
     read_table,
 )

@@ -27,8 +27,7 @@ from pawsonalize.wings.feeds.importing import (
     find_newest_import,
 )
 from pawsonalize.wings.feeds.mapping import MEANINGS, Meanings, ValueMapping, most_frequent
-from pawsonalize.wings.feeds.polling import FeedState, Fetching
-from pawsonalize.wings.feeds.sources import ListedFeed
+from pawsonalize.wings.feeds.polling import FeedState, Fetching, ListedFeed
 
 INVENTORY = "/console/animals"
 FEEDS, _MEANING_PAGE = f"{INVENTORY}/feeds", f"{INVENTORY}/meaning"

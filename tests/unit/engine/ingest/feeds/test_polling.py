@@ -21,8 +21,7 @@ from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.work import Deliveries, WorkTable
 from pawsonalize.wings.feeds.importing import FeedImport, find_newest_import
 from pawsonalize.wings.feeds.mapping import Meanings
-from pawsonalize.wings.feeds.polling import Polling
-from pawsonalize.wings.feeds.sources import FeedSource, ListedFeed
+from pawsonalize.wings.feeds.polling import FeedSource, ListedFeed, Polling
 from tests.event_data import T0
 from tests.feed_server import Answer, FeedServer, feed_server
 from tests.unit.engine.ingest.feeds.samples import ASM3, PETFINDER_JSON, RESCUEGROUPS
