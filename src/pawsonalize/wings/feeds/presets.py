@@ -33,7 +33,7 @@ Names = str | list[str]
 Found = tuple[int, dict[str, Any]] | rows.FeedRow
 _SECONDS = re.compile(r"-?\d{1,11}")  # more are of no year that dates have
 _DATES = ("At", "Date")
-_TURNED = "not "
+_TURNED, _ITSELF = "not ", "="
 NOTES = "NOTES"
 """The key of columns of notes in `columns.toml`: a description, if there is no other."""
 _SHOWN = 20_000  # bytes of a file by which its kind is found
@@ -48,6 +48,11 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: dict[str, Names]
     records: list[str] = []
     """Members of JSON that hold the animals, where the file is no list, or elements of XML."""
+    shape: Literal["flat", "nested", "JSON:API"] = "flat"
+    """The shape of its records. Only names of flat ones are looked for among a table's columns."""
+    outcome_is_change: bool = False
+    """True if `outcomeAt` is the last change of the status: of this stay, if it is of an adoption
+    and not from before the animal was listed."""
     values: dict[str, dict[str, str]] = {}
     seconds: list[str] = []
     months: list[str] = []
@@ -91,7 +96,7 @@ def known_names() -> Mapping[str, str]:
     Empty for a name that systems have for different fields, and spreadsheets for none.
     """
     found: dict[str, str] = {}
-    for preset in presets().values():
+    for preset in (one for one in presets().values() if one.shape == "flat"):
         for field in (one for one in preset.fields if not preset.is_turned(one)):
             for name in map(bare_name, preset.names(field)):
                 same = found.setdefault(name, bare_name(field)) == bare_name(field)
@@ -170,6 +175,9 @@ def _there(names: list[str], columns: Mapping[str, str]) -> str:
 def _members(preset: Preset, content: bytes) -> Iterator[Found]:
     found = decode(_ANY, content)
     if isinstance(found, dict):
+        if preset.shape == "JSON:API":
+            yield from _resources(content)
+            return
         found = next((found[one] for one in preset.records if one in found), found)
     records = found if isinstance(found, list) else [found]
     for place, record in enumerate(records, 1):
@@ -179,6 +187,45 @@ def _members(preset: Preset, content: bytes) -> Iterator[Found]:
             yield place, _plain_keys(whole)
         else:
             yield rows.FeedRow(place, None, reason="it is no JSON object")
+
+
+class _Resource(msgspec.Struct, frozen=True):
+    id: str | int
+    type: str = ""
+    attributes: dict[str, Any] = {}
+    relationships: dict[str, dict[str, Any]] = {}
+
+
+class _Document(msgspec.Struct, frozen=True):
+    data: list[msgspec.Raw]
+    included: list[_Resource] = []
+
+
+_RESOURCE, _DOCUMENT = msgspec.json.Decoder(_Resource), msgspec.json.Decoder(_Document)
+
+
+def _resources(content: bytes) -> Iterator[Found]:
+    """Yield the attributes of JSON:API's records, and beside them those of what they refer to."""
+    document = decode(_DOCUMENT, content)
+    included = {(one.type, str(one.id)): one.attributes for one in document.included}
+    for place, raw in enumerate(document.data, 1):
+        try:
+            record = decode(_RESOURCE, raw)
+        except InvalidInput as error:
+            yield rows.FeedRow(place, rows.named_in(raw), reason=error.message)
+            continue
+        whole: dict[str, Any] = dict(record.attributes)
+        for kind, relationship in record.relationships.items():
+            data = relationship.get("data") or []
+            references = [one for one in (data if isinstance(data, list) else [data]) if one]
+            keys = [(one.get("type"), str(one.get("id"))) for one in references]
+            whole[kind] = sorted((included[key] for key in keys if key in included), key=_order)
+        yield place, _plain_keys(whole | {"id": record.id})
+
+
+def _order(attributes: dict[str, Any]) -> int:
+    order = attributes.get("order")
+    return order if isinstance(order, int) else 0
 
 
 def _elements(preset: Preset, content: bytes) -> Iterator[Found]:
@@ -207,7 +254,7 @@ def bare_name(name: str) -> str:
 
 
 def _path(name: str) -> list[str]:
-    return [bare_name(part) for part in name.split(".")]
+    return ["|".join(map(bare_name, part.split("|"))) for part in name.split(".")]
 
 
 def _plain_keys(node: Any) -> Any:
@@ -217,13 +264,14 @@ def _plain_keys(node: Any) -> Any:
 
 
 def _texts(node: Any, path: list[str]) -> Iterator[str]:
-    """Yield what stands at a path, of each member of a list."""
+    """Yield what stands at a path, of each member of a list; `a|b` is b where a holds nothing."""
     if isinstance(node, list):
         for one in node:
             yield from _texts(one, path)
     elif path:
         if isinstance(node, dict):
-            yield from _texts(node.get(path[0]), path[1:])
+            members = (node[name] for name in path[0].split("|") if node.get(name) is not None)
+            yield from _texts(next(members, None), path[1:])
     elif node is not None and not isinstance(node, dict) and str(node).strip():
         yield str(node).strip()
 
@@ -233,6 +281,9 @@ def _form(preset: Preset, record: dict[str, Any]) -> AnimalForm:
     for field in preset.fields:
         found = [one for name in preset.names(field) for one in _texts(record, _path(name))]
         values[FIELDS[field]] = _value(preset, field, found)
+    if preset.outcome_is_change and (changed := values["outcome_at"]) is not None:
+        is_of_stay = values["status"] == "adopted" and changed >= (values["listed_at"] or "")
+        values["outcome_at"] = changed if is_of_stay else None
     return AnimalForm(**values)
 
 
@@ -241,7 +292,8 @@ def _value(preset: Preset, field: str, found: list[str]) -> Any:
         return list(dict.fromkeys(found))
     meanings = preset.values.get(field, {})
     if any("." in name for name in preset.names(field)) and meanings:
-        return next(filter(None, (_meaning(meanings, one) for one in found)), None)
+        meant = [_meaning(meanings, one) for one in (*found, "")]
+        return next(filter(None, meant), None)
     text = found[0] if found else ""
     if field in preset.seconds and _SECONDS.fullmatch(text):
         moment = datetime.fromtimestamp(int(text), UTC)
@@ -256,7 +308,9 @@ def _value(preset: Preset, field: str, found: list[str]) -> Any:
 
 def _meaning(meanings: Mapping[str, str], text: str, other: str = "") -> str:
     words = " ".join(text.split()).casefold()
-    return next((one for pattern, one in meanings.items() if fnmatchcase(words, pattern)), other)
+    meant = (one for pattern, one in meanings.items() if fnmatchcase(words, pattern))
+    found = next(meant, other)
+    return text if found == _ITSELF else found
 
 
 if TYPE_CHECKING:
