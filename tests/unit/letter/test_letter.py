@@ -17,8 +17,7 @@ from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.settings import Settings
 from pawsonalize.storage.work import Turns
-from pawsonalize.wings.letter.sending import LetterPost
-from pawsonalize.wings.letter.writing import WeekOfAnimals
+from pawsonalize.wings.letter.writing import LetterPost, WeekOfAnimals
 from tests.service_data import client_of, make_service
 
 URL = "https://pets.example.org"

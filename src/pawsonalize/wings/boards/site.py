@@ -14,8 +14,7 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import BOARD
 from pawsonalize.ui.storefront import SiteBoard
 from pawsonalize.wings.boards import BoardSettings
-from pawsonalize.wings.boards.giving import VISIT, give_board
-from pawsonalize.wings.boards.picking import PickDoor, Picks
+from pawsonalize.wings.boards.giving import VISIT, PickDoor, Picks, give_board
 
 if TYPE_CHECKING:
     from pawsonalize.app.engine import Engine

@@ -292,8 +292,8 @@ def _value(preset: Preset, field: str, found: list[str]) -> Any:
         return list(dict.fromkeys(found))
     meanings = preset.values.get(field, {})
     if any("." in name for name in preset.names(field)) and meanings:
-        meant = [_meaning(meanings, one) for one in (*found, "")]
-        return next(filter(None, meant), None)
+        texts = [_meaning(meanings, one) for one in (*found, "")]
+        return next(filter(None, texts), None)
     text = found[0] if found else ""
     if field in preset.seconds and _SECONDS.fullmatch(text):
         moment = datetime.fromtimestamp(int(text), UTC)
@@ -308,8 +308,8 @@ def _value(preset: Preset, field: str, found: list[str]) -> Any:
 
 def _meaning(meanings: Mapping[str, str], text: str, other: str = "") -> str:
     words = " ".join(text.split()).casefold()
-    meant = (one for pattern, one in meanings.items() if fnmatchcase(words, pattern))
-    found = next(meant, other)
+    fitting = (one for pattern, one in meanings.items() if fnmatchcase(words, pattern))
+    found = next(fitting, other)
     return text if found == _ITSELF else found
 
 

@@ -53,5 +53,5 @@ WING = Wing(
     commands="commands:COMMANDS",
     usable=":USABLE",
     needs=":NEEDS",
-    tasks="sending:tasks",
+    tasks="writing:tasks",
 )

@@ -37,8 +37,8 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.remote_amazon.calls import Calls
 from pawsonalize.wings.remote_amazon.engine import AmazonCampaign, AmazonPersonalize
 from pawsonalize.wings.remote_amazon.forwarding import LEASE, Forwarder
+from pawsonalize.wings.remote_amazon.groups import FAILED, RECIPES
 from pawsonalize.wings.remote_amazon.settings import AmazonSettings
-from pawsonalize.wings.remote_amazon.versions import FAILED, RECIPES
 
 _SERVICES = ("", "_PERSONALIZE", "_PERSONALIZE_EVENTS", "_PERSONALIZE_RUNTIME")
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared
