@@ -15,8 +15,8 @@ takes from all that may be shown. So every animal may be on a board, and its cha
 Picks are checked, and written as the events that they are.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Container, Iterator
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -33,7 +33,7 @@ from pawsonalize.engine.serving.animals.boards import (
     belongs,
     picked_board,
 )
-from pawsonalize.engine.serving.animals.page_reader import PageReader
+from pawsonalize.engine.serving.animals.page_reader import PAGES_READ, PageReader
 from pawsonalize.engine.serving.animals.pages import place_of
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
@@ -45,6 +45,7 @@ from pawsonalize.recipes.choices.own_effects import VisitorPosterior
 from pawsonalize.recipes.data import Floats, Ints
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import BOARD, Impression
+from pawsonalize.ui.storefront import SiteBoard
 from pawsonalize.wings.boards import BoardSettings
 
 VISIT = HOUR
@@ -295,3 +296,52 @@ def _events(board: Impression, places: tuple[int, ...], picks: Picks) -> Iterato
     for rank, place in enumerate(places, start=1):
         own = {"animal_id": picks.animals[rank - 1], "itemId": board.item_ids[place]}
         yield {**event, **own, "eventType": PICK, "eventValue": rank, "eventId": f"{name}-{rank}"}
+
+
+if TYPE_CHECKING:
+    from pawsonalize.app.engine import Engine
+
+
+class Boards(msgspec.Struct, frozen=True):
+    """Gives boards to the pages; see `ui.storefront.SiteBoards`."""
+
+    individuals: Individuals
+    size: int
+
+    def give(self, query: Query) -> SiteBoard:
+        """A new board for whoever asks; without animals if it is not worth its place now."""
+        # The page may be of an earlier visit, and shown again.
+        answer = give_board(self.individuals, query, self.size, if_worth=True)
+        animals = tuple(place.animal_ids[0] for place in answer.places)
+        return SiteBoard(answer.recommendation_id, animals, query.at)
+
+    def waiting(self, visitor: Visitor, at: int, answered: Container[str]) -> SiteBoard | None:
+        """The newest board of this visit, if it is not among those that were answered."""
+        unwritten = self.individuals.impressions.waiting_of(visitor)
+        stored = self.individuals.pages.table.pages_of(visitor, at, PAGES_READ)
+        boards = [one for one in (*stored, *unwritten) if one.question == BOARD]
+        newest = max(boards, key=lambda one: one.as_of, default=None)
+        if newest is None or newest.as_of < at - VISIT or newest.recommendation_id in answered:
+            return None
+        animals = tuple(ids[0] for ids in newest.animal_ids or ())
+        return SiteBoard(newest.recommendation_id, animals, newest.as_of)
+
+    def knows(self, board_id: str, visitor: Visitor, at: int) -> bool:
+        """True if there is an answer of that id by now."""
+        return self._door.knows(Picks(board_id, visitor, (), at))
+
+    def events(
+        self, board_id: str, visitor: Visitor, picked: tuple[str, ...], at: int
+    ) -> list[Part]:
+        """The events of an answer to a board."""
+        return self._door.events(Picks(board_id, visitor, picked, at))
+
+    @property
+    def _door(self) -> PickDoor:
+        return PickDoor(self.individuals.pages, self.individuals.impressions)
+
+
+def boards_of(settings: Settings, engine: "Engine") -> Boards | None:
+    """The boards of this server's pages, or None where nobody is to be asked."""
+    own = settings.part(BoardSettings)
+    return Boards(engine.serving.individuals, own.board_size) if own.boards_per_visitor else None

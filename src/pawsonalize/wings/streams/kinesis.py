@@ -254,8 +254,6 @@ _LIST_SECONDS = 30.0
 _TICK_SECONDS = 0.05
 _T = TypeVar("_T")
 
-log = structlog.get_logger()
-
 
 # Nobody waits for a call that hangs: neither `close`, nor the end of the process.
 class SideCalls:
