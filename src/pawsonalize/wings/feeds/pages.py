@@ -194,7 +194,7 @@ def ask_meaning(query: ViewQuery) -> Confirmation:
 
 
 def say_meaning(query: ViewQuery) -> Done:
-    """Store it."""
+    """Store what a value means."""
     source, field, value, meaning = _meaning_of(query)
     Meanings(query.services.registry).say(source, field, value, meaning, query.now)
     done = f"counts as {meaning} from the next import on" if meaning else "has no meaning any more"

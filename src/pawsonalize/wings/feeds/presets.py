@@ -163,13 +163,11 @@ def _table(preset: Preset, content: bytes, form: rows.TableForm) -> Iterator[Fou
     by_field = {field: [bare_name(one) for one in preset.names(field)] for field in preset.fields}
     names = [one for some in by_field.values() for one in some]
     dates = [one for field in by_field if field.endswith(_DATES) for one in by_field[field]]
-    required = [_there(by_field[one], form.columns) for one in ("id", "species")]
+    required = [
+        next((name for name in by_field[field] if form.columns.get(name)), by_field[field][0])
+        for field in ("id", "species")
+    ]
     return rows.read_table(content, names, required, dates, form)
-
-
-def _there(names: list[str], columns: Mapping[str, str]) -> str:
-    """The first of the names that is a column, or else the first."""
-    return next((one for one in names if columns.get(one)), names[0])
 
 
 def _members(preset: Preset, content: bytes) -> Iterator[Found]:

@@ -236,12 +236,12 @@ _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 
 
 def first_of(*texts: str | None) -> str | None:
-    """The first that is not empty."""
+    """Return the first text that is not empty; None if all are."""
     return next((text for text in texts if text and text.strip()), None)
 
 
 def all_of(*texts: str | None) -> list[str]:
-    """Those that are not empty."""
+    """Return the texts that are not empty."""
     return [text.strip() for text in texts if text and text.strip()]
 
 

@@ -40,7 +40,7 @@ class EmbedScript(msgspec.Struct, frozen=True):
     is_module: bool
     nonce: str
     policies: tuple[Policy, ...]
-    """Those of the headers, and of the page in front of it: later ones do not count for it."""
+    """Policies of the headers and of the page in front of it: later ones do not count for it."""
     inline: str | None = None
     is_dynamic: bool = False
     """True if a script loads it when it runs: `import()`, or an element that it adds."""
@@ -139,7 +139,7 @@ class _SitePage(HTMLParser):
         self.keys: list[str] = []
         """Keys that are given in scripts of the page."""
         self.policies = read_policies(policies)
-        """Those of its headers, then its own."""
+        """Policies of its headers, then its own."""
         self._script: EmbedScript | None = None
         self.feed(html)
         self.close()

@@ -283,8 +283,7 @@ class AmazonModel:
 
     @property
     def card(self) -> ModelCard:
-        """That of the stand-in."""
-        # The stand-in is what is stored here.
+        """Return the card of the stand-in, which is the model that is stored here."""
         return self.stand_in.card
 
     @property
@@ -318,7 +317,7 @@ class AmazonModel:
         return {"remote": self.score(context, items)}
 
     def arrays(self) -> Arrays:
-        """Those of the stand-in."""
+        """Return the arrays of the stand-in."""
         return self.stand_in.arrays()
 
     def _of_catalogue(self, context: Context, items: Sequence[str]) -> Scores:

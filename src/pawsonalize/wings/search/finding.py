@@ -143,7 +143,7 @@ class SearchResult(msgspec.Struct, frozen=True):
 
 
 def together(available: AvailableAnimals, found: NDArray[np.bool_], scores: Floats) -> Relevance:
-    """The same, where animals of a unit are found if each is, by the best of their scores."""
+    """Return the animals found: those of a unit if each of them is, by the best of their scores."""
     mates = available.in_units
     if len(mates):
         unit = available.column("unit", mates)

@@ -378,7 +378,7 @@ class _Row(msgspec.Struct, frozen=True):
     keys: dict[str, Hashable]
     digest: bytes
     lasting: Animal
-    """The same without a birthday, as that will make it another age."""
+    """The animal without its birthday, as that will make it another age."""
 
     @classmethod
     def of(cls, slot: int, animal: Animal, now: int) -> "_Row":
