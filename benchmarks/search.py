@@ -39,7 +39,7 @@ from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.search.finding import Searching
-from pawsonalize.wings.search.meanings import Encoder
+from pawsonalize.wings.search.meaning import Encoder
 from pawsonalize.wings.search.meanings import DescriptionMeanings
 
 _LOOKED_AT = 10

@@ -16,15 +16,10 @@ from pawsonalize.kinds.processes import held
 from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.search import meanings as search_meanings
+from pawsonalize.wings.search import meaning
 from pawsonalize.wings.search.index import AnimalIndex
-from pawsonalize.wings.search.meanings import (
-    SIZE,
-    DescriptionMeanings,
-    Encoder,
-    VectorFile,
-    digest_of,
-)
+from pawsonalize.wings.search.meaning import SIZE, Encoder, digest_of
+from pawsonalize.wings.search.meanings import DescriptionMeanings, VectorFile
 from tests.animal_data import animal
 from tests.event_data import T0
 
@@ -95,7 +90,7 @@ def test_a_model_that_is_not_as_it_was_published_is_refused_and_words_remain(
     animals: Animals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meanings = meanings_of(tmp_path, animals)
-    monkeypatch.setattr(search_meanings, "urlsafe_b64encode", lambda _: b"other")
+    monkeypatch.setattr(meaning, "urlsafe_b64encode", lambda _: b"other")
     monkeypatch.setattr(Encoder, "_model", None)
     with pytest.raises(CorruptArtefact, match="install it again"):
         meanings.make(index_of(animals))

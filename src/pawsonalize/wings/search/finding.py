@@ -30,7 +30,8 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.search import SearchSettings
 from pawsonalize.wings.search.index import AnimalIndex, Floats, Verdicts, stem, stems
-from pawsonalize.wings.search.meanings import DescriptionMeanings, Encoder
+from pawsonalize.wings.search.meaning import Encoder
+from pawsonalize.wings.search.meanings import DescriptionMeanings
 
 _NEVER_GIVEN_UP = frozenset({"kids", "dogs", "cats", "species", "trait", "sheds_little"})
 """Rules that protect somebody, or without which nothing is left of the wish."""

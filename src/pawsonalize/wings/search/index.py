@@ -22,7 +22,7 @@ from pawsonalize.domain.wishes.rules import FACTS
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.eligibility import NOWHERE
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.wings.search.meanings import SIZE, Singles, digest_of
+from pawsonalize.wings.search.meaning import SIZE, Singles, digest_of
 
 _GONE = -1
 _ENDINGS = (("ies", "y"), ("sses", "ss"), ("s", ""))

