@@ -39,7 +39,7 @@ from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression
 from pawsonalize.storage.events.raw_events import RAW_MARK
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters
+from pawsonalize.wings.dead_letters.archive import ArchivedDeadLetters
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from tests.event_data import T0, event
 from tests.training import train
@@ -102,7 +102,7 @@ def fill(settings: Settings) -> None:
         adapters.refresher.refresh("v2", NOW - DAY + 9)
         adapters.archiver.archive_once()
         _refuse(adapters, f'{{"userId": "{ANN}", "sessionId": ""}}', '{"userId": "bob"}')
-        ArchivedLetters(adapters).archive_once(NOW - 1)
+        ArchivedDeadLetters(adapters).archive_once(NOW - 1)
         _refuse(adapters, f'{{"Data": {{"visitor": "{ANN}"', f'[{{"sessionId": "{SESSIONS[0]}"')
     for folder in ("exports", "imports"):
         (settings.data_dir / folder).mkdir()

@@ -12,8 +12,13 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.times import DAY
 from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.stock import SHELTERS, AnimalColumns, draw_animals, list_animals
-from pawsonalize.wings.demo.traits import BREED_NAMES
+from pawsonalize.wings.demo.stock import (
+    BREED_NAMES,
+    SHELTERS,
+    AnimalColumns,
+    draw_animals,
+    list_animals,
+)
 
 END = 1_767_225_600_000  # 2026-01-01
 _SHELTERS = 6

@@ -47,7 +47,7 @@ from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, load_settings
 from pawsonalize.wings.alerts import AlertSettings
 from pawsonalize.wings.alerts.book import AlertBook
-from pawsonalize.wings.alerts.daily import DailyAlerts
+from pawsonalize.wings.alerts.composition import DailyAlerts
 from pawsonalize.wings.alerts.matching import CONSENT, YES, Audience, Matching
 from pawsonalize.wings.alerts.messages import Alert as Written
 from pawsonalize.wings.alerts.messages import Messages

@@ -18,11 +18,11 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.wings.dead_letters.archived_letters import (
-    ArchivedLetters,
+from pawsonalize.wings.dead_letters.archive import (
+    ArchivedDeadLetters,
     decode_letters,
 )
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters, LetterQuery
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetterQuery, DeadLetters
 from tests.archive_world import MIDNIGHT
 from tests.erasing import erase_users
 
@@ -51,7 +51,7 @@ class World:
     def __init__(self, adapters: Adapters, folder: Path) -> None:
         self.database, self.objects = adapters.database, Objects(folder)
         self.letters = DeadLetters(adapters.database)
-        self.archived = ArchivedLetters(replace(adapters, objects=self.objects))
+        self.archived = ArchivedDeadLetters(replace(adapters, objects=self.objects))
 
     def keep(self, raw: bytes = b'{"userId": "bob"}', at: int = 0, group: str = GROUP) -> str:
         letter = DeadLetter(HTTP, group, MIDNIGHT + at, raw, code="c", message="m", field="f")
@@ -87,7 +87,7 @@ def test_letters_lie_in_the_hour_they_came_in_as_they_came_in(world: World) -> N
     assert world.archived.archive_once(NOW) == 3
     held = world.held()
     assert list(held) == ["errors/2026/11/24/00", "errors/2026/11/24/15"]
-    query = LetterQuery(since=MIDNIGHT + HOUR)
+    query = DeadLetterQuery(since=MIDNIGHT + HOUR)
     assert held["errors/2026/11/24/15"][::-1] == list(world.letters.each(query))
 
 
@@ -130,7 +130,7 @@ def test_what_another_server_has_written_since_it_was_planned_stays(world: World
 def test_large_letters_go_into_several_objects(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pawsonalize.wings.dead_letters.archived_letters._BYTES_AT_ONCE", 100)
+    monkeypatch.setattr("pawsonalize.wings.dead_letters.archive._BYTES_AT_ONCE", 100)
     kept = [world.keep(b"x" * 60) for _ in range(5)]
     assert world.archived.archive_once(NOW) == 5
     assert len(list(world.objects.list("errors"))) == 3

@@ -33,7 +33,7 @@ from pawsonalize.storage.animals.catalogue import User
 from pawsonalize.storage.erasures import Erasure
 from pawsonalize.storage.events.histories import HistoryQuery
 from pawsonalize.storage.events.impressions import ANIMALS, RECOMMENDATION, Impression
-from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters, decode_letters
+from pawsonalize.wings.dead_letters.archive import ArchivedDeadLetters, decode_letters
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.work.leases import Leases
 from tests.event_data import T0, event
@@ -465,7 +465,7 @@ def test_letters_of_an_older_copy_are_cleaned_at_the_next_start_without_any_even
         DeadLetters(adapters.database).keep(
             [DeadLetter(HTTP, GROUP, T0, one, code="c", message="m") for one in raws]
         )
-        ArchivedLetters(adapters).archive_once(T0)
+        ArchivedDeadLetters(adapters).archive_once(T0)
         (key,) = world.objects.list("errors")
         before = world.objects.get(key)
         assert world.erase().status == "done"

@@ -18,8 +18,8 @@ from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.solutions import TrainingMode
 from pawsonalize.recipes.user_personalization import UserPersonalization
 from pawsonalize.settings import as_environment
-from pawsonalize.wings.feeds.dates import DateOrder
 from pawsonalize.wings.feeds.formats import formats
+from pawsonalize.wings.feeds.rows import DateOrder
 from tests.house.test_code_blocks import COMMANDS, PAGES, ROOT, parse
 from tests.service_data import make_service
 

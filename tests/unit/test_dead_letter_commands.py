@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.settings import Settings
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
@@ -101,15 +101,6 @@ def test_a_letter_is_mended_by_a_file_or_stdin(settings: Settings, tmp_path: Pat
         assert json.loads(mended.stdout)["mended"] == good
 
 
-def test_what_could_not_be_taken_either_is_stored_by_force_alone(settings: Settings) -> None:
-    letter = keep(settings)
-    refused = run(settings, "mend", letter, "--set", "eventValue=x")
-    assert isinstance(refused.exception, InvalidInput)
-    assert "mended" not in run(settings, "show", letter).stdout
-    assert run(settings, "mend", letter, "--set", "eventValue=x", "--force").exit_code == 0
-    assert "mended:" in run(settings, "show", letter).stdout
-
-
 def test_what_is_left_of_a_replay_is_told_and_an_exit_code(settings: Settings) -> None:
     letter = keep(settings)
     keep(settings, {**BAD, "sessionId": "s1"})
@@ -141,12 +132,6 @@ def test_letters_are_removed_by_id_at_once_and_by_reason_after_a_question(
 def test_a_command_has_to_say_what(settings: Settings, words: str) -> None:
     keep(settings)
     assert isinstance(run(settings, *words.split()).exception, InvalidInput)
-
-
-def test_a_letter_that_is_not_there_is_named(settings: Settings) -> None:
-    keep(settings)
-    for words in ("show abc", "replay abc", "mend abc --set a=b"):
-        assert isinstance(run(settings, *words.split()).exception, NotFound)
 
 
 def test_changes_are_in_the_audit_log(settings: Settings) -> None:

@@ -21,7 +21,7 @@ from pawsonalize.kinds.resource import Status, moved, new_recommendation_id
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters, LetterQuery
+from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetterQuery, DeadLetters
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train, train_and_serve
@@ -95,7 +95,7 @@ def test_dead_letters_are_told_with_their_commonest_reasons(healthy: Settings) -
     code, found = examined(healthy.data_dir)
     assert (code, found["dead letters"]["verdict"]) == (1, "attention")
     with opened(healthy) as adapters:
-        DeadLetters(adapters.database).remove(LetterQuery())
+        DeadLetters(adapters.database).remove(DeadLetterQuery())
 
 
 def test_notifications_that_did_not_arrive_need_attention(tmp_path: Path) -> None:

@@ -5,8 +5,14 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
 from pawsonalize.wings.demo import calibration
 from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.stock import AnimalColumns, draw_animals
-from pawsonalize.wings.demo.traits import BREED_NAMES, BREEDS, FAMILIES, Traits
+from pawsonalize.wings.demo.stock import (
+    BREED_NAMES,
+    BREEDS,
+    FAMILIES,
+    AnimalColumns,
+    Traits,
+    draw_animals,
+)
 from tests.unit.demo.conftest import END
 
 DAYS = 4 * 365 + 1

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pawsonalize.domain.attributes import species_id
 from pawsonalize.domain.breeds import FAMILIES, TABLE, Breeds, breed_id, family_of, read_breeds
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.wings.demo.traits import BREEDS
+from pawsonalize.wings.demo.stock import BREEDS
 
 
 def test_breeds_are_known_by_many_names(subtests: pytest.Subtests) -> None:

@@ -129,20 +129,6 @@ def test_a_mended_letter_is_taken_and_is_a_letter_no_more(client: TestClient) ->
     assert event["sentAt"] == letter["at"], "without a time of its own it happened when it came in"
 
 
-def test_what_is_refused_again_stays_with_its_new_reason(client: TestClient) -> None:
-    send(client, BAD)
-    (letter,) = letters(client)
-    path = f"/v1/dead-letters/{letter['letterId']}"
-    assert client.put(path, json={"raw": "nonsense", "force": True}).status_code == 200
-    (left,) = client.post("/v1/dead-letters/replay", json={"all": True}).json()["left"]
-    assert (left["letterId"], left["code"], left["mended"]) == (
-        letter["letterId"],
-        "invalid_json",
-        "nonsense",
-    )
-    assert letters(client) == [left]
-
-
 def test_a_removed_letter_is_gone(client: TestClient) -> None:
     send(client, BAD)
     (letter,) = letters(client)

@@ -16,8 +16,7 @@ from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.settings import Settings
-from pawsonalize.wings.letter.sending import TURN, LetterPost
-from pawsonalize.wings.letter.writing import WeekOfAnimals
+from pawsonalize.wings.letter.writing import TURN, LetterPost, WeekOfAnimals
 from pawsonalize.work.tables import Turns
 from tests.service_data import client_of, make_service
 

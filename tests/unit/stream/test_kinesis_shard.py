@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.errors import StreamUnavailable
+from pawsonalize.wings.streams.kinesis import ShardReader
 from pawsonalize.wings.streams.kinesis_client import FailureKind, KinesisClient, KinesisFailure
-from pawsonalize.wings.streams.kinesis_shard import ShardReader
 from pawsonalize.wings.streams.stream_shards import ShardLag
 
 CLIENT: KinesisClient = None  # type: ignore[assignment] # calls are made here by the test itself

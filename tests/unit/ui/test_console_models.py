@@ -28,8 +28,8 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.problems import Delivery
 from pawsonalize.pages.period import PagePeriod
 from pawsonalize.settings import Settings
+from pawsonalize.wings.console.models import run_report
 from pawsonalize.wings.console.outcomes import OutcomeReports, OutcomesOverTime
-from pawsonalize.wings.console.runs import run_report
 from pawsonalize.wings.feeds.importing import FILES, FeedReport, keep_newest_import
 from tests.animal_data import animal
 from tests.console_world import HOSTILE, make_console_world, running_run, store_run

@@ -193,7 +193,7 @@ def test_a_meaning_is_asked_first_then_stored_and_noted(
     assert "is no breed we know" in html.unescape(wrong.text)
 
 
-def test_a_letter_is_mended_with_a_check_then_taken_in(
+def test_a_letter_is_mended_by_what_can_be_taken_then_taken_in(
     browser: TestClient, service: Settings
 ) -> None:
     page = browser.get("/console/data?eventId=lost-0").text
@@ -203,10 +203,8 @@ def test_a_letter_is_mended_with_a_check_then_taken_in(
     wrong = words(do(browser, path, letterId=letter[1], raw='{"sessionId": "0"}'))
     assert "This could not be taken either" in wrong
     good = '{"eventId": "lost-0", "sessionId": "0", "eventType": "view", "animal_id": "cat-1"}'
-    asked = words(do(browser, path, letterId=letter[1], raw=good))
-    assert "Store this in its place?" in asked
-    mended = words(do(browser, path, letterId=letter[1], raw=good, sure="yes"))
-    assert "The letter is mended" in mended
+    mended = words(do(browser, path, letterId=letter[1], raw=good))
+    assert "The dead letter is mended" in mended
     assert f"POST {path} {letter[1]} done" in newest_action(browser)
     confirm = words(browser.get("/console/data/letters/replay", params={"letterId": letter[1]}))
     assert "Events that can be taken now are stored" in confirm

@@ -76,5 +76,5 @@ PLUGIN = Plugin(
     tasks="composition:tasks",
     upkeep="composition:upkeep",
     visitor_rows="book:VISITOR_ROWS",
-    ports={"site_alerts": "site:site_alerts"},
+    ports={"site_alerts": "pages:site_alerts"},
 )

@@ -59,7 +59,7 @@ class Audience(TableAccess):
     """Reads who may be told."""
 
     def newest(self, limit: int) -> list[str]:
-        """Those with a consent, the last active first, at most so many."""
+        """Return at most so many users with a consent, the last active first."""
         mine = (
             events.c.user_id == users.c.user_id,
             events.c.dataset_group == DEFAULT_DATASET_GROUP,

@@ -1,7 +1,8 @@
 """Pages of alerts: who would love Nina, and who was told, on the console; forms of visitors."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -15,6 +16,8 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.http.json import report_of
 from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import Confirmation, Done, PageAction, View, ViewQuery
+from pawsonalize.settings import Settings
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.ui.choices import as_search
 from pawsonalize.ui.endpoints import (
     Endpoint,
@@ -27,9 +30,12 @@ from pawsonalize.ui.endpoints import (
 )
 from pawsonalize.ui.languages import spoken, text
 from pawsonalize.ui.rendering import page, with_query
-from pawsonalize.wings.alerts.book import MOST_SEARCHES
-from pawsonalize.wings.alerts.composition import Alerts
+from pawsonalize.ui.storefront import ReadAlerts, SiteAlerts
+from pawsonalize.wings.alerts import AlertSettings
+from pawsonalize.wings.alerts.book import MOST_SEARCHES, AlertBook
+from pawsonalize.wings.alerts.composition import Alerts, book_of
 from pawsonalize.wings.alerts.endpoints import USUAL
+from pawsonalize.wings.alerts.matching import CONSENT, YES
 from pawsonalize.wings.alerts.messages import STOP
 from pawsonalize.wings.alerts.searches import SearchRules
 
@@ -232,3 +238,34 @@ def routes() -> list[BaseRoute]:
             for name, act in (("consent", _consent), ("save", _save), ("remove", _remove))
         ),
     ]
+
+
+if TYPE_CHECKING:
+    from pawsonalize.app.adapters import Adapters
+
+
+def site_alerts(settings: Settings, adapters: "Adapters") -> ReadAlerts | None:
+    """Return what reads the alerts of a visitor for pages; None where nobody is told."""
+    own = settings.part(AlertSettings)
+    if not own.alerts:
+        return None
+    book, most = book_of(settings, adapters), own.alerts_per_visitor_week
+    return partial(_alerts_of, adapters.catalogue, book, most)
+
+
+def _alerts_of(
+    catalogue: Catalogue, book: AlertBook, most: int, visitor: Visitor, search: str = ""
+) -> SiteAlerts:
+    user_id, saved, consented = visitor.user_id, [], False
+    if user_id is not None:
+        saved = [one.search for one in book.searches(MOST_SEARCHES, user_id)]
+        user = catalogue.user(user_id)
+        consented = user is not None and user.attributes.get(CONSENT) == YES
+    return SiteAlerts(
+        is_known=user_id is not None,
+        consented=consented,
+        searches=tuple((one, SearchRules.of(one).in_words) for one in saved),
+        search=search,
+        words=SearchRules.of(search).in_words if search else "",
+        most=most,
+    )

@@ -38,8 +38,7 @@ from pawsonalize.kinds import access_keys
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.settings import Settings
 from pawsonalize.wings.boards import LEAST, MOST, BoardSettings
-from pawsonalize.wings.boards.giving import give_board
-from pawsonalize.wings.boards.picking import PickDoor, Picks, no_board
+from pawsonalize.wings.boards.giving import PickDoor, Picks, give_board, no_board
 
 OPERATIONS = Operations(about=About.ANSWER)
 _BOARD = RequestParameter("boardId", "The board.", where="path", required=True)

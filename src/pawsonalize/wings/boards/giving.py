@@ -1,4 +1,4 @@
-"""Boards: when one is worth its place, the choice of its animals, and the answer.
+"""Boards: when one is worth its place, the choice of its animals, the answer, and the picks.
 
 A board is a question. Its animals are drawn one after the other by
 
@@ -11,24 +11,41 @@ with more care among animals that one likes (Viappiani and Boutilier 2010).
 
 Each place is a draw by softmax(score / _TEMPERATURE) among `SAMPLED` animals, which chance alone
 takes from all that may be shown. So every animal may be on a board, and its chance is known.
+
+Picks are checked, and written as the events that they are.
 """
 
+from collections.abc import Container, Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.times import HOUR
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.domain.events import NO_PICK, PICK, UNPICK, Visitor
+from pawsonalize.domain.times import HOUR, iso
+from pawsonalize.engine.ingest.payloads import Part, unpack
 from pawsonalize.engine.serving.animals.answer import AnimalsAnswer, places_in_order
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, Slots
+from pawsonalize.engine.serving.animals.boards import (
+    MOST_PICKS,
+    belongs,
+    picked_board,
+)
+from pawsonalize.engine.serving.animals.page_reader import PAGES_READ, PageReader
+from pawsonalize.engine.serving.animals.pages import place_of
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.exploration import Explored
+from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.choices.own_effects import VisitorPosterior
 from pawsonalize.recipes.data import Floats, Ints
 from pawsonalize.settings import Settings
-from pawsonalize.storage.events.impressions import BOARD
+from pawsonalize.storage.events.impressions import BOARD, Impression
+from pawsonalize.ui.storefront import SiteBoard
 from pawsonalize.wings.boards import BoardSettings
 
 VISIT = HOUR
@@ -157,3 +174,174 @@ def draw_board(
             steps[len(before)] = with_row * np.sqrt(weight / (1 + weight * left[row]))
             left = left - steps[len(before)] ** 2
     return found
+
+
+_DEEDS_READ = 100
+
+
+class Picks(msgspec.Struct, frozen=True):
+    """An answer of a visitor to a board, best first; nothing is "none of these"."""
+
+    board_id: str
+    visitor: Visitor
+    animals: tuple[str, ...]
+    at: int
+
+
+class PickDoor(msgspec.Struct, frozen=True):
+    """Checks picks against the board that was given."""
+
+    pages: PageReader
+    given: ImpressionLog | UnseenAnswers
+
+    def events(self, picks: Picks) -> list[Part]:
+        """The events of what was not said before, as `/v1/events` takes them.
+
+        NotFound for a board that this visitor was not given, Conflict for one that was answered
+        otherwise, InvalidInput for animals that are not on it.
+        """
+        board = self._board(picks)
+        if board is None:
+            raise no_board(picks.board_id)
+        places = _places(board, picks.animals)
+        deeds = self.pages.log.deeds_of(picks.visitor, picks.at, _DEEDS_READ)
+        mine = [one for one in deeds if one.recommendation_id == picks.board_id]
+        if any(one.event_type == UNPICK for one in mine):
+            raise Conflict(
+                f"a pick of board {picks.board_id} was taken back: ask POST /v1/boards for another"
+            )
+        sent = list(_events(board, places, picks))
+        if (before := picked_board(board, mine)) is not None:
+            if not _goes_on(before.picks, places):
+                raise Conflict(
+                    f"board {picks.board_id} was answered already, and otherwise: ask"
+                    " POST /v1/boards for another"
+                )
+            sent = sent[max(len(before.picks), 1) :]
+        return unpack(msgspec.json.encode(sent))
+
+    def knows(self, picks: Picks) -> bool:
+        """True if the visitor was given that board, as far as is known here by now."""
+        return self._board(picks) is not None
+
+    def _board(self, picks: Picks) -> Impression | None:
+        if picks.visitor == Visitor():
+            raise InvalidInput(
+                "say who picked: send the sessionId or the userId", field="sessionId"
+            )
+        waiting = self.given.waiting_of(picks.visitor)
+        answer = next((one for one in waiting if one.recommendation_id == picks.board_id), None)
+        board = answer or self.pages.table.get(picks.board_id)
+        if board is None or board.question != BOARD:
+            return None
+        # Whoever signed in since may have another session by now.
+        user, session = picks.visitor.user_id, board.session_id
+        theirs = belongs(board, picks.visitor) or (
+            user and session and self.pages.log.owner(session, picks.at) == user
+        )
+        return board if theirs else None
+
+
+def no_board(board_id: str) -> NotFound:
+    """The error of a board that there is not, or that others were given: which is not told."""
+    return NotFound(
+        f"there is no board {board_id} of this visitor: send the boardId that POST /v1/boards gave,"
+        " and the userId or the sessionId that asked for it"
+    )
+
+
+def _goes_on(before: tuple[int, ...], picks: tuple[int, ...]) -> bool:
+    """True if these are the picks of before, or those and further ones."""
+    return picks[: len(before)] == before if before else not picks
+
+
+def _places(board: Impression, animals: tuple[str, ...]) -> tuple[int, ...]:
+    if len(animals) > MOST_PICKS:
+        raise InvalidInput(
+            f"animals may have {MOST_PICKS} ids, not {len(animals)}", field="animals"
+        )
+    found = []
+    for animal_id in animals:
+        place = place_of(board, animal_id)
+        if place is None:
+            raise InvalidInput(
+                f"animal {animal_id} is not on board {board.recommendation_id}: send ids of its"
+                " animals",
+                field="animals",
+            )
+        if place in found:
+            raise InvalidInput(f"animal {animal_id} is picked twice: send it once", field="animals")
+        found.append(place)
+    return tuple(found)
+
+
+def _events(board: Impression, places: tuple[int, ...], picks: Picks) -> Iterator[dict[str, Any]]:
+    name, visitor = board.recommendation_id, picks.visitor
+    session = visitor.session_id if belongs(board, visitor) else None
+    ids = [one[0] for one in board.animal_ids or ()]
+    event: dict[str, Any] = {
+        # An event needs a session. Whoever has none, or signed in since, has the board's own: so it
+        # is known that the pick is of its visitor.
+        "sessionId": session or board.session_id or name,
+        "boardId": name,
+        # So an archive that is replayed elsewhere tells the whole choice.
+        "impression": ids,
+        "sentAt": iso(picks.at),
+    }
+    if visitor.user_id is not None:
+        event["userId"] = visitor.user_id
+    if not places:
+        yield {**event, "eventType": NO_PICK, "eventId": f"{name}-1"}
+    # By its id, the same answer counts once however often it is sent, and one is the first.
+    for rank, place in enumerate(places, start=1):
+        own = {"animal_id": picks.animals[rank - 1], "itemId": board.item_ids[place]}
+        yield {**event, **own, "eventType": PICK, "eventValue": rank, "eventId": f"{name}-{rank}"}
+
+
+if TYPE_CHECKING:
+    from pawsonalize.app.engine import Engine
+
+
+class Boards(msgspec.Struct, frozen=True):
+    """Gives boards to the pages; see `ui.storefront.SiteBoards`."""
+
+    individuals: Individuals
+    size: int
+
+    def give(self, query: Query) -> SiteBoard:
+        """A new board for whoever asks; without animals if it is not worth its place now."""
+        # The page may be of an earlier visit, and shown again.
+        answer = give_board(self.individuals, query, self.size, if_worth=True)
+        animals = tuple(place.animal_ids[0] for place in answer.places)
+        return SiteBoard(answer.recommendation_id, animals, query.at)
+
+    def waiting(self, visitor: Visitor, at: int, answered: Container[str]) -> SiteBoard | None:
+        """The newest board of this visit, if it is not among those that were answered."""
+        unwritten = self.individuals.impressions.waiting_of(visitor)
+        stored = self.individuals.pages.table.pages_of(visitor, at, PAGES_READ)
+        boards = [one for one in (*stored, *unwritten) if one.question == BOARD]
+        newest = max(boards, key=lambda one: one.as_of, default=None)
+        if newest is None or newest.as_of < at - VISIT or newest.recommendation_id in answered:
+            return None
+        animals = tuple(ids[0] for ids in newest.animal_ids or ())
+        return SiteBoard(newest.recommendation_id, animals, newest.as_of)
+
+    def knows(self, board_id: str, visitor: Visitor, at: int) -> bool:
+        """True if there is an answer of that id by now."""
+        return self._door.knows(Picks(board_id, visitor, (), at))
+
+    def events(
+        self, board_id: str, visitor: Visitor, picked: tuple[str, ...], at: int
+    ) -> list[Part]:
+        """The events of an answer to a board."""
+        return self._door.events(Picks(board_id, visitor, picked, at))
+
+    @property
+    def _door(self) -> PickDoor:
+        return PickDoor(self.individuals.pages, self.individuals.impressions)
+
+
+def boards_of(settings: Settings, engine: "Engine") -> Boards | None:
+    """The boards of this server's pages, or None where nobody is to be asked."""
+    own = settings.part(BoardSettings)
+    return Boards(engine.serving.individuals, own.board_size) if own.boards_per_visitor else None

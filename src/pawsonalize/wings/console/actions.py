@@ -17,8 +17,7 @@ from pawsonalize.kinds.solutions import Solution
 from pawsonalize.pages.views import Confirmation, Done, PageAction, ViewQuery
 from pawsonalize.ui.words import moment
 from pawsonalize.wings.console.console import Console
-from pawsonalize.wings.console.models import SolutionReport, VersionReport
-from pawsonalize.wings.console.runs import run_report
+from pawsonalize.wings.console.models import SolutionReport, VersionReport, run_report
 
 KEYS = "/console/settings/keys"
 _MODELS = "/console/models"

@@ -3,16 +3,28 @@
 Its shelter edits here what it says of it, and its status. They are stored as what the API and feeds
 say is. There is no second record: the next import of the animal's source says anew what it is, and
 the pages say so.
+
+To find what would help, the animal is weighed with one thing changed.
+For each of the newest visitors, the animals that they may be shown are put in order by utility, as
+in every answer. The animal's place is 1 + those with a higher one. A change replaces values of the
+animal, and its parts that follow from them are computed by the functions of every answer. The
+change of utility is one of log-odds, so the odds to be chosen grow by its exponential. Exploration
+and the most places of a group have no part in the order.
 """
 
+import dataclasses
 import zlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
+from math import exp
+from statistics import fmean, median_low
 from typing import Final
 
 import msgspec
+import numpy as np
+from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -29,6 +41,14 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.statuses import STEPS, AnimalStatus, check_step
 from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
 from pawsonalize.engine.ingest.listings import read_listing, read_status
+from pawsonalize.engine.serving.animals import factors
+from pawsonalize.engine.serving.animals.available import Slots
+from pawsonalize.engine.serving.animals.choosing import choose
+from pawsonalize.engine.serving.animals.eligibility import GOOD_WITH, NOWHERE, judge
+from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
+from pawsonalize.engine.serving.animals.utility import Estimates, Weighing, estimate
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.http.animals import AnimalAnswer, animal_answer
 from pawsonalize.http.json import report_of
 from pawsonalize.pages.shell import links
@@ -38,7 +58,250 @@ from pawsonalize.storage.events.impressions import Impression
 from pawsonalize.ui.cards import animal_card
 from pawsonalize.ui.endpoints import Fields, fields_of
 from pawsonalize.ui.rendering import console_path_of
-from pawsonalize.wings.console.visibility import Visibility, visibility_of
+
+FIRST_PAGE = 24
+"""Places of the first page of the adoption site."""
+_ENOUGH_PHOTOS = 3
+_NEAR_KM, _FAR_KM = 25.0, 100.0
+_HOUSEHOLDS = ("kids", "dogs", "cats")
+_PHOTOS, _PLACE = "photos", "place"
+
+
+class Remedy(msgspec.Struct, frozen=True, rename="camel"):
+    """A change of an animal, and the gain that it would bring; `about` is the change in words.
+
+    `household` is set where the change counts with visitors who live with them alone; then all
+    numbers are as if each visitor did. `place` is the median place before, null if nobody may be
+    shown the animal; `firstPages` counts visitors on whose first page it stands. The odds that it
+    is chosen, where it is shown, grow by the factor `odds`.
+    """
+
+    change: str
+    about: str
+    household: str
+    place: int | None
+    place_after: int | None
+    first_pages: int
+    first_pages_after: int
+    odds: float
+
+
+class Visibility(msgspec.Struct, frozen=True, rename="camel"):
+    """An available animal as the newest visitors would see it: `animals` are there to choose from.
+
+    `visitors` were weighed, and `allowed` of them may be shown the animal. `parts` are the parts of
+    its utility less the mean of those on the first page, on average. `kilometres` is the median
+    distance from visitors with a known place.
+    """
+
+    animals: int
+    visitors: int
+    allowed: int
+    place: int | None
+    first_pages: int
+    kilometres: int | None
+    parts: dict[str, float]
+    remedies: list[Remedy]
+    findings: list[str]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Values of an animal that could be others, by the names of columns of available animals."""
+
+    name: str
+    about: str
+    columns: Mapping[str, float]
+    household: str = ""
+
+
+class _Place(msgspec.Struct, frozen=True):
+    before: int | None
+    after: int | None
+    gain: float
+
+
+class _Standing(msgspec.Struct, frozen=True):
+    """The animal as one visitor would see it, in the order of the changes; NaN: no place known."""
+
+    animals: int
+    place: int | None
+    kilometres: float
+    parts: list[float]
+    changed: list[_Place]
+
+
+def possible_changes(animal: Animal, *, has_place: bool) -> Iterator[Change]:
+    """Yield what a shelter could find out or change; those that count for everybody come first."""
+    if (photos := len(animal.photos)) < _ENOUGH_PHOTOS:
+        about = f"{_ENOUGH_PHOTOS} photos instead of {photos or 'none'}"
+        yield Change(_PHOTOS, about, {"photos": 1.0})
+    if animal.priority < 1:
+        about = f"priority 1 instead of {animal.priority:g}"
+        yield Change("priority", about, {"priority": 1.0})
+    known = "its place known and" if not has_place else "a place"
+    yield Change(_PLACE, f"{known} {_NEAR_KM:g} km from them", {"kilometres": _NEAR_KM})
+    for one in _HOUSEHOLDS:
+        if getattr(animal, f"good_with_{one}") in {GoodWith.UNKNOWN, GoodWith.SELECTIVE}:
+            columns = {one: float(GOOD_WITH[GoodWith.YES])}
+            yield Change(f"goodWith{one.capitalize()}", f"“good with {one}” known", columns, one)
+
+
+def visibility_of(
+    animal: Animal, individuals: Individuals, visitors: Sequence[Visitor], now: int
+) -> Visibility | None:
+    """Return how these visitors would see an animal; None if it is not available.
+
+    Of animals that go together, the one that was listed first has the place and is weighed.
+    """
+    available = individuals.available.of(now, now)
+    with available.lock:
+        slots = available.slots([animal.animal_id])
+        if not len(slots):
+            return None
+        unit = available.members(int(slots[0]))
+        has_place = bool(available.column("place", available.slots(unit[:1]))[0] != NOWHERE)
+    # Changes of the others of a unit would change no place.
+    first = individuals.animals.get(unit[0]) or animal
+    changes = list(possible_changes(first, has_place=has_place))
+    queries = (Query(one, now, now) for one in visitors or (Visitor(),))
+    seen = (_stand(individuals, individuals.with_profile(one), unit, changes) for one in queries)
+    standings = [one for one in seen if one is not None]
+    if not standings:  # it was adopted meanwhile
+        return None
+    far = [one.kilometres for one in standings if not np.isnan(one.kilometres)]
+    kilometres = round(median_low(far)) if far else None
+    places = [one.place for one in standings]
+    remedies = [
+        _remedy(change, [one.changed[place] for one in standings])
+        for place, change in enumerate(changes)
+        if change.name != _PLACE or (kilometres is None or kilometres > _FAR_KM)
+    ]
+    allowed = [one for one in places if one is not None]
+    parts = zip(PARTS, np.mean([one.parts for one in standings], axis=0).tolist(), strict=True)
+    found = Visibility(
+        standings[0].animals,
+        len(standings),
+        len(allowed),
+        median_low(allowed) if allowed else None,
+        sum(one <= FIRST_PAGE for one in allowed),
+        kilometres,
+        {name: round(value, 4) for name, value in parts},
+        sorted((one for one in remedies if one.odds > 1), key=lambda one: -one.odds),
+        [],
+    )
+    findings = list(_findings(animal, found, unit, individuals.settings, now))
+    return replace(found, findings=findings)
+
+
+def _stand(
+    individuals: Individuals, query: Query, unit: Sequence[str], changes: Sequence[Change]
+) -> _Standing | None:
+    groups = individuals.runtime.score_groups(query)
+    with individuals.weighing(query, groups, individuals.settings.group_affinity) as weighing:
+        available = weighing.available
+        members = available.slots(unit)
+        if len(members) < len(unit):
+            return None
+        estimates = estimate(weighing)
+        page = choose(weighing, estimates, FIRST_PAGE)
+        others = weighing.weigh(page).parts.mean(axis=0) if len(page) else 0.0
+        parts = weighing.weigh(members[:1]).parts[0] - others
+        changed, world = [], weighing
+        for household, some in groupby(changes, lambda one: one.household):
+            if household:  # these come last: each estimate takes the memory of the one before
+                rules = replace(weighing.eligibility, **{household: True})
+                world = replace(weighing, eligibility=rules)
+                estimates = estimate(world)
+            changed += _places(world, estimates, members, list(some))
+        here = weighing.eligibility.place
+        far = np.nan if here is None else available.take(members[:1], here)("kilometres")[0]
+        return _Standing(len(available), changed[0].before, float(far), parts.tolist(), changed)
+
+
+def _places(
+    weighing: Weighing, estimates: Estimates, members: Slots, changes: Sequence[Change]
+) -> list[_Place]:
+    """Return the places of an animal, the first of its unit, as it is and with each change."""
+    values, own = estimates.values, members[:1]
+    values[own] = -np.inf  # it is above and below others, not itself
+    utility = float(weighing.utilities(own)[0])
+
+    def place(gain: float | None) -> int | None:
+        return None if gain is None else 1 + int(np.count_nonzero(values > utility + gain))
+
+    before = place(_gained(weighing, members, {}))
+    gains = [_gained(weighing, members, one.columns) for one in changes]
+    return [_Place(before, place(gain), gain or 0.0) for gain in gains]
+
+
+def _gained(weighing: Weighing, members: Slots, columns: Mapping[str, float]) -> float | None:
+    """Return what the utility gains by other values; None if it may not be shown with them."""
+    available, rules, weights = weighing.available, weighing.eligibility, weighing.weights
+    take, own = available.take(members, rules.place), members[:1]
+
+    def changed(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
+        column = take(name)
+        return column if name not in columns else np.append(columns[name], column[1:])
+
+    verdicts = [judge(rules, one, len(members), available.codes) for one in (take, changed)]
+    lost = weighing.lost[available.column("group", own)]
+    if not (verdicts[1].passing.all() and np.isfinite(lost).all()):
+        return None
+    # As of a unit: the worst of its animals' answers counts.
+    before, after = (-one.uncertain.max() / max(1, one.rule_count) for one in verdicts)
+    gain = weights.factors.compatibility * float(after - before)
+    for name in ("photos", "priority"):
+        if name in columns:
+            was = float(available.column(name, own)[0])
+            gain += float(getattr(weights.factors, name)) * (columns[name] - was)
+    if "kilometres" in columns and rules.place is not None:
+        near = weighing.near[available.column("place", own)]
+        nearer = factors.distance(np.array([columns["kilometres"]]))
+        own_weight = weights.factors.distance + weights.visitor * weighing.personal.distance
+        by_far = weights.far * (factors.far(nearer) - factors.far(near))
+        gain += float((own_weight * (nearer - near) + by_far)[0])
+    return gain
+
+
+def _remedy(change: Change, places: Sequence[_Place]) -> Remedy:
+    before = [one.before for one in places if one.before is not None]
+    after = [one.after for one in places if one.after is not None]
+    gains = [one.gain for one in places if one.after is not None]
+    return Remedy(
+        change.name,
+        change.about,
+        change.household,
+        median_low(before) if before else None,
+        median_low(after) if after else None,
+        sum(one <= FIRST_PAGE for one in before),
+        sum(one <= FIRST_PAGE for one in after),
+        round(exp(fmean(gains)), 3) if gains else 1.0,
+    )
+
+
+def _findings(
+    animal: Animal, found: Visibility, unit: Sequence[str], settings: AnimalSettings, now: int
+) -> Iterator[str]:
+    if out := found.visitors - found.allowed:
+        yield f"Stored rules of {out} of these {found.visitors} visitors keep it off their pages."
+    if len(unit) > 1:
+        together = ", ".join(one for one in unit if one != animal.animal_id)
+        yield f"It goes together with {together}: they share one place, as {unit[0]} is weighed."
+    if not animal.description:
+        yield "It has no description, so a search in words finds it by its kind and name alone."
+    if found.kilometres is not None and found.kilometres > _FAR_KM:
+        yield f"Half of the visitors whose place is known live {found.kilometres} km away or more."
+    days, new, long = animal.waiting_days(now), settings.newcomer_days, settings.long_stay_days
+    if days < new:
+        yield f"As a newcomer it has a share of the exploration until day {new}; today is {days}."
+    elif days < long:
+        yield (
+            f"It waits for {days} days: a share of the exploration is kept for newcomers up to day"
+            f" {new}, and for those who wait {long} days."
+        )
+    else:
+        yield f"It waits for {days} days, so a share of the exploration is kept for it."
+
 
 _PAGES, _EVENTS = 400, 20_000  # the newest that are looked through: 20 ms each
 _VISITORS = 6  # who are weighed: 15 ms each among 20,000 animals
@@ -74,7 +337,9 @@ def _edited(animal: Animal, fields: Fields, now: int) -> Animal:
     values["photos"] = fields.get("photos", "").split()
     form = AnimalForm(id=animal.animal_id, species=animal.species, **values)  # type: ignore[arg-type]
     read = read_listing(form, now).animal
-    return replace(animal, **{FIELDS[name]: getattr(read, FIELDS[name]) for name in _EDITED})
+    return dataclasses.replace(
+        animal, **{FIELDS[name]: getattr(read, FIELDS[name]) for name in _EDITED}
+    )
 
 
 async def _edit(request: Request, _caller: Caller) -> Done:

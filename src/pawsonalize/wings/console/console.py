@@ -33,16 +33,12 @@ from pawsonalize.storage.events.histories import HistoryQuery
 from pawsonalize.ui.rendering import console_path_of, with_query
 from pawsonalize.ui.words import moment
 from pawsonalize.wings.console.animal import animal_report
-from pawsonalize.wings.console.events import EventViews
-from pawsonalize.wings.console.models import ModelReports
-from pawsonalize.wings.console.newest_visitors import newest_visitors
+from pawsonalize.wings.console.models import ModelReports, run_report
 from pawsonalize.wings.console.outcomes import OutcomeReports
-from pawsonalize.wings.console.overview import OverviewReports
-from pawsonalize.wings.console.quality import QualityViews
-from pawsonalize.wings.console.runs import run_report
-from pawsonalize.wings.console.service import service_report
+from pawsonalize.wings.console.overview import OverviewReports, service_report
+from pawsonalize.wings.console.quality import EventViews, QualityViews
 from pawsonalize.wings.console.traffic import SAMPLE_SECONDS, TrafficHistory, read_counts
-from pawsonalize.wings.console.visitors import VisitorViews
+from pawsonalize.wings.console.visitors import VisitorViews, newest_visitors
 
 _ANIMALS = 20
 _RUNS, _NOTIFICATIONS = 60, 200

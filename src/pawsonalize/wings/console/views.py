@@ -16,13 +16,16 @@ from pawsonalize.wings.console import animals, models, visitors
 from pawsonalize.wings.console.actions import ACTIONS, KEYS
 from pawsonalize.wings.console.animal import ANIMAL_ACTIONS, AnimalReport, animal_content
 from pawsonalize.wings.console.console import Console
-from pawsonalize.wings.console.events import ArchiveState, EventAnswer
-from pawsonalize.wings.console.newest_visitors import NewestVisitors
+from pawsonalize.wings.console.models import RunReport, run_report
 from pawsonalize.wings.console.outcomes import OutcomesOverTime, outcomes_content
-from pawsonalize.wings.console.overview import Overview, overview_content
-from pawsonalize.wings.console.quality import DataReport
-from pawsonalize.wings.console.runs import RunReport, run_report
-from pawsonalize.wings.console.service import ServiceReport, changing_pages
+from pawsonalize.wings.console.overview import (
+    Overview,
+    ServiceReport,
+    changing_pages,
+    overview_content,
+)
+from pawsonalize.wings.console.quality import ArchiveState, DataReport, EventAnswer
+from pawsonalize.wings.console.visitors import NewestVisitors
 
 _CURSOR = RequestParameter("cursor", "The `nextCursor` of the page before.")
 

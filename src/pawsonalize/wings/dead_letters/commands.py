@@ -1,8 +1,6 @@
 """`pawsonalize dead-letters`: what could not be taken; to be mended, replayed or removed."""
 
 import sys
-from functools import reduce
-from operator import add
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Annotated
@@ -21,15 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.wings.dead_letters import letter_replay, letters
+    from pawsonalize.wings.dead_letters import keeping, letters
 else:
+    keeping = late("pawsonalize.wings.dead_letters.keeping")
     letters = late("pawsonalize.wings.dead_letters.letters")
-    letter_replay = late("pawsonalize.wings.dead_letters.letter_replay")
 
 app = command_group("Dead letters: what came in and could not be taken.")
 
-LetterId = Annotated[str, typer.Argument(help="The letter.")]
-LetterIds = Annotated[list[str] | None, typer.Argument(help="The letters.")]
+LetterId = Annotated[str, typer.Argument(help="The dead letter.")]
+LetterIds = Annotated[list[str] | None, typer.Argument(help="The dead letters.")]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
 Code = Annotated[
     str | None, typer.Option(help="Those refused for this reason.", show_default="any")
@@ -63,14 +61,14 @@ def ls(
     """
     begin = None if since is None else parse_moment(since, "--since")
     end = None if until is None else parse_moment(until, "--until")
-    query = letters.LetterQuery(code, source, begin, end)
+    query = letters.DeadLetterQuery(code, source, begin, end)
     with opened(data_dir) as adapters:
         table = letters.DeadLetters(adapters.database)
-        found, reasons = table.page(limit, query).letters, table.reasons(query)
+        newest, reasons = table.page(limit, query).letters, table.reasons(query)
     if json:
-        print(msgspec.json.encode(list(map(letters.Letter.of, found))).decode())
+        print(msgspec.json.encode(list(map(letters.Letter.of, newest))).decode())
         return
-    for letter in found:
+    for letter in newest:
         mended = "" if letter.mended is None else "  (mended)"
         at, why = iso(letter.at), printable(letter.message, _KEPT)
         print(f"{letter.letter_id}  {at}  {_place(letter)}  {why}{mended}")
@@ -98,7 +96,7 @@ def _text(text: str | None, data: bytes | None) -> str:
 
 @add_command(app, "show", _print_letter)
 def show(adapters: "Adapters", letter_id: LetterId) -> "letters.Letter":
-    """Show a letter: why it was refused, what came in, and what it was mended to.
+    """Show a dead letter: why it was refused, what came in, and what it was mended to.
 
     Example: pawsonalize dead-letters show 019362f1c0de4a7b12cd
     """
@@ -126,7 +124,7 @@ def mend(
         bool, typer.Option("--force", help="Store it even if it cannot be taken.")
     ] = False,
 ) -> "letters.Letter":
-    """Change what is to be taken in a letter's place; what came in stays beside it.
+    """Change what is to be taken in a dead letter's place; what came in stays beside it.
 
     It is refused, with the reason, if it could not be taken either.
 
@@ -134,10 +132,10 @@ def mend(
     """
     if (file is None) is not bool(values or unset):
         raise InvalidInput("say what to change: --set and --unset, or --file")
-    replay = letter_replay.LetterReplay(adapters)
+    replay = keeping.Replay(adapters)
     if file is None:
         before = replay.letters.get(letter_id).newest
-        mended = letter_replay.with_values(before, read_pairs(values), unset or ())
+        mended = keeping.with_values(before, read_pairs(values), unset or ())
     else:
         try:
             mended = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
@@ -146,7 +144,7 @@ def mend(
     return letters.Letter.of(replay.mend(letter_id, mended, force=force))
 
 
-def _print_replayed(result: "letter_replay.ReplayedLetters") -> None:
+def _print_replayed(result: "keeping.ReplayedLetters") -> None:
     for letter in result.left:
         print(f"{letter.letter_id}: {printable(letter.message, _KEPT)}")
     counts = f"{result.accepted:,} events taken, {result.duplicates:,} were there"
@@ -160,23 +158,29 @@ def replay(
     everything: All = False,
     code: Code = None,
     source: Source = None,
-) -> "letter_replay.ReplayedLetters":
-    """Take letters in again, oldest first; what is taken is a letter no more.
+) -> "keeping.ReplayedLetters":
+    """Take dead letters in again, oldest first; what is taken is a dead letter no more.
 
     Exit code 1 if something is left.
 
     Example: pawsonalize dead-letters replay --source http
     """
-    query = letters.LetterQuery(code, source, letter_ids=letter_ids or None)
+    query = letters.DeadLetterQuery(code, source, letter_ids=letter_ids or None)
     query.checked(everything=everything)
-    replay = letter_replay.LetterReplay(adapters)
+    replay, cursor = keeping.Replay(adapters), None
     total = sum(reason.count for reason in replay.letters.reasons(query))
+    results = list[keeping.ReplayedLetters]()
     with progress("replaying") as bar:
-        results = [replay.replay(query, most=_REPLAYED_AT_ONCE)]
-        while (cursor := results[-1].next_cursor) is not None:
-            bar(len(results) * _REPLAYED_AT_ONCE, total)
+        while not results or cursor is not None:
             results.append(replay.replay(query, cursor, _REPLAYED_AT_ONCE))
-    return reduce(add, results)
+            cursor = results[-1].next_cursor
+            bar(min(len(results) * _REPLAYED_AT_ONCE, total), total)
+    return keeping.ReplayedLetters(
+        sum(result.accepted for result in results),
+        sum(result.duplicates for result in results),
+        tuple(letter for result in results for letter in result.left),
+        next_cursor=None,
+    )
 
 
 @add_command(app, "rm")
@@ -188,11 +192,11 @@ def rm(
     source: Source = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove letters; the archive keeps its copies for dead_letter_days.
+    """Remove dead letters; the archive keeps its copies for dead_letter_days.
 
     Example: pawsonalize dead-letters rm --code invalid_json --yes
     """
-    query = letters.LetterQuery(code, source, letter_ids=letter_ids or None)
+    query = letters.DeadLetterQuery(code, source, letter_ids=letter_ids or None)
     query.checked(everything=everything)
     table = letters.DeadLetters(adapters.database)
     count = sum(reason.count for reason in table.reasons(query))
@@ -210,7 +214,7 @@ class RefusedTail:
 
     def lines(self, *, json: bool) -> "Iterator[str]":
         """Yield a line for each, oldest first; of a flood, the newest."""
-        newest = self._letters.page(_AT_ONCE, letters.LetterQuery(since=self._since)).letters
+        newest = self._letters.page(_AT_ONCE, letters.DeadLetterQuery(since=self._since)).letters
         new = [letter for letter in newest if letter.letter_id not in self._seen][: self._most]
         self._most, self._seen = _AT_ONCE, {letter.letter_id for letter in newest}
         # This moment is read again, as more may come within it.

@@ -1,8 +1,11 @@
-"""Dead letters in their table: kept, listed, mended, settled, removed, and erased with visitors."""
+"""Dead letters in their table, and the visitors whom they name."""
 
+import base64
+import json
 import re
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
@@ -13,7 +16,7 @@ from sqlalchemy import ColumnElement, Delete, RowMapping, delete, func, select, 
 from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import visitor_digest
-from pawsonalize.domain.limits import match_cursor
+from pawsonalize.domain.limits import match_cursor, parse_id
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.refusals import HTTP, RefusedInput
 from pawsonalize.storage.erasures import ErasedNames, Erasure
@@ -21,7 +24,6 @@ from pawsonalize.storage.statements import in_parts, insert_new
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import erased_visitors
 from pawsonalize.wings.dead_letters import DeadLetterSettings
-from pawsonalize.wings.dead_letters.mentions import Mentions, names_in, visitors_in
 from pawsonalize.wings.dead_letters.tables import dead_letters
 
 _HASH_BYTES = 16
@@ -34,7 +36,8 @@ _PLACE = (_COLUMNS.at, _COLUMNS.letter_id)
 class DeadLetter(RefusedInput, frozen=True):
     """A refusal that is kept until it is taken in or removed."""
 
-    # If left out, a new one.
+    # Left out, it is a new one. It follows from a place in a stream, so that a record which is read
+    # twice gives one dead letter.
     letter_id: str = ""
     mended: bytes | None = None
     """Text to be taken in its place."""
@@ -43,32 +46,15 @@ class DeadLetter(RefusedInput, frozen=True):
         if self.letter_id:
             return
         letter_id = f"{self.at:012x}{secrets.token_hex(4)}"
-        if self.position is not None:  # what a stream brings again is no second letter
+        if self.position is not None:
             place = f"{self.source} {self.position}".encode("utf-8", "surrogatepass")
             letter_id = blake2b(place, digest_size=10).hexdigest()
         force_setattr(self, "letter_id", letter_id)
 
     @property
-    def event_id(self) -> str:
-        """Id of an event without one: for a stream's record the one that its consumer gives."""
-        stream = self.source.rpartition("/")[2]
-        return self.letter_id if self.position is None else f"{stream}/{self.position}"
-
-    @property
     def newest(self) -> bytes:
         """The text to take: as it was mended, else as it came in."""
         return self.raw if self.mended is None else self.mended
-
-    def part(self, number: int, raw: bytes) -> "DeadLetter":
-        """A letter of its own for one of several events in it."""
-        letter_id = f"{self.letter_id}-{number}"
-        position = None if self.position is None else f"{self.position}/{number}"
-        return replace(self, letter_id=letter_id, position=position, raw=raw, mended=None)
-
-
-def letter_of(row: RowMapping) -> DeadLetter:
-    """The letter that a row of the table is."""
-    return DeadLetter(**{name: row[name] for name in DeadLetter.__struct_fields__})
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -93,7 +79,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
 
     @classmethod
     def of(cls, letter: DeadLetter) -> "Letter":
-        """Return a letter as it is shown."""
+        """Return a dead letter as it is shown and archived."""
         shown = asdict(letter) | {"at": iso(letter.at)}
         for name, data in (("raw", letter.raw), ("mended", letter.mended)):
             try:
@@ -103,15 +89,16 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
         return cls(**shown)
 
     def as_it_came_in(self) -> DeadLetter:
-        """Return the letter without its mending; InvalidInput if its time is none."""
+        """Return the dead letter without its mending; InvalidInput if its time is none."""
         raw = self.raw_base64 or b"" if self.raw is None else self.raw.encode()
-        own = {name: getattr(self, name) for name in DeadLetter.__struct_fields__}
-        changed = {"at": parse_moment(self.at, "at"), "raw": raw, "mended": None}
-        return DeadLetter(**own | changed)
+        fields = {name: getattr(self, name) for name in DeadLetter.__struct_fields__}
+        return DeadLetter(
+            **fields | {"at": parse_moment(self.at, "at"), "raw": raw, "mended": None}
+        )
 
 
-class LetterQuery(msgspec.Struct, frozen=True):
-    """Selection of letters; None means any. `since` is inclusive, `until` is not."""
+class DeadLetterQuery(msgspec.Struct, frozen=True):
+    """Selection of dead letters; None means any. `since` is inclusive, `until` is not."""
 
     code: str | None = None
     source: str | None = None
@@ -120,11 +107,11 @@ class LetterQuery(msgspec.Struct, frozen=True):
     dataset_group: str | None = None
     letter_ids: Collection[str] | None = None
 
-    def checked(self, *, everything: bool) -> "LetterQuery":
+    def checked(self, *, everything: bool) -> "DeadLetterQuery":
         """Return this as the choice of what to act on; InvalidInput unless it is made one way."""
         is_of_reason = everything or self.code is not None or self.source is not None
         if bool(self.letter_ids) is is_of_reason:
-            message = "say which letters: either by their ids, or by code or source, or all"
+            message = "say which dead letters: either by their ids, or by code or source, or all"
             raise InvalidInput(message, field="letterIds")
         return self
 
@@ -141,11 +128,11 @@ class LetterQuery(msgspec.Struct, frozen=True):
             yield _COLUMNS.letter_id.in_(self.letter_ids)
 
 
-ALL = LetterQuery()
+ALL = DeadLetterQuery()
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """Number of letters that wait for one reason."""
+    """Number of dead letters that wait for one reason."""
 
     source: str
     code: str
@@ -153,8 +140,8 @@ class Waiting(msgspec.Struct, frozen=True):
     count: int
 
 
-class LetterPage(msgspec.Struct, frozen=True):
-    """Some letters, and the cursor of the next page, None on the last."""
+class DeadLetterPage(msgspec.Struct, frozen=True):
+    """Some dead letters, and the cursor of the next page, None on the last."""
 
     letters: tuple[DeadLetter, ...]
     next_cursor: str | None
@@ -164,37 +151,37 @@ class DeadLetters(TableAccess):
     """The dead letters of every source."""
 
     def keep(self, letters: Sequence[DeadLetter]) -> int:
-        """Keep letters durably; return how many are new."""
+        """Keep dead letters durably; return how many are new."""
         if not letters:
             return 0
         with self._database.writing() as connection:
-            return insert_new(connection, dead_letters, [_row(one) for one in letters])
+            return insert_new(connection, dead_letters, [_row(letter) for letter in letters])
 
     def waiting(self) -> int:
-        """Count the letters."""
+        """Count the dead letters."""
         return self._scalar(select(func.count()).select_from(dead_letters)) or 0
 
     def size(self) -> tuple[int, int]:
-        """Return the number of letters and their bytes. Reads each of them."""
+        """Return the number of dead letters and their bytes. Reads each of them."""
         bytes_held = func.coalesce(func.sum(func.length(_COLUMNS.raw)), 0)
         [(count, size)] = self._rows(select(func.count(), bytes_held))
         return int(count), int(size)
 
-    def reasons(self, query: LetterQuery = ALL) -> list[Waiting]:
-        """Count waiting letters by reason, most frequent first."""
+    def reasons(self, query: DeadLetterQuery = ALL) -> list[Waiting]:
+        """Count waiting dead letters by reason, most frequent first."""
         columns = (_COLUMNS.source, _COLUMNS.code, _COLUMNS.field)
-        many = func.count()
-        wanted = select(*columns, many).where(*query.conditions()).group_by(*columns)
-        return [Waiting(*row) for row in self._rows(wanted.order_by(many.desc(), *columns))]
+        count = func.count()
+        wanted = select(*columns, count).where(*query.conditions()).group_by(*columns)
+        return [Waiting(*row) for row in self._rows(wanted.order_by(count.desc(), *columns))]
 
     def page(
         self,
         limit: int,
-        query: LetterQuery = ALL,
+        query: DeadLetterQuery = ALL,
         cursor: str | None = None,
         *,
         oldest_first: bool = False,
-    ) -> LetterPage:
+    ) -> DeadLetterPage:
         """Return one page, newest first; InvalidInput if the cursor is none of ours."""
         wanted, place = select(dead_letters).where(*query.conditions()), tuple_(*_PLACE)
         if cursor is not None:
@@ -206,10 +193,11 @@ class DeadLetters(TableAccess):
         rows = self._mappings(wanted.order_by(*order).limit(limit + 1))
         letters = tuple(map(letter_of, rows[:limit]))
         is_last = len(rows) <= limit
-        return LetterPage(letters, None if is_last else f"{letters[-1].at}.{letters[-1].letter_id}")
+        next_cursor = None if is_last else f"{letters[-1].at}.{letters[-1].letter_id}"
+        return DeadLetterPage(letters, next_cursor)
 
-    def each(self, query: LetterQuery = ALL) -> Iterator[DeadLetter]:
-        """Yield the letters that match, newest first; few of them are in memory at once."""
+    def each(self, query: DeadLetterQuery = ALL) -> Iterator[DeadLetter]:
+        """Yield all that match, newest first; few of them are in memory at once."""
         page = self.page(_READ_AT_ONCE, query)
         yield from page.letters
         while page.next_cursor is not None:
@@ -217,7 +205,7 @@ class DeadLetters(TableAccess):
             yield from page.letters
 
     def get(self, letter_id: str) -> DeadLetter:
-        """Return one letter; NotFound."""
+        """Return one dead letter; NotFound."""
         rows = self._mappings(select(dead_letters).where(_COLUMNS.letter_id == letter_id))
         if not rows:
             raise NotFound(
@@ -226,47 +214,48 @@ class DeadLetters(TableAccess):
         return letter_of(rows[0])
 
     def mend(self, letter_id: str, mended: bytes) -> DeadLetter:
-        """Store the text to take in a letter's place. NotFound."""
+        """Store the text to take in a dead letter's place. NotFound."""
         letter = replace(self.get(letter_id), mended=mended)
-        this = update(dead_letters).where(_COLUMNS.letter_id == letter_id)
-        if not self._execute(this.values(mended=mended, visitors=_hashes(letter))):
+        row = update(dead_letters).where(_COLUMNS.letter_id == letter_id)
+        if not self._execute(row.values(mended=mended, visitors=_row(letter)["visitors"])):
             self.get(letter_id)  # it went meanwhile
         return letter
 
     def settle(self, fates: Sequence[Sequence[DeadLetter]], of: Sequence[DeadLetter]) -> None:
-        """Replace each letter by what is left of it, in one transaction."""
-        # Of a letter that is gone meanwhile, nothing comes back.
+        """Replace each dead letter by what is left of it, in one transaction."""
+        # Of one that is gone meanwhile, nothing comes back.
         with self._database.writing() as connection:
             for letter, left in zip(of, fates, strict=True):
                 gone = delete(dead_letters).where(_COLUMNS.letter_id == letter.letter_id)
                 archived = gone.returning(_COLUMNS.archived_in, _COLUMNS.archived_at)
                 row = connection.execute(archived).mappings().first()
                 if left and row is not None:
-                    parts = [_row(part) | dict(row) for part in left]
-                    insert_new(connection, dead_letters, parts)
+                    insert_new(connection, dead_letters, [_row(part) | dict(row) for part in left])
 
-    def remove(self, query: LetterQuery) -> int:
+    def remove(self, query: DeadLetterQuery) -> int:
         """Delete all that match; returns how many."""
         # A few at a time, so that others may write.
         removed = 0
-        found = select(_COLUMNS.letter_id).where(*query.conditions()).limit(_REMOVED_AT_ONCE)
-        while deleted := self._execute(delete(dead_letters).where(_COLUMNS.letter_id.in_(found))):
+        some = select(_COLUMNS.letter_id).where(*query.conditions()).limit(_REMOVED_AT_ONCE)
+        while deleted := self._execute(delete(dead_letters).where(_COLUMNS.letter_id.in_(some))):
             removed += deleted
         return removed
 
     def deletions(
         self, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
     ) -> Iterator[Delete]:
-        """See `RowsOfWing.deletions`: letters about the visitors, or with one's name as a word."""
-        who, mentions = erased_visitors.c, Mentions(names.all)
-        visitors = self._scalars(select(who.visitor).where(who.erasure_id == erasure.erasure_id))
-        found = [
+        """See `RowsOfWing.deletions`: those about the visitors, or with one's name as a word."""
+        erased, mentions = erased_visitors.c, Mentions(names.all)
+        visitors = self._scalars(
+            select(erased.visitor).where(erased.erasure_id == erasure.erasure_id)
+        )
+        ids = [
             letter.letter_id
             for letter, is_about in self._of_groups(groups, visitors)
             if letter.at <= erasure.noted_at
             and (is_about or mentions.among(letter.raw, letter.mended))  # rather one too many
         ]
-        for part in in_parts(found):
+        for part in in_parts(ids):
             yield delete(dead_letters).where(_COLUMNS.letter_id.in_(part))
 
     def find(self, groups: Sequence[str], visitors: Collection[str]) -> set[tuple[str, str, str]]:
@@ -282,31 +271,26 @@ class DeadLetters(TableAccess):
     def _of_groups(
         self, groups: Sequence[str], visitors: Collection[str]
     ) -> Iterator[tuple[DeadLetter, bool]]:
-        """Yield the letters of some groups, and whether they are about one of the visitors."""
+        """Yield those of some dataset groups, and whether they are about one of the visitors."""
         wanted = {bytes.fromhex(visitor) for visitor in visitors}
         letters = select(dead_letters).where(_COLUMNS.dataset_group.in_(groups))
         letters, after = letters.order_by(_COLUMNS.letter_id).limit(_READ_AT_ONCE), ""
         while rows := self._mappings(letters.where(_COLUMNS.letter_id > after)):
             for row in rows:
-                packed = row["visitors"]
+                packed = bytes(row["visitors"])
                 starts = range(0, len(packed), _HASH_BYTES)
-                hashes = (bytes(packed[start : start + _HASH_BYTES]) for start in starts)
+                hashes = (packed[start : start + _HASH_BYTES] for start in starts)
                 yield letter_of(row), not wanted.isdisjoint(hashes)
             after = rows[-1]["letter_id"]
 
 
-def _row(letter: DeadLetter) -> dict[str, Any]:
-    return asdict(letter) | {"visitors": _hashes(letter)}
-
-
-def _hashes(letter: DeadLetter) -> bytes:
-    return b"".join(sorted(map(bytes.fromhex, visitors_in(letter.raw, letter.mended))))
+VISITOR_ROWS = (DeadLetters,)
 
 
 def waiting_letters(service: CheckedService) -> Iterator[Diagnosis]:
-    """Count waiting letters by reason, most frequent first."""
+    """Count waiting dead letters by reason, most frequent first."""
     reasons = DeadLetters(service.adapters.database).reasons()
-    waiting = sum(one.count for one in reasons)
+    waiting = sum(reason.count for reason in reasons)
     if not waiting:
         yield fine("none waits")
         return
@@ -318,9 +302,94 @@ def waiting_letters(service: CheckedService) -> Iterator[Diagnosis]:
     )
     most = service.settings.part(DeadLetterSettings).max_dead_letters
     # Senders by HTTP had an answer; those of a stream hear of it only here.
-    is_bad = waiting >= most or any(one.source != HTTP for one in reasons)
+    is_bad = waiting >= most or any(reason.source != HTTP for reason in reasons)
     yield (attention if is_bad else fine)(text, move)
 
 
 CHECKS = (Check("dead letters", waiting_letters, EVERYWHERE),)
-VISITOR_ROWS = (DeadLetters,)
+
+
+def letter_of(row: RowMapping) -> DeadLetter:
+    """Return the dead letter of a row of the table."""
+    return DeadLetter(**{name: row[name] for name in DeadLetter.__struct_fields__})
+
+
+def _row(letter: DeadLetter) -> dict[str, Any]:
+    hashes = sorted(map(bytes.fromhex, visitors_in(letter.raw, letter.mended)))
+    return asdict(letter) | {"visitors": b"".join(hashes)}
+
+
+_DEEPEST = 8  # JSON in JSON in base64 is three
+_NAME = re.compile(
+    r"""\b(user|session)[ _-]?id\b["']*\s*[:=]\s*"""
+    r"""(?:"((?:[^"\\]|\\.)*)|'([^']*)|([^\s"',;&}\])\\]+))""",
+    re.IGNORECASE,
+)
+_NOT_NAMES = frozenset({"", "null", "true", "false"})
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_MEANINGS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+# What may be JSON in base64: that begins so.
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[eW][A-Za-z0-9+/_-]{10,}")
+
+
+def visitors_in(*texts: bytes | None) -> frozenset[str]:
+    """Return the hashes of the users and sessions that the texts name."""
+    return frozenset(visitor_digest(kind, name) for kind, name in names_in(*texts))
+
+
+def names_in(*texts: bytes | None) -> set[tuple[str, str]]:
+    """Return kind and id of the users and sessions behind `userId` and its like, in any syntax."""
+    names = set[tuple[str, str]]()
+    for match in (match for text in _texts(texts) for match in _NAME.finditer(text)):
+        kind, double, single, bare = match.groups()
+        name = next(text for text in (double, single, bare) if text is not None)
+        value: object = name
+        with suppress(ValueError, RecursionError):
+            value = json.loads(name if bare is not None else f'"{name}"')
+        with suppress(InvalidInput):  # as it is read from an event, if it can be
+            name = parse_id(value, "")
+        names.add((kind.lower(), name))
+    return {(kind, name) for kind, name in names if name not in _NOT_NAMES}
+
+
+class Mentions:
+    """Finds out whether one of some names stands in a text as a word, wherever that is."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = tuple(names)
+        # The longer first, as a name may begin with another one.
+        either = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        self._words = re.compile(rf"(?<![\w@-])(?<!\w\.)(?:{either})(?![\w@-]|\.\w)")
+
+    def among(self, *texts: bytes | None) -> bool:
+        """True if any of the texts has one of them."""
+        return any(
+            self._words.search(text) is not None
+            for text in _texts(texts)
+            if any(name in text for name in self._names)
+        )
+
+
+def _texts(texts: Iterable[bytes | None]) -> Iterator[str]:
+    """Yield texts in whatever state they are, and those in them: unescaped, and from base64."""
+    # Read as text alone, to a depth: nobody can make this slow by what they send.
+    waiting = [(data.decode("utf-8", "replace"), 0) for data in texts if data]
+    while waiting:
+        text, depth = waiting.pop()
+        yield text
+        if depth == _DEEPEST:
+            continue
+        for coded in _BASE64.findall(text):
+            whole = (
+                coded[:-1] if len(coded) % 4 == 1 else coded
+            )  # it is cut in the middle of a byte
+            plain = base64.urlsafe_b64decode(whole + "==")
+            if plain[:1] in {b"{", b"["}:
+                waiting.append((plain.decode("utf-8", "replace"), depth + 1))
+        if "\\" in text:
+            waiting.append((_ESCAPE.sub(_unescaped, text), depth + 1))
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    sign = match[1]
+    return chr(int(sign[1:], 16)) if len(sign) == 5 else _MEANINGS.get(sign, sign)

@@ -29,13 +29,14 @@ from pawsonalize.pages.finding import Finder, Hit
 from pawsonalize.pages.reports import LetterReason, RefusedEvent
 from pawsonalize.pages.shell import Link, guarded, shown
 from pawsonalize.ui.endpoints import fields_of
-from pawsonalize.wings.dead_letters.letter_replay import (
-    MOST_AT_ONCE,
-    LetterReplay,
-    ReplayedLetters,
+from pawsonalize.wings.dead_letters.keeping import MOST_AT_ONCE, Replay, ReplayedLetters
+from pawsonalize.wings.dead_letters.letters import (
+    DeadLetter,
+    DeadLetterQuery,
+    DeadLetters,
+    Letter,
+    Mentions,
 )
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters, Letter, LetterQuery
-from pawsonalize.wings.dead_letters.mentions import Mentions
 
 DATA = "/console/data"
 HERE = f"{DATA}/letters"
@@ -46,14 +47,14 @@ _MOST_FORM_BYTES = 6 * _MOST_SHOWN
 
 
 class LetterList(msgspec.Struct, frozen=True, rename="camel"):
-    """Letters, newest first; `nextCursor` fetches the next page and is null on the last."""
+    """Dead letters, newest first; `nextCursor` fetches the next page and is null on the last."""
 
     letters: list[Letter]
     next_cursor: str | None
 
 
 class MendRequest(Form, frozen=True, rename="camel"):
-    """The text to take in the letter's place: `raw`, or the same in base64.
+    """The text to take in the dead letter's place: `raw`, or the same in base64.
 
     It is refused if it cannot be taken either, unless you `force` it.
     """
@@ -64,7 +65,7 @@ class MendRequest(Form, frozen=True, rename="camel"):
 
 
 class LetterReplayRequest(Form, frozen=True, rename="camel"):
-    """Letters by their ids, or those of a `code` and a `source`; `all`, if you say so."""
+    """Dead letters by their ids, or those of a `code` and a `source`; `all`, if you say so."""
 
     letter_ids: Annotated[list[str], Meta(min_length=1, max_length=MOST_AT_ONCE)] | None = None
     code: str | None = None
@@ -74,7 +75,7 @@ class LetterReplayRequest(Form, frozen=True, rename="camel"):
 
 
 OPERATIONS = Operations(OPERATOR)
-_LETTER = RequestParameter("letterId", "The letter.", where="path", required=True)
+_LETTER = RequestParameter("letterId", "The dead letter.", where="path", required=True)
 
 
 @OPERATIONS.add(
@@ -95,7 +96,7 @@ async def get_dead_letters(request: Request) -> LetterList:
     limit = read_count(given, "limit", 50, 1, 500)
     since = parse_moment(given["since"], "since") if "since" in given else None
     until = parse_moment(given["until"], "until") if "until" in given else None
-    query = LetterQuery(given.get("code"), given.get("source"), since, until)
+    query = DeadLetterQuery(given.get("code"), given.get("source"), since, until)
     find = _replay(request).letters.page
     page = await services_of(request).read(find, limit, query, given.get("cursor"))
     return LetterList(list(map(Letter.of, page.letters)), page.next_cursor)
@@ -108,9 +109,9 @@ async def get_dead_letters(request: Request) -> LetterList:
     examples={"all": {"all": True}, "of a reason": {"code": "invalid_input", "source": "http"}},
 )
 async def post_replay(request: Request) -> ReplayedLetters:
-    """Take letters in again, as they are mended; what is taken is a letter no more."""
+    """Take dead letters in again, as they are mended; what is taken is one no more."""
     form = await read_form(request, LetterReplayRequest)
-    query = LetterQuery(form.code, form.source, letter_ids=form.letter_ids)
+    query = DeadLetterQuery(form.code, form.source, letter_ids=form.letter_ids)
     query.checked(everything=form.all)
     if query.letter_ids and form.cursor is not None:
         raise InvalidInput("letterIds say it all: leave the cursor out", field="letterIds")
@@ -119,7 +120,7 @@ async def post_replay(request: Request) -> ReplayedLetters:
 
 @OPERATIONS.add("GET", "/v1/dead-letters/{letter_id}", parameters=(_LETTER,))
 async def get_dead_letter(request: Request) -> Letter:
-    """One letter."""
+    """One dead letter."""
     return Letter.of(await _letter_of(request))
 
 
@@ -131,7 +132,7 @@ async def get_dead_letter(request: Request) -> Letter:
     examples={"an event": {"raw": '{"sessionId": "s1", "eventType": "view", "animal_id": "a-7"}'}},
 )
 async def put_dead_letter(request: Request) -> Letter:
-    """Mend a letter: what came in stays beside it. 400 if that cannot be taken either."""
+    """Mend a dead letter: what came in stays beside it. 400 if that cannot be taken either."""
     form = await read_form(request, MendRequest)
     if (form.raw is None) is (form.raw_base64 is None):
         raise InvalidInput("send either raw or rawBase64", field="raw")
@@ -142,9 +143,9 @@ async def put_dead_letter(request: Request) -> Letter:
 
 @OPERATIONS.add("DELETE", "/v1/dead-letters/{letter_id}", parameters=(_LETTER,))
 async def delete_dead_letter(request: Request) -> Letter:
-    """Remove a letter; the archive keeps its copy for `dead_letter_days`."""
+    """Remove a dead letter; the archive keeps its copy for `dead_letter_days`."""
     letter, remove = await _letter_of(request), _replay(request).letters.remove
-    await run_in_threadpool(remove, LetterQuery(letter_ids=[letter.letter_id]))
+    await run_in_threadpool(remove, DeadLetterQuery(letter_ids=[letter.letter_id]))
     return Letter.of(letter)
 
 
@@ -153,9 +154,9 @@ async def _letter_of(request: Request) -> DeadLetter:
     return await services_of(request).read(find, request.path_params["letter_id"])
 
 
-def _replay(shared: Request | views.ViewQuery) -> LetterReplay:
+def _replay(shared: Request | views.ViewQuery) -> Replay:
     wings = shared.app.state.plugins if isinstance(shared, Request) else shared.plugins
-    replay: LetterReplay = wings["dead_letters"]
+    replay: Replay = wings["dead_letters"]
     return replay
 
 
@@ -172,7 +173,7 @@ def _letter_page(
     mended: bytes | None = None,
     problem: str | None = None,
 ) -> Response:
-    """Show a letter, with a form to mend it; with what it is mended to, ask or say the problem."""
+    """Show a dead letter with a form to mend it, or what was tried and why that is refused."""
     if letter is None:
         letter = _replay(request).letters.get(request.path_params["letter_id"])
     text = _text(letter.newest if mended is None else mended)
@@ -186,7 +187,6 @@ def _letter_page(
         raw=_text(letter.raw),
         text=text,
         problem=problem,
-        is_confirming=problem == "",
         can_mend=text is not None and len(text) <= _MOST_SHOWN,
         most=_MOST_SHOWN,
     )
@@ -199,22 +199,17 @@ def _text(data: bytes) -> str | None:
 
 
 async def _mend(request: Request, caller: Caller) -> views.Done | Response:
-    fields = await fields_of(request, _MOST_FORM_BYTES)
-    return await run_in_threadpool(_mended, request, caller, fields)
-
-
-def _mended(request: Request, caller: Caller, fields: views.Fields) -> views.Done | Response:
-    """Show whether a mended letter could be taken, and ask; or store it."""
-    replay = _replay(request)
-    letter = replay.letters.get(fields.get("letterId", ""))
+    """Mend a dead letter, or show why that could not be taken either."""
+    fields, replay = await fields_of(request, _MOST_FORM_BYTES), _replay(request)
+    letter = await run_in_threadpool(replay.letters.get, fields.get("letterId", ""))
     # Browsers send `\r\n` at the end of each line, whatever they were given.
     mended = fields.get("raw", "").replace("\r\n", "\n").encode("utf-8", "replace")
-    if fields.get("sure") != "yes":
-        left = replay.check(replace(letter, mended=mended))
-        return _letter_page(request, caller, letter, mended, left[0].message if left else "")
-    replay.mend(letter.letter_id, mended)
+    try:
+        await run_in_threadpool(replay.mend, letter.letter_id, mended)
+    except InvalidInput as error:
+        return _letter_page(request, caller, letter, mended, error.message)
     page = f"{HERE}/{letter.letter_id}"
-    return views.Done(page, "The letter is mended. Now take it in.", letter.letter_id)
+    return views.Done(page, "The dead letter is mended. Now take it in.", letter.letter_id)
 
 
 def _confirmation(
@@ -256,20 +251,20 @@ def _remove(query: views.ViewQuery) -> views.Done:
     return views.Done(HERE, f"Letters removed: {removed:,}.", query.text("letterId") or None)
 
 
-def _selected(query: views.ViewQuery) -> LetterQuery:
-    chosen, letter_id = _chosen(query), query.text("letterId")
+def _selected(query: views.ViewQuery) -> DeadLetterQuery:
+    chosen, letter_id = _of_reason(query), query.text("letterId")
     if letter_id:
         _replay(query).letters.get(letter_id)
         chosen = replace(chosen, letter_ids=[letter_id])
     return chosen.checked(everything=query.text("all") == "yes")
 
 
-def _chosen(query: views.ViewQuery) -> LetterQuery:
+def _of_reason(query: views.ViewQuery) -> DeadLetterQuery:
     values = filled(query.parameters)
-    return LetterQuery(code=read_text(values, "code"), source=read_text(values, "source"))
+    return DeadLetterQuery(read_text(values, "code"), read_text(values, "source"))
 
 
-class NamedLetters:
+class NamedDeadLetters:
     """The letters of a dataset group, for reports of the console."""
 
     def __init__(self, adapters: Adapters) -> None:
@@ -278,14 +273,14 @@ class NamedLetters:
     def naming(self, ids: Sequence[str], group: str) -> list[RefusedEvent]:
         """Return the newest that name one of the ids, of the newest 2,000."""
         mentions = Mentions(ids)
-        newest = islice(self._letters.each(LetterQuery(dataset_group=group)), _LOOKED_AT)
+        newest = islice(self._letters.each(DeadLetterQuery(dataset_group=group)), _LOOKED_AT)
         found = (letter for letter in newest if mentions.among(letter.raw, letter.mended))
         shown = islice(found, _NAMED)
         return [report_of(RefusedEvent, letter, at=iso(letter.at)) for letter in shown]
 
     def reasons(self, group: str) -> list[LetterReason]:
         """Count them by source and reason."""
-        found = self._letters.reasons(LetterQuery(dataset_group=group))
+        found = self._letters.reasons(DeadLetterQuery(dataset_group=group))
         return [report_of(LetterReason, reason, letters=reason.count) for reason in found]
 
 
@@ -295,7 +290,7 @@ PAGES = (
         page=HERE,
         template="dead_letters/letters.html",
         read=lambda query: _replay(query).letters.page(
-            _AT_ONCE, _chosen(query), query.parameters.get("cursor")
+            _AT_ONCE, _of_reason(query), query.parameters.get("cursor")
         ),
         content=lambda query, _page: {"reasons": _replay(query).letters.reasons()},
     ),

@@ -1,10 +1,9 @@
-"""The table of what could not be taken."""
+"""The table of dead letters."""
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table, Text
 
 from pawsonalize.storage.tables import metadata
 
-# An id comes of source and position: what a stream brings again is no second letter.
 dead_letters = Table(
     "dead_letters",
     metadata,

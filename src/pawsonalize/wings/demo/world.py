@@ -1,4 +1,7 @@
-"""The demo world: its events, from looking to adopting, and the truth behind them."""
+"""The demo world: visits and their events, from looking to adopting, and the truth behind them.
+
+All sessions of a block are made at once.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,20 +14,289 @@ from numpy.typing import NDArray
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.wings.demo import calibration as measured
-from pawsonalize.wings.demo.adopters import draw_affinities
-from pawsonalize.wings.demo.browsing import SitePages, Views, Visits, browse, draw_visits, guests_of
+from pawsonalize.wings.demo.adopters import (
+    Affinities,
+    Oracle,
+    Utility,
+    draw_affinities,
+    notice_weights,
+)
 from pawsonalize.wings.demo.settings import WorldSettings
 from pawsonalize.wings.demo.stock import (
     SHELTERS,
     AnimalColumns,
+    Bools,
+    Columns,
+    Floats,
+    Int32s,
+    Ints,
     Shelter,
+    Singles,
     draw_animals,
     list_animals,
 )
-from pawsonalize.wings.demo.traits import Bools, Columns, Floats, Int32s, Ints, Singles
-from pawsonalize.wings.demo.utility import Oracle, Utility
+
+NEVER = 32_767
+MAX_VIEWS = 60
+_BOT_VIEWS = 150
+_BOT_VIEWS_SPREAD = 100
+# Views of a session are log-normal, rounded up: half have 3 or fewer, one in ten over 9.
+_VIEWS_MEDIAN, _VIEWS_SPREAD = 2.6, 0.95
+# Log-normal spread of how often adopters come: the busiest tenth makes nearly half the sessions.
+_ACTIVITY_SPREAD = 1.2
+# Days from the first visit to the last: log-normal.
+_SEARCH_DAYS_MEDIAN, _SEARCH_DAYS_SPREAD = 25.0, 0.9
+_SESSIONS_PER_GUEST = 1.3
+# Part of the planned events that happens: adopters stop when they have adopted, pages run dry.
+_HAPPENS = 0.93
+_Part = tuple[Ints, Floats, Ints, Ints]
+_KINDS = len(measured.SPECIES)
+_SPARE = 4  # looked at beyond the page, to fill the places of who is not here yet, or no longer
+BLOCK = 16_384  # sessions walked together: enough to vectorise, few enough for little memory
+_DWELL_MEDIAN, _DWELL_SPREAD = 35.0, 0.8
+_BOT_PACE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Visits(Columns):
+    """Sessions as columns, in order of their start. Moments are ms since 1970, as in the world."""
+
+    visitor: Ints
+    start: Ints
+    views: Ints
+    species: Ints
+    login: Ints  # from which view on the user id is known: 0 for all, `NEVER` for none
+
+
+def guests_of(settings: WorldSettings) -> int:
+    """Return the number of visitors without an account in the world."""
+    return round(_sessions(settings) * settings.guest_share / _SESSIONS_PER_GUEST)
+
+
+def draw_visits(
+    settings: WorldSettings, affinities: Affinities, rng: np.random.Generator, start: int
+) -> Visits:
+    """All sessions of adopters, bots and guests (`Affinities` holds them in this order)."""
+    sessions = _sessions(settings)
+    by_guests = round(sessions * settings.guest_share)
+    first_guest = settings.adopters + settings.bots
+    parts = [
+        _of_adopters(settings, rng, max(settings.adopters, sessions - by_guests)),
+        _of_bots(settings, rng),
+        _of_guests(settings, rng, by_guests, first_guest, len(affinities)),
+    ]
+    visitor, day, views, login = (np.concatenate(column) for column in zip(*parts, strict=True))
+    draw = rng.random((len(visitor), 1), np.float32)
+    species = (draw > np.cumsum(affinities.species[visitor], axis=1)).sum(axis=1)
+    species = np.minimum(species, len(measured.SPECIES) - 1)
+    bot = (visitor >= settings.adopters) & (visitor < first_guest)
+    species[bot] = rng.integers(0, 2, bot.sum())
+    visits = Visits(visitor, _moment(rng, day, start), views, species, login)
+    order = np.argsort(visits.start, kind="stable")
+    ended = start + settings.days * DAY
+    return visits[order[visits.start[order] < ended]]  # some guests would come back later
+
+
+def _of_adopters(settings: WorldSettings, rng: np.random.Generator, sessions: int) -> _Part:
+    everyone = np.arange(settings.adopters)
+    search = rng.lognormal(np.log(_SEARCH_DAYS_MEDIAN), _SEARCH_DAYS_SPREAD, len(everyone))
+    search = np.minimum(search, settings.days)
+    begun = rng.uniform(-search / 2, settings.days - search / 2)  # halfway inside the world
+    first, last = np.maximum(begun, 0), np.minimum(begun + search, settings.days)
+    activity = rng.lognormal(0, _ACTIVITY_SPREAD, len(everyone)) * (last - first) / search
+    more = rng.choice(everyone, sessions - len(everyone), p=activity / activity.sum())
+    visitor = np.concatenate([everyone, more])
+    day = rng.uniform(first[visitor], last[visitor])
+    views = _views(rng, sessions)
+    login = np.where(views > 1, rng.integers(1, np.maximum(views, 2)), NEVER)
+    fate = rng.random(sessions)
+    login[fate >= settings.late_login_share] = 0
+    login[fate >= 1 - settings.no_login_share] = NEVER
+    return visitor, day, views, login
+
+
+def _of_guests(
+    settings: WorldSettings, rng: np.random.Generator, sessions: int, first: int, last: int
+) -> _Part:
+    if last == first:
+        sessions = 0
+    visitor = rng.integers(first, max(last, first + 1), sessions)
+    begun = rng.uniform(0, settings.days, last - first + 1)
+    day = begun[visitor - first] + rng.exponential(0.7, sessions)
+    return visitor, day, _views(rng, sessions), np.full(sessions, NEVER)
+
+
+def _of_bots(settings: WorldSettings, rng: np.random.Generator) -> _Part:
+    total = settings.events * settings.bot_share if settings.bots else 0
+    sessions = round(total / _BOT_VIEWS)
+    if settings.bots:
+        sessions = max(sessions, settings.bots)
+    visitor = settings.adopters + np.arange(sessions) % max(settings.bots, 1)
+    low, high = _BOT_VIEWS - _BOT_VIEWS_SPREAD, _BOT_VIEWS + _BOT_VIEWS_SPREAD
+    views = rng.integers(low, high + 1, sessions)
+    return visitor, rng.uniform(0, settings.days, sessions), views, np.zeros(sessions, np.int64)
+
+
+def _sessions(settings: WorldSettings) -> int:
+    # Rounding up adds about one half to the views of a session.
+    mean_views = float(_VIEWS_MEDIAN * np.exp(_VIEWS_SPREAD**2 / 2) + 0.5)
+    per_session = mean_views * (1 + sum(measured.FUNNEL_RATES))
+    bots = settings.bot_share if settings.bots else 0
+    return max(1, round(settings.events * (1 - bots) / per_session / _HAPPENS))
+
+
+def _views(rng: np.random.Generator, sessions: int) -> Ints:
+    drawn = np.ceil(rng.lognormal(np.log(_VIEWS_MEDIAN), _VIEWS_SPREAD, sessions))
+    return np.minimum(drawn, MAX_VIEWS).astype(np.int64)
+
+
+def _moment(rng: np.random.Generator, day: Floats, start: int) -> Ints:
+    weight = np.roll(measured.BY_HOUR, -measured.UTC_OFFSET_HOURS).astype(float)
+    hour = rng.choice(24, len(day), p=weight / weight.sum())
+    clock = hour * HOUR + rng.integers(0, HOUR, len(day))
+    return np.asarray(start + day.astype(np.int64) * DAY + (clock - start) % DAY)
+
+
+# A visitor sees a stretch of the day's shuffled animals from a random place on, so each is shown
+# equally often at every position: the log is fit for learning position bias, and other rankings.
+class SitePages(msgspec.Struct, frozen=True):
+    """Animals by day and species: cell c holds animals[offsets[c]:offsets[c + 1]], shuffled."""
+
+    start: int
+    offsets: Ints
+    animals: Int32s
+    listed: Ints
+    adopted: Ints
+
+    @classmethod
+    def of(
+        cls, stock: AnimalColumns, rng: np.random.Generator, start: int, end: int
+    ) -> "SitePages":
+        """Lay out the pages of the animals for the days from start to end."""
+        first = np.maximum(stock.listed, start) - start
+        last = np.minimum(stock.adopted, end) - 1 - start
+        days = np.maximum(last // DAY - first // DAY + 1, 0)
+        animal = np.repeat(np.arange(len(stock)), days)
+        into = np.arange(days.sum()) - np.repeat(np.cumsum(days) - days, days)
+        cell = (np.repeat(first // DAY, days) + into) * _KINDS + stock.traits.species[animal]
+        order = np.lexsort((rng.random(len(cell)), cell))
+        # And an empty day: sessions may outlast the end, by hours.
+        cells = (-(-(end - start) // DAY) + 1) * _KINDS
+        offsets = np.searchsorted(cell[order], np.arange(cells + 1))
+        return cls(start, offsets, animal[order].astype(np.int32), stock.listed, stock.adopted)
+
+    def pages(self, rng: np.random.Generator, moment: Ints, species: Ints, size: int) -> Int32s:
+        """A page for each visitor, shape (visitors, size): distinct animals, then -1 to fill."""
+        cell = (moment - self.start) // DAY * _KINDS + species
+        held = self.offsets[cell + 1] - self.offsets[cell]
+        place = (rng.random(len(cell)) * held).astype(np.int64)
+        reach = size + _SPARE
+        turn = (place[:, None] + np.arange(reach)) % np.maximum(held, 1)[:, None]
+        at = np.minimum(self.offsets[cell][:, None] + turn, len(self.animals) - 1)
+        page = self.animals[at]
+        available = (np.arange(reach) < held[:, None]) & self.available(page, moment[:, None])
+        page = np.where(available, page, np.int32(-1))
+        holed = np.flatnonzero((~available[:, :size]).any(axis=1))
+        order = np.argsort(~available[holed], axis=1, kind="stable")
+        page[holed] = np.take_along_axis(page[holed], order, axis=1)
+        return page[:, :size]
+
+    def available(self, animal: Int32s, moment: Ints) -> Bools:
+        """True if each animal is listed and not yet adopted at the moment; the two broadcast."""
+        return np.asarray((self.listed[animal] <= moment) & (moment < self.adopted[animal]))
+
+
+@dataclass(frozen=True, slots=True)
+class Views(Columns):
+    """Views as columns of one length."""
+
+    session: Int32s
+    step: NDArray[np.int16]
+    moment: Ints
+    dwell: Int32s
+    animal: Int32s
+    position: NDArray[np.int8]
+    """The place on the page; -1 where the visitor stayed with the same animal."""
+    page: Int32s
+    """The animals shown, by position: -1 where the page was shorter, all -1 without a page."""
+
+
+def browse(
+    settings: WorldSettings, utility: Utility, site: SitePages, visits: Visits, seed: int
+) -> Views:
+    """Walk every session; the views come block by block, people first, then bots."""
+    last_adopter, last_bot = settings.adopters, settings.adopters + settings.bots
+    bots = (visits.visitor >= last_adopter) & (visits.visitor < last_bot)
+    parts: list[Views] = []
+    for kind, members in enumerate((~bots, bots)):
+        rows = np.flatnonzero(members)
+        for block in range(0, len(rows), BLOCK):
+            rng = np.random.default_rng((seed, kind, block))
+            walk = _Walk(settings, None if kind else utility, site, rng)
+            parts += walk.through(visits, rows[block : block + BLOCK])
+    return Views.joined(parts)
+
+
+class _Walk(msgspec.Struct, frozen=True):
+    settings: WorldSettings
+    utility: Utility | None
+    site: SitePages
+    rng: np.random.Generator
+
+    def through(self, visits: Visits, rows: Ints) -> Iterator[Views]:
+        """One step of all these sessions after the other; at each, those with views left."""
+        rows = rows[np.argsort(-visits.views[rows], kind="stable")]
+        moment = visits.start[rows]
+        previous = np.full(len(rows), -1, np.int32)
+        for step in range(int(visits.views[rows[0]])):
+            going = int(np.searchsorted(-visits.views[rows], -step))
+            now, before = moment[:going], previous[:going]
+            visitor, species = visits.visitor[rows[:going]], visits.species[rows[:going]]
+            page = self.site.pages(self.rng, now, species, self.settings.page_size)
+            position = self._choose(visitor, page, before)
+            stays = self._stays(now, before)
+            position[stays] = -1
+            page[stays] = -1
+            animal = np.where(stays, before, page[np.arange(going), position])
+            dwell = self._dwell(going)
+            seen = np.flatnonzero(animal >= 0)
+            views = Views(
+                session=rows[:going].astype(np.int32),
+                step=np.full(going, step, np.int16),
+                moment=now.copy(),
+                dwell=dwell,
+                animal=animal,
+                position=position,
+                page=page,
+            )
+            yield views[seen]
+            previous[seen] = animal[seen]
+            moment[:going] += dwell
+
+    def _choose(self, visitor: Ints, page: Int32s, previous: Int32s) -> NDArray[np.int8]:
+        drawn = self.rng.standard_exponential(page.shape, np.float32)
+        noise = -np.log(np.maximum(drawn, np.finfo(np.float32).tiny))
+        odds = noise + notice_weights(page.shape[1], self.settings.position_bias)
+        if self.utility is not None:
+            who, before = visitor[:, None], previous[:, None]
+            odds += self.utility.of_animals(who, page)
+            odds += np.where(before >= 0, self.utility.intent(before, page), np.float32(0))
+        odds[(page < 0) | (page == previous[:, None])] = -np.inf
+        return np.asarray(odds.argmax(axis=1), np.int8)
+
+    def _stays(self, moment: Ints, previous: Int32s) -> Bools:
+        again = self.rng.random(len(previous)) < self.settings.revisit_rate
+        available = self.site.available(previous, moment)
+        return np.asarray(again & (previous >= 0) & available & (self.utility is not None))
+
+    def _dwell(self, size: int) -> Int32s:
+        seconds = self.rng.lognormal(np.log(_DWELL_MEDIAN), _DWELL_SPREAD, size)
+        if self.utility is None:
+            seconds *= _BOT_PACE
+        return np.asarray(np.clip(seconds, 1, 900) * SECOND, np.int32)
+
 
 EVENT_TYPES = ("view", "favorite", "inquiry", "application", "adoption")
 VIEW, FAVORITE, INQUIRY, APPLICATION, ADOPTION = range(len(EVENT_TYPES))

@@ -16,7 +16,7 @@ PLUGIN = Plugin(
     "feeds",
     settings=":FeedSettings",
     console_pages="upload_pages:CONSOLE_PAGES",
-    operations="upload_endpoints:OPERATIONS",
+    operations="upload_pages:OPERATIONS",
     commands="commands:COMMANDS",
     checks="polling:CHECKS",
     usable="polling:USABLE",

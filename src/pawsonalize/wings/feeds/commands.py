@@ -31,7 +31,7 @@ Format = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="One of jsonl, csv, petfinder-json, asm3-json, asm3-csv, rescuegroups, petfinder-csv,"
+        help="One of jsonl, csv, asm3-json, asm3-csv, petfinder-json, rescuegroups, petfinder-csv,"
         " shelterluv, adoptapet, adoptapet-csv, petpoint, petpoint-csv, chameleon, austin, dallas,"
         " king-county, montgomery, sonoma.",
         show_default="as it looks",

@@ -19,7 +19,7 @@ from pawsonalize.storage.data_folder import needed_by_others
 from pawsonalize.wings.feeds import importing
 from pawsonalize.wings.feeds.formats import DETECTED, MAX_FEED_BYTES, FeedForm, read_feed
 from pawsonalize.wings.feeds.mapping import Unrecognised
-from pawsonalize.wings.feeds.sources import FeedSource, read_header
+from pawsonalize.wings.feeds.polling import FeedSource, read_header
 from pawsonalize.wings.feeds.uploads import Uploads
 
 IMPORTED, REFUSED = "taken", "refused"

@@ -18,19 +18,18 @@ from pawsonalize.engine.ingest.animal_form import MOST, AnimalForm
 from pawsonalize.engine.ingest.csv_files import SEPARATORS, UTF8, as_text, read_text_form
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode
 from pawsonalize.wings.feeds.asm3 import image_service, read_asm3_csv, read_asm3_json
-from pawsonalize.wings.feeds.columns import (
+from pawsonalize.wings.feeds.presets import (
     COLUMNS,
     SECOND_STATUS,
     STATUS_SLOTS,
     guessed_columns,
     named_columns,
+    preset_of,
+    presets,
+    read_preset,
     says_status,
     values_of,
 )
-from pawsonalize.wings.feeds.dates import read_date_order
-from pawsonalize.wings.feeds.petfinder import read_petfinder_json
-from pawsonalize.wings.feeds.presets import preset_of, presets, read_preset
-from pawsonalize.wings.feeds.rescuegroups import read_rescuegroups
 from pawsonalize.wings.feeds.rows import (
     AS_USUAL,
     FeedRow,
@@ -40,6 +39,7 @@ from pawsonalize.wings.feeds.rows import (
     has_years,
     is_number,
     named_in,
+    read_date_order,
     read_rows,
     read_table,
 )
@@ -137,10 +137,8 @@ def _shows_less(status: str) -> int:
 _READERS: Mapping[str, Callable[..., Iterator[FeedRow]]] = {
     "jsonl": read_json_lines,
     "csv": read_own_csv,
-    "petfinder-json": read_petfinder_json,
     "asm3-json": read_asm3_json,
     "asm3-csv": read_asm3_csv,
-    "rescuegroups": read_rescuegroups,
 }
 
 
@@ -201,8 +199,6 @@ def detected(content: bytes) -> str:
         return "asm3-json" if b'"SPECIESNAME"' in start.upper() else listed
     if start[:1] == b"{":
         first = start.partition(b"\n")[0]
-        if b'"data"' in start and b'"attributes"' in start:
-            return "rescuegroups"
         return listed if b'"animals"' in first or first == b"{" else "jsonl"
     header = start.partition(b"\n")[0].upper()
     return "asm3-csv" if all(one in header for one in _OF_ASM3) else "csv"

@@ -89,17 +89,17 @@ class ValueMapping(msgspec.Struct, frozen=True):
         )
 
     def over(self, other: "ValueMapping") -> "ValueMapping":
-        """Both together; where they differ, this one counts."""
+        """Return both mappings as one; where they differ, this one counts."""
         fields = {**other.meanings, **self.meanings}
         theirs, ours = other.meanings, self.meanings
         return ValueMapping({one: {**theirs.get(one, {}), **ours.get(one, {})} for one in fields})
 
     def says(self, field: str, value: str) -> str | None:
-        """The meaning of a value as it is written; None if it has none here."""
+        """Return the meaning of a value as it is written; None if it has none here."""
         return self.meanings.get(field, {}).get(_key(value))
 
     def applied(self, form: AnimalForm) -> AnimalForm:
-        """The form with the meanings in place of the values."""
+        """Return the form with the meanings in place of the values."""
         changed = {
             FIELDS[name]: self._meaning(name, getattr(form, FIELDS[name])) for name in self.meanings
         }

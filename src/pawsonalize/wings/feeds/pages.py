@@ -27,8 +27,7 @@ from pawsonalize.wings.feeds.importing import (
     find_newest_import,
 )
 from pawsonalize.wings.feeds.mapping import MEANINGS, Meanings, ValueMapping, most_frequent
-from pawsonalize.wings.feeds.polling import FeedState, Fetching
-from pawsonalize.wings.feeds.sources import ListedFeed
+from pawsonalize.wings.feeds.polling import FeedState, Fetching, ListedFeed
 
 INVENTORY = "/console/animals"
 FEEDS, _MEANING_PAGE = f"{INVENTORY}/feeds", f"{INVENTORY}/meaning"
@@ -195,7 +194,7 @@ def ask_meaning(query: ViewQuery) -> Confirmation:
 
 
 def say_meaning(query: ViewQuery) -> Done:
-    """Store it."""
+    """Store what a value means."""
     source, field, value, meaning = _meaning_of(query)
     Meanings(query.services.registry).say(source, field, value, meaning, query.now)
     done = f"counts as {meaning} from the next import on" if meaning else "has no meaning any more"

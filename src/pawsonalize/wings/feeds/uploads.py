@@ -16,7 +16,6 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.wings.feeds.columns import column_of_slots, usual_columns, values_of
 from pawsonalize.wings.feeds.formats import FeedForm, decoded, detected, is_table, read_feed
 from pawsonalize.wings.feeds.importing import (
     FILES,
@@ -26,6 +25,7 @@ from pawsonalize.wings.feeds.importing import (
     keep_newest_import,
 )
 from pawsonalize.wings.feeds.mapping import Meanings, ValueMapping, digest_name
+from pawsonalize.wings.feeds.presets import column_of_slots, usual_columns, values_of
 from pawsonalize.wings.feeds.rows import TableForm
 
 if TYPE_CHECKING:

@@ -53,5 +53,5 @@ PLUGIN = Plugin(
     commands="commands:COMMANDS",
     usable=":USABLE",
     needs=":NEEDS",
-    tasks="sending:tasks",
+    tasks="writing:tasks",
 )

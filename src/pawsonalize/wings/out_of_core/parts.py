@@ -61,7 +61,7 @@ class _Met:
         return codes
 
     def in_order(self) -> Iterator[tuple[str | None, int]]:
-        """Those that were met, the first one in the log first, with their codes."""
+        """Yield the names and their codes in the order of the log."""
         names = tuple(self._codes)
         for code in np.argsort(self.first, kind="stable").tolist():
             if self.times[code]:

@@ -36,8 +36,8 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.remote_amazon.calls import Calls
 from pawsonalize.wings.remote_amazon.engine import AmazonCampaign, AmazonPersonalize
 from pawsonalize.wings.remote_amazon.forwarding import LEASE, Forwarder
+from pawsonalize.wings.remote_amazon.groups import FAILED, RECIPES
 from pawsonalize.wings.remote_amazon.settings import AmazonSettings
-from pawsonalize.wings.remote_amazon.versions import FAILED, RECIPES
 from pawsonalize.work.leases import Leases
 
 _SERVICES = ("", "_PERSONALIZE", "_PERSONALIZE_EVENTS", "_PERSONALIZE_RUNTIME")

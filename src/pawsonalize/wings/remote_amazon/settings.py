@@ -7,8 +7,7 @@ from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
-from pawsonalize.wings.remote_amazon.groups import AmazonNames
-from pawsonalize.wings.remote_amazon.versions import RECIPES
+from pawsonalize.wings.remote_amazon.groups import RECIPES, AmazonNames
 
 AMAZON_PERSONALIZE = "amazon-personalize"
 _Named = Annotated[

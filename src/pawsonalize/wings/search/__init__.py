@@ -16,8 +16,8 @@ PLUGIN = Plugin(
     "search",
     settings=":SearchSettings",
     operations="endpoints:OPERATIONS",
-    tasks="serving:tasks",
+    tasks="finding:tasks",
     commands="commands:COMMANDS",
     console_pages="pages:PAGES",
-    ports={"searches": "serving:searches"},
+    ports={"searches": "finding:searches"},
 )

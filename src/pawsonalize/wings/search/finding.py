@@ -4,29 +4,34 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.background import Task
 from pawsonalize.domain.animal_words import Vocabulary, words_in
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.breeds import UNKNOWN_BREED
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.reasons import Reason
+from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.wishes import Rule, Wish, read_wish
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.pages import SearchRecord
 from pawsonalize.engine.serving.animals.searches import Reading
 from pawsonalize.engine.serving.context import Query, Relevance
+from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.wings.search.index import AnimalIndex, Floats, Verdicts
+from pawsonalize.wings.search import SearchSettings
+from pawsonalize.wings.search.index import AnimalIndex, Floats, Verdicts, stem, stems
 from pawsonalize.wings.search.meaning import Encoder
 from pawsonalize.wings.search.meanings import DescriptionMeanings
-from pawsonalize.wings.search.words import stem, stems
 
 _NEVER_GIVEN_UP = frozenset({"kids", "dogs", "cats", "species", "trait", "sheds_little"})
 """Rules that protect somebody, or without which nothing is left of the wish."""
@@ -139,7 +144,7 @@ class SearchResult(msgspec.Struct, frozen=True):
 
 
 def together(available: AvailableAnimals, found: NDArray[np.bool_], scores: Floats) -> Relevance:
-    """The same, where animals of a unit are found if each is, by the best of their scores."""
+    """Return the animals found: those of a unit if each of them is, by the best of their scores."""
     mates = available.in_units
     if len(mates):
         unit = available.column("unit", mates)
@@ -353,3 +358,36 @@ def _record(text: str, found: SearchResult) -> str:
         given_up = tuple(one.words for one, each in found.verdicts.items() if each[best] < 0)
     record = SearchRecord(text, Preferences(**wanted), found.total, given_up)
     return msgspec.json.encode(record).decode()
+
+
+if TYPE_CHECKING:
+    from pawsonalize.access.services import Services  # of a server, and commands load the searches
+
+_SECONDS = 0.5
+_PARTS = 10  # at a time, so that a server that ends waits for half a second at most
+
+
+def searches(settings: Settings, adapters: Adapters) -> Searching:
+    """The searches of this process."""
+    meanings = DescriptionMeanings.of(settings, adapters.animals)
+    return Searching(adapters.animals, meanings, settings.part(SearchSettings).search_log)
+
+
+def tasks(
+    settings: Settings, _adapters: Adapters, services: "Services", _shared: None
+) -> Iterator[Task]:
+    """Yield the work that keeps the index current, so that hardly any search has to read."""
+    if settings.has_role(SERVE):
+        watch, searching = services.individuals.available, services.individuals.searches
+        assert isinstance(searching, Searching)
+
+        def follow() -> None:
+            now = clock.now()
+            index = searching.index(watch.of(now, now), now)
+            for _ in range(_PARTS):
+                if not index.read_traits():
+                    break
+            if searching.meanings is not None:
+                searching.meanings.make(index)
+
+        yield Task("index animals", _SECONDS, follow)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.wings.dead_letters.letter_replay import with_values
+from pawsonalize.wings.dead_letters.keeping import with_values
 
 
 def test_values_go_where_their_paths_lead(subtests: pytest.Subtests) -> None:

@@ -10,8 +10,8 @@ from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.journal import ProblemTable
+from pawsonalize.wings.dead_letters.keeping import LARGEST, USUAL_BYTES, Refusals
 from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
-from pawsonalize.wings.dead_letters.refusals import LARGEST, USUAL_BYTES, Refusals
 from pawsonalize.work.tables import WorkTable
 from tests import event_loop
 from tests.event_data import T0

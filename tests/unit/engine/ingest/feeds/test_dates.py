@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.wings.feeds.dates import DateOrder, Undecided, iso_date, order_of, settled
+from pawsonalize.wings.feeds.rows import DateOrder, Undecided, iso_date, order_of, settled
 
 US, EU, ISO = DateOrder.US, DateOrder.EU, DateOrder.ISO
 

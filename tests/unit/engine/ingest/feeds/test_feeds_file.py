@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.wings.feeds.dates import DateOrder
-from pawsonalize.wings.feeds.sources import ListedFeed, next_page, read_feeds, read_header
+from pawsonalize.wings.feeds.polling import ListedFeed, next_page, read_feeds, read_header
+from pawsonalize.wings.feeds.rows import DateOrder
 
 KEY = {"KEY": "s3cret"}
 

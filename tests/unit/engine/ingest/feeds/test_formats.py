@@ -237,6 +237,20 @@ def test_more_is_in_a_petfinder_record_than_is_read() -> None:
     assert (row.form.photos, row.form.postcode) == ([photo["full"]], "12345")
 
 
+def test_resources_beside_an_animal_are_read_in_their_order_and_of_a_picture_the_best_size() -> (
+    None
+):
+    told = json.loads(FILES["rescuegroups"])
+    small = {"order": 0, "original": None, "large": {"url": "https://example.org/first.jpg"}}
+    told["included"].append({"type": "pictures", "id": 9, "attributes": small})
+    told["data"][0]["relationships"]["pictures"]["data"].append({"type": "pictures", "id": "9"})
+    told["data"][0]["attributes"]["isAdoptionPending"] = True
+    bella, _ = rows("rescuegroups", json.dumps(told).encode())
+    assert bella.form is not None, bella.reason
+    first, second = "https://example.org/first.jpg", "https://example.org/11.jpg"
+    assert (bella.form.photos, bella.form.status) == ([first, second], "pending")
+
+
 def test_a_format_without_a_name_is_none() -> None:
     with pytest.raises(InvalidInput, match="petfinder-csv"):
         feed_of(FILES["csv"], "")

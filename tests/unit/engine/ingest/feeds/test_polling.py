@@ -19,8 +19,7 @@ from pawsonalize.storage.journal import ProblemTable
 from pawsonalize.storage.resources import Resources
 from pawsonalize.wings.feeds.importing import FeedImport, find_newest_import
 from pawsonalize.wings.feeds.mapping import Meanings
-from pawsonalize.wings.feeds.polling import Polling
-from pawsonalize.wings.feeds.sources import FeedSource, ListedFeed
+from pawsonalize.wings.feeds.polling import FeedSource, ListedFeed, Polling
 from pawsonalize.work.leases import Leases
 from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0

@@ -6,9 +6,9 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.feeds.columns import usual_columns
 from pawsonalize.wings.feeds.formats import FeedForm, read_feed
 from pawsonalize.wings.feeds.importing import FeedImport, import_feed
+from pawsonalize.wings.feeds.presets import usual_columns
 from pawsonalize.wings.feeds.rows import FeedRow, TableForm
 from tests.event_data import T0
 

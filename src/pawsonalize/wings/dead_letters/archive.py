@@ -25,12 +25,13 @@ from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.wings.dead_letters import DeadLetterSettings
 from pawsonalize.wings.dead_letters.letters import (
     DeadLetter,
+    DeadLetterQuery,
     DeadLetters,
     Letter,
-    LetterQuery,
+    Mentions,
     letter_of,
+    visitors_in,
 )
-from pawsonalize.wings.dead_letters.mentions import Mentions, visitors_in
 from pawsonalize.wings.dead_letters.tables import dead_letters
 
 FOLDER: Final = "errors"
@@ -45,7 +46,7 @@ _PLANNED = and_(_COLUMNS.archived_at.is_(None), _COLUMNS.archived_in.is_not(None
 
 
 def decode_letters(key: str, data: bytes) -> list[DeadLetter]:
-    """The letters of an object; CorruptArtefact if it cannot be read."""
+    """Return the dead letters of an object; CorruptArtefact if it cannot be read."""
     decompressor = zstandard.ZstdDecompressor().decompressobj()
     try:
         lines = decompressor.decompress(data)
@@ -56,11 +57,11 @@ def decode_letters(key: str, data: bytes) -> list[DeadLetter]:
         raise CorruptArtefact(f"{key} cannot be read: {error}") from error
 
 
-# The folder is the hour of their arrival in UTC. The table plans which letters go into which
+# The folder is the hour of their arrival in UTC. The table plans which of them go into which
 # object, so that each is in one, whoever dies in between. Nothing is rebuilt from these objects:
 # they are for people.
-class ArchivedLetters(TableAccess):
-    """The letters in the archive, as they are to be: without those of erased visitors."""
+class ArchivedDeadLetters(TableAccess):
+    """The dead letters in the archive, as they are to be: without those of erased visitors."""
 
     def __init__(self, adapters: Adapters) -> None:
         super().__init__(adapters.database)
@@ -68,17 +69,15 @@ class ArchivedLetters(TableAccess):
         self._index = ArchiveIndex(adapters.database)
 
     def archive_once(self, now: int) -> int:
-        """Archive the letters that are new; returns how many were written."""
+        """Archive the dead letters that are new; returns how many were written."""
         written = 0
-        while keys := self._planned() or self._plan():
+        planned = select(_COLUMNS.archived_in).where(_PLANNED).distinct()
+        while keys := self._scalars(planned) or self._plan():
             written += sum(self._write(key, now) for key in sorted(keys))
         return written
 
-    def _planned(self) -> Collection[str]:
-        return self._scalars(select(_COLUMNS.archived_in).where(_PLANNED).distinct())
-
     def _plan(self) -> Collection[str]:
-        """Plan some new letters, each into one object, once; returns the objects' keys."""
+        """Plan some new ones, each into one object, once; returns the objects' keys."""
         columns = (_COLUMNS.letter_id, _COLUMNS.at, func.length(_COLUMNS.raw))
         new = select(*columns).where(_NEW).limit(_LETTERS_AT_ONCE)  # an order would take long
         name = f"letters-{secrets.token_hex(8)}.jsonl.zst"
@@ -170,12 +169,12 @@ class ArchivedLetters(TableAccess):
         return [one for one in letters if all(one.at > moment for moment in erasures(one))]
 
     def forget_old(self, before: int) -> int:
-        """Delete letters from before, and objects of hours from before; returns their number."""
+        """Delete rows from before, and objects of hours from before; returns their number."""
         first = f"{FOLDER}/{hour_of(before)}"
         old = [key for key in self._objects.list(FOLDER) if _KEY.fullmatch(key) and key < first]
         for key in old:
             self._objects.delete(key)
-        return len(old) + DeadLetters(self._database).remove(LetterQuery(until=before))
+        return len(old) + DeadLetters(self._database).remove(DeadLetterQuery(until=before))
 
 
 def _visitors(letters: Iterable[DeadLetter]) -> frozenset[str]:
@@ -184,7 +183,7 @@ def _visitors(letters: Iterable[DeadLetter]) -> frozenset[str]:
 
 def archive_run(adapters: Adapters) -> str | None:
     """Archive new letters now; returns how many, in words."""
-    count = ArchivedLetters(adapters).archive_once(clock.now())
+    count = ArchivedDeadLetters(adapters).archive_once(clock.now())
     return f"{count:,} dead letters archived" if count else None
 
 
@@ -192,7 +191,7 @@ def upkeep(
     settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield the removal of old letters, and the archiving of new ones."""
-    archived = ArchivedLetters(adapters)
+    archived = ArchivedDeadLetters(adapters)
     days = settings.part(DeadLetterSettings).dead_letter_days
     forget = keep_days(days, "old dead letters deleted", archived.forget_old)
     yield "delete old dead letters", forget
@@ -200,4 +199,4 @@ def upkeep(
 
 
 ARCHIVE_KEYS = (_KEY.fullmatch,)
-VISITOR_OBJECTS = (ArchivedLetters,)
+VISITOR_OBJECTS = (ArchivedDeadLetters,)
