@@ -41,13 +41,13 @@ class Plugin(msgspec.Struct, frozen=True):
     checks: str = ""
     """A tuple of `app.checks.Check`, which doctor, status and the console show."""
     started: str = ""
-    """Function of settings, adapters and `access.services.Services`: what the plugin's operations
-    and pages share, or a context manager that yields it and is open while a server runs."""
+    """Function of `Adapters` and `Services`: what the plugin's operations and pages share, or a
+    context manager that yields it and is open while a server runs."""
     tasks: str = ""
-    """Function of settings, adapters, services and what `started` yields: background tasks."""
+    """Function of adapters, services and what `started` yields: background tasks."""
     upkeep: str = ""
-    """Function of settings, adapters and `stopped`: names and functions of the moment, which keep
-    the disk small."""
+    """Function of adapters and `stopped`: names and functions of the moment, which keep the disk
+    small."""
     usable: str = ""
     """A tuple of functions of the settings: InvalidInput where they cannot be used together."""
     needs: str = ""

@@ -143,7 +143,7 @@ def started(adapters: Adapters, services: Services, stack: ExitStack) -> SharedO
     shared = SharedObjects()
 
     def begin(plugin: Plugin, start: Callable[..., Any]) -> None:
-        found = start(*of_core(plugin, adapters), services)
+        found = start(adapters, services)
         has_end = isinstance(found, AbstractContextManager)
         shared[plugin.name] = stack.enter_context(found) if has_end else found
 
@@ -164,10 +164,5 @@ def tasks_of_plugins(
         task
         for plugin, tasks in parts("tasks")
         if not plugin.started or plugin.name in shared
-        for task in tasks(*of_core(plugin, adapters), services, shared.get(plugin.name))
+        for task in tasks(adapters, services, shared.get(plugin.name))
     ]
-
-
-def of_core(plugin: Plugin, adapters: Adapters) -> tuple[Any, ...]:
-    """Return the first arguments of the plugin's functions."""
-    return (adapters,) if plugin.package else (adapters.settings, adapters)

@@ -230,7 +230,7 @@ def _deletions(
     archived = partial(retention.delete_archived, log, start, ledger, days)
     yield "delete old archive objects", keep(days, "old archive objects let go", archived)
     for _, upkeep_of in parts("upkeep"):
-        yield from upkeep_of(settings, adapters, stopped)
+        yield from upkeep_of(adapters, stopped)
     sizes = adapters.erased_archive.index.sizes
     compaction = Compaction(ledger, objects, stopped=stopped, sizes=sizes)
     yield "compact the archive", partial(compaction.compact, at_most=_DAYS_AT_ONCE)

@@ -293,8 +293,9 @@ def book_of(settings: Settings, adapters: Adapters) -> AlertBook:
 
 
 @contextmanager
-def started(settings: Settings, adapters: Adapters, services: Services) -> Iterator[Alerts]:
+def started(adapters: Adapters, services: Services) -> Iterator[Alerts]:
     """Yield what operations, pages and tasks share."""
+    settings = adapters.settings
     individuals = services.individuals
     unseen = individuals.with_runtime(individuals.runtime, is_seen=False)
     matching = Matching(unseen, Audience(adapters.database))
@@ -306,10 +307,9 @@ def started(settings: Settings, adapters: Adapters, services: Services) -> Itera
         yield Alerts(matching, book, messages, daily, adapters.catalogue, threads, clock.now)
 
 
-def tasks(
-    settings: Settings, adapters: Adapters, _services: Services, alerts: Alerts
-) -> Iterator[Task]:
+def tasks(adapters: Adapters, _services: Services, alerts: Alerts) -> Iterator[Task]:
     """Yield the daily round, which one server does."""
+    settings = adapters.settings
     # A lease of its own: the server that does the housekeeping may have no model to weigh with.
     if settings.part(AlertSettings).alerts and settings.has_role(SERVE):
         once = adapters.leases.leading(WORK, at_the_moment(alerts.daily.send_once))
@@ -317,7 +317,7 @@ def tasks(
 
 
 def upkeep(
-    settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
+    adapters: Adapters, _stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield what forgets old alerts."""
-    yield "forget old alerts", book_of(settings, adapters).forget
+    yield "forget old alerts", book_of(adapters.settings, adapters).forget

@@ -36,7 +36,6 @@ from pawsonalize.http.queries import (
 from pawsonalize.http.recommendations import AnimalsFound, find, shown
 from pawsonalize.kinds import access_keys
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.settings import Settings
 from pawsonalize.wings.boards import LEAST, MOST, BoardSettings
 from pawsonalize.wings.boards.giving import PickDoor, Picks, give_board, no_board
 
@@ -116,8 +115,9 @@ async def post_boards(request: Request) -> Board:
     return Board(answer.recommendation_id, animals)
 
 
-def started(settings: Settings, _adapters: Adapters, _services: Services) -> BoardSettings:
-    """Share the settings with the wing's operations."""
+def started(adapters: Adapters, _services: Services) -> BoardSettings:
+    """Share the adapters.settings with the wing's operations."""
+    settings = adapters.settings
     return settings.part(BoardSettings)
 
 

@@ -26,7 +26,6 @@ from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.pages.finding import Hit
 from pawsonalize.pages.happenings import Happening
 from pawsonalize.plugin import offered
-from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animal_list import AnimalSearch, StockList
 from pawsonalize.storage.events.event_reads import GroupEvents
 from pawsonalize.storage.events.histories import HistoryQuery
@@ -53,8 +52,8 @@ _NOTIFIED = {
 class Console:
     """The views that the pages of the console and their JSON show, and access keys."""
 
-    def __init__(self, settings: Settings, adapters: Adapters, services: Services) -> None:
-        database = adapters.database
+    def __init__(self, adapters: Adapters, services: Services) -> None:
+        settings, database = adapters.settings, adapters.database
         refusals = offered("refused_events", adapters)
         channels: Iterable[str] = offered("notifiers", settings) or ()
         self.traffic = TrafficHistory(partial(read_counts, services.metrics_dir), clock.real_now())
@@ -85,11 +84,9 @@ class Console:
         return console
 
 
-def tasks(
-    settings: Settings, _adapters: Adapters, _services: Services, console: Console
-) -> Iterator[Task]:
+def tasks(adapters: Adapters, _services: Services, console: Console) -> Iterator[Task]:
     """Yield the task that samples the traffic."""
-    if settings.has_role(SERVE):
+    if adapters.settings.has_role(SERVE):
         traffic = console.traffic
         yield Task("sample traffic", SAMPLE_SECONDS, lambda: traffic.sample(clock.real_now()))
 

@@ -18,7 +18,6 @@ from pawsonalize.domain.events import owning_group
 from pawsonalize.engine.upkeep.archived_rows import hour_of
 from pawsonalize.engine.upkeep.erased_archive import NamedErasure, Watch, ignore_progress
 from pawsonalize.engine.upkeep.retention import keep_days
-from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_ledger import ArchiveIndex, IndexedObject
 from pawsonalize.storage.erasures import Erasure, Trouble
 from pawsonalize.storage.table_access import TableAccess
@@ -188,11 +187,11 @@ def archive_run(adapters: Adapters) -> str | None:
 
 
 def upkeep(
-    settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
+    adapters: Adapters, _stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield the removal of old letters, and the archiving of new ones."""
     archived = ArchivedDeadLetters(adapters)
-    days = settings.part(DeadLetterSettings).dead_letter_days
+    days = adapters.settings.part(DeadLetterSettings).dead_letter_days
     forget = keep_days(days, "old dead letters deleted", archived.forget_old)
     yield "delete old dead letters", forget
     yield "archive dead letters", archived.archive_once

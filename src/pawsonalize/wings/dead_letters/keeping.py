@@ -289,7 +289,7 @@ def _no_place(path: str) -> InvalidInput:
     return InvalidInput(text, field=path)
 
 
-def started(_settings: object, adapters: Adapters, _services: object) -> Replay:
+def started(adapters: Adapters, _services: object) -> Replay:
     """Return the replay and its dead letters, which operations, pages and metrics share."""
     return Replay(adapters)
 

@@ -488,23 +488,21 @@ class Fetching(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def started(settings: Settings, adapters: Adapters, _services: "Services") -> Iterator[Fetching]:
+def started(adapters: Adapters, _services: "Services") -> Iterator[Fetching]:
     """Yield the polling and its thread; an import that runs ends when the block does."""
     stopping = threading.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="feeds") as threads:
         try:
-            yield Fetching(polling(settings, adapters, stopping.is_set), threads)
+            yield Fetching(polling(adapters.settings, adapters, stopping.is_set), threads)
         finally:
             stopping.set()
 
 
-def tasks(
-    settings: Settings, _adapters: Adapters, _services: "Services", fetching: Fetching
-) -> Iterator["Task"]:
+def tasks(adapters: Adapters, _services: "Services", fetching: Fetching) -> Iterator["Task"]:
     """Yield the task that fetches the feeds which are due."""
     from pawsonalize.app import background  # noqa: PLC0415 - checks do not need it
 
-    if settings.has_role(WORK):
+    if adapters.settings.has_role(WORK):
         look = at_the_moment(fetching.polling.look)
         yield background.Task("fetch feeds", background.LOOK_SECONDS, look, fetching.threads)
 

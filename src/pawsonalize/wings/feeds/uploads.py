@@ -30,7 +30,6 @@ from pawsonalize.wings.feeds.rows import TableForm
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.settings import Settings
 
 MAX_UPLOAD_BYTES = 16 << 20
 MAX_UNPACKED_BYTES = 64 << 20
@@ -209,7 +208,7 @@ def read_again(reading: UploadReading, text: bytes) -> UploadReading:
 
 
 def upkeep(
-    _settings: "Settings", adapters: "Adapters", _stopped: Callable[[], bool]
+    adapters: "Adapters", _stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield what forgets old uploads."""
     yield "forget uploads", Uploads(adapters.registry, adapters.animals).forget_old

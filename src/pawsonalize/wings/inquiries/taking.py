@@ -216,10 +216,9 @@ def _digest(*parts: str) -> str:
 
 
 @contextmanager
-def started(
-    settings: "Settings", adapters: "Adapters", services: "Services"
-) -> Iterator[Inquiring]:
+def started(adapters: "Adapters", services: "Services") -> Iterator[Inquiring]:
     """Yield what operations and pages share."""
+    settings = adapters.settings
     own = settings.part(InquirySettings)
     yield Inquiring(
         InquiryBook(adapters.database),
@@ -236,10 +235,10 @@ def started(
 
 
 def upkeep(
-    settings: "Settings", adapters: "Adapters", _stopped: Callable[[], bool]
+    adapters: "Adapters", _stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield what forgets old inquiries."""
-    yield "forget old inquiries", partial(_forget_old, settings, adapters)
+    yield "forget old inquiries", partial(_forget_old, adapters.settings, adapters)
 
 
 def _forget_old(settings: "Settings", adapters: "Adapters", now: int) -> None:

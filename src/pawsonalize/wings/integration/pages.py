@@ -6,7 +6,6 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import View, ViewQuery
-from pawsonalize.settings import Settings
 from pawsonalize.wings.integration.checking import check_site, only_named
 from pawsonalize.wings.integration.visiting import SiteFinding
 
@@ -14,12 +13,14 @@ _HERE, _SETTINGS = "/console/settings/integration", "/console/settings"
 SiteChecks = Callable[[str, int], list[SiteFinding]]
 
 
-def started(settings: Settings, adapters: Adapters, _services: object) -> SiteChecks:
+def started(adapters: Adapters, _services: object) -> SiteChecks:
     """Return the check that pages make."""
 
     def check(url: str, now: int) -> list[SiteFinding]:
         try:
-            return list(check_site(adapters, url, now, only_named(adapters, settings.host_names)))
+            return list(
+                check_site(adapters, url, now, only_named(adapters, adapters.settings.host_names))
+            )
         except InvalidInput as error:
             return [SiteFinding("error", str(error))]
 

@@ -196,7 +196,6 @@ def _unknown(animal: Animal) -> list[str]:
 if TYPE_CHECKING:
     from pawsonalize.access.services import Services
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.settings import Settings
 
 _LOOK_SECONDS = 30.0
 TURN = "letter"
@@ -240,10 +239,9 @@ def notification_of(letter: WeeklyLetter, at: int) -> Notification:
     )
 
 
-def tasks(
-    settings: "Settings", adapters: "Adapters", services: "Services", _shared: object
-) -> Iterator[Task]:
+def tasks(adapters: "Adapters", services: "Services", _shared: object) -> Iterator[Task]:
     """Yield the task that looks whether a letter is due."""
+    settings = adapters.settings
     if (schedule := schedule_of(settings)) is None:
         return
     week = WeekOfAnimals(adapters.database, choose(settings.language))

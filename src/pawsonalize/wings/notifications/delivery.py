@@ -208,10 +208,10 @@ def _to_notifiers(
 
 
 def upkeep(
-    settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
+    adapters: Adapters, _stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield what deletes old notifications."""
-    yield "delete old notifications", partial(_forget_old, settings, adapters)
+    yield "delete old notifications", partial(_forget_old, adapters.settings, adapters)
 
 
 def _forget_old(settings: Settings, adapters: Adapters, now: int) -> None:
@@ -246,19 +246,18 @@ class Notifying(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def started(settings: Settings, adapters: Adapters, _services: "Services") -> Iterator[Notifying]:
+def started(adapters: Adapters, _services: "Services") -> Iterator[Notifying]:
     """Yield what tasks and pages share."""
     with (
         ThreadPoolExecutor(thread_name_prefix="notifying") as threads,
         destination_couriers(adapters) as couriers,
     ):
-        yield Notifying(open_notifiers(settings), couriers, adapters.deliveries, threads)
+        yield Notifying(open_notifiers(adapters.settings), couriers, adapters.deliveries, threads)
 
 
-def tasks(
-    settings: Settings, adapters: Adapters, services: "Services", notifying: Notifying
-) -> Iterator[Task]:
+def tasks(adapters: Adapters, services: "Services", notifying: Notifying) -> Iterator[Task]:
     """Yield a task for each notifier, and one for the destinations."""
+    settings = adapters.settings
     to_destinations = (_TO_DESTINATIONS, notifying.couriers.deliver_due)
     for name, deliver in (*_to_notifiers(settings, adapters), to_destinations):
         once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(deliver))

@@ -21,7 +21,6 @@ from pawsonalize.engine.training.kept_rows import digest, digest_number
 from pawsonalize.engine.upkeep.erased_archive import NamedErasure, Watch
 from pawsonalize.engine.upkeep.erasing import Purge
 from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedLookup, Trouble
 from pawsonalize.storage.events.training_files import (
@@ -229,7 +228,7 @@ def _day_in(key: str) -> str:
 
 
 def upkeep(
-    _settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
+    adapters: Adapters, _stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield what takes out of the training tables what left the log."""
 

@@ -209,10 +209,9 @@ def _our_own(settings: Settings) -> Iterator[str]:
 USABLE = (check_amazon,)
 
 
-def tasks(
-    settings: Settings, adapters: Adapters, _services: Services, _shared: None
-) -> Iterator[Task]:
+def tasks(adapters: Adapters, _services: Services, _shared: None) -> Iterator[Task]:
     """Yield the task that sends new events there."""
+    settings = adapters.settings
     if isinstance(adapters.remote, AmazonEngine) and settings.has_role(WORK):
         forward = adapters.leases.leading(LEASE, adapters.remote.forwarder.forward)
         pause = settings.part(AmazonSettings).amazon_forward_seconds

@@ -373,11 +373,9 @@ def searches(settings: Settings, adapters: Adapters) -> Searching:
     return Searching(adapters.animals, meanings, settings.part(SearchSettings).search_log)
 
 
-def tasks(
-    settings: Settings, _adapters: Adapters, services: "Services", _shared: None
-) -> Iterator[Task]:
+def tasks(adapters: Adapters, services: "Services", _shared: None) -> Iterator[Task]:
     """Yield the work that keeps the index current, so that hardly any search has to read."""
-    if settings.has_role(SERVE):
+    if adapters.settings.has_role(SERVE):
         watch, searching = services.individuals.available, services.individuals.searches
         assert isinstance(searching, Searching)
 

@@ -21,7 +21,6 @@ from pawsonalize.http.json import report_of
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.operation import Operations
 from pawsonalize.kinds.access_keys import MONITOR
-from pawsonalize.settings import Settings
 from pawsonalize.wings.streams import StreamSettings
 from pawsonalize.wings.streams.consuming import BatchCounts
 from pawsonalize.wings.streams.reading import StreamReading, consumer_of
@@ -57,9 +56,9 @@ class ServedStreams(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def started(settings: Settings, adapters: Adapters, services: Services) -> Iterator[ServedStreams]:
+def started(adapters: Adapters, services: Services) -> Iterator[ServedStreams]:
     """Yield the streams; at the end the batch that is being stored is stored first."""
-    parts = (settings, adapters, services.ingest, services.intake)
+    parts = (adapters.settings, adapters, services.ingest, services.intake)
     consumer = partial(consumer_of, *parts, count_batch)
     reading = StreamReading(consumer)
     with ThreadPoolExecutor(1, thread_name_prefix="stream") as threads:
@@ -71,10 +70,9 @@ def started(settings: Settings, adapters: Adapters, services: Services) -> Itera
             reading.close()
 
 
-def tasks(
-    settings: Settings, _adapters: Adapters, _services: Services, streams: ServedStreams
-) -> Iterator[Task]:
-    """Yield the task that reads the stream of the settings, if they name one."""
+def tasks(adapters: Adapters, _services: Services, streams: ServedStreams) -> Iterator[Task]:
+    """Yield the task that reads the stream of the adapters.settings, if they name one."""
+    settings = adapters.settings
     if settings.has_role(CONSUME) and settings.part(StreamSettings).stream_url:
         yield Task("read the stream", _PAUSE_SECONDS, streams.reading.work, streams.threads)
 

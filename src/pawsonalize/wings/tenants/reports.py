@@ -16,7 +16,6 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.registry import Registry, resource_page
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.settings import Settings
 from pawsonalize.storage.events.group_usage import DayCounts, GroupDays, GroupSize, GroupSizes
 
 REPORTED_DAYS = 14
@@ -281,6 +280,6 @@ def _last_retrainings(runs: Runs) -> dict[str, LastRetraining]:
     return found
 
 
-def started(_settings: Settings, adapters: Adapters, _services: Services) -> TenantReports:
+def started(adapters: Adapters, _services: Services) -> TenantReports:
     """Return the reports, which operations and pages share."""
     return TenantReports(adapters)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.trace import Tracer
 
+    from pawsonalize.app.adapters import Adapters
+
 _SPANNED: Mapping[type, tuple[str, ...]] = {
     Runtime: ("recommend", "rerank", "score_groups"),
     Individuals: ("recommend", "rerank", "similar"),
@@ -41,8 +43,9 @@ def check_tracing(settings: Settings) -> None:
 
 
 @contextmanager
-def tracing(settings: Settings, *_parts: object) -> Iterator[None]:
+def tracing(adapters: "Adapters", *_parts: object) -> Iterator[None]:
     """Make spans while the block runs, if there is a `traces_url`; send the last at its end."""
+    settings = adapters.settings
     if not (url := settings.part(TracingSettings).traces_url):
         yield
         return
