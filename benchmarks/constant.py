@@ -5,7 +5,7 @@ from unittest.mock import patch
 from starlette.applications import Starlette
 
 from pawsonalize.app import asgi as service
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Answer, Runtime, Scored
 
 _ANSWER = Answer(

@@ -38,10 +38,10 @@ from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY, SECOND, iso
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.filtering import Filtering
+from pawsonalize.engine.serving.live_model import Fixed
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.serving.served import Fixed
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, load_settings
@@ -438,8 +438,8 @@ def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
             patch("pawsonalize.engine.training.refresh._REST", 0),
             patch("pawsonalize.clock.real_now", clock.ClockFile(str(file)).now),
             # Nobody here asks how many answers a second a model gives.
-            patch("pawsonalize.engine.serving.served._MEASURED_SECONDS", 0.0),
-            patch("pawsonalize.engine.serving.impressions._LINGER_SECONDS", 0.001),
+            patch("pawsonalize.engine.serving.live_model._MEASURED_SECONDS", 0.0),
+            patch("pawsonalize.engine.serving.exploration._LINGER_SECONDS", 0.001),
             # Held-out metrics are for people to read, and cost as much as the training.
             patch.object(Trainer, "_measured_later", lambda _self, version, _data: version),
         ):

@@ -14,10 +14,10 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import live_models
 from pawsonalize.domain.events import Event, Visitor
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.exploration import ImpressionLog
 from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Answer, Runtime
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.solutions import SolutionVersion

@@ -7,9 +7,9 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.serving import live_models
 from pawsonalize.domain.errors import Conflict, InvalidInput, LimitExceeded
 from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.live_model import STAND_IN
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Candidate
-from pawsonalize.engine.serving.served import STAND_IN
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.resource import Status
 from pawsonalize.settings import Settings

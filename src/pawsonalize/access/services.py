@@ -16,11 +16,9 @@ from pawsonalize.engine.ingest.refusals import Intake, RefusalSink
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.reporting.service_figures import ServiceFigures
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.campaigns import Runtimes
-from pawsonalize.engine.serving.directory import Directory
-from pawsonalize.engine.serving.filtering import Filterings
-from pawsonalize.engine.serving.filters import Filters
+from pawsonalize.engine.serving.animals.recommender import Individuals
+from pawsonalize.engine.serving.campaigns import Directory, Runtimes
+from pawsonalize.engine.serving.filtering import Filterings, Filters
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.queue import TrainingQueue

@@ -21,7 +21,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.inventory import AnimalNames, Inventory
 from pawsonalize.engine.reporting.exposure_report import available_exposure
 from pawsonalize.engine.reporting.service_figures import FigureSources, RunFigures, ServiceFigures
-from pawsonalize.engine.serving.actions import ActionRecommending
+from pawsonalize.engine.serving.recommender import ActionRecommending
 from pawsonalize.engine.training.retraining.record import Fate
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.kinds.access_keys import ADOPTION_SITE

@@ -9,17 +9,16 @@ from msgspec.structs import replace
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.serving import available_watch, individuals, untrained
 from pawsonalize.domain.errors import InvalidInput, NotReady
+from pawsonalize.domain.filters import AppliedFilter, apply
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.inventory import Inventory
-from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.directory import Address, Purpose
+from pawsonalize.engine.serving.animals.available import AvailabilityWatch
+from pawsonalize.engine.serving.animals.recommender import AnimalsAnswer, Individuals
+from pawsonalize.engine.serving.campaigns import Address, Purpose
+from pawsonalize.engine.serving.exploration import UnseenAnswers
 from pawsonalize.engine.serving.filtering import Filterings
-from pawsonalize.engine.serving.filters import AppliedFilter, apply
-from pawsonalize.engine.serving.impressions import UnseenAnswers
-from pawsonalize.engine.serving.items import AvailabilityWatch
+from pawsonalize.engine.serving.live_model import Fixed, Loader, Served, Serving, ServingSettings
 from pawsonalize.engine.serving.recommender import Candidate, Runtime
-from pawsonalize.engine.serving.served import Fixed, Loader, Served, Serving, ServingSettings
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 

@@ -9,10 +9,9 @@ from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.strict import check_columns, check_ranks, check_recommends
 from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import ACTIONS, Visitor
-from pawsonalize.domain.filters import number_text
+from pawsonalize.domain.filters import AppliedFilter, apply, number_text
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.engine.serving.context import Promotion, Query
-from pawsonalize.engine.serving.filters import AppliedFilter, apply
+from pawsonalize.engine.serving.query import Promotion, Query
 from pawsonalize.engine.serving.recommender import Answer as Answered
 from pawsonalize.engine.serving.recommender import Candidate, Runtime, Scored
 from pawsonalize.kinds.campaigns import Campaign, Recommender

@@ -11,8 +11,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.event_form import Id
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.directory import Address, Purpose
+from pawsonalize.engine.serving.animals.recommender import Individuals
+from pawsonalize.engine.serving.campaigns import Address, Purpose
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.http.callers import enter, own_group
 from pawsonalize.http.operation import RequestParameter

@@ -18,18 +18,18 @@ from pawsonalize.domain import attributes
 from pawsonalize.domain.animals import UNKNOWN
 from pawsonalize.domain.breeds import FAMILIES, find_breed
 from pawsonalize.domain.errors import Forbidden, InvalidInput, NotFound
+from pawsonalize.domain.filters import AppliedFilter, apply
 from pawsonalize.domain.limits import check_length, parse_id
 from pawsonalize.domain.preferences import SEPARATOR, Preferences
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoder import Form, bare, check_names
 from pawsonalize.engine.ingest.event_form import Id, Moment
-from pawsonalize.engine.serving.animals.answer import seconds_until_written
+from pawsonalize.engine.serving.animals.choosing import seconds_until_written
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
-from pawsonalize.engine.serving.context import Promotion, Query
-from pawsonalize.engine.serving.directory import Address
-from pawsonalize.engine.serving.facets import categorical
-from pawsonalize.engine.serving.filters import AppliedFilter, apply
+from pawsonalize.engine.serving.campaigns import Address
+from pawsonalize.engine.serving.context import categorical
+from pawsonalize.engine.serving.query import Promotion, Query
 from pawsonalize.http.addressing import CampaignName, DatasetGroupName, address_of, read_visitor
 from pawsonalize.http.answers import Include, Metadata
 from pawsonalize.http.callers import caller_of, check_visitor

@@ -16,11 +16,10 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.event_form import Id
-from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
-from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.recommender import AnimalPlace, AnimalsAnswer, Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.context import Query
-from pawsonalize.engine.serving.directory import Purpose
+from pawsonalize.engine.serving.campaigns import Purpose
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Answer
 from pawsonalize.http import addressing, answers, examples, queries
 from pawsonalize.http.callers import check_visitor

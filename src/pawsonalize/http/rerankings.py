@@ -19,9 +19,8 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
 from pawsonalize.engine.ingest.events import Odd, first_of_each
-from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.directory import Purpose
+from pawsonalize.engine.serving.animals.recommender import AnimalsAnswer, Individuals
+from pawsonalize.engine.serving.campaigns import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
 from pawsonalize.http import addressing, answers, queries
 from pawsonalize.http.errors import warnings_of

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.payloads import Part
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.animals.recommender import Individuals
 from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.storage.animals.animals import Animals

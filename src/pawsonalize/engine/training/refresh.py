@@ -11,10 +11,15 @@ from msgspec.structs import replace
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotReady, PawsonalizeError
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts, RefreshedCounts
-from pawsonalize.engine.serving.served import UNTRAINED, Served, ServingSettings
+from pawsonalize.engine.serving.context import FacetReader
+from pawsonalize.engine.serving.live_model import (
+    UNTRAINED,
+    LiveModel,
+    RefreshedArtefacts,
+    RefreshedCounts,
+    Served,
+    ServingSettings,
+)
 from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
 from pawsonalize.engine.training.training_data import LogReading, data_of, training_data
 from pawsonalize.kinds.campaigns import Campaign

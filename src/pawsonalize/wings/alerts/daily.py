@@ -23,7 +23,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.settings import COMMON
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.recipes.data import Floats
 from pawsonalize.storage.work import Turns
 from pawsonalize.wings.alerts.book import AlertBook, Room, SavedSearch

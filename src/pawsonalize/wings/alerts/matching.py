@@ -18,14 +18,14 @@ from sqlalchemy import ColumnElement, func, select
 
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
-from pawsonalize.engine.serving.animals.answer import AnimalPlace
 from pawsonalize.engine.serving.animals.available import Slots
 from pawsonalize.engine.serving.animals.choosing import choose
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
-from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.recommender import AnimalPlace, Individuals
+from pawsonalize.engine.serving.animals.scoring import Weighing, estimate
 from pawsonalize.engine.serving.animals.settings import COMMON
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
-from pawsonalize.engine.serving.context import Query, deeds_by_animal
+from pawsonalize.engine.serving.context import deeds_by_animal
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.recipes.data import Floats
 from pawsonalize.recipes.late_scipy import special
 from pawsonalize.storage.table_access import TableAccess

@@ -16,10 +16,10 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import MOMENTS, Id, Moment
-from pawsonalize.engine.serving.animals.answer import wait_until_written
-from pawsonalize.engine.serving.animals.boards import MOST_PICKS
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.directory import Purpose
+from pawsonalize.engine.serving.animals.choosing import wait_until_written
+from pawsonalize.engine.serving.animals.pages import MOST_PICKS
+from pawsonalize.engine.serving.animals.recommender import Individuals
+from pawsonalize.engine.serving.campaigns import Purpose
 from pawsonalize.http import answers
 from pawsonalize.http.addressing import individuals_for, read_group, read_visitor
 from pawsonalize.http.callers import check_visitor, leave

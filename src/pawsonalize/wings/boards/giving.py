@@ -18,12 +18,15 @@ from msgspec.structs import replace
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.serving.animals.answer import AnimalsAnswer, places_in_order
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, Slots
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.animals.recommender import (
+    AnimalsAnswer,
+    Individuals,
+    places_in_order,
+)
+from pawsonalize.engine.serving.animals.scoring import Weighing, estimate
 from pawsonalize.engine.serving.exploration import Explored
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.choices.own_effects import VisitorPosterior
 from pawsonalize.recipes.data import Floats, Ints

@@ -9,14 +9,14 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.events import NO_PICK, PICK, UNPICK, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.payloads import Part, unpack
-from pawsonalize.engine.serving.animals.boards import (
+from pawsonalize.engine.serving.animals.pages import (
     MOST_PICKS,
+    PageReader,
     belongs,
     picked_board,
+    place_of,
 )
-from pawsonalize.engine.serving.animals.page_reader import PageReader
-from pawsonalize.engine.serving.animals.pages import place_of
-from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
+from pawsonalize.engine.serving.exploration import ImpressionLog, UnseenAnswers
 from pawsonalize.storage.events.impressions import BOARD, Impression
 
 _DEEDS_READ = 100

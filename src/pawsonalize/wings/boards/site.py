@@ -7,9 +7,9 @@ import msgspec
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.ingest.payloads import Part
-from pawsonalize.engine.serving.animals.page_reader import PAGES_READ
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.animals.pages import PAGES_READ
+from pawsonalize.engine.serving.animals.recommender import Individuals
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import BOARD
 from pawsonalize.ui.storefront import SiteBoard

@@ -17,7 +17,7 @@ from pawsonalize.app.doctor import newest_event_at
 from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import MINUTE, SECOND, iso, parse_moment
-from pawsonalize.engine.serving.directory import entries, readiness
+from pawsonalize.engine.serving.campaigns import entries, readiness
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP

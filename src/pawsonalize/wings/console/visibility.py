@@ -23,10 +23,10 @@ from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.available import Slots
 from pawsonalize.engine.serving.animals.choosing import choose
 from pawsonalize.engine.serving.animals.eligibility import GOOD_WITH, NOWHERE, judge
-from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.recommender import Individuals
+from pawsonalize.engine.serving.animals.scoring import Estimates, Weighing, estimate
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Estimates, Weighing, estimate
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 
 FIRST_PAGE = 24
 """Places of the first page of the adoption site."""

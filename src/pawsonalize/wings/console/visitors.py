@@ -16,13 +16,13 @@ from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.history import history_page, read_cursor
-from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.recommender import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.context import Query
-from pawsonalize.engine.serving.directory import Purpose
+from pawsonalize.engine.serving.campaigns import Purpose
 from pawsonalize.engine.serving.filtering import Filtering
+from pawsonalize.engine.serving.live_model import UNTRAINED, Fixed, Loader, Served, ServingSettings
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.serving.served import UNTRAINED, Fixed, Loader, Served, ServingSettings
 from pawsonalize.http.json import read_count, read_text, report_of
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution, SolutionVersion

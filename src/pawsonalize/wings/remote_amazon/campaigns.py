@@ -11,7 +11,7 @@ import structlog
 
 from pawsonalize.domain import errors
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.serving.served import ServingSettings
+from pawsonalize.engine.serving.live_model import ServingSettings
 from pawsonalize.recipes import USER_PERSONALIZATION
 from pawsonalize.wings.remote_amazon.calls import Calls
 from pawsonalize.wings.remote_amazon.groups import AmazonNames, is_arn

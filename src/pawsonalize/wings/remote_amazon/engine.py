@@ -11,7 +11,7 @@ from cachetools import TTLCache
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import EngineUnavailable
-from pawsonalize.engine.serving.served import ServingSettings
+from pawsonalize.engine.serving.live_model import ServingSettings
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.recipes import PERSONALIZED_RANKING, SIMILAR_ITEMS
 from pawsonalize.recipes.artefact import ModelCard

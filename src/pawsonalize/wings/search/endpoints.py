@@ -14,11 +14,9 @@ from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.animals.searches import AnimalSearches, Reading, SearchedAnimals
-from pawsonalize.engine.serving.context import Query
-from pawsonalize.engine.serving.directory import Purpose
+from pawsonalize.engine.serving.animals.recommender import AnimalPlace, AnimalsAnswer, Individuals
+from pawsonalize.engine.serving.campaigns import Purpose
+from pawsonalize.engine.serving.query import AnimalSearches, Query, Reading, SearchedAnimals
 from pawsonalize.http import answers
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, individuals_for
 from pawsonalize.http.json import read_form

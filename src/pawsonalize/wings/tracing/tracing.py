@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawsonalize import __version__
 from pawsonalize.domain.errors import needing
-from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.recommender import Individuals
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database

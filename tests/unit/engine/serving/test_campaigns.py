@@ -12,14 +12,13 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filter_parser import parse
+from pawsonalize.domain.filters import apply
+from pawsonalize.engine.serving.animals.available import AvailabilityWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.exploration import ImpressionLog
 from pawsonalize.engine.serving.filtering import Filterings
-from pawsonalize.engine.serving.filters import apply
-from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.engine.serving.items import AvailabilityWatch
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
+from pawsonalize.engine.serving.live_model import LiveModel, Loader, Served, ServingSettings
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
 from pawsonalize.kinds.datasets import DatasetGroup

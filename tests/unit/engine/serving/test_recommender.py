@@ -13,15 +13,13 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filter_parser import parse
-from pawsonalize.engine.serving.context import Promotion, Query
-from pawsonalize.engine.serving.exploration import Novelty, explore, novelty
+from pawsonalize.domain.filters import AppliedFilter, apply
+from pawsonalize.engine.serving.animals.available import AvailabilityWatch
+from pawsonalize.engine.serving.exploration import ImpressionLog, Novelty, explore, novelty
 from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.filters import AppliedFilter, apply
-from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.engine.serving.items import AvailabilityWatch
-from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.serving.live_model import LiveModel, Loader, Served, ServingSettings
+from pawsonalize.engine.serving.query import Promotion, Query
 from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime, order_places
-from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.defaults import RERANKER
 from pawsonalize.kinds.registry import Registry

@@ -1,19 +1,39 @@
-"""Choice of the animals that get the places, and of their exploration shares."""
+"""Choice of the animals that get the places: the best, explored ones, or those of an open page.
 
+An open page is shown again as it was, or goes on without repeats. Every answer is logged, so a
+caller names the answers of its page, and any worker shows it again, in its own order.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
 from cachetools import LRUCache
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.serving.animals.affinity import GroupAffinity, TraitAffinity
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.choices import ChoiceTables
-from pawsonalize.engine.serving.animals.utility import Estimates, Weighing
-from pawsonalize.engine.serving.exploration import Novelty
+from pawsonalize.engine.serving.animals.pages import EXPLORED
+from pawsonalize.engine.serving.animals.scoring import (
+    Estimates,
+    GroupAffinity,
+    TraitAffinity,
+    Weighing,
+)
+from pawsonalize.engine.serving.exploration import Explored, ImpressionLog, Novelty, UnseenAnswers
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import HistoryQuery
+from pawsonalize.storage.events.impressions import Impression, Impressions
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -164,3 +184,112 @@ class CachedTables:
         """Return the cached tables of these available animals."""
         with self._lock:
             return self._of.setdefault(available, Derived())
+
+
+_VISIT = 12 * HOUR
+
+
+_EVENTS_READ = 50
+
+
+_WRITTEN_WITHIN = SECOND // 2  # milliseconds
+_LATE = 3 * SECOND  # a busy machine writes so much later
+_AGAIN, _TRIES = 0.1, 35  # seconds
+_OURS = re.compile("RID-[0-9a-f]{8}-[0-9a-f]{4}-")  # which begin with the moment
+
+
+class OpenPages(msgspec.Struct, frozen=True):
+    """Finds the answers of an open page, with what still waits to be written."""
+
+    table: Impressions
+    log: EventLog
+    answers: ImpressionLog | UnseenAnswers
+
+    def find(self, ids: Sequence[str], visitor: Visitor) -> list[Impression]:
+        """Those answers that this visitor was given, the oldest first."""
+        if not ids:
+            return []
+        waiting = {one.recommendation_id: one for one in self.answers.waiting_of(visitor)}
+        known = self.table.get_many(ids) | waiting
+        found = [known[one] for one in dict.fromkeys(ids) if one in known]
+        own = [one for one in found if Visitor(one.user_id, one.session_id) == visitor]
+        return sorted(own, key=lambda one: one.as_of)  # of one moment: as they are named
+
+    def read(self, query: Query, kind: str, version: str) -> Query:
+        """The query with the page that it continues, or repeats.
+
+        It repeats none 12 hours after the newest answer, nor once the visitor did something since
+        the first, or another version answers. InvalidInput if it continues no answer of the
+        visitor.
+        """
+        found = self.find(query.continues or query.repeats, query.visitor)
+        if query.continues:
+            page = tuple(one for one in found if one.animal_ids is not None)
+            if missing := set(query.continues) - {one.recommendation_id for one in page}:
+                raise InvalidInput(
+                    f"{min(missing)} is no answer of animals that this visitor was given: send the"
+                    " ids of the answers on the page, or leave continues out for a new page",
+                    field="continues",
+                )
+            return rest_of(replace(query, page=page))
+        page = tuple(one for one in found if one.question == kind)
+        if not page or len(found) < len(set(query.repeats)):
+            return query
+        is_over = max(one.as_of for one in page) < query.at - _VISIT
+        is_other = any(one.solution_version != version for one in page)
+        if is_over or is_other or self._did_something(query, page[0].as_of):
+            return query
+        return replace(query, page=page)
+
+    def _did_something(self, query: Query, since: int) -> bool:
+        """True if the service got an event of the visitor since, by its own clock."""
+        if query.visitor == Visitor():
+            return False
+        events = self.log.history(query.visitor, HistoryQuery(_EVENTS_READ))
+        return any(since <= one.event.received_at <= query.at for one in events)
+
+
+def seconds_until_written(ids: Sequence[str], now: int) -> float:
+    """The time until the newest of these answers is written, whichever process gave it."""
+    moments = [int(one[4:17].replace("-", ""), 16) for one in ids if _OURS.match(one)]
+    left = max(moments, default=0) + _WRITTEN_WITHIN - now
+    return max(0, min(left, _WRITTEN_WITHIN)) / SECOND
+
+
+async def wait_until_written(
+    name: str, now: Callable[[], int], is_known: Callable[[], Awaitable[bool]]
+) -> None:
+    """Wait for an answer that another worker may have given just now: 3.5 seconds at most."""
+    for _ in range(_TRIES):  # of a clock that stands still, the answer is always of just now
+        left = seconds_until_written([name], now() - _LATE)
+        if await is_known() or not left:
+            return
+        await asyncio.sleep(min(left, _AGAIN))
+
+
+def places_of(page: Sequence[Impression]) -> Iterator[tuple[tuple[str, ...], float, str]]:
+    """The animals of each place, in order, its propensity and its answer's id."""
+    for answer in page:
+        odds = answer.propensities or (1.0,) * len(answer.item_ids)
+        for ids, propensity in zip(answer.animal_ids or (), odds, strict=True):
+            yield ids, propensity, answer.recommendation_id
+
+
+def rest_of(query: Query) -> Query:
+    """The query for animals that are not on its page."""
+    shown = {one for ids, _, _ in places_of(query.page) for one in ids}
+    ids = tuple(one.recommendation_id for one in query.page)
+    return replace(query, eligibility=query.eligibility.without(shown), continues=ids)
+
+
+def places_left(weighing: Weighing, query: Query) -> Explored:
+    """The first places of the query's page, without animals that may not be shown any more."""
+    available = weighing.available
+    left: dict[int, float] = {}
+    for ids, propensity, _ in islice(places_of(query.page), query.limit):
+        slots = available.slots(ids)
+        left |= dict.fromkeys(slots[available.leads[slots]].tolist(), propensity)
+    slots = weighing.fitting(np.array(list(left), np.int64))
+    odds = tuple(left[slot] for slot in slots.tolist())
+    explored = tuple(one < EXPLORED for one in odds)
+    return Explored(tuple(available.rank[slots].tolist()), explored, odds)

@@ -14,9 +14,9 @@ from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, Liked
 from pawsonalize.engine.serving.animals.choosing import choose
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility, Place
-from pawsonalize.engine.serving.animals.page_reader import NO_PAGES, Pages
+from pawsonalize.engine.serving.animals.pages import NO_PAGES, Pages
+from pawsonalize.engine.serving.animals.scoring import Weighing, estimate
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from tests.animal_data import animal
 from tests.event_data import T0

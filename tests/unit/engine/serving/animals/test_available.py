@@ -8,8 +8,8 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.scoring import estimate
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.animals.utility import estimate
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, Liked
-from pawsonalize.engine.serving.animals.page_reader import Pages
+from pawsonalize.engine.serving.animals.pages import Pages
 from pawsonalize.engine.serving.animals.settings import PARTS, Weights
 from pawsonalize.recipes.choices.model import ChoiceModel
 from tests.animal_data import animal

@@ -9,8 +9,8 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.choosing import ExplorationShares
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.scoring import Weighing, estimate
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.engine.serving.exploration import Novelty, explore
 from tests.animal_data import animal
 from tests.event_data import T0

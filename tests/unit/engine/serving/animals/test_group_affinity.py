@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.serving.animals.affinity import MOST, GroupAffinity
 from pawsonalize.engine.serving.animals.available import Codes
+from pawsonalize.engine.serving.animals.scoring import MOST, GroupAffinity
+from pawsonalize.engine.serving.live_model import Served
 from pawsonalize.engine.serving.recommender import GroupScores
-from pawsonalize.engine.serving.served import Served
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.contract import Context, ContextEvent

@@ -14,22 +14,21 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.filters import AppliedFilter
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
-from pawsonalize.engine.serving.animals.answer import OpenPages
-from pawsonalize.engine.serving.animals.available import AvailableAnimals
-from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.engine.serving.animals.page_reader import PageReader
-from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.available import AvailableAnimals, AvailableAnimalsWatch
+from pawsonalize.engine.serving.animals.choices import AnimalEffects
+from pawsonalize.engine.serving.animals.choosing import OpenPages
+from pawsonalize.engine.serving.animals.pages import PageReader
+from pawsonalize.engine.serving.animals.recommender import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.exploration import ImpressionLog
 from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.filters import AppliedFilter
-from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.live_model import Fixed, Served, ServingSettings
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.serving.served import Fixed, Served, ServingSettings
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.storage.animals.animals import Animals, Availability

@@ -14,11 +14,10 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
-from pawsonalize.engine.serving.animals.boards import BoardHistory, PickedBoard
 from pawsonalize.engine.serving.animals.eligibility import Eligibility, Place
-from pawsonalize.engine.serving.animals.page_reader import NO_PAGES, Pages
+from pawsonalize.engine.serving.animals.pages import NO_PAGES, BoardHistory, Pages, PickedBoard
+from pawsonalize.engine.serving.animals.scoring import Weighing, estimate
 from pawsonalize.engine.serving.animals.settings import FACTORS, PARTS, AnimalSettings, Weights
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from tests.animal_data import animal
 from tests.event_data import T0

@@ -1,53 +1,57 @@
-"""Answers of individual animals: groups from the model, then animals, their order and reasons."""
+"""Recommends, compares and orders animals: groups from the model, then animals and reasons."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 
+import msgspec
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
+from pawsonalize.domain.reasons import Reason
 from pawsonalize.engine.serving.animals import factors
-from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
-from pawsonalize.engine.serving.animals.answer import (
-    AnimalPlace,
-    AnimalsAnswer,
+from pawsonalize.engine.serving.animals.available import (
+    AvailableAnimals,
+    AvailableAnimalsWatch,
+    Slots,
+)
+from pawsonalize.engine.serving.animals.choices import (
+    AnimalEffects,
+    ChoiceTables,
+    ChoiceWeights,
+    Liked,
+)
+from pawsonalize.engine.serving.animals.choosing import (
+    CachedTables,
+    Derived,
     OpenPages,
-    Standing,
-    places_in_order,
+    choose,
     places_left,
     places_of,
     rest_of,
-    standings_of,
-    with_logged_ids,
 )
-from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
-from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, Liked
-from pawsonalize.engine.serving.animals.choosing import CachedTables, Derived, choose
 from pawsonalize.engine.serving.animals.eligibility import kilometres, place_of
-from pawsonalize.engine.serving.animals.page_reader import PageReader
+from pawsonalize.engine.serving.animals.pages import PageReader
 from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
-from pawsonalize.engine.serving.animals.searches import AnimalSearches
+from pawsonalize.engine.serving.animals.scoring import Weighed, Weighing, estimate
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.engine.serving.context import (
-    Query,
     deeds_by_animal,
     disliked_animals,
     penalties,
     with_wishes,
 )
-from pawsonalize.engine.serving.exploration import Explored, explore
-from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
+from pawsonalize.engine.serving.exploration import Explored, ImpressionLog, UnseenAnswers, explore
+from pawsonalize.engine.serving.live_model import UNTRAINED, Served
+from pawsonalize.engine.serving.query import AnimalSearches, Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime, check_ids
-from pawsonalize.engine.serving.served import UNTRAINED, Served
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.classes import classes_of
 from pawsonalize.storage.animals.animals import Animals
@@ -56,7 +60,87 @@ from pawsonalize.storage.events.impressions import (
     ANIMALS,
     SEARCH,
     SIMILAR_ANIMALS,
+    Impression,
 )
+
+Floats = NDArray[np.float64]
+Standing = tuple[dict[str, float], float, float | None]
+"""The lift of an animal by each part, its showings, and its distance in kilometres."""
+_DECIMALS = 4  # of what is logged for the model of choices
+
+
+class AnimalPlace(msgspec.Struct, frozen=True):
+    """One place of an answer: the animal, and the animals that are bonded with it.
+
+    `score` is exp(utility - highest possible utility), in a ranking the animal's share of
+    exp(utility). `parts` add up to `utility`, in the order of `PARTS`; `factors` are the same
+    without their weights.
+    """
+
+    animal_ids: tuple[str, ...]
+    group_id: str
+    score: float
+    utility: float
+    parts: tuple[float, ...]
+    factors: tuple[float, ...]
+    explored: bool = False
+    propensity: float = 1.0
+    reasons: tuple[Reason, ...] = ()
+    recommendation_id: str | None = None
+
+
+class AnimalsAnswer(msgspec.Struct, frozen=True):
+    """Animals in order, and the impression id they were logged under."""
+
+    recommendation_id: str
+    solution_version: str
+    places: tuple[AnimalPlace, ...]
+    asks: bool = False  # True if a board is worth its place now
+
+
+def places_in_order(
+    weighing: Weighing,
+    weighed: Weighed,
+    ids: Sequence[tuple[str, ...]],
+    scores: Floats,
+    chosen: Explored | None = None,
+) -> list[AnimalPlace]:
+    """The places of animals that were put in order, each with all of its `ids`."""
+    names = weighing.available.codes["group"].names
+    groups = weighing.available.column("group", weighed.slots).tolist()
+    columns = (
+        ids,
+        [names[group] for group in groups],
+        scores.tolist(),
+        weighed.utilities.tolist(),
+        map(tuple, weighed.parts.tolist()),
+        map(tuple, weighed.bare.round(_DECIMALS).tolist()),
+        chosen.explored if chosen else (False,) * len(ids),
+        chosen.propensities if chosen else (1.0,) * len(ids),
+    )
+    return [AnimalPlace(*row) for row in zip(*columns, strict=True)]
+
+
+def standings_of(weighing: Weighing, weighed: Weighed) -> list[Standing]:
+    """Return the standing of each animal among the others."""
+    if not len(weighed.slots):  # which have no mean
+        return []
+    lifts = weighed.parts - weighed.parts.mean(axis=0)
+    here = weighing.eligibility.place
+    take = weighing.available.take(weighed.slots, here)
+    far = [nan] * len(lifts) if here is None else take("kilometres").tolist()
+    return [
+        (dict(zip(PARTS, row, strict=True)), times, None if isnan(away) else away)
+        for row, times, away in zip(lifts.tolist(), take("shown").tolist(), far, strict=True)
+    ]
+
+
+def with_logged_ids(answer: AnimalsAnswer, page: Sequence[Impression]) -> AnimalsAnswer:
+    """The answer under the ids that its places were logged under."""
+    first = page[0].recommendation_id
+    own = {one: name for ids, _, name in places_of(page) for one in ids if name != first}
+    places = (replace(one, recommendation_id=own.get(one.animal_ids[0])) for one in answer.places)
+    return replace(answer, recommendation_id=first, places=tuple(places))
 
 
 def never(_weighing: Weighing, _slots: Slots, _query: Query) -> bool:
