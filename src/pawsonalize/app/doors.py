@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
+from pawsonalize.access.limits import HeavyReads
 from pawsonalize.access.services import Services
-from pawsonalize.access.slots import HeavyReads
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
 from pawsonalize.app.doctor import checks

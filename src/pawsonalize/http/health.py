@@ -11,7 +11,7 @@ from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.campaigns import readiness
-from pawsonalize.http.callers import is_monitor
+from pawsonalize.http.addressing import is_monitor
 from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.kinds.access_keys import ANYBODY
 

@@ -30,9 +30,15 @@ from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, 
 from pawsonalize.engine.serving.campaigns import Address
 from pawsonalize.engine.serving.context import categorical
 from pawsonalize.engine.serving.query import Promotion, Query
-from pawsonalize.http.addressing import CampaignName, DatasetGroupName, address_of, read_visitor
+from pawsonalize.http.addressing import (
+    CampaignName,
+    DatasetGroupName,
+    address_of,
+    caller_of,
+    check_visitor,
+    read_visitor,
+)
 from pawsonalize.http.answers import Include, Metadata
-from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.json import unknown_of
 
 T = TypeVar("T")

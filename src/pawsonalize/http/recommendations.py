@@ -22,7 +22,7 @@ from pawsonalize.engine.serving.campaigns import Purpose
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Answer
 from pawsonalize.http import addressing, answers, examples, queries
-from pawsonalize.http.callers import check_visitor
+from pawsonalize.http.addressing import check_visitor
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.operation import About, Endpoint, Operations, RequestParameter
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME

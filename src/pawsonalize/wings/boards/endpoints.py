@@ -21,8 +21,13 @@ from pawsonalize.engine.serving.animals.pages import MOST_PICKS
 from pawsonalize.engine.serving.animals.recommender import Individuals
 from pawsonalize.engine.serving.campaigns import Purpose
 from pawsonalize.http import answers
-from pawsonalize.http.addressing import individuals_for, read_group, read_visitor
-from pawsonalize.http.callers import check_visitor, leave
+from pawsonalize.http.addressing import (
+    check_visitor,
+    individuals_for,
+    leave,
+    read_group,
+    read_visitor,
+)
 from pawsonalize.http.json import read_form
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.operation import About, Operations, RequestParameter
