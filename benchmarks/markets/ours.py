@@ -41,7 +41,7 @@ from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.filtering import Filtering
 from pawsonalize.engine.serving.live_model import Fixed
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.serving.recommender import GroupRecommender
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, load_settings
@@ -184,7 +184,7 @@ class Ours:
         self._shown.update(page)
         return self._places(page)
 
-    def _unseen(self, query: Query, runtime: Runtime) -> Ints:
+    def _unseen(self, query: Query, runtime: GroupRecommender) -> Ints:
         """A page that nobody is shown, with what the newest one draws by chance."""
         query = msgspec.structs.replace(query, recommendation_id=self._answer)
         answer = self.engine.individuals.with_runtime(runtime, is_seen=False).recommend(query)
@@ -303,7 +303,9 @@ class Ours:
         served = self.engine.runtime.served
         settings = msgspec.structs.replace(served.settings, exploration_weight=0.0)
         fixed = Fixed(replace(served, settings=settings))
-        runtime = Runtime(Filtering(self.adapters.log, self.adapters.catalogue), fixed, None)
+        runtime = GroupRecommender(
+            Filtering(self.adapters.log, self.adapters.catalogue), fixed, None
+        )
         return self._unseen(self._query, runtime)
 
     def fresh_page(self, ask: Ask, size: int) -> Ints:

@@ -18,7 +18,7 @@ from pawsonalize.engine.serving.exploration import ImpressionLog
 from pawsonalize.engine.serving.filtering import Filtering
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.engine.serving.recommender import Answer, Runtime
+from pawsonalize.engine.serving.recommender import Answer, GroupRecommender
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
@@ -59,8 +59,8 @@ class Driving:
         return self.adapters.remote
 
     @property
-    def runtime(self) -> Runtime:
-        return Runtime(
+    def runtime(self) -> GroupRecommender:
+        return GroupRecommender(
             Filtering(self.adapters.log, self.adapters.catalogue),
             self.live[RECOMMENDER],
             self.impressions,

@@ -16,10 +16,10 @@ from pawsonalize.engine.ingest.refusals import Intake, RefusalSink
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.reporting.service_figures import ServiceFigures
-from pawsonalize.engine.serving.animals.recommender import Individuals
-from pawsonalize.engine.serving.campaigns import Directory, Runtimes
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
+from pawsonalize.engine.serving.campaigns import CampaignModels, Directory
 from pawsonalize.engine.serving.filtering import Filterings, Filters
-from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.serving.recommender import GroupRecommender
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.retraining.runs import Runs
@@ -47,12 +47,12 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Inventory
     catalogue: Catalogue
     ingest: Ingest
-    runtime: Runtime
+    runtime: GroupRecommender
     """Answers requests that name no dataset group and no campaign."""
-    individuals: Individuals
+    individuals: AnimalRecommender
     """Answers their queries for animals."""
     directory: Directory
-    runtimes: Runtimes
+    runtimes: CampaignModels
     runs: Runs
     outcomes: OutcomesProcesses
     reports: HeavyReads

@@ -13,9 +13,9 @@ from pawsonalize.domain.errors import Forbidden, InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.event_form import Id
-from pawsonalize.engine.serving.animals.recommender import Individuals
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
 from pawsonalize.engine.serving.campaigns import Address, Purpose
-from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.serving.recommender import GroupRecommender
 from pawsonalize.http.operation import RequestParameter
 from pawsonalize.kinds.access_keys import MONITOR, Scope
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
@@ -126,7 +126,7 @@ class Answering(msgspec.Struct, frozen=True):
     """Runtime that answers a query, and the dataset group whose filters and items count."""
 
     dataset_group: str
-    runtime: Runtime
+    runtime: GroupRecommender
 
 
 def for_caller(request: Request, address: Address) -> Address:
@@ -184,7 +184,7 @@ async def answering(request: Request, address: Address, purpose: Purpose) -> Ans
     return Answering(group, await services.runtimes.of(campaign))
 
 
-async def _of_default_group(services: Services, purpose: Purpose) -> Runtime | None:
+async def _of_default_group(services: Services, purpose: Purpose) -> GroupRecommender | None:
     """Return its own campaigns, another that serves a model, or what answers before any does."""
     default = services.runtime
     if _is_trained(default, purpose):
@@ -195,14 +195,16 @@ async def _of_default_group(services: Services, purpose: Purpose) -> Runtime | N
     return default if default.can_answer else None
 
 
-def _is_trained(default: Runtime, purpose: Purpose) -> bool:
+def _is_trained(default: GroupRecommender, purpose: Purpose) -> bool:
     """True if the default campaigns answer that; comparisons are another recipe's."""
     if purpose is Purpose.RANKING:
         return default.can_rank
     return purpose is Purpose.RECOMMENDING and default.can_recommend
 
 
-async def individuals_for(request: Request, address: Address, purpose: Purpose) -> Individuals:
+async def recommender_for(
+    request: Request, address: Address, purpose: Purpose
+) -> AnimalRecommender:
     """Return what answers of animals: with a campaign named, by its model.
 
     InvalidInput for another dataset group than the default one: animals are of that alone.

@@ -16,7 +16,11 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.event_form import Id
-from pawsonalize.engine.serving.animals.recommender import AnimalPlace, AnimalsAnswer, Individuals
+from pawsonalize.engine.serving.animals.recommender import (
+    AnimalPlace,
+    AnimalRecommender,
+    AnimalsAnswer,
+)
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.campaigns import Purpose
 from pawsonalize.engine.serving.query import Query
@@ -122,7 +126,7 @@ async def post_recommendations(request: Request) -> Response:
         request, given, given.continues or given.repeats, detailed=is_full
     )
     if given.of == "animals":
-        individuals = await addressing.individuals_for(request, address, Purpose.RECOMMENDING)
+        individuals = await addressing.recommender_for(request, address, Purpose.RECOMMENDING)
         recommend = partial(_recommend_animals, services, individuals, given, is_full)
         found = await queries.answer_in_lane(request, DATASET_GROUP, given, recommend)
         return animals_response(found, is_full)
@@ -135,7 +139,7 @@ async def post_recommendations(request: Request) -> Response:
 
 
 def _recommend_animals(
-    services: Services, individuals: Individuals, given: RecommendationRequest, explain: bool
+    services: Services, individuals: AnimalRecommender, given: RecommendationRequest, explain: bool
 ) -> AnimalsFound:
     queries.refuse_of_animals(given, "item_id", "promotions", "metadata_columns")
     query = queries.read_query(services, given, DATASET_GROUP, explain=explain)
@@ -229,7 +233,7 @@ async def get_similar(request: Request) -> Response:
     visitor = addressing.read_visitor(given.get("userId"), given.get("sessionId"))
     check_visitor(request, visitor.user_id, detailed=is_full)
     address = addressing.address_of(request)
-    individuals = await addressing.individuals_for(request, address, Purpose.COMPARING)
+    individuals = await addressing.recommender_for(request, address, Purpose.COMPARING)
     now = services.now()
     query = Query(visitor, now, now, limit=limit, explain=is_full)
     similar = partial(individuals.similar, animal_id)
@@ -239,7 +243,7 @@ async def get_similar(request: Request) -> Response:
 
 def find(
     services: Services,
-    individuals: Individuals,
+    individuals: AnimalRecommender,
     query: Query,
     include: list[answers.Includable],
     answer: Callable[[Query], AnimalsAnswer],

@@ -19,7 +19,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
 from pawsonalize.engine.ingest.events import Odd, first_of_each
-from pawsonalize.engine.serving.animals.recommender import AnimalsAnswer, Individuals
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender, AnimalsAnswer
 from pawsonalize.engine.serving.campaigns import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
 from pawsonalize.http import addressing, answers, queries
@@ -110,7 +110,7 @@ async def post_rerankings(request: Request) -> Response:
     address = await queries.prepare(request, given, given.repeats, detailed=is_full)
     now = services.now()
     if given.of == "animals":
-        individuals = await addressing.individuals_for(request, address, Purpose.RANKING)
+        individuals = await addressing.recommender_for(request, address, Purpose.RANKING)
         rerank = partial(_rerank_animals, services, individuals, given, is_full)
         found = await queries.answer_in_lane(request, DATASET_GROUP, given, rerank)
         return animal_ranking_response(found, now, is_full=is_full, lists=lists)
@@ -122,7 +122,7 @@ async def post_rerankings(request: Request) -> Response:
 
 
 def _rerank_animals(
-    services: Services, individuals: Individuals, given: RerankingRequest, explain: bool
+    services: Services, individuals: AnimalRecommender, given: RerankingRequest, explain: bool
 ) -> AnimalsFound:
     queries.refuse_of_animals(given, "metadata_columns")
     query = queries.read_query(services, given, DATASET_GROUP, explain=explain)

@@ -25,7 +25,7 @@ from pawsonalize.engine.serving.animals.available import AvailabilityWatch
 from pawsonalize.engine.serving.exploration import ImpressionLog
 from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.serving.recommender import GroupRecommender
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.datasets import DatasetGroup
@@ -297,7 +297,7 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 def readiness(
-    runtime: Runtime, entries: Sequence[DirectoryEntry], *, orders_animals: bool
+    runtime: GroupRecommender, entries: Sequence[DirectoryEntry], *, orders_animals: bool
 ) -> Readiness:
     """Return what answers queries that name nothing; NotReady with the next move if none."""
     campaigns = tuple(sorted(entries, key=lambda one: one.age))
@@ -326,14 +326,14 @@ log = structlog.get_logger()
 
 class _Kept(msgspec.Struct, frozen=True):
     live: LiveModel
-    runtime: Runtime
+    runtime: GroupRecommender
 
 
 # At most `limit` campaigns are in memory, those that answered last, and the `pinned` ones, which
 # are kept current elsewhere. Models are made by `live_model`, and loaded one after the other in a
 # thread of their own, so that no other campaign's answer waits for them.
 @dataclass(eq=False)
-class Runtimes:
+class CampaignModels:
     """Recommends and ranks from any campaign, by its name, in its own dataset group."""
 
     registry: Registry
@@ -351,7 +351,7 @@ class Runtimes:
         self._lock = Lock()  # held for moments only
         self.loading = ThreadPoolExecutor(1, thread_name_prefix="campaigns")
 
-    async def of(self, campaign: str) -> Runtime:
+    async def of(self, campaign: str) -> GroupRecommender:
         """The campaign's recommender; NotFound if unknown, NotReady while it serves nothing."""
         kept = self._used(campaign)
         if kept is None:
@@ -425,7 +425,7 @@ class Runtimes:
         group = self.registry.get(Solution, campaign.solution).data_group
         live = self.pinned.get(name) or self.live_model(name)
         availability = self.availability if group == DATASET_GROUP else None
-        runtime = Runtime(
+        runtime = GroupRecommender(
             self.filterings.of(group),
             live,
             self.impressions,

@@ -95,7 +95,7 @@ _LIST = 100
 _MEASURED_SECONDS = 0.1  # many scorings, and little beside the load of a model
 _UNEXPLORED = frozenset({PopularityCount.name, TrendingNow.name})  # as at AWS
 # The name that answers give in place of the solution version while the remote engine is away.
-STAND_IN: Final = "popular-groups"
+FALLBACK: Final = "popular-groups"
 # The name that answers give in place of a solution version before the first training.
 UNTRAINED: Final = "untrained"
 
@@ -105,14 +105,14 @@ class RemoteModel(Model, Protocol):
     """A model at a remote engine, with a stand-in here; never raises because that is away."""
 
     @property
-    def stand_in(self) -> Model:
+    def fallback(self) -> Model:
         """The popularity of the catalogue."""
 
     @property
     def why_away(self) -> str | None:
         """Reason why the stand-in answers; None while the remote engine does."""
 
-    def stood_in(self, context: Context) -> bool:
+    def used_fallback(self, context: Context) -> bool:
         """Return True if the stand-in gave the newest scores of this context."""
 
 
@@ -184,7 +184,7 @@ _OF_THE_VERSION = ServingSettings()
 # `novelty` is calculated now and then from what is `exposed`. `reader` reads the model's facets.
 # `counts` are newer than the training's. `choices` was learned of individual animals, from pages.
 @dataclass(frozen=True, slots=True)
-class Served:
+class LoadedModel:
     """A solution version with its model in memory, and its items' novelty, if it explores."""
 
     version: SolutionVersion
@@ -207,7 +207,7 @@ class Served:
         # Last: each answer asks for it, and Python takes long to look through a protocol.
         if self.version.remote is None or not isinstance(self.model, RemoteModel):
             return self.version.name
-        return STAND_IN if self.model.stood_in(context) else self.version.name
+        return FALLBACK if self.model.used_fallback(context) else self.version.name
 
     @property
     def cut(self) -> Cut:
@@ -215,11 +215,11 @@ class Served:
         return self.version.cut if self.counts is None else self.counts.cut
 
 
-class Serving(Protocol):
+class ModelSource(Protocol):
     """Source of answers: a campaign's live model, or one fixed version."""
 
     @property
-    def current(self) -> Served:
+    def current(self) -> LoadedModel:
         """The served version; NotReady if there is none yet."""
 
     @property
@@ -230,7 +230,7 @@ class Serving(Protocol):
 class Fixed(msgspec.Struct, frozen=True):
     """One fixed version."""
 
-    current: Served
+    current: LoadedModel
     is_ready: bool = True
 
 
@@ -246,7 +246,7 @@ class RemoteCampaign(Protocol):
         answers.
         """
 
-    def model(self, version: SolutionVersion, stand_in: Model) -> RemoteModel:
+    def model(self, version: SolutionVersion, fallback: Model) -> RemoteModel:
         """Return the model that answers for the version, or its stand-in while it is away."""
 
 
@@ -276,7 +276,7 @@ class Loader(msgspec.Struct, frozen=True):
             )
         return self.remote
 
-    def load(self, name: str, settings: ServingSettings, now: int) -> Served:
+    def load(self, name: str, settings: ServingSettings, now: int) -> LoadedModel:
         """The version, ready; CorruptArtefact or InvalidInput if its model cannot be used."""
         version = self.registry.find(SolutionVersion, name)
         if version is None:
@@ -289,34 +289,34 @@ class Loader(msgspec.Struct, frozen=True):
                 raise
             version = newest  # an erasure has just put another artefact in its place
             model, choices = _load_models(self.artefacts, version)
-        return self._prepared(Served(version, model, settings, choices=choices), now)
+        return self._prepared(LoadedModel(version, model, settings, choices=choices), now)
 
-    def newest(self, name: str, settings: ServingSettings, now: int) -> Served:
+    def newest(self, name: str, settings: ServingSettings, now: int) -> LoadedModel:
         """The version with its newest counts; raises as `load`."""
         served = self.load(name, settings, now)
         counts = self.newer_counts(served)
         return served if counts is None else self.refreshed(served, counts, now)
 
-    def newer_counts(self, served: Served) -> RefreshedCounts | None:
+    def newer_counts(self, served: LoadedModel) -> RefreshedCounts | None:
         """The newest counts of the version, if they are newer than the served ones."""
         newest = RefreshedArtefacts(self.artefacts).newest(served.version.name)
         is_newer = newest is not None and newest.cut > served.cut
         return newest if is_newer else None
 
-    def refreshed(self, served: Served, counts: RefreshedCounts, now: int) -> Served:
+    def refreshed(self, served: LoadedModel, counts: RefreshedCounts, now: int) -> LoadedModel:
         """The same version with those counts; raises as `load`."""
         card, arrays = self.artefacts.load(counts.location)
         model = recipe_named(served.version.fitted_recipe).load(card, arrays)
         return self._prepared(replace(served, model=model, counts=counts), now)
 
-    def weighed(self, served: Served, now: int) -> Served:
+    def weighed(self, served: LoadedModel, now: int) -> LoadedModel:
         """The same with the novelty of that moment, if it explores."""
         if self.exposure is None or served.exposed is None:
             return served
         exposure = self.exposure.of(served.dataset_group)
         return replace(served, novelty=exposure.novelty(served.exposed, now))
 
-    def _prepared(self, served: Served, now: int) -> Served:
+    def _prepared(self, served: LoadedModel, now: int) -> LoadedModel:
         """The same with its fitted model tried out, or the remote one that it stands in for."""
         model, settings, version = served.model, served.settings, served.version
         if version.remote is not None:
@@ -324,7 +324,7 @@ class Loader(msgspec.Struct, frozen=True):
         if is_wanted(settings) and isinstance(model, SimilarItemsModel):
             model = model.influenced(settings.popularity_influence, settings.freshness_influence)
         # Of a remote model only what is here, as nobody waits for the other.
-        try_out(model.stand_in if isinstance(model, RemoteModel) else model, served.cut.as_of)
+        try_out(model.fallback if isinstance(model, RemoteModel) else model, served.cut.as_of)
         solution = self.registry.find(Solution, version.solution)
         group = DEFAULT_DATASET_GROUP if solution is None else solution.data_group
         exposed, explores = None, settings.exploration_weight > 0 and version.remote is None
@@ -358,8 +358,8 @@ class LiveModel:
     turn: Turn = lambda: nullcontext(True)
 
     def __post_init__(self) -> None:
-        self._served: Served | None = None
-        self._ready: dict[str, Served] = {}
+        self._served: LoadedModel | None = None
+        self._ready: dict[str, LoadedModel] = {}
         self._seen: tuple[int, int] | None = None
         self._unfit: RefreshedCounts | None = None
         self._stale: str | None = None
@@ -370,7 +370,7 @@ class LiveModel:
         self._weighed_at = 0
 
     @property
-    def current(self) -> Served:
+    def current(self) -> LoadedModel:
         """The served version; NotReady if the campaign serves none yet."""
         if self._served is None:
             raise errors.NotReady("no model is live yet: run `pawsonalize train`, then ask again")
@@ -479,11 +479,11 @@ class LiveModel:
         else:
             self._serve_target(served)
 
-    def _serve_target(self, served: Served) -> None:
+    def _serve_target(self, served: LoadedModel) -> None:
         self._damage, self._stale, self._try_again_at = None, None, inf
         self._swap(served)
 
-    def _follow_counts(self, served: Served, now: int, *, waits_for_turn: bool) -> None:
+    def _follow_counts(self, served: LoadedModel, now: int, *, waits_for_turn: bool) -> None:
         """Serve the newest counts of the version; if they cannot be used, `fault` says so."""
         counts = self.loader.newer_counts(served)
         if counts is None or counts == self._unfit:
@@ -536,16 +536,16 @@ class LiveModel:
         ):  # another server was faster, or the update has changed: look again at once
             return campaign
 
-    def _loaded(self, campaign: Campaign, version: str) -> Served | None:
+    def _loaded(self, campaign: Campaign, version: str) -> LoadedModel | None:
         """The version with the campaign's settings, if it is loaded already."""
         ready = self._ready.get(version)
         return ready if ready and ready.settings == self.settings.of(campaign) else None
 
-    def _prepared(self, campaign: Campaign, version: str, now: int) -> Served:
+    def _prepared(self, campaign: Campaign, version: str, now: int) -> LoadedModel:
         ready = self._loaded(campaign, version)
         return ready or self.loader.load(version, self.settings.of(campaign), now)
 
-    def _swap(self, served: Served) -> None:
+    def _swap(self, served: LoadedModel) -> None:
         # One assignment: a request uses either the old or the new one throughout.
         self._served = served
         self._ready[served.version.name] = served
@@ -583,5 +583,5 @@ def _state(campaign: Campaign) -> tuple[int, int]:
     return campaign.created_at, campaign.revision
 
 
-def _name_of(served: Served | None) -> str | None:
+def _name_of(served: LoadedModel | None) -> str | None:
     return None if served is None else served.version.name

@@ -22,7 +22,7 @@ from pawsonalize.engine.serving.animals.reasons import group_reasons, known_reas
 from pawsonalize.engine.serving.context import context_of, query_context, subtract_dislikes
 from pawsonalize.engine.serving.exploration import Explored, ImpressionLog, explore, spread
 from pawsonalize.engine.serving.filtering import Filtering, Filterings, Mask
-from pawsonalize.engine.serving.live_model import STAND_IN, UNTRAINED, Served, Serving
+from pawsonalize.engine.serving.live_model import FALLBACK, UNTRAINED, LoadedModel, ModelSource
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.catalogue import recipe_named
@@ -66,15 +66,15 @@ class RankingAnswer(Answer, frozen=True):
 class GroupScores(msgspec.Struct, frozen=True):
     """Scores of one animal of each group, by the served model or what it counted."""
 
-    served: Served
+    served: LoadedModel
     model: Model
     context: Context
     scores: Scores
 
     @property
-    def stood_in(self) -> bool:
+    def used_fallback(self) -> bool:
         """True if they are those of what stands in for a remote model."""
-        return self.served.answered_by(self.context) == STAND_IN
+        return self.served.answered_by(self.context) == FALLBACK
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -89,19 +89,19 @@ class Candidate(msgspec.Struct, frozen=True):
 # recipe that needs an item refuses a query without one; else the visitor's newest event stands in
 # for it.
 @dataclass(eq=False)
-class Runtime:
+class GroupRecommender:
     """Answers from live models and the visitor's newest events."""
 
     filtering: Filtering  # of the dataset group, whose log and users it reads as well
-    recommender: Serving
+    recommender: ModelSource
     impressions: ImpressionLog | None
-    reranker: Serving | None = None
+    reranker: ModelSource | None = None
     availability: AvailabilityWatch | None = None
     _: KW_ONLY
     strict: bool = False
 
     @property
-    def served(self) -> Served:
+    def served(self) -> LoadedModel:
         """The version that recommends now; NotReady if there is none."""
         return self.recommender.current
 
@@ -224,7 +224,7 @@ class Runtime:
         return replace(query, eligibility=query.eligibility.complete(stored, postcodes))
 
     def _chosen(
-        self, served: Served, scores: Scores, seed: str, available: Mask | None, query: Query
+        self, served: LoadedModel, scores: Scores, seed: str, available: Mask | None, query: Query
     ) -> tuple[Explored, Iterable[str | None]]:
         """The places, and the promotion of each, if any."""
 
@@ -253,7 +253,7 @@ class Runtime:
         return chosen, (promotion.name if each else None for each in is_promoted)
 
     def _favoured(
-        self, served: Served, scores: Scores, item_ids: Sequence[str], query: Query
+        self, served: LoadedModel, scores: Scores, item_ids: Sequence[str], query: Query
     ) -> Scores:
         """The scores, each times 1 ± the objective's share by the rank of its item's value."""
         objective = served.version.objective
@@ -272,7 +272,7 @@ class Runtime:
 
     def _context(
         self,
-        served: Served,
+        served: LoadedModel,
         query: Query,
         about: str | None = None,
         availability: NDArray[np.int64] | None = None,
@@ -284,7 +284,9 @@ class Runtime:
             context = replace(context, events=(seen, *context.events))
         return context if availability is None else replace(context, availability=availability)
 
-    def _logged(self, answer: A, served: Served, kind: str, query: Query, odds: Odds | None) -> A:
+    def _logged(
+        self, answer: A, served: LoadedModel, kind: str, query: Query, odds: Odds | None
+    ) -> A:
         if self.impressions is not None:
             name, version = answer.recommendation_id, answer.solution_version
             more = {"propensities": odds, "dataset_group": served.dataset_group}
@@ -292,7 +294,7 @@ class Runtime:
             self.impressions.add(query.impression(name, kind, version, shown, **more))
         return answer
 
-    def _ranking(self) -> Served:
+    def _ranking(self) -> LoadedModel:
         reranker = self.reranker
         return (reranker if reranker and reranker.is_ready else self.recommender).current
 
@@ -357,7 +359,7 @@ class ActionRecommending(msgspec.Struct, frozen=True):
     filterings: Filterings
     impressions: ImpressionLog
 
-    def recommend(self, served: Served, query: Query) -> ActionAnswer:
+    def recommend(self, served: LoadedModel, query: Query) -> ActionAnswer:
         """The best actions for the visitor, up to the limit; InvalidInput for 0 or over 100."""
         model, now, visitor = served.model, query.now, query.visitor
         if not isinstance(model, NextBestActionModel):

@@ -165,10 +165,10 @@ class DailyAlerts:
         individuals = self.matching.individuals
         query = individuals.with_profile(Query(Visitor(), now, now))
         groups = individuals.runtime.score_groups(query)
-        with individuals.weighing(query, groups, individuals.settings.group_affinity) as weighing:
-            available = weighing.available
+        with individuals.inputs(query, groups, individuals.settings.group_affinity) as inputs:
+            available = inputs.available
             led = available.order[available.leads[available.order]]
-            need = sum(weighing.common.parts[part][led] for part in _NEED)
+            need = sum(inputs.common.parts[part][led] for part in _NEED)
             most = led[np.argsort(-np.asarray(need), kind="stable")[:MOST_ANIMALS]]
             return [available.ids[slot] for slot in most.tolist()]
 

@@ -18,15 +18,15 @@ from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import MOMENTS, Id, Moment
 from pawsonalize.engine.serving.animals.choosing import wait_until_written
 from pawsonalize.engine.serving.animals.pages import MOST_PICKS
-from pawsonalize.engine.serving.animals.recommender import Individuals
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
 from pawsonalize.engine.serving.campaigns import Purpose
 from pawsonalize.http import answers
 from pawsonalize.http.addressing import (
     check_visitor,
-    individuals_for,
     leave,
     read_group,
     read_visitor,
+    recommender_for,
 )
 from pawsonalize.http.json import read_form
 from pawsonalize.http.metrics import EVENTS
@@ -110,7 +110,7 @@ async def post_boards(request: Request) -> Board:
     services = services_of(request)
     given = await read_form(request, BoardRequest)
     address = await prepare(request, given, (), detailed=False)
-    individuals = await individuals_for(request, address, Purpose.RECOMMENDING)
+    individuals = await recommender_for(request, address, Purpose.RECOMMENDING)
     settings: BoardSettings = request.app.state.wings["boards"]
     size = settings.board_size if given.size is None else given.size
     give = partial(_give, services, individuals, given, size)
@@ -128,7 +128,7 @@ def started(settings: Settings, _adapters: Adapters, _services: Services) -> Boa
 
 
 def _give(
-    services: Services, individuals: Individuals, given: BoardRequest, size: int
+    services: Services, individuals: AnimalRecommender, given: BoardRequest, size: int
 ) -> AnimalsFound:
     refuse_of_animals(given, "metadata_columns")
     if given.repeats:

@@ -8,7 +8,7 @@ import msgspec
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.ingest.payloads import Part
 from pawsonalize.engine.serving.animals.pages import PAGES_READ
-from pawsonalize.engine.serving.animals.recommender import Individuals
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import BOARD
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Boards(msgspec.Struct, frozen=True):
     """Gives boards to the pages; see `ui.storefront.SiteBoards`."""
 
-    individuals: Individuals
+    individuals: AnimalRecommender
     size: int
 
     def give(self, query: Query) -> SiteBoard:

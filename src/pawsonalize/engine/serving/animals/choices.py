@@ -90,7 +90,7 @@ class CommonParts(msgspec.Struct, frozen=True):
     highest: float
 
 
-class Personal(msgspec.Struct, frozen=True):
+class VisitorParts(msgspec.Struct, frozen=True):
     """One visitor's effects in the model of choices, by the group's and by the colour's code."""
 
     visitor: Floats
@@ -110,7 +110,7 @@ class Personal(msgspec.Struct, frozen=True):
         return own + max(0.0, -self.distance)
 
 
-class Liked(NamedTuple):
+class GroupAffinity(NamedTuple):
     """One visitor's liking of groups, by the group's code."""
 
     affinity: Floats
@@ -178,7 +178,9 @@ class ChoiceTables:
         appeal = appeal + self._colours[:, available.column("colour", slots)]
         return np.asarray(appeal + self._shelters[:, available.column("shelter", slots)])
 
-    def of(self, available: AvailableAnimals, pages: Pages, liked: Liked, near: Floats) -> Personal:
+    def of(
+        self, available: AvailableAnimals, pages: Pages, liked: GroupAffinity, near: Floats
+    ) -> VisitorParts:
         """For the visitor of these pages.
 
         `near` is `factors.near` of the places.
@@ -186,7 +188,7 @@ class ChoiceTables:
         self._grow(available)
         groups, colours = self._groups.shape[1], self._colours.shape[1]
         if not (pages.groups or pages.boards.picked) or not available.ids:
-            return Personal(np.zeros(groups), np.zeros(colours), boards=pages.boards)
+            return VisitorParts(np.zeros(groups), np.zeros(colours), boards=pages.boards)
         watched, there, boards = self._evidence(available, pages, liked, near)
         variances, learned = self.model.visitor_variances, self.model.picks
         own = own_effects.visitor_effects(watched, variances, boards, learned)
@@ -200,7 +202,7 @@ class ChoiceTables:
         shown, which = np.unique(there[here], return_inverse=True)
         paid = np.bincount(which, self._attention[pages.place[here]], len(shown))
         seen_by = np.log1p(paid)
-        return Personal(wholly, in_colours, own.distance, shown, seen_by, pages.boards, own)
+        return VisitorParts(wholly, in_colours, own.distance, shown, seen_by, pages.boards, own)
 
     def posterior(
         self,
@@ -246,7 +248,7 @@ class ChoiceTables:
         return np.asarray(self.model.intercept + appeal + own)
 
     def _evidence(
-        self, available: AvailableAnimals, pages: Pages, liked: Liked, near: Floats
+        self, available: AvailableAnimals, pages: Pages, liked: GroupAffinity, near: Floats
     ) -> tuple[own_effects.Watched, Slots, list[AnsweredBoard]]:
         """The places of the pages, the slot of the animal at each, and the boards."""
         places, boards = len(pages.groups), pages.boards.picked
@@ -286,7 +288,7 @@ class ChoiceTables:
         available: AvailableAnimals,
         groups: Sequence[str],
         animals: Sequence[str],
-        liked: Liked,
+        liked: GroupAffinity,
     ) -> _Shown:
         group, slot_of = available.codes["group"], available.codes["animal"].get
         there = np.array([slot_of(one, _GONE) for one in animals], np.int64)

@@ -8,8 +8,6 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import islice
-from threading import Lock
-from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -20,14 +18,14 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals, Slots
+from pawsonalize.engine.serving.animals.available import EVERY_SLOT, Slots
 from pawsonalize.engine.serving.animals.choices import ChoiceTables
 from pawsonalize.engine.serving.animals.pages import EXPLORED
 from pawsonalize.engine.serving.animals.scoring import (
     Estimates,
-    GroupAffinity,
+    ModelAffinity,
+    ScoringInputs,
     TraitAffinity,
-    Weighing,
 )
 from pawsonalize.engine.serving.exploration import Explored, ImpressionLog, Novelty, UnseenAnswers
 from pawsonalize.engine.serving.query import Query
@@ -45,27 +43,27 @@ _VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replac
 _WHOLE = 2.0**30
 
 
-def choose(weighing: Weighing, estimates: Estimates, limit: int) -> Slots:
+def choose(inputs: ScoringInputs, estimates: Estimates, limit: int) -> Slots:
     """The best places; a group gets at most its share, unless no other animal is left."""
-    most = _most_of_groups(weighing, estimates, limit)
+    most = _most_of_groups(inputs, estimates, limit)
     # Most answers end among the best; otherwise put all animals that may be shown in order.
     for enough in (limit * 8 + 300, limit * 64 + 8_000):
         best, least = _best(estimates, enough)
         if len(best):
-            utilities = weighing.utilities(best)
+            utilities = inputs.utilities(best)
             surely = utilities >= least  # and so higher than those of all others
-            varied, _ = _varied(weighing, best[surely], utilities[surely], most, limit)
+            varied, _ = _varied(inputs, best[surely], utilities[surely], most, limit)
             if len(varied) == limit:
                 return varied
     slots = np.flatnonzero(estimates.values > -np.inf)
-    varied, rest = _varied(weighing, slots, weighing.utilities(slots), most, limit)
+    varied, rest = _varied(inputs, slots, inputs.utilities(slots), most, limit)
     return np.concatenate([varied, rest])[:limit]
 
 
-def _most_of_groups(weighing: Weighing, estimates: Estimates, limit: int) -> Floats:
+def _most_of_groups(inputs: ScoringInputs, estimates: Estimates, limit: int) -> Floats:
     """The most animals that each group may have among so many places, by its code."""
-    available, share = weighing.available, weighing.settings.max_per_group_share
-    if weighing.relevance is not None and weighing.relevance.scores.any():
+    available, share = inputs.available, inputs.settings.max_per_group_share
+    if inputs.relevance is not None and inputs.relevance.scores.any():
         # Of a name or a story, the best come first, whatever their group.
         return np.full(len(available.codes["group"]), float(limit))
     groups = available.column("group", EVERY_SLOT)[estimates.values > -np.inf]
@@ -91,13 +89,13 @@ def _best(estimates: Estimates, enough: int) -> tuple[Slots, float]:
 
 
 def _varied(
-    weighing: Weighing, slots: Slots, utilities: Floats, most: Floats, limit: int
+    inputs: ScoringInputs, slots: Slots, utilities: Floats, most: Floats, limit: int
 ) -> tuple[Slots, Slots]:
     """The best animals with at most so many of each group, and the others, both in order.
 
     An animal that the visitor picked has its place in any case.
     """
-    available = weighing.available
+    available = inputs.available
     order = np.lexsort((available.rank[slots], -utilities))
     groups = available.column("group", slots[order])
     together = np.argsort(groups, kind="stable")
@@ -106,7 +104,7 @@ def _varied(
     place = np.empty(len(groups), np.int64)
     place[together] = np.arange(len(groups)) - starts
     within = place < most[groups]
-    picked = weighing.personal.boards.picked_animals
+    picked = inputs.personal.boards.picked_animals
     if picked:  # "whom would you like to meet?", and then many others like her, but not her
         within |= np.isin(slots[order], available.slots(picked))
     return slots[order[within]][:limit], slots[order[~within]]
@@ -124,18 +122,18 @@ class ExplorationShares:
     def __init__(self) -> None:
         self._known: object = None
 
-    def of(self, weighing: Weighing, estimates: Estimates) -> Novelty:
+    def of(self, inputs: ScoringInputs, estimates: Estimates) -> Novelty:
         """Of those who have a share now: 0 for one that may not be shown to the visitor."""
-        known = (weighing.available.version, weighing.at // HOUR)
+        known = (inputs.available.version, inputs.at // HOUR)
         if self._known != known:
-            self._find(weighing)
+            self._find(inputs)
             self._known = known
         shares = np.take(estimates.values, self._slots, out=self._room, mode="clip")
         highest = shares.max(initial=-np.inf)
         if highest == -np.inf:
             return Novelty(np.empty(0, np.int32), self._positions[:0])
         fitting = shares > -np.inf
-        floor = weighing.settings.newcomer_floor
+        floor = inputs.settings.newcomer_floor
         shares -= highest
         np.exp(shares, out=shares)
         shares *= self._of_group
@@ -147,8 +145,8 @@ class ExplorationShares:
             weights *= fitting
         return Novelty(weights, self._positions)
 
-    def _find(self, weighing: Weighing) -> None:
-        available, settings, at = weighing.available, weighing.settings, weighing.at // HOUR * HOUR
+    def _find(self, inputs: ScoringInputs) -> None:
+        available, settings, at = inputs.available, inputs.settings, inputs.at // HOUR * HOUR
         long = available.moments.searchsorted(at - settings.long_stay_days * DAY, side="right")
         new = available.moments.searchsorted(at - settings.newcomer_days * DAY, side="left")
         slots = np.concatenate([available.order[:long], available.order[max(long, new) :]])
@@ -161,29 +159,16 @@ class ExplorationShares:
         self._room = np.empty(len(self._slots), np.float32)  # memory that queries share
 
 
-class Derived(msgspec.Struct, frozen=True):
+class SnapshotCache(msgspec.Struct, frozen=True):
     """Cached values of one set of available animals; use them only while you hold its lock."""
 
-    groups: GroupAffinity = msgspec.field(default_factory=GroupAffinity)
+    groups: ModelAffinity = msgspec.field(default_factory=ModelAffinity)
     traits: TraitAffinity = msgspec.field(default_factory=TraitAffinity)
     shares: ExplorationShares = msgspec.field(default_factory=ExplorationShares)
     choices: LRUCache[str, ChoiceTables] = msgspec.field(
         default_factory=lambda: LRUCache(_VERSIONS_KEPT)
     )
     """By solution version."""
-
-
-class CachedTables:
-    """Tables computed from a set of available animals, so that no answer mixes two sets."""
-
-    def __init__(self) -> None:
-        self._of: WeakKeyDictionary[AvailableAnimals, Derived] = WeakKeyDictionary()
-        self._lock = Lock()
-
-    def of(self, available: AvailableAnimals) -> Derived:
-        """Return the cached tables of these available animals."""
-        with self._lock:
-            return self._of.setdefault(available, Derived())
 
 
 _VISIT = 12 * HOUR
@@ -282,14 +267,14 @@ def rest_of(query: Query) -> Query:
     return replace(query, eligibility=query.eligibility.without(shown), continues=ids)
 
 
-def places_left(weighing: Weighing, query: Query) -> Explored:
+def places_left(inputs: ScoringInputs, query: Query) -> Explored:
     """The first places of the query's page, without animals that may not be shown any more."""
-    available = weighing.available
+    available = inputs.available
     left: dict[int, float] = {}
     for ids, propensity, _ in islice(places_of(query.page), query.limit):
         slots = available.slots(ids)
         left |= dict.fromkeys(slots[available.leads[slots]].tolist(), propensity)
-    slots = weighing.fitting(np.array(list(left), np.int64))
+    slots = inputs.fitting(np.array(list(left), np.int64))
     odds = tuple(left[slot] for slot in slots.tolist())
     explored = tuple(one < EXPLORED for one in odds)
     return Explored(tuple(available.rank[slots].tolist()), explored, odds)

@@ -19,8 +19,8 @@ from pawsonalize.engine.serving.animals.choices import (
     ChoiceTables,
     ChoiceWeights,
     CommonParts,
-    Liked,
-    Personal,
+    GroupAffinity,
+    VisitorParts,
 )
 from pawsonalize.engine.serving.animals.eligibility import (
     ANYBODY,
@@ -187,7 +187,7 @@ class TraitAffinity:
         return known
 
 
-class GroupAffinity:
+class ModelAffinity:
     """The log of a visitor's score for a group over an unknown visitor's, at most `MOST`."""
 
     # So popularity counts for nothing: with it, animals that few visitors like would wait.
@@ -201,7 +201,9 @@ class GroupAffinity:
             return np.zeros(len(codes))
         kept = self._of(groups)
         of_nobody = kept.of_nobody(groups)
-        if groups.stood_in or of_nobody.stood_in:  # popularity says nothing of the visitor
+        if (
+            groups.used_fallback or of_nobody.used_fallback
+        ):  # popularity says nothing of the visitor
             return np.zeros(len(codes))
         visitor = kept.logs(groups, codes, present)
         return np.clip(visitor - kept.logs_of_nobody(of_nobody, codes, present), -MOST, MOST)
@@ -259,7 +261,7 @@ class _OfVersion(msgspec.Struct):
         context = replace(groups.context, events=(), facets=(), visitor=None, now=hour * HOUR)
         scores = groups.model.score_catalogue(context)
         found = GroupScores(groups.served, groups.model, context, scores)
-        if not found.stood_in:  # the stand-in's are not kept for an hour
+        if not found.used_fallback:  # the stand-in's are not kept for an hour
             self.unknown = hour, found
         return found
 
@@ -275,32 +277,46 @@ _PRECISION = 2.0**-20
 """Of a sum of some numbers in single precision, beside how large they may be together."""
 
 
-class Weighed(msgspec.Struct, frozen=True):
+class ScoredAnimals(msgspec.Struct, frozen=True):
     """Animals with the parts of their utility, (animals, parts), with and without weights."""
 
     slots: Slots
     parts: Floats
     bare: Floats  # the parts without their weights
     utilities: Floats  # the sums of the parts, from left to right
+    shown: Floats  # the number of showings of each
+    kilometres: Floats  # from the visitor; NaN if unknown
 
 
-class Weighing(msgspec.Struct, frozen=True, dict=True):
-    """Inputs of a weighing; `lost` is what a group loses by dislikes: all, if not to be shown."""
+class ScoringInputs(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Inputs of the utilities of available animals for one visitor at one moment."""
 
     available: AvailableAnimals
-    liked: Liked
-    lost: Floats
-    common: CommonParts
-    personal: Personal
-    weights: ChoiceWeights
     eligibility: Eligibility
-    settings: AnimalSettings
     at: int
-    near: Floats
-    """The factor `distance` of each place, by its code; 0 for a visitor without a place."""
-    disliked: Slots
     tables: ChoiceTables
+    settings: AnimalSettings
+    liked: GroupAffinity
+    personal: VisitorParts
+    lost: Floats
+    """Loss of each group by dislikes, by its code; infinite if it must not be shown."""
+    disliked: Slots
     relevance: Relevance | None = None
+
+    @property
+    def weights(self) -> ChoiceWeights:
+        """The weights of the parts."""
+        return self.tables.weights
+
+    @cached_property
+    def common(self) -> CommonParts:
+        """The parts that are the same for every visitor."""
+        return self.tables.common(self.available, self.at)
+
+    @cached_property
+    def near(self) -> Floats:
+        """The factor `distance` of each place, by its code; 0 for a visitor without a place."""
+        return factors.near(self.available.places, self.eligibility.place)
 
     @cached_property
     def affinity(self) -> Floats:
@@ -343,8 +359,8 @@ class Weighing(msgspec.Struct, frozen=True, dict=True):
         fitting: Slots = slots[passing & np.isfinite(self.lost[groups])]
         return fitting
 
-    def weigh(self, slots: Slots) -> Weighed:
-        """Weigh animals, also those that may not be shown."""
+    def score(self, slots: Slots) -> ScoredAnimals:
+        """Score animals, also those that may not be shown."""
         verdict = self.available.judge(self.eligibility, slots)
         parts = [*(column[slots] for column in self.common.parts), *self._own(slots, verdict)]
         place, groups, colour = self._columns(slots)
@@ -355,11 +371,18 @@ class Weighing(msgspec.Struct, frozen=True, dict=True):
         own = (liked, visitor, self._seen(slots), near, factors.compatibility(verdict))
         words = self._relevance(slots), self.liked.quiz[groups]
         bare = [*(column[slots] for column in self.common.bare), *own, *words]
-        utilities = _add(parts, np.zeros(len(slots)))
-        return Weighed(slots, np.column_stack(parts), np.column_stack(bare), utilities)
+        here = self.eligibility.place
+        return ScoredAnimals(
+            slots,
+            np.column_stack(parts),
+            np.column_stack(bare),
+            _add(parts, np.zeros(len(slots))),
+            self.available.column("shown", slots),
+            self.available.places.kilometres(here)[place] if here else np.full(len(slots), np.nan),
+        )
 
     def utilities(self, slots: Slots) -> Floats:
-        """The utilities of these animals alone, bit for bit as `weigh` gives them."""
+        """The utilities of these animals alone, bit for bit as `score` gives them."""
         verdict = self.available.judge(self.eligibility, slots)
         return _add(self._own(slots, verdict), self.common.total[slots])
 
@@ -409,14 +432,14 @@ class Estimates(msgspec.Struct, frozen=True):
     error: float  # no utility is farther from its estimate
 
 
-def estimate(weighing: Weighing) -> Estimates:
+def estimate(inputs: ScoringInputs) -> Estimates:
     """Estimate all utilities; the values are kept until the next question."""
-    available, personal, denied = weighing.available, weighing.personal, weighing.eligibility.denied
+    available, personal, denied = inputs.available, inputs.personal, inputs.eligibility.denied
     values, room = available.room
-    total = weighing.common.estimates
-    largest = max(abs(weighing.common.lowest), abs(weighing.common.highest)) + THE_ANIMAL
+    total = inputs.common.estimates
+    largest = max(abs(inputs.common.lowest), abs(inputs.common.highest)) + THE_ANIMAL
     # What depends on the visitor is found by group, kind and place: far fewer than animals.
-    for name, part in _parts(weighing):
+    for name, part in _parts(inputs):
         largest += float(np.abs(part[np.isfinite(part)]).max(initial=0.0))
         if not part.any():
             continue
@@ -428,38 +451,38 @@ def estimate(weighing: Weighing) -> Estimates:
             total = np.add(total, np.take(gained, codes, out=room, mode="clip"), out=values)
     if total is not values:
         np.copyto(values, total)
-    if weighing.relevance is not None:
-        largest += weighing.weights.relevance
-        values += (weighing.weights.relevance * weighing.relevance.scores).astype(np.float32)
-        values[~weighing.relevance.found] = -np.inf
-    values[weighing.disliked] -= THE_ANIMAL
-    seen = weighing.weights.seen * personal.seen_by
+    if inputs.relevance is not None:
+        largest += inputs.weights.relevance
+        values += (inputs.weights.relevance * inputs.relevance.scores).astype(np.float32)
+        values[~inputs.relevance.found] = -np.inf
+    values[inputs.disliked] -= THE_ANIMAL
+    seen = inputs.weights.seen * personal.seen_by
     largest += float(np.abs(seen).max(initial=0.0))
     values[personal.seen] += seen.astype(np.float32)
     values[available.slots(denied.animals)] = -np.inf
     units = available.in_units[available.leads[available.in_units]]
     if len(units):  # each may be shown if all its animals may
         values[units] = -np.inf
-        units = weighing.fitting(units)
-        values[units] = weighing.utilities(units)
+        units = inputs.fitting(units)
+        values[units] = inputs.utilities(units)
     return Estimates(values, largest * _PRECISION)
 
 
-def _parts(weighing: Weighing) -> Iterator[tuple[str, Floats]]:
+def _parts(inputs: ScoringInputs) -> Iterator[tuple[str, Floats]]:
     """Gains by the code of each group, kind and place, and by slot; -inf if not to be shown."""
-    available, weights, personal = weighing.available, weighing.weights, weighing.personal
-    rules, codes, kinds = weighing.eligibility, available.codes, available.kinds
+    available, weights, personal = inputs.available, inputs.weights, inputs.personal
+    rules, codes, kinds = inputs.eligibility, available.codes, available.kinds
     # Rules that a whole kind of animals answers alike, and the one of all animals in a place.
     of_kinds = replace(rules, max_fee=None, max_distance_km=None, denied=NOBODY)
     of_places = Eligibility(place=rules.place, max_distance_km=rules.max_distance_km)
-    yield "group", weighing.of_groups + weights.visitor * personal.visitor
+    yield "group", inputs.of_groups + weights.visitor * personal.visitor
     colours = (weights.visitor * personal.visitor_in_colours)[kinds.take("colour")]
     gained = [("kind", colours, judge(of_kinds, kinds.take, len(kinds), codes))]
     if rules.place is not None:
         far = {"kilometres": available.places.kilometres(rules.place)}
         verdict = judge(of_places, far.__getitem__, len(available.places), codes)
-        own = weights.visitor * personal.distance * weighing.near
-        gained.append(("place", weighing.nearness + own, verdict))
+        own = weights.visitor * personal.distance * inputs.near
+        gained.append(("place", inputs.nearness + own, verdict))
     # All others but animals that are denied one by one.
     denied = replace(rules.denied, animals=frozenset())
     of_animals = Eligibility(max_fee=rules.max_fee, denied=denied)
