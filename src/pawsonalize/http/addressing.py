@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 from starlette.requests import Request
 
@@ -122,13 +121,6 @@ ADDRESS_PARAMETERS = (
 )
 
 
-class Answering(msgspec.Struct, frozen=True):
-    """Runtime that answers a query, and the dataset group whose filters and items count."""
-
-    dataset_group: str
-    runtime: GroupRecommender
-
-
 def for_caller(request: Request, address: Address) -> Address:
     """Return the address; with a key of one dataset group, that one, or Forbidden."""
     confined_to = own_group(request)
@@ -169,19 +161,19 @@ async def enter_group(request: Request, address: Address) -> str:
     return group
 
 
-async def answering(request: Request, address: Address, purpose: Purpose) -> Answering:
-    """Return what answers the query; raises as `Directory.campaign` and `Runtimes.of` do."""
+async def answering(request: Request, address: Address, purpose: Purpose) -> GroupRecommender:
+    """Return what answers; raises as `Directory.campaign` and `CampaignModels.of` do."""
     services = services_of(request)
     group = await enter_group(request, address)
     # Nearly every query is this one, and nothing has to be looked up for it.
     if address.is_default and _is_trained(services.runtime, purpose):
-        return Answering(DATASET_GROUP, services.runtime)
+        return services.runtime
     if group == DATASET_GROUP and address.campaign is None:
         runtime = await _of_default_group(services, purpose)
         if runtime is not None:
-            return Answering(group, runtime)
+            return runtime
     campaign = await services.read(services.directory.campaign, address, purpose)
-    return Answering(group, await services.runtimes.of(campaign))
+    return await services.runtimes.of(campaign)
 
 
 async def _of_default_group(services: Services, purpose: Purpose) -> GroupRecommender | None:
@@ -222,7 +214,7 @@ async def recommender_for(
         )
     if address.campaign is not None:
         named = await answering(request, address, purpose)
-        return services.individuals.with_runtime(named.runtime)
+        return services.individuals.with_runtime(named)
     runtime = await _of_default_group(services, wanted)
     return services.individuals if runtime is None else services.individuals.with_runtime(runtime)
 

@@ -237,7 +237,15 @@ async def answer_in_lane(
 
 
 def read_query(
-    services: Services, given: QueryFields, dataset_group: str, *, explain: bool
+    services: Services,
+    given: QueryFields,
+    dataset_group: str,
+    *,
+    explain: bool,
+    limit: int = 10,
+    item_id: str | None = None,
+    promotion: Promotion | None = None,
+    continues: tuple[str, ...] = (),
 ) -> Query:
     """Return the query of that dataset group; InvalidInput names a bad field."""
     now = services.now()
@@ -252,7 +260,11 @@ def read_query(
         preferences=replace(quiz, kids=rules.kids, dogs=rules.dogs, cats=rules.cats),
         eligibility=rules,
         filter=read_filter(services, dataset_group, given.filter, given.filter_values),
+        promotion=promotion,
+        item_id=item_id,
+        limit=limit,
         explain=explain,
+        continues=continues,
         repeats=tuple(parse_id(one, "repeats") for one in given.repeats),
     )
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta
-from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,7 +23,7 @@ from pawsonalize.engine.serving.animals.recommender import (
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.campaigns import Purpose
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.engine.serving.recommender import Answer
+from pawsonalize.engine.serving.recommender import Answer, GroupRecommender
 from pawsonalize.http import addressing, answers, examples, queries
 from pawsonalize.http.addressing import check_visitor
 from pawsonalize.http.json import json_response, read_form, read_limit
@@ -142,18 +141,22 @@ def _recommend_animals(
     services: Services, individuals: AnimalRecommender, given: RecommendationRequest, explain: bool
 ) -> AnimalsFound:
     queries.refuse_of_animals(given, "item_id", "promotions", "metadata_columns")
-    query = queries.read_query(services, given, DATASET_GROUP, explain=explain)
-    if given.continues and given.repeats:
+    query = queries.read_query(
+        services,
+        given,
+        DATASET_GROUP,
+        explain=explain,
+        limit=given.limit,
+        continues=tuple(parse_id(one, "continues") for one in given.continues),
+    )
+    if query.continues and query.repeats:
         raise InvalidInput("a page is continued or repeated: send one", field="continues")
-    continues = tuple(parse_id(one, "continues") for one in given.continues)
-    query = replace(query, limit=given.limit, continues=continues)
     return find(services, individuals, query, given.include, individuals.recommend)
 
 
 def _recommend(
-    services: Services, by: addressing.Answering, given: RecommendationRequest, explain: bool
+    services: Services, by: GroupRecommender, given: RecommendationRequest, explain: bool
 ) -> tuple[Answer, dict[str, answers.Metadata]]:
-    query = queries.read_query(services, given, by.dataset_group, explain=explain)
     item_id = None if given.item_id is None else parse_id(given.item_id, "itemId")
     is_default = by.dataset_group == DATASET_GROUP
     if is_default and item_id is not None and AnimalGroup.parse(item_id) is None:
@@ -162,9 +165,16 @@ def _recommend(
             " GET /v1/animals/{animalId}/similar of an animal",
             field="itemId",
         )
-    promotion = queries.read_promotion(services, by.dataset_group, given.promotions)
-    query = replace(query, limit=given.limit, promotion=promotion, item_id=item_id)
-    answer = by.runtime.recommend(query)
+    query = queries.read_query(
+        services,
+        given,
+        by.dataset_group,
+        explain=explain,
+        limit=given.limit,
+        item_id=item_id,
+        promotion=queries.read_promotion(services, by.dataset_group, given.promotions),
+    )
+    answer = by.recommend(query)
     ids = [item.item_id for item in answer.items]
     wanted = given.metadata_columns
     return answer, queries.read_metadata(services, by.dataset_group, ids, wanted, query.now)

@@ -21,7 +21,12 @@ from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
 from pawsonalize.engine.ingest.events import Odd, first_of_each
 from pawsonalize.engine.serving.animals.recommender import AnimalRecommender, AnimalsAnswer
 from pawsonalize.engine.serving.campaigns import Purpose
-from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
+from pawsonalize.engine.serving.recommender import (
+    MAX_RESULTS,
+    Candidate,
+    GroupRecommender,
+    RankingAnswer,
+)
 from pawsonalize.http import addressing, answers, queries
 from pawsonalize.http.errors import warnings_of
 from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKING
@@ -131,12 +136,12 @@ def _rerank_animals(
 
 
 def _rerank(
-    services: Services, by: addressing.Answering, given: RerankingRequest, explain: bool
+    services: Services, by: GroupRecommender, given: RerankingRequest, explain: bool
 ) -> RankedList:
     query = queries.read_query(services, given, by.dataset_group, explain=explain)
     if given.include:  # then the visitor's place counts, which may be stored
         query = services.individuals.with_profile(query)
-    answer = by.runtime.rerank(query, _candidates(services, given, by.dataset_group, query.at))
+    answer = by.rerank(query, _candidates(services, given, by.dataset_group, query.at))
     groups = [group.item_id for group in answer.groups]
     columns = queries.read_metadata(
         services, by.dataset_group, groups, given.metadata_columns, query.now

@@ -39,7 +39,7 @@ def test_who_names_nothing_costs_no_look_at_the_tables(
         state=SimpleNamespace(caller=Caller(), lane=Lane.ANSWERS),
     )
     by = event_loop.run(answering(request, Address(), purpose))
-    assert by.runtime is blind.runtime
+    assert by is blind.runtime
     assert by.dataset_group == DATASET_GROUP
 
 

@@ -101,6 +101,11 @@ class GroupRecommender:
     strict: bool = False
 
     @property
+    def dataset_group(self) -> str:
+        """The dataset group whose items it recommends, and whose filters count."""
+        return self.filtering.log.dataset_group
+
+    @property
     def served(self) -> LoadedModel:
         """The version that recommends now; NotReady if there is none."""
         return self.recommender.current

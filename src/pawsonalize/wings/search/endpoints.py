@@ -7,7 +7,6 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
-from msgspec.structs import replace
 from starlette.requests import Request
 
 from pawsonalize.access.services import Services, services_of
@@ -218,8 +217,9 @@ def _search(
     explain: bool,
 ) -> Answered:
     refuse_of_animals(given, "metadata_columns")
-    query = read_query(services, given, DATASET_GROUP, explain=explain)
-    query = replace(query, limit=given.limit, continues=continues)
+    query = read_query(
+        services, given, DATASET_GROUP, explain=explain, limit=given.limit, continues=continues
+    )
     searching: AnimalSearches | None = individuals.searches
     assert searching is not None, "this wing is here"
     query = individuals.with_profile(query)
