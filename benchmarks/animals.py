@@ -39,8 +39,9 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.eligibility import Eligibility, Place
-from pawsonalize.engine.serving.animals.page_reader import PageReader
-from pawsonalize.engine.serving.context import Query, query_context
+from pawsonalize.engine.serving.animals.pages import PageReader
+from pawsonalize.engine.serving.context import query_context
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.recipes.choices.effects import usual_attention
 from pawsonalize.recipes.choices.own_effects import VISITOR_VARIANCES, Watched, visitor_effects

@@ -29,7 +29,7 @@ from benchmarks.animals import stock
 from benchmarks.recommend import prepare
 from benchmarks.rivals import check_work
 from benchmarks.server import drive, percentile, post, serving
-from pawsonalize.access.slots import HeavyReads
+from pawsonalize.access.limits import HeavyReads
 from pawsonalize.app.asgi import build_app
 from pawsonalize.pages.views import View
 from pawsonalize.plugin import added

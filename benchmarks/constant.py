@@ -5,20 +5,20 @@ from unittest.mock import patch
 from starlette.applications import Starlette
 
 from pawsonalize.app import asgi as service
-from pawsonalize.engine.serving.context import Query
-from pawsonalize.engine.serving.recommender import Answer, Runtime, Scored
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.recommender import Answer, GroupRecommender, Scored
 
 _ANSWER = Answer(
     "RID-constant", "constant", tuple(Scored(f"2-Breed_{n}-1-1", 0.1) for n in range(10))
 )
 
 
-def _recommend(_runtime: Runtime, _query: Query) -> Answer:
+def _recommend(_runtime: GroupRecommender, _query: Query) -> Answer:
     return _ANSWER
 
 
 def asgi() -> Starlette:
     """The same app, endpoint and checks; the answer is always the same."""
     # Refuses a name that is gone, as an assignment would not.
-    patch.object(Runtime, "recommend", _recommend).start()
+    patch.object(GroupRecommender, "recommend", _recommend).start()
     return service.asgi()

@@ -36,7 +36,7 @@ from benchmarks.rivals import check_work
 from pawsonalize.app.adapters import opened
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.exploration import Exposure
-from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.serving.live_model import Loader, ServingSettings
 from pawsonalize.evaluation.intervals import resampled_means
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.recipes.catalogue import recipe_named

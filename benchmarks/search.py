@@ -33,8 +33,8 @@ from benchmarks.search_world import NOW, Searched, draw_animals
 from pawsonalize.domain.animal_words import words_in
 from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
 from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.animals.available import AvailableAnimalsWatch
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.database import Database

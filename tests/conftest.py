@@ -184,11 +184,11 @@ def served_pragmas() -> Iterator[tuple[str, ...]]:
 @pytest.fixture(autouse=True, scope="session")
 def longest_wait() -> Iterator[float]:
     """Seconds that a report waits at most for those before it; in services of this process, 0."""
-    from pawsonalize.access import slots
+    from pawsonalize.access import limits
 
-    served = slots._LONGEST_WAIT
+    served = limits._LONGEST_WAIT
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slots, "_LONGEST_WAIT", 0.0)
+        patch.setattr(limits, "_LONGEST_WAIT", 0.0)
         yield served
 
 

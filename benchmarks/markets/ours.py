@@ -38,10 +38,10 @@ from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY, SECOND, iso
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.serving.served import Fixed
+from pawsonalize.engine.serving.live_model import Fixed
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.recommender import GroupRecommender
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, load_settings
@@ -184,7 +184,7 @@ class Ours:
         self._shown.update(page)
         return self._places(page)
 
-    def _unseen(self, query: Query, runtime: Runtime) -> Ints:
+    def _unseen(self, query: Query, runtime: GroupRecommender) -> Ints:
         """A page that nobody is shown, with what the newest one draws by chance."""
         query = msgspec.structs.replace(query, recommendation_id=self._answer)
         answer = self.engine.individuals.with_runtime(runtime, is_seen=False).recommend(query)
@@ -303,7 +303,9 @@ class Ours:
         served = self.engine.runtime.served
         settings = msgspec.structs.replace(served.settings, exploration_weight=0.0)
         fixed = Fixed(replace(served, settings=settings))
-        runtime = Runtime(Filtering(self.adapters.log, self.adapters.catalogue), fixed, None)
+        runtime = GroupRecommender(
+            Filtering(self.adapters.log, self.adapters.catalogue), fixed, None
+        )
         return self._unseen(self._query, runtime)
 
     def fresh_page(self, ask: Ask, size: int) -> Ints:
@@ -438,8 +440,8 @@ def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
             patch("pawsonalize.engine.training.refresh._REST", 0),
             patch("pawsonalize.clock.real_now", clock.ClockFile(str(file)).now),
             # Nobody here asks how many answers a second a model gives.
-            patch("pawsonalize.engine.serving.served._MEASURED_SECONDS", 0.0),
-            patch("pawsonalize.engine.serving.impressions._LINGER_SECONDS", 0.001),
+            patch("pawsonalize.engine.serving.live_model._MEASURED_SECONDS", 0.0),
+            patch("pawsonalize.engine.serving.exploration._LINGER_SECONDS", 0.001),
             # Held-out metrics are for people to read, and cost as much as the training.
             patch.object(Trainer, "_measured_later", lambda _self, version, _data: version),
         ):

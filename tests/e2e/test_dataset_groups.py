@@ -10,7 +10,7 @@ from pawsonalize.app.engine import Engine
 from pawsonalize.app.upkeep import background_jobs
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
 from pawsonalize.kinds.datasets import (
     Dataset,

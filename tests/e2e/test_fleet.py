@@ -13,7 +13,7 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.upkeep import background_jobs
-from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts
+from pawsonalize.engine.serving.live_model import RefreshedArtefacts
 from pawsonalize.engine.training.retraining.runs import Runs, Trigger, run_lease
 from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.defaults import RECOMMENDER

@@ -14,11 +14,11 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import live_models
 from pawsonalize.domain.events import Event, Visitor
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.exploration import ImpressionLog
 from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.recommender import Answer, Runtime
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.recommender import Answer, GroupRecommender
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
@@ -59,8 +59,8 @@ class Driving:
         return self.adapters.remote
 
     @property
-    def runtime(self) -> Runtime:
-        return Runtime(
+    def runtime(self) -> GroupRecommender:
+        return GroupRecommender(
             Filtering(self.adapters.log, self.adapters.catalogue),
             self.live[RECOMMENDER],
             self.impressions,

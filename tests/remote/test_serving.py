@@ -7,9 +7,9 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.serving import live_models
 from pawsonalize.domain.errors import Conflict, InvalidInput, LimitExceeded
 from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.live_model import FALLBACK
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Candidate
-from pawsonalize.engine.serving.served import STAND_IN
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.resource import Status
 from pawsonalize.settings import Settings
@@ -72,11 +72,11 @@ def test_without_reranking_the_recommenders_campaign_ranks(live: Driving) -> Non
 def test_popular_groups_answer_while_the_remote_engine_does_not(live: Driving, status: int) -> None:
     live.proxy.fails("*", status=status, code="ThrottlingException")
     answer = live.recommend("seed 2")
-    assert answer.solution_version == STAND_IN
+    assert answer.solution_version == FALLBACK
     assert len(answer.items) == 3
     assert "popular groups answer" in (live.live[RECOMMENDER].fault or "")
     asked = live.proxy.count("GetRecommendations")
-    assert live.recommend("seed 3").solution_version == STAND_IN
+    assert live.recommend("seed 3").solution_version == FALLBACK
     assert live.proxy.count("GetRecommendations") == asked  # nobody else waits for it
     live.proxy.mend()
     questions = live.live[RECOMMENDER].current.model._queries  # type: ignore[attr-defined]

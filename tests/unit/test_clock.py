@@ -18,7 +18,7 @@ from pawsonalize.app.engine import Engine
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.times import DAY, MINUTE, SECOND, iso, parse_moment
-from pawsonalize.engine.serving.animals import answer
+from pawsonalize.engine.serving.animals import choosing
 from pawsonalize.kinds.access_keys import OPERATOR, Scope
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.resource import new_recommendation_id
@@ -197,9 +197,9 @@ def test_while_the_clock_stands_still_caches_and_waits_end(
         looks.append("written?")
         return False
 
-    monkeypatch.setattr(answer, "_AGAIN", 0.001)
+    monkeypatch.setattr(choosing, "_AGAIN", 0.001)
     of_now = new_recommendation_id(clock.now())
-    asyncio.run(answer.wait_until_written(of_now, clock.now, never))
+    asyncio.run(choosing.wait_until_written(of_now, clock.now, never))
     assert 10 < len(looks) < 50
 
 

@@ -14,8 +14,7 @@ from pawsonalize.cli.main import app
 from pawsonalize.config import Secret
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.times import DAY, MINUTE
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.serving.live_model import LiveModel, Loader, ServingSettings
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from tests.event_data import T0

@@ -8,7 +8,7 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from pawsonalize.access.slots import HeavyReads
+from pawsonalize.access.limits import HeavyReads
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.inventory import Inventory
@@ -16,12 +16,10 @@ from pawsonalize.engine.ingest.refusals import Intake, RefusalSink
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.reporting.service_figures import ServiceFigures
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.campaigns import Runtimes
-from pawsonalize.engine.serving.directory import Directory
-from pawsonalize.engine.serving.filtering import Filterings
-from pawsonalize.engine.serving.filters import Filters
-from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
+from pawsonalize.engine.serving.campaigns import CampaignModels, Directory
+from pawsonalize.engine.serving.filtering import Filterings, Filters
+from pawsonalize.engine.serving.recommender import GroupRecommender
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import DatasetGroups, Solutions
 from pawsonalize.engine.training.trainings import TrainingProcesses, TrainingQueue
@@ -48,12 +46,12 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Inventory
     catalogue: Catalogue
     ingest: Ingest
-    runtime: Runtime
+    runtime: GroupRecommender
     """Answers requests that name no dataset group and no campaign."""
-    individuals: Individuals
+    individuals: AnimalRecommender
     """Answers their queries for animals."""
     directory: Directory
-    runtimes: Runtimes
+    runtimes: CampaignModels
     runs: Runs
     outcomes: OutcomesProcesses
     reports: HeavyReads

@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from pawsonalize.engine.ingest.job_files import Sources
     from pawsonalize.engine.ingest.refusals import Intake
     from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
-    from pawsonalize.engine.serving.directory import Directory
-    from pawsonalize.engine.serving.filters import Filters
-    from pawsonalize.engine.serving.served import RemoteCampaign
+    from pawsonalize.engine.serving.campaigns import Directory
+    from pawsonalize.engine.serving.filtering import Filters
+    from pawsonalize.engine.serving.live_model import RemoteCampaign
     from pawsonalize.engine.training.refresh import CountRefresher
     from pawsonalize.engine.training.retraining.runs import Runs
     from pawsonalize.engine.training.solutions import DatasetGroups, Solutions
@@ -191,14 +191,14 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def filters(self) -> "Filters":
         """The filters."""
-        from pawsonalize.engine.serving.filters import Filters
+        from pawsonalize.engine.serving.filtering import Filters
 
         return Filters(self.registry, self.catalogue)
 
     @property
     def directory(self) -> "Directory":
         """Finds dataset groups and campaigns by name or ARN."""
-        from pawsonalize.engine.serving.directory import Directory
+        from pawsonalize.engine.serving.campaigns import Directory
 
         return Directory(self.registry, partial(_reference, self.settings), clock.passed)
 

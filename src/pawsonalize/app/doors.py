@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
+from pawsonalize.access.limits import HeavyReads
 from pawsonalize.access.services import Services
-from pawsonalize.access.slots import HeavyReads
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
 from pawsonalize.app.doctor import checks
@@ -21,7 +21,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.inventory import AnimalNames, Inventory
 from pawsonalize.engine.reporting.exposure_report import available_exposure
 from pawsonalize.engine.reporting.service_figures import FigureSources, RunFigures, ServiceFigures
-from pawsonalize.engine.serving.actions import ActionRecommending
+from pawsonalize.engine.serving.recommender import ActionRecommending
 from pawsonalize.engine.training.retraining.runs import Fate, Runs
 from pawsonalize.kinds.access_keys import ADOPTION_SITE
 from pawsonalize.kinds.cached_lookup import CachedLookup

@@ -9,9 +9,8 @@ import structlog
 
 from pawsonalize import clock
 from pawsonalize.access.admission import Admission
-from pawsonalize.access.limits import Rates
+from pawsonalize.access.limits import HeavyReads, Rates
 from pawsonalize.access.services import Services
-from pawsonalize.access.slots import HeavyReads
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import (
     LOOK_SECONDS,

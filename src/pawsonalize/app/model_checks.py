@@ -12,8 +12,8 @@ from pawsonalize.domain.calibration import MARGIN, Calibration, find_off
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
-from pawsonalize.engine.serving.directory import DirectoryEntry, entries, list_names
-from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts, RefreshedCounts
+from pawsonalize.engine.serving.campaigns import DirectoryEntry, entries, list_names
+from pawsonalize.engine.serving.live_model import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.engine.training.retraining.runs import RunOutcome
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.kinds.campaigns import Campaign

@@ -9,17 +9,22 @@ from msgspec.structs import replace
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.serving import available_watch, individuals, untrained
 from pawsonalize.domain.errors import InvalidInput, NotReady
+from pawsonalize.domain.filters import AppliedFilter, apply
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.inventory import Inventory
-from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.directory import Address, Purpose
+from pawsonalize.engine.serving.animals.available import AvailabilityWatch
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender, AnimalsAnswer
+from pawsonalize.engine.serving.campaigns import Address, Purpose
+from pawsonalize.engine.serving.exploration import UnseenAnswers
 from pawsonalize.engine.serving.filtering import Filterings
-from pawsonalize.engine.serving.filters import AppliedFilter, apply
-from pawsonalize.engine.serving.impressions import UnseenAnswers
-from pawsonalize.engine.serving.items import AvailabilityWatch
-from pawsonalize.engine.serving.recommender import Candidate, Runtime
-from pawsonalize.engine.serving.served import Fixed, Loader, Served, Serving, ServingSettings
+from pawsonalize.engine.serving.live_model import (
+    Fixed,
+    LoadedModel,
+    Loader,
+    ModelSource,
+    ServingSettings,
+)
+from pawsonalize.engine.serving.recommender import Candidate, GroupRecommender
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 
@@ -40,7 +45,7 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
         return self.adapters.directory.dataset_group(self.address)
 
     @cached_property
-    def runtime(self) -> Runtime:
+    def runtime(self) -> GroupRecommender:
         """Runtime for groups; NotReady while nothing can answer."""
         campaign = self._campaign()
         group, log = self.dataset_group, self.adapters.log
@@ -48,7 +53,7 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
         reranks = is_own and self.adapters.settings.reranking_enabled
         reranker = self._served(RERANKER) if reranks else None
         is_default = group == DATASET_GROUP
-        return Runtime(
+        return GroupRecommender(
             Filterings(log, self.adapters.catalogue).of(group),
             untrained(self.adapters, ServingSettings())
             if campaign is None
@@ -60,7 +65,7 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
         )
 
     @cached_property
-    def individuals(self) -> Individuals:
+    def individuals(self) -> AnimalRecommender:
         """Runtime for animals; InvalidInput in a dataset group without an inventory."""
         if self.dataset_group != DATASET_GROUP:
             raise InvalidInput(
@@ -108,13 +113,13 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
             return RECOMMENDER
         return self.adapters.directory.serving(DATASET_GROUP, self.purpose)
 
-    def _serving(self, name: str) -> Serving:
+    def _serving(self, name: str) -> ModelSource:
         served = self._served(name)
         if served is None:
             raise NotReady(f"campaign {name} serves no version yet: run `pawsonalize train`")
         return Fixed(served)
 
-    def _served(self, name: str) -> Served | None:
+    def _served(self, name: str) -> LoadedModel | None:
         campaign = self.adapters.registry.find(Campaign, name)
         version = None if campaign is None else _version_of(campaign)
         if campaign is None or version is None:

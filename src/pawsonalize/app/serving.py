@@ -12,20 +12,17 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import LOOK_SECONDS, Reporting, Task, at_the_moment
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
-from pawsonalize.engine.serving.animals.answer import OpenPages
-from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
+from pawsonalize.engine.serving.animals.available import AvailabilityWatch, AvailableAnimalsWatch
+from pawsonalize.engine.serving.animals.choices import AnimalEffects
+from pawsonalize.engine.serving.animals.choosing import OpenPages
 from pawsonalize.engine.serving.animals.eligibility import Postcodes, read_postcodes
-from pawsonalize.engine.serving.animals.page_reader import PageReader
-from pawsonalize.engine.serving.animals.ranking import Individuals, never
-from pawsonalize.engine.serving.campaigns import Runtimes
-from pawsonalize.engine.serving.exploration import Exposure
+from pawsonalize.engine.serving.animals.pages import PageReader
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender, never
+from pawsonalize.engine.serving.campaigns import CampaignModels
+from pawsonalize.engine.serving.exploration import Exposure, ImpressionLog, UnseenAnswers
 from pawsonalize.engine.serving.filtering import Filterings
-from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
-from pawsonalize.engine.serving.items import AvailabilityWatch
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.serving.live_model import LiveModel, Loader, ServingSettings
+from pawsonalize.engine.serving.recommender import GroupRecommender
 from pawsonalize.engine.training.refresh import TrainedOrNot, Untrained
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.kinds.problems import Problems
@@ -55,7 +52,7 @@ class ServingParts:
         self.filterings = Filterings(adapters.log, adapters.catalogue)
         counts = untrained(adapters, _serving(adapters.settings))
         self.recommending = TrainedOrNot(self.live[RECOMMENDER], counts)
-        self.runtime = Runtime(
+        self.runtime = GroupRecommender(
             self.filterings.of(DATASET_GROUP),
             self.recommending,
             self.impressions,
@@ -63,7 +60,7 @@ class ServingParts:
             self.availability,
         )
         self.individuals = individuals(adapters, self.runtime, self.available, self.impressions)
-        self.runtimes = Runtimes(
+        self.runtimes = CampaignModels(
             adapters.registry,
             self.impressions,
             partial(live_model, adapters),
@@ -218,12 +215,12 @@ def postcodes_of(settings: Settings) -> Postcodes:
 
 def individuals(
     adapters: Adapters,
-    runtime: Runtime,
+    runtime: GroupRecommender,
     available: AvailableAnimalsWatch,
     impressions: ImpressionLog | UnseenAnswers,
-) -> Individuals:
+) -> AnimalRecommender:
     """Return what orders individual animals."""
-    return Individuals(
+    return AnimalRecommender(
         runtime,
         available,
         adapters.animals,

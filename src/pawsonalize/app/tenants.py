@@ -13,7 +13,7 @@ from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.event_limits import EventLimits
 from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes
-from pawsonalize.engine.serving.animals.boards import check_board
+from pawsonalize.engine.serving.animals.pages import check_board
 from pawsonalize.http.metrics import RAW_TOO_LONG, UNKNOWN_TYPES
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.datasets import DatasetGroup

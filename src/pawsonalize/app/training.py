@@ -13,7 +13,7 @@ from pawsonalize.app.serving import ServingParts, live_model, live_models
 from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
-from pawsonalize.engine.serving.served import load_model
+from pawsonalize.engine.serving.live_model import load_model
 from pawsonalize.engine.training.campaigns import Following, Recommenders
 from pawsonalize.engine.training.evidence import Gate
 from pawsonalize.engine.training.refresh import FAILED, newest_cut, report_death

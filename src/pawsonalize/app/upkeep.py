@@ -35,7 +35,7 @@ from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.serving.batch import Batch
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.filtering import Filterings
-from pawsonalize.engine.serving.served import Loader
+from pawsonalize.engine.serving.live_model import Loader
 from pawsonalize.engine.training.kept_rows import ErasedRows
 from pawsonalize.engine.training.retraining.runs import RETRAINING
 from pawsonalize.engine.training.versions import delete_old_versions

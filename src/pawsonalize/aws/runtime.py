@@ -9,12 +9,11 @@ from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.strict import check_columns, check_ranks, check_recommends
 from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import ACTIONS, Visitor
-from pawsonalize.domain.filters import number_text
+from pawsonalize.domain.filters import AppliedFilter, apply, number_text
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.engine.serving.context import Promotion, Query
-from pawsonalize.engine.serving.filters import AppliedFilter, apply
+from pawsonalize.engine.serving.query import Promotion, Query
 from pawsonalize.engine.serving.recommender import Answer as Answered
-from pawsonalize.engine.serving.recommender import Candidate, Runtime, Scored
+from pawsonalize.engine.serving.recommender import Candidate, GroupRecommender, Scored
 from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.group_resources import Filter
 from pawsonalize.kinds.resource import Status
@@ -48,7 +47,7 @@ async def get_action_recommendations(services: AwsServices, members: Members) ->
     return await services.read(_suggested, services, await _runtime(services, members), members)
 
 
-def _recommended(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
+def _recommended(services: AwsServices, runtime: GroupRecommender, members: Members) -> Answer:
     item = _id(members, "itemId")
     if item is None and "userId" not in members:
         raise InvalidInput("userId is missing: send it, or an itemId")
@@ -69,7 +68,7 @@ def _recommended(services: AwsServices, runtime: Runtime, members: Members) -> A
     return {"itemList": items, "recommendationId": answer.recommendation_id}
 
 
-def _ranked(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
+def _ranked(services: AwsServices, runtime: GroupRecommender, members: Members) -> Answer:
     given = dict.fromkeys(parse_id(item, "inputList") for item in members["inputList"])
     group = runtime.served.dataset_group
     query = _query(services, members, group)
@@ -80,7 +79,7 @@ def _ranked(services: AwsServices, runtime: Runtime, members: Members) -> Answer
     }
 
 
-def _suggested(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
+def _suggested(services: AwsServices, runtime: GroupRecommender, members: Members) -> Answer:
     limit = members.get("numResults") or _DEFAULT_ACTIONS
     group = runtime.served.dataset_group.removesuffix(ACTIONS)
     query = _query(services, members, group, limit=limit)
@@ -91,7 +90,7 @@ def _suggested(services: AwsServices, runtime: Runtime, members: Members) -> Ans
     }
 
 
-async def _runtime(services: AwsServices, members: Members) -> Runtime:
+async def _runtime(services: AwsServices, members: Members) -> GroupRecommender:
     try:
         return await services.runtimes.of(_campaign_name(services, members))
     except NotReady as error:  # for AWS's clients it is not there before it is ACTIVE

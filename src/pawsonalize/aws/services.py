@@ -9,7 +9,7 @@ from pawsonalize.aws.signatures import Signatures
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.ingest.inventory import AnimalNames
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
-from pawsonalize.engine.serving.actions import ActionRecommending
+from pawsonalize.engine.serving.recommender import ActionRecommending
 from pawsonalize.engine.training.campaigns import Recommenders
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.group_resources import EventTracker

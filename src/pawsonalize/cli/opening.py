@@ -108,7 +108,7 @@ def add_command(
 
 def dataset_group_of(adapters: "Adapters", given: str | None) -> str:
     """Return the group of `--dataset-group`, else the default; NotFound lists those that exist."""
-    from pawsonalize.engine.serving.directory import Address
+    from pawsonalize.engine.serving.campaigns import Address
 
     return adapters.directory.dataset_group(Address(given))
 

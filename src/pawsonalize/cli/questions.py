@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from pawsonalize.app.preview import Preview
-    from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
-    from pawsonalize.engine.serving.context import Query
+    from pawsonalize.engine.serving.animals.recommender import AnimalPlace, AnimalsAnswer
+    from pawsonalize.engine.serving.query import Query
     from pawsonalize.http import recommendations, rerankings
 else:
     recommendations = late("pawsonalize.http.recommendations")
@@ -68,8 +68,8 @@ def recommend(
     Example: pawsonalize recommend --user ann --animals --explain
     """
     from pawsonalize.app.preview import Preview
-    from pawsonalize.engine.serving.context import Query
-    from pawsonalize.engine.serving.directory import Address, Purpose
+    from pawsonalize.engine.serving.campaigns import Address, Purpose
+    from pawsonalize.engine.serving.query import Query
 
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     moment = now if at is None else parse_moment(at, "--at")
@@ -106,8 +106,8 @@ def rerank(
     Example: pawsonalize rerank a-7 a-12 2-Beagle-2-3 --user ann
     """
     from pawsonalize.app.preview import Preview
-    from pawsonalize.engine.serving.context import Query
-    from pawsonalize.engine.serving.directory import Address, Purpose
+    from pawsonalize.engine.serving.campaigns import Address, Purpose
+    from pawsonalize.engine.serving.query import Query
 
     if user is None and session is None:
         raise InvalidInput("say who sees the list: --user or --session")
@@ -210,7 +210,7 @@ def _print_places(
     explain: bool,
 ) -> None:
     """Print the version that answered, then its places: ids, a score and the reasons."""
-    from pawsonalize.engine.serving.served import UNTRAINED
+    from pawsonalize.engine.serving.live_model import UNTRAINED
 
     if solution_version == UNTRAINED:
         print("by counts alone, as no model is live yet (train one with `pawsonalize train`)")

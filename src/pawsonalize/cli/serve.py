@@ -97,7 +97,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] | None = None) -> 
 
 
 def _announced(settings: Settings, adapters: "Adapters") -> Iterator[str]:
-    from pawsonalize.engine.serving.directory import entries
+    from pawsonalize.engine.serving.campaigns import entries
 
     scheme = "https" if settings.tls_certificate else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -10,7 +10,7 @@ from pawsonalize.cli.opening import dataset_group_of
 from pawsonalize.cli.terminal import print_listing, progress, wide_console
 from pawsonalize.domain.errors import InvalidInput, TrainingFailed
 from pawsonalize.domain.times import SECOND, iso
-from pawsonalize.engine.serving.directory import list_names
+from pawsonalize.engine.serving.campaigns import list_names
 from pawsonalize.engine.training.retraining.runs import (
     Half,
     RunOutcome,

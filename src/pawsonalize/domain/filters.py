@@ -326,3 +326,39 @@ def _unfit_parameter(operator: Operator, parameter: Parameter) -> str | None:
     if (count := len(parameter.name)) > MAX_PARAMETER_LENGTH:
         return f"a placeholder's name may have {MAX_PARAMETER_LENGTH} characters, not {count}"
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedFilter:
+    """An expression whose placeholders all have values; `expression` is None if nothing is left."""
+
+    expression: FilterExpression | None
+    values: Values
+
+
+def apply(
+    expression: FilterExpression, given: Mapping[str, str], field: str = "filterValues"
+) -> AppliedFilter:
+    """The expression with these values, which the caller names `field`.
+
+    InvalidInput for an INCLUDE without values for its placeholders, and for a value without one.
+    """
+    # An EXCLUDE without values for its placeholders is left out, as Amazon documents it.
+    values = read_values(given, field)
+    for name in values:
+        if name not in expression.parameters:
+            known = ", ".join(f"${each}" for each in sorted(expression.parameters)) or "none"
+            raise InvalidInput(
+                f"the filter has no placeholder ${name}: it has {known}", field=f"{field}.{name}"
+            )
+    clauses = []
+    for clause in expression.clauses:
+        missing = min(clause.parameters - values.keys(), default=None)
+        if missing is None:
+            clauses.append(clause)
+        elif clause.action is Action.INCLUDE:
+            raise InvalidInput(
+                f"the filter's INCLUDE needs a value of ${missing}: send it in {field}",
+                field=f"{field}.{missing}",
+            )
+    return AppliedFilter(FilterExpression(tuple(clauses)) if clauses else None, values)

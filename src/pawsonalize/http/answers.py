@@ -15,8 +15,8 @@ from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
 from pawsonalize.domain.breeds import UNKNOWN_BREED
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.errors import EntryWarning
 from pawsonalize.http.operation import RequestParameter
 
@@ -85,7 +85,7 @@ def read_include(given: str | None) -> list[Includable]:
 
 def read_included(
     services: Services,
-    individuals: Individuals,
+    individuals: AnimalRecommender,
     include: Sequence[Includable],
     query: Query,
     places: Sequence[Sequence[str]],

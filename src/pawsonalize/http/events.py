@@ -15,8 +15,14 @@ from pawsonalize.engine.ingest.event_form import EventForm
 from pawsonalize.engine.ingest.events import MAX_EVENTS, IngestReceipt, Rejected
 from pawsonalize.engine.ingest.payloads import unpack
 from pawsonalize.engine.ingest.refusals import HTTP, RefusedInput
-from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
-from pawsonalize.http.callers import UNSIGNED, caller_of, check_visitor, leave
+from pawsonalize.http.addressing import (
+    ADDRESS_PARAMETERS,
+    UNSIGNED,
+    caller_of,
+    check_visitor,
+    leave,
+    read_group,
+)
 from pawsonalize.http.errors import EntryWarning, ErrorDetail, error_of_all, warnings_of
 from pawsonalize.http.examples import ONE_EVENT, SEVERAL_EVENTS, SHOP_EVENT
 from pawsonalize.http.json import json_response, read_body, unknown_of

@@ -10,8 +10,8 @@ from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.serving.directory import readiness
-from pawsonalize.http.callers import is_monitor
+from pawsonalize.engine.serving.campaigns import readiness
+from pawsonalize.http.addressing import is_monitor
 from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.kinds.access_keys import ANYBODY
 

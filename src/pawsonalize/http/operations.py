@@ -29,7 +29,7 @@ from pawsonalize.http import (
     runs,
     users,
 )
-from pawsonalize.http.callers import admit, caller_of, enter, leave, own_group
+from pawsonalize.http.addressing import admit, caller_of, enter, leave, own_group
 from pawsonalize.http.json import check_media_type, read_body
 from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, About, Endpoint, Operation
 from pawsonalize.http.users import VisitorConvertor

@@ -18,21 +18,27 @@ from pawsonalize.domain import attributes
 from pawsonalize.domain.animals import UNKNOWN
 from pawsonalize.domain.breeds import FAMILIES, find_breed
 from pawsonalize.domain.errors import Forbidden, InvalidInput, NotFound
+from pawsonalize.domain.filters import AppliedFilter, apply
 from pawsonalize.domain.limits import check_length, parse_id
 from pawsonalize.domain.preferences import SEPARATOR, Preferences
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoder import Form, bare, check_names
 from pawsonalize.engine.ingest.event_form import Id, Moment
-from pawsonalize.engine.serving.animals.answer import seconds_until_written
+from pawsonalize.engine.serving.animals.choosing import seconds_until_written
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
-from pawsonalize.engine.serving.context import Promotion, Query
-from pawsonalize.engine.serving.directory import Address
-from pawsonalize.engine.serving.facets import categorical
-from pawsonalize.engine.serving.filters import AppliedFilter, apply
-from pawsonalize.http.addressing import CampaignName, DatasetGroupName, address_of, read_visitor
+from pawsonalize.engine.serving.campaigns import Address
+from pawsonalize.engine.serving.context import categorical
+from pawsonalize.engine.serving.query import Promotion, Query
+from pawsonalize.http.addressing import (
+    CampaignName,
+    DatasetGroupName,
+    address_of,
+    caller_of,
+    check_visitor,
+    read_visitor,
+)
 from pawsonalize.http.answers import Include, Metadata
-from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.json import unknown_of
 
 T = TypeVar("T")
@@ -231,7 +237,15 @@ async def answer_in_lane(
 
 
 def read_query(
-    services: Services, given: QueryFields, dataset_group: str, *, explain: bool
+    services: Services,
+    given: QueryFields,
+    dataset_group: str,
+    *,
+    explain: bool,
+    limit: int = 10,
+    item_id: str | None = None,
+    promotion: Promotion | None = None,
+    continues: tuple[str, ...] = (),
 ) -> Query:
     """Return the query of that dataset group; InvalidInput names a bad field."""
     now = services.now()
@@ -246,7 +260,11 @@ def read_query(
         preferences=replace(quiz, kids=rules.kids, dogs=rules.dogs, cats=rules.cats),
         eligibility=rules,
         filter=read_filter(services, dataset_group, given.filter, given.filter_values),
+        promotion=promotion,
+        item_id=item_id,
+        limit=limit,
         explain=explain,
+        continues=continues,
         repeats=tuple(parse_id(one, "repeats") for one in given.repeats),
     )
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta
-from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,14 +15,17 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.event_form import Id
-from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
-from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.recommender import (
+    AnimalPlace,
+    AnimalRecommender,
+    AnimalsAnswer,
+)
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.context import Query
-from pawsonalize.engine.serving.directory import Purpose
-from pawsonalize.engine.serving.recommender import Answer
+from pawsonalize.engine.serving.campaigns import Purpose
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.recommender import Answer, GroupRecommender
 from pawsonalize.http import addressing, answers, examples, queries
-from pawsonalize.http.callers import check_visitor
+from pawsonalize.http.addressing import check_visitor
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.operation import About, Endpoint, Operations, RequestParameter
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
@@ -123,7 +125,7 @@ async def post_recommendations(request: Request) -> Response:
         request, given, given.continues or given.repeats, detailed=is_full
     )
     if given.of == "animals":
-        individuals = await addressing.individuals_for(request, address, Purpose.RECOMMENDING)
+        individuals = await addressing.recommender_for(request, address, Purpose.RECOMMENDING)
         recommend = partial(_recommend_animals, services, individuals, given, is_full)
         found = await queries.answer_in_lane(request, DATASET_GROUP, given, recommend)
         return animals_response(found, is_full)
@@ -136,21 +138,25 @@ async def post_recommendations(request: Request) -> Response:
 
 
 def _recommend_animals(
-    services: Services, individuals: Individuals, given: RecommendationRequest, explain: bool
+    services: Services, individuals: AnimalRecommender, given: RecommendationRequest, explain: bool
 ) -> AnimalsFound:
     queries.refuse_of_animals(given, "item_id", "promotions", "metadata_columns")
-    query = queries.read_query(services, given, DATASET_GROUP, explain=explain)
-    if given.continues and given.repeats:
+    query = queries.read_query(
+        services,
+        given,
+        DATASET_GROUP,
+        explain=explain,
+        limit=given.limit,
+        continues=tuple(parse_id(one, "continues") for one in given.continues),
+    )
+    if query.continues and query.repeats:
         raise InvalidInput("a page is continued or repeated: send one", field="continues")
-    continues = tuple(parse_id(one, "continues") for one in given.continues)
-    query = replace(query, limit=given.limit, continues=continues)
     return find(services, individuals, query, given.include, individuals.recommend)
 
 
 def _recommend(
-    services: Services, by: addressing.Answering, given: RecommendationRequest, explain: bool
+    services: Services, by: GroupRecommender, given: RecommendationRequest, explain: bool
 ) -> tuple[Answer, dict[str, answers.Metadata]]:
-    query = queries.read_query(services, given, by.dataset_group, explain=explain)
     item_id = None if given.item_id is None else parse_id(given.item_id, "itemId")
     is_default = by.dataset_group == DATASET_GROUP
     if is_default and item_id is not None and AnimalGroup.parse(item_id) is None:
@@ -159,9 +165,16 @@ def _recommend(
             " GET /v1/animals/{animalId}/similar of an animal",
             field="itemId",
         )
-    promotion = queries.read_promotion(services, by.dataset_group, given.promotions)
-    query = replace(query, limit=given.limit, promotion=promotion, item_id=item_id)
-    answer = by.runtime.recommend(query)
+    query = queries.read_query(
+        services,
+        given,
+        by.dataset_group,
+        explain=explain,
+        limit=given.limit,
+        item_id=item_id,
+        promotion=queries.read_promotion(services, by.dataset_group, given.promotions),
+    )
+    answer = by.recommend(query)
     ids = [item.item_id for item in answer.items]
     wanted = given.metadata_columns
     return answer, queries.read_metadata(services, by.dataset_group, ids, wanted, query.now)
@@ -230,7 +243,7 @@ async def get_similar(request: Request) -> Response:
     visitor = addressing.read_visitor(given.get("userId"), given.get("sessionId"))
     check_visitor(request, visitor.user_id, detailed=is_full)
     address = addressing.address_of(request)
-    individuals = await addressing.individuals_for(request, address, Purpose.COMPARING)
+    individuals = await addressing.recommender_for(request, address, Purpose.COMPARING)
     now = services.now()
     query = Query(visitor, now, now, limit=limit, explain=is_full)
     similar = partial(individuals.similar, animal_id)
@@ -240,7 +253,7 @@ async def get_similar(request: Request) -> Response:
 
 def find(
     services: Services,
-    individuals: Individuals,
+    individuals: AnimalRecommender,
     query: Query,
     include: list[answers.Includable],
     answer: Callable[[Query], AnimalsAnswer],

@@ -19,10 +19,14 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
 from pawsonalize.engine.ingest.events import Odd, first_of_each
-from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.directory import Purpose
-from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender, AnimalsAnswer
+from pawsonalize.engine.serving.campaigns import Purpose
+from pawsonalize.engine.serving.recommender import (
+    MAX_RESULTS,
+    Candidate,
+    GroupRecommender,
+    RankingAnswer,
+)
 from pawsonalize.http import addressing, answers, queries
 from pawsonalize.http.errors import warnings_of
 from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKING
@@ -111,7 +115,7 @@ async def post_rerankings(request: Request) -> Response:
     address = await queries.prepare(request, given, given.repeats, detailed=is_full)
     now = services.now()
     if given.of == "animals":
-        individuals = await addressing.individuals_for(request, address, Purpose.RANKING)
+        individuals = await addressing.recommender_for(request, address, Purpose.RANKING)
         rerank = partial(_rerank_animals, services, individuals, given, is_full)
         found = await queries.answer_in_lane(request, DATASET_GROUP, given, rerank)
         return animal_ranking_response(found, now, is_full=is_full, lists=lists)
@@ -123,7 +127,7 @@ async def post_rerankings(request: Request) -> Response:
 
 
 def _rerank_animals(
-    services: Services, individuals: Individuals, given: RerankingRequest, explain: bool
+    services: Services, individuals: AnimalRecommender, given: RerankingRequest, explain: bool
 ) -> AnimalsFound:
     queries.refuse_of_animals(given, "metadata_columns")
     query = queries.read_query(services, given, DATASET_GROUP, explain=explain)
@@ -132,12 +136,12 @@ def _rerank_animals(
 
 
 def _rerank(
-    services: Services, by: addressing.Answering, given: RerankingRequest, explain: bool
+    services: Services, by: GroupRecommender, given: RerankingRequest, explain: bool
 ) -> RankedList:
     query = queries.read_query(services, given, by.dataset_group, explain=explain)
     if given.include:  # then the visitor's place counts, which may be stored
         query = services.individuals.with_profile(query)
-    answer = by.runtime.rerank(query, _candidates(services, given, by.dataset_group, query.at))
+    answer = by.rerank(query, _candidates(services, given, by.dataset_group, query.at))
     groups = [group.item_id for group in answer.groups]
     columns = queries.read_metadata(
         services, by.dataset_group, groups, given.metadata_columns, query.now

@@ -10,9 +10,15 @@ from starlette.responses import Response
 
 from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.serving.directory import Address
-from pawsonalize.http.addressing import ADDRESS_PARAMETERS, address_of, enter_group, for_caller
-from pawsonalize.http.callers import enter_owner, own_group
+from pawsonalize.engine.serving.campaigns import Address
+from pawsonalize.http.addressing import (
+    ADDRESS_PARAMETERS,
+    address_of,
+    enter_group,
+    enter_owner,
+    for_caller,
+    own_group,
+)
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.operation import About, Endpoint, Operation, RequestParameter, camel
 from pawsonalize.http.resource_types import ResourceTypes, types_of

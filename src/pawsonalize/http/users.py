@@ -20,8 +20,7 @@ from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.history import History, history_page, past_event, read_cursor
 from pawsonalize.engine.ingest.payloads import IN_THE_QUERY
 from pawsonalize.engine.serving.context import stored_wishes
-from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
-from pawsonalize.http.callers import enter, own_group
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS, enter, own_group, read_group
 from pawsonalize.http.examples import USER
 from pawsonalize.http.json import read_count, read_form, read_limit, read_text, report_of
 from pawsonalize.http.operation import About, Operations, RequestParameter

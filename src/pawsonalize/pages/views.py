@@ -15,7 +15,7 @@ from pawsonalize.access.guard import ANYBODY_CALLED, note
 from pawsonalize.access.limits import check_reach
 from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.engine.serving.directory import Address
+from pawsonalize.engine.serving.campaigns import Address
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import filled, json_response
 from pawsonalize.http.operation import About, Operation, RequestParameter

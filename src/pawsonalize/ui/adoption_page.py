@@ -16,10 +16,9 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.engine.serving.animals.answer import seconds_until_written
+from pawsonalize.engine.serving.animals.choosing import seconds_until_written
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.animals.searches import SearchedAnimals
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query, SearchedAnimals
 from pawsonalize.engine.serving.recommender import MAX_RESULTS
 from pawsonalize.ui import words
 from pawsonalize.ui.boards import board_of_page, picked_last

@@ -16,9 +16,9 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.preferences import about_picks, speak_against
 from pawsonalize.domain.reasons import WordChoice
 from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.serving.animals.answer import wait_until_written
-from pawsonalize.engine.serving.animals.boards import MOST_PICKS
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.animals.choosing import wait_until_written
+from pawsonalize.engine.serving.animals.pages import MOST_PICKS
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.ui.cards import animal_card
 from pawsonalize.ui.endpoints import Fields, remember, see
 from pawsonalize.ui.knowledge import Knowledge

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.ui import endpoints, words
 from pawsonalize.ui.boards import board_of_form
 from pawsonalize.ui.knowledge import Knowledge

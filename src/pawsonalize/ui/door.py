@@ -18,7 +18,7 @@ from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.ingest.payloads import unpack
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.ui.adoption_page import get_adoption_page
 from pawsonalize.ui.boards import post_picks
 from pawsonalize.ui.cards import animal_card

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.reasons import Reason
-from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.pages import EXPLORED
+from pawsonalize.engine.serving.animals.recommender import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.storage.events.impressions import RECOMMENDATION
 from pawsonalize.ui.storefront import Storefront
 

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.payloads import Part
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.recommender import GroupRecommender
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
@@ -105,8 +105,8 @@ class ReadAlerts(Protocol):
 class Storefront(msgspec.Struct, frozen=True):
     """The engine's parts behind the pages."""
 
-    runtime: Runtime
-    individuals: Individuals
+    runtime: GroupRecommender
+    individuals: AnimalRecommender
     ingest: Ingest
     log: EventLog
     animals: Animals

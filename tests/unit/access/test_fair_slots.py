@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from pawsonalize.access.slots import FairSlots
+from pawsonalize.access.limits import FairSlots
 from pawsonalize.domain.errors import NotReady
 from tests import event_loop
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import ServingParts, follow_campaign
 from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.storage.statements import PreparedReads, PreparedSelect
 from pawsonalize.wings.boards.giving import give_board

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.serving.recommender import GroupRecommender
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.tracing.tracing import RequestSpans, tracing_to
 from tests.service_data import client_of, make_service, view
@@ -52,7 +52,7 @@ def test_a_request_the_model_and_the_tables_have_spans(
     client.post("/v1/recommendations", json={"userId": "ann"})
     by_name = {span.name: span for span in spans.get_finished_spans()}
     request = by_name["POST /v1/recommendations"]
-    model = by_name["model Runtime.recommend"]
+    model = by_name["model GroupRecommender.recommend"]
     assert request.context is not None
     assert model.context is not None
     assert model.parent is not None
@@ -95,11 +95,11 @@ def test_an_error_is_a_span_with_its_type_alone(
     def fail(*_args: object) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(Runtime, "with_user", fail)
+    monkeypatch.setattr(GroupRecommender, "with_user", fail)
     with pytest.raises(RuntimeError, match=SECRET):
         client.post("/v1/recommendations", json={"userId": "ann"})
     failed = {span.name: span for span in spans.get_finished_spans() if not span.status.is_ok}
-    assert failed.keys() >= {"POST /v1/recommendations", "model Runtime.recommend"}
+    assert failed.keys() >= {"POST /v1/recommendations", "model GroupRecommender.recommend"}
     assert all(attributes(span)["error.type"] == "RuntimeError" for span in failed.values())
     assert not any(SECRET in span.to_json() for span in failed.values())
 
@@ -109,12 +109,12 @@ def attributes(span: ReadableSpan) -> dict[str, object]:
 
 
 def test_once_they_are_off_everything_is_as_it_was(client: TestClient) -> None:
-    before = (Runtime.recommend, Database.reading)
+    before = (GroupRecommender.recommend, Database.reading)
     memory = InMemorySpanExporter()
     with tracing_to(SimpleSpanProcessor(memory)):
-        assert Runtime.recommend is not before[0]
+        assert GroupRecommender.recommend is not before[0]
     client.post("/v1/recommendations", json={"userId": "ann"})
-    assert (Runtime.recommend, Database.reading) == before
+    assert (GroupRecommender.recommend, Database.reading) == before
     assert RequestSpans.tracer is None
     assert memory.get_finished_spans() == ()
 

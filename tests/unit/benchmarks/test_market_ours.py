@@ -10,7 +10,7 @@ from benchmarks.markets.play import NEVER, Copy, Shown, play
 from benchmarks.markets.worlds import WORLDS, smaller
 
 from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.engine.serving.served import Served
+from pawsonalize.engine.serving.live_model import LoadedModel
 from pawsonalize.kinds.defaults import RECOMMENDER
 from tests.unit.benchmarks.watching import Watching
 
@@ -36,7 +36,7 @@ class Played:
     drawn: Drawn
     copy: Copy
     heard: list[Shown]
-    trained: Served
+    trained: LoadedModel
     events: dict[str, int]
     pages: list[tuple[str, ...]]
     status: list[AnimalStatus]

@@ -7,8 +7,7 @@ import pytest
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.artefacts.folder import FolderArtefacts
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.serving.live_model import LiveModel, Loader, ServingSettings
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaign_updates import Campaigns

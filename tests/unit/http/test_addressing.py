@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from pawsonalize.access.admission import Caller
 from pawsonalize.access.limits import Lane
 from pawsonalize.access.services import Services
-from pawsonalize.engine.serving.directory import Address, Purpose
+from pawsonalize.engine.serving.campaigns import Address, Purpose
 from pawsonalize.http.addressing import answering
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER
 from tests import event_loop
@@ -39,7 +39,7 @@ def test_who_names_nothing_costs_no_look_at_the_tables(
         state=SimpleNamespace(caller=Caller(), lane=Lane.ANSWERS),
     )
     by = event_loop.run(answering(request, Address(), purpose))
-    assert by.runtime is blind.runtime
+    assert by is blind.runtime
     assert by.dataset_group == DATASET_GROUP
 
 

@@ -9,8 +9,7 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.serving.live_model import LiveModel, Loader, ServingSettings
 from pawsonalize.settings import Settings
 from tests.event_data import T0
 from tests.service_data import client_of, make_service

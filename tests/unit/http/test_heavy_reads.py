@@ -7,14 +7,14 @@ from functools import partial
 
 import pytest
 
-from pawsonalize.access import slots
-from pawsonalize.access.slots import HeavyReads
+from pawsonalize.access import limits
+from pawsonalize.access.limits import HeavyReads
 from pawsonalize.domain.errors import NotReady
 
 
 @pytest.fixture(autouse=True)
 def as_served(monkeypatch: pytest.MonkeyPatch, longest_wait: float) -> None:
-    monkeypatch.setattr(slots, "_LONGEST_WAIT", longest_wait)
+    monkeypatch.setattr(limits, "_LONGEST_WAIT", longest_wait)
 
 
 @pytest.mark.parametrize(("waiting", "taken"), [({}, 9), ({"waiting": 2}, 3)])
@@ -130,7 +130,7 @@ def test_what_takes_longer_is_there_for_the_second_question_and_made_once() -> N
 
 
 def test_what_nobody_asks_for_again_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots, "_KEPT", 0.0)
+    monkeypatch.setattr(limits, "_KEPT", 0.0)
 
     async def play() -> None:
         reads = HeavyReads()

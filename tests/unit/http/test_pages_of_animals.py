@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from pawsonalize import clock
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.serving import impressions
+from pawsonalize.engine.serving import exploration
 from pawsonalize.storage.events.impressions import ANIMAL_RANKING
 from tests.service_data import client_of, make_service
 
@@ -26,7 +26,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     So what counts in the next answer is what waits to be written.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(impressions, "_LINGER_SECONDS", 3600.0)
+        patch.setattr(exploration, "_LINGER_SECONDS", 3600.0)
         app = build_app(make_service(tmp_path_factory.mktemp("pages")))
         with client_of(app, raise_server_exceptions=False) as client:
             forms = [
@@ -104,7 +104,7 @@ def test_rankings_count_for_every_visitor_once_an_event_has_named_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a training, which a small site has late."""
-    monkeypatch.setattr(impressions, "_LINGER_SECONDS", 0.0)
+    monkeypatch.setattr(exploration, "_LINGER_SECONDS", 0.0)
     app = build_app(make_service(tmp_path))
     with client_of(app) as client:
         forms = [

@@ -21,7 +21,7 @@ from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.resource import new_recommendation_id

@@ -11,7 +11,7 @@ import pytest
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
+from pawsonalize.engine.serving.animals.available import AvailableAnimalsWatch
 from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.database import Database

@@ -19,7 +19,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from tests.hostile_world import HOSTILE, NOW, make_world

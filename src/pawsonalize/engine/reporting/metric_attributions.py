@@ -19,7 +19,7 @@ from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import HOUR, SECOND
 from pawsonalize.engine.ingest.csv_files import no_formula
 from pawsonalize.engine.ingest.job_files import Outputs
-from pawsonalize.engine.serving.items import number_of
+from pawsonalize.engine.serving.filtering import number_of
 from pawsonalize.kinds.group_resources import AttributedMetric, MetricAttribution
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from pawsonalize.engine.serving.directory import entries
+from pawsonalize.engine.serving.campaigns import entries
 from pawsonalize.kinds import jobs
 from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.problems import Deliveries

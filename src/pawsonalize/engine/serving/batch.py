@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filter_parser import parse
-from pawsonalize.domain.filters import FilterExpression, Source
+from pawsonalize.domain.filters import AppliedFilter, FilterExpression, Source, apply
 from pawsonalize.domain.limits import check_between, parse_id
 from pawsonalize.engine.ingest.job_files import JSON_LINES, Outputs, Sources
-from pawsonalize.engine.serving.context import Query, query_context
-from pawsonalize.engine.serving.filtering import Filtering, Filterings
-from pawsonalize.engine.serving.filters import AppliedFilter, Filters, apply
-from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, Runtime
-from pawsonalize.engine.serving.served import Fixed, Loader, Served, ServingSettings
+from pawsonalize.engine.serving.context import query_context
+from pawsonalize.engine.serving.filtering import Filtering, Filterings, Filters
+from pawsonalize.engine.serving.live_model import Fixed, LoadedModel, Loader, ServingSettings
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, GroupRecommender
 from pawsonalize.kinds.campaigns import check_influence
 from pawsonalize.kinds.jobs import BatchInferenceJob, BatchJob, BatchSegmentJob
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
@@ -62,7 +62,7 @@ class Batch(msgspec.Struct, frozen=True):
             popularity_influence=job.popularity_influence,
             freshness_influence=job.freshness_influence,
         )
-        runtime = Runtime(
+        runtime = GroupRecommender(
             self.filterings.of(group),
             Fixed(self.loader.load(version.name, settings, at)),
             None,
@@ -165,7 +165,7 @@ def _apply(expression: FilterExpression | None, given: Mapping[str, Any]) -> App
 
 
 class _Inference(msgspec.Struct, frozen=True):
-    runtime: Runtime
+    runtime: GroupRecommender
     recipe: str
     results: int
     expression: FilterExpression | None
@@ -204,7 +204,7 @@ class _Segment(msgspec.Struct):
 
 
 class _Segmenting(msgspec.Struct, frozen=True):
-    served: Served
+    served: LoadedModel
     filtering: Filtering
     expression: FilterExpression | None
     most: int

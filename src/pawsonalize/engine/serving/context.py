@@ -1,4 +1,4 @@
-"""Queries, the context of a visitor (for training, evaluation and serving), and dislikes.
+"""Contexts of visitors, for training, evaluation and serving: facets, newest events, dislikes.
 
 A dislike counts in the very next answer, with any model and also before there is one. For each
 trait of animals (species, breed, family, size, age) the log of a score loses
@@ -9,23 +9,20 @@ by the visitor's fading events and dislikes with that trait. So five dislikes of
 than half of what all dogs had, and hardly anything after thirty views.
 """
 
-import math
-import re
+from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, lru_cache, partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import takewhile
 from math import log
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.breeds import Trait, traits_of
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.breeds import Trait, family_of, traits_of
 from pawsonalize.domain.events import (
     DISLIKE,
     NOTHING,
@@ -37,28 +34,186 @@ from pawsonalize.domain.events import (
     Visitor,
     standing,
 )
-from pawsonalize.domain.limits import check_between
+from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.preferences import (
+    HOUSEHOLD,
     PREFERRED,
     PREFERRED_AT,
+    SEPARATOR,
     USER_FACET,
     Preferences,
     WantedValues,
     about_picks,
     speak_against,
 )
-from pawsonalize.domain.reasons import Reason
+from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.available import AvailableAnimals
-from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
-from pawsonalize.engine.serving.facets import FacetReader, of_preferences, values_of
-from pawsonalize.engine.serving.filters import AppliedFilter
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.data import Facet, Scores
+from pawsonalize.recipes.data import Facet, ItemAttributes, Scores
 from pawsonalize.storage.animals.catalogue import Catalogue, Value
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import HistoryQuery, RecentEvent
-from pawsonalize.storage.events.impressions import Impression
+
+_GROUP_ATTRIBUTES = ("species", "breed", "size", "age", "family")
+_OF_THE_ID = frozenset({"ANIMAL_TYPE", "ANIMAL_BREED", "ANIMAL_SIZE", "ANIMAL_AGE"})
+_MAX_VALUES = 16  # of one attribute of one item
+Columns = dict[str, list[list[str]]]
+_CONTEXT = "context."
+DEVICE, DISTANCE = _CONTEXT + "DEVICE", _CONTEXT + "DISTANCE"
+_BANDS = (5.0, 15.0, 40.0, 100.0)  # km: the quarter, the town, the region, a day trip
+_MAX_VALUE_CHARS = 64
+_OWN_COLUMNS = frozenset({"EVENT_TYPE", "RECOMMENDATION_ID", "IMPRESSION"})
+_ENCODE = msgspec.json.Encoder(order="deterministic").encode
+_DECODE = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+# One path for training, evaluation and serving, so that a name means the same in all of them.
+def item_attributes(item_ids: Sequence[str], catalogue: Catalogue) -> ItemAttributes:
+    """Describe the items: animal groups by their ids, all items by the Items dataset."""
+    groups = [AnimalGroup.parse(item_id) for item_id in item_ids]
+    are_groups = any(groups)
+    names = categorical(catalogue.schema(DatasetType.ITEMS))
+    # Columns that repeat species, breed, size and age of the ids are left out.
+    names = [name for name in names if not (are_groups and name in _OF_THE_ID)]
+    columns: Columns = {}
+    if are_groups or not names:
+        for name in _GROUP_ATTRIBUTES:
+            values = (None if group is None else _value_of(group, name) for group in groups)
+            columns[name] = [[] if value is None else [value] for value in values]
+    if names:
+        described = {item.item_id: item.attributes for item in catalogue.items()}
+        for name in names:
+            rows = [described.get(item_id, {}).get(name) for item_id in item_ids]
+            columns[name] = [values_of(value) for value in rows]
+    return _coded(columns, len(item_ids))
+
+
+def _value_of(group: AnimalGroup, name: str) -> str | None:
+    if name == "family":  # an unknown breed has none
+        return family_of(group.species, group.breed)
+    return str(getattr(group, name))
+
+
+def categorical(schema: Schema | None) -> list[str]:
+    """The names of the schema's categorical columns, without the ids."""
+    fields = () if schema is None else schema.fields
+    return [f.name for f in fields if f.categorical and f.name not in {"ITEM_ID", "USER_ID"}]
+
+
+def values_of(value: Value) -> list[str]:
+    """The values of a categorical column, each once: `a|b` has two."""
+    if value is None:
+        return []
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    parts = (part.strip() for part in text.split(SEPARATOR))
+    return list(dict.fromkeys(part for part in parts if part))[:_MAX_VALUES]
+
+
+def _coded(columns: Columns, n_items: int) -> ItemAttributes:
+    coded: list[tuple[str, tuple[str, ...], list[int]]] = []
+    for name, rows in columns.items():
+        code: dict[str, int] = {}
+        found = [[code.setdefault(value, len(code)) for value in row] for row in rows]
+        for place in range(max(map(len, found), default=0) or 1):
+            codes_at = [row[place] if place < len(row) else -1 for row in found]
+            coded.append((name, tuple(code), codes_at))
+    codes = np.array([codes for _, _, codes in coded], np.int32).reshape(len(coded), n_items)
+    return ItemAttributes(
+        tuple(name for name, _, _ in coded),
+        tuple(values for _, values, _ in coded),
+        np.ascontiguousarray(codes.T),
+    )
+
+
+class FacetReader(msgspec.Struct, frozen=True):
+    """Reads facets: values of the datasets' categorical columns, and of a few of our own."""
+
+    # Names count without case and `_`: `deviceKind` and `DEVICE_KIND` are the same.
+
+    context: Mapping[str, str]
+    user: frozenset[str]
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> "FacetReader":
+        """A reader for the schemas as they are now."""
+        columns = (*categorical(catalogue.schema(DatasetType.INTERACTIONS)), "DEVICE")
+        users = categorical(catalogue.schema(DatasetType.USERS))
+        shows = catalogue.shows  # some columns are read without a schema
+        return cls(
+            {
+                _plain(name): _CONTEXT + name
+                for name in columns
+                if name not in _OWN_COLUMNS and shows(DatasetType.INTERACTIONS, name)
+            },
+            frozenset(
+                name for name in (*users, *PREFERRED, *HOUSEHOLD) if shows(DatasetType.USERS, name)
+            ),
+        )
+
+    @classmethod
+    def restrict_to(cls, names: Iterable[str]) -> "FacetReader":
+        """A reader of these facets only, for a model that knows them."""
+        context = [name for name in names if name.startswith(_CONTEXT)]
+        return cls(
+            {_plain(name.removeprefix(_CONTEXT)): name for name in context},
+            frozenset(n.removeprefix(USER_FACET) for n in names if n.startswith(USER_FACET)),
+        )
+
+    def of_context(self, given: Mapping[str, Any]) -> Iterator[Facet]:
+        """The facets of a request's context or an event's properties; the rest is ignored."""
+        for name, value in given.items():
+            plain = _plain(name)
+            if plain == "DISTANCEKM":
+                yield from _distance(value)
+            elif plain in self.context and isinstance(value, str | int | float):
+                for one in values_of(value)[:1]:
+                    yield self.context[plain], one[:_MAX_VALUE_CHARS].lower()
+
+    def of_properties(self, properties: str | None) -> Iterator[Facet]:
+        """The same of the JSON text that an event is stored with."""
+        if properties is not None:
+            yield from self.of_context(_DECODE(properties))
+
+    def of_user(self, attributes: Mapping[str, Value]) -> Iterator[Facet]:
+        """The facets of a user's stored attributes."""
+        for name, value in attributes.items():
+            if name in self.user:
+                for one in values_of(value):
+                    yield USER_FACET + name, one[:_MAX_VALUE_CHARS]
+
+
+def as_properties(facets: Iterable[Facet]) -> str | None:
+    """The properties of an event in which a reader finds these facets again."""
+    properties: dict[str, str | float] = {}
+    for name, value in facets:
+        if name == DISTANCE:
+            # Read again, the lower end of a band is in that band.
+            properties["DISTANCE_KM"] = (0.0, *_BANDS)[int(value)]
+        else:
+            properties[name.removeprefix(_CONTEXT)] = value
+    return _ENCODE(properties).decode() if properties else None
+
+
+def of_preferences(preferences: Preferences) -> Iterator[Facet]:
+    """The facets of the quiz's answers."""
+    for name, value in preferences.attributes().items():
+        for one in values_of(value):
+            yield USER_FACET + name, one
+
+
+def _plain(name: str) -> str:
+    return name.upper().replace("_", "")
+
+
+def _distance(value: object) -> Iterator[Facet]:
+    try:
+        distance = float(value)  # type: ignore[arg-type]  # whatever it is, it is tried
+    except (TypeError, ValueError):
+        return
+    if distance >= 0:  # and not NaN
+        yield DISTANCE, str(bisect_right(_BANDS, distance))
+
 
 MAX_CONTEXT_EVENTS = 50  # older events have decayed to nothing in every recipe
 THE_ANIMAL = 3.0  # loss of a disliked animal in addition to its group's, as a log
@@ -67,114 +222,6 @@ _WEIGHTS = {"species": 1.0, "breed": 0.5, "family": 0.5, "size": 0.25, "age": 0.
 _DOUBT = 4.0  # imagined events with the trait, added for every visitor
 _ITEM_WEIGHT, _ITEM_DOUBT = 1.5, 0.25
 _HALF_LIFE_DAYS = 90.0
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
-
-
-class Promotion(msgspec.Struct, frozen=True):
-    """Items that are promoted, and their share of the places in per cent, 1 to 100."""
-
-    name: str
-    percent: int
-    filter: AppliedFilter
-
-    def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise InvalidInput(
-                "the name of a promotion has 1 to 63 letters, digits, - and _, and begins with a"
-                " letter or digit",
-                field="promotions[0].name",
-            )
-        check_between("promotions[0].percentPromotedItems", self.percent, 1, 100)
-
-    def places(self, limit: int) -> int:
-        """Return its number of places."""
-        # Rounded up: the smallest share is at least one place.
-        return math.ceil(limit * self.percent / 100)
-
-
-class Relevance(msgspec.Struct, frozen=True):
-    """Relevance of animals to a search, by slot."""
-
-    found: NDArray[np.bool_]  # False for an animal that must not be shown
-    scores: NDArray[np.float64]  # from 0 to 1
-
-
-class Search(Protocol):
-    """A search in words, read and looked up by whoever can."""
-
-    @property
-    def record(self) -> str | None:
-        """JSON of the search, to be kept with its answer; None if it is not to be kept."""
-
-    @property
-    def nearest(self) -> "Search | None":
-        """The animals that nearly fit; None if there are none."""
-
-    def relevance(self, available: AvailableAnimals) -> Relevance:
-        """The relevance of the available animals. Their lock is held."""
-
-    def ids(self) -> list[str]:
-        """The animals that were found, best first, whatever the rules of the query say."""
-
-    def reason(self, animal: Animal) -> Reason | None:
-        """Return a reason that names words of the search which the animal's record has."""
-
-
-class Query(msgspec.Struct, frozen=True):
-    """One question, carried from the door through the whole answer."""
-
-    visitor: Visitor
-    at: int  # the moment the answer is as of, in milliseconds since 1970: later events do not count
-    now: int  # the moment of asking, by the clock, in milliseconds since 1970
-    context: Mapping[str, Value] = msgspec.field(default_factory=dict)
-    """Facets of the visit that the request names, such as the device."""
-    preferences: Preferences = msgspec.field(default_factory=Preferences)  # answers of the quiz
-    eligibility: Eligibility = ANYBODY
-    # Filter of the answer; promoted items keep to the promotion's own filter instead.
-    filter: AppliedFilter | None = None
-    promotion: Promotion | None = None
-    item_id: str | None = None  # the item that is asked about, for recipes that need one
-    limit: int = 10
-    explain: bool = False
-    # One that was given before gives the same places again, if nothing has changed since.
-    recommendation_id: str | None = None
-    # The answers that the page shows already: the new one has none of their animals.
-    continues: tuple[str, ...] = ()
-    # The answers of a page to be shown again as it was, if the visitor did nothing since.
-    repeats: tuple[str, ...] = ()
-    page: tuple[Impression, ...] = ()  # those of them that count; see `OpenPages.read`
-    search: Search | None = None
-    read_user: Callable[[], Mapping[str, Value]] | None = None
-    """Reads the visitor's row of the users dataset; see `with_user`."""
-
-    def attributes(self, catalogue: Catalogue) -> Mapping[str, Value]:
-        """The columns of the visitor's row; empty without a user id, and for an unknown user."""
-        if self.read_user is not None:
-            return self.read_user()
-        user_id = self.visitor.user_id
-        user = None if user_id is None else catalogue.user(user_id)
-        return {} if user is None else user.attributes
-
-    def with_user(self, catalogue: Catalogue) -> "Query":
-        """Return the query with the visitor's row."""
-        # The row is read when it is needed, and only once.
-        if self.read_user is not None:
-            return self
-        return replace(self, read_user=cache(partial(self.attributes, catalogue)))
-
-    def impression(
-        self,
-        recommendation_id: str,
-        question: str,
-        version: str,
-        item_ids: Iterable[str],
-        **more: Any,
-    ) -> Impression:
-        """Return the record of an answer to the query; `more` are other fields of it."""
-        visitor = (self.visitor.user_id, self.visitor.session_id)
-        moments = (self.now, self.at)
-        shown = tuple(item_ids)
-        return Impression(recommendation_id, question, *visitor, *moments, version, shown, **more)
 
 
 def context_of(

@@ -1,4 +1,4 @@
-"""Recommends groups for a visitor, and orders lists."""
+"""Recommends groups and actions for a visitor, and orders lists."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -12,22 +12,24 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE
+from pawsonalize.domain.filters import AppliedFilter
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.reasons import Reason
+from pawsonalize.domain.times import DAY, SECOND
+from pawsonalize.engine.serving.animals.available import AvailabilityWatch, Counts
 from pawsonalize.engine.serving.animals.eligibility import Postcodes
 from pawsonalize.engine.serving.animals.reasons import group_reasons, known_reasons
-from pawsonalize.engine.serving.context import Query, query_context, subtract_dislikes
-from pawsonalize.engine.serving.exploration import Explored, explore, spread
-from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.filters import AppliedFilter
-from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.engine.serving.items import AvailabilityWatch, Counts, Mask
-from pawsonalize.engine.serving.served import STAND_IN, UNTRAINED, Served, Serving
+from pawsonalize.engine.serving.context import context_of, query_context, subtract_dislikes
+from pawsonalize.engine.serving.exploration import Explored, ImpressionLog, explore, spread
+from pawsonalize.engine.serving.filtering import Filtering, Filterings, Mask
+from pawsonalize.engine.serving.live_model import FALLBACK, UNTRAINED, LoadedModel, ModelSource
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, Model, counted_model
 from pawsonalize.recipes.counts.rows import largest
 from pawsonalize.recipes.data import Scores
+from pawsonalize.recipes.next_best_action import NextBestActionModel
 from pawsonalize.storage.events.impressions import RANKING, RECOMMENDATION
 
 MAX_RESULTS = 500
@@ -64,15 +66,15 @@ class RankingAnswer(Answer, frozen=True):
 class GroupScores(msgspec.Struct, frozen=True):
     """Scores of one animal of each group, by the served model or what it counted."""
 
-    served: Served
+    served: LoadedModel
     model: Model
     context: Context
     scores: Scores
 
     @property
-    def stood_in(self) -> bool:
+    def used_fallback(self) -> bool:
         """True if they are those of what stands in for a remote model."""
-        return self.served.answered_by(self.context) == STAND_IN
+        return self.served.answered_by(self.context) == FALLBACK
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -87,19 +89,24 @@ class Candidate(msgspec.Struct, frozen=True):
 # recipe that needs an item refuses a query without one; else the visitor's newest event stands in
 # for it.
 @dataclass(eq=False)
-class Runtime:
+class GroupRecommender:
     """Answers from live models and the visitor's newest events."""
 
     filtering: Filtering  # of the dataset group, whose log and users it reads as well
-    recommender: Serving
+    recommender: ModelSource
     impressions: ImpressionLog | None
-    reranker: Serving | None = None
+    reranker: ModelSource | None = None
     availability: AvailabilityWatch | None = None
     _: KW_ONLY
     strict: bool = False
 
     @property
-    def served(self) -> Served:
+    def dataset_group(self) -> str:
+        """The dataset group whose items it recommends, and whose filters count."""
+        return self.filtering.log.dataset_group
+
+    @property
+    def served(self) -> LoadedModel:
         """The version that recommends now; NotReady if there is none."""
         return self.recommender.current
 
@@ -222,7 +229,7 @@ class Runtime:
         return replace(query, eligibility=query.eligibility.complete(stored, postcodes))
 
     def _chosen(
-        self, served: Served, scores: Scores, seed: str, available: Mask | None, query: Query
+        self, served: LoadedModel, scores: Scores, seed: str, available: Mask | None, query: Query
     ) -> tuple[Explored, Iterable[str | None]]:
         """The places, and the promotion of each, if any."""
 
@@ -251,7 +258,7 @@ class Runtime:
         return chosen, (promotion.name if each else None for each in is_promoted)
 
     def _favoured(
-        self, served: Served, scores: Scores, item_ids: Sequence[str], query: Query
+        self, served: LoadedModel, scores: Scores, item_ids: Sequence[str], query: Query
     ) -> Scores:
         """The scores, each times 1 ± the objective's share by the rank of its item's value."""
         objective = served.version.objective
@@ -270,7 +277,7 @@ class Runtime:
 
     def _context(
         self,
-        served: Served,
+        served: LoadedModel,
         query: Query,
         about: str | None = None,
         availability: NDArray[np.int64] | None = None,
@@ -282,7 +289,9 @@ class Runtime:
             context = replace(context, events=(seen, *context.events))
         return context if availability is None else replace(context, availability=availability)
 
-    def _logged(self, answer: A, served: Served, kind: str, query: Query, odds: Odds | None) -> A:
+    def _logged(
+        self, answer: A, served: LoadedModel, kind: str, query: Query, odds: Odds | None
+    ) -> A:
         if self.impressions is not None:
             name, version = answer.recommendation_id, answer.solution_version
             more = {"propensities": odds, "dataset_group": served.dataset_group}
@@ -290,7 +299,7 @@ class Runtime:
             self.impressions.add(query.impression(name, kind, version, shown, **more))
         return answer
 
-    def _ranking(self) -> Served:
+    def _ranking(self) -> LoadedModel:
         reranker = self.reranker
         return (reranker if reranker and reranker.is_ready else self.recommender).current
 
@@ -332,3 +341,57 @@ def _best(scores: Scores, limit: int, available: Mask | None = None) -> NDArray[
         known = np.flatnonzero(available)
         return known[_best(scores[known], limit)]
     return largest(scores, limit) if limit else np.empty(0, np.intp)
+
+
+MAX_ACTIONS = 100
+QUESTION = "action recommendation"
+_REPEATS_WITHIN = 500  # a user's newest interactions, in which repeats are looked for
+
+
+# A score is the probability that the user takes the action, times its share of the greatest VALUE.
+class ActionAnswer(msgspec.Struct, frozen=True):
+    """Actions, best first, each with its score, 0 to 1."""
+
+    recommendation_id: str
+    actions: tuple[tuple[str, float], ...]
+
+
+class ActionRecommending(msgspec.Struct, frozen=True):
+    """Suggests actions by probability times VALUE, but for expired ones and early repeats."""
+
+    # VALUE is 1 if none is given, EXPIRATION_TIMESTAMP in epoch seconds, REPEAT_FREQUENCY in days.
+
+    filterings: Filterings
+    impressions: ImpressionLog
+
+    def recommend(self, served: LoadedModel, query: Query) -> ActionAnswer:
+        """The best actions for the visitor, up to the limit; InvalidInput for 0 or over 100."""
+        model, now, visitor = served.model, query.now, query.visitor
+        if not isinstance(model, NextBestActionModel):
+            raise InvalidInput(
+                f"{served.version.recipe} recommends items: ask a campaign of next-best-action"
+            )
+        check_between("numResults", query.limit, 1, MAX_ACTIONS)
+        actions, ids = self.filterings.of(served.dataset_group), model.item_ids
+        probabilities = model.probabilities(context_of(actions.log, visitor, now))
+        columns = actions.metadata.columns(ids, now)
+        # An action without the column never expires, and needs no rest.
+        expires = np.nan_to_num(columns.numbers("EXPIRATION_TIMESTAMP"), nan=np.inf) * SECOND
+        rests = np.nan_to_num(columns.numbers("REPEAT_FREQUENCY"), nan=0.0) * DAY
+        last = np.full(len(ids), -np.inf)
+        for action, _, sent_at, _ in actions.log.recent(visitor, now, _REPEATS_WITHIN):
+            if (place := columns.position.get(action)) is not None:
+                last[place] = max(last[place], sent_at)
+        may = (expires > now) & (now - last >= rests)
+        if query.filter is not None:
+            may &= actions.items(query.filter, ids, query)
+        values = np.nan_to_num(columns.numbers("VALUE"), nan=1.0)
+        scores = probabilities * values / values.max(initial=1.0)
+        order = np.argsort(-scores, kind="stable")
+        best = order[may[order]][: query.limit].tolist()
+        name = new_recommendation_id(now)
+        answer = ActionAnswer(name, tuple((ids[one], float(scores[one])) for one in best))
+        shown, group = (action for action, _ in answer.actions), served.dataset_group
+        version = served.version.name
+        self.impressions.add(query.impression(name, QUESTION, version, shown, dataset_group=group))
+        return answer

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import owning_group, visitor_key
-from pawsonalize.engine.serving.facets import FacetReader, as_properties
-from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts, RefreshedCounts
+from pawsonalize.engine.serving.context import FacetReader, as_properties
+from pawsonalize.engine.serving.live_model import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.engine.upkeep.erased_archive import NamedErasure, Watch
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.registry import Registry

@@ -11,10 +11,15 @@ from msgspec.structs import replace
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotReady, PawsonalizeError
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts, RefreshedCounts
-from pawsonalize.engine.serving.served import UNTRAINED, Served, ServingSettings
+from pawsonalize.engine.serving.context import FacetReader
+from pawsonalize.engine.serving.live_model import (
+    UNTRAINED,
+    LiveModel,
+    LoadedModel,
+    RefreshedArtefacts,
+    RefreshedCounts,
+    ServingSettings,
+)
 from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
 from pawsonalize.engine.training.training_data import LogReading, data_of, training_data
 from pawsonalize.kinds.campaigns import Campaign
@@ -173,12 +178,12 @@ class Untrained(msgspec.Struct):
     settings: ServingSettings
     now: Callable[[], int]
     steady: Callable[[], float] = time.monotonic
-    _served: Served | None = None
+    _served: LoadedModel | None = None
     _seen: tuple[int, int] = (0, 0)
     _rested_at: float = 0.0
 
     @property
-    def current(self) -> Served:
+    def current(self) -> LoadedModel:
         """The counts of the last `refresh`, or the first ones; NotReady if no animal is known."""
         if self._served is None:
             self.refresh()
@@ -209,7 +214,7 @@ class Untrained(msgspec.Struct):
         version = SolutionVersion(
             name=UNTRAINED, solution=RECOMMENDER, recipe=recipe.name, cut=Cut(head, now)
         )
-        self._served = Served(version, model, self.settings)
+        self._served = LoadedModel(version, model, self.settings)
         self._seen = revision, head
         counted = self.steady()
         self._rested_at = counted + _REST * (counted - began)
@@ -227,7 +232,7 @@ class TrainedOrNot(msgspec.Struct, frozen=True):
     untrained: Untrained
 
     @property
-    def current(self) -> Served:
+    def current(self) -> LoadedModel:
         """See `Serving`."""
         return self.live.current if self.live.is_ready else self.untrained.current
 

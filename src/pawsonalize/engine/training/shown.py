@@ -9,18 +9,15 @@ import numpy as np
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.boards import picked_board
-from pawsonalize.engine.serving.animals.factors import (
-    animal_values,
-    factor_columns,
-    far,
-    logged_factors,
-)
+from pawsonalize.engine.serving.animals.factors import animal_values, far
 from pawsonalize.engine.serving.animals.pages import (
     ShownPages,
     Suspects,
     asks,
+    factor_columns,
+    logged_factors,
     opens,
+    picked_board,
     places_counted,
     reported_page,
     visit_of,

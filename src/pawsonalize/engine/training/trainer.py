@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound, StorageUnavailable, reason_of
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
-from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.engine.serving.served import RemoteCampaign
+from pawsonalize.engine.serving.context import FacetReader
+from pawsonalize.engine.serving.live_model import RemoteCampaign
 from pawsonalize.engine.training.holdout import SplitName, hold_out, item_births, judge_segments
 from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
 from pawsonalize.engine.training.refresh import data_of_rows, refresh_model

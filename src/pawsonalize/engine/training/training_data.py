@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain import events
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.facets import DISTANCE, FacetReader, item_attributes
+from pawsonalize.engine.serving.context import DISTANCE, FacetReader, item_attributes
 from pawsonalize.engine.training.kept_rows import NameCodes, digest, digest_number
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Cut, TrainingSelection

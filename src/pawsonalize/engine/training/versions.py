@@ -19,7 +19,7 @@ from pawsonalize.domain.errors import (
     TooManyRequests,
 )
 from pawsonalize.domain.times import DAY, SECOND, iso
-from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts
+from pawsonalize.engine.serving.live_model import RefreshedArtefacts
 from pawsonalize.engine.training.retraining.runs import RETRAINING, read_record
 from pawsonalize.engine.training.solutions import planned_trials, trained_settings, with_meanings
 from pawsonalize.kinds.campaigns import Campaign

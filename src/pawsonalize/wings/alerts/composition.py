@@ -33,7 +33,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.settings import COMMON
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.recipes.data import Floats
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Catalogue
@@ -161,7 +161,7 @@ class DailyAlerts:
         if not users:
             return 0
         if (willing := audience.count()) > MOST_USERS:
-            log.warning("only the last active were weighed", weighed=MOST_USERS, of=willing)
+            log.warning("only the last active were scored", scored=MOST_USERS, of=willing)
         animals = self._in_need(now)
         outlooks = [self.matching.outlook(one, animals, now) for one in users]
         surplus = np.array([one.surplus for one in outlooks])
@@ -188,10 +188,10 @@ class DailyAlerts:
         individuals = self.matching.individuals
         query = individuals.with_profile(Query(Visitor(), now, now))
         groups = individuals.runtime.score_groups(query)
-        with individuals.weighing(query, groups, individuals.settings.group_affinity) as weighing:
-            available = weighing.available
+        with individuals.inputs(query, groups, individuals.settings.group_affinity) as inputs:
+            available = inputs.available
             led = available.order[available.leads[available.order]]
-            need = sum(weighing.common.parts[part][led] for part in _NEED)
+            need = sum(inputs.common.parts[part][led] for part in _NEED)
             most = led[np.argsort(-np.asarray(need), kind="stable")[:MOST_ANIMALS]]
             return [available.ids[slot] for slot in most.tolist()]
 

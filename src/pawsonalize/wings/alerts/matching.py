@@ -18,14 +18,14 @@ from sqlalchemy import ColumnElement, func, select
 
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
-from pawsonalize.engine.serving.animals.answer import AnimalPlace
 from pawsonalize.engine.serving.animals.available import Slots
 from pawsonalize.engine.serving.animals.choosing import choose
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
-from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.recommender import AnimalPlace, AnimalRecommender
+from pawsonalize.engine.serving.animals.scoring import ScoringInputs, estimate
 from pawsonalize.engine.serving.animals.settings import COMMON
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
-from pawsonalize.engine.serving.context import Query, deeds_by_animal
+from pawsonalize.engine.serving.context import deeds_by_animal
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.recipes.data import Floats
 from pawsonalize.recipes.late_scipy import special
 from pawsonalize.storage.table_access import TableAccess
@@ -118,7 +118,7 @@ class Matches(msgspec.Struct, frozen=True):
 class Matching:
     """Finds matches, by the same weighing as every answer; what it weighs is not logged."""
 
-    individuals: Individuals
+    individuals: AnimalRecommender
     audience: Audience
 
     def find(self, animal_id: str, limit: int, now: int) -> Matches:
@@ -157,16 +157,16 @@ class Matching:
         """Weigh animals, each first of its unit, for a user by the stored profile and `rules`."""
         individuals, query = self.individuals, self._query(user_id, now, rules)
         groups = individuals.runtime.score_groups(query)
-        with individuals.weighing(query, groups, individuals.settings.group_affinity) as weighing:
-            available = weighing.available
-            page = choose(weighing, estimate(weighing), _PLACES + 1)
-            own = _chances(weighing, page)
+        with individuals.inputs(query, groups, individuals.settings.group_affinity) as inputs:
+            available = inputs.available
+            page = choose(inputs, estimate(inputs), _PLACES + 1)
+            own = _chances(inputs, page)
             code = available.codes["animal"].get
             slots = np.array([code(one, -1) for one in animals], np.int64)
-            fitting = np.isin(slots, weighing.fitting(slots[slots >= 0]))
-            fitting &= ~np.isin(slots, weighing.disliked)
+            fitting = np.isin(slots, inputs.fitting(slots[slots >= 0]))
+            fitting &= ~np.isin(slots, inputs.disliked)
             chances = np.full(len(slots), np.nan)
-            chances[fitting] = _chances(weighing, slots[fitting])
+            chances[fitting] = _chances(inputs, slots[fitting])
         others = np.full(len(slots), _mean(own))
         for place, slot in enumerate(page.tolist()):
             others[slots == slot] = _mean(np.delete(own, place))
@@ -209,9 +209,9 @@ def _mean(chances: Floats) -> float:
     return float(chances[:_PLACES].mean()) if len(chances) else 0.0
 
 
-def _chances(weighing: Weighing, slots: Slots) -> Floats:
-    odds = weighing.tables.model.intercept + weighing.utilities(slots)
+def _chances(inputs: ScoringInputs, slots: Slots) -> Floats:
+    odds = inputs.tables.model.intercept + inputs.utilities(slots)
     for part in _FAIRNESS:
-        odds -= weighing.common.parts[part][slots]
-    spread = np.sqrt(1 + np.pi / 8 * weighing.variance_left(slots))
+        odds -= inputs.common.parts[part][slots]
+    spread = np.sqrt(1 + np.pi / 8 * inputs.variance_left(slots))
     return np.asarray(special.expit(odds / spread))

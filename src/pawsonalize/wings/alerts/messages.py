@@ -10,7 +10,7 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import USER, Visitor, visitor_digest
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.reasons import Reason
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.storage.events.impressions import ALERT, Impression
 from pawsonalize.ui import words

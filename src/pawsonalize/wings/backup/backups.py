@@ -23,7 +23,7 @@ from pawsonalize.cli.terminal import check_new
 from pawsonalize.domain import errors
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.serving.refreshed_counts import RefreshedCounts
+from pawsonalize.engine.serving.live_model import RefreshedCounts
 from pawsonalize.engine.upkeep.verification import unknown_objects
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from pawsonalize.plugin import Plugin
 
-BOARDS_READ = 6  # as `engine.serving.animals.boards` has it, which takes long to import
+BOARDS_READ = 6  # as `engine.serving.animals.pages` has it, which takes long to import
 LEAST, MOST = 4, 12
 
 

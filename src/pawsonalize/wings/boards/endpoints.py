@@ -16,13 +16,18 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import MOMENTS, Id, Moment
-from pawsonalize.engine.serving.animals.answer import wait_until_written
-from pawsonalize.engine.serving.animals.boards import MOST_PICKS
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.directory import Purpose
+from pawsonalize.engine.serving.animals.choosing import wait_until_written
+from pawsonalize.engine.serving.animals.pages import MOST_PICKS
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
+from pawsonalize.engine.serving.campaigns import Purpose
 from pawsonalize.http import answers
-from pawsonalize.http.addressing import individuals_for, read_group, read_visitor
-from pawsonalize.http.callers import check_visitor, leave
+from pawsonalize.http.addressing import (
+    check_visitor,
+    leave,
+    read_group,
+    read_visitor,
+    recommender_for,
+)
 from pawsonalize.http.json import read_form
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.operation import About, Operations, RequestParameter
@@ -103,7 +108,7 @@ async def post_boards(request: Request) -> Board:
     services = services_of(request)
     given = await read_form(request, BoardRequest)
     address = await prepare(request, given, (), detailed=False)
-    individuals = await individuals_for(request, address, Purpose.RECOMMENDING)
+    individuals = await recommender_for(request, address, Purpose.RECOMMENDING)
     settings: BoardSettings = request.app.state.plugins["boards"]
     size = settings.board_size if given.size is None else given.size
     give = partial(_give, services, individuals, given, size)
@@ -122,7 +127,7 @@ def started(adapters: Adapters, _services: Services) -> BoardSettings:
 
 
 def _give(
-    services: Services, individuals: Individuals, given: BoardRequest, size: int
+    services: Services, individuals: AnimalRecommender, given: BoardRequest, size: int
 ) -> AnimalsFound:
     refuse_of_animals(given, "metadata_columns")
     if given.repeats:

@@ -26,20 +26,23 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.events import NO_PICK, PICK, UNPICK, Visitor
 from pawsonalize.domain.times import HOUR, iso
 from pawsonalize.engine.ingest.payloads import Part, unpack
-from pawsonalize.engine.serving.animals.answer import AnimalsAnswer, places_in_order
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, Slots
-from pawsonalize.engine.serving.animals.boards import (
+from pawsonalize.engine.serving.animals.pages import (
     MOST_PICKS,
+    PAGES_READ,
+    PageReader,
     belongs,
     picked_board,
+    place_of,
 )
-from pawsonalize.engine.serving.animals.page_reader import PAGES_READ, PageReader
-from pawsonalize.engine.serving.animals.pages import place_of
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
-from pawsonalize.engine.serving.context import Query
-from pawsonalize.engine.serving.exploration import Explored
-from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
+from pawsonalize.engine.serving.animals.recommender import (
+    AnimalRecommender,
+    AnimalsAnswer,
+    places_in_order,
+)
+from pawsonalize.engine.serving.animals.scoring import ScoringInputs, estimate
+from pawsonalize.engine.serving.exploration import Explored, ImpressionLog, UnseenAnswers
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.choices.own_effects import VisitorPosterior
 from pawsonalize.recipes.data import Floats, Ints
@@ -66,11 +69,11 @@ class BoardRule:
     def __init__(self, boards_per_visitor: int) -> None:
         self._most = boards_per_visitor
 
-    def __call__(self, weighing: Weighing, slots: Slots, query: Query) -> bool:
+    def __call__(self, inputs: ScoringInputs, slots: Slots, query: Query) -> bool:
         """True if boards were answered well, none waits, and much is left to know of the page."""
         if query.visitor == Visitor():  # nobody could be known by it
             return False
-        boards = weighing.personal.boards
+        boards = inputs.personal.boards
         if len(boards.picked) >= self._most or len(boards.left) >= _MOST_LEFT or not len(slots):
             return False
         # By the hour and not by the session, which may last for months.
@@ -79,7 +82,7 @@ class BoardRule:
         newest = boards.picked[:_NONE]
         if len(newest) == _NONE and not any(board.picks for board in newest):
             return False
-        return float(weighing.variance_left(slots).mean()) >= _WORTH
+        return float(inputs.variance_left(slots).mean()) >= _WORTH
 
 
 def rule(settings: Settings) -> BoardRule:
@@ -88,7 +91,7 @@ def rule(settings: Settings) -> BoardRule:
 
 
 def give_board(
-    individuals: Individuals, query: Query, size: int, *, if_worth: bool = False
+    individuals: AnimalRecommender, query: Query, size: int, *, if_worth: bool = False
 ) -> AnimalsAnswer:
     """Return a board of so many animals for the visitor, or of all there are; it is logged.
 
@@ -99,23 +102,23 @@ def give_board(
     query = replace(query, recommendation_id=name, explain=False)
     groups = individuals.runtime.score_groups(query)
     share = individuals.settings.group_affinity
-    with individuals.weighing(query, groups, share) as weighing:
-        slots, chances = choose_board(weighing, size, name)
-        if if_worth and not individuals.asks(weighing, slots, query):
+    with individuals.inputs(query, groups, share) as inputs:
+        slots, chances = choose_board(inputs, size, name)
+        if if_worth and not individuals.asks(inputs, slots, query):
             return AnimalsAnswer(name, groups.served.answered_by(groups.context), ())
-        weighed = weighing.weigh(slots)
-        ids = [weighing.available.members(slot) for slot in slots.tolist()]
-        scores = np.exp(weighed.utilities - weighing.bound)
+        scored = inputs.score(slots)
+        ids = [inputs.available.members(slot) for slot in slots.tolist()]
+        scores = np.exp(scored.utilities - inputs.bound)
         drawn = Explored(tuple(slots.tolist()), (False,) * len(ids), tuple(chances.tolist()))
-        places = places_in_order(weighing, weighed, ids, scores, drawn)
-    return individuals.answer(BOARD, query, groups, places, [])
+        places = places_in_order(inputs, scored, ids, scores, drawn)
+    return individuals.answer(BOARD, query, groups, places, scored)
 
 
-def choose_board(weighing: Weighing, size: int, seed: str) -> tuple[Slots, Floats]:
+def choose_board(inputs: ScoringInputs, size: int, seed: str) -> tuple[Slots, Floats]:
     """The slots of a board, and the chance of each given those before it; `seed` is all chance."""
-    available, values = weighing.available, estimate(weighing).values
-    picked = available.slots(weighing.personal.boards.picked_animals)
-    values[[*weighing.disliked, *picked]] = -np.inf
+    available, values = inputs.available, estimate(inputs).values
+    picked = available.slots(inputs.personal.boards.picked_animals)
+    values[[*inputs.disliked, *picked]] = -np.inf
     may_be_shown = values > -np.inf
     there = np.flatnonzero(may_be_shown & (available.column("photos", EVERY_SLOT) > 0))
     if len(np.unique(available.column("group", there))) < size:  # no two are of one
@@ -127,9 +130,9 @@ def choose_board(weighing: Weighing, size: int, seed: str) -> tuple[Slots, Float
     drawn = np.array([dice.choice(len(there), most, replace=False) for _ in range(size)])
     places, rows = np.unique(drawn, return_inverse=True)
     slots = there[places]
-    known, odds = weighing.posterior(slots), weighing.utilities(slots)
+    known, odds = inputs.posterior(slots), inputs.utilities(slots)
     alike = available.column("group", slots)
-    scale = weighing.tables.model.picks.scale
+    scale = inputs.tables.model.picks.scale
     found = draw_board(known, odds, alike, rows.reshape(drawn.shape), scale, dice)
     # Each sample is a fair draw of all animals, so the chance to be in it counts as well: divided
     # by the product, what became of a board is an unbiased estimate (Horvitz and Thompson 1952).
@@ -305,7 +308,7 @@ if TYPE_CHECKING:
 class Boards(msgspec.Struct, frozen=True):
     """Gives boards to the pages; see `ui.storefront.SiteBoards`."""
 
-    individuals: Individuals
+    individuals: AnimalRecommender
     size: int
 
     def give(self, query: Query) -> SiteBoard:

@@ -4,7 +4,7 @@ Its shelter edits here what it says of it, and its status. They are stored as wh
 say is. There is no second record: the next import of the animal's source says anew what it is, and
 the pages say so.
 
-To find what would help, the animal is weighed with one thing changed.
+To find what would help, the animal is scored with one thing changed.
 For each of the newest visitors, the animals that they may be shown are put in order by utility, as
 in every answer. The animal's place is 1 + those with a higher one. A change replaces values of the
 animal, and its parts that follow from them are computed by the functions of every answer. The
@@ -45,10 +45,10 @@ from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.available import Slots
 from pawsonalize.engine.serving.animals.choosing import choose
 from pawsonalize.engine.serving.animals.eligibility import GOOD_WITH, NOWHERE, judge
-from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
+from pawsonalize.engine.serving.animals.scoring import Estimates, ScoringInputs, estimate
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Estimates, Weighing, estimate
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.animals import AnimalAnswer, animal_answer
 from pawsonalize.http.json import report_of
 from pawsonalize.pages.shell import links
@@ -89,7 +89,7 @@ class Remedy(msgspec.Struct, frozen=True, rename="camel"):
 class Visibility(msgspec.Struct, frozen=True, rename="camel"):
     """An available animal as the newest visitors would see it: `animals` are there to choose from.
 
-    `visitors` were weighed, and `allowed` of them may be shown the animal. `parts` are the parts of
+    `visitors` were scored, and `allowed` of them may be shown the animal. `parts` are the parts of
     its utility less the mean of those on the first page, on average. `kilometres` is the median
     distance from visitors with a known place.
     """
@@ -147,11 +147,11 @@ def possible_changes(animal: Animal, *, has_place: bool) -> Iterator[Change]:
 
 
 def visibility_of(
-    animal: Animal, individuals: Individuals, visitors: Sequence[Visitor], now: int
+    animal: Animal, individuals: AnimalRecommender, visitors: Sequence[Visitor], now: int
 ) -> Visibility | None:
     """Return how these visitors would see an animal; None if it is not available.
 
-    Of animals that go together, the one that was listed first has the place and is weighed.
+    Of animals that go together, the one that was listed first has the place and is scored.
     """
     available = individuals.available.of(now, now)
     with available.lock:
@@ -194,49 +194,49 @@ def visibility_of(
 
 
 def _stand(
-    individuals: Individuals, query: Query, unit: Sequence[str], changes: Sequence[Change]
+    individuals: AnimalRecommender, query: Query, unit: Sequence[str], changes: Sequence[Change]
 ) -> _Standing | None:
     groups = individuals.runtime.score_groups(query)
-    with individuals.weighing(query, groups, individuals.settings.group_affinity) as weighing:
-        available = weighing.available
+    with individuals.inputs(query, groups, individuals.settings.group_affinity) as inputs:
+        available = inputs.available
         members = available.slots(unit)
         if len(members) < len(unit):
             return None
-        estimates = estimate(weighing)
-        page = choose(weighing, estimates, FIRST_PAGE)
-        others = weighing.weigh(page).parts.mean(axis=0) if len(page) else 0.0
-        parts = weighing.weigh(members[:1]).parts[0] - others
-        changed, world = [], weighing
+        estimates = estimate(inputs)
+        page = choose(inputs, estimates, FIRST_PAGE)
+        others = inputs.score(page).parts.mean(axis=0) if len(page) else 0.0
+        parts = inputs.score(members[:1]).parts[0] - others
+        changed, world = [], inputs
         for household, some in groupby(changes, lambda one: one.household):
             if household:  # these come last: each estimate takes the memory of the one before
-                rules = replace(weighing.eligibility, **{household: True})
-                world = replace(weighing, eligibility=rules)
+                rules = replace(inputs.eligibility, **{household: True})
+                world = replace(inputs, eligibility=rules)
                 estimates = estimate(world)
             changed += _places(world, estimates, members, list(some))
-        here = weighing.eligibility.place
+        here = inputs.eligibility.place
         far = np.nan if here is None else available.take(members[:1], here)("kilometres")[0]
         return _Standing(len(available), changed[0].before, float(far), parts.tolist(), changed)
 
 
 def _places(
-    weighing: Weighing, estimates: Estimates, members: Slots, changes: Sequence[Change]
+    inputs: ScoringInputs, estimates: Estimates, members: Slots, changes: Sequence[Change]
 ) -> list[_Place]:
     """Return the places of an animal, the first of its unit, as it is and with each change."""
     values, own = estimates.values, members[:1]
     values[own] = -np.inf  # it is above and below others, not itself
-    utility = float(weighing.utilities(own)[0])
+    utility = float(inputs.utilities(own)[0])
 
     def place(gain: float | None) -> int | None:
         return None if gain is None else 1 + int(np.count_nonzero(values > utility + gain))
 
-    before = place(_gained(weighing, members, {}))
-    gains = [_gained(weighing, members, one.columns) for one in changes]
+    before = place(_gained(inputs, members, {}))
+    gains = [_gained(inputs, members, one.columns) for one in changes]
     return [_Place(before, place(gain), gain or 0.0) for gain in gains]
 
 
-def _gained(weighing: Weighing, members: Slots, columns: Mapping[str, float]) -> float | None:
+def _gained(inputs: ScoringInputs, members: Slots, columns: Mapping[str, float]) -> float | None:
     """Return what the utility gains by other values; None if it may not be shown with them."""
-    available, rules, weights = weighing.available, weighing.eligibility, weighing.weights
+    available, rules, weights = inputs.available, inputs.eligibility, inputs.weights
     take, own = available.take(members, rules.place), members[:1]
 
     def changed(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
@@ -244,7 +244,7 @@ def _gained(weighing: Weighing, members: Slots, columns: Mapping[str, float]) ->
         return column if name not in columns else np.append(columns[name], column[1:])
 
     verdicts = [judge(rules, one, len(members), available.codes) for one in (take, changed)]
-    lost = weighing.lost[available.column("group", own)]
+    lost = inputs.lost[available.column("group", own)]
     if not (verdicts[1].passing.all() and np.isfinite(lost).all()):
         return None
     # As of a unit: the worst of its animals' answers counts.
@@ -255,9 +255,9 @@ def _gained(weighing: Weighing, members: Slots, columns: Mapping[str, float]) ->
             was = float(available.column(name, own)[0])
             gain += float(getattr(weights.factors, name)) * (columns[name] - was)
     if "kilometres" in columns and rules.place is not None:
-        near = weighing.near[available.column("place", own)]
+        near = inputs.near[available.column("place", own)]
         nearer = factors.distance(np.array([columns["kilometres"]]))
-        own_weight = weights.factors.distance + weights.visitor * weighing.personal.distance
+        own_weight = weights.factors.distance + weights.visitor * inputs.personal.distance
         by_far = weights.far * (factors.far(nearer) - factors.far(near))
         gain += float((own_weight * (nearer - near) + by_far)[0])
     return gain
@@ -286,7 +286,7 @@ def _findings(
         yield f"Stored rules of {out} of these {found.visitors} visitors keep it off their pages."
     if len(unit) > 1:
         together = ", ".join(one for one in unit if one != animal.animal_id)
-        yield f"It goes together with {together}: they share one place, as {unit[0]} is weighed."
+        yield f"It goes together with {together}: they share one place, as {unit[0]} is scored."
     if not animal.description:
         yield "It has no description, so a search in words finds it by its kind and name alone."
     if found.kilometres is not None and found.kilometres > _FAR_KM:
@@ -304,7 +304,7 @@ def _findings(
 
 
 _PAGES, _EVENTS = 400, 20_000  # the newest that are looked through: 20 ms each
-_VISITORS = 6  # who are weighed: 15 ms each among 20,000 animals
+_VISITORS = 6  # who are scored: 15 ms each among 20,000 animals
 _SHOWN = 10
 
 

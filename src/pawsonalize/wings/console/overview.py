@@ -19,7 +19,7 @@ from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.config import Secret
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import MINUTE, SECOND, iso, parse_moment
-from pawsonalize.engine.serving.directory import entries, readiness
+from pawsonalize.engine.serving.campaigns import entries, readiness
 from pawsonalize.http.json import report_of
 from pawsonalize.http.reports import ServerAnswer, server_answer
 from pawsonalize.kinds.access_keys import AccessKey

@@ -17,13 +17,19 @@ from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.history import history_page, read_cursor
-from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.context import Query
-from pawsonalize.engine.serving.directory import Purpose
+from pawsonalize.engine.serving.campaigns import Purpose
 from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.serving.served import UNTRAINED, Fixed, Loader, Served, ServingSettings
+from pawsonalize.engine.serving.live_model import (
+    UNTRAINED,
+    Fixed,
+    LoadedModel,
+    Loader,
+    ServingSettings,
+)
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.recommender import GroupRecommender
 from pawsonalize.http.json import read_count, read_text, report_of
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
@@ -314,7 +320,7 @@ class VisitorViews(msgspec.Struct, frozen=True):
         places = [{place.id: n for n, place in enumerate(each.places, 1)} for each in (one, two)]
         return _compared(one, places[1]), _compared(two, places[0]), ""
 
-    def _served(self, name: str | None, group: str, now: int) -> Served:
+    def _served(self, name: str | None, group: str, now: int) -> LoadedModel:
         loader = Loader(self._adapters.registry, self._adapters.artefacts)
         if name is None or name == self._live_name(group):
             if group == DEFAULT_DATASET_GROUP and self._services.runtime.can_answer:
@@ -334,9 +340,9 @@ class VisitorViews(msgspec.Struct, frozen=True):
             )
         return loader.newest(name, ServingSettings(), now)
 
-    def _ask(self, served: Served, visitor: Visitor, group: str, now: int) -> ExpectedAnswer:
+    def _ask(self, served: LoadedModel, visitor: Visitor, group: str, now: int) -> ExpectedAnswer:
         log, catalogue = self._adapters.log.of(group), self._adapters.catalogue.of(group)
-        runtime = Runtime(Filtering(log, catalogue), Fixed(served), None)
+        runtime = GroupRecommender(Filtering(log, catalogue), Fixed(served), None)
         query = Query(visitor, now, now, limit=_PLACES, explain=True)
         individuals = self._services.individuals.with_runtime(runtime, is_seen=False)
         if group == DEFAULT_DATASET_GROUP and individuals.can_order(now):
@@ -350,7 +356,7 @@ class VisitorViews(msgspec.Struct, frozen=True):
         is_live = name == UNTRAINED or name == self._live_name(group)
         return ExpectedAnswer(name, served.version.recipe, is_live, places)
 
-    def _animals(self, individuals: Individuals, query: Query) -> list[ExpectedPlace]:
+    def _animals(self, individuals: AnimalRecommender, query: Query) -> list[ExpectedPlace]:
         found = individuals.recommend(individuals.with_profile(query)).places
         animals = self._adapters.animals
         names = animals.get_many([one for place in found for one in place.animal_ids[:1]])
@@ -380,7 +386,7 @@ def _recommends(recipe: str) -> bool:
     return recipe != NEXT_BEST_ACTION and not recipe_named(recipe).needs_item
 
 
-def _unexplored(served: Served) -> Served:
+def _unexplored(served: LoadedModel) -> LoadedModel:
     # So that only the models differ.
     settings = msgspec.structs.replace(served.settings, exploration_weight=0.0)
     return replace(served, settings=settings)

@@ -60,7 +60,7 @@ def prepare(settings: Settings) -> None:
 
 def store_world(adapters: "Adapters", world: "World") -> None:
     """Store a world's animals, items and events, events last: they mark it as complete."""
-    from pawsonalize.engine.serving.items import GROUP_FIELDS
+    from pawsonalize.engine.serving.filtering import GROUP_FIELDS
     from pawsonalize.storage.animals.catalogue import Item
 
     received_at = clock.now()  # as an import would: what is stored now came in now

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.events import DISLIKE, RETURN, EventTypes, plain_spelling
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.facets import FacetReader, item_attributes
+from pawsonalize.engine.serving.context import FacetReader, item_attributes
 from pawsonalize.engine.training import training_data
 from pawsonalize.engine.training.kept_rows import NameCodes
 from pawsonalize.kinds.solutions import TrainingSelection

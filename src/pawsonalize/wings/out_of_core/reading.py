@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.events import EventTypes
-from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.serving.context import FacetReader
 from pawsonalize.engine.training.training_data import MEASURED_EVENTS
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Cut, TrainingSelection

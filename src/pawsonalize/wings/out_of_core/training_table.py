@@ -16,7 +16,7 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import SESSION, USER, owning_group, visitor_digest, visitor_key
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.facets import FacetReader, as_properties
+from pawsonalize.engine.serving.context import FacetReader, as_properties
 from pawsonalize.engine.training.kept_rows import digest, digest_number
 from pawsonalize.engine.upkeep.erased_archive import NamedErasure, Watch
 from pawsonalize.engine.upkeep.erasing import Purge

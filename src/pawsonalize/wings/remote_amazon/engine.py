@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pawsonalize.domain import errors
 from pawsonalize.domain.errors import EngineUnavailable
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.serving.served import ServingSettings
+from pawsonalize.engine.serving.live_model import ServingSettings
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.recipes import PERSONALIZED_RANKING, SIMILAR_ITEMS, USER_PERSONALIZATION
 from pawsonalize.recipes.artefact import ModelCard
@@ -267,14 +267,14 @@ class AmazonPersonalize:
 
 class _Found(msgspec.Struct, frozen=True):
     scores: NDArray[np.float64]
-    stood_in: bool
+    used_fallback: bool
 
 
 class AmazonModel:
-    """See `RemoteModel`. `stand_in`, the popularity of items, answers while the other is away."""
+    """See `RemoteModel`. `fallback`, the popularity of items, answers while the other is away."""
 
-    def __init__(self, recipe: str, stand_in: Model, queries: AmazonQueries) -> None:
-        self.stand_in = stand_in
+    def __init__(self, recipe: str, fallback: Model, queries: AmazonQueries) -> None:
+        self.fallback = fallback
         self._recipe = recipe
         self._queries = queries
         self._found: TTLCache[_Key, _Found] = TTLCache(_KEPT, _KEPT_SECONDS)
@@ -284,19 +284,19 @@ class AmazonModel:
     @property
     def card(self) -> ModelCard:
         """Return the card of the stand-in, which is the model that is stored here."""
-        return self.stand_in.card
+        return self.fallback.card
 
     @property
     def item_ids(self) -> tuple[str, ...]:
         """The catalogue, in the order of `score_catalogue`."""
-        return self.stand_in.item_ids
+        return self.fallback.item_ids
 
     @property
     def why_away(self) -> str | None:
         """Reason why the stand-in answers; None while the remote engine does."""
         return self._queries.why_away
 
-    def stood_in(self, context: Context) -> bool:
+    def used_fallback(self, context: Context) -> bool:
         """True if the stand-in gave the newest scores of this context."""
         with self._changing:
             return self._stood_in.get(_key(context), False)
@@ -318,12 +318,12 @@ class AmazonModel:
 
     def arrays(self) -> Arrays:
         """Return the arrays of the stand-in."""
-        return self.stand_in.arrays()
+        return self.fallback.arrays()
 
     def _of_catalogue(self, context: Context, items: Sequence[str]) -> Scores:
         scores = self.score_catalogue(context)
         places = {item: place for place, item in enumerate(self.item_ids)}
-        general = np.asarray(self.stand_in.score(context, items), np.float64)
+        general = np.asarray(self.fallback.score(context, items), np.float64)
         # What is not in the catalogue comes after all that is.
         least = float(scores.min(initial=1.0)) / max(float(general.max(initial=0.0)), 1e-30)
         return np.array(
@@ -345,11 +345,11 @@ class AmazonModel:
             with self._changing:
                 self._found[key] = kept
         with self._changing:
-            self._stood_in[_key(context)] = kept.stood_in
+            self._stood_in[_key(context)] = kept.used_fallback
         return kept.scores
 
     def _scores_of_all(self, context: Context) -> _Found:
-        general = np.asarray(self.stand_in.score_catalogue(context), np.float64)
+        general = np.asarray(self.fallback.score_catalogue(context), np.float64)
         item = context.events[0].item if context.events else None
         if not len(general):
             return _Found(general, False)
@@ -366,7 +366,7 @@ class AmazonModel:
         return _spread(ask, self.item_ids, general)
 
     def _ranked(self, context: Context, items: tuple[str, ...]) -> _Found:
-        general = np.asarray(self.stand_in.score(context, items), np.float64)
+        general = np.asarray(self.fallback.score(context, items), np.float64)
         return _spread(partial(self._queries.rank, context.visitor, items), items, general)
 
 
@@ -414,13 +414,13 @@ class AmazonCampaign(msgspec.Struct):
     _looked: tuple[AmazonServing, int] | None = None
     _look_again_at: float = 0.0
 
-    def model(self, version: SolutionVersion, stand_in: Model) -> AmazonModel:
+    def model(self, version: SolutionVersion, fallback: Model) -> AmazonModel:
         """See `RemoteCampaign.model`."""
         solution, there = version.solution, self._personalize
         if solution not in self._queries:
             queries = AmazonQueries(there.calls, there.campaigns, self._campaign, solution)
             self._queries[solution] = queries
-        return AmazonModel(version.recipe, stand_in, self._queries[solution])
+        return AmazonModel(version.recipe, fallback, self._queries[solution])
 
     def is_serving(
         self, version: SolutionVersion, settings: ServingSettings, requested_at: int

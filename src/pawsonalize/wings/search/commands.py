@@ -38,8 +38,8 @@ def search(
     Example: pawsonalize search "calm dog for kids, not too big"
     """
     from pawsonalize.app.preview import Preview
-    from pawsonalize.engine.serving.context import Query
-    from pawsonalize.engine.serving.directory import Address, Purpose
+    from pawsonalize.engine.serving.campaigns import Address, Purpose
+    from pawsonalize.engine.serving.query import Query
     from pawsonalize.wings.search.endpoints import answer_search, search_answer
     from pawsonalize.wings.search.finding import Searching
 

@@ -7,20 +7,21 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
-from msgspec.structs import replace
 from starlette.requests import Request
 
 from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.animals.searches import AnimalSearches, Reading, SearchedAnimals
-from pawsonalize.engine.serving.context import Query
-from pawsonalize.engine.serving.directory import Purpose
+from pawsonalize.engine.serving.animals.recommender import (
+    AnimalPlace,
+    AnimalRecommender,
+    AnimalsAnswer,
+)
+from pawsonalize.engine.serving.campaigns import Purpose
+from pawsonalize.engine.serving.query import AnimalSearches, Query, Reading, SearchedAnimals
 from pawsonalize.http import answers
-from pawsonalize.http.addressing import ADDRESS_PARAMETERS, individuals_for
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS, recommender_for
 from pawsonalize.http.json import read_form
 from pawsonalize.http.operation import About, Endpoint, Operations
 from pawsonalize.http.queries import (
@@ -196,7 +197,7 @@ async def post_searches(request: Request) -> Any:
         raise InvalidInput("query is empty: send what is looked for, in words", field="query")
     continues = _read_cursor(given.cursor)
     address = await prepare(request, given, continues, detailed=is_full)
-    individuals = await individuals_for(request, address, Purpose.RECOMMENDING)
+    individuals = await recommender_for(request, address, Purpose.RECOMMENDING)
     search = partial(_search, services, individuals, given, continues, is_full)
     found = await answer_in_lane(request, DATASET_GROUP, given, search)
     return search_answer(found, continues, is_full=is_full)
@@ -210,14 +211,15 @@ def _read_cursor(cursor: str | None) -> tuple[str, ...]:
 
 def _search(
     services: Services,
-    individuals: Individuals,
+    individuals: AnimalRecommender,
     given: SearchRequest,
     continues: tuple[str, ...],
     explain: bool,
 ) -> Answered:
     refuse_of_animals(given, "metadata_columns")
-    query = read_query(services, given, DATASET_GROUP, explain=explain)
-    query = replace(query, limit=given.limit, continues=continues)
+    query = read_query(
+        services, given, DATASET_GROUP, explain=explain, limit=given.limit, continues=continues
+    )
     searching: AnimalSearches | None = individuals.searches
     assert searching is not None, "this wing is here"
     query = individuals.with_profile(query)
@@ -234,7 +236,7 @@ def _search(
     return made._replace(included=included, goes_on=query.visitor != Visitor())
 
 
-def answer_search(individuals: Individuals, found: SearchedAnimals, query: Query) -> Answered:
+def answer_search(individuals: AnimalRecommender, found: SearchedAnimals, query: Query) -> Answered:
     """Answer with the animals that were found; where they end, with those that nearly fit."""
     query = found.apply(query)
     answer = individuals.recommend(query)

@@ -21,11 +21,9 @@ from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.reasons import Reason
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.wishes import Rule, Wish, read_wish
-from pawsonalize.engine.serving.animals.available import AvailableAnimals
-from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
+from pawsonalize.engine.serving.animals.available import AvailableAnimals, AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.pages import SearchRecord
-from pawsonalize.engine.serving.animals.searches import Reading
-from pawsonalize.engine.serving.context import Query, Relevance
+from pawsonalize.engine.serving.query import Query, Reading, Relevance
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.search import SearchSettings
@@ -54,7 +52,7 @@ _TRAITS = (
 
 
 class SearchResult(msgspec.Struct, frozen=True):
-    """Animals that a search found; see `engine.serving.animals.searches`."""
+    """Animals that a search found; see `engine.serving.query`."""
 
     wish: Wish
     kept: tuple[Rule, ...]

@@ -13,7 +13,7 @@ from pawsonalize.access.limits import check_reach
 from pawsonalize.access.services import services_of
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, iso
-from pawsonalize.http.callers import enter_owner
+from pawsonalize.http.addressing import enter_owner
 from pawsonalize.http.json import read_limit
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.resources import DEFAULT_LIMIT, PAGE_PARAMETERS

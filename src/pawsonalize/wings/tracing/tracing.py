@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawsonalize import __version__
 from pawsonalize.domain.errors import needing
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
+from pawsonalize.engine.serving.recommender import GroupRecommender
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.tracing import TracingSettings
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
 
 _SPANNED: Mapping[type, tuple[str, ...]] = {
-    Runtime: ("recommend", "rerank", "score_groups"),
-    Individuals: ("recommend", "rerank", "similar"),
+    GroupRecommender: ("recommend", "rerank", "score_groups"),
+    AnimalRecommender: ("recommend", "rerank", "similar"),
     Database: ("reading", "writing", "rows"),
 }
 _BLOCKS = ("reading", "writing")

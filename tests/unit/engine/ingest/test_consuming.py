@@ -14,7 +14,7 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.refusals import RefusedInput, log_refusals
-from pawsonalize.engine.serving.animals.boards import check_board
+from pawsonalize.engine.serving.animals.pages import check_board
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog

@@ -4,8 +4,7 @@ import pytest
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.serving.refreshed_counts import RefreshedCounts
-from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.serving.live_model import Loader, RefreshedCounts, ServingSettings
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.engine.serving.items import AvailabilityWatch
+from pawsonalize.engine.serving.animals.available import AvailabilityWatch, AvailableAnimalsWatch
 from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue

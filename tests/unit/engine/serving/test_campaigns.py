@@ -12,14 +12,13 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filter_parser import parse
-from pawsonalize.engine.serving.campaigns import Runtimes
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.domain.filters import apply
+from pawsonalize.engine.serving.animals.available import AvailabilityWatch
+from pawsonalize.engine.serving.campaigns import CampaignModels
+from pawsonalize.engine.serving.exploration import ImpressionLog
 from pawsonalize.engine.serving.filtering import Filterings
-from pawsonalize.engine.serving.filters import apply
-from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.engine.serving.items import AvailabilityWatch
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
+from pawsonalize.engine.serving.live_model import LiveModel, LoadedModel, Loader, ServingSettings
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
 from pawsonalize.kinds.datasets import DatasetGroup
@@ -93,7 +92,7 @@ class Loading(Loader, frozen=True):
     loads: ClassVar[list[str]] = []
     open = threading.Event()
 
-    def load(self, name: str, settings: ServingSettings, now: int) -> Served:
+    def load(self, name: str, settings: ServingSettings, now: int) -> LoadedModel:
         assert self.open.wait(10)
         self.loads.append(name)
         return super().load(name, settings, now)
@@ -106,7 +105,7 @@ def loading(registry: Registry, artefacts: ArtefactStore) -> Loading:
     return Loading(registry, artefacts)
 
 
-Make = Callable[..., Runtimes]
+Make = Callable[..., CampaignModels]
 
 
 @pytest.fixture
@@ -120,11 +119,11 @@ def make(
     impressions: ImpressionLog,
     live: LiveModel,
 ) -> Iterator[Make]:
-    made: list[Runtimes] = []
+    made: list[CampaignModels] = []
 
-    def make(limit: int = 9) -> Runtimes:
+    def make(limit: int = 9) -> CampaignModels:
         made.append(
-            Runtimes(
+            CampaignModels(
                 registry,
                 impressions,
                 lambda name: LiveModel(name, campaigns, loading, ServingSettings()),
@@ -142,7 +141,7 @@ def make(
         each.close()
 
 
-def asked(runtimes: Runtimes, campaign: str, **more: Any) -> list[str]:
+def asked(runtimes: CampaignModels, campaign: str, **more: Any) -> list[str]:
     answer = now_in(runtimes.of(campaign)).recommend(Query(ANN, T0, T0, limit=9, **more))
     return [item.item_id for item in answer.items]
 

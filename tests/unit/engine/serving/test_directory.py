@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, NotReady
-from pawsonalize.engine.serving.directory import Address, Directory, Purpose
+from pawsonalize.engine.serving.campaigns import Address, Directory, Purpose
 from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from pawsonalize.domain.errors import PawsonalizeError, StorageUnavailable
-from pawsonalize.engine.serving import impressions as module
-from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving import exploration as module
+from pawsonalize.engine.serving.exploration import ImpressionLog
 from pawsonalize.storage.events.impressions import Impression, Impressions
 
 

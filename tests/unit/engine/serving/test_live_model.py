@@ -15,8 +15,7 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotReady, StorageUnavailable
 from pawsonalize.engine.serving.exploration import Exposure
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.serving.live_model import LiveModel, Loader, ServingSettings
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.registry import Registry

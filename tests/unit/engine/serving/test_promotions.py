@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.serving.context import Promotion
+from pawsonalize.domain.filters import AppliedFilter
 from pawsonalize.engine.serving.exploration import Explored, spread
-from pawsonalize.engine.serving.filters import AppliedFilter
+from pawsonalize.engine.serving.query import Promotion
 
 NONE = AppliedFilter(None, {})
 

@@ -4,11 +4,11 @@ import pytest
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filter_parser import parse
+from pawsonalize.domain.filters import apply
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.engine.serving.context import Query, query_context
-from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.serving.context import FacetReader, query_context
 from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.filters import apply
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.storage.animals.catalogue import Catalogue, User, Value
 from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0

@@ -13,15 +13,13 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filter_parser import parse
-from pawsonalize.engine.serving.context import Promotion, Query
-from pawsonalize.engine.serving.exploration import Novelty, explore, novelty
+from pawsonalize.domain.filters import AppliedFilter, apply
+from pawsonalize.engine.serving.animals.available import AvailabilityWatch
+from pawsonalize.engine.serving.exploration import ImpressionLog, Novelty, explore, novelty
 from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.filters import AppliedFilter, apply
-from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.engine.serving.items import AvailabilityWatch
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime, order_places
-from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
+from pawsonalize.engine.serving.live_model import LiveModel, LoadedModel, Loader, ServingSettings
+from pawsonalize.engine.serving.query import Promotion, Query
+from pawsonalize.engine.serving.recommender import Answer, Candidate, GroupRecommender, order_places
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.defaults import RERANKER
 from pawsonalize.kinds.registry import Registry
@@ -96,14 +94,14 @@ class Question:
         self.impressions = ImpressionLog(self.kept)
         self.live = live
         self.reranker = reranker
-        self.runtime = Runtime(filtering, live, self.impressions, reranker)
+        self.runtime = GroupRecommender(filtering, live, self.impressions, reranker)
 
     def serve(self, weights: dict[str, float], due: Novelty | None = None) -> KnownWeights:
         model = KnownWeights(weights)
-        self.live._swap(Served(VERSION, model, novelty=due))
+        self.live._swap(LoadedModel(VERSION, model, novelty=due))
         return model
 
-    def exploring(self, weight: float) -> Runtime:
+    def exploring(self, weight: float) -> GroupRecommender:
         self.live._swap(replace(self.live.current, settings=ServingSettings(weight)))
         return self.runtime
 
@@ -328,7 +326,7 @@ def test_the_reranker_ranks_once_it_serves_a_model_and_the_recommender_until_the
 ) -> None:
     ask.serve({"a": 1, "b": 2})
     assert names(ask.rerank("a", "b")) == ["1:b", "0:a"]
-    ask.reranker._swap(Served(RANKER, KnownWeights({"a": 2, "b": 1})))
+    ask.reranker._swap(LoadedModel(RANKER, KnownWeights({"a": 2, "b": 1})))
     assert names(ask.rerank("a", "b")) == ["0:a", "1:b"]
     assert ask.recommend(2) == ["b", "a"], "recommendations are the recommender's own"
     ask.impressions.close()
@@ -340,10 +338,10 @@ def test_an_answer_is_of_one_version_though_the_campaign_moves_on_meanwhile(ask:
         """Another version goes live while this one scores."""
 
         def score(self, context: Context, items: Sequence[str]) -> Scores:
-            ask.live._swap(Served(RANKER, KnownWeights({"b": 1, "c": 1})))
+            ask.live._swap(LoadedModel(RANKER, KnownWeights({"b": 1, "c": 1})))
             return super().score(context, items)
 
-    ask.live._swap(Served(VERSION, Moving({"a": 1, "b": 2})))
+    ask.live._swap(LoadedModel(VERSION, Moving({"a": 1, "b": 2})))
     answer = ask.runtime.recommend(Query(ANYONE, T0, T0, limit=2, explain=True))
     assert answer.solution_version == "v1"
     assert [(item.item_id, item.score) for item in answer.items] == [("b", 2), ("a", 1)]
@@ -357,7 +355,7 @@ def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons
     due = novelty(np.zeros(2, np.int64), np.ones(2, np.bool_))
     model = ask.serve({"2-Beagle-2-2": 0.9, "2-Husky-3-2": 0.1}, due)
     ask.exploring(0.9)
-    runtime = Runtime(
+    runtime = GroupRecommender(
         ask.runtime.filtering,
         ask.live,
         ask.impressions,
@@ -381,11 +379,11 @@ def species(wanted: str) -> AppliedFilter:
 
 
 @pytest.fixture
-def filtered(ask: Question, log: EventLog, catalogue: Catalogue) -> Runtime:
+def filtered(ask: Question, log: EventLog, catalogue: Catalogue) -> GroupRecommender:
     """A runtime that filters, on a model that likes ten dogs more than three cats."""
     dogs = {f"2-Dog-1-{n}": 10.0 + n for n in range(10)}
     ask.serve(dogs | {f"1-Cat-1-{n}": 1.0 + n for n in range(3)}, novelty_of_all(13))
-    return Runtime(Filtering(log, catalogue), ask.live, ask.impressions)
+    return GroupRecommender(Filtering(log, catalogue), ask.live, ask.impressions)
 
 
 def novelty_of_all(items: int) -> Novelty:
@@ -404,7 +402,7 @@ def test_an_objective_favours_items_with_a_higher_value_as_far_as_it_may(
 ) -> None:
     prices = {"a": 1.0, "b": 9.0, "c": 5.0, "d": None}
     catalogue.put_items([Item(name, {"PRICE": price}) for name, price in prices.items()])
-    runtime = Runtime(Filtering(log, catalogue), ask.live, ask.impressions)
+    runtime = GroupRecommender(Filtering(log, catalogue), ask.live, ask.impressions)
     model = KnownWeights({"a": 0.3, "b": 0.2, "c": 0.25, "d": 0.25})
     listed = [Candidate(name, name) for name in ("unknown", "b", "a")]
     for share, best, order in (
@@ -412,7 +410,7 @@ def test_an_objective_favours_items_with_a_higher_value_as_far_as_it_may(
         (0.9, ["b", "c", "d", "a"], ["b", "a", "unknown"]),
     ):
         version = msgspec.structs.replace(VERSION, objective=Objective("PRICE", share))
-        ask.live._swap(Served(version, model))
+        ask.live._swap(LoadedModel(version, model))
         answer = runtime.recommend(Query(ANYONE, T0, T0, limit=4))
         assert ids_of(answer) == best
         assert sum(item.score for item in answer.items) == pytest.approx(1)
@@ -420,7 +418,9 @@ def test_an_objective_favours_items_with_a_higher_value_as_far_as_it_may(
         assert [item.item_id for item in ranked.items] == order
 
 
-def test_a_filter_is_applied_before_the_cut_so_that_nobody_is_missing(filtered: Runtime) -> None:
+def test_a_filter_is_applied_before_the_cut_so_that_nobody_is_missing(
+    filtered: GroupRecommender,
+) -> None:
     cats = Query(ANYONE, T0, T0, filter=species("1"))
     for limit in (1, 2, 3):
         answer = filtered.recommend(msgspec.structs.replace(cats, limit=limit))
@@ -431,7 +431,7 @@ def test_a_filter_is_applied_before_the_cut_so_that_nobody_is_missing(filtered: 
 
 
 def test_exploration_keeps_to_the_filter_and_misses_nobody(
-    ask: Question, filtered: Runtime
+    ask: Question, filtered: GroupRecommender
 ) -> None:
     ask.exploring(1)
     for _ in range(20):
@@ -442,14 +442,14 @@ def test_exploration_keeps_to_the_filter_and_misses_nobody(
 
 def test_a_filter_and_the_supply_are_kept_to_together(
     ask: Question,
-    filtered: Runtime,
+    filtered: GroupRecommender,
     log: EventLog,
     animals: Animals,
     catalogue: Catalogue,
     availability: Availability,
 ) -> None:
     animals.put([animal("A1", "1-Cat-1-0"), animal("A2", "2-Dog-1-9")], T0)
-    runtime = Runtime(
+    runtime = GroupRecommender(
         Filtering(log, catalogue),
         ask.live,
         ask.impressions,
@@ -462,7 +462,7 @@ def test_a_filter_and_the_supply_are_kept_to_together(
 
 
 def test_what_a_filter_says_of_interactions_changes_with_the_next_event(
-    filtered: Runtime, log: EventLog
+    filtered: GroupRecommender, log: EventLog
 ) -> None:
     unseen = applied('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")')
     query = Query(Visitor("ann"), T0 + 9, T0 + 9, limit=1, filter=unseen)
@@ -473,7 +473,7 @@ def test_what_a_filter_says_of_interactions_changes_with_the_next_event(
 
 
 def test_a_promotion_gets_its_share_best_first_and_the_rest_keeps_its_order(
-    ask: Question, filtered: Runtime
+    ask: Question, filtered: GroupRecommender
 ) -> None:
     cats = Promotion("cats", 40, species("1"))
     query = Query(ANYONE, T0, T0, limit=5, promotion=cats)
@@ -488,7 +488,9 @@ def test_a_promotion_gets_its_share_best_first_and_the_rest_keeps_its_order(
     assert ask.kept.impressions[0].propensities != (1.0,) * 5
 
 
-def test_a_promotion_that_lacks_items_leaves_its_places_to_the_rest(filtered: Runtime) -> None:
+def test_a_promotion_that_lacks_items_leaves_its_places_to_the_rest(
+    filtered: GroupRecommender,
+) -> None:
     cats = Promotion("cats", 100, species("1"))
     query = Query(ANYONE, T0, T0, limit=5, promotion=cats)
     answer = filtered.recommend(query)
@@ -498,7 +500,7 @@ def test_a_promotion_that_lacks_items_leaves_its_places_to_the_rest(filtered: Ru
     assert ids_of(answer) == CATS_BEST_FIRST
 
 
-def test_the_filter_is_not_for_what_is_promoted(ask: Question, filtered: Runtime) -> None:
+def test_the_filter_is_not_for_what_is_promoted(ask: Question, filtered: GroupRecommender) -> None:
     ask.exploring(0.5)
     cats = Promotion("cats", 20, species("1"))
     query = Query(ANYONE, T0, T0, filter=species("2"), promotion=cats)
@@ -509,7 +511,7 @@ def test_the_filter_is_not_for_what_is_promoted(ask: Question, filtered: Runtime
         assert len({*ids_of(answer)}) == 10
 
 
-def test_a_ranking_leaves_out_what_does_not_pass(filtered: Runtime) -> None:
+def test_a_ranking_leaves_out_what_does_not_pass(filtered: GroupRecommender) -> None:
     listed = ["2-Dog-1-1", "1-Cat-1-0", "2-New-1-1", "1-Cat-1-0"]
     candidates = [Candidate(f"{place}", group) for place, group in enumerate(listed)]
     answer = filtered.rerank(Query(ANYONE, T0, T0, filter=species("1")), candidates)
@@ -524,7 +526,7 @@ def test_animals_are_weighed_by_what_was_counted_but_what_is_like_one_by_the_ran
     ask: Question,
 ) -> None:
     model = Ranked({"a": 0.1, "b": 0.9}, counted=KnownWeights({"a": 0.6, "b": 0.4}))
-    ask.live._swap(Served(VERSION, model))
+    ask.live._swap(LoadedModel(VERSION, model))
     query = Query(ANYONE, T0, T0)
     assert ask.runtime.score_groups(query).scores.tolist() == pytest.approx([0.6, 0.4])
     assert ask.runtime.score_groups(query, "a").scores.tolist() == pytest.approx([0.1, 0.9])

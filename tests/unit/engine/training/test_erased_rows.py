@@ -11,8 +11,7 @@ from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts
-from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.engine.serving.live_model import Loader, RefreshedArtefacts, ServingSettings
 from pawsonalize.engine.training.kept_rows import VISITORS, ErasedRows, KeptRows, digest
 from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.trainer import Trainer

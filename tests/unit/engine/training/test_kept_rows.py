@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.facets import DEVICE, FacetReader
+from pawsonalize.engine.serving.context import DEVICE, FacetReader
 from pawsonalize.engine.training.kept_rows import VISITORS, KeptRows, digest, rows_through
 from pawsonalize.engine.training.training_data import data_of, training_data
 from pawsonalize.kinds.solutions import Cut, EventParameters, TrainingSelection

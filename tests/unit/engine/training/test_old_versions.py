@@ -8,7 +8,7 @@ import pytest
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound
-from pawsonalize.engine.serving.refreshed_counts import RefreshedCounts
+from pawsonalize.engine.serving.live_model import RefreshedCounts
 from pawsonalize.engine.training.retraining.runs import Half, Trigger, as_work, begun
 from pawsonalize.engine.training.versions import SolutionVersions, delete_old_versions
 from pawsonalize.kinds.campaign_updates import Campaigns

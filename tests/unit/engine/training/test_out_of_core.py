@@ -13,7 +13,7 @@ from scipy import sparse
 
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.serving.context import FacetReader
 from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.kinds.solutions import TrainingSelection
 from pawsonalize.recipes.catalogue import recipe_named

@@ -12,9 +12,14 @@ from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import CorruptArtefact, StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.exploration import Exposure
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts, RefreshedCounts
-from pawsonalize.engine.serving.served import Loader, ServingSettings, load_model
+from pawsonalize.engine.serving.live_model import (
+    LiveModel,
+    Loader,
+    RefreshedArtefacts,
+    RefreshedCounts,
+    ServingSettings,
+    load_model,
+)
 from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions

@@ -10,7 +10,7 @@ from pyarrow.parquet import read_table
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY, iso
-from pawsonalize.engine.serving.facets import DEVICE, FacetReader
+from pawsonalize.engine.serving.context import DEVICE, FacetReader
 from pawsonalize.kinds.resource import new_resource_name
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedLookup, ErasureTable

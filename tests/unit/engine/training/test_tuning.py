@@ -10,7 +10,7 @@ import pytest
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.served import load_model
+from pawsonalize.engine.serving.live_model import load_model
 from pawsonalize.engine.training.evidence import fit_of
 from pawsonalize.engine.training.holdout import SplitName, hold_out
 from pawsonalize.engine.training.solutions import planned_trials, trained_settings

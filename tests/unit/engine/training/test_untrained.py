@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pawsonalize.engine.serving.served import ServingSettings
+from pawsonalize.engine.serving.live_model import ServingSettings
 from pawsonalize.engine.training.refresh import Untrained
 from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue

@@ -1,19 +1,37 @@
-"""Choice of the animals that get the places, and of their exploration shares."""
+"""Choice of the animals that get the places: the best, explored ones, or those of an open page.
 
-from threading import Lock
-from weakref import WeakKeyDictionary
+An open page is shown again as it was, or goes on without repeats. Every answer is logged, so a
+caller names the answers of its page, and any worker shows it again, in its own order.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
 
 import msgspec
 import numpy as np
 from cachetools import LRUCache
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.serving.animals.affinity import GroupAffinity, TraitAffinity
-from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals, Slots
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.times import DAY, HOUR, SECOND
+from pawsonalize.engine.serving.animals.available import EVERY_SLOT, Slots
 from pawsonalize.engine.serving.animals.choices import ChoiceTables
-from pawsonalize.engine.serving.animals.utility import Estimates, Weighing
-from pawsonalize.engine.serving.exploration import Novelty
+from pawsonalize.engine.serving.animals.pages import EXPLORED
+from pawsonalize.engine.serving.animals.scoring import (
+    Estimates,
+    ModelAffinity,
+    ScoringInputs,
+    TraitAffinity,
+)
+from pawsonalize.engine.serving.exploration import Explored, ImpressionLog, Novelty, UnseenAnswers
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import HistoryQuery
+from pawsonalize.storage.events.impressions import Impression, Impressions
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -25,27 +43,27 @@ _VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replac
 _WHOLE = 2.0**30
 
 
-def choose(weighing: Weighing, estimates: Estimates, limit: int) -> Slots:
+def choose(inputs: ScoringInputs, estimates: Estimates, limit: int) -> Slots:
     """The best places; a group gets at most its share, unless no other animal is left."""
-    most = _most_of_groups(weighing, estimates, limit)
+    most = _most_of_groups(inputs, estimates, limit)
     # Most answers end among the best; otherwise put all animals that may be shown in order.
     for enough in (limit * 8 + 300, limit * 64 + 8_000):
         best, least = _best(estimates, enough)
         if len(best):
-            utilities = weighing.utilities(best)
+            utilities = inputs.utilities(best)
             surely = utilities >= least  # and so higher than those of all others
-            varied, _ = _varied(weighing, best[surely], utilities[surely], most, limit)
+            varied, _ = _varied(inputs, best[surely], utilities[surely], most, limit)
             if len(varied) == limit:
                 return varied
     slots = np.flatnonzero(estimates.values > -np.inf)
-    varied, rest = _varied(weighing, slots, weighing.utilities(slots), most, limit)
+    varied, rest = _varied(inputs, slots, inputs.utilities(slots), most, limit)
     return np.concatenate([varied, rest])[:limit]
 
 
-def _most_of_groups(weighing: Weighing, estimates: Estimates, limit: int) -> Floats:
+def _most_of_groups(inputs: ScoringInputs, estimates: Estimates, limit: int) -> Floats:
     """The most animals that each group may have among so many places, by its code."""
-    available, share = weighing.available, weighing.settings.max_per_group_share
-    if weighing.relevance is not None and weighing.relevance.scores.any():
+    available, share = inputs.available, inputs.settings.max_per_group_share
+    if inputs.relevance is not None and inputs.relevance.scores.any():
         # Of a name or a story, the best come first, whatever their group.
         return np.full(len(available.codes["group"]), float(limit))
     groups = available.column("group", EVERY_SLOT)[estimates.values > -np.inf]
@@ -71,13 +89,13 @@ def _best(estimates: Estimates, enough: int) -> tuple[Slots, float]:
 
 
 def _varied(
-    weighing: Weighing, slots: Slots, utilities: Floats, most: Floats, limit: int
+    inputs: ScoringInputs, slots: Slots, utilities: Floats, most: Floats, limit: int
 ) -> tuple[Slots, Slots]:
     """The best animals with at most so many of each group, and the others, both in order.
 
     An animal that the visitor picked has its place in any case.
     """
-    available = weighing.available
+    available = inputs.available
     order = np.lexsort((available.rank[slots], -utilities))
     groups = available.column("group", slots[order])
     together = np.argsort(groups, kind="stable")
@@ -86,7 +104,7 @@ def _varied(
     place = np.empty(len(groups), np.int64)
     place[together] = np.arange(len(groups)) - starts
     within = place < most[groups]
-    picked = weighing.personal.boards.picked_animals
+    picked = inputs.personal.boards.picked_animals
     if picked:  # "whom would you like to meet?", and then many others like her, but not her
         within |= np.isin(slots[order], available.slots(picked))
     return slots[order[within]][:limit], slots[order[~within]]
@@ -104,18 +122,18 @@ class ExplorationShares:
     def __init__(self) -> None:
         self._known: object = None
 
-    def of(self, weighing: Weighing, estimates: Estimates) -> Novelty:
+    def of(self, inputs: ScoringInputs, estimates: Estimates) -> Novelty:
         """Of those who have a share now: 0 for one that may not be shown to the visitor."""
-        known = (weighing.available.version, weighing.at // HOUR)
+        known = (inputs.available.version, inputs.at // HOUR)
         if self._known != known:
-            self._find(weighing)
+            self._find(inputs)
             self._known = known
         shares = np.take(estimates.values, self._slots, out=self._room, mode="clip")
         highest = shares.max(initial=-np.inf)
         if highest == -np.inf:
             return Novelty(np.empty(0, np.int32), self._positions[:0])
         fitting = shares > -np.inf
-        floor = weighing.settings.newcomer_floor
+        floor = inputs.settings.newcomer_floor
         shares -= highest
         np.exp(shares, out=shares)
         shares *= self._of_group
@@ -127,8 +145,8 @@ class ExplorationShares:
             weights *= fitting
         return Novelty(weights, self._positions)
 
-    def _find(self, weighing: Weighing) -> None:
-        available, settings, at = weighing.available, weighing.settings, weighing.at // HOUR * HOUR
+    def _find(self, inputs: ScoringInputs) -> None:
+        available, settings, at = inputs.available, inputs.settings, inputs.at // HOUR * HOUR
         long = available.moments.searchsorted(at - settings.long_stay_days * DAY, side="right")
         new = available.moments.searchsorted(at - settings.newcomer_days * DAY, side="left")
         slots = np.concatenate([available.order[:long], available.order[max(long, new) :]])
@@ -141,10 +159,10 @@ class ExplorationShares:
         self._room = np.empty(len(self._slots), np.float32)  # memory that queries share
 
 
-class Derived(msgspec.Struct, frozen=True):
+class SnapshotCache(msgspec.Struct, frozen=True):
     """Cached values of one set of available animals; use them only while you hold its lock."""
 
-    groups: GroupAffinity = msgspec.field(default_factory=GroupAffinity)
+    groups: ModelAffinity = msgspec.field(default_factory=ModelAffinity)
     traits: TraitAffinity = msgspec.field(default_factory=TraitAffinity)
     shares: ExplorationShares = msgspec.field(default_factory=ExplorationShares)
     choices: LRUCache[str, ChoiceTables] = msgspec.field(
@@ -153,14 +171,110 @@ class Derived(msgspec.Struct, frozen=True):
     """By solution version."""
 
 
-class CachedTables:
-    """Tables computed from a set of available animals, so that no answer mixes two sets."""
+_VISIT = 12 * HOUR
 
-    def __init__(self) -> None:
-        self._of: WeakKeyDictionary[AvailableAnimals, Derived] = WeakKeyDictionary()
-        self._lock = Lock()
 
-    def of(self, available: AvailableAnimals) -> Derived:
-        """Return the cached tables of these available animals."""
-        with self._lock:
-            return self._of.setdefault(available, Derived())
+_EVENTS_READ = 50
+
+
+_WRITTEN_WITHIN = SECOND // 2  # milliseconds
+_LATE = 3 * SECOND  # a busy machine writes so much later
+_AGAIN, _TRIES = 0.1, 35  # seconds
+_OURS = re.compile("RID-[0-9a-f]{8}-[0-9a-f]{4}-")  # which begin with the moment
+
+
+class OpenPages(msgspec.Struct, frozen=True):
+    """Finds the answers of an open page, with what still waits to be written."""
+
+    table: Impressions
+    log: EventLog
+    answers: ImpressionLog | UnseenAnswers
+
+    def find(self, ids: Sequence[str], visitor: Visitor) -> list[Impression]:
+        """Those answers that this visitor was given, the oldest first."""
+        if not ids:
+            return []
+        waiting = {one.recommendation_id: one for one in self.answers.waiting_of(visitor)}
+        known = self.table.get_many(ids) | waiting
+        found = [known[one] for one in dict.fromkeys(ids) if one in known]
+        own = [one for one in found if Visitor(one.user_id, one.session_id) == visitor]
+        return sorted(own, key=lambda one: one.as_of)  # of one moment: as they are named
+
+    def read(self, query: Query, kind: str, version: str) -> Query:
+        """The query with the page that it continues, or repeats.
+
+        It repeats none 12 hours after the newest answer, nor once the visitor did something since
+        the first, or another version answers. InvalidInput if it continues no answer of the
+        visitor.
+        """
+        found = self.find(query.continues or query.repeats, query.visitor)
+        if query.continues:
+            page = tuple(one for one in found if one.animal_ids is not None)
+            if missing := set(query.continues) - {one.recommendation_id for one in page}:
+                raise InvalidInput(
+                    f"{min(missing)} is no answer of animals that this visitor was given: send the"
+                    " ids of the answers on the page, or leave continues out for a new page",
+                    field="continues",
+                )
+            return rest_of(replace(query, page=page))
+        page = tuple(one for one in found if one.question == kind)
+        if not page or len(found) < len(set(query.repeats)):
+            return query
+        is_over = max(one.as_of for one in page) < query.at - _VISIT
+        is_other = any(one.solution_version != version for one in page)
+        if is_over or is_other or self._did_something(query, page[0].as_of):
+            return query
+        return replace(query, page=page)
+
+    def _did_something(self, query: Query, since: int) -> bool:
+        """True if the service got an event of the visitor since, by its own clock."""
+        if query.visitor == Visitor():
+            return False
+        events = self.log.history(query.visitor, HistoryQuery(_EVENTS_READ))
+        return any(since <= one.event.received_at <= query.at for one in events)
+
+
+def seconds_until_written(ids: Sequence[str], now: int) -> float:
+    """The time until the newest of these answers is written, whichever process gave it."""
+    moments = [int(one[4:17].replace("-", ""), 16) for one in ids if _OURS.match(one)]
+    left = max(moments, default=0) + _WRITTEN_WITHIN - now
+    return max(0, min(left, _WRITTEN_WITHIN)) / SECOND
+
+
+async def wait_until_written(
+    name: str, now: Callable[[], int], is_known: Callable[[], Awaitable[bool]]
+) -> None:
+    """Wait for an answer that another worker may have given just now: 3.5 seconds at most."""
+    for _ in range(_TRIES):  # of a clock that stands still, the answer is always of just now
+        left = seconds_until_written([name], now() - _LATE)
+        if await is_known() or not left:
+            return
+        await asyncio.sleep(min(left, _AGAIN))
+
+
+def places_of(page: Sequence[Impression]) -> Iterator[tuple[tuple[str, ...], float, str]]:
+    """The animals of each place, in order, its propensity and its answer's id."""
+    for answer in page:
+        odds = answer.propensities or (1.0,) * len(answer.item_ids)
+        for ids, propensity in zip(answer.animal_ids or (), odds, strict=True):
+            yield ids, propensity, answer.recommendation_id
+
+
+def rest_of(query: Query) -> Query:
+    """The query for animals that are not on its page."""
+    shown = {one for ids, _, _ in places_of(query.page) for one in ids}
+    ids = tuple(one.recommendation_id for one in query.page)
+    return replace(query, eligibility=query.eligibility.without(shown), continues=ids)
+
+
+def places_left(inputs: ScoringInputs, query: Query) -> Explored:
+    """The first places of the query's page, without animals that may not be shown any more."""
+    available = inputs.available
+    left: dict[int, float] = {}
+    for ids, propensity, _ in islice(places_of(query.page), query.limit):
+        slots = available.slots(ids)
+        left |= dict.fromkeys(slots[available.leads[slots]].tolist(), propensity)
+    slots = inputs.fitting(np.array(list(left), np.int64))
+    odds = tuple(left[slot] for slot in slots.tolist())
+    explored = tuple(one < EXPLORED for one in odds)
+    return Explored(tuple(available.rank[slots].tolist()), explored, odds)

@@ -1,16 +1,50 @@
-"""Pages of animals that visitors were shown, and what they did with them."""
+"""Pages of animals and boards that visitors were shown, and what they did with them."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
 
 import msgspec
+import numpy as np
 from cachetools import LRUCache
+from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pawsonalize.domain import events
-from pawsonalize.domain.preferences import NO_WISHES, Preferences
-from pawsonalize.domain.times import DAY, MINUTE
+from pawsonalize.domain.errors import Conflict
+from pawsonalize.domain.events import (
+    DEFAULT_DATASET_GROUP,
+    NO_PICK,
+    PICKS,
+    Event,
+    Visitor,
+    standing,
+)
+from pawsonalize.domain.preferences import (
+    NO_WISHES,
+    Preferences,
+    WantedValues,
+    about_picks,
+    speak_against,
+)
+from pawsonalize.domain.times import DAY, HOUR, MINUTE
+from pawsonalize.engine.serving.animals import factors
+from pawsonalize.engine.serving.animals.settings import PARTS
+from pawsonalize.recipes.choices.effects import FACTORS
+from pawsonalize.recipes.data import Bools, Floats
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed
-from pawsonalize.storage.events.impressions import ANIMALS, Impression
+from pawsonalize.storage.events.impressions import (
+    ANIMALS,
+    BOARD,
+    PAGES,
+    SEARCH,
+    Impression,
+    Impressions,
+)
 
 # The deeds that are more than a look.
 INQUIRIES = frozenset({events.INQUIRY, events.APPLICATION, events.ADOPTION})
@@ -21,6 +55,10 @@ _OTHERWISE = frozenset({events.RETURN, events.DISLIKE, *events.PICKS})  # a pick
 _PLACES = 100  # of a page; hardly anybody looks at those below
 _WITHIN = 60 * MINUTE  # later a visitor comes by a link, not by the page
 _PAGES_KEPT, _VISITORS_KEPT, _OF_A_VISITOR = 20_000, 20_000, 12
+_NOTHING = (0.0,) * len(PARTS)
+_PAGES_AT_ONCE = 1_000
+_RELEVANCE = PARTS.index("relevance")
+_NEWER_PARTS = 2
 _DECODE = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
@@ -220,3 +258,315 @@ class Suspects:
             return False
         most = max(counts.values())
         return most > _AGAIN or len(counts) > max(_CURIOUS, _SHARE * self._shown.get(visitor, 0))
+
+
+def logged_factors(page: Impression, size: int) -> Sequence[Sequence[float]]:
+    """The factors of the first places in the order of `PARTS`; 0 where they were not logged.
+
+    Of a page that answers a search, the relevance is centred.
+    """
+    logged = (page.factors or ())[:size]
+    # Pages of before searches had a relevance, and of before the quiz was a part of its own.
+    if logged and 0 < (missing := len(PARTS) - len(logged[0])) <= _NEWER_PARTS:
+        logged = tuple((*row, *(0.0,) * missing) for row in logged)
+    if len(logged) < size or any(len(row) != len(PARTS) for row in logged):
+        return [_NOTHING] * size
+    return _centred(logged) if page.question == SEARCH else logged
+
+
+def _centred(rows: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
+    """The same with the relevance beyond the page's mean.
+
+    What all animals of a page have alike tells searches from other pages, not one animal from
+    another: it would teach a weight of its own, and who opened nothing would seem to like none.
+    """
+    mean = sum(row[_RELEVANCE] for row in rows) / max(1, len(rows))
+    return [(*row[:_RELEVANCE], row[_RELEVANCE] - mean, *row[_RELEVANCE + 1 :]) for row in rows]
+
+
+def factor_columns(
+    impressions: Impressions, pages: Sequence[Impression], sizes: Sequence[int]
+) -> tuple[Bools, dict[str, Floats]]:
+    """For the first places: True if filled by chance; the factors of `FACTORS`, 0 if not logged."""
+    explored, factors_of = [np.empty(0, np.bool_)], [np.empty((0, len(PARTS)))]
+    for start in range(0, len(pages), _PAGES_AT_ONCE):
+        some = pages[start : start + _PAGES_AT_ONCE]
+        whole = impressions.get_many([page.recommendation_id for page in some])
+        logged: list[Sequence[float]] = []
+        odds: list[float] = []
+        for page, size in zip(some, sizes[start : start + _PAGES_AT_ONCE], strict=True):
+            known = whole.get(page.recommendation_id, page)
+            logged.extend(logged_factors(known, size))
+            odds.extend(known.propensities[:size] if known.propensities else [1.0] * size)
+        explored.append(np.array(odds) < EXPLORED)
+        factors_of.append(np.array(logged, np.float64).reshape(-1, len(PARTS)))
+    rows = np.concatenate(factors_of)
+    columns = {name: rows[:, PARTS.index(name)] for name in FACTORS if name in PARTS}
+    columns["far"] = factors.far(columns["distance"])
+    return np.concatenate(explored), columns
+
+
+MOST_PICKS = 3
+BOARDS_READ = 6  # of a visitor's newest: as many as an answer has time for
+_MOMENT = attrgetter("sent_at", "offset")
+
+
+class PickedBoard(msgspec.Struct, frozen=True):
+    """A board that was answered: the group and the animal of each place, and the picked places."""
+
+    groups: tuple[str, ...]
+    animals: tuple[str, ...]
+    picks: tuple[int, ...]
+    """Best first; empty for "none of these"."""
+
+
+class BoardHistory(msgspec.Struct, frozen=True):
+    """The boards of one visitor. One of which all picks were taken back is neither."""
+
+    picked: tuple[PickedBoard, ...] = ()
+    """Those that were answered, newest answer first."""
+    left: tuple[Impression, ...] = ()
+    """Those among the newest answers that were left alone, newest first."""
+
+    @property
+    def picked_animals(self) -> set[str]:
+        """The animals that were picked of any board."""
+        return {board.animals[place] for board in self.picked for place in board.picks}
+
+
+NO_BOARDS = BoardHistory()
+
+
+class BoardReader(msgspec.Struct, frozen=True):
+    """Finds the boards that events answer."""
+
+    table: Impressions
+    animals: Animals
+
+    def of(
+        self,
+        deeds: Iterable[Deed],
+        given: Sequence[Impression],
+        wishes: Sequence[WantedValues] = (),
+    ) -> BoardHistory:
+        """The boards of a visitor with these deeds, both newest first; `given` were read already.
+
+        A pick that a later wish speaks against is as if it had been taken back; see `about_picks`.
+        A board that is in no table, after a replay or on another server, is as the event lists it.
+        """
+        wishes = about_picks(wishes)
+        answers: dict[str, list[Deed]] = {}
+        for deed in deeds:
+            if deed.event_type in PICKS and deed.recommendation_id is not None:
+                answers.setdefault(deed.recommendation_id, []).append(deed)
+        left = tuple(board for board in given if board.recommendation_id not in answers)
+        newest = dict(islice(answers.items(), BOARDS_READ))
+        known = {board.recommendation_id: board for board in given}
+        if missing := [name for name in newest if name not in known]:
+            known |= self.table.get_many(missing)
+        boards = ((known.get(name) or self._listed(those)) for name, those in newest.items())
+        answered = zip(boards, newest.values(), strict=True)
+        picked = (_picked(board, those, wishes) for board, those in answered if board is not None)
+        return BoardHistory(tuple(one for one in picked if one is not None), left)
+
+    def _listed(self, deeds: Sequence[Deed]) -> Impression | None:
+        """The board as the events list it, without animals that nobody knows; None without list."""
+        deed = next((one for one in deeds if one.impression is not None), None)
+        if deed is None or deed.impression is None:
+            return None
+        ids = _DECODE(deed.impression)
+        known = self.animals.get_many(ids)
+        here = [one for one in ids if one in known]
+        return Impression(
+            recommendation_id=deed.recommendation_id or "",
+            question=BOARD,
+            user_id=deed.user_id,
+            session_id=deed.session_id,
+            answered_at=deed.sent_at,
+            as_of=deed.sent_at,
+            solution_version="",
+            item_ids=tuple(known[one].group_at(deed.sent_at).id for one in here),
+            animal_ids=tuple((one,) for one in here),
+        )
+
+
+def _picked(
+    board: Impression, deeds: Sequence[Deed], wishes: Sequence[WantedValues]
+) -> PickedBoard | None:
+    found = picked_board(board, deeds)
+    if found is None or not (wishes and found.picks):
+        return found
+    at = max(deed.sent_at for deed in deeds)
+    groups = found.groups
+    picks = tuple(one for one in found.picks if not speak_against(wishes, groups[one], at))
+    return replace(found, picks=picks) if picks else None
+
+
+def picked_board(board: Impression, deeds: Sequence[Deed]) -> PickedBoard | None:
+    """The board with the answer of these deeds; None if it is another visitor's, or none fits.
+
+    An animal counts once, at the rank that the event names, or else in the order of events. Whoever
+    picked an animal did not mean "none".
+    """
+    if board.question != BOARD or not board.animal_ids:
+        return None
+    in_time = sorted(deeds, key=_MOMENT, reverse=True)
+    own = [one for one in standing(in_time) if belongs(board, one)][::-1]
+    ranked = sorted(own, key=_rank)  # of one rank by time, as a sort keeps the order of equals
+    found = [place_of(board, one.animal_id) for one in ranked if one.event_type != NO_PICK]
+    picks = tuple(dict.fromkeys(place for place in found if place is not None))[:MOST_PICKS]
+    # Who picked nothing said so; or all was taken back, or was no animal of the board.
+    if not picks and len(found) == len(own):
+        return None
+    return PickedBoard(board.item_ids, tuple([ids[0] for ids in board.animal_ids]), picks)
+
+
+def _rank(pick: Deed) -> float:
+    return pick.event_value or MOST_PICKS
+
+
+def belongs(board: Impression, visitor: Visitor | Deed | Event) -> bool:
+    """True if the board was given to this user, or in this session."""
+    same_user = board.user_id is not None and board.user_id == visitor.user_id
+    return same_user or (board.session_id is not None and board.session_id == visitor.session_id)
+
+
+def check_board(answers: Impressions, event: Event) -> None:
+    """Refuse an answer to a board that another visitor was given, with Conflict."""
+    if event.event_type not in PICKS or event.recommendation_id is None:
+        return
+    if event.dataset_group != DEFAULT_DATASET_GROUP:
+        return  # it answers no board: boards are of the animals there
+    # A board that is not found may be another worker's and not written yet, or an old one.
+    board = answers.get(event.recommendation_id)
+    if board is not None and board.question == BOARD and not belongs(board, event):
+        raise Conflict(
+            f"board {board.recommendation_id} was given to another visitor: send the userId or the"
+            " sessionId that asked for it",
+            field="boardId",
+        )
+
+
+PAGES_READ = 12  # of a visitor's newest pages; older ones tell little of what is wanted now
+_PLACES_READ = 160  # bounds the time of the Newton steps in a request
+_DEEDS_READ = 100
+_VISIT = HOUR
+
+
+class Pages(msgspec.Struct, frozen=True):
+    """Pages that one visitor saw lately: of each place the group, the animal, and the result.
+
+    `factors` are those logged with the page, in the order of `PARTS`, shape (places, parts);
+    `lately` is True for those of this visit, and `known` for animals that the visitor had opened on
+    an earlier page. The others have the shape (places,).
+    """
+
+    groups: tuple[str, ...]
+    animals: tuple[str, ...]
+    factors: Floats
+    place: NDArray[np.int64]
+    opened: NDArray[np.bool_]
+    lately: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+    boards: BoardHistory = NO_BOARDS
+    wanted: Preferences = NO_WISHES
+    """The wishes of a search of the last day."""
+
+    @classmethod
+    def of(
+        cls,
+        pages: Sequence[Impression],
+        opened: Mapping[str, set[int]],
+        since: int,
+        withdrawn: Mapping[str, set[int]],
+    ) -> "Pages":
+        """The places of the pages but `withdrawn` ones, up to about `_PLACES_READ` of them."""
+        rows: list[tuple[str, str, Sequence[float], int, bool, bool, bool]] = []
+        first = _first_openings(pages, opened)
+        for page in pages:
+            here = opened.get(page.recommendation_id, set())
+            size, is_late = places_counted(page), page.as_of >= since
+            animals = [ids[0] for ids in (page.animal_ids or ())[:size]]
+            shown = zip(page.item_ids[:size], animals, logged_factors(page, size), strict=True)
+            gone = withdrawn.get(page.recommendation_id, set()) - here
+            known = [first.get(one, page.as_of) < page.as_of for one in animals]
+            rows += [
+                (*one, place, place in here, is_late, known[place])
+                for place, one in enumerate(shown)
+                if place not in gone
+            ]
+            if len(rows) >= _PLACES_READ:
+                break
+        columns = zip(*rows, strict=True) if rows else ((),) * 7
+        groups, ids, factors, place, chosen, lately, known_before = columns
+        return cls(
+            groups,
+            ids,
+            np.array(factors, np.float64).reshape(-1, len(PARTS)),
+            np.array(place, np.int64),
+            np.array(chosen, np.bool_),
+            np.array(lately, np.bool_),
+            np.array(known_before, np.bool_),
+        )
+
+
+def _first_openings(pages: Sequence[Impression], opened: Mapping[str, set[int]]) -> dict[str, int]:
+    """When the page was shown on which each opened animal was opened first."""
+    return {
+        (page.animal_ids or ())[place][0]: page.as_of
+        for page in pages  # the newest first
+        for place in opened.get(page.recommendation_id, ())
+    }
+
+
+NO_PAGES = Pages.of((), {}, 0, {})
+
+
+@dataclass(eq=False)
+class PageReader:
+    """Reads the pages that visitors were shown, with those that still wait to be written."""
+
+    table: Impressions
+    log: EventLog
+    animals: Animals
+
+    def of(
+        self,
+        visitor: Visitor,
+        at: int,
+        waiting: Sequence[Impression],
+        kinds: frozenset[str],
+        *,
+        picked: bool = True,
+        wishes: Sequence[WantedValues] = (),
+    ) -> Pages:
+        """The newest places before `at`, newest page first, with those `waiting` to be written.
+
+        If the visitor never `picked`, no event is read of somebody who was shown nothing. What was
+        opened or picked before one of the `wishes`, and it speaks against, says nothing any more.
+        """
+        if visitor == Visitor():
+            return NO_PAGES
+        stored = self.table.pages_of(visitor, at, PAGES_READ)
+        new = [page for page in waiting if page.as_of < at and page.question in (*PAGES, BOARD)]
+        pages = {page.recommendation_id: page for page in (*stored, *new)}
+        if not (pages or picked):
+            return NO_PAGES
+        in_time = sorted(pages.values(), key=lambda page: page.as_of)
+        deeds = self.log.deeds_of(visitor, at, _DEEDS_READ)
+        given = [page for page in in_time[::-1] if page.question == BOARD]
+        boards = BoardReader(self.table, self.animals).of(deeds, given, wishes)
+        newest = [page for page in in_time if page.question != BOARD][-PAGES_READ:]
+        wanted = wanted_lately(newest, at)
+        shown = ShownPages(kinds)
+        opened, withdrawn = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
+        for page in newest:
+            shown.add(page)
+        for deed in deeds:
+            if opens(deed, self.log.event_types) and (found := shown.find(deed)) is not None:
+                page, place = found
+                is_over = wishes and speak_against(wishes, page.item_ids[place], deed.sent_at)
+                (withdrawn if is_over else opened)[page.recommendation_id].add(place)
+        seen = [page for page in reversed(newest) if shown.is_seen(page)]
+        rows = Pages.of(seen, opened, at - _VISIT, withdrawn)
+        return replace(rows, boards=boards, wanted=wanted)

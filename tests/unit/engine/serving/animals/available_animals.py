@@ -11,12 +11,12 @@ from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
-from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, Liked
+from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, GroupAffinity
 from pawsonalize.engine.serving.animals.choosing import choose
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility, Place
-from pawsonalize.engine.serving.animals.page_reader import NO_PAGES, Pages
+from pawsonalize.engine.serving.animals.pages import NO_PAGES, Pages
+from pawsonalize.engine.serving.animals.scoring import ScoringInputs, estimate
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from tests.animal_data import animal
 from tests.event_data import T0
@@ -97,7 +97,7 @@ def question_of(
     pages: Pages = NO_PAGES,
     model: ChoiceModel = UNFITTED,
     at: int = T0,
-) -> Weighing:
+) -> ScoringInputs:
     """A question; groups that are not told of are liked as by anybody."""
     each = np.array([(affinity or {}).get(name, 0.0) for name in available.codes["group"]], float)
     settings = settings or AnimalSettings()
@@ -105,24 +105,21 @@ def question_of(
     each[np.isneginf(each)] = 0.0
     tables = ChoiceTables(model, ChoiceWeights.of(model, settings.weights))
     near = factors.near(available.places, asked.place)
-    liked = Liked(each, np.zeros(len(each)))
-    return Weighing(
-        available,
-        liked,
-        lost,
-        tables.common(available, at),
-        tables.of(available, pages, liked, near),
-        tables.weights,
-        asked,
-        settings,
-        at,
-        near,
-        np.empty(0, np.int64),
-        tables,
+    liked = GroupAffinity(each, np.zeros(len(each)))
+    return ScoringInputs(
+        available=available,
+        eligibility=asked,
+        at=at,
+        tables=tables,
+        settings=settings,
+        liked=liked,
+        personal=tables.of(available, pages, liked, near),
+        lost=lost,
+        disliked=np.empty(0, np.int64),
     )
 
 
-def best_of(question: Weighing, limit: int) -> Slots:
+def best_of(question: ScoringInputs, limit: int) -> Slots:
     """The animals of the highest utility that may be shown."""
     return choose(question, estimate(question), limit)
 

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.times import HOUR, MINUTE
-from pawsonalize.engine.serving.animals import animal_effects
-from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
+from pawsonalize.engine.serving.animals import choices
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
-from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights
+from pawsonalize.engine.serving.animals.choices import AnimalEffects, ChoiceTables, ChoiceWeights
 from pawsonalize.engine.serving.animals.settings import PARTS, Weights
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.choices.model import UNFITTED, AnimalCounts, ChoiceModel
@@ -144,7 +143,7 @@ def test_boosters_and_crawlers_neither_lift_nor_sink_anybody(
 def test_all_pages_of_a_machine_are_taken_back_however_long_ago_they_were(
     site: Site, shown: Impressions, log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(animal_effects, "_PAGES_KEPT", 5)
+    monkeypatch.setattr(choices, "_PAGES_KEPT", 5)
     site.usual_visits(4)
     worker = Worker(shown, log)
     before = worker.poll()

@@ -7,8 +7,7 @@ import pytest
 from pawsonalize.domain.events import NO_PICK, NOTHING, PICK, Event, Visitor
 from pawsonalize.domain.preferences import WantedValues
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.animals.boards import PickedBoard
-from pawsonalize.engine.serving.animals.page_reader import PageReader
+from pawsonalize.engine.serving.animals.pages import PageReader, PickedBoard
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog

@@ -8,8 +8,8 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.scoring import estimate
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.animals.utility import estimate
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (
@@ -71,22 +71,22 @@ def test_an_hour_later_everybody_has_waited_an_hour_longer() -> None:
 def test_a_question_of_another_moment_changes_nothing_for_the_first() -> None:
     available = available_from([animal("a", listed=T0 - 3 * DAY), animal("b", listed=T0)])
     first = question_of(available)
-    before = first.weigh(available.order).utilities.tolist()
-    later = question_of(available, at=T0 + 90 * DAY).weigh(available.order).utilities.tolist()
-    assert first.weigh(available.order).utilities.tolist() == before != later
+    before = first.score(available.order).utilities.tolist()
+    later = question_of(available, at=T0 + 90 * DAY).score(available.order).utilities.tolist()
+    assert first.score(available.order).utilities.tolist() == before != later
 
 
 def test_what_is_shown_counts_from_then_on() -> None:
     available = available_from([animal("a"), animal("b")], {"a": 7.0})
     before, version = (
-        question_of(available).weigh(available.order).parts[:, PARTS.index("exposure")].tolist(),
+        question_of(available).score(available.order).parts[:, PARTS.index("exposure")].tolist(),
         available.version,
     )
     available.count_shown({"b": 7.0, "gone": 3.0})
     assert before[0] < before[1] == 0
     assert str(before[1]) == "0.0", "people read it"
     assert (
-        question_of(available).weigh(available.order).parts[:, PARTS.index("exposure")].tolist()
+        question_of(available).score(available.order).parts[:, PARTS.index("exposure")].tolist()
         == [before[0]] * 2
     )
     assert available.version > version
@@ -97,6 +97,6 @@ def test_every_animal_weighs_the_same_alone_and_among_all(stock: list[Animal]) -
     available = available_from(stock)
     question = question_of(available, asked=Eligibility(kids=True, place=HERE))
     fitting = question.fitting(available.order[available.leads[available.order]])
-    alone = [question.weigh(np.array([slot])).utilities[0] for slot in fitting.tolist()]
+    alone = [question.score(np.array([slot])).utilities[0] for slot in fitting.tolist()]
     assert question.utilities(fitting).tolist() == alone
     assert np.isfinite(estimate(question).values).sum() == len(fitting)

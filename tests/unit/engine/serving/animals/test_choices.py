@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, Liked
-from pawsonalize.engine.serving.animals.page_reader import Pages
+from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, GroupAffinity
+from pawsonalize.engine.serving.animals.pages import Pages
 from pawsonalize.engine.serving.animals.settings import PARTS, Weights
 from pawsonalize.recipes.choices.model import ChoiceModel
 from tests.animal_data import animal
@@ -37,7 +37,9 @@ def _page(**factors: float) -> Pages:
 def _gained(model: ChoiceModel, pages: Pages) -> float:
     """What the visitor is believed to make of the group that was opened, beside the other."""
     tables = ChoiceTables(model, ChoiceWeights.of(model, Weights()))
-    found = tables.of(AVAILABLE, pages, Liked(np.array([1.0, 0.0]), np.zeros(2)), NOWHERE).visitor
+    found = tables.of(
+        AVAILABLE, pages, GroupAffinity(np.array([1.0, 0.0]), np.zeros(2)), NOWHERE
+    ).visitor
     return float(found[0] - found[1])
 
 
@@ -74,6 +76,8 @@ def test_a_colour_or_shelter_that_everybody_likes_tells_less_of_the_visitor(trai
     for loved in (0.0, 2.0):
         model = ChoiceModel(pages=100, levels={trait: {value: loved}})
         tables = ChoiceTables(model, ChoiceWeights.of(model, Weights()))
-        visitor = tables.of(available, _page(), Liked(np.zeros(2), np.zeros(2)), NOWHERE).visitor
+        visitor = tables.of(
+            available, _page(), GroupAffinity(np.zeros(2), np.zeros(2)), NOWHERE
+        ).visitor
         found.append(float(visitor[0] - visitor[1]))
     assert found[1] < found[0]

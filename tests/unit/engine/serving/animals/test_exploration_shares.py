@@ -9,8 +9,8 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.choosing import ExplorationShares
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.scoring import ScoringInputs, estimate
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.engine.serving.exploration import Novelty, explore
 from tests.animal_data import animal
 from tests.event_data import T0
@@ -25,18 +25,18 @@ from tests.unit.engine.serving.animals.available_animals import (
 )
 
 
-def due_of(question: Weighing, shares: ExplorationShares | None = None) -> Novelty:
+def due_of(question: ScoringInputs, shares: ExplorationShares | None = None) -> Novelty:
     return (shares or ExplorationShares()).of(question, estimate(question))
 
 
-def shares_of(question: Weighing, shares: ExplorationShares | None = None) -> list[float]:
+def shares_of(question: ScoringInputs, shares: ExplorationShares | None = None) -> list[float]:
     """In the order of the animals; all 0 if nobody has a share."""
     due = due_of(question, shares)
     weights = [due.weight(position) for position in range(len(question.available))]
     return [weight / max(1, due.total) for weight in weights]
 
 
-def chances_of(question: Weighing) -> dict[str, float]:
+def chances_of(question: ScoringInputs) -> dict[str, float]:
     ids = [question.available.ids[slot] for slot in question.available.order]
     return dict(zip(ids, shares_of(question), strict=True))
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.serving.animals.affinity import MOST, GroupAffinity
 from pawsonalize.engine.serving.animals.available import Codes
+from pawsonalize.engine.serving.animals.scoring import MOST, ModelAffinity
+from pawsonalize.engine.serving.live_model import LoadedModel
 from pawsonalize.engine.serving.recommender import GroupScores
-from pawsonalize.engine.serving.served import Served
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.contract import Context, ContextEvent
@@ -45,10 +45,10 @@ def asked(model: Tastes, *events: ContextEvent, at: int = T0, name: str = "v") -
     version = SolutionVersion(name=name, solution="s", recipe="known", cut=Cut(0, T0))
     context = Context(events, at, np.ones(3, np.int64))
     scores = model.score_catalogue(context)
-    return GroupScores(Served(version, model), model, context, scores)  # type: ignore[arg-type]
+    return GroupScores(LoadedModel(version, model), model, context, scores)  # type: ignore[arg-type]
 
 
-def of(affinity: GroupAffinity, groups: GroupScores, *names: str) -> list[float]:
+def of(affinity: ModelAffinity, groups: GroupScores, *names: str) -> list[float]:
     codes = Codes()
     present = np.array([codes[name] for name in names])
     return [float(each) for each in affinity.of(groups, codes, present)]
@@ -59,7 +59,7 @@ LOOKED = ContextEvent("dogs", "view", T0 - HOUR)
 
 def test_a_group_counts_by_how_much_more_the_visitor_likes_it_than_others_do() -> None:
     model = Tastes({"cats": 0.3, "dogs": 0.6, "hamsters": 0.1})
-    dogs, cats, hamsters = of(GroupAffinity(), asked(model, LOOKED), "dogs", "cats", "hamsters")
+    dogs, cats, hamsters = of(ModelAffinity(), asked(model, LOOKED), "dogs", "cats", "hamsters")
     assert dogs == pytest.approx(np.log(2))
     assert cats == pytest.approx(-np.log(2))
     assert hamsters == pytest.approx(0)
@@ -67,19 +67,19 @@ def test_a_group_counts_by_how_much_more_the_visitor_likes_it_than_others_do() -
 
 def test_of_whom_nothing_is_known_every_group_is_liked_the_same() -> None:
     model = Tastes({})
-    assert of(GroupAffinity(), asked(model), *CATALOGUE) == [0, 0, 0]
+    assert of(ModelAffinity(), asked(model), *CATALOGUE) == [0, 0, 0]
     assert len(model.asked) == 1, "nobody in particular is not asked about"
 
 
 def test_a_group_that_the_model_does_not_know_is_neither_liked_nor_disliked() -> None:
     model = Tastes({"dogs": 1.0})
-    strange, cats = of(GroupAffinity(), asked(model, LOOKED), "ferrets", "cats")
+    strange, cats = of(ModelAffinity(), asked(model, LOOKED), "ferrets", "cats")
     assert strange == 0
     assert cats == -MOST, "and no liking is without bounds"
 
 
 def test_nobody_in_particular_is_asked_about_once_an_hour_and_model() -> None:
-    model, affinity = Tastes({"dogs": 1.0}), GroupAffinity()
+    model, affinity = Tastes({"dogs": 1.0}), ModelAffinity()
     for _ in range(3):
         of(affinity, asked(model, LOOKED), "dogs")
     of(affinity, asked(model, LOOKED, at=T0 + 1), "dogs")

@@ -14,22 +14,21 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.filters import AppliedFilter
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
-from pawsonalize.engine.serving.animals.answer import OpenPages
-from pawsonalize.engine.serving.animals.available import AvailableAnimals
-from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.engine.serving.animals.page_reader import PageReader
-from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.available import AvailableAnimals, AvailableAnimalsWatch
+from pawsonalize.engine.serving.animals.choices import AnimalEffects
+from pawsonalize.engine.serving.animals.choosing import OpenPages
+from pawsonalize.engine.serving.animals.pages import PageReader
+from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.exploration import ImpressionLog
 from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.filters import AppliedFilter
-from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.serving.served import Fixed, Served, ServingSettings
+from pawsonalize.engine.serving.live_model import Fixed, LoadedModel, ServingSettings
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.recommender import GroupRecommender
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.storage.animals.animals import Animals, Availability
@@ -71,7 +70,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     database.close()
 
 
-class Watched(Runtime):
+class Watched(GroupRecommender):
     """Applies a filter as if that took long, and sees whether other answers would wait for it."""
 
     available_of: AvailableAnimalsWatch
@@ -84,13 +83,15 @@ class Watched(Runtime):
 def individuals(
     database: Database,
     impressions: ImpressionLog,
-    kind: type[Runtime] = Runtime,
+    kind: type[GroupRecommender] = GroupRecommender,
     exploration_weight: float = 1.0,
-) -> Individuals:
+) -> AnimalRecommender:
     """Answers that are nothing but exploration, which once remembered places of other animals."""
     model = PopularityCount().fit(training_data([]), PopularityCount.settings(), 0)
     version = SolutionVersion(name="v", solution="s", recipe=PopularityCount.name, cut=Cut(0, T0))
-    serving = Fixed(Served(version, model, ServingSettings(exploration_weight=exploration_weight)))
+    serving = Fixed(
+        LoadedModel(version, model, ServingSettings(exploration_weight=exploration_weight))
+    )
     filtering = Filtering(EventLog(database), Catalogue(database))
     runtime = kind(filtering, serving, impressions)
     animals = Animals(database)
@@ -103,7 +104,7 @@ def individuals(
         AnimalEffects(table, log, ErasedLookup(database)),
     )
     opened = OpenPages(table, log, impressions)
-    return Individuals(
+    return AnimalRecommender(
         runtime, watch, animals, impressions, pages, effects, AnimalSettings(), opened
     )
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import WantedValues
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.animals.page_reader import PAGES_READ, PageReader, Pages
+from pawsonalize.engine.serving.animals.pages import PAGES_READ, PageReader, Pages
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.context import context_of
 from pawsonalize.storage.animals.animals import Animals

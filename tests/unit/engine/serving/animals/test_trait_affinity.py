@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.engine.serving.animals.affinity import TraitAffinity
 from pawsonalize.engine.serving.animals.available import Codes
+from pawsonalize.engine.serving.animals.scoring import TraitAffinity
 from pawsonalize.engine.serving.animals.settings import AffinitySettings
 from pawsonalize.recipes.classes import LatentClasses
 from pawsonalize.recipes.contract import Context, ContextEvent

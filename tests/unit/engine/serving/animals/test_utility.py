@@ -14,11 +14,10 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
-from pawsonalize.engine.serving.animals.boards import BoardHistory, PickedBoard
 from pawsonalize.engine.serving.animals.eligibility import Eligibility, Place
-from pawsonalize.engine.serving.animals.page_reader import NO_PAGES, Pages
+from pawsonalize.engine.serving.animals.pages import NO_PAGES, BoardHistory, Pages, PickedBoard
+from pawsonalize.engine.serving.animals.scoring import ScoringInputs, estimate
 from pawsonalize.engine.serving.animals.settings import FACTORS, PARTS, AnimalSettings, Weights
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from tests.animal_data import animal
 from tests.event_data import T0
@@ -76,10 +75,10 @@ def test_the_places_go_by_utility_and_no_group_has_more_than_its_share(
     assert best_of(question, limit).tolist() == _in_turn(question, limit)
 
 
-def _in_turn(question: Weighing, limit: int) -> list[int]:
+def _in_turn(question: ScoringInputs, limit: int) -> list[int]:
     """The places taken one after the other, from all animals in order."""
     available = question.available
-    utilities = question.weigh(available.order).utilities
+    utilities = question.score(available.order).utilities
     order = available.order[np.lexsort((np.arange(len(available)), -utilities))]
     there = Counter(available.column("group", question.fitting(available.order)).tolist())
     share = question.settings.max_per_group_share
@@ -173,7 +172,7 @@ def test_each_factor_orders_those_who_are_alike_but_for_it() -> None:
 @given(stocks(), rules)
 def test_the_parts_of_a_utility_add_up_to_it(stock: list[Animal], asked: Eligibility) -> None:
     available = available_from(stock)
-    weighed = question_of(available, asked=asked).weigh(available.order)
+    weighed = question_of(available, asked=asked).score(available.order)
     assert [sum(parts) for parts in weighed.parts.tolist()] == weighed.utilities.tolist()
     assert np.isfinite(weighed.utilities).all()
     weights = AnimalSettings().weights
@@ -218,7 +217,7 @@ def test_the_visitors_and_the_animals_part_add_up_with_the_others(
     available = available_from(stock)
     available.put_effects({one.animal_id: effect for one in stock[::2]})
     question = question_of(available, affinity, asked, pages=shown, model=model)
-    weighed = question.weigh(available.order)
+    weighed = question.score(available.order)
     assert [sum(parts) for parts in weighed.parts.tolist()] == weighed.utilities.tolist()
     assert np.isfinite(weighed.utilities).all()
     assert (weighed.utilities <= question.bound + 1e-9).all()
@@ -242,7 +241,7 @@ def test_who_scrolled_past_large_dogs_gets_fewer_of_them_even_of_those_never_sho
     settings = AnimalSettings(max_per_group_share=1.0)
     question = question_of(available, settings=settings, pages=passed)
     assert all(one.startswith("small") for one in ids_of(available, best_of(question, 20)))
-    parts = question.weigh(
+    parts = question.score(
         np.array([available.codes["animal"]["large15"], available.codes["animal"]["small1"]])
     ).parts
     visitor, seen = parts[:, PARTS.index("visitor")], parts[:, PARTS.index("seen")]

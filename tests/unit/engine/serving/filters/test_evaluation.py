@@ -23,8 +23,13 @@ from pawsonalize.domain.filters import (
     Source,
     Subject,
 )
-from pawsonalize.engine.serving.filtering import Facts, passing_rows
-from pawsonalize.engine.serving.items import AttributeColumns, Texts, texts_of
+from pawsonalize.engine.serving.filtering import (
+    AttributeColumns,
+    Facts,
+    Texts,
+    passing_rows,
+    texts_of,
+)
 from tests.filter_expressions import FIELDS, PARAMETERS, expressions
 
 Row = Mapping[str, str | float | None]

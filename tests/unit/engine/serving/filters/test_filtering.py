@@ -5,14 +5,14 @@ import pytest
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filter_parser import parse
+from pawsonalize.domain.filters import AppliedFilter, apply
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.filtering import (
     INTERACTIONS_PER_TYPE,
     Filtering,
+    MetadataReader,
 )
-from pawsonalize.engine.serving.filters import AppliedFilter, apply
-from pawsonalize.engine.serving.items import MetadataReader
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
 from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0, event

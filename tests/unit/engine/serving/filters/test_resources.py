@@ -4,7 +4,7 @@ import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.filter_parser import parse
-from pawsonalize.engine.serving.filters import Filters
+from pawsonalize.engine.serving.filtering import Filters
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.group_resources import Filter

@@ -1,53 +1,63 @@
-"""Answers of individual animals: groups from the model, then animals, their order and reasons."""
+"""Recommends, compares and orders animals: groups from the model, then animals and reasons."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
+from threading import Lock
+from weakref import WeakKeyDictionary
 
+import msgspec
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
+from pawsonalize.domain.reasons import Reason
 from pawsonalize.engine.serving.animals import factors
-from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
-from pawsonalize.engine.serving.animals.answer import (
-    AnimalPlace,
-    AnimalsAnswer,
+from pawsonalize.engine.serving.animals.available import (
+    AvailableAnimals,
+    AvailableAnimalsWatch,
+    Slots,
+)
+from pawsonalize.engine.serving.animals.choices import (
+    AnimalEffects,
+    ChoiceTables,
+    ChoiceWeights,
+    GroupAffinity,
+)
+from pawsonalize.engine.serving.animals.choosing import (
     OpenPages,
-    Standing,
-    places_in_order,
+    SnapshotCache,
+    choose,
     places_left,
     places_of,
     rest_of,
-    standings_of,
-    with_logged_ids,
 )
-from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
-from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, Liked
-from pawsonalize.engine.serving.animals.choosing import CachedTables, Derived, choose
 from pawsonalize.engine.serving.animals.eligibility import kilometres, place_of
-from pawsonalize.engine.serving.animals.page_reader import PageReader
+from pawsonalize.engine.serving.animals.pages import PageReader
 from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
-from pawsonalize.engine.serving.animals.searches import AnimalSearches
+from pawsonalize.engine.serving.animals.scoring import ScoredAnimals, ScoringInputs, estimate
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.engine.serving.context import (
-    Query,
     deeds_by_animal,
     disliked_animals,
     penalties,
     with_wishes,
 )
-from pawsonalize.engine.serving.exploration import Explored, explore
-from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
-from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime, check_ids
-from pawsonalize.engine.serving.served import UNTRAINED, Served
+from pawsonalize.engine.serving.exploration import Explored, ImpressionLog, UnseenAnswers, explore
+from pawsonalize.engine.serving.live_model import UNTRAINED, LoadedModel
+from pawsonalize.engine.serving.query import AnimalSearches, Query
+from pawsonalize.engine.serving.recommender import (
+    MAX_RESULTS,
+    GroupRecommender,
+    GroupScores,
+    check_ids,
+)
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.classes import classes_of
 from pawsonalize.storage.animals.animals import Animals
@@ -56,19 +66,83 @@ from pawsonalize.storage.events.impressions import (
     ANIMALS,
     SEARCH,
     SIMILAR_ANIMALS,
+    Impression,
 )
 
+Floats = NDArray[np.float64]
+_DECIMALS = 4  # of what is logged for the model of choices
 
-def never(_weighing: Weighing, _slots: Slots, _query: Query) -> bool:
+
+class AnimalPlace(msgspec.Struct, frozen=True):
+    """One place of an answer: the animal, and the animals that are bonded with it.
+
+    `score` is exp(utility - highest possible utility), in a ranking the animal's share of
+    exp(utility). `parts` add up to `utility`, in the order of `PARTS`; `factors` are the same
+    without their weights.
+    """
+
+    animal_ids: tuple[str, ...]
+    group_id: str
+    score: float
+    utility: float
+    parts: tuple[float, ...]
+    factors: tuple[float, ...]
+    explored: bool = False
+    propensity: float = 1.0
+    reasons: tuple[Reason, ...] = ()
+    recommendation_id: str | None = None
+
+
+class AnimalsAnswer(msgspec.Struct, frozen=True):
+    """Animals in order, and the impression id they were logged under."""
+
+    recommendation_id: str
+    solution_version: str
+    places: tuple[AnimalPlace, ...]
+    asks: bool = False  # True if a board is worth its place now
+
+
+def places_in_order(
+    inputs: ScoringInputs,
+    scored: ScoredAnimals,
+    ids: Sequence[tuple[str, ...]],
+    scores: Floats,
+    chosen: Explored | None = None,
+) -> list[AnimalPlace]:
+    """The places of animals that were put in order, each with all of its `ids`."""
+    names = inputs.available.codes["group"].names
+    groups = inputs.available.column("group", scored.slots).tolist()
+    columns = (
+        ids,
+        [names[group] for group in groups],
+        scores.tolist(),
+        scored.utilities.tolist(),
+        map(tuple, scored.parts.tolist()),
+        map(tuple, scored.bare.round(_DECIMALS).tolist()),
+        chosen.explored if chosen else (False,) * len(ids),
+        chosen.propensities if chosen else (1.0,) * len(ids),
+    )
+    return [AnimalPlace(*row) for row in zip(*columns, strict=True)]
+
+
+def with_logged_ids(answer: AnimalsAnswer, page: Sequence[Impression]) -> AnimalsAnswer:
+    """The answer under the ids that its places were logged under."""
+    first = page[0].recommendation_id
+    own = {one: name for ids, _, name in places_of(page) for one in ids if name != first}
+    places = (replace(one, recommendation_id=own.get(one.animal_ids[0])) for one in answer.places)
+    return replace(answer, recommendation_id=first, places=tuple(places))
+
+
+def never(_weighing: ScoringInputs, _slots: Slots, _query: Query) -> bool:
     """The rule of a service without boards."""
     return False
 
 
 @dataclass(eq=False)
-class Individuals:
+class AnimalRecommender:
     """Recommends, orders and compares animals that are available."""
 
-    runtime: Runtime
+    runtime: GroupRecommender
     available: AvailableAnimalsWatch
     animals: Animals
     impressions: ImpressionLog | UnseenAnswers
@@ -76,15 +150,18 @@ class Individuals:
     effects: AnimalEffects
     settings: AnimalSettings
     open_pages: OpenPages
-    asks: Callable[[Weighing, Slots, Query], bool] = never
+    asks: Callable[[ScoringInputs, Slots, Query], bool] = never
     """True if a board is worth its place beside a page of these animals."""
     searches: AnimalSearches | None = None
     """None where no wing searches."""
 
     def __post_init__(self) -> None:
-        self._derived = CachedTables()
+        self._snapshots: WeakKeyDictionary[AvailableAnimals, SnapshotCache] = WeakKeyDictionary()
+        self._lock = Lock()
 
-    def with_runtime(self, runtime: Runtime, *, is_seen: bool = True) -> "Individuals":
+    def with_runtime(
+        self, runtime: GroupRecommender, *, is_seen: bool = True
+    ) -> "AnimalRecommender":
         """Return the same animals, ordered by another model; only `is_seen` is logged."""
         other = copy(self)
         other.runtime = runtime
@@ -111,7 +188,7 @@ class Individuals:
         if self.runtime.can_answer:
             available = self.available.of(now, now)
             with available.lock:
-                tables = self._tables(self._derived.of(available), self.runtime.served)
+                tables = self._tables(self._cache_of(available), self.runtime.served)
             self.effects.count(tables, available)
 
     def can_order(self, now: int) -> bool:
@@ -164,21 +241,20 @@ class Individuals:
         groups = self.runtime.score_groups(query, ranking=True)
         query = self.open_pages.read(query, ANIMAL_RANKING, groups.served.version.name)
         place_in_page = {ids[0]: place for place, (ids, *_) in enumerate(places_of(query.page))}
-        with self.weighing(query, groups, self.settings.group_affinity) as weighing:
-            available, end = weighing.available, len(place_in_page)
-            slots = weighing.fitting(available.slots(animal_ids))
-            utilities = weighing.utilities(slots)
+        with self.inputs(query, groups, self.settings.group_affinity) as inputs:
+            available, end = inputs.available, len(place_in_page)
+            slots = inputs.fitting(available.slots(animal_ids))
+            utilities = inputs.utilities(slots)
             names = [available.ids[slot] for slot in slots.tolist()]
             before = np.array([place_in_page.get(one, end) for one in names], np.int64)
             order = np.lexsort((available.rank[slots], -utilities, before))[:MAX_RESULTS]
-            weighed = weighing.weigh(slots[order])
-            shares = np.exp(weighed.utilities - weighed.utilities.max(initial=-np.inf))
-            ids = [(available.ids[slot],) for slot in weighed.slots.tolist()]
-            places = places_in_order(weighing, weighed, ids, shares / shares.sum())
-            standings = standings_of(weighing, weighed) if query.explain else []
+            scored = inputs.score(slots[order])
+            shares = np.exp(scored.utilities - scored.utilities.max(initial=-np.inf))
+            ids = [(available.ids[slot],) for slot in scored.slots.tolist()]
+            places = places_in_order(inputs, scored, ids, shares / shares.sum())
         if end in before[order]:  # somebody new makes it another page
             query = replace(query, page=())
-        return self.answer(ANIMAL_RANKING, query, groups, places, standings)
+        return self.answer(ANIMAL_RANKING, query, groups, places, scored)
 
     def fitting(self, query: Query) -> list[str]:
         """The animals that may be shown, longest listed first: one for each place."""
@@ -208,34 +284,35 @@ class Individuals:
         query = replace(self.runtime.with_user(query), recommendation_id=name)
         groups, settings = self.runtime.score_groups(query, about), self.settings
         share = settings.group_affinity if about is None else settings.similar_affinity
-        with self.weighing(query, groups, share) as weighing:
-            available = weighing.available
+        with self.inputs(query, groups, share) as inputs:
+            available = inputs.available
             if query.page and not query.continues:
-                chosen = places_left(weighing, query)
+                chosen = places_left(inputs, query)
             else:
-                chosen = self._explored(weighing, query, groups.served, name)
+                chosen = self._explored(inputs, query, groups.served, name)
             slots = available.order[list(chosen.positions)]
-            weighed = weighing.weigh(slots)
+            scored = inputs.score(slots)
             ids = [available.members(slot) for slot in slots.tolist()]
-            shares = np.exp(weighed.utilities - weighing.bound)
-            places = places_in_order(weighing, weighed, ids, shares, chosen)
-            standings = standings_of(weighing, weighed) if query.explain else []
+            shares = np.exp(scored.utilities - inputs.bound)
+            places = places_in_order(inputs, scored, ids, shares, chosen)
             is_page = about is None and query.search is None
-            asks = is_page and not query.continues and self.asks(weighing, slots, query)
+            asks = is_page and not query.continues and self.asks(inputs, slots, query)
         kind = SEARCH if query.search else ANIMALS if about is None else SIMILAR_ANIMALS
-        return self.answer(kind, query, groups, places, standings, asks=asks)
+        return self.answer(kind, query, groups, places, scored, asks=asks)
 
-    def _explored(self, weighing: Weighing, query: Query, served: Served, seed: str) -> Explored:
+    def _explored(
+        self, inputs: ScoringInputs, query: Query, served: LoadedModel, seed: str
+    ) -> Explored:
         """The places with exploration, as positions in the order of the available animals."""
-        available, estimates = weighing.available, estimate(weighing)
-        best = available.rank[choose(weighing, estimates, query.limit)]
+        available, estimates = inputs.available, estimate(inputs)
+        best = available.rank[choose(inputs, estimates, query.limit)]
         weight = served.settings.exploration_weight
-        shares = self._derived.of(available).shares
-        due = shares.of(weighing, estimates) if weight > 0 else None
+        shares = self._cache_of(available).shares
+        due = shares.of(inputs, estimates) if weight > 0 else None
         return explore(best.astype(np.intp), due, weight, seed)
 
     @contextmanager
-    def weighing(self, query: Query, groups: GroupScores, share: float) -> Iterator[Weighing]:
+    def inputs(self, query: Query, groups: GroupScores, share: float) -> Iterator[ScoringInputs]:
         """Hold the available animals' lock, with the inputs of the weighing.
 
         `share` weighs the model's part in the affinity. Groups that do not pass the query's filter
@@ -259,45 +336,46 @@ class Individuals:
             wishes=groups.context.wishes,
         )
         with available.lock:
-            codes, derived = available.codes["group"], self._derived.of(available)
-            affinity = share * derived.groups.of(groups, codes, available.present)
+            codes, cache = available.codes["group"], self._cache_of(available)
+            affinity = share * cache.groups.of(groups, codes, available.present)
             if groups.served.version.name == UNTRAINED:
                 # Without a model, an unknown visitor is expected to like what others look at.
-                usual = derived.groups.in_general(groups, codes, available.present)
+                usual = cache.groups.in_general(groups, codes, available.present)
                 affinity += self.settings.group_affinity * usual
             traits, classes = self.settings.traits, classes_of(groups.model)
             context = groups.context if query.search else with_wishes(groups.context, pages.wanted)
-            affinity += derived.traits.of(context, codes, available.there, traits, classes)
-            quiz = derived.traits.quiz(context, codes, available.there, traits)
-            liked = Liked(affinity, quiz)
+            affinity += cache.traits.of(context, codes, available.there, traits, classes)
+            quiz = cache.traits.quiz(context, codes, available.there, traits)
+            liked = GroupAffinity(affinity, quiz)
             penalty = penalties(groups.context, codes.names)
             lost = np.zeros(len(codes)) if penalty is None else -penalty
             if passed is not None:
                 lost[[name not in passed for name in codes.names]] = np.inf
-            tables = self._tables(derived, groups.served)
+            tables = self._tables(cache, groups.served)
             near = factors.near(available.places, query.eligibility.place)
-            yield Weighing(
-                available,
-                liked,
-                lost,
-                tables.common(available, query.at),
-                tables.of(available, pages, liked, near),
-                tables.weights,
-                query.eligibility,
-                self.settings,
-                query.at,
-                near,
-                available.slots(disliked),
-                tables,
-                None if query.search is None else query.search.relevance(available),
+            yield ScoringInputs(
+                available=available,
+                eligibility=query.eligibility,
+                at=query.at,
+                tables=tables,
+                settings=self.settings,
+                liked=liked,
+                personal=tables.of(available, pages, liked, near),
+                lost=lost,
+                disliked=available.slots(disliked),
+                relevance=None if query.search is None else query.search.relevance(available),
             )
 
-    def _tables(self, derived: Derived, served: Served) -> ChoiceTables:
-        tables = derived.choices.get(served.version.name)
+    def _cache_of(self, available: AvailableAnimals) -> SnapshotCache:
+        with self._lock:
+            return self._snapshots.setdefault(available, SnapshotCache())
+
+    def _tables(self, cache: SnapshotCache, served: LoadedModel) -> ChoiceTables:
+        tables = cache.choices.get(served.version.name)
         if tables is None or tables.model is not served.choices:
             weights = ChoiceWeights.of(served.choices, self.settings.weights)
             tables = ChoiceTables(served.choices, weights)
-            derived.choices[served.version.name] = tables
+            cache.choices[served.version.name] = tables
         return tables
 
     def answer(
@@ -306,13 +384,13 @@ class Individuals:
         query: Query,
         groups: GroupScores,
         places: list[AnimalPlace],
-        standings: list[Standing],
+        scored: ScoredAnimals,
         *,
         asks: bool = False,
     ) -> AnimalsAnswer:
         """Explain the answer if that is wanted, and log it."""
         if query.explain:
-            places = self._explained(query, groups, list(zip(places, standings, strict=True)))
+            places = self._explained(query, groups, places, scored)
         answer = AnimalsAnswer(
             query.recommendation_id or new_recommendation_id(query.now),
             groups.served.answered_by(groups.context),
@@ -338,18 +416,33 @@ class Individuals:
         return answer
 
     def _explained(
-        self, query: Query, groups: GroupScores, standings: list[tuple[AnimalPlace, Standing]]
+        self,
+        query: Query,
+        groups: GroupScores,
+        places: Sequence[AnimalPlace],
+        scored: ScoredAnimals,
     ) -> list[AnimalPlace]:
-        known = self.animals.get_many([one for place, _ in standings for one in place.animal_ids])
+        known = self.animals.get_many([one for place in places for one in place.animal_ids])
         rules, days = query.eligibility, self.settings.newcomer_days
         deeds = deeds_by_animal(self.runtime.filtering.log, query.visitor, query.at)
+        lifts = scored.parts - scored.parts.sum(axis=0) / max(1, len(places))
+        facts = (lifts.tolist(), scored.shown.tolist(), scored.kilometres.tolist())
         explained = []
-        for place, (lifts, shown, far) in standings:
+        for place, lift, shown, far in zip(places, *facts, strict=True):
             here = [known[one] for one in place.animal_ids if one in known]
             group = AnimalGroup.parse(place.group_id)
             parts = dict(zip(PARTS, place.parts, strict=True))
             own = frozenset().union(*(deeds.get(one.animal_id, ()) for one in here))
-            standing = AnimalStanding(here, group, lifts, shown, far, place.explored, parts, own)
+            standing = AnimalStanding(
+                animals=here,
+                group=group,
+                lifts=dict(zip(PARTS, lift, strict=True)),
+                shown=shown,
+                kilometres=None if isnan(far) else far,
+                explored=place.explored,
+                parts=parts,
+                deeds=own,
+            )
             seen = groups.context.events
             reasons = reasons_for(standing, seen, rules, query.at, days) if here else ()
             wrote = query.search.reason(here[0]) if query.search and here else None
