@@ -23,7 +23,7 @@ from pawsonalize.kinds.campaigns import Campaign, is_wanted
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.catalogue import rebuild_model
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Context, ContextEvent, Model
 from pawsonalize.recipes.popularity_count import PopularityCount
