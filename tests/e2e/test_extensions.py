@@ -90,6 +90,7 @@ def test_a_plugin_that_does_not_load_is_named_and_the_rest_runs(
     server = start(folder, program=str(broken))
     with server.client() as client:
         assert client.post("/v1/recommendations", json={"userId": "u"}).status_code in {200, 503}
+        assert "The plugin broken of paws-broken 2.5 is left out" in client.get("/console").text
     server.stop()
     log = server.output.read_text().splitlines()
     lines = [line for line in log if "[error" in line]

@@ -299,11 +299,12 @@ def clocks(service: CheckedService) -> Iterator[Diagnosis]:
         yield fine(f"it is {iso(lived)}" + (" by clock_file" if clock.is_played() else ""))
 
 
-def extensions(_settings: Settings) -> Iterator[Diagnosis]:
+def broken_extensions(_settings: Settings) -> Iterator[Diagnosis]:
     """Find plugins and recipes of other distributions that do not load."""
-    for broken in (*broken_plugins(), *broken_recipes()):
-        move = f"mend, update or uninstall it: `pip uninstall {broken.distribution.split()[0]}`"
-        yield attention(str(broken), move)
+    for kind, extensions in (("plugin", broken_plugins()), ("recipe", broken_recipes())):
+        for broken in extensions:
+            move = f"mend, update or uninstall it: `pip uninstall {broken.distribution.split()[0]}`"
+            yield attention(f"the {kind} {broken}", move)
 
 
 MAIN_CHECKS = (
@@ -325,7 +326,7 @@ MAIN_CHECKS = (
     Check("keys", keys),
     Check("clock", clocks),
     Check("problems", problems, EVERYWHERE),
-    Check("plugins", extensions, EVERYWHERE, is_of_machine=True),
+    Check("plugins", broken_extensions, EVERYWHERE, is_of_machine=True),
 )
 
 
