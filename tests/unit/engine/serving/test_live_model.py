@@ -13,7 +13,7 @@ from pawsonalize.app.background import attempt
 from pawsonalize.app.serving import follow_campaign
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.artefacts.folder import FolderArtefacts
-from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotReady, StorageUnavailable
+from pawsonalize.domain.errors import CorruptArtefact, NotReady, StorageUnavailable
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.live_model import LiveModel, Loader, ServingSettings
 from pawsonalize.kinds.campaign_updates import Campaigns
@@ -237,7 +237,7 @@ def test_a_model_that_is_not_what_its_version_says_is_not_served(
     with pytest.raises(CorruptArtefact):
         live.refresh(T0)
     release("v2", "a", recipe="from the future")
-    with pytest.raises(InvalidInput, match="no recipe from the future"):
+    with pytest.raises(CorruptArtefact, match="no recipe from the future"):
         live.refresh(T0)
     assert update_of(campaigns)[0] is Status.CREATE_FAILED
     assert not live.is_ready
