@@ -101,6 +101,25 @@ def test_a_plugin_that_does_not_load_is_named_and_the_rest_runs(
         assert "broken of paws-broken 2.5 is left out" in said, words
 
 
+def test_a_plugin_that_does_not_start_is_a_problem_and_its_endpoints_are_unavailable(
+    broken: Path, start: Start, tmp_path: Path
+) -> None:
+    text = "from pawsonalize import SITE, Operations, Plugin\nOPERATIONS = Operations(SITE)\n"
+    text += '@OPERATIONS.add("GET", "/v1/broken")\nasync def get_broken(request) -> dict:\n'
+    text += '    """Get it."""\n    return request.app.state.plugins["broken"]\n'
+    text += "def started(adapters, services):\n    raise OSError('no such device')\n"
+    text += 'PLUGIN = Plugin("broken", package=__name__, started=":started",'
+    text += ' operations=":OPERATIONS")\n'
+    (broken / "paws_broken" / "__init__.py").write_text(text)
+    server = start(tmp_path / "data", program=str(broken))
+    with server.client() as client:
+        refused = client.get("/v1/broken")
+        assert refused.status_code == 503
+        assert "the plugin broken did not start" in refused.json()["error"]["message"]
+        assert "tart the plugin broken" in client.get("/console").text
+        assert client.get("/healthz").status_code == 200
+
+
 def test_an_installed_recipe_is_trained_judged_served_and_known_to_boto3_programs(
     packages: Path, start: Start, tmp_path: Path
 ) -> None:
