@@ -29,23 +29,27 @@ from benchmarks.recommend import prepare
 from benchmarks.rivals import NoRival, check_work
 from benchmarks.server import answers, drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
-from pawsonalize import clock
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.statuses import AnimalStatus, StatusChange
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.serving import ServingParts, follow_campaign
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.attributes import GoodWith
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.eligibility import Eligibility, Place
-from pawsonalize.engine.serving.animals.pages import PageReader
-from pawsonalize.engine.serving.context import query_context
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.recipes.choices.effects import usual_attention
-from pawsonalize.recipes.choices.own_effects import VISITOR_VARIANCES, Watched, visitor_effects
-from pawsonalize.settings import load_settings
+from pawsonalize.app.settings import load_settings
+from pawsonalize.core import clock
+from pawsonalize.core.attributes import GoodWith
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.core.times import DAY
+from pawsonalize.models.recipes.choices.effects import usual_attention
+from pawsonalize.models.recipes.choices.own_effects import (
+    VISITOR_VARIANCES,
+    Watched,
+    visitor_effects,
+)
+from pawsonalize.recommend.animals.eligibility import Eligibility, Place
+from pawsonalize.recommend.animals.pages import PageReader
+from pawsonalize.recommend.context import query_context
+from pawsonalize.recommend.query import Query
+from pawsonalize.resources.defaults import RECOMMENDER
 
 _CHUNK = 5_000
 _SHELTERS = 10_000
@@ -163,7 +167,7 @@ def answer(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, flo
     of_events, of_pages = _timed(query_context, reading), _timed(PageReader.of, reading)
     with (
         opened(settings) as adapters,
-        patch("pawsonalize.engine.serving.recommender.query_context", of_events),
+        patch("pawsonalize.recommend.groups.query_context", of_events),
         patch.object(PageReader, "of", of_pages),
     ):
         engine = ServingParts(adapters)

@@ -26,10 +26,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.rivals import check_others
 from pawsonalize.app.databases import open_artefacts
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.recipes.artefact import ModelCard
-from pawsonalize.settings import Settings
-from pawsonalize.storage.database import Database
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.database.database import Database
+from pawsonalize.models.recipes.artefact import ModelCard
+from pawsonalize.resources.artefacts.store import ArtefactStore
 
 _ARRAYS = 10
 _CARD = ModelCard("popularity-count", 1, {}, 0, "", {})

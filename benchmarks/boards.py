@@ -14,17 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from pawsonalize.recipes.choices.effects import VISITOR_TRAITS, usual_attention
-from pawsonalize.recipes.choices.own_effects import (
+from pawsonalize.models.recipes.choices.effects import VISITOR_TRAITS, usual_attention
+from pawsonalize.models.recipes.choices.own_effects import (
     VISITOR_VARIANCES,
     VisitorEffects,
     Watched,
     visitor_effects,
     visitor_posterior,
 )
-from pawsonalize.recipes.choices.picks import AnsweredBoard, PickScale
-from pawsonalize.recipes.data import Floats, Ints
-from pawsonalize.wings.boards.giving import SAMPLED, draw_board
+from pawsonalize.models.recipes.choices.picks import AnsweredBoard, PickScale
+from pawsonalize.models.recipes.data import Floats, Ints
+from pawsonalize.plugins.boards.giving import SAMPLED, draw_board
 
 _ANIMALS, _BEST, _PAGE = 600, 10, 20
 _VALUES = {"species": 3, "breed": 60, "family": 20, "size": 4, "age": 4, "colour": 10}

@@ -28,44 +28,44 @@ class Benchmark:
 
 
 _SRC = "src/pawsonalize"
-_EVENTS = tuple(f"{_SRC}/{part}/**" for part in ("engine/ingest", "http", "storage"))
-_ANSWERS = tuple(f"{_SRC}/{part}/**" for part in ("engine/serving", "http", "recipes"))
-_MODELS = (f"{_SRC}/recipes/**", f"{_SRC}/evaluation/**")
-_TRAININGS = (f"{_SRC}/engine/training/**", f"{_SRC}/recipes/**")
-_ANIMALS = (f"{_SRC}/engine/serving/animals/**", f"{_SRC}/recipes/choices/**")
-_MARKETS = (*_ANSWERS, f"{_SRC}/wings/boards/**", "benchmarks/markets/**")
-_SEARCHES = (f"{_SRC}/wings/search/**", f"{_SRC}/domain/wishes/**")
+_EVENTS = tuple(f"{_SRC}/{part}/**" for part in ("events", "animals", "core"))
+_ANSWERS = tuple(f"{_SRC}/{part}/**" for part in ("recommend", "operations", "models"))
+_MODELS = (f"{_SRC}/models/**",)
+_TRAININGS = (f"{_SRC}/train/**", f"{_SRC}/models/recipes/**")
+_ANIMALS = (f"{_SRC}/recommend/animals/**", f"{_SRC}/models/recipes/choices/**")
+_MARKETS = (*_ANSWERS, f"{_SRC}/plugins/boards/**", "benchmarks/markets/**")
+_SEARCHES = (f"{_SRC}/plugins/search/**", f"{_SRC}/animals/wishes/**")
 _FILES: Mapping[str, Sequence[str]] = {
     "ingest": _EVENTS,
     "recommend": (*_ANSWERS, "benchmarks/constant.py"),
-    "console": (*_ANSWERS, f"{_SRC}/pages/**", f"{_SRC}/wings/console/**"),
-    "animals": (*_ANIMALS, f"{_SRC}/http/**"),
-    "disk": (*_EVENTS, f"{_SRC}/archive/**"),
-    "streams": (*_EVENTS, f"{_SRC}/wings/streams/**"),
+    "console": (*_ANSWERS, f"{_SRC}/app/pages/**", f"{_SRC}/plugins/console/**"),
+    "animals": (*_ANIMALS, f"{_SRC}/recommend/endpoints/**"),
+    "disk": (*_EVENTS, f"{_SRC}/events/archive/**"),
+    "streams": (*_EVENTS, f"{_SRC}/plugins/streams/**"),
     "freshness": (*_EVENTS, *_ANSWERS),
     "request": _MODELS,
     "wire": (*_ANSWERS, f"{_SRC}/aws/**"),
     "functions": ("deploy/aws/functions/**", f"{_SRC}/aws/**"),
     "import_memory": _EVENTS,
     "next_item": (*_MODELS, "benchmarks/peers.py", "benchmarks/ours.py"),
-    "demo_world": (*_MODELS, f"{_SRC}/wings/demo/**"),
+    "demo_world": (*_MODELS, f"{_SRC}/plugins/demo/**"),
     "outcomes": _MARKETS,
     "pages": _MARKETS,
     "first_pages": _MARKETS,
     "recover": (*_ANIMALS, "benchmarks/recovery/**"),
-    "boards": (*_ANIMALS, f"{_SRC}/wings/boards/**"),
+    "boards": (*_ANIMALS, f"{_SRC}/plugins/boards/**"),
     "search": (*_SEARCHES, "benchmarks/search_*"),
     "search_pages": (*_MARKETS, *_SEARCHES),
     "fleet": (*_EVENTS, *_ANSWERS),
     "scale": _MODELS,
-    "out_of_core": (*_MODELS, f"{_SRC}/wings/out_of_core/**"),
+    "out_of_core": (*_MODELS, f"{_SRC}/plugins/out_of_core/**"),
     "retrain": _TRAININGS,
     "refresh": _TRAININGS,
-    "erase": tuple(f"{_SRC}/{part}/**" for part in ("archive", "engine/upkeep", "storage")),
-    "commands": (f"{_SRC}/app/**", f"{_SRC}/cli/**"),
-    "artefacts": (f"{_SRC}/artefacts/**",),
+    "erase": tuple(f"{_SRC}/{part}/**" for part in ("events", "core/database")),
+    "commands": (f"{_SRC}/app/**", f"{_SRC}/*/commands/**"),
+    "artefacts": (f"{_SRC}/resources/artefacts/**",),
     "trace": (f"{_SRC}/**",),
-    "gate": (*_MODELS, f"{_SRC}/engine/training/**"),
+    "gate": (*_MODELS, f"{_SRC}/train/**"),
 }
 
 

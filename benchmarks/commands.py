@@ -31,7 +31,7 @@ def measure(data: Path, pairs: int) -> list[dict[str, Any]]:
     """Return a row for each command, and one for `serve`."""
     os.environ |= {"PAWSONALIZE_DATA_DIR": str(data), "PAWSONALIZE_LOG_LEVEL": "error"}
     works: dict[str, Callable[[], object]] = {
-        name: partial(_run, "-m", "pawsonalize.cli.main", *name.split()) for name in _COMMANDS
+        name: partial(_run, "-m", "pawsonalize.app.cli.main", *name.split()) for name in _COMMANDS
     }
     works["serve"] = partial(_serve, data)
     rows = []

@@ -29,11 +29,11 @@ from benchmarks.animals import stock
 from benchmarks.recommend import prepare
 from benchmarks.rivals import check_work
 from benchmarks.server import drive, percentile, post, serving
-from pawsonalize.access.limits import HeavyReads
 from pawsonalize.app.asgi import build_app
-from pawsonalize.pages.views import View
-from pawsonalize.plugin import added
-from pawsonalize.settings import load_settings
+from pawsonalize.app.pages.views import View
+from pawsonalize.app.settings import load_settings
+from pawsonalize.core.plugin import added
+from pawsonalize.operations.limits import HeavyReads
 
 CONNECTIONS = 4
 OPERATORS = 8
@@ -92,7 +92,7 @@ def operators(port: int, count: int) -> Iterator[list[int]]:
 
 
 def page_paths() -> list[str]:
-    """All pages of the console that show something; a page that a wing adds is among them."""
+    """All pages of the console that show something; a page that a plugin adds is among them."""
     views = [one for one in added("console_pages") if isinstance(one, View)]
     plain = [one.page for one in views if "{" not in one.page and not one.needs]
     return [*plain, *_MORE_PAGES]

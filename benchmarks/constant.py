@@ -5,8 +5,8 @@ from unittest.mock import patch
 from starlette.applications import Starlette
 
 from pawsonalize.app import asgi as service
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.engine.serving.recommender import Answer, GroupRecommender, Scored
+from pawsonalize.recommend.groups import Answer, GroupRecommender, Scored
+from pawsonalize.recommend.query import Query
 
 _ANSWER = Answer(
     "RID-constant", "constant", tuple(Scored(f"2-Breed_{n}-1-1", 0.1) for n in range(10))

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.trainings import solutions_to_train, train_and_serve
-from pawsonalize.settings import load_settings
-from pawsonalize.wings.demo.commands import store_world
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import World, generate
+from pawsonalize.app.settings import load_settings
+from pawsonalize.core import clock
+from pawsonalize.plugins.demo.commands import store_world
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import World, generate
+from pawsonalize.train.commands.trainings import solutions_to_train, train_and_serve
 
 _SEED = 7
 

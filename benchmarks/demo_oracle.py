@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from pawsonalize.domain.errors import NotFound
-from pawsonalize.wings.demo import calibration as measured
-from pawsonalize.wings.demo.adopters import Oracle, notice_weights
-from pawsonalize.wings.demo.stock import Floats, Ints
-from pawsonalize.wings.demo.world import World
+from pawsonalize.core.errors import NotFound
+from pawsonalize.plugins.demo import calibration as measured
+from pawsonalize.plugins.demo.adopters import Oracle, notice_weights
+from pawsonalize.plugins.demo.stock import Floats, Ints
+from pawsonalize.plugins.demo.world import World
 
 _CROWD = 500  # visitors that stand for everybody; affinities are drawn independently
 

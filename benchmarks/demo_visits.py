@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.breeds import family_of
-from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.data import ItemAttributes, StayColumns, TrainingData
-from pawsonalize.wings.demo.world import EVENT_TYPES, VIEW, World
+from pawsonalize.core.breeds import family_of
+from pawsonalize.models.recipes.contract import Context, ContextEvent
+from pawsonalize.models.recipes.data import ItemAttributes, StayColumns, TrainingData
+from pawsonalize.plugins.demo.world import EVENT_TYPES, VIEW, World
 
 _READ = 50  # events of a context, as in serving
 KINDS = ("warm", "first click", "anonymous", "nothing known")

@@ -32,13 +32,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.demo_oracle import next_view
 from benchmarks.demo_visits import KINDS, Moment, cut_of, sample_moments, training_data
-from pawsonalize.engine.training.solutions import read_settings
-from pawsonalize.evaluation.intervals import intervals, resampled_means
-from pawsonalize.evaluation.metrics import Placements, normalized_discounted_cumulative_gain, place
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Model
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import World, generate
+from pawsonalize.models.evaluation.intervals import intervals, resampled_means
+from pawsonalize.models.evaluation.metrics import (
+    Placements,
+    normalized_discounted_cumulative_gain,
+    place,
+)
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.contract import Model
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import World, generate
+from pawsonalize.train.solutions import read_settings
 
 RANKERS = ("ours", "mixture", "popularity", "stranger", "oracle")
 _END = 1_767_225_600_000  # 2026-01-01

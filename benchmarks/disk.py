@@ -23,12 +23,12 @@ from benchmarks.ingest import sample_event
 from benchmarks.recommend import prepare
 from benchmarks.server import drive, post, serving
 from pawsonalize.app.adapters import opened
-from pawsonalize.domain.events import Event
-from pawsonalize.domain.times import DAY, MINUTE
-from pawsonalize.engine.ingest.event_form import read_event
-from pawsonalize.engine.ingest.payloads import single
-from pawsonalize.engine.upkeep.archiver import Compaction
-from pawsonalize.settings import load_settings
+from pawsonalize.app.settings import load_settings
+from pawsonalize.core.event import Event
+from pawsonalize.core.times import DAY, MINUTE
+from pawsonalize.events.archive.archiver import Compaction
+from pawsonalize.events.event_form import read_event
+from pawsonalize.events.payloads import single
 
 _ANSWERS: dict[str, dict[str, Any]] = {
     "answers of 20 animals": {"of": "animals", "limit": 20},

@@ -22,16 +22,16 @@ from msgspec.structs import replace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.settings import Settings
 from pawsonalize.app.upkeep import erasure_steps
-from pawsonalize.archive.base import ObjectStore
-from pawsonalize.archive.objects import LocalObjects
-from pawsonalize.domain.events import Event
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.upkeep.erasing import Erasing
-from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER
-from pawsonalize.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.event import Event
+from pawsonalize.core.objects.store import ObjectStore
+from pawsonalize.core.objects.stores import LocalObjects
+from pawsonalize.core.times import DAY
+from pawsonalize.events.erasure.erasing import Erasing
+from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER
 
 _BEGIN = 1_759_276_800_000  # 2025-10-01
 _EACH = 20

@@ -30,8 +30,8 @@ from benchmarks.markets.play import NEVER, Ask, play, worth
 from benchmarks.markets.rivals import Newest, Scoring
 from benchmarks.markets.runs import Playing, Row, market_parser, play_worlds, print_pages
 from benchmarks.markets.worlds import WORLDS, smaller
-from pawsonalize.domain.times import DAY, MINUTE
-from pawsonalize.recipes.choices.own_effects import bid_prices
+from pawsonalize.core.times import DAY, MINUTE
+from pawsonalize.models.recipes.choices.own_effects import bid_prices
 
 _SIZES = (6, 12, 20, 40)
 _VISITORS = 150

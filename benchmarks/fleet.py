@@ -31,11 +31,11 @@ from benchmarks.child import Missing, required
 from benchmarks.demo_data import world_of
 from benchmarks.ingest import BATCH, sample_event
 from benchmarks.server import drive, post, serving
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.settings import Settings, as_environment
-from pawsonalize.wings.demo.commands import store_world
+from pawsonalize.app.settings import Settings, as_environment
+from pawsonalize.core import clock
+from pawsonalize.plugins.demo.commands import store_world
+from pawsonalize.resources.defaults import RECOMMENDER
 
 SERVERS = (1, 2, 3)
 _CONNECTIONS = 8

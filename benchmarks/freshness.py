@@ -20,7 +20,7 @@ import httpx
 
 from benchmarks.demo_data import prepare
 from benchmarks.server import percentile, serving
-from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.core.groups import AnimalGroup
 
 
 def view(session: str, item_id: str) -> dict[str, Any]:

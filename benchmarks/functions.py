@@ -32,11 +32,11 @@ from benchmarks.child import ROOT
 from benchmarks.recommend import prepare
 from benchmarks.server import serving
 from benchmarks.synthetic import group_ids
-from pawsonalize import clock
+from pawsonalize.app.settings import load_settings
 from pawsonalize.aws.arn import Arns
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.settings import load_settings
+from pawsonalize.core import clock
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize_functions import put_events, recommend
 from pawsonalize_functions.clients import client
 

@@ -29,16 +29,16 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
 from benchmarks.demo_visits import training_data
-from pawsonalize.engine.training.evidence import LiveStanding, evidence_on
-from pawsonalize.engine.training.holdout import SplitName, hold_out
-from pawsonalize.evaluation.gate import Decision, Evidence, RuleOutcome, decide
-from pawsonalize.evaluation.gate_settings import GateSettings
-from pawsonalize.evaluation.splits import births
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Model
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import World, generate
+from pawsonalize.models.evaluation.gate import Decision, Evidence, RuleOutcome, decide
+from pawsonalize.models.evaluation.gate_settings import GateSettings
+from pawsonalize.models.evaluation.splits import births
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.contract import Model
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import World, generate
+from pawsonalize.train.evidence import LiveStanding, evidence_on
+from pawsonalize.train.holdout import SplitName, hold_out
 
 _END = 1_767_225_600_000  # 2026-01-01
 Change = Callable[[TrainingData, int], TrainingData]

@@ -17,11 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.imports import Importer
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.schemas import DatasetType
+from pawsonalize.events.imports import Importer
+from pawsonalize.events.tables.event_log import EventLog
 
 
 def write_interactions(path: Path, rows: int) -> None:

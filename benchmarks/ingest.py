@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.rivals import check_work
 from benchmarks.server import drive, percentile, post, serving
-from pawsonalize.storage.database import Database
+from pawsonalize.core.database.database import Database
 
 BATCH = 50
 CONNECTIONS = 16

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.evaluation.splits import shuffled_order
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.models.evaluation.splits import shuffled_order
 
 HOUR = 3_600_000
 # Where files give no times, everybody's last event is at this moment, the one before an hour

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.interactions import Interactions
-from pawsonalize.evaluation.metrics import (
+from pawsonalize.models.evaluation.metrics import (
     Placements,
     hit_rate,
     normalized_discounted_cumulative_gain,

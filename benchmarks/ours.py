@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from benchmarks.child import Missing
 from benchmarks.interactions import HOUR, Interactions
 from benchmarks.next_item_task import Scorer, Task
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, ContextEvent, Model
-from pawsonalize.recipes.data import ItemAttributes, TrainingData
-from pawsonalize.recipes.user_personalization import UserPersonalizationModel
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.contract import Context, ContextEvent, Model
+from pawsonalize.models.recipes.data import ItemAttributes, TrainingData
+from pawsonalize.models.recipes.user_personalization import UserPersonalizationModel
 
 RECIPE = "user-personalization"
 _READ = 50  # events of a context, as in serving

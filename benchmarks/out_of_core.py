@@ -25,18 +25,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.child import peak_megabytes, run_child
 from benchmarks.synthetic import EVENTS_PER_USER, group_ids
-from pawsonalize.domain.events import STANDARD
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.training_data import data_of
-from pawsonalize.kinds.solutions import Cut, TrainingSelection
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Model
-from pawsonalize.storage.animals.catalogue import Catalogue, Item
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import TrainingRow
-from pawsonalize.wings.out_of_core.files import LogSource
-from pawsonalize.wings.out_of_core.parts import LogParts
-from pawsonalize.wings.out_of_core.reading import PartedCounts
+from pawsonalize.animals.tables.catalogue import Catalogue, Item
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import STANDARD
+from pawsonalize.core.times import DAY
+from pawsonalize.events.tables.event_log import TrainingRow
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.contract import Model
+from pawsonalize.plugins.out_of_core.files import LogSource
+from pawsonalize.plugins.out_of_core.parts import LogParts
+from pawsonalize.plugins.out_of_core.reading import PartedCounts
+from pawsonalize.resources.solutions import Cut, TrainingSelection
+from pawsonalize.train.training_data import data_of
 
 ENGINES = ("memory", "out-of-core")
 ITEMS = 925

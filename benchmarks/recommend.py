@@ -19,13 +19,13 @@ import numpy as np
 from benchmarks.rivals import check_constant, check_others
 from benchmarks.server import answers, drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
-from pawsonalize import clock
+from pawsonalize.animals.tables.catalogue import Item
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.trainings import train_and_serve
-from pawsonalize.domain.events import Event
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.settings import load_settings
-from pawsonalize.storage.animals.catalogue import Item
+from pawsonalize.app.settings import load_settings
+from pawsonalize.core import clock
+from pawsonalize.core.event import Event
+from pawsonalize.resources.defaults import RECOMMENDER
+from pawsonalize.train.commands.trainings import train_and_serve
 
 CONNECTIONS = 8
 _CHUNK = 20_000

@@ -32,18 +32,14 @@ from benchmarks.recovery.cases import CASES, Case
 from benchmarks.recovery.draw import Truth
 from benchmarks.recovery.errors import standard_errors
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.training.shown import read_boards, read_pages
-from pawsonalize.recipes.choices.effects import (
-    ANIMAL,
-    Effects,
-    usual_attention,
-)
-from pawsonalize.recipes.choices.fit import fit_effects
-from pawsonalize.recipes.choices.model import choice_effects, fit_choices
-from pawsonalize.recipes.choices.own_effects import DISTANCE, KINDS
-from pawsonalize.recipes.choices.picks import AnsweredBoard, fit_picks
-from pawsonalize.recipes.choices.visitor_variances import VisitorPairs
-from pawsonalize.settings import load_settings
+from pawsonalize.app.settings import load_settings
+from pawsonalize.models.recipes.choices.effects import ANIMAL, Effects, usual_attention
+from pawsonalize.models.recipes.choices.fit import fit_effects
+from pawsonalize.models.recipes.choices.model import choice_effects, fit_choices
+from pawsonalize.models.recipes.choices.own_effects import DISTANCE, KINDS
+from pawsonalize.models.recipes.choices.picks import AnsweredBoard, fit_picks
+from pawsonalize.models.recipes.choices.visitor_variances import VisitorPairs
+from pawsonalize.train.shown import read_boards, read_pages
 
 _LEAST = 0.01
 _PARTS = 40  # of the visitors or boards, each left out once; of few, the errors vary a lot

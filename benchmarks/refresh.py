@@ -34,17 +34,17 @@ from benchmarks.demo_visits import cut_of, sample_moments, training_data
 from benchmarks.demo_world import gains, make
 from benchmarks.rivals import check_work
 from pawsonalize.app.adapters import opened
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.serving.exploration import Exposure
-from pawsonalize.engine.serving.live_model import Loader, ServingSettings
-from pawsonalize.evaluation.intervals import resampled_means
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.catalogue import refreshed as recounted
-from pawsonalize.settings import Settings
-from pawsonalize.storage.events.impressions import Impressions
-from pawsonalize.wings.demo.commands import store_world
-from pawsonalize.wings.demo.world import World
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.models.evaluation.intervals import resampled_means
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.catalogue import refreshed as recounted
+from pawsonalize.plugins.demo.commands import store_world
+from pawsonalize.plugins.demo.world import World
+from pawsonalize.recommend.exploration import Exposure
+from pawsonalize.recommend.live_model import Loader, ServingSettings
+from pawsonalize.recommend.tables import Impressions
+from pawsonalize.resources.defaults import RECOMMENDER
 
 _END = 1_767_225_600_000  # 2026-01-01
 _NAME = "benchmark"

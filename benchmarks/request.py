@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 from benchmarks.child import run_child
 from benchmarks.scale import read_context, sizes
 from benchmarks.synthetic import synthetic_data
-from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.user_personalization import (
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.models.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
     UserPersonalizationSettings,

@@ -24,8 +24,8 @@ from benchmarks.demo_data import prepare as prepare_demo
 from benchmarks.recommend import prepare as prepare_made_up
 from benchmarks.server import percentile, serving
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.training.retraining.runs import RunRecord
-from pawsonalize.settings import load_settings
+from pawsonalize.app.settings import load_settings
+from pawsonalize.train.retraining.runs import RunRecord
 
 _LEAST = 20  # a percentile of fewer latencies says nothing
 _LOOKS = 4  # in as much time as they rest: each is a request as well, which visitors would feel

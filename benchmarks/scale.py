@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.child import peak_megabytes, run_child
 from benchmarks.synthetic import synthetic_data
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.data import TrainingData
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.contract import Context, ContextEvent
+from pawsonalize.models.recipes.data import TrainingData
 
 EVENTS = (100_000, 1_000_000, 10_000_000)
 ITEMS = (1_000, 10_000, 100_000)

@@ -30,17 +30,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 from benchmarks.catalogue import shared_data
 from benchmarks.search_wishes import SearchWish, draw_wishes
 from benchmarks.search_world import NOW, Searched, draw_animals
-from pawsonalize.domain.animal_words import words_in
-from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
-from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.serving.animals.available import AvailableAnimalsWatch
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.storage.animals.animals import Animals, Availability
-from pawsonalize.storage.animals.exposures import AnimalExposures
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.search.finding import Searching
-from pawsonalize.wings.search.meaning import Encoder
-from pawsonalize.wings.search.meanings import DescriptionMeanings
+from pawsonalize.animals.animal_words import words_in
+from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.tables.exposures import AnimalExposures
+from pawsonalize.core.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import Visitor
+from pawsonalize.plugins.search.finding import Searching
+from pawsonalize.plugins.search.meaning import Encoder
+from pawsonalize.plugins.search.meanings import DescriptionMeanings
+from pawsonalize.recommend.animals.available import AvailableAnimalsWatch
+from pawsonalize.recommend.query import Query
 
 _LOOKED_AT = 10
 Order = Callable[[str], list[int]]

@@ -13,8 +13,8 @@ from random import Random
 from typing import Any
 
 from benchmarks.search_world import CAT, DOG, OPPOSITES, TOWNS, WORDS, Searched
-from pawsonalize.domain.attributes import BANDS
-from pawsonalize.domain.breeds import family_of, find_breed
+from pawsonalize.core.attributes import BANDS
+from pawsonalize.core.breeds import family_of, find_breed
 
 TUNING = ("household", "attributes", "negation", "traits", "mixed")
 HELD_OUT = ("typing", "numbers", "places", "languages", "stories")

@@ -18,11 +18,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.attributes import GoodWith, size_id
-from pawsonalize.domain.breeds import read_breeds
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange
-from pawsonalize.domain.times import SECOND
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.core.attributes import GoodWith, size_id
+from pawsonalize.core.breeds import read_breeds
+from pawsonalize.core.times import SECOND
 
 TODAY = date(2026, 6, 1)
 NOW = int(datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC).timestamp()) * SECOND

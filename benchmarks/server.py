@@ -26,7 +26,7 @@ def serving(data_dir: Path, *options: str, factory: str | None = None) -> Iterat
     `factory` names another ASGI app factory to serve in its place, to measure against.
     """
     port = free_port()
-    command = [sys.executable, "-m", "pawsonalize.cli.main", "serve"]
+    command = [sys.executable, "-m", "pawsonalize.app.cli.main", "serve"]
     command += ["--data-dir", str(data_dir), "--port", str(port), *options]
     if factory is not None:
         command = [sys.executable, "-m", "uvicorn", factory, "--factory", "--port", str(port)]

@@ -33,17 +33,17 @@ from benchmarks.ingest import sample_event, through_http
 from benchmarks.server import percentile, serving
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.sending import Outgoing, Sender
+from pawsonalize.app.settings import load_settings
 from pawsonalize.app.tenants import ingest_of
-from pawsonalize.settings import load_settings
-from pawsonalize.wings.streams.reading import (
+from pawsonalize.plugins.streams.reading import (
     CatchingUp,
     consumer_of,
     open_producer,
     shards_of,
     source_of,
 )
-from pawsonalize.wings.streams.served import count_batch
-from pawsonalize.wings.streams.stream import StreamAddress
+from pawsonalize.plugins.streams.served import count_batch
+from pawsonalize.plugins.streams.stream import StreamAddress
 
 _PATIENCE_SECONDS = 60.0
 
@@ -200,7 +200,7 @@ def recovery(name: str) -> float:
     with BROKERS[name]() as url, tempfile.TemporaryDirectory() as folder:
         settings = load_settings({"data_dir": Path(folder), "stream_url": url})
         fill(url, [sample_event(number) for number in range(100)])
-        command = [sys.executable, "-m", "pawsonalize.cli.main", "consume"]
+        command = [sys.executable, "-m", "pawsonalize.app.cli.main", "consume"]
         command += ["--stream", url, "--data-dir", folder]
         with opened(settings) as adapters:
             shards = shards_of(source_of(settings, adapters), adapters)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pawsonalize.recipes.data import ItemAttributes, TrainingData
+from pawsonalize.models.recipes.data import ItemAttributes, TrainingData
 
 EVENTS_PER_USER = 20
 _NOW = 1_700_000_000_000

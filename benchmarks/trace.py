@@ -102,7 +102,7 @@ def trace_requests(data_dir: Path, groups: Sequence[str]) -> dict[str, list[str]
     """Return the functions that ran for each kind of request; the app serves in a thread here."""
     trace = Trace()  # first: it sees the threads that begin after it
     from pawsonalize.app.asgi import build_app  # noqa: PLC0415
-    from pawsonalize.settings import load_settings  # noqa: PLC0415
+    from pawsonalize.app.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings({"data_dir": data_dir, "retrain_schedule": ""})
     port = free_port()
@@ -146,7 +146,7 @@ def trace_command(folder: Path, *arguments: str) -> list[str]:
     traces.mkdir()
     (traces / "sitecustomize.py").write_text(_CUSTOMIZE)
     subprocess.run(
-        [sys.executable, "-m", "pawsonalize.cli.main", *arguments],
+        [sys.executable, "-m", "pawsonalize.app.cli.main", *arguments],
         check=True,
         stdout=subprocess.DEVNULL,
         env={

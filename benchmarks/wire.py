@@ -27,15 +27,15 @@ from benchmarks.recommend import CONNECTIONS, prepare
 from benchmarks.rivals import check_others
 from benchmarks.server import answers, drive, post, serving
 from benchmarks.synthetic import group_ids
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.settings import load_settings
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.protocol import operations
 from pawsonalize.aws.shapes import parse, serialise
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.settings import load_settings
+from pawsonalize.core import clock
+from pawsonalize.core.scopes import Scope
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.defaults import RECOMMENDER
 
 _SETTINGS = load_settings()
 _RESULTS = 25

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.config import PREFIX, Secret
-from pawsonalize.http.openapi import field_docs
-from pawsonalize.settings import kinds_of_settings
+from pawsonalize.app.http.openapi import field_docs
+from pawsonalize.app.settings import kinds_of_settings
+from pawsonalize.core.config import PREFIX, Secret
 
 CHART_SCHEMA = Path(__file__).parents[1] / "deploy/helm/pawsonalize/values.schema.json"
 _OF_THE_CHART = frozenset({"data_dir", "data_access", "host", "port", "roles"})

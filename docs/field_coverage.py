@@ -13,9 +13,9 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from pawsonalize.aws.arn import arn_member
-from pawsonalize.aws.door import HANDLERS
+from pawsonalize.aws.dispatch import HANDLERS
 from pawsonalize.aws.protocol import AwsOperation, operations
-from pawsonalize.kinds.kind import Kind, Wire
+from pawsonalize.resources.kind import Kind, Wire
 
 _CONFIG = "CreateSolution.solutionConfig"
 STORED = {

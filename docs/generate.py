@@ -20,20 +20,20 @@ from markupsafe import Markup
 
 from chart_schema import CHART_SCHEMA, chart_schema
 from field_coverage import DIFFERENT, REFUSED, STORED, fields
-from pawsonalize.aws.door import ACCESS, HANDLERS
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.http.openapi import field_docs, openapi
+from pawsonalize.app.http.operations import OPERATIONS
+from pawsonalize.app.settings import Settings, kinds_of_settings
+from pawsonalize.aws.dispatch import ACCESS, HANDLERS
 from pawsonalize.aws.protocol import SERVICES, operations
 from pawsonalize.aws.recipes import WITHOUT_EFFECT
 from pawsonalize.aws.strict import RULES
-from pawsonalize.cli.main import app
-from pawsonalize.domain.events import SYNONYMS
-from pawsonalize.http.openapi import field_docs, openapi
-from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, About
-from pawsonalize.http.operations import OPERATIONS
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.settings import Range, tunable
-from pawsonalize.settings import Settings, kinds_of_settings
-from pawsonalize.ui.api_pages import tags_of
+from pawsonalize.core.event import SYNONYMS
+from pawsonalize.core.http.operation import UNKNOWN_FIELDS_HEADER, About
+from pawsonalize.core.scopes import Scope
+from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.models.recipes.settings import Range, tunable
+from pawsonalize.site.api_pages import tags_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
-from pawsonalize import clock  # noqa: E402
+from pawsonalize.core import clock  # noqa: E402
 
 _MORNING = 1_795_765_200_000  # so that pictures are of one morning, whenever they are taken
 _STARTED = time.time()

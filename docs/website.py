@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 SITE = ROOT / "dist/site"
 _ABOVE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 _KEPT = {".css", ".md", ".svg", ".png", ".txt"}
-_PAW = ROOT / "src/pawsonalize/ui/static/paw.svg"
+_PAW = ROOT / "src/pawsonalize/site/static/paw.svg"
 _LINK = re.compile(r"(\]\()([^)#:]+)((?:#[^)]*)?\))")
 
 

@@ -14,17 +14,18 @@ import uvicorn
 from msgspec.structs import replace
 from starlette.applications import Starlette
 
-from pawsonalize import clock
+from pawsonalize.animals.animal import Animal
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.attributes import GoodWith
-from pawsonalize.domain.events import Event
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.kinds.access_keys import ADOPTION_SITE, Scope
-from pawsonalize.settings import Settings
-from pawsonalize.ui.storefront import Storefront
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.attributes import GoodWith
+from pawsonalize.core.event import Event
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.core.scopes import Scope
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.resources.access_keys import ADOPTION_SITE
+from pawsonalize.site.storefront import Storefront
 from tests.animal_data import animal
 from tests.training import train_and_serve
 

@@ -1,8 +1,8 @@
 """Animals for tests, written in one line."""
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.core.groups import AnimalGroup
 from tests.event_data import T0
 
 

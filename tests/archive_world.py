@@ -5,22 +5,22 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from pawsonalize import clock
-from pawsonalize.archive.objects import LocalObjects
-from pawsonalize.domain.events import Event, LoggedEvent
-from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.upkeep.archive_reading import ALWAYS, Period
-from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
-from pawsonalize.engine.upkeep.archiver import Archiver, Compaction
-from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
-from pawsonalize.engine.upkeep.replay import Replayed, Rereading, replay
-from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.log_start import LogStart
-from pawsonalize.storage.events.raw_events import RawEvents
+from pawsonalize.core import clock
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import Event, LoggedEvent
+from pawsonalize.core.objects.stores import LocalObjects
+from pawsonalize.core.times import HOUR
+from pawsonalize.events.archive.archiver import Archiver, Compaction
+from pawsonalize.events.archive.reading import ALWAYS, Period
+from pawsonalize.events.archive.replay import Replayed, Rereading, replay
+from pawsonalize.events.archive.rows import ObjectName, decode
+from pawsonalize.events.archive.tables import ArchiveIndex, ArchiveLedger
+from pawsonalize.events.archive.verification import verify
+from pawsonalize.events.erasure.erased_archive import ErasedArchive
+from pawsonalize.events.erasure.tables import ErasedLookup, ErasureTable
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.log_start import LogStart
+from pawsonalize.events.tables.raw_events import RawEvents
 
 MIDNIGHT = 1_795_478_400_000  # 2026-11-24T00:00:00Z
 

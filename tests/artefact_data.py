@@ -9,13 +9,13 @@ import boto3
 import numpy as np
 import pytest
 
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.artefacts.files import ArtefactCache
-from pawsonalize.recipes.artefact import ModelCard
-from pawsonalize.recipes.data import Arrays
-from pawsonalize.storage.artefact_index import ArtefactIndex
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.fleet.bucket import BucketArtefacts
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.models.recipes.artefact import ModelCard
+from pawsonalize.models.recipes.data import Arrays
+from pawsonalize.plugins.fleet.bucket import BucketArtefacts
+from pawsonalize.resources.artefacts.files import ArtefactCache
+from pawsonalize.resources.artefacts.tables import ArtefactIndex
 from tests.event_data import T0
 
 CARD = ModelCard("popularity-count", 1, {"half_life_days": 30.0}, 7, "abc", {"note": ["ü", None]})

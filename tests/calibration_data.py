@@ -1,6 +1,6 @@
 """Rows of a calibration, for tests: a model that is right, or off at low places."""
 
-from pawsonalize.domain.calibration import Calibration, CalibrationRow
+from pawsonalize.models.calibration import Calibration, CalibrationRow
 
 LOW = "places 25 to 48"
 

@@ -17,13 +17,13 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import create_engine, text
 
-from pawsonalize.app import structlog  # without Rich, whose tracebacks take seconds
+from pawsonalize.core.logs import structlog  # without Rich, whose tracebacks take seconds
 from tests.nightly import Recorder
 from tests.reused_database import ReusedDatabase
 
 if TYPE_CHECKING:
-    from pawsonalize.storage.database import Database
-    from pawsonalize.work.leases import Leases
+    from pawsonalize.core.database.database import Database
+    from pawsonalize.core.work.leases import Leases
 
 # Set before anything reads them, and for the hundreds of processes that tests start as well.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what the first one compiles serves all others
@@ -172,7 +172,7 @@ def served_pragmas() -> Iterator[tuple[str, ...]]:
 
     Nor do commands of `tests.forked`; other processes that tests start do.
     """
-    from pawsonalize.storage import database
+    from pawsonalize.core.database import database
 
     served = database.SQLITE_PRAGMAS
     with pytest.MonkeyPatch.context() as patch:
@@ -184,7 +184,7 @@ def served_pragmas() -> Iterator[tuple[str, ...]]:
 @pytest.fixture(autouse=True, scope="session")
 def longest_wait() -> Iterator[float]:
     """Seconds that a report waits at most for those before it; in services of this process, 0."""
-    from pawsonalize.access import limits
+    from pawsonalize.operations import limits
 
     served = limits._LONGEST_WAIT
     with pytest.MonkeyPatch.context() as patch:
@@ -197,8 +197,8 @@ def sqlite_template(
     tmp_path_factory: pytest.TempPathFactory, served_pragmas: tuple[str, ...]
 ) -> Iterator[None]:
     """What makes a new SQLite file in this process begins with a copy of one that is migrated."""
-    from pawsonalize.storage.database import Database
-    from pawsonalize.storage.failures import has_log
+    from pawsonalize.core.database.database import Database
+    from pawsonalize.core.database.failures import has_log
 
     template = tmp_path_factory.mktemp("template") / "migrated.sqlite3"
     Database(f"sqlite:///{template}").close()
@@ -241,7 +241,7 @@ def postgres() -> Iterator[Callable[..., AbstractContextManager[str]]]:
 @pytest.fixture(scope="session")
 def postgres_template(postgres: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
     """The name of a migrated PostgreSQL database to copy."""
-    from pawsonalize.storage.database import Database
+    from pawsonalize.core.database.database import Database
 
     with postgres() as url:
         Database(url).close()
@@ -313,8 +313,8 @@ def aws(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def leases(database: "Database", tmp_path: Path) -> Iterator["Leases"]:
     """Those of one process of this machine."""
-    from pawsonalize.work.leases import Leases
-    from pawsonalize.work.tables import WorkTable
+    from pawsonalize.core.work.leases import Leases
+    from pawsonalize.core.work.tables import WorkTable
 
     leases = Leases(WorkTable(database), tmp_path / "leases")
     yield leases

@@ -7,10 +7,15 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from pawsonalize import clock
+from pawsonalize.animals.tables.catalogue import Item
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
-from pawsonalize.engine.training.retraining.runs import (
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND, iso
+from pawsonalize.models.evaluation.gate import Evidence, LiveEvidence, decide
+from pawsonalize.models.evaluation.gate_settings import GateSettings
+from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.retraining.runs import (
     Fate,
     Half,
     RunOutcome,
@@ -20,11 +25,6 @@ from pawsonalize.engine.training.retraining.runs import (
     Trigger,
     as_work,
 )
-from pawsonalize.evaluation.gate import Evidence, LiveEvidence, decide
-from pawsonalize.evaluation.gate_settings import GateSettings
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import Settings
-from pawsonalize.storage.animals.catalogue import Item
 from tests.animal_data import animal
 from tests.calibration_data import calibration
 from tests.event_data import T0, event

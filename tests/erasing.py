@@ -18,29 +18,23 @@ import numpy as np
 import zstandard
 from sqlalchemy import create_engine, inspect, text
 
+from pawsonalize.animals.tables.catalogue import Item, User
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.settings import Settings
 from pawsonalize.app.upkeep import erasure_steps
-from pawsonalize.domain.events import (
-    DEFAULT_DATASET_GROUP,
-    SESSION,
-    USER,
-    visitor_digest,
-    visitor_key,
-)
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.engine.training.kept_rows import digest
-from pawsonalize.engine.upkeep.erased_archive import Watch, ignore_progress
-from pawsonalize.engine.upkeep.erasing import Erasing
-from pawsonalize.settings import Settings
-from pawsonalize.storage.animals.catalogue import Item, User
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasureTable
-from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression
-from pawsonalize.storage.events.raw_events import RAW_MARK
-from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wings.dead_letters.archive import ArchivedDeadLetters
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP, SESSION, USER, visitor_digest, visitor_key
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.events.erasure.erased_archive import Watch, ignore_progress
+from pawsonalize.events.erasure.erasing import Erasing
+from pawsonalize.events.erasure.tables import ErasureTable
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.tables.raw_events import RAW_MARK
+from pawsonalize.events.tables.visitor_rows import VisitorRows
+from pawsonalize.plugins.dead_letters.archive import ArchivedDeadLetters
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.recommend.tables import RECOMMENDATION, Impression
+from pawsonalize.train.kept_rows import digest
 from tests.event_data import T0, event
 from tests.training import train
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from pawsonalize.domain.events import Event
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.core.event import Event
+from pawsonalize.events.tables.event_log import EventLog
 
 T0 = 1_779_019_200_000
 

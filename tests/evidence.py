@@ -2,14 +2,14 @@
 
 from msgspec.structs import replace
 
-from pawsonalize.evaluation.gate import (
+from pawsonalize.models.evaluation.gate import (
     Comparison,
     Evidence,
     LiveEvidence,
     SliceEvidence,
     Spread,
 )
-from pawsonalize.evaluation.intervals import Difference, Interval
+from pawsonalize.models.evaluation.intervals import Difference, Interval
 from tests.recipe_data import NOW
 
 DAY = 86_400_000

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.data import Facet, Facets, TrainingData
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.models.recipes.data import Facet, Facets, TrainingData
 from tests.recipe_data import NOW, training_data
 
 DEVICES = ("mobile", "desktop")

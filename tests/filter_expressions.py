@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from pawsonalize.domain.filters import (
+from pawsonalize.resources.filters import (
     Action,
     Attribute,
     Clause,

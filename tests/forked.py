@@ -32,7 +32,7 @@ _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 _LARGEST = 1 << 20
 _IMPORTED = (
     "pawsonalize.app.asgi",
-    "pawsonalize.cli.main",
+    "pawsonalize.app.cli.main",
     "uvicorn.lifespan.on",
     "uvicorn.loops.auto",
     "uvicorn.protocols.http.httptools_impl",
@@ -192,7 +192,7 @@ def _import_all() -> None:
     for module in _IMPORTED:
         importlib.import_module(module)
     vars(os)["fsync"] = lambda _: None
-    database: Any = importlib.import_module("pawsonalize.storage.database")
+    database: Any = importlib.import_module("pawsonalize.core.database.database")
     database.SQLITE_PRAGMAS = (*database.SQLITE_PRAGMAS, "PRAGMA synchronous=OFF")
     gc.collect()
     gc.freeze()

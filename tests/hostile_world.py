@@ -4,16 +4,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pawsonalize import clock
+from pawsonalize.animals.tables.exposures import add_shown_animals
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.solutions import DatasetGroups
-from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.settings import Settings
-from pawsonalize.storage.animals.exposures import add_shown_animals
-from pawsonalize.storage.events.impressions import ANIMALS, Impression
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
-from pawsonalize.wings.feeds.importing import FILES, BadRow, FeedReport, keep_newest_import
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.times import DAY
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.plugins.feeds.importing import FILES, BadRow, FeedReport, keep_newest_import
+from pawsonalize.recommend.tables import ANIMALS, Impression
+from pawsonalize.resources.defaults import DATASET_GROUP
+from pawsonalize.train.solutions import DatasetGroups
 from tests.animal_data import animal
 from tests.event_data import event
 from tests.service_data import CATS, DOGS, make_service

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pawsonalize.storage.events.impressions import ANIMALS, Impression
+from pawsonalize.recommend.tables import ANIMALS, Impression
 from tests.event_data import T0
 
 

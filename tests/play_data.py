@@ -1,6 +1,6 @@
 """Plays of a market, for tests: two thirds are served, and asking saves three days of waiting."""
 
-from pawsonalize.domain.plays import Play, Plays
+from pawsonalize.models.plays import Play, Plays
 
 
 def play(

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict, fields, replace
 from numpy.typing import NDArray
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.artefact import ModelCard
-from pawsonalize.recipes.catalogue import RECIPES, refreshed
-from pawsonalize.recipes.contract import Context, ContextEvent, Model, Recipe
-from pawsonalize.recipes.data import TrainingData
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.models.recipes.artefact import ModelCard
+from pawsonalize.models.recipes.catalogue import RECIPES, refreshed
+from pawsonalize.models.recipes.contract import Context, ContextEvent, Model, Recipe
+from pawsonalize.models.recipes.data import TrainingData
 from tests.recipe_data import NOW, context, training_data
 
 DAY = 86_400_000

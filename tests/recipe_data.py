@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.data import ItemAttributes, TrainingData
+from pawsonalize.models.recipes.contract import Context, ContextEvent
+from pawsonalize.models.recipes.data import ItemAttributes, TrainingData
 
 NOW = 1_790_000_000_000
 

@@ -12,11 +12,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
+from pawsonalize.animals.tables.catalogue import Item
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
-from pawsonalize.storage.animals.catalogue import Item
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.scopes import Scope
 from tests.event_data import T0, event
 from tests.training import train_and_serve
 

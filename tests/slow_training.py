@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pawsonalize.cli.processes import train_version
+from pawsonalize.train.commands.processes import train_version
 
 save = np.save
 

@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from pawsonalize.archive.objects import RemoteObjects
+from pawsonalize.core.objects.stores import RemoteObjects
 from tests.artefact_data import ARRAYS, CARD, Fleet
 
 replace = RemoteObjects.replace

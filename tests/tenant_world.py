@@ -3,16 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.settings import Settings
 from pawsonalize.app.tenants import group_sizing
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.solutions import DatasetGroups
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.solutions import Solution
-from pawsonalize.settings import Settings
-from pawsonalize.storage.events.group_usage import DayCounts, GroupDays
+from pawsonalize.core import clock
+from pawsonalize.core.scopes import Scope
+from pawsonalize.core.times import DAY
+from pawsonalize.events.tables.group_usage import DayCounts, GroupDays
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.solutions import Solution
+from pawsonalize.train.solutions import DatasetGroups
 from tests.service_data import make_service
 
 SHELTERS: dict[str, dict[str, Any]] = {

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.engine.training.trainings import TrainingProcesses
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import Settings
-from pawsonalize.work.leases import is_held
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.work.leases import is_held
+from pawsonalize.resources.defaults import RECOMMENDER
+from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.trainings import TrainingProcesses
 
 LEARNS_QUICKLY = {"max_requests": 400}
 """Settings of a personal recipe that still learns its ranker, from a few requests of the log."""

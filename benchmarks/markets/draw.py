@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.markets.worlds import Market
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.breeds import family_of
-from pawsonalize.domain.times import DAY
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.stock import (
+from pawsonalize.animals.animal import Animal
+from pawsonalize.core.breeds import family_of
+from pawsonalize.core.times import DAY
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.stock import (
     BREED_NAMES,
     SHELTERS,
     AnimalColumns,

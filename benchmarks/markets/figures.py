@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.markets.play import WEEK, Copy
-from pawsonalize.domain.times import DAY
-from pawsonalize.evaluation.intervals import hardest_fifth, kaplan_meier, restricted_mean
+from pawsonalize.core.times import DAY
+from pawsonalize.models.evaluation.intervals import hardest_fifth, kaplan_meier, restricted_mean
 
 LEAST, RIVAL, MOST = "newest", "content profile", "oracle"
 """The orders between which the way is measured, and the one to be better than."""

@@ -12,16 +12,16 @@ from benchmarks.markets.draw import Drawn, Floats, Ints, looks
 from benchmarks.markets.play import Ask, Picked, Shown, home_chance
 from benchmarks.markets.rivals import Scoring, key_of
 from benchmarks.markets.wishes import Liking, chances
-from pawsonalize.recipes.choices.effects import looked_at
-from pawsonalize.recipes.choices.own_effects import (
+from pawsonalize.models.recipes.choices.effects import looked_at
+from pawsonalize.models.recipes.choices.own_effects import (
     VISITOR_VARIANCES,
     Watched,
     animal_effects,
     visitor_effects,
     visitor_posterior,
 )
-from pawsonalize.recipes.choices.picks import AnsweredBoard, PickScale
-from pawsonalize.wings.boards.giving import draw_board
+from pawsonalize.models.recipes.choices.picks import AnsweredBoard, PickScale
+from pawsonalize.plugins.boards.giving import draw_board
 
 _TRAITS = ("family", "size", "age", "colour")
 _AS_USUAL = 0.01  # a variance where visitors do not differ

@@ -20,40 +20,31 @@ import numpy as np
 
 from benchmarks.markets.draw import Drawn, Floats, Ints
 from benchmarks.markets.play import Alert, Ask, Picked, Shown
-from pawsonalize import clock
+from pawsonalize.animals.statuses import AnimalStatus, StatusChange
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import ServingParts, follow_campaign
-from pawsonalize.domain.events import (
-    ADOPTION,
-    INQUIRY,
-    NO_PICK,
-    NOTHING,
-    PICK,
-    VIEW,
-    Event,
-    Visitor,
-)
-from pawsonalize.domain.preferences import HOUSEHOLD
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange
-from pawsonalize.domain.times import DAY, SECOND, iso
-from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
-from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.live_model import Fixed
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.engine.serving.recommender import GroupRecommender
-from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.settings import Settings, load_settings
-from pawsonalize.wings.alerts import AlertSettings
-from pawsonalize.wings.alerts.book import AlertBook
-from pawsonalize.wings.alerts.composition import DailyAlerts
-from pawsonalize.wings.alerts.matching import CONSENT, YES, Audience, Matching
-from pawsonalize.wings.alerts.messages import Alert as Written
-from pawsonalize.wings.alerts.messages import Messages
-from pawsonalize.wings.boards.giving import give_board
-from pawsonalize.wings.search.finding import Searching, SearchResult
-from pawsonalize.work.tables import Turns
+from pawsonalize.app.settings import Settings, load_settings
+from pawsonalize.core import clock
+from pawsonalize.core.event import ADOPTION, INQUIRY, NO_PICK, NOTHING, PICK, VIEW, Event, Visitor
+from pawsonalize.core.preferences import HOUSEHOLD
+from pawsonalize.core.times import DAY, SECOND, iso
+from pawsonalize.core.work.tables import Turns
+from pawsonalize.plugins.alerts import AlertSettings
+from pawsonalize.plugins.alerts.book import AlertBook
+from pawsonalize.plugins.alerts.composition import DailyAlerts
+from pawsonalize.plugins.alerts.matching import CONSENT, YES, Audience, Matching
+from pawsonalize.plugins.alerts.messages import Alert as Written
+from pawsonalize.plugins.alerts.messages import Messages
+from pawsonalize.plugins.boards.giving import give_board
+from pawsonalize.plugins.search.finding import Searching, SearchResult
+from pawsonalize.recommend.animals.eligibility import Denied, Eligibility, Place
+from pawsonalize.recommend.animals.settings import PARTS
+from pawsonalize.recommend.filtering import Filtering
+from pawsonalize.recommend.groups import GroupRecommender
+from pawsonalize.recommend.live_model import Fixed
+from pawsonalize.recommend.query import Query
+from pawsonalize.resources.defaults import RECOMMENDER
+from pawsonalize.train.trainer import Trainer
 
 _SECONDS_AFTER = {VIEW: 1, INQUIRY: 2, ADOPTION: 3}
 
@@ -149,7 +140,7 @@ class Ours:
         """What the service answers to words, and what it could have."""
         query = self._asked(ask, ask.at, size)
         searching = self.engine.individuals.searches
-        assert isinstance(searching, Searching), "the wing is here"
+        assert isinstance(searching, Searching), "the plugin is here"
         searching.prepare(self.engine.available, ask.at, ask.at)  # else done in the background
         found = searching.find(self.engine.available, query, text)
         searched = found.apply(query)
@@ -171,7 +162,7 @@ class Ours:
 
     def _most_relevant(self, query: Query) -> Ints:
         """The animals that its search found for the visitor, by relevance alone."""
-        assert isinstance(query.search, SearchResult), "the wing's own"
+        assert isinstance(query.search, SearchResult), "the plugin's own"
         fitting = set(self.engine.individuals.fitting(query))
         return self._places([one for one in query.search.ids() if one in fitting])
 
@@ -437,11 +428,11 @@ def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
             opened(given) as adapters,
             patch("secrets.randbits", Random(drawn.seed).getrandbits),
             # Nothing here depends on how long it takes.
-            patch("pawsonalize.engine.training.refresh._REST", 0),
-            patch("pawsonalize.clock.real_now", clock.ClockFile(str(file)).now),
+            patch("pawsonalize.train.refresh._REST", 0),
+            patch("pawsonalize.core.clock.real_now", clock.ClockFile(str(file)).now),
             # Nobody here asks how many answers a second a model gives.
-            patch("pawsonalize.engine.serving.live_model._MEASURED_SECONDS", 0.0),
-            patch("pawsonalize.engine.serving.exploration._LINGER_SECONDS", 0.001),
+            patch("pawsonalize.recommend.live_model._MEASURED_SECONDS", 0.0),
+            patch("pawsonalize.recommend.exploration._LINGER_SECONDS", 0.001),
             # Held-out metrics are for people to read, and cost as much as the training.
             patch.object(Trainer, "_measured_later", lambda _self, version, _data: version),
         ):

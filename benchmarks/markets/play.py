@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from benchmarks.markets.draw import Drawn, Floats, Ints, Mask, Session
-from pawsonalize.domain.times import DAY, MINUTE
+from pawsonalize.core.times import DAY, MINUTE
 
 NEVER = np.iinfo(np.int64).max
 WEEK = 7 * DAY

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.markets.draw import Floats
 from benchmarks.markets.worlds import TUNING_SEEDS, VERDICT_SEEDS, WORLDS
-from pawsonalize.logs import configure_logs
+from pawsonalize.core.logs import configure_logs
 
 RECIPE = "user-personalization"
 """What ours trains unless told otherwise."""

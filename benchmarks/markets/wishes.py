@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.markets.draw import Drawn, Floats, Session
-from pawsonalize.domain.attributes import SPECIES_NAMES
+from pawsonalize.core.attributes import SPECIES_NAMES
 
 _DOUBT = 0.5  # of the strength of likings: which of them is written
 _MOST = 3  # likings in one wish

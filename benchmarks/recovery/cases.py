@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from pawsonalize.recipes.choices.own_effects import ANYTHING, KINDS
+from pawsonalize.models.recipes.choices.own_effects import ANYTHING, KINDS
 
 _NEWEST: Literal["newest"] = "newest"
 _FIXED: Literal["fixed"] = "fixed"

@@ -9,18 +9,18 @@ from scipy.special import expit, logit
 
 from benchmarks.markets.draw import Floats, Ints
 from benchmarks.recovery.cases import LIKED, Case
+from pawsonalize.animals.statuses import AnimalStatus, StatusChange
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.domain.events import NO_PICK, NOTHING, PICK, VIEW, Event
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange
-from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.engine.serving.animals.factors import animal_values, far, waiting
-from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.kinds.resource import first_recommendation_id
-from pawsonalize.recipes.choices.effects import TRAITS, VISITOR_TRAITS
-from pawsonalize.recipes.choices.own_effects import Watched, visitor_effects
-from pawsonalize.storage.events.impressions import ANIMALS, BOARD, Impression
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.stock import draw_animals, list_animals
+from pawsonalize.core.event import NO_PICK, NOTHING, PICK, VIEW, Event
+from pawsonalize.core.times import DAY, HOUR, SECOND
+from pawsonalize.models.recipes.choices.effects import TRAITS, VISITOR_TRAITS
+from pawsonalize.models.recipes.choices.own_effects import Watched, visitor_effects
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.stock import draw_animals, list_animals
+from pawsonalize.recommend.animals.factors import animal_values, far, waiting
+from pawsonalize.recommend.animals.settings import PARTS
+from pawsonalize.recommend.tables import ANIMALS, BOARD, Impression
+from pawsonalize.resources.resource import first_recommendation_id
 
 END = 1_767_225_600_000  # 2026-01-01
 _BOARD = 6

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array, hstack
 
 from benchmarks.markets.draw import Floats, Ints
-from pawsonalize.recipes.choices.effects import (
+from pawsonalize.models.recipes.choices.effects import (
     ANIMAL,
     FACTORS,
     TRAITS,

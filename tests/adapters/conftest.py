@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pawsonalize.storage.database import Database
+from pawsonalize.core.database.database import Database
 
 
 @pytest.fixture

@@ -5,21 +5,21 @@ from functools import partial
 
 import pytest
 
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, USER, visitor_digest
-from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.domain.times import DAY
-from pawsonalize.kinds.problems import Deliveries
-from pawsonalize.kinds.resource import new_recommendation_id
-from pawsonalize.storage.animals.catalogue import Catalogue, User
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedNames, Erasure
-from pawsonalize.storage.events.impressions import ALERT, Impression, Impressions
-from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wings.alerts import AlertSettings
-from pawsonalize.wings.alerts.book import AlertBook
-from pawsonalize.wings.alerts.matching import Audience
-from pawsonalize.wings.alerts.messages import Alert, news_id
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.animals.tables.catalogue import Catalogue, User
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP, USER, visitor_digest
+from pawsonalize.core.notifications import Notification, NotificationKind
+from pawsonalize.core.times import DAY
+from pawsonalize.core.work.problems import Deliveries
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.events.erasure.tables import ErasedNames, Erasure
+from pawsonalize.events.tables.visitor_rows import VisitorRows
+from pawsonalize.plugins.alerts import AlertSettings
+from pawsonalize.plugins.alerts.book import AlertBook
+from pawsonalize.plugins.alerts.matching import Audience
+from pawsonalize.plugins.alerts.messages import Alert, news_id
+from pawsonalize.recommend.tables import ALERT, Impression, Impressions
+from pawsonalize.resources.resource import new_recommendation_id
 
 NOW = 1_795_000_000_000
 SETTINGS = AlertSettings(alerts=True, alerts_per_animal=3, alerts_per_visitor_week=2)

@@ -10,17 +10,17 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, StorageUnavailable
-from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.upkeep.archive_reading import (
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import CorruptArtefact, InvalidInput, StorageUnavailable
+from pawsonalize.core.event import LoggedEvent
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.events.archive.reading import (
     ALWAYS,
     ArchiveExport,
     ArchiveReader,
     Exported,
     Period,
 )
-from pawsonalize.storage.database import Database
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received
 from tests.erasing import erase_users
 
@@ -176,7 +176,7 @@ def test_a_damaged_object_is_named_and_leaves_no_part_of_a_file(
 def test_a_long_day_has_several_row_groups(
     world: ArchiveWorld, lake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pawsonalize.archive.parquet._GROUP_BYTES", 1_000)
+    monkeypatch.setattr("pawsonalize.events.archive.parquet._GROUP_BYTES", 1_000)
     world.fill(hours=20)
     steps: list[tuple[int, int]] = []
     export(world, lake, on_progress=lambda *step: steps.append(step))

@@ -16,12 +16,12 @@ import httpx
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.upkeep.archiver import Compaction
-from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import Conflict, InvalidInput, StorageUnavailable
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.core.times import DAY
+from pawsonalize.events.archive.archiver import Compaction
+from pawsonalize.events.archive.verification import verify
 from tests.erasing import NOW, erasing_of
 from tests.event_data import event
 

@@ -7,22 +7,19 @@ import pytest
 from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.archive.objects import LocalObjects
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.domain.events import USER, visitor_digest
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.engine.upkeep.erased_archive import NamedErasure
-from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.settings import Settings
-from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.erasures import ErasedNames, Erasure
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.wings.dead_letters.archive import (
-    ArchivedDeadLetters,
-    decode_letters,
-)
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetterQuery, DeadLetters
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.core.event import USER, visitor_digest
+from pawsonalize.core.objects.stores import LocalObjects
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.events.archive.tables import ArchiveLedger
+from pawsonalize.events.archive.verification import verify
+from pawsonalize.events.erasure.erased_archive import NamedErasure
+from pawsonalize.events.erasure.tables import ErasedNames, Erasure
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.plugins.dead_letters.archive import ArchivedDeadLetters, decode_letters
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetterQuery, DeadLetters
 from tests.archive_world import MIDNIGHT
 from tests.erasing import erase_users
 
@@ -130,7 +127,7 @@ def test_what_another_server_has_written_since_it_was_planned_stays(world: World
 def test_large_letters_go_into_several_objects(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pawsonalize.wings.dead_letters.archive._BYTES_AT_ONCE", 100)
+    monkeypatch.setattr("pawsonalize.plugins.dead_letters.archive._BYTES_AT_ONCE", 100)
     kept = [world.keep(b"x" * 60) for _ in range(5)]
     assert world.archived.archive_once(NOW) == 5
     assert len(list(world.objects.list("errors"))) == 3

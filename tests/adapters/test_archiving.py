@@ -8,24 +8,24 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.archive.base import ObjectStore
-from pawsonalize.archive.objects import LocalObjects, open_objects
-from pawsonalize.domain.errors import Conflict, CorruptArtefact
-from pawsonalize.domain.events import Event, LoggedEvent, Visitor
-from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
-from pawsonalize.engine.upkeep.archiver import Archiver
-from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
-from pawsonalize.engine.upkeep.replay import replay
-from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger, Segment
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.histories import HistoryQuery
-from pawsonalize.storage.events.raw_events import RawEvents
-from pawsonalize.storage.tables import events as events_table
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.tables import events as events_table
+from pawsonalize.core.errors import Conflict, CorruptArtefact
+from pawsonalize.core.event import Event, LoggedEvent, Visitor
+from pawsonalize.core.objects.store import ObjectStore
+from pawsonalize.core.objects.stores import LocalObjects, open_objects
+from pawsonalize.core.times import HOUR
+from pawsonalize.events.archive.archiver import Archiver
+from pawsonalize.events.archive.replay import replay
+from pawsonalize.events.archive.rows import ObjectName, decode
+from pawsonalize.events.archive.tables import ArchiveIndex, ArchiveLedger, Segment
+from pawsonalize.events.archive.verification import verify
+from pawsonalize.events.erasure.erased_archive import ErasedArchive
+from pawsonalize.events.erasure.tables import ErasedLookup, ErasureTable
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.events.tables.raw_events import RawEvents
+from pawsonalize.resources.job_table import Progress, silent
 
 T0 = 1_795_533_300_000  # 2026-11-24T15:15:00Z
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.artefacts.folder import FolderArtefacts
-from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
+from pawsonalize.core.errors import Conflict, CorruptArtefact, StorageUnavailable
+from pawsonalize.resources.artefacts.folder import FolderArtefacts
+from pawsonalize.resources.artefacts.store import ArtefactStore
 from tests.artefact_data import ARRAYS, CARD, fleet_of
 
 

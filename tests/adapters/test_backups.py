@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 import zstandard
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotReady
-from pawsonalize.engine.upkeep.archiver import Compaction
-from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import Settings
-from pawsonalize.storage import copies
-from pawsonalize.storage.copies import copied
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.backup.backups import back_up, restore
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.database import copies
+from pawsonalize.core.database.copies import copied
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import Conflict, InvalidInput, NotReady
+from pawsonalize.core.scopes import Scope
+from pawsonalize.events.archive.archiver import Compaction
+from pawsonalize.events.archive.verification import verify
+from pawsonalize.plugins.backup.backups import back_up, restore
+from pawsonalize.resources.solutions import SolutionVersion
 from tests.event_data import T0, event
 from tests.service_data import SETTINGS, client_of, make_key, make_service
 from tests.training import train
@@ -202,7 +202,7 @@ def test_what_is_archived_after_the_copy_is_not_in_the_restored_archive(
                 assert adapters.archiver.archive_once()
                 yield database
 
-        monkeypatch.setattr("pawsonalize.storage.copies.copied", copy_then_archive)
+        monkeypatch.setattr("pawsonalize.core.database.copies.copied", copy_then_archive)
         back_up(service, adapters, tmp_path / "b.tar.zst", clock.now)
     restore(elsewhere(tmp_path), tmp_path / "b.tar.zst")
     with opened(elsewhere(tmp_path), must_exist=True) as now:

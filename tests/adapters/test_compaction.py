@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
-from pawsonalize.engine.upkeep.archiver import Compaction
-from pawsonalize.storage.archive_ledger import Segment
-from pawsonalize.storage.database import Database
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.events.archive.archiver import Compaction
+from pawsonalize.events.archive.rows import ObjectName, decode, digest, encode
+from pawsonalize.events.archive.tables import Segment
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received
 
 NEXT_DAY = MIDNIGHT + DAY + HOUR

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from sqlalchemy.exc import TimeoutError as NoneFree
 
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.storage.contexts import in_time
-from pawsonalize.storage.database import Database
+from pawsonalize.core.database.contexts import in_time
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import StorageUnavailable
 from tests.postgres_server import PostgresServer, postgres_server
 
 

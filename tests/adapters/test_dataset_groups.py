@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Select
 from sqlalchemy.event import listen
 
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, Visitor
-from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.histories import _RECENT_OF, HistoryQuery
-from pawsonalize.storage.events.training_files import TRAINING_ROWS
+from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP, Event, Visitor
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.histories import _RECENT_OF, HistoryQuery
+from pawsonalize.events.tables.training_files import TRAINING_ROWS
 from tests.event_data import T0, event, is_logged
 
 SHOP = "shop"

@@ -2,10 +2,15 @@
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetterQuery, DeadLetters, Waiting
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput, NotFound
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.plugins.dead_letters.letters import (
+    DeadLetter,
+    DeadLetterQuery,
+    DeadLetters,
+    Waiting,
+)
 from tests.event_data import T0
 
 STREAM = "kinesis://clicks"

@@ -4,12 +4,12 @@ import base64
 
 import pytest
 
-from pawsonalize.domain.events import SESSION, USER, visitor_digest
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasureTable
-from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import SESSION, USER, visitor_digest
+from pawsonalize.events.erasure.tables import ErasureTable
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.tables.visitor_rows import VisitorRows
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from tests.erasing import erase_sessions, erase_users
 from tests.event_data import T0
 

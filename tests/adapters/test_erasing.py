@@ -8,34 +8,34 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from pawsonalize.animals.tables.catalogue import User
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.settings import Settings
 from pawsonalize.app.upkeep import deletions_of, erasure_steps
-from pawsonalize.archive.base import StoredObject
-from pawsonalize.archive.objects import LocalObjects
-from pawsonalize.domain.errors import Conflict, CorruptArtefact
-from pawsonalize.domain.events import USER, LoggedEvent, Visitor, visitor_digest
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
-from pawsonalize.engine.upkeep.erased_archive import (
+from pawsonalize.core.errors import Conflict, CorruptArtefact
+from pawsonalize.core.event import USER, LoggedEvent, Visitor, visitor_digest
+from pawsonalize.core.objects.store import StoredObject
+from pawsonalize.core.objects.stores import LocalObjects
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.core.work.leases import Leases
+from pawsonalize.events.archive.replay import replay
+from pawsonalize.events.archive.rows import ObjectName, decode, digest
+from pawsonalize.events.archive.verification import verify
+from pawsonalize.events.erasure.erased_archive import (
     ErasureNote,
     ErasureNotes,
     Watch,
     ignore_progress,
 )
-from pawsonalize.engine.upkeep.erasing import ERASING, Erasing
-from pawsonalize.engine.upkeep.replay import replay
-from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.kinds.jobs import DataDeletionJob
-from pawsonalize.kinds.resource import Status
-from pawsonalize.settings import Settings
-from pawsonalize.storage.animals.catalogue import User
-from pawsonalize.storage.erasures import Erasure
-from pawsonalize.storage.events.histories import HistoryQuery
-from pawsonalize.storage.events.impressions import ANIMALS, RECOMMENDATION, Impression
-from pawsonalize.wings.dead_letters.archive import ArchivedDeadLetters, decode_letters
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
-from pawsonalize.work.leases import Leases
+from pawsonalize.events.erasure.erasing import ERASING, Erasing
+from pawsonalize.events.erasure.tables import Erasure
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.plugins.dead_letters.archive import ArchivedDeadLetters, decode_letters
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.recommend.tables import ANIMALS, RECOMMENDATION, Impression
+from pawsonalize.resources.jobs import DataDeletionJob
+from pawsonalize.resources.resource import Status
 from tests.event_data import T0, event
 
 GROUP = "pawsonalize"

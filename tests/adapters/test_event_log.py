@@ -6,12 +6,12 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import NO_PICK, NOTHING, PICK, Event, LoggedEvent, Visitor
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog, Touched
-from pawsonalize.storage.events.histories import HistoryQuery, Position
-from pawsonalize.storage.events.impressions import Impressions
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.event import NO_PICK, NOTHING, PICK, Event, LoggedEvent, Visitor
+from pawsonalize.events.tables.event_log import EventLog, Touched
+from pawsonalize.events.tables.histories import HistoryQuery, Position
+from pawsonalize.recommend.tables import Impressions
 from tests.event_data import is_logged
 
 T0 = 1_700_000_000_000

@@ -7,23 +7,23 @@ from threading import Barrier, Thread
 import msgspec
 import pytest
 
-from pawsonalize.artefacts.folder import FolderArtefacts
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.training.campaigns import Following
-from pawsonalize.engine.training.trainings import AutomaticTraining
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.defaults import ensure_defaults
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.group_usage import GroupDays
-from pawsonalize.storage.resources import Resources
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.times import MINUTE
+from pawsonalize.events.erasure.tables import ErasedLookup
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.group_usage import GroupDays
+from pawsonalize.resources.artefacts.folder import FolderArtefacts
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.defaults import ensure_defaults
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
+from pawsonalize.resources.tables import Resources
+from pawsonalize.train.campaigns import Following
+from pawsonalize.train.trainings import AutomaticTraining
+from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0, event
 
 SERVERS = 6

@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy
 from sqlalchemy import text
 
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.storage.contexts import in_time
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.core.database.contexts import in_time
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.events.tables.event_log import EventLog
 from tests.event_data import event
 from tests.postgres_server import PostgresServer, postgres_server
 

@@ -5,25 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.datasets import DatasetRow, Datasets
-from pawsonalize.engine.ingest.imports import Imports
-from pawsonalize.engine.ingest.job_files import Sources
-from pawsonalize.kinds.datasets import (
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.core.schemas import DatasetType
+from pawsonalize.events.datasets import DatasetRow, Datasets
+from pawsonalize.events.imports import Imports
+from pawsonalize.events.job_files import Sources
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.resources.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
     ImportMode,
     data_group,
 )
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.resources import Resources
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.schemas import DatasetSchema
+from pawsonalize.resources.tables import Resources
 from tests.event_data import T0, event
 
 COLUMNS = {

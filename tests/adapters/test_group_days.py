@@ -3,11 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from pawsonalize.domain.events import ACTIONS
-from pawsonalize.domain.times import DAY
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.group_usage import (
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import ACTIONS
+from pawsonalize.core.times import DAY
+from pawsonalize.core.work.tables import Turns
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.group_usage import (
     CountMark,
     DailyLimits,
     DayCounts,
@@ -15,7 +16,6 @@ from pawsonalize.storage.events.group_usage import (
     GroupSize,
     GroupSizes,
 )
-from pawsonalize.work.tables import Turns
 from tests.event_data import T0, event, is_logged
 
 TODAY = T0 // DAY

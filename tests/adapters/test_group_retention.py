@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.domain.events import ACTIONS
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.solutions import DatasetGroups
-from pawsonalize.engine.upkeep import retention as retention_room
-from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
-from pawsonalize.engine.upkeep.retention import EventRetention, forget_early
-from pawsonalize.engine.upkeep.verification import mend
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.resources import Resources
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.core.event import ACTIONS
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.events.archive.rows import ObjectName, decode, encode
+from pawsonalize.events.archive.verification import mend
+from pawsonalize.operations import retention as retention_room
+from pawsonalize.operations.retention import EventRetention, forget_early
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.tables import Resources
+from pawsonalize.train.solutions import DatasetGroups
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received
 
 SHORT, LONG = 7, 30

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Event, Visitor
-from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.ingest.csv_files import ImportReport
-from pawsonalize.engine.ingest.csv_rows import read_schema
-from pawsonalize.engine.ingest.imports import Importer
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.histories import HistoryQuery
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.event import Event, Visitor
+from pawsonalize.core.forms.csv_files import ImportReport
+from pawsonalize.core.schemas import DatasetType, Schema
+from pawsonalize.events.csv_rows import read_schema
+from pawsonalize.events.imports import Importer
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.histories import HistoryQuery
 
 NOW = 1_790_000_000_000
 SHARED = Path(

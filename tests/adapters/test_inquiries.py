@@ -2,14 +2,14 @@
 
 import pytest
 
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, SESSION, USER, visitor_digest
-from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.kinds.problems import Deliveries, Delivery
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedNames, Erasure
-from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wings.inquiries.book import Inquiry, InquiryBook, news_id
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP, SESSION, USER, visitor_digest
+from pawsonalize.core.notifications import Notification, NotificationKind
+from pawsonalize.core.work.problems import Deliveries, Delivery
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.events.erasure.tables import ErasedNames, Erasure
+from pawsonalize.events.tables.visitor_rows import VisitorRows
+from pawsonalize.plugins.inquiries.book import Inquiry, InquiryBook, news_id
 
 NOW = 1_795_000_000_000
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.settings import Settings
-from pawsonalize.wings.dead_letters.keeping import Replay, ReplayedLetters
-from pawsonalize.wings.dead_letters.letters import ALL, DeadLetter, DeadLetterQuery, Letter
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.errors import InvalidInput, NotFound
+from pawsonalize.core.event import LoggedEvent
+from pawsonalize.core.times import DAY
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.plugins.dead_letters.keeping import Replay, ReplayedLetters
+from pawsonalize.plugins.dead_letters.letters import ALL, DeadLetter, DeadLetterQuery, Letter
 from tests.event_data import T0
 
 GOOD = {"sessionId": "s1", "eventType": "view", "itemId": "2-Beagle-2-3"}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.archive.base import ObjectStore
-from pawsonalize.archive.objects import LocalObjects, open_objects
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.core.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.core.objects.store import ObjectStore
+from pawsonalize.core.objects.stores import LocalObjects, open_objects
 
 
 @pytest.fixture(params=["folder", "file url", "memory"])

@@ -1,8 +1,8 @@
 """Outcomes and sessions as reports read them, on every database."""
 
-from pawsonalize.domain.events import STANDARD, EventTypes
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import STANDARD, EventTypes
+from pawsonalize.events.tables.event_log import EventLog
 from tests.event_data import T0, event
 
 

@@ -7,21 +7,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.upkeep import retention
-from pawsonalize.engine.upkeep.retention import delete_answers, keep_days
-from pawsonalize.kinds.resource import first_recommendation_id, new_recommendation_id
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.animals.exposures import AnimalExposures
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import (
-    BOARD,
-    RECOMMENDATION,
-    Impression,
-    Impressions,
-)
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.animals.tables.exposures import AnimalExposures
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.times import DAY
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.operations import retention
+from pawsonalize.operations.retention import delete_answers, keep_days
+from pawsonalize.recommend.tables import BOARD, RECOMMENDATION, Impression, Impressions
+from pawsonalize.resources.resource import first_recommendation_id, new_recommendation_id
 from tests import page_data
 from tests.animal_data import animal
 from tests.event_data import T0, event

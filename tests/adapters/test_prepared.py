@@ -7,11 +7,11 @@ from threading import Barrier
 import pytest
 from sqlalchemy import bindparam, func, select
 
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.storage.animals.catalogue import Catalogue, User
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.statements import PreparedSelect
-from pawsonalize.storage.tables import users
+from pawsonalize.animals.tables.catalogue import Catalogue, User
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.statements import PreparedSelect
+from pawsonalize.core.database.tables import users
+from pawsonalize.core.errors import StorageUnavailable
 
 NAMES = PreparedSelect(
     select(users.c.user_id, func.length(users.c.user_id))

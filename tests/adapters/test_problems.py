@@ -4,12 +4,12 @@ from threading import Barrier, Thread
 
 import pytest
 
-from pawsonalize.domain.notifications import NotificationKind
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.journal import ProblemTable
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.journal import ProblemTable
+from pawsonalize.core.notifications import NotificationKind
+from pawsonalize.core.times import MINUTE
+from pawsonalize.core.work.problems import Deliveries, Outbox, Problems
+from pawsonalize.core.work.tables import WorkTable
 from tests.event_data import T0
 
 LONG = 10 * MINUTE

@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from pawsonalize.domain.events import Event, LoggedEvent
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
-from pawsonalize.engine.upkeep.archiver import Archiver, Compaction
-from pawsonalize.engine.upkeep.verification import mend
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasureTable
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_reads import as_row
-from pawsonalize.storage.events.raw_events import RawEvents
-from pawsonalize.storage.tables import events, raw_events
-from pawsonalize.storage.visitor_rows import VisitorRows
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.tables import events, raw_events
+from pawsonalize.core.event import Event, LoggedEvent
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.events.archive.archiver import Archiver, Compaction
+from pawsonalize.events.archive.rows import ObjectName, decode, encode
+from pawsonalize.events.archive.verification import mend
+from pawsonalize.events.erasure.tables import ErasureTable
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.event_reads import as_row
+from pawsonalize.events.tables.raw_events import RawEvents
+from pawsonalize.events.tables.visitor_rows import VisitorRows
 from tests.archive_world import ArchiveWorld, received
 from tests.erasing import erase_users
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import zstandard
 
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.raw_events import RAW_MARK, RawEvents
-from pawsonalize.storage.sizes import remove_remains
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.raw_events import RAW_MARK, RawEvents
+from pawsonalize.operations.tables import remove_remains
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from tests.erasing import erase_users
 from tests.event_data import T0, event
 

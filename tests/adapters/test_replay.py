@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.ingest.event_form import read_event
-from pawsonalize.engine.ingest.payloads import single
-from pawsonalize.engine.upkeep.archive_reading import ALWAYS, ArchiveReader, Period
-from pawsonalize.engine.upkeep.replay import Appended, ReplayInto, Rereading
-from pawsonalize.engine.upkeep.retention import EventRetention
-from pawsonalize.engine.upkeep.verification import mend
-from pawsonalize.kinds.job_table import silent
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
-from pawsonalize.storage.events.raw_events import RawEvents
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import CorruptArtefact, InvalidInput
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP, Event, LoggedEvent
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.events.archive.reading import ALWAYS, ArchiveReader, Period
+from pawsonalize.events.archive.replay import Appended, ReplayInto, Rereading
+from pawsonalize.events.archive.verification import mend
+from pawsonalize.events.erasure.tables import ErasedLookup, ErasureTable
+from pawsonalize.events.event_form import read_event
+from pawsonalize.events.payloads import single
+from pawsonalize.events.tables.raw_events import RawEvents
+from pawsonalize.operations.retention import EventRetention
+from pawsonalize.resources.job_table import silent
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received
 from tests.erasing import erase_users
 

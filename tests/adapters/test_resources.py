@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.resources import ResourceRow, Resources
+from pawsonalize.core.database.database import Database
+from pawsonalize.resources.tables import ResourceRow, Resources
 from tests.event_data import T0
 
 ROW = ResourceRow("solution", "a", "group", "ACTIVE", '{"ü":1}', None, T0, T0)

@@ -9,15 +9,15 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import select
 
-from pawsonalize.domain.errors import Conflict, CorruptArtefact
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.upkeep import retention
-from pawsonalize.engine.upkeep.retention import EventRetention, delete_archived, keep_days
-from pawsonalize.engine.upkeep.verification import mend
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.histories import HistoryQuery
-from pawsonalize.storage.tables import sessions
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.tables import sessions
+from pawsonalize.core.errors import Conflict, CorruptArtefact
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.events.archive.verification import mend
+from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.operations import retention
+from pawsonalize.operations.retention import EventRetention, delete_archived, keep_days
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received
 
 DAYS = 7

@@ -9,14 +9,14 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.storage import revisions
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.heartbeats import Heartbeats
-from pawsonalize.storage.revisions import Migrations
-from pawsonalize.storage.servers import ServerTable
-from pawsonalize.storage.tables import REVISION
+from pawsonalize.core.database import revisions
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.revisions import Migrations
+from pawsonalize.core.database.tables import REVISION
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.core.work.heartbeats import Heartbeats
+from pawsonalize.core.work.servers import ServerTable
+from pawsonalize.events.tables.event_log import EventLog
 from tests.adapters.test_servers import ONE, TWO
 from tests.event_data import event
 

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.engine.training.retraining.runs import (
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.work.leases import Leases, holder
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.train.retraining.runs import (
     RETRAINING,
     RunOutcome,
     RunRecord,
@@ -19,10 +22,7 @@ from pawsonalize.engine.training.retraining.runs import (
     read_record,
     run_lease,
 )
-from pawsonalize.engine.training.retraining.worker import MAX_STARTS, WorkerProcesses
-from pawsonalize.storage.database import Database
-from pawsonalize.work.leases import Leases, holder
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.train.retraining.worker import MAX_STARTS, WorkerProcesses
 from tests.event_data import T0
 
 Make = Callable[[Path], WorkerProcesses]

@@ -2,11 +2,11 @@
 
 from msgspec.structs import replace
 
-from pawsonalize.domain.roles import CONSUME, SERVE, WORK
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.heartbeats import GONE_SECONDS, Heartbeats
-from pawsonalize.storage.servers import ServerProcess, Servers, ServerTable
-from pawsonalize.storage.tables import REVISION
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.tables import REVISION
+from pawsonalize.core.roles import CONSUME, SERVE, WORK
+from pawsonalize.core.work.heartbeats import GONE_SECONDS, Heartbeats
+from pawsonalize.core.work.servers import ServerProcess, Servers, ServerTable
 
 ONE = ServerProcess("one-1", "one", 8080, (SERVE, WORK), "1.0", REVISION, 20, 5)
 TWO = replace(ONE, name="two-1", host="two", port=None, roles=(CONSUME,))

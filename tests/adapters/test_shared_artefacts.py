@@ -10,15 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pawsonalize.archive.objects import RemoteObjects
-from pawsonalize.domain.errors import (
-    Conflict,
-    CorruptArtefact,
-    StorageUnavailable,
-)
-from pawsonalize.recipes.data import Arrays
-from pawsonalize.storage.artefact_index import ArtefactIndex, ListedArtefact
-from pawsonalize.wings.fleet.bucket import BucketArtefacts
+from pawsonalize.core.errors import Conflict, CorruptArtefact, StorageUnavailable
+from pawsonalize.core.objects.stores import RemoteObjects
+from pawsonalize.models.recipes.data import Arrays
+from pawsonalize.plugins.fleet.bucket import BucketArtefacts
+from pawsonalize.resources.artefacts.tables import ArtefactIndex, ListedArtefact
 from tests.artefact_data import ARRAYS, CARD, Fleet, fleet_of
 
 DEAD_PORT = "http://127.0.0.1:9"

@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.cli.main import app
 from pawsonalize.app.serving import live_model
-from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import InvalidInput, StorageUnavailable
+from pawsonalize.core.scopes import Scope
+from pawsonalize.recommend.live_model import LiveModel
+from pawsonalize.resources.defaults import RECOMMENDER
 from tests.artefact_data import Fleet, fleet_of
 from tests.event_data import T0
 from tests.service_data import SETTINGS, make_service

@@ -3,21 +3,21 @@
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.domain.times import DAY
-from pawsonalize.storage.animals.animal_list import (
+from pawsonalize.animals.statuses import AnimalStatus
+from pawsonalize.animals.tables.animal_list import (
     AnimalOrder,
     AnimalSearch,
     StockList,
     is_hardly_seen,
     key_of,
 )
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.animals.exposures import add_shown_animals
-from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_reads import GroupEvents, TailQuery
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.animals.tables.exposures import add_shown_animals
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.times import DAY
+from pawsonalize.events.archive.tables import ArchiveLedger, Segment
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.event_reads import GroupEvents, TailQuery
 from tests.animal_data import animal
 from tests.event_data import T0, event
 

@@ -12,20 +12,22 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from pawsonalize import storage
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.attributes import GoodWith
-from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
-from pawsonalize.domain.times import DAY
-from pawsonalize.kinds.resource import new_recommendation_id
-from pawsonalize.storage.animals.animals import Animals, Availability
-from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
-from pawsonalize.storage.animals.exposures import AnimalExposures, add_shown_animals
-from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import (
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
+from pawsonalize.animals.tables.exposures import AnimalExposures, add_shown_animals
+from pawsonalize.core import database
+from pawsonalize.core.attributes import GoodWith
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.revisions import check_free
+from pawsonalize.core.database.tables import REVISION, work
+from pawsonalize.core.errors import Conflict, InvalidInput, StorageUnavailable
+from pawsonalize.core.schemas import DatasetType, Schema, SchemaField
+from pawsonalize.core.times import DAY
+from pawsonalize.events.archive.tables import ArchiveLedger, Segment
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.plugins.dead_letters.tables import dead_letters
+from pawsonalize.recommend.tables import (
     ANIMAL_RANKING,
     ANIMALS,
     RANKING,
@@ -33,9 +35,7 @@ from pawsonalize.storage.events.impressions import (
     Impression,
     Impressions,
 )
-from pawsonalize.storage.revisions import check_free
-from pawsonalize.storage.tables import REVISION, work
-from pawsonalize.wings.dead_letters.tables import dead_letters
+from pawsonalize.resources.resource import new_recommendation_id
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.table_differences import differences
@@ -62,7 +62,7 @@ def test_tables_of_something_else_by_our_names_are_refused(empty_database_url: s
 
 
 def test_the_tables_name_the_newest_migration() -> None:
-    folder = str(Path(storage.__file__).parent / "migrations")
+    folder = str(Path(database.__file__).parent / "migrations")
     assert ScriptDirectory(folder).get_current_head() == REVISION
 
 

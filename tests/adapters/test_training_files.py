@@ -2,10 +2,10 @@
 
 import pytest
 
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.log_start import LogStart
-from pawsonalize.storage.events.training_files import (
+from pawsonalize.core.database.database import Database
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.log_start import LogStart
+from pawsonalize.events.tables.training_files import (
     TableState,
     TrainingFile,
     TrainingFiles,

@@ -17,12 +17,12 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import LeaseLost, StorageUnavailable
-from pawsonalize.engine.ingest.job_files import Outputs
-from pawsonalize.storage.database import Database
-from pawsonalize.work.leases import Leases
-from pawsonalize.work.tables import OPEN, Work, WorkTable, forget_processes
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import LeaseLost, StorageUnavailable
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.core.work.leases import Leases
+from pawsonalize.core.work.tables import OPEN, Work, WorkTable, forget_processes
+from pawsonalize.events.job_files import Outputs
 from tests.event_data import T0
 
 SECONDS = 10.0
@@ -312,9 +312,9 @@ def test_a_holder_that_was_killed_is_followed_at_once_on_its_machine(
 ) -> None:
     script = (
         "import sys, pathlib\n"
-        "from pawsonalize.work.leases import Leases\n"
-        "from pawsonalize.storage.database import Database\n"
-        "from pawsonalize.work.tables import WorkTable\n"
+        "from pawsonalize.core.work.leases import Leases\n"
+        "from pawsonalize.core.database.database import Database\n"
+        "from pawsonalize.core.work.tables import WorkTable\n"
         "leases = Leases(WorkTable(Database(sys.argv[1])), pathlib.Path(sys.argv[2]))\n"
         "with leases.held('job.a'):\n"
         "    print(flush=True); sys.stdin.read()\n"

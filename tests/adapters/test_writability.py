@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.event import listen, remove
 
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.storage import database as opening
-from pawsonalize.storage.contexts import in_time
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.core.database import database as opening
+from pawsonalize.core.database.contexts import in_time
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.events.tables.event_log import EventLog
 from tests.event_data import event
 
 # Real refusals of the database, on each connection that the test uses.

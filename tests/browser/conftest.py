@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from pawsonalize.pages import shell
+from pawsonalize.app.pages import shell
 from tests.adoption_site import serving, site
 
 CHROMIUM = Path("/usr/bin/chromium")

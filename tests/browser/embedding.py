@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 from playwright.sync_api import Page
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
+from pawsonalize.animals.animal import Animal
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.scopes import Scope
 from tests.adoption_site import serving, site
 from tests.service_data import make_key
 

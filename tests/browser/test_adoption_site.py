@@ -5,7 +5,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
 from tests.adoption_site import ANIMALS, NOW, serving, site
 from tests.training import train
 

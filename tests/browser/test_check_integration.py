@@ -12,10 +12,10 @@ from unittest.mock import patch
 import pytest
 from playwright.sync_api import Browser
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.settings import Settings
-from pawsonalize.wings.integration.checking import check_site
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.plugins.integration.checking import check_site
 from tests.adoption_site import ANIMALS
 from tests.browser.conftest import PATIENCE
 from tests.browser.embedding import Shelter, embedding

@@ -7,20 +7,14 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, Response, expect
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.training.retraining.runs import (
-    RunOutcome,
-    Step,
-    StepTiming,
-    changes_of,
-    run_lease,
-)
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.pages import shell
-from pawsonalize.settings import Settings
+from pawsonalize.app.pages import shell
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.scopes import Scope
+from pawsonalize.core.times import MINUTE
+from pawsonalize.train.retraining.runs import RunOutcome, Step, StepTiming, changes_of, run_lease
 from tests.adoption_site import serving
 from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules

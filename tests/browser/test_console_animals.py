@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
 from tests.adoption_site import serving
 from tests.browser.conftest import operators_page
 from tests.browser.test_accessibility import broken_rules

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.notifications import Notification, NotificationKind
 from tests.adapters.notify.receivers import WebServer, web_server
 from tests.adoption_site import serving
 from tests.browser.test_accessibility import broken_rules

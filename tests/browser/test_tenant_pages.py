@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.scopes import Scope
 from tests.adoption_site import serving
 from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules

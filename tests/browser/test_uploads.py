@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from pawsonalize.animals.tables.animals import AnimalQuery
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.settings import Settings
-from pawsonalize.storage.animals.animals import AnimalQuery
+from pawsonalize.app.settings import Settings
 from tests.adoption_site import serving
 from tests.browser.conftest import PATIENCE, operators_page
 from tests.browser.test_accessibility import broken_rules

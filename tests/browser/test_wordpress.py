@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, expect
 
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.scopes import Scope
 from tests.adoption_site import ANIMALS, serving, site
 from tests.browser.conftest import PATIENCE
 from tests.browser.embedding import Shelter

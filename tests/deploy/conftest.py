@@ -14,8 +14,8 @@ import boto3
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.domain.events import Event
-from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.core.event import Event
+from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize_functions import configuration
 from pawsonalize_functions.clients import client
 from tests.adapters.notify.receivers import Topic

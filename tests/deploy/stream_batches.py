@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from botocore.awsrequest import AWSResponse
 
-from pawsonalize import clock
+from pawsonalize.core import clock
 from pawsonalize_functions.clients import client
 from tests.wire.server import Wire
 

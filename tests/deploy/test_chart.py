@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import pawsonalize
-from pawsonalize.settings import kinds_of_settings, read_settings
+from pawsonalize.app.settings import kinds_of_settings, read_settings
 from tests.deploy.dockerfile import ROOT
 
 CHART = ROOT / "deploy/helm/pawsonalize"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.cli.main import app
-from pawsonalize.settings import kinds_of_settings
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import kinds_of_settings
 from tests.deploy.dockerfile import DOCKERFILE, ROOT, environment, last_stage, steps
 
 IGNORED = ROOT / ".dockerignore"

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.limits import parse_id
-from pawsonalize.domain.times import parse_moment
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.core.limits import parse_id
+from pawsonalize.core.times import parse_moment
 from pawsonalize_functions import fields
 from pawsonalize_functions.fields import Refused
 

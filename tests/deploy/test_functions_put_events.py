@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pawsonalize import clock
-from pawsonalize.domain.times import parse_moment
+from pawsonalize.core import clock
+from pawsonalize.core.times import parse_moment
 from pawsonalize_functions import put_events, recommend
 from tests.deploy.conftest import Deployment
 from tests.deploy.stream_batches import Calls, batch, failures, history, record

@@ -17,14 +17,14 @@ import msgspec
 import pytest
 from moto.core.config import default_user_config
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.training.trainings import training_lease
-from pawsonalize.kinds.defaults import RERANKER
-from pawsonalize.kinds.resource import Status, moved
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import Settings
-from pawsonalize.work.leases import holder
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.work.leases import holder
+from pawsonalize.resources.defaults import RERANKER
+from pawsonalize.resources.resource import Status, moved
+from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.trainings import training_lease
 from pawsonalize_deploy.retraining import RetrainingSettings, definition
 from tests.deploy.conftest import Deployment, live
 from tests.deploy.lambda_server import FUNCTION_ARN, LambdaServer, lambda_server

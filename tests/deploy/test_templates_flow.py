@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings, read_settings
+from pawsonalize.app.settings import Settings, read_settings
+from pawsonalize.core.scopes import Scope
 from pawsonalize_deploy import retraining
 from pawsonalize_deploy.names import FUNCTIONS, KEY_SCOPES, Names
 from tests.aws_shapes import ACCOUNT, REGION

@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from pawsonalize.kinds.access_keys import secret_of
+from pawsonalize.resources.access_keys import secret_of
 from pawsonalize_deploy.adopted import NOTHING
 from pawsonalize_deploy.deployed import DeployFailed
 from pawsonalize_deploy.environment import DeployedEnvironment

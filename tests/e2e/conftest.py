@@ -14,7 +14,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from pawsonalize.cli.main import app
+from pawsonalize.app.cli.main import app
 from tests import forked
 from tests.forked import COMMAND, Forked
 from tests.free_ports import free_port
@@ -99,7 +99,7 @@ def run_here(*arguments: str) -> Result:
 
 def _words(program: str | None) -> tuple[str, ...]:
     """What runs our command line, or that of another copy of the package."""
-    return (sys.executable, "-m", "pawsonalize.cli.main") if program else (COMMAND,)
+    return (sys.executable, "-m", "pawsonalize.app.cli.main") if program else (COMMAND,)
 
 
 @contextmanager

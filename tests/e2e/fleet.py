@@ -15,9 +15,9 @@ import boto3
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
-from pawsonalize.settings import Settings
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
 from tests.adapters.stream.broker import Proxy
 from tests.e2e.conftest import Server, Start
 from tests.e2e.retraining import Seen, kill_all, processes

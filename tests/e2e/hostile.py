@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
+from pawsonalize.app.http.operations import OPERATIONS
 from pawsonalize.aws.protocol import AwsOperation, operations
-from pawsonalize.http.operation import Operation
-from pawsonalize.http.operations import OPERATIONS
+from pawsonalize.core.http.operation import Operation
 
 _ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2**31, -(2**63), 2**64, 10**400, 0.5, -0.0, 1e308, math.nan,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pawsonalize import clock
-from pawsonalize.domain.times import HOUR, iso
+from pawsonalize.core import clock
+from pawsonalize.core.times import HOUR, iso
 from tests.e2e.conftest import Server
 
 

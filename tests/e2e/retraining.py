@@ -14,14 +14,14 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.training.retraining.runs import RETRAINING, RunRecord, Step, read_record
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
-from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.settings import Settings
-from pawsonalize.wings.demo.commands import store_world
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import generate
+from pawsonalize.app.settings import Settings
+from pawsonalize.plugins.demo.commands import store_world
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import generate
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.resources.solutions import Solution, SolutionVersion
+from pawsonalize.train.retraining.runs import RETRAINING, RunRecord, Step, read_record
 from tests.e2e.conftest import PATIENCE_SECONDS
 from tests.event_data import T0
 from tests.forked import running

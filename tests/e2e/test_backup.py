@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
 from tests.e2e.conftest import Server, Start, run_here
 from tests.e2e.writers import Writers
 from tests.event_data import T0

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.kinds.resource import Status
+from pawsonalize.core import clock
+from pawsonalize.resources.resource import Status
 from tests.e2e.conftest import Server, Start
 from tests.event_data import T0
 from tests.service_data import CATS, DOGS, make_service, metadata

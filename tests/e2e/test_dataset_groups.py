@@ -4,23 +4,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.engine import Engine
+from pawsonalize.app.settings import Settings
 from pawsonalize.app.upkeep import background_jobs
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
-from pawsonalize.kinds.datasets import (
-    Dataset,
-    DatasetGroup,
-    DatasetImportJob,
-)
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.kinds.solutions import Solution
-from pawsonalize.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.schemas import DatasetType
+from pawsonalize.recommend.query import Query
+from pawsonalize.resources.campaigns import Campaign, CampaignUpdate
+from pawsonalize.resources.datasets import Dataset, DatasetGroup, DatasetImportJob
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.schemas import DatasetSchema
+from pawsonalize.resources.solutions import Solution
 from tests.e2e.conftest import Start
 from tests.event_loop import run
 from tests.service_data import make_service

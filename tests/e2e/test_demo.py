@@ -6,12 +6,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.http.examples import RERANKING
-from pawsonalize.settings import Settings
-from pawsonalize.wings.demo.commands import prepare
-from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.http.examples import RERANKING
+from pawsonalize.plugins.demo.commands import prepare
+from pawsonalize.plugins.demo.settings import WorldSettings
 from tests.e2e.conftest import Server, Start
 from tests.e2e.retraining import SMALL, make_world
 from tests.service_data import view

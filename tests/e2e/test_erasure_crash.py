@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
 from tests.e2e.conftest import Start
 from tests.erasing import (
     ANN,

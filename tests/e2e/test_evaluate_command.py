@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.training.evaluator import Evaluation
-from pawsonalize.settings import load_settings
-from pawsonalize.wings.demo.commands import store_world
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import generate
+from pawsonalize.app.settings import load_settings
+from pawsonalize.plugins.demo.commands import store_world
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import generate
+from pawsonalize.train.evaluator import Evaluation
 from tests import forked
 
 END = 1_779_000_000_000

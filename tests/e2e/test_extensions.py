@@ -11,7 +11,7 @@ import boto3
 import numpy as np
 import pytest
 
-from pawsonalize import clock
+from pawsonalize.core import clock
 from tests.e2e.conftest import Start, environment
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +52,7 @@ def broken(tmp_path: Path) -> Path:
 def command(folder: Path, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     """One command of a service beside which the folder's packages are installed."""
     return subprocess.run(
-        [sys.executable, "-m", "pawsonalize.cli.main", *words],
+        [sys.executable, "-m", "pawsonalize.app.cli.main", *words],
         env=environment(**settings) | {"PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,

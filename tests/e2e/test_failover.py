@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.core.database.database import Database
+from pawsonalize.events.tables.event_log import EventLog
 from tests.e2e.conftest import Server, Start
 from tests.e2e.writers import Writers
 from tests.postgres_server import PostgresPair, postgres_pair

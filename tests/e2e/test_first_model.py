@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.settings import Settings
 from pawsonalize.app.training import worker
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.retraining.runs import Fate, Trigger
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import Settings
-from pawsonalize.wings.demo.commands import SEED, store_world
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import generate
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.plugins.demo.commands import SEED, store_world
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import generate
+from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.retraining.runs import Fate, Trigger
 from tests.event_data import T0
 
 DAYS = 20

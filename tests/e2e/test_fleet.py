@@ -10,17 +10,17 @@ from pathlib import Path
 import boto3
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.upkeep import background_jobs
-from pawsonalize.engine.serving.live_model import RefreshedArtefacts
-from pawsonalize.engine.training.retraining.runs import Runs, Trigger, run_lease
-from pawsonalize.kinds.datasets import DatasetImportJob
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.kinds.job_table import lease_of
-from pawsonalize.kinds.jobs import BatchInferenceJob
-from pawsonalize.kinds.resource import Resource, ResourceT, Status
-from pawsonalize.storage.heartbeats import GONE_SECONDS
+from pawsonalize.core import clock
+from pawsonalize.core.work.heartbeats import GONE_SECONDS
+from pawsonalize.recommend.live_model import RefreshedArtefacts
+from pawsonalize.resources.datasets import DatasetImportJob
+from pawsonalize.resources.defaults import RECOMMENDER
+from pawsonalize.resources.job_table import lease_of
+from pawsonalize.resources.jobs import BatchInferenceJob
+from pawsonalize.resources.resource import Resource, ResourceT, Status
+from pawsonalize.train.retraining.runs import Runs, Trigger, run_lease
 from tests.e2e.conftest import Server, Start, starting
 from tests.e2e.fleet import (
     MACHINES,

@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pawsonalize.app.settings import as_environment
 from pawsonalize.app.training import REPORT_COMMAND
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
-from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
-from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.settings import as_environment
+from pawsonalize.core.times import DAY
+from pawsonalize.reports.outcomes_process import OutcomesProcesses
+from pawsonalize.reports.outcomes_report import OutcomesOrder
+from pawsonalize.resources.defaults import DATASET_GROUP
 from tests.e2e.conftest import Server, Start
 from tests.e2e.writers import form
 from tests.event_data import T0

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.http.openapi import openapi
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
+from pawsonalize.app.http.openapi import openapi
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.scopes import Scope
 from tests.adoption_site import serving
 from tests.service_data import make_key, make_service
 

@@ -18,18 +18,18 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
 from pawsonalize.app.upkeep import erasing
-from pawsonalize.cli.main import app
-from pawsonalize.domain.notifications import Notification, NotificationKind, NotificationTopic
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.engine.training.retraining.runs import Trigger
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.problems import Delivery
-from pawsonalize.settings import Settings
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
-from pawsonalize.wings.notifications.destinations import Destinations, NotificationDestination
+from pawsonalize.core import clock
+from pawsonalize.core.notifications import Notification, NotificationKind, NotificationTopic
+from pawsonalize.core.scopes import Scope
+from pawsonalize.core.work.problems import Delivery
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.plugins.notifications.destinations import Destinations, NotificationDestination
+from pawsonalize.train.retraining.runs import Trigger
 from tests import forked
 from tests.animal_data import animal
 from tests.event_data import T0, event

@@ -7,9 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pawsonalize.animals.tables.catalogue import Item
 from pawsonalize.app.adapters import opened
-from pawsonalize.settings import Settings
-from pawsonalize.storage.animals.catalogue import Item
+from pawsonalize.app.settings import Settings
 from tests.animal_data import animal
 from tests.e2e.conftest import Server, Start, run
 from tests.event_data import T0, event

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.cli import serve
-from pawsonalize.work.leases import held
+from pawsonalize.app.cli import serve
+from pawsonalize.core.work.leases import held
 from tests.e2e.conftest import Start
 from tests.e2e.retraining import processes, wait_until
 

@@ -6,11 +6,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.kinds.problems import Outbox
-from pawsonalize.settings import Settings, as_environment, load_settings
-from pawsonalize.wings.notifications.delivery import open_notifiers
+from pawsonalize.app.settings import Settings, as_environment, load_settings
+from pawsonalize.core import clock
+from pawsonalize.core.work.problems import Outbox
+from pawsonalize.plugins.notifications.delivery import open_notifiers
 from tests.adapters.notify.receivers import NEWS, SECRET, WebServer, mail_server, web_server
 from tests.e2e.conftest import Start, run
 from tests.e2e.test_serving import wait_until

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from pawsonalize.domain.times import iso
+from pawsonalize.core.times import iso
 from tests.adapters.notify.receivers import SECRET, web_server
 from tests.e2e.conftest import run
 from tests.e2e.walking import Walk, wait

@@ -15,10 +15,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.domain.times import DAY, iso
-from pawsonalize.engine.training.retraining.runs import (
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.times import DAY, iso
+from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.solutions import Solution, SolutionVersion
+from pawsonalize.train.retraining.runs import (
     RETRAINING,
     Fate,
     RunOutcome,
@@ -28,10 +32,6 @@ from pawsonalize.engine.training.retraining.runs import (
     begun,
     run_lease,
 )
-from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.settings import Settings
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import (
     WORLD_END,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.times import iso
-from pawsonalize.kinds.defaults import RECOMMENDER
+from pawsonalize.core.times import iso
+from pawsonalize.resources.defaults import RECOMMENDER
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import (
     MOMENTS,

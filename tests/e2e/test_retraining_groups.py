@@ -10,15 +10,15 @@ import msgspec
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.domain.times import iso
-from pawsonalize.engine.training.retraining.runs import Fate, RunRecord, Step
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
-from pawsonalize.kinds.solutions import Solution
-from pawsonalize.settings import Settings
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import generate
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.times import iso
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import generate
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.resources.solutions import Solution
+from pawsonalize.train.retraining.runs import Fate, RunRecord, Step
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import SEED, WORLD_END, Seen, cut_power, kill_all, make_world, seen
 

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 import pawsonalize
-from pawsonalize.settings import Settings
-from pawsonalize.storage.tables import REVISION
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.database.tables import REVISION
 from tests.e2e.conftest import Server, Start, environment, starting
 from tests.e2e.writers import Writers, form
 from tests.free_ports import free_port
@@ -64,18 +64,18 @@ def program(folder: Path, *migrations: str) -> str:
     shutil.copytree(Path(pawsonalize.__file__).parent, package, ignore=ignored)
     for number, migration in enumerate(migrations, start=1):
         revision, before = following(REVISION, number), following(REVISION, number - 1)
-        file = package / f"storage/migrations/versions/{revision}_later.py"
+        file = package / f"core/database/migrations/versions/{revision}_later.py"
         file.write_text(migration.format(revision=revision, before=before))
     latest = following(REVISION, len(migrations))
     change(
-        package / "storage/tables.py",
+        package / "core/database/tables.py",
         {
             _TABLE: f'{_TABLE}    sa.Column("origin", sa.Text, default="later"),\n',
             f'REVISION = "{REVISION}"': f'REVISION = "{latest}"',
         },
     )
     change(
-        package / "storage/events/event_reads.py",
+        package / "events/tables/event_reads.py",
         {
             _POPPED: f'{_POPPED}    columns.pop("origin")\n',
             '{"offset", "impression"}': '{"offset", "impression", "origin"}',
@@ -113,7 +113,7 @@ def refused_start(settings: Settings, program: str | None = None) -> str:
     variables = environment(database_url=settings.database)
     where = ("--data-dir", str(settings.data_dir), "--port", str(free_port()))
     ended = subprocess.run(
-        [sys.executable, "-m", "pawsonalize.cli.main", "serve", *where],
+        [sys.executable, "-m", "pawsonalize.app.cli.main", "serve", *where],
         env=variables | ({"PYTHONPATH": program} if program else {}),
         capture_output=True,
         text=True,

@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.kinds.access_keys import Scope, secret_of
+from pawsonalize.core.scopes import Scope
+from pawsonalize.resources.access_keys import secret_of
 from tests.animal_data import animal
 from tests.e2e.conftest import Server, Start, run, starting
 from tests.e2e.picking import firsts_after_picks

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.reporting.exposure_report import joined_events
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.scopes import Scope
+from pawsonalize.reports.exposure_report import joined_events
+from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
 from tests.animal_data import animal
 from tests.e2e.conftest import Server, Start, run, starting
 from tests.e2e.picking import firsts_after_picks

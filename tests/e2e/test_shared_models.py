@@ -13,8 +13,8 @@ import boto3
 import httpx
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.core import clock
 from tests.e2e.conftest import Server, Start
 from tests.e2e.test_campaign_updates import VERSIONS, Askers, content, everywhere, update
 from tests.event_data import T0

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.domain.errors import StreamUnavailable
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.wings.dead_letters.letters import DeadLetters
-from pawsonalize.wings.streams.reading import open_producer
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import StreamUnavailable
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.plugins.dead_letters.letters import DeadLetters
+from pawsonalize.plugins.streams.reading import open_producer
 from tests.adapters.stream.kafka_broker import KafkaBroker, kafka_cluster
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_server import LOGIN

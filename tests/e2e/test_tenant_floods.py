@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.training.solutions import DatasetGroups
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.solutions import Solution
+from pawsonalize.core import clock
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.solutions import Solution
+from pawsonalize.train.solutions import DatasetGroups
 from tests.e2e.conftest import Server, Start
 from tests.event_data import T0, event
 from tests.service_data import CATS, DOGS, make_service, metadata, view

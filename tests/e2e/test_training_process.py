@@ -12,14 +12,14 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.cli import trainings
-from pawsonalize.engine.training.trainings import TrainingProcesses
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import as_environment
-from pawsonalize.work.leases import holder
+from pawsonalize.app.settings import as_environment
+from pawsonalize.core import clock
+from pawsonalize.core.work.leases import holder
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.commands import trainings
+from pawsonalize.train.trainings import TrainingProcesses
 from tests.e2e.conftest import environment, run
 from tests.event_data import T0
 from tests.service_data import make_service

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from pawsonalize import clock
-from pawsonalize.engine.training.retraining.runs import RunOutcome
-from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.core import clock
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.train.retraining.runs import RunOutcome
 from tests.e2e.retraining import make_world
 from tests.e2e.walking import Checks, Walk, steps, unchecked, wait
 

@@ -16,9 +16,9 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from pawsonalize.cli.main import app
-from pawsonalize.domain.filter_parser import parse as parse_filter
-from pawsonalize.http.operations import OPERATIONS
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.http.operations import OPERATIONS
+from pawsonalize.resources.filter_parser import parse as parse_filter
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

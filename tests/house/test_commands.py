@@ -11,15 +11,15 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from pawsonalize.cli.access import For
-from pawsonalize.cli.models import train
-from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.solutions import TrainingMode
-from pawsonalize.recipes.user_personalization import UserPersonalization
-from pawsonalize.settings import as_environment
-from pawsonalize.wings.feeds.formats import formats
-from pawsonalize.wings.feeds.rows import DateOrder
+from pawsonalize.app.settings import as_environment
+from pawsonalize.core.scopes import Scope
+from pawsonalize.models.recipes.user_personalization import UserPersonalization
+from pawsonalize.operations.commands.access import For
+from pawsonalize.plugins.feeds.formats import formats
+from pawsonalize.plugins.feeds.rows import DateOrder
+from pawsonalize.reports.outcomes_report import WITHIN_DAYS
+from pawsonalize.resources.solutions import TrainingMode
+from pawsonalize.train.commands.models import train
 from tests.house.test_code_blocks import COMMANDS, PAGES, ROOT, parse
 from tests.service_data import make_service
 
@@ -32,7 +32,7 @@ import sys
 from contextlib import redirect_stdout, suppress
 from io import StringIO
 from typer.main import get_command
-from pawsonalize.cli.main import app
+from pawsonalize.app.cli.main import app
 
 def names(command, words):
     yield words
@@ -57,7 +57,7 @@ def test_help_of_every_command_imports_nothing_heavy() -> None:
 
 LOOK = """
 import sys
-from pawsonalize.cli.main import main
+from pawsonalize.app.cli.main import main
 sought = set(sys.stdin.read().split())
 for line in sys.argv[1:]:
     sys.argv[1:] = line.split()
@@ -97,7 +97,7 @@ def test_commands_that_look_at_data_import_nothing_that_only_answers_need(tmp_pa
 
 REPORT = f"""
 import sys
-from pawsonalize.cli.low_priority import report_outcomes
+from pawsonalize.app.cli.low_priority import report_outcomes
 code = report_outcomes("pawsonalize", "1747474200000", "1763026200000", "30", "12")
 print(code, *sorted({HEAVY!r} & sys.modules.keys()))
 """

@@ -55,7 +55,7 @@ def test_every_file_that_a_page_names_is_there(subtests: pytest.Subtests) -> Non
     for page in PAGES:
         with subtests.test(page=page):
             for name in names.findall(_text(page)):
-                places = ("", "src/pawsonalize/", "src/pawsonalize/recipes/")
+                places = ("", "src/pawsonalize/", "src/pawsonalize/models/recipes/")
                 assert any((ROOT / place / name).exists() for place in places), (
                     f"{page} names {name}"
                 )

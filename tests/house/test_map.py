@@ -4,59 +4,43 @@ import re
 import tomllib
 from collections.abc import Iterator
 from itertools import takewhile
-from pathlib import Path
 
 from tests.house.test_docs import PAGES, ROOT
 
 PACKAGE = ROOT / "src" / "pawsonalize"
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-BESIDE = {"plugin.py", "fleet_settings.py"}
-"""Modules beside the order of imports."""
 
 
-def map_lines() -> Iterator[tuple[bool, list[str], str]]:
-    """Yield for each line whether it is of the engine's rooms, its names and what follows."""
+def map_lines() -> Iterator[tuple[list[str], str]]:
+    """Yield for each line its folders, and what it says of them."""
     drawn = CONTRIBUTING.partition("## Where things are")[2].split("```")[1]
     for line in drawn.strip().splitlines():
         words = line.split()
-        names = list(takewhile(lambda word: word.endswith(("/", ".py")), words))
-        yield line.startswith(" "), names, " ".join(words[len(names) :])
+        names = list(takewhile(lambda word: word.endswith("/"), words))
+        yield names, " ".join(words[len(names) :])
 
 
-def entries(folder: Path) -> set[str]:
-    """Return the names of the folders and modules of a package, as the map writes them."""
-    packages = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
-    return packages | {path.name for path in folder.glob("*.py") if path.name != "__init__.py"}
+def test_the_map_has_each_folder_once() -> None:
+    packages = {f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")}
+    assert sorted(name for names, _ in map_lines() for name in names) == sorted(packages)
 
 
-def test_the_map_has_each_folder_and_module_once() -> None:
-    for is_room, folder in ((False, PACKAGE), (True, PACKAGE / "engine")):
-        drawn = [name for inside, names, _ in map_lines() if inside is is_room for name in names]
-        assert sorted(drawn) == sorted(entries(folder)), folder
+def test_no_module_lies_beside_the_slices() -> None:
+    assert [path.name for path in PACKAGE.glob("*.py")] == ["__init__.py"]
 
 
 def test_the_lines_of_the_map_are_in_the_order_of_imports() -> None:
     rules = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    layers = {
-        contract["containers"][0]: [layer.split(" | ") for layer in contract["layers"]]
-        for contract in rules["contracts"]
-        if contract["type"] == "layers"
-    }
-    assert len(layers) == 2
-    for is_room, container in ((False, "pawsonalize"), (True, "pawsonalize.engine")):
-        drawn = [
-            sorted(name.rstrip("/").removesuffix(".py") for name in names)
-            for inside, names, _ in map_lines()
-            if inside is is_room and not BESIDE & {*names}
-        ]
-        assert drawn == [sorted(layer) for layer in layers[container]]
+    (layers,) = [one["layers"] for one in rules["contracts"] if one["type"] == "layers"]
+    drawn = [sorted(name.rstrip("/") for name in names) for names, _ in map_lines()]
+    assert drawn == [sorted(layer.split(" | ")) for layer in layers]
 
 
 def test_what_the_map_says_of_a_folder_names_folders_in_it() -> None:
     named = [
         (names, inner)
-        for _, names, said in map_lines()
-        for inner in re.findall(r"(?<![\w/])([a-z_]+/)(?= )", said)
+        for names, said in map_lines()
+        for inner in re.findall(r"(?<![\w/])([a-z_]+/)", said)
     ]
     assert named
     for names, inner in named:
@@ -69,7 +53,7 @@ def table_rows() -> list[str]:
 
 
 def is_there(path: str) -> bool:
-    """True if there is such a path; of `wings/x/` and `recipes/x.py`, if there is the folder."""
+    """True if there is such a path; of `plugins/x/` and `models/recipes/x.py`, the folder."""
     known = re.split(r"(?<=/)x(?=[./])", path)[0]
     return any((start / known).exists() for start in (ROOT, PACKAGE))
 

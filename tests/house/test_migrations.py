@@ -4,15 +4,15 @@ from pathlib import Path
 
 from alembic.script import ScriptDirectory
 
-from pawsonalize import storage
-from pawsonalize.storage.revisions import CONTRACTS, EXPANDS
+from pawsonalize.core import database
+from pawsonalize.core.database.revisions import CONTRACTS, EXPANDS
 
 _FIRST = "0023"
 """From here on tables are migrated."""
 
 
 def test_each_migration_says_whether_it_expands_or_contracts() -> None:
-    folder = str(Path(storage.__file__).parent / "migrations")
+    folder = str(Path(database.__file__).parent / "migrations")
     scripts = list(ScriptDirectory(folder).walk_revisions())
     assert _FIRST in {one.revision for one in scripts}
     for script in scripts:

@@ -168,7 +168,7 @@ def test_a_name_that_exists_is_let_through() -> None:
         "from unittest.mock import patch\nfrom pawsonalize.app import engine\n"
         "def test(monkeypatch, world):\n"
         '    monkeypatch.setattr(engine, "Engine", None)\n'
-        '    monkeypatch.setattr("pawsonalize.clock.now", None)\n'
+        '    monkeypatch.setattr("pawsonalize.core.clock.now", None)\n'
         '    patch.object(engine.Engine, "catch_up")\n'
         "    world.value = 1\n"
     )

@@ -83,7 +83,7 @@ def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "zensical.toml").write_text('[project]\nsite_name = "x"\nsite_dir = "site"\n')
     shutil.copy(ROOT / "docs/website.py", tmp_path / "docs")
-    static = Path("src/pawsonalize/ui/static")
+    static = Path("src/pawsonalize/site/static")
     (tmp_path / static).mkdir(parents=True)
     shutil.copy(ROOT / static / "paw.svg", tmp_path / static)
     (tmp_path / "docs/index.md").write_text("# Home\n\n[gone](gone.md)\n")

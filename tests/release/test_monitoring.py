@@ -11,11 +11,12 @@ import msgspec
 import pytest
 import yaml
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.training.retrained import EVERYTHING
-from pawsonalize.engine.training.retraining.runs import (
+from pawsonalize.core import clock
+from pawsonalize.core.metrics import REFRESHES
+from pawsonalize.train.retrained import EVERYTHING
+from pawsonalize.train.retraining.runs import (
     Fate,
     Half,
     RunOutcome,
@@ -24,7 +25,6 @@ from pawsonalize.engine.training.retraining.runs import (
     as_work,
     begun,
 )
-from pawsonalize.http.metrics import REFRESHES
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.service_data import client_of, make_service

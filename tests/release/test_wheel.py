@@ -60,7 +60,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel: Path) -> 
     assert held == files
     for kind in ("py.typed", ".html", ".css", ".js", ".lark", ".jinja", "breed_names.txt"):
         assert any(name.endswith(kind) for name in held), kind
-    assert any("storage/migrations/versions/" in name for name in held)
+    assert any("core/database/migrations/versions/" in name for name in held)
 
 
 def test_the_metadata_is_complete(metadata: Metadata) -> None:
@@ -116,7 +116,7 @@ def test_what_is_in_the_wheel_serves(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(unpacked)
     begin = (
-        f"import sys; sys.path.insert(0, {str(unpacked)!r}); import pawsonalize.cli.main as m;"
+        f"import sys; sys.path.insert(0, {str(unpacked)!r}); import pawsonalize.app.cli.main as m;"
         " print(m.__file__, flush=True); m.main()"
     )
     with serving([sys.executable, "-c", begin, "serve"], tmp_path) as (client, output):

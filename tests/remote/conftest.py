@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import live_models
-from pawsonalize.domain.events import Event, Visitor
-from pawsonalize.engine.serving.exploration import ImpressionLog
-from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.engine.serving.recommender import Answer, GroupRecommender
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import Settings
-from pawsonalize.wings.remote_amazon.composition import AmazonEngine
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.event import Event, Visitor
+from pawsonalize.plugins.remote_amazon.composition import AmazonEngine
+from pawsonalize.recommend.exploration import ImpressionLog
+from pawsonalize.recommend.filtering import Filtering
+from pawsonalize.recommend.groups import Answer, GroupRecommender
+from pawsonalize.recommend.live_model import LiveModel
+from pawsonalize.recommend.query import Query
+from pawsonalize.resources.defaults import RECOMMENDER
+from pawsonalize.resources.solutions import SolutionVersion
 from tests.aws_shapes import REGION
 from tests.event_data import event
 from tests.faulty_proxy import FaultyProxy, faulty_proxy

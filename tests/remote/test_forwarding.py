@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.errors import EngineUnavailable
+from pawsonalize.core.errors import EngineUnavailable
 from tests.faulty_proxy import FaultyProxy
 from tests.remote.conftest import Driving, driven, events_there, settings_of, views
 from tests.wire.server import Wire

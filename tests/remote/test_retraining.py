@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.training import worker
-from pawsonalize.engine.training.retraining.runs import Fate, Trigger
+from pawsonalize.core import clock
+from pawsonalize.train.retraining.runs import Fate, Trigger
 from tests.faulty_proxy import FaultyProxy
 from tests.remote.conftest import driven, settings_of
 from tests.wire.server import Wire

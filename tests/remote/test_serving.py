@@ -2,17 +2,17 @@
 
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.serving import live_models
-from pawsonalize.domain.errors import Conflict, InvalidInput, LimitExceeded
-from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.serving.live_model import FALLBACK
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.engine.serving.recommender import Candidate
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.kinds.resource import Status
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.errors import Conflict, InvalidInput, LimitExceeded
+from pawsonalize.core.event import Visitor
+from pawsonalize.recommend.groups import Candidate
+from pawsonalize.recommend.live_model import FALLBACK
+from pawsonalize.recommend.query import Query
+from pawsonalize.resources.defaults import RECOMMENDER
+from pawsonalize.resources.resource import Status
 from tests.faulty_proxy import Answer
 from tests.remote.conftest import Driving, eventually
 from tests.service_data import CATS, DOGS

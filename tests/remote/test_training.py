@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from pawsonalize import clock
-from pawsonalize.domain.errors import Conflict, EngineUnavailable, TrainingFailed
-from pawsonalize.kinds.resource import Status
+from pawsonalize.core import clock
+from pawsonalize.core.errors import Conflict, EngineUnavailable, TrainingFailed
+from pawsonalize.resources.resource import Status
 from tests.faulty_proxy import Answer
 from tests.remote.conftest import Driving
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from pawsonalize.app.configuration import unusable
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.settings import Settings
-from pawsonalize.wings.remote_amazon.groups import AmazonNames, fitting
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.plugins.remote_amazon.groups import AmazonNames, fitting
 
 
 @pytest.mark.parametrize(

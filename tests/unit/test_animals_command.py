@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.main import app
-from pawsonalize.cli.opening import opened_or_made
-from pawsonalize.domain.errors import Conflict, NotFetched, NotFound
-from pawsonalize.settings import Settings
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.cli.opening import opened_or_made
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import Conflict, NotFetched, NotFound
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.feed_server import Answer, FeedServer, feed_server

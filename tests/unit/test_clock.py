@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.background import Reporting, attempt
 from pawsonalize.app.configuration import check_clock_follows, unusable
 from pawsonalize.app.engine import Engine
+from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.app.upkeep import upkeep
-from pawsonalize.domain.errors import InvalidInput, NotReady
-from pawsonalize.domain.times import DAY, MINUTE, SECOND, iso, parse_moment
-from pawsonalize.engine.serving.animals import choosing
-from pawsonalize.kinds.access_keys import OPERATOR, Scope
-from pawsonalize.kinds.cached_lookup import CachedLookup
-from pawsonalize.kinds.resource import new_recommendation_id
-from pawsonalize.settings import Settings, load_settings
+from pawsonalize.core import clock
+from pawsonalize.core.errors import InvalidInput, NotReady
+from pawsonalize.core.scopes import OPERATOR, Scope
+from pawsonalize.core.times import DAY, MINUTE, SECOND, iso, parse_moment
+from pawsonalize.recommend.animals import choosing
+from pawsonalize.resources.cached_lookup import CachedLookup
+from pawsonalize.resources.resource import new_recommendation_id
 from tests.event_data import event
 from tests.service_data import CATS, client_of, make_service, view
 

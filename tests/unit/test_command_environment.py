@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pawsonalize.cli import main
+from pawsonalize.app.cli import main
 
 
 @pytest.mark.parametrize(("said", "heard"), [(None, "1"), ("4", "4")])

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize.cli.main import app, main
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.settings import Settings, read_settings
+from pawsonalize.app.cli.main import app, main
+from pawsonalize.app.settings import Settings, read_settings
+from pawsonalize.core.errors import InvalidInput
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,10 +8,10 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from pawsonalize import __version__
-from pawsonalize.cli.main import app
-from pawsonalize.config import display_value
-from pawsonalize.domain.errors import Conflict, InvalidInput, PawsonalizeError
-from pawsonalize.settings import Settings, kinds_of_settings
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings, kinds_of_settings
+from pawsonalize.core.config import display_value
+from pawsonalize.core.errors import Conflict, InvalidInput, PawsonalizeError
 
 
 @pytest.fixture(autouse=True)

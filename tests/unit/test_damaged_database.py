@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.settings import Settings
-from pawsonalize.storage.tables import REVISION
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.database.tables import REVISION
+from pawsonalize.core.errors import StorageUnavailable
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.service_data import make_service

@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import NotFound, PawsonalizeError
-from pawsonalize.settings import Settings
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import NotFound, PawsonalizeError
 from tests.service_data import make_service
 
 COMMANDS = [

@@ -9,19 +9,16 @@ import pytest
 from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import InvalidInput, NotFound, TrainingFailed
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.datasets import (
-    Dataset,
-    DatasetGroup,
-)
-from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.kinds.solutions import Solution
-from pawsonalize.settings import Settings
-from pawsonalize.storage.events.histories import HistoryQuery
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import InvalidInput, NotFound, TrainingFailed
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.schemas import DatasetType
+from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.datasets import Dataset, DatasetGroup
+from pawsonalize.resources.schemas import DatasetSchema
+from pawsonalize.resources.solutions import Solution
 from tests.event_data import T0
 from tests.service_data import make_service
 

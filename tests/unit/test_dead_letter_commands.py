@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.settings import Settings
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from tests.event_data import T0
 from tests.service_data import CATS, view
 

@@ -7,11 +7,11 @@ from typer.testing import CliRunner, Result
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import Conflict, NotFound
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
-from pawsonalize.wings.backup.destroying import parts
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import Conflict, NotFound
+from pawsonalize.core.scopes import Scope
+from pawsonalize.plugins.backup.destroying import parts
 from tests.service_data import client_of, make_key, make_service
 
 

@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import CheckedService
+from pawsonalize.app.cli.main import app
 from pawsonalize.app.doctor import visitors
-from pawsonalize.cli.main import app
-from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.problems import Delivery
-from pawsonalize.kinds.resource import Status, moved, new_recommendation_id
-from pawsonalize.kinds.solutions import Solution
-from pawsonalize.settings import Settings
-from pawsonalize.storage.events.impressions import ANIMALS, Impression
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetterQuery, DeadLetters
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.notifications import Notification, NotificationKind
+from pawsonalize.core.work.problems import Delivery
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetterQuery, DeadLetters
+from pawsonalize.recommend.tables import ANIMALS, Impression
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.resource import Status, moved, new_recommendation_id
+from pawsonalize.resources.solutions import Solution
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train, train_and_serve

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize.cli.main import app
+from pawsonalize.app.cli.main import app
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput, NotFetched
-from pawsonalize.fetch import Limits, Validators, fetch
+from pawsonalize.core.errors import InvalidInput, NotFetched
+from pawsonalize.core.fetch import Limits, Validators, fetch
 from tests.feed_server import Answer, FeedServer, feed_server
 
 SECRET = {"Authorization": "Bearer s3cret", "X-Key": "k3y"}

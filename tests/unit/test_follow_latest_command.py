@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.processes import follow_latest
-from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.train.commands.processes import follow_latest
 from tests.event_data import T0
 from tests.service_data import make_service
 

@@ -16,18 +16,18 @@ from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import Verdict
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.cli.opening import _READ_ONLY
 from pawsonalize.app.doctor import folder as data_folder
-from pawsonalize.cli.main import app
-from pawsonalize.cli.opening import _READ_ONLY
-from pawsonalize.domain.errors import (
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.database.data_folder import check_data_folder, wrong_rights
+from pawsonalize.core.errors import (
     Conflict,
     InvalidInput,
     NotFound,
     PawsonalizeError,
     StorageUnavailable,
 )
-from pawsonalize.settings import Settings
-from pawsonalize.storage.data_folder import check_data_folder, wrong_rights
 from tests.service_data import make_service
 from tests.unit.engine.ingest.feeds.samples import PETFINDER_CSV
 

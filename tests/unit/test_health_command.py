@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize.cli.main import app
+from pawsonalize.app.cli.main import app
 
 NOT_READY = b'{"error": {"code": "not_ready", "message": "nothing can answer yet: import animals"}}'
 

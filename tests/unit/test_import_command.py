@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from pawsonalize.cli.main import app
+from pawsonalize.app.cli.main import app
 
 ROWS = "USER_ID;ITEM_ID;TIMESTAMP\nZoé;2-Beagle-1-1;1656408773\n"
 

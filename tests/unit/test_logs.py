@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from pawsonalize.logs import configure_logs
-from pawsonalize.wings.notifications.notifiers import LogNotifier
+from pawsonalize.core.logs import configure_logs
+from pawsonalize.plugins.notifications.notifiers import LogNotifier
 from tests.adapters.notify.receivers import NEWS
 
 

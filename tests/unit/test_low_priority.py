@@ -8,7 +8,7 @@ import pytest
 
 _GIVE_WAY = """
 import os
-from pawsonalize.cli.low_priority import give_way
+from pawsonalize.app.cli.low_priority import give_way
 cores = os.sched_getaffinity(0)
 {before}
 give_way()

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY, iso
-from pawsonalize.settings import Settings
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.times import DAY, iso
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.service_data import make_service

@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.settings import Settings
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.service_data import CATS, DOGS, client_of, make_service, view

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.cli.main import app
 from pawsonalize.app.databases import root_key_of
-from pawsonalize.cli.main import app
-from pawsonalize.config import Secret
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.domain.times import DAY, MINUTE
-from pawsonalize.engine.serving.live_model import LiveModel, Loader, ServingSettings
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.config import Secret
+from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.core.scopes import Scope
+from pawsonalize.core.times import DAY, MINUTE
+from pawsonalize.recommend.live_model import LiveModel, Loader, ServingSettings
 from tests.event_data import T0
 from tests.service_data import make_service
 from tests.training import train

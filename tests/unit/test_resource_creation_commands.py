@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.settings import Settings
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
 from tests.event_data import T0
 from tests.service_data import make_service
 from tests.training import train

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.main import app
-from pawsonalize.settings import Settings
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
 from tests.animal_data import animal
 from tests.service_data import make_service
 

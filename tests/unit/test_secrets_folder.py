@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize.cli.main import app
-from pawsonalize.config import SECRETS, read_secrets
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.settings import read_settings
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import read_settings
+from pawsonalize.core.config import SECRETS, read_secrets
+from pawsonalize.core.errors import InvalidInput
 
 
 def test_each_file_is_a_variable_without_the_newline_at_its_end(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import msgspec
 import pytest
 from msgspec.structs import fields
 
-from pawsonalize.config import SOURCES, Secret
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.training.retraining.schedule import CheckSettings
-from pawsonalize.evaluation.gate_settings import GateSettings, Profile
-from pawsonalize.settings import Settings, as_environment, load_settings, read_settings
-from pawsonalize.wings.console.overview import settings_in_force
+from pawsonalize.app.settings import Settings, as_environment, load_settings, read_settings
+from pawsonalize.core.config import SOURCES, Secret
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.models.evaluation.gate_settings import GateSettings, Profile
+from pawsonalize.plugins.console.overview import settings_in_force
+from pawsonalize.train.retraining.schedule import CheckSettings
 
 
 def test_by_default_the_gate_and_the_checks_are_as_they_are_documented() -> None:

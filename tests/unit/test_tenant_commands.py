@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.main import app
-from pawsonalize.cli.processes import count_training
-from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.times import DAY
-from pawsonalize.kinds.access_keys import AccessKey
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.settings import Settings
-from pawsonalize.storage.events.group_usage import GroupDays
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.errors import InvalidInput, NotFound
+from pawsonalize.core.times import DAY
+from pawsonalize.events.tables.group_usage import GroupDays
+from pawsonalize.resources.access_keys import AccessKey
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.train.commands.processes import count_training
 
 
 def run(folder: Path, *words: str) -> str:

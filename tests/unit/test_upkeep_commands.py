@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.settings import Settings
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import PawsonalizeError
 from tests.event_data import event
 
 

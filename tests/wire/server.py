@@ -13,7 +13,7 @@ import uvicorn
 from botocore.config import Config
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.training import let_trainings_end
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pawsonalize.aws.door import HANDLERS
+from pawsonalize.aws.dispatch import HANDLERS
 from pawsonalize.aws.protocol import AwsOperation, operations
 from tests.aws_shapes import members
 from tests.wire.server import Wire

@@ -10,24 +10,24 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.settings import Settings
 from pawsonalize.aws.protocol import operations
-from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.training.solutions import DatasetGroups
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.campaigns import Campaign, Recommender
-from pawsonalize.kinds.datasets import Dataset, DatasetImportJob
-from pawsonalize.kinds.group_resources import EventTracker, Filter, MetricAttribution
-from pawsonalize.kinds.jobs import (
+from pawsonalize.core import clock
+from pawsonalize.core.schemas import DatasetType
+from pawsonalize.core.scopes import Scope
+from pawsonalize.resources.campaigns import Campaign, Recommender
+from pawsonalize.resources.datasets import Dataset, DatasetImportJob
+from pawsonalize.resources.group_resources import EventTracker, Filter, MetricAttribution
+from pawsonalize.resources.jobs import (
     BatchInferenceJob,
     BatchSegmentJob,
     DataDeletionJob,
     DatasetExportJob,
 )
-from pawsonalize.kinds.resource import Resource, Status
-from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.settings import Settings
+from pawsonalize.resources.resource import Resource, Status
+from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
+from pawsonalize.train.solutions import DatasetGroups
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.event_data import is_logged
 from tests.wire.server import Wire, served

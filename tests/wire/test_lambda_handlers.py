@@ -9,9 +9,9 @@ import boto3
 import httpx
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.kinds.defaults import RERANKER
+from pawsonalize.core import clock
+from pawsonalize.resources.defaults import RERANKER
 from tests.adapters.notify.receivers import Topic
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.event_data import T0

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize.cli.main import app
+from pawsonalize.app.cli.main import app
 from tests.wire.server import Wire, served
 from tests.wire.test_new_items import create_quiet_shop, serve
 

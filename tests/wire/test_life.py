@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.kinds.registry import Registry
+from pawsonalize.resources.registry import Registry
 from tests.wire.server import Wire, served
 from tests.wire.waiting import settled
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.wire.server import Wire, served
 from tests.wire.waiting import settled

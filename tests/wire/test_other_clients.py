@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.defaults import RERANKER
+from pawsonalize.core import clock
+from pawsonalize.core.scopes import Scope
+from pawsonalize.resources.defaults import RERANKER
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.event_data import T0
 from tests.service_data import CATS, DOGS, make_service

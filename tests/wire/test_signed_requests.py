@@ -10,10 +10,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.kinds.access_keys import AccessKeys, Scope
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.scopes import Scope
+from pawsonalize.resources.access_keys import AccessKeys
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.wire.server import Wire, served
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.engine.training.retraining.runs import Runs
-from pawsonalize.storage.database import Database
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.train.retraining.runs import Runs
 from tests.event_data import T0
 
 

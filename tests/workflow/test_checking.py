@@ -7,22 +7,15 @@ import pytest
 from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.retrained import EVERYTHING, Part
-from pawsonalize.engine.training.retraining.checking import Checking
-from pawsonalize.engine.training.retraining.runs import (
-    Fate,
-    RunOutcome,
-    RunRecord,
-    Step,
-    Trigger,
-    begun,
-)
-from pawsonalize.engine.training.retraining.schedule import CheckSettings
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
-from pawsonalize.kinds.solutions import EventParameters, Solution, TrainingSelection
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.resources.solutions import EventParameters, Solution, TrainingSelection
+from pawsonalize.train.retrained import EVERYTHING, Part
+from pawsonalize.train.retraining.checking import Checking
+from pawsonalize.train.retraining.runs import Fate, RunOutcome, RunRecord, Step, Trigger, begun
+from pawsonalize.train.retraining.schedule import CheckSettings
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train

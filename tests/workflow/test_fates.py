@@ -2,8 +2,9 @@
 
 import pytest
 
-from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.engine.training.retraining.runs import (
+from pawsonalize.core.errors import Conflict, InvalidInput, StorageUnavailable
+from pawsonalize.core.work.tables import Work
+from pawsonalize.train.retraining.runs import (
     MAX_ERRORS,
     Fate,
     Half,
@@ -15,7 +16,6 @@ from pawsonalize.engine.training.retraining.runs import (
     conclude,
     read_record,
 )
-from pawsonalize.work.tables import Work
 from tests.event_data import T0
 
 HALF = Half(campaign="cats", solution_version="cats-1", dataset_group="shelter-b")

@@ -7,8 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.retraining.runs import (
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.times import DAY
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.train.retraining.runs import (
     MAX_BROKEN,
     RETRAINING,
     FirstRun,
@@ -18,9 +21,6 @@ from pawsonalize.engine.training.retraining.runs import (
     changes_of,
     read_record,
 )
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0, event
 
 

@@ -5,25 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.times import DAY, HOUR, MINUTE, parse_moment
-from pawsonalize.engine.training.retrained import Part, find_retrained, left_out
-from pawsonalize.engine.training.retraining import runs as runs_module
-from pawsonalize.engine.training.retraining.runs import (
-    RETRAINING,
-    TICKS,
-    GroupTimers,
-    Runs,
-    Trigger,
-)
-from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.engine.training.solutions import DatasetGroups
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.defaults import ensure_defaults
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import Solution
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.resources import Resources
-from pawsonalize.work.tables import Turns, WorkTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.times import DAY, HOUR, MINUTE, parse_moment
+from pawsonalize.core.work.tables import Turns, WorkTable
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.defaults import ensure_defaults
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.solutions import Solution
+from pawsonalize.resources.tables import Resources
+from pawsonalize.train.retrained import Part, find_retrained, left_out
+from pawsonalize.train.retraining import runs as runs_module
+from pawsonalize.train.retraining.runs import RETRAINING, TICKS, GroupTimers, Runs, Trigger
+from pawsonalize.train.retraining.schedule import read_schedule
+from pawsonalize.train.solutions import DatasetGroups
 
 NOON = parse_moment("2026-05-17T12:00Z", "noon")
 FOUR = NOON + 16 * HOUR

@@ -6,19 +6,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.engine.training.retraining.runs import (
-    Fate,
-    Half,
-    RunOutcome,
-    RunRecord,
-    Trigger,
-    begun,
-)
-from pawsonalize.engine.training.retraining.steps import News
-from pawsonalize.kinds.problems import Deliveries, Outbox
-from pawsonalize.storage.database import Database
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.notifications import Notification, NotificationKind
+from pawsonalize.core.work.problems import Deliveries, Outbox
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.train.retraining.runs import Fate, Half, RunOutcome, RunRecord, Trigger, begun
+from pawsonalize.train.retraining.steps import News
 from tests.event_data import T0
 
 

@@ -18,14 +18,14 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.settings import Settings
 from pawsonalize.app.training import worker
-from pawsonalize.engine.training.retraining.runs import Runs, Trigger
-from pawsonalize.engine.training.trainings import TrainingProcesses
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import Settings
-from pawsonalize.storage.database import Database
-from pawsonalize.work.leases import Lease
-from pawsonalize.work.processes import ChildProcesses
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.work.leases import Lease
+from pawsonalize.core.work.processes import ChildProcesses
+from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.retraining.runs import Runs, Trigger
+from pawsonalize.train.trainings import TrainingProcesses
 from tests.e2e.retraining import MOMENTS, Seen, assert_done_once, copied
 from tests.event_data import T0
 from tests.service_data import make_service
@@ -90,7 +90,7 @@ def test_a_run_that_is_cut_off_goes_on_and_does_everything_once(
 @pytest.fixture
 def clock_of_all(clock: SteppedClock, monkeypatch: pytest.MonkeyPatch) -> SteppedClock:
     """What every part of the service reads the time from."""
-    monkeypatch.setattr("pawsonalize.clock.now", clock.now)
+    monkeypatch.setattr("pawsonalize.core.clock.now", clock.now)
     return clock
 
 

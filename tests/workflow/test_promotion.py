@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.training.retraining.runs import (
+from pawsonalize.resources.defaults import RECOMMENDER
+from pawsonalize.resources.resource import Status
+from pawsonalize.train.retraining.runs import (
     Fate,
     Half,
     RunOutcome,
@@ -15,10 +17,8 @@ from pawsonalize.engine.training.retraining.runs import (
     Trigger,
     begun,
 )
-from pawsonalize.engine.training.retraining.steps import PromotionSteps
-from pawsonalize.engine.training.retraining.worker import Later
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.kinds.resource import Status
+from pawsonalize.train.retraining.steps import PromotionSteps
+from pawsonalize.train.retraining.worker import Later
 from tests.event_data import T0
 from tests.service_data import make_service
 from tests.training import train

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY, HOUR, iso, parse_moment
-from pawsonalize.engine.training.retraining.schedule import Schedule, read_schedule
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.times import DAY, HOUR, iso, parse_moment
+from pawsonalize.train.retraining.schedule import Schedule, read_schedule
 from tests.event_data import T0
 
 MOMENTS = st.integers(T0, T0 + 800 * DAY)

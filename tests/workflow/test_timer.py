@@ -1,9 +1,9 @@
 """The schedule begins each tick's run once."""
 
-from pawsonalize.domain.times import DAY, HOUR, parse_moment
-from pawsonalize.engine.training.retraining.runs import RETRAINING, Runs, Timer, Trigger
-from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.core.times import DAY, HOUR, parse_moment
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.train.retraining.runs import RETRAINING, Runs, Timer, Trigger
+from pawsonalize.train.retraining.schedule import read_schedule
 
 NOON = parse_moment("2026-05-17T12:00Z", "noon")
 THREE = NOON - 9 * HOUR

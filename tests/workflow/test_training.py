@@ -10,7 +10,10 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.training.retraining.runs import (
+from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.solutions import Solution, SolutionVersion
+from pawsonalize.train.retraining.runs import (
     Fate,
     Half,
     RunOutcome,
@@ -19,13 +22,10 @@ from pawsonalize.engine.training.retraining.runs import (
     Trigger,
     begun,
 )
-from pawsonalize.engine.training.retraining.steps import MAX_TRAININGS, Training, in_turns
-from pawsonalize.engine.training.retraining.worker import Later
-from pawsonalize.engine.training.solutions import DatasetGroups
-from pawsonalize.engine.training.trainings import TrainingProcesses
-from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.train.retraining.steps import MAX_TRAININGS, Training, in_turns
+from pawsonalize.train.retraining.worker import Later
+from pawsonalize.train.solutions import DatasetGroups
+from pawsonalize.train.trainings import TrainingProcesses
 from tests.event_data import T0
 from tests.service_data import make_service
 

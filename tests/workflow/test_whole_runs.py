@@ -7,21 +7,14 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
 from pawsonalize.app.training import worker
-from pawsonalize.cli.main import app
-from pawsonalize.cli.trainings import BAD
-from pawsonalize.domain.errors import Conflict, NotFound
-from pawsonalize.engine.training.retraining.runs import (
-    RETRAINING,
-    Fate,
-    RunOutcome,
-    RunRecord,
-    Runs,
-    Trigger,
-)
-from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
-from pawsonalize.kinds.solutions import Solution
-from pawsonalize.settings import Settings
+from pawsonalize.core.errors import Conflict, NotFound
+from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.resources.solutions import Solution
+from pawsonalize.train.commands.trainings import BAD
+from pawsonalize.train.retraining.runs import RETRAINING, Fate, RunOutcome, RunRecord, Runs, Trigger
 from tests.e2e.retraining import Seen
 from tests.event_data import T0
 from tests.service_data import make_service
@@ -34,7 +27,7 @@ AS_OF = T0 + 1000
 @pytest.fixture
 def place(tmp_path: Path, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder with events, in which nothing is trained; nobody waits for the clock."""
-    monkeypatch.setattr("pawsonalize.clock.now", clock.now)
+    monkeypatch.setattr("pawsonalize.core.clock.now", clock.now)
     make_service(tmp_path / "data", train=False)
     return tmp_path / "data"
 

@@ -7,9 +7,12 @@ from threading import Thread
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.retraining.runs import (
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput, StorageUnavailable
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.core.work.leases import Leases
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.train.retraining.runs import (
     MAX_ERRORS,
     RETRAINING,
     RunOutcome,
@@ -20,15 +23,7 @@ from pawsonalize.engine.training.retraining.runs import (
     run_lease,
     settled,
 )
-from pawsonalize.engine.training.retraining.worker import (
-    MAX_WORKERS,
-    Later,
-    RunWorker,
-    StepWork,
-)
-from pawsonalize.storage.database import Database
-from pawsonalize.work.leases import Leases
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.train.retraining.worker import MAX_WORKERS, Later, RunWorker, StepWork
 from tests.event_data import T0
 from tests.workflow.conftest import SteppedClock
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pawsonalize.kinds.access_keys import secret_of
+from pawsonalize.resources.access_keys import secret_of
 from pawsonalize_deploy.account import Account
 from pawsonalize_deploy.adopted import Adopted, find_adopted, paths
 from pawsonalize_deploy.deployed import LIVE, Change, DeployFailed, Tell

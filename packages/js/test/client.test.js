@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { afterEach, beforeEach, test } from "node:test";
 
-import { Pawsonalize } from "../../../src/pawsonalize/ui/static/embed.js";
+import { Pawsonalize } from "../../../src/pawsonalize/site/static/embed.js";
 
 const ACCEPTED = { status: 202, body: { accepted: 1, duplicates: 0, rejected: [] } };
 let server;

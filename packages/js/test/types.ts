@@ -1,5 +1,5 @@
 // Checked by `tsc`: what index.d.ts says of the methods is what embed.js has.
-import * as written from "../../../src/pawsonalize/ui/static/embed.js";
+import * as written from "../../../src/pawsonalize/site/static/embed.js";
 import type * as said from "../index.d.ts";
 
 type Methods =

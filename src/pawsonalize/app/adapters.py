@@ -9,58 +9,58 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pawsonalize import clock
+from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.animals.tables.exposures import AnimalExposures
 from pawsonalize.app import databases
-from pawsonalize.archive.base import ObjectStore
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.events import EventTypes
-from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.training.trainings import TrainingProcesses
-from pawsonalize.kinds.access_keys import AccessKeys
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.defaults import ensure_defaults
-from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Resource
-from pawsonalize.plugin import offered
-from pawsonalize.settings import Settings, as_environment, kinds_of_settings
-from pawsonalize.storage.animals.animals import Animals, Availability
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.animals.exposures import AnimalExposures
-from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.group_usage import GroupDays
-from pawsonalize.storage.events.impressions import Impressions
-from pawsonalize.storage.events.raw_events import RawEvents
-from pawsonalize.storage.heartbeats import GONE_SECONDS
-from pawsonalize.storage.journal import AuditLog, ProblemTable
-from pawsonalize.storage.resources import Resources
-from pawsonalize.work.leases import LOCAL_LEASE_SECONDS, Leases
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.app.settings import Settings, as_environment, kinds_of_settings
+from pawsonalize.core import clock
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.journal import AuditLog, ProblemTable
+from pawsonalize.core.event import EventTypes
+from pawsonalize.core.objects.store import ObjectStore
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.core.plugin import offered
+from pawsonalize.core.times import SECOND
+from pawsonalize.core.work.heartbeats import GONE_SECONDS
+from pawsonalize.core.work.leases import LOCAL_LEASE_SECONDS, Leases
+from pawsonalize.core.work.problems import Deliveries, Outbox, Problems
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.events.archive.tables import ArchiveIndex, ArchiveLedger
+from pawsonalize.events.erasure.tables import ErasedLookup, ErasureTable
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.group_usage import GroupDays
+from pawsonalize.events.tables.raw_events import RawEvents
+from pawsonalize.recommend.tables import Impressions
+from pawsonalize.resources.access_keys import AccessKeys
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.defaults import ensure_defaults
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Resource
+from pawsonalize.resources.tables import Resources
+from pawsonalize.train.trainings import TrainingProcesses
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.ingest.datasets import Datasets
-    from pawsonalize.engine.ingest.inventory import Inventory
-    from pawsonalize.engine.ingest.job_files import Sources
-    from pawsonalize.engine.ingest.refusals import Intake
-    from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
-    from pawsonalize.engine.serving.campaigns import Directory
-    from pawsonalize.engine.serving.filtering import Filters
-    from pawsonalize.engine.serving.live_model import RemoteCampaign
-    from pawsonalize.engine.training.refresh import CountRefresher
-    from pawsonalize.engine.training.retraining.runs import Runs
-    from pawsonalize.engine.training.solutions import DatasetGroups, Solutions
-    from pawsonalize.engine.training.trainer import RemoteEngine, Trainer
-    from pawsonalize.engine.training.training_data import LogReading, Sampling
-    from pawsonalize.engine.training.versions import SolutionVersions
-    from pawsonalize.engine.upkeep.archiver import Archiver
-    from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
+    from pawsonalize.animals.inventory import Inventory
+    from pawsonalize.events.archive.archiver import Archiver
+    from pawsonalize.events.datasets import Datasets
+    from pawsonalize.events.erasure.erased_archive import ErasedArchive
+    from pawsonalize.events.job_files import Sources
+    from pawsonalize.events.refusals import Intake
+    from pawsonalize.recommend.campaigns import Directory
+    from pawsonalize.recommend.filtering import Filters
+    from pawsonalize.recommend.live_model import RemoteCampaign
+    from pawsonalize.reports.outcomes_report import OutcomeSources
+    from pawsonalize.train.refresh import CountRefresher
+    from pawsonalize.train.retraining.runs import Runs
+    from pawsonalize.train.solutions import DatasetGroups, Solutions
+    from pawsonalize.train.trainer import RemoteEngine, Trainer
+    from pawsonalize.train.training_data import LogReading, Sampling
+    from pawsonalize.train.versions import SolutionVersions
 
 _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
-COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
+COMMAND = (sys.executable, "-m", "pawsonalize.app.cli.low_priority")
 
 
 class Adapters(msgspec.Struct, frozen=True):
@@ -117,7 +117,7 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def inventory(self) -> "Inventory":
         """The inventory of animals."""
-        from pawsonalize.engine.ingest.inventory import Inventory
+        from pawsonalize.animals.inventory import Inventory
 
         return Inventory(self.animals)
 
@@ -129,14 +129,14 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def sampling(self) -> "Sampling":
         """Sample of a log that measurements read."""
-        from pawsonalize.engine.training.training_data import whole_log
+        from pawsonalize.train.training_data import whole_log
 
         return whole_log if self.reading is None else self.reading.sample
 
     @property
     def versions(self) -> "SolutionVersions":
         """The solution versions."""
-        from pawsonalize.engine.training.versions import SolutionVersions
+        from pawsonalize.train.versions import SolutionVersions
 
         days = GroupDays(self.database)
         return SolutionVersions(
@@ -146,7 +146,7 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def erased_archive(self) -> "ErasedArchive":
         """Archive without erased visitors."""
-        from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
+        from pawsonalize.events.erasure.erased_archive import ErasedArchive
 
         index = ArchiveIndex(self.database)
         return ErasedArchive(self.objects, self.ledger, index, self.erased)
@@ -154,7 +154,7 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def archiver(self) -> "Archiver":
         """Archiver, which copies the log into the archive."""
-        from pawsonalize.engine.upkeep.archiver import Archiver
+        from pawsonalize.events.archive.archiver import Archiver
 
         raws = RawEvents(self.database)
         return Archiver(self.log, raws, self.ledger, self.objects, self.erased_archive)
@@ -162,28 +162,28 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def solutions(self) -> "Solutions":
         """The solutions."""
-        from pawsonalize.engine.training.solutions import Solutions
+        from pawsonalize.train.solutions import Solutions
 
         return Solutions(self.registry, self.log.event_types)
 
     @property
     def dataset_groups(self) -> "DatasetGroups":
         """The dataset groups."""
-        from pawsonalize.engine.training.solutions import DatasetGroups
+        from pawsonalize.train.solutions import DatasetGroups
 
         return DatasetGroups(self.registry)
 
     @property
     def datasets(self) -> "Datasets":
         """The datasets of every dataset group."""
-        from pawsonalize.engine.ingest.datasets import Datasets
+        from pawsonalize.events.datasets import Datasets
 
         return Datasets(self.registry, self.log, self.catalogue)
 
     @property
     def sources(self) -> "Sources":
         """The places that jobs may read."""
-        from pawsonalize.engine.ingest.job_files import Sources
+        from pawsonalize.events.job_files import Sources
 
         settings, shared = self.settings, self.settings.bucket_url("imports")
         return Sources(settings.import_folders, settings.s3_folder, open_objects, shared)
@@ -191,14 +191,14 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def filters(self) -> "Filters":
         """The filters."""
-        from pawsonalize.engine.serving.filtering import Filters
+        from pawsonalize.recommend.filtering import Filters
 
         return Filters(self.registry, self.catalogue)
 
     @property
     def directory(self) -> "Directory":
         """Finds dataset groups and campaigns by name or ARN."""
-        from pawsonalize.engine.serving.campaigns import Directory
+        from pawsonalize.recommend.campaigns import Directory
 
         return Directory(self.registry, partial(_reference, self.settings), clock.passed)
 
@@ -210,8 +210,8 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def runs(self) -> "Runs":
         """The workflow runs; new ones are begun with the settings that decide how they go."""
-        from pawsonalize.engine.training.retrained import find_retrained
-        from pawsonalize.engine.training.retraining.runs import Runs
+        from pawsonalize.train.retrained import find_retrained
+        from pawsonalize.train.retraining.runs import Runs
 
         # A run goes on with those it began with, whatever changes meanwhile.
         names = (name for name in kinds_of_settings() if name.startswith(_OF_RETRAINING))
@@ -226,7 +226,7 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def outbox(self) -> Outbox:
-        """The outbox for the notifiers that a wing offers."""
+        """The outbox for the notifiers that a plugin offers."""
         # Notifiers take long to import.
         names = offered("notifiers", self.settings) or ()
         return Outbox(self.deliveries, names, offered("destinations", self) or (lambda _: ()))
@@ -234,22 +234,22 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def intake(self) -> "Intake":
         """The count of accepted and refused events; many refusals are a problem."""
-        from pawsonalize.engine.ingest.refusals import Intake
+        from pawsonalize.events.refusals import Intake
 
         return Intake(self.problems, self.settings.dead_letter_notice)
 
     @property
     def refresher(self) -> "CountRefresher":
         """Refreshes counts in this very process."""
-        from pawsonalize.engine.training.refresh import CountRefresher
+        from pawsonalize.train.refresh import CountRefresher
 
         return CountRefresher(self.registry, self.log, self.catalogue, self.artefacts, self.reading)
 
     @property
     def trainer(self) -> "Trainer":
         """Trains in this very process the versions that are created by now."""
-        from pawsonalize.engine.training.shown import learn_choices
-        from pawsonalize.engine.training.trainer import Trainer
+        from pawsonalize.train.shown import learn_choices
+        from pawsonalize.train.trainer import Trainer
 
         choices = partial(learn_choices, self.impressions, self.log, self.animals)
         return Trainer(

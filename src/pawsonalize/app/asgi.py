@@ -21,29 +21,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.access.guard import Guard, TrustedProxies
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.background import attempt, in_background
-from pawsonalize.app.doors import aws_services_of, services_of, storefront_of
 from pawsonalize.app.engine import Engine, started, tasks_of_plugins
+from pawsonalize.app.http.openapi import get_openapi, openapi
+from pawsonalize.app.http.operations import InTime, monitoring_routes, routes
+from pawsonalize.app.interfaces import aws_services_of, services_of, storefront_of
+from pawsonalize.app.settings import Settings, load_settings, read_settings
 from pawsonalize.app.upkeep import archive_new
-from pawsonalize.aws.door import routes as aws_routes
-from pawsonalize.domain.roles import SERVE, WORK
-from pawsonalize.http.connections import Connection, Connections
-from pawsonalize.http.errors import EXCEPTION_HANDLERS, on_http_error
-from pawsonalize.http.metrics import RequestMetrics
-from pawsonalize.http.openapi import get_openapi, openapi
-from pawsonalize.http.operations import InTime, monitoring_routes, routes
-from pawsonalize.http.tls import Certificate, Handshake, certificate_of
-from pawsonalize.logs import configure_logs
-from pawsonalize.plugin import added, parts
-from pawsonalize.settings import Settings, load_settings, read_settings
-from pawsonalize.ui.api_pages import routes as api_routes
-from pawsonalize.ui.door import routes as site_routes
-from pawsonalize.ui.embedding import embed_routes
-from pawsonalize.ui.endpoints import answer_no_page
-from pawsonalize.ui.rendering import static_files
-from pawsonalize.work.processes import end_after
+from pawsonalize.aws.dispatch import routes as aws_routes
+from pawsonalize.core.http.connections import Connection, Connections
+from pawsonalize.core.http.errors import EXCEPTION_HANDLERS, on_http_error
+from pawsonalize.core.http.tls import Certificate, Handshake, certificate_of
+from pawsonalize.core.logs import configure_logs
+from pawsonalize.core.plugin import added, parts
+from pawsonalize.core.roles import SERVE, WORK
+from pawsonalize.core.work.processes import end_after
+from pawsonalize.operations.endpoints.metrics import RequestMetrics
+from pawsonalize.operations.guard import Guard, TrustedProxies
+from pawsonalize.site.api_pages import routes as api_routes
+from pawsonalize.site.embedding import embed_routes
+from pawsonalize.site.forms import answer_no_page
+from pawsonalize.site.rendering import static_files
+from pawsonalize.site.routes import routes as site_routes
 
 # Files that a worker may have open beside its connections: tables, models, logs.
 RESERVED_FILES = 512

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import msgspec
-import structlog
 
-from pawsonalize import clock
-from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.domain.roles import WORK
-from pawsonalize.domain.times import MINUTE, SECOND
-from pawsonalize.kinds.problems import Problems
-from pawsonalize.settings import Settings
-from pawsonalize.storage.servers import Servers
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.errors import PawsonalizeError
+from pawsonalize.core.logs import get_logger
+from pawsonalize.core.roles import WORK
+from pawsonalize.core.times import MINUTE, SECOND
+from pawsonalize.core.work.problems import Problems
+from pawsonalize.core.work.servers import Servers
 
 # A dead process reports nothing more: its problems end so long after the next attempt.
 PATIENCE = 5 * MINUTE
@@ -27,7 +27,7 @@ _THREADS = 7  # one may wait for a remote engine
 # The lease of what one server of all does; another follows when that dies.
 HOUSEKEEPING = "housekeeping"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Task(msgspec.Struct, frozen=True):

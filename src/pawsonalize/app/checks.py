@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.settings import Settings
-from pawsonalize.storage.servers import Servers
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import PawsonalizeError
+from pawsonalize.core.work.servers import Servers
 
 
 class Verdict(StrEnum):

@@ -4,22 +4,23 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from urllib.parse import urlsplit
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.databases import check_shared, root_key_of
 from pawsonalize.app.doctor import newest_event_at
 from pawsonalize.app.serving import postcodes_of
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
-from pawsonalize.domain.events import EventTypes
-from pawsonalize.domain.times import iso
-from pawsonalize.http.tls import certificate_of
-from pawsonalize.kinds.access_keys import ADOPTION_SITE, AccessKey, Scope
-from pawsonalize.plugin import added
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.settings import Settings, is_loopback
-from pawsonalize.storage.urls import parse_url
-from pawsonalize.ui.languages import check_language
+from pawsonalize.app.settings import Settings, is_loopback
+from pawsonalize.core import clock
+from pawsonalize.core.database.urls import parse_url
+from pawsonalize.core.errors import InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.core.event import EventTypes
+from pawsonalize.core.http.tls import certificate_of
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.core.plugin import added
+from pawsonalize.core.scopes import Scope
+from pawsonalize.core.times import iso
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.resources.access_keys import ADOPTION_SITE, AccessKey
+from pawsonalize.site.languages import check_language
 
 
 def unusable(settings: Settings) -> Iterator[str]:
@@ -57,7 +58,7 @@ def not_in_tables(settings: Settings) -> Iterator[str]:
 
 
 def needs(settings: Settings) -> list[Callable[[Adapters], object]]:
-    """Return what finds in the tables what the settings name for wings; it raises NotFound."""
+    """Return what finds in the tables what the settings name for plugins; it raises NotFound."""
     found = [look for need in added("needs") if (look := need(settings)) is not None]
     return [*found, check_clock_follows] if settings.clock_file else found
 

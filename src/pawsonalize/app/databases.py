@@ -6,21 +6,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.artefacts.folder import FolderArtefacts
-from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
-from pawsonalize.domain.events import EventTypes
-from pawsonalize.kinds.access_keys import ROOT_KEY_BYTES, RootKeyFile
-from pawsonalize.plugin import offered
-from pawsonalize.settings import Settings
-from pawsonalize.storage import data_folder
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import Impressions
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.database import data_folder
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.core.event import EventTypes
+from pawsonalize.core.plugin import offered
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.recommend.tables import Impressions
+from pawsonalize.resources.access_keys import ROOT_KEY_BYTES, RootKeyFile
+from pawsonalize.resources.artefacts.folder import FolderArtefacts
+from pawsonalize.resources.artefacts.store import ArtefactStore
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
+    from pawsonalize.reports.outcomes_report import OutcomeSources
 
 
 # With several machines all but the data folder is shared, and that holds only what may be lost.
@@ -76,7 +76,7 @@ def existing_database(settings: Settings) -> Database:
 def outcome_tables(database: Database, event_types: EventTypes) -> "OutcomeSources":
     """Return the tables of outcomes reports."""
     # Few commands report, and this takes long to import.
-    from pawsonalize.engine.reporting.outcomes_report import OutcomeSources  # noqa: PLC0415
+    from pawsonalize.reports.outcomes_report import OutcomeSources  # noqa: PLC0415
 
     return OutcomeSources(
         Impressions(database),
@@ -100,7 +100,7 @@ def open_artefacts(settings: Settings, database: Database) -> ArtefactStore:
     shared: ArtefactStore | None = offered("artefacts", settings, database)
     if shared is None and settings.artefact_url:
         raise InvalidInput(
-            "artefact_url names a place that machines share, and this installation has no wing"
+            "artefact_url names a place that machines share, and this installation has no plugin"
             " fleet: leave it out, or install one that has",
             field="artefact_url",
         )

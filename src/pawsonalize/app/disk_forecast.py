@@ -8,15 +8,15 @@ import msgspec
 
 from pawsonalize.app import checks
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.upkeep.archived_rows import ObjectName
-from pawsonalize.kinds.resource import Status, first_recommendation_id
-from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.plugin import added
-from pawsonalize.settings import Settings
-from pawsonalize.storage.archive_ledger import Segment
-from pawsonalize.storage.sizes import FileSize, TableSizes
-from pawsonalize.storage.tables import impressions
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.database.tables import impressions
+from pawsonalize.core.plugin import added
+from pawsonalize.core.times import DAY
+from pawsonalize.events.archive.rows import ObjectName
+from pawsonalize.events.archive.tables import Segment
+from pawsonalize.operations.tables import FileSize, TableSizes
+from pawsonalize.resources.resource import Status, first_recommendation_id
+from pawsonalize.resources.solutions import Solution, SolutionVersion
 
 _FEW_DAYS = 30  # with less, somebody has to do something
 _MEGABYTE = 1_000_000

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pawsonalize import __version__, clock
+from pawsonalize import __version__
 from pawsonalize.app import disk_forecast, model_checks
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import (
@@ -22,21 +22,22 @@ from pawsonalize.app.checks import (
     fine,
 )
 from pawsonalize.app.databases import kept_here
-from pawsonalize.archive.objects import open_objects
+from pawsonalize.app.settings import Settings, read_settings
 from pawsonalize.aws.raw_calls import is_raw_call
-from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.domain.events import ACTIONS, plain_spelling
-from pawsonalize.domain.times import DAY, MINUTE, SECOND, iso
-from pawsonalize.engine.ingest.event_form import unknown_fields_of
-from pawsonalize.engine.reporting.exposure_report import NEXT_MOVE, joined_events
-from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
-from pawsonalize.kinds.solutions import Solution, named_types
-from pawsonalize.plugin import added, broken_plugins
-from pawsonalize.recipes.catalogue import broken_recipes
-from pawsonalize.settings import Settings, read_settings
-from pawsonalize.storage.data_folder import check_data_folder, is_data_folder, wrong_rights
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.raw_events import RawEvents
+from pawsonalize.core import clock
+from pawsonalize.core.database.data_folder import check_data_folder, is_data_folder, wrong_rights
+from pawsonalize.core.errors import PawsonalizeError
+from pawsonalize.core.event import ACTIONS, plain_spelling
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.core.plugin import added, broken_plugins
+from pawsonalize.core.times import DAY, MINUTE, SECOND, iso
+from pawsonalize.events.archive.reading import ArchiveReader
+from pawsonalize.events.event_form import unknown_fields_of
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.raw_events import RawEvents
+from pawsonalize.models.recipes.catalogue import broken_recipes
+from pawsonalize.reports.exposure_report import NEXT_MOVE, joined_events
+from pawsonalize.resources.solutions import Solution, named_types
 
 _NAMED = 10
 _NEWEST_EVENTS = 500
@@ -331,7 +332,7 @@ MAIN_CHECKS = (
 
 
 def checks() -> tuple[Check, ...]:
-    """Return every check, those of the wings too."""
+    """Return every check, those of the plugins too."""
     return (*MAIN_CHECKS, *added("checks"))
 
 

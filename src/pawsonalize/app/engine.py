@@ -5,12 +5,6 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any
 
-import structlog
-
-from pawsonalize import clock
-from pawsonalize.access.admission import Admission
-from pawsonalize.access.limits import HeavyReads, Rates
-from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import (
     LOOK_SECONDS,
@@ -26,14 +20,19 @@ from pawsonalize.app.serving import ServingParts
 from pawsonalize.app.tenants import ingest_of, tenants_of
 from pawsonalize.app.training import TrainingParts, outcomes_processes
 from pawsonalize.app.upkeep import UpkeepParts
-from pawsonalize.domain.errors import NotReady
-from pawsonalize.domain.roles import SERVE, WORK
-from pawsonalize.engine.ingest.refusals import RefusalSink
-from pawsonalize.engine.training.retraining.runs import Trigger
-from pawsonalize.plugin import Plugin, broken_plugins, offered, parts
-from pawsonalize.recipes.catalogue import broken_recipes
+from pawsonalize.core import clock
+from pawsonalize.core.errors import NotReady
+from pawsonalize.core.logs import get_logger
+from pawsonalize.core.plugin import Plugin, broken_plugins, offered, parts
+from pawsonalize.core.roles import SERVE, WORK
+from pawsonalize.events.refusals import RefusalSink
+from pawsonalize.models.recipes.catalogue import broken_recipes
+from pawsonalize.operations.admission import Admission
+from pawsonalize.operations.limits import HeavyReads, Rates
+from pawsonalize.operations.services import Services
+from pawsonalize.train.retraining.runs import Trigger
 
-log = structlog.get_logger()
+log = get_logger()
 
 _PROBLEM_SECONDS = 5.0
 _USES_SECONDS = 30.0

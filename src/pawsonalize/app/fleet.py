@@ -8,20 +8,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
-import structlog
 from msgspec.structs import replace
 
-from pawsonalize import __version__, clock
+from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Reporting, attempt
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.domain.roles import WORK
-from pawsonalize.kinds.problems import Problems
-from pawsonalize.storage.heartbeats import HEARTBEAT_SECONDS
-from pawsonalize.storage.servers import NOBODY_WORKS, ServerProcess, Servers, ServerTable
-from pawsonalize.storage.tables import REVISION
+from pawsonalize.core import clock
+from pawsonalize.core.database.tables import REVISION
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.core.logs import get_logger
+from pawsonalize.core.roles import WORK
+from pawsonalize.core.work.heartbeats import HEARTBEAT_SECONDS
+from pawsonalize.core.work.problems import Problems
+from pawsonalize.core.work.servers import NOBODY_WORKS, ServerProcess, Servers, ServerTable
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def servers_of(adapters: Adapters) -> Servers:

@@ -8,19 +8,19 @@ import msgspec
 from pawsonalize.app import checks
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.fleet import servers_of
-from pawsonalize.domain.calibration import MARGIN, Calibration, find_off
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.domain.roles import WORK
-from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
-from pawsonalize.engine.serving.campaigns import DirectoryEntry, entries, list_names
-from pawsonalize.engine.serving.live_model import RefreshedArtefacts, RefreshedCounts
-from pawsonalize.engine.training.retraining.runs import RunOutcome
-from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.storage.servers import ServerProcess
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.core.roles import WORK
+from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND, iso
+from pawsonalize.core.work.servers import ServerProcess
+from pawsonalize.models.calibration import MARGIN, Calibration, find_off
+from pawsonalize.recommend.campaigns import DirectoryEntry, entries, list_names
+from pawsonalize.recommend.live_model import RefreshedArtefacts, RefreshedCounts
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
+from pawsonalize.train.retraining.runs import RunOutcome
+from pawsonalize.train.retraining.schedule import read_schedule
 
 _OLD_DAYS = 14
 _LATE = HOUR  # a retraining waits for another one, and for the start of a server

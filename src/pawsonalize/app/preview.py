@@ -6,27 +6,27 @@ from functools import cached_property
 import msgspec
 from msgspec.structs import replace
 
+from pawsonalize.animals.inventory import Inventory
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.serving import available_watch, individuals, untrained
-from pawsonalize.domain.errors import InvalidInput, NotReady
-from pawsonalize.domain.filters import AppliedFilter, apply
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.engine.ingest.inventory import Inventory
-from pawsonalize.engine.serving.animals.available import AvailabilityWatch
-from pawsonalize.engine.serving.animals.recommender import AnimalRecommender, AnimalsAnswer
-from pawsonalize.engine.serving.campaigns import Address, Purpose
-from pawsonalize.engine.serving.exploration import UnseenAnswers
-from pawsonalize.engine.serving.filtering import Filterings
-from pawsonalize.engine.serving.live_model import (
+from pawsonalize.core.errors import InvalidInput, NotReady
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.recommend.animals.available import AvailabilityWatch
+from pawsonalize.recommend.animals.recommender import AnimalRecommender, AnimalsAnswer
+from pawsonalize.recommend.campaigns import Address, Purpose
+from pawsonalize.recommend.exploration import UnseenAnswers
+from pawsonalize.recommend.filtering import Filterings
+from pawsonalize.recommend.groups import Candidate, GroupRecommender
+from pawsonalize.recommend.live_model import (
     Fixed,
     LoadedModel,
     Loader,
     ModelSource,
     ServingSettings,
 )
-from pawsonalize.engine.serving.recommender import Candidate, GroupRecommender
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.resources.filters import AppliedFilter, apply
 
 
 # Questions go to what the campaigns serve. Places are not explored, so that an answer shows what

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
-from pawsonalize.engine.ingest.payloads import single
-from pawsonalize.plugin import offered
+from pawsonalize.core.errors import InvalidInput, StreamUnavailable
+from pawsonalize.core.plugin import offered
+from pawsonalize.events.payloads import single
 
 _BATCH = 50
 _STREAM_BATCH = 1_000  # one call to a broker has many users, and each of them once

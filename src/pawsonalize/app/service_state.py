@@ -8,8 +8,8 @@ from pawsonalize.app.checks import CheckedService, CheckPlace, Diagnosis, examin
 from pawsonalize.app.doctor import checks, newest_event_at
 from pawsonalize.app.fleet import servers_of
 from pawsonalize.app.model_checks import models_in_use
-from pawsonalize.domain.times import iso
-from pawsonalize.storage.heartbeats import HEARTBEAT_SECONDS
+from pawsonalize.core.times import iso
+from pawsonalize.core.work.heartbeats import HEARTBEAT_SECONDS
 
 _WAIT_SECONDS = 2 * HEARTBEAT_SECONDS  # each living server counts up at least once meanwhile
 

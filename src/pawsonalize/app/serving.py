@@ -6,39 +6,38 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import structlog
-
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import LOOK_SECONDS, Reporting, Task, at_the_moment
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.serving.animals.available import AvailabilityWatch, AvailableAnimalsWatch
-from pawsonalize.engine.serving.animals.choices import AnimalEffects
-from pawsonalize.engine.serving.animals.choosing import OpenPages
-from pawsonalize.engine.serving.animals.eligibility import Postcodes, read_postcodes
-from pawsonalize.engine.serving.animals.pages import PageReader
-from pawsonalize.engine.serving.animals.recommender import AnimalRecommender, never
-from pawsonalize.engine.serving.campaigns import CampaignModels
-from pawsonalize.engine.serving.exploration import Exposure, ImpressionLog, UnseenAnswers
-from pawsonalize.engine.serving.filtering import Filterings
-from pawsonalize.engine.serving.live_model import LiveModel, Loader, ServingSettings
-from pawsonalize.engine.serving.recommender import GroupRecommender
-from pawsonalize.engine.training.refresh import TrainedOrNot, Untrained
-from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.kinds.problems import Problems
-from pawsonalize.kinds.solutions import Solution
-from pawsonalize.plugin import offered
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.settings import Settings
-from pawsonalize.storage.contexts import in_time
-from pawsonalize.work.leases import held
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.database.contexts import in_time
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.logs import get_logger
+from pawsonalize.core.plugin import offered
+from pawsonalize.core.work.leases import held
+from pawsonalize.core.work.problems import Problems
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.recommend.animals.available import AvailabilityWatch, AvailableAnimalsWatch
+from pawsonalize.recommend.animals.choices import AnimalEffects
+from pawsonalize.recommend.animals.choosing import OpenPages
+from pawsonalize.recommend.animals.eligibility import Postcodes, read_postcodes
+from pawsonalize.recommend.animals.pages import PageReader
+from pawsonalize.recommend.animals.recommender import AnimalRecommender, never
+from pawsonalize.recommend.campaigns import CampaignModels
+from pawsonalize.recommend.exploration import Exposure, ImpressionLog, UnseenAnswers
+from pawsonalize.recommend.filtering import Filterings
+from pawsonalize.recommend.groups import GroupRecommender
+from pawsonalize.recommend.live_model import LiveModel, Loader, ServingSettings
+from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.resources.solutions import Solution
+from pawsonalize.train.refresh import TrainedOrNot, Untrained
 
 _FOLLOW_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _CHOICES_SECONDS = 3.0
 _SHOWN_SECONDS = 5.0
 _LOST_SECONDS = 30.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class ServingParts:

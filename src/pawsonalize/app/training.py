@@ -6,42 +6,30 @@ from collections.abc import Iterator
 from functools import partial
 from typing import IO
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
 from pawsonalize.app.background import LOOK_SECONDS, Task, at_the_moment
 from pawsonalize.app.serving import ServingParts, live_model, live_models
-from pawsonalize.domain.roles import SERVE, WORK
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
-from pawsonalize.engine.serving.live_model import load_model
-from pawsonalize.engine.training.campaigns import Following, Recommenders
-from pawsonalize.engine.training.evidence import Gate
-from pawsonalize.engine.training.refresh import FAILED, newest_cut, report_death
-from pawsonalize.engine.training.retraining.checking import Checking
-from pawsonalize.engine.training.retraining.runs import (
-    RETRAINING,
-    TICKS,
-    FirstRun,
-    GroupTimers,
-    Timer,
-)
-from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.engine.training.retraining.steps import (
-    Judging,
-    News,
-    PromotionSteps,
-    Training,
-    steps,
-)
-from pawsonalize.engine.training.retraining.worker import RunWorker, WorkerProcesses
-from pawsonalize.engine.training.trainings import AutomaticTraining, TrainingQueue
-from pawsonalize.http.metrics import REFRESHES
-from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
-from pawsonalize.kinds.problems import Problems
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import as_environment
-from pawsonalize.work.processes import SideProcess
-from pawsonalize.work.tables import Turns
+from pawsonalize.app.settings import as_environment
+from pawsonalize.core import clock
+from pawsonalize.core.metrics import REFRESHES
+from pawsonalize.core.roles import SERVE, WORK
+from pawsonalize.core.times import DAY
+from pawsonalize.core.work.problems import Problems
+from pawsonalize.core.work.processes import SideProcess
+from pawsonalize.core.work.tables import Turns
+from pawsonalize.recommend.live_model import load_model
+from pawsonalize.reports.outcomes_process import OutcomesProcesses
+from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.campaigns import Following, Recommenders
+from pawsonalize.train.evidence import Gate
+from pawsonalize.train.refresh import FAILED, newest_cut, report_death
+from pawsonalize.train.retraining.checking import Checking
+from pawsonalize.train.retraining.runs import RETRAINING, TICKS, FirstRun, GroupTimers, Timer
+from pawsonalize.train.retraining.schedule import read_schedule
+from pawsonalize.train.retraining.steps import Judging, News, PromotionSteps, Training, steps
+from pawsonalize.train.retraining.worker import RunWorker, WorkerProcesses
+from pawsonalize.train.trainings import AutomaticTraining, TrainingQueue
 
 REPORT_COMMAND = (*COMMAND, "report_outcomes")
 _JUDGING = "follow latest: asking the gate"

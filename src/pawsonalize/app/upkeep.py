@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import structlog
 from msgspec.structs import replace
 
-from pawsonalize import clock
+from pawsonalize.animals.inventory import AnimalNames
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import (
     HOUSEKEEPING,
@@ -18,48 +17,49 @@ from pawsonalize.app.background import (
     at_the_moment,
 )
 from pawsonalize.app.tenants import group_sizing
-from pawsonalize.archive.objects import open_objects
 from pawsonalize.aws.events import read_raw_call
 from pawsonalize.aws.raw_calls import is_raw_call
-from pawsonalize.domain.events import Event
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.ingest.event_form import read_event
-from pawsonalize.engine.ingest.events import group_at
-from pawsonalize.engine.ingest.exports import Exports
-from pawsonalize.engine.ingest.imports import Imports
-from pawsonalize.engine.ingest.inventory import AnimalNames
-from pawsonalize.engine.ingest.job_files import Outputs
-from pawsonalize.engine.ingest.payloads import single
-from pawsonalize.engine.reporting.exposure_report import report_unjoined
-from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
-from pawsonalize.engine.serving.batch import Batch
-from pawsonalize.engine.serving.exploration import Exposure
-from pawsonalize.engine.serving.filtering import Filterings
-from pawsonalize.engine.serving.live_model import Loader
-from pawsonalize.engine.training.kept_rows import ErasedRows
-from pawsonalize.engine.training.retraining.runs import RETRAINING
-from pawsonalize.engine.training.versions import delete_old_versions
-from pawsonalize.engine.upkeep import retention
-from pawsonalize.engine.upkeep.archiver import Archiver, Compaction
-from pawsonalize.engine.upkeep.deletions import Deletions, VisitorFiles
-from pawsonalize.engine.upkeep.erased_archive import ErasureNotes
-from pawsonalize.engine.upkeep.erasing import Erasing, ErasureSteps
-from pawsonalize.engine.upkeep.replay import Reader
-from pawsonalize.kinds.datasets import DatasetImportJob
-from pawsonalize.kinds.job_table import JobKind, JobTable
-from pawsonalize.kinds.jobs import (
+from pawsonalize.core import clock
+from pawsonalize.core.event import Event
+from pawsonalize.core.logs import get_logger
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.core.plugin import added, parts
+from pawsonalize.core.times import DAY
+from pawsonalize.core.work.problems import Problems
+from pawsonalize.core.work.tables import Turns
+from pawsonalize.events.archive.archiver import Archiver, Compaction
+from pawsonalize.events.archive.replay import Reader
+from pawsonalize.events.erasure.deletions import Deletions, VisitorFiles
+from pawsonalize.events.erasure.erased_archive import ErasureNotes
+from pawsonalize.events.erasure.erasing import Erasing, ErasureSteps
+from pawsonalize.events.event_form import read_event
+from pawsonalize.events.exports import Exports
+from pawsonalize.events.imports import Imports
+from pawsonalize.events.ingest import group_at
+from pawsonalize.events.job_files import Outputs
+from pawsonalize.events.payloads import single
+from pawsonalize.events.tables.group_usage import GroupDays
+from pawsonalize.events.tables.log_start import LogStart
+from pawsonalize.events.tables.visitor_rows import VisitorRows
+from pawsonalize.operations import retention
+from pawsonalize.operations.tables import remove_remains, tidy
+from pawsonalize.recommend.batch import Batch
+from pawsonalize.recommend.exploration import Exposure
+from pawsonalize.recommend.filtering import Filterings
+from pawsonalize.recommend.live_model import Loader
+from pawsonalize.reports.exposure_report import report_unjoined
+from pawsonalize.reports.metric_attributions import MetricAttributions
+from pawsonalize.resources.datasets import DatasetImportJob
+from pawsonalize.resources.job_table import JobKind, JobTable
+from pawsonalize.resources.jobs import (
     BatchInferenceJob,
     BatchSegmentJob,
     DataDeletionJob,
     DatasetExportJob,
 )
-from pawsonalize.kinds.problems import Problems
-from pawsonalize.plugin import added, parts
-from pawsonalize.storage.events.group_usage import GroupDays
-from pawsonalize.storage.events.log_start import LogStart
-from pawsonalize.storage.sizes import remove_remains, tidy
-from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.work.tables import Turns
+from pawsonalize.train.kept_rows import ErasedRows
+from pawsonalize.train.retraining.runs import RETRAINING
+from pawsonalize.train.versions import delete_old_versions
 
 _JOB_SECONDS = 0.5
 _REPORT_SECONDS = 60.0
@@ -68,7 +68,7 @@ _JOINED_SECONDS = 600.0
 _DAYS_AT_ONCE = 20  # a long archive of before is compacted in parts, so that other work has turns
 _JOBS = (DatasetImportJob, DatasetExportJob, BatchInferenceJob, BatchSegmentJob, DataDeletionJob)
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class UpkeepParts:

@@ -13,12 +13,12 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.kinds.catalogue import KINDS
-from pawsonalize.kinds.datasets import Dataset
-from pawsonalize.kinds.kind import Kind
-from pawsonalize.kinds.resource import Resource
-from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.core.errors import InvalidInput, NotFound
+from pawsonalize.resources.catalogue import KINDS
+from pawsonalize.resources.datasets import Dataset
+from pawsonalize.resources.kind import Kind
+from pawsonalize.resources.resource import Resource
+from pawsonalize.resources.solutions import Solution, SolutionVersion
 
 _ARN = re.compile(
     r"arn:(?P<partition>[a-z\d-]+):personalize:(?P<region>[^:/]*):(?P<account>[^:/]*)"

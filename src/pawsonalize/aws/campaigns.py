@@ -10,12 +10,12 @@ from pawsonalize.aws.resources import by_name, given_tags, operations_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.solutions import columns_left_out, metrics_of
 from pawsonalize.aws.strict import check_deploys, check_interactions, check_rate
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.kinds.campaigns import Campaign, Recommender
-from pawsonalize.kinds.catalogue import KINDS
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.kind import Values
-from pawsonalize.kinds.solutions import (
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.resources.campaigns import Campaign, Recommender
+from pawsonalize.resources.catalogue import KINDS
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.kind import Values
+from pawsonalize.resources.solutions import (
     EventParameters,
     Solution,
     SolutionVersion,

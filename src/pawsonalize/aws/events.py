@@ -5,22 +5,22 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from pawsonalize.animals.inventory import AnimalNames
 from pawsonalize.aws.protocol import AwsError, operations
 from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.aws.shapes import Structure, parse
 from pawsonalize.aws.strict import check_properties
-from pawsonalize.domain.errors import Conflict, InvalidInput
-from pawsonalize.domain.events import ACTIONS, Event
-from pawsonalize.domain.limits import parse_id
-from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.datasets import DatasetRow
-from pawsonalize.engine.ingest.decoder import encode_text, read_json
-from pawsonalize.engine.ingest.event_form import read_interaction, read_raw
-from pawsonalize.engine.ingest.inventory import AnimalNames
-from pawsonalize.engine.reporting.metric_attributions import SOURCE
-from pawsonalize.kinds.datasets import Dataset, actions_of
-from pawsonalize.kinds.group_resources import EventTracker
+from pawsonalize.core.errors import Conflict, InvalidInput
+from pawsonalize.core.event import ACTIONS, Event
+from pawsonalize.core.forms.decoder import encode_text, read_json
+from pawsonalize.core.limits import parse_id
+from pawsonalize.core.schemas import DatasetType
+from pawsonalize.events.datasets import DatasetRow
+from pawsonalize.events.event_form import read_interaction, read_raw
+from pawsonalize.reports.metric_attributions import SOURCE
+from pawsonalize.resources.datasets import Dataset, actions_of
+from pawsonalize.resources.group_resources import EventTracker
 
 _ANIMAL = "animal_id"
 _ACTION_TYPES = ("TAKEN", "NOT_TAKEN", "VIEWED")

@@ -10,15 +10,15 @@ from pawsonalize.aws.recipes import SEGMENTATION, recipe_arn, recipe_of
 from pawsonalize.aws.resources import by_name, operations_of, part_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.strict import check_deploys, check_domain, check_schema
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.kinds.catalogue import KINDS
-from pawsonalize.kinds.datasets import Dataset, DatasetGroup, DatasetImportJob
-from pawsonalize.kinds.group_resources import AttributedMetric, MetricAttribution
-from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
-from pawsonalize.kinds.kind import Values
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.resources.catalogue import KINDS
+from pawsonalize.resources.datasets import Dataset, DatasetGroup, DatasetImportJob
+from pawsonalize.resources.group_resources import AttributedMetric, MetricAttribution
+from pawsonalize.resources.jobs import BatchInferenceJob, BatchSegmentJob
+from pawsonalize.resources.kind import Values
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.schemas import DatasetSchema
+from pawsonalize.resources.solutions import SolutionVersion
 
 _MODE = "BATCH_INFERENCE"
 

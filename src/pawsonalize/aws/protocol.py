@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.domain import errors
-from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.core import errors
+from pawsonalize.core.errors import PawsonalizeError
 
 SERVICES = ("personalize", "personalize-events", "personalize-runtime")
 _TARGET = "AmazonPersonalize."

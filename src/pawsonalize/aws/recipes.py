@@ -6,16 +6,15 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
-import structlog
 from msgspec.structs import asdict
 
 from pawsonalize.aws.arn import public_arn, public_name
 from pawsonalize.aws.resources import by_name, part_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.times import DAY
-from pawsonalize.kinds.resource import Status
-from pawsonalize.recipes import (
+from pawsonalize.core.errors import InvalidInput, NotFound
+from pawsonalize.core.logs import get_logger
+from pawsonalize.core.times import DAY
+from pawsonalize.models.recipes import (
     NEXT_BEST_ACTION,
     PERSONALIZED_RANKING,
     POPULARITY_COUNT,
@@ -23,9 +22,10 @@ from pawsonalize.recipes import (
     TRENDING_NOW,
     USER_PERSONALIZATION,
 )
-from pawsonalize.recipes.catalogue import other_recipes, recipe_named
+from pawsonalize.models.recipes.catalogue import other_recipes, recipe_named
+from pawsonalize.resources.resource import Status
 
-log = structlog.get_logger()
+log = get_logger()
 
 SEGMENTATION = "USER_SEGMENTATION"
 _SHOP = "ECOMMERCE"

@@ -12,15 +12,15 @@ import msgspec
 from pawsonalize.aws.arn import arn_member, wire_name
 from pawsonalize.aws.protocol import INVALID_NEXT_TOKEN, TOO_MANY_TAGS, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.catalogue import KINDS
-from pawsonalize.kinds.defaults import default_names
-from pawsonalize.kinds.kind import Kind, Values, Wire
-from pawsonalize.kinds.registry import MAX_PAGE, resource_page
-from pawsonalize.kinds.resource import Resource
-from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.catalogue import KINDS
+from pawsonalize.resources.defaults import default_names
+from pawsonalize.resources.kind import Kind, Values, Wire
+from pawsonalize.resources.registry import MAX_PAGE, resource_page
+from pawsonalize.resources.resource import Resource
+from pawsonalize.resources.schemas import DatasetSchema
+from pawsonalize.resources.solutions import Solution, SolutionVersion
 
 _MAX_DIGITS = 6
 _MAX_TAGS = 50

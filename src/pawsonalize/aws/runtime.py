@@ -7,17 +7,17 @@ from pawsonalize.aws.recipes import WITH_SCORES
 from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.strict import check_columns, check_ranks, check_recommends
-from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
-from pawsonalize.domain.events import ACTIONS, Visitor
-from pawsonalize.domain.filters import AppliedFilter, apply, number_text
-from pawsonalize.domain.limits import parse_id
-from pawsonalize.engine.serving.query import Promotion, Query
-from pawsonalize.engine.serving.recommender import Answer as Answered
-from pawsonalize.engine.serving.recommender import Candidate, GroupRecommender, Scored
-from pawsonalize.kinds.campaigns import Campaign, Recommender
-from pawsonalize.kinds.group_resources import Filter
-from pawsonalize.kinds.resource import Status
-from pawsonalize.recipes import NEXT_BEST_ACTION
+from pawsonalize.core.errors import InvalidInput, NotFound, NotReady
+from pawsonalize.core.event import ACTIONS, Visitor
+from pawsonalize.core.limits import parse_id
+from pawsonalize.models.recipes import NEXT_BEST_ACTION
+from pawsonalize.recommend.groups import Answer as Answered
+from pawsonalize.recommend.groups import Candidate, GroupRecommender, Scored
+from pawsonalize.recommend.query import Promotion, Query
+from pawsonalize.resources.campaigns import Campaign, Recommender
+from pawsonalize.resources.filters import AppliedFilter, apply, number_text
+from pawsonalize.resources.group_resources import Filter
+from pawsonalize.resources.resource import Status
 
 _DEFAULT_RESULTS = 25
 _DEFAULT_ACTIONS = 5

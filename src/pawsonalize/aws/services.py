@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pawsonalize.access.services import Services
+from pawsonalize.animals.inventory import AnimalNames
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.signatures import Signatures
-from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.ingest.inventory import AnimalNames
-from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
-from pawsonalize.engine.serving.recommender import ActionRecommending
-from pawsonalize.engine.training.campaigns import Recommenders
-from pawsonalize.kinds.cached_lookup import CachedLookup
-from pawsonalize.kinds.group_resources import EventTracker
-from pawsonalize.kinds.resource import Resource, ResourceT
+from pawsonalize.core.schemas import DatasetType, Schema
+from pawsonalize.operations.services import Services
+from pawsonalize.recommend.groups import ActionRecommending
+from pawsonalize.reports.metric_attributions import MetricAttributions
+from pawsonalize.resources.cached_lookup import CachedLookup
+from pawsonalize.resources.group_resources import EventTracker
+from pawsonalize.resources.resource import Resource, ResourceT
+from pawsonalize.train.campaigns import Recommenders
 
 # The members of a request, and those of an answer; both by AWS's names.
 Members = Mapping[str, Any]

@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from pawsonalize.aws.protocol import SERIALIZATION, AwsError
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import SECOND, parse_moment
-from pawsonalize.engine.ingest.decoder import encode_text, read_json
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.forms.decoder import encode_text, read_json
+from pawsonalize.core.times import SECOND, parse_moment
 
 _INT32 = 2**31
 _MAX_SHOWN = 100

@@ -18,16 +18,17 @@ from pawsonalize.aws.recipes import (
 from pawsonalize.aws.resources import by_name, described, given_tags, operations_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.strict import check_interactions
-from pawsonalize.domain.errors import Conflict, InvalidInput
-from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType
-from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.training.solutions import MOST_DAYS
-from pawsonalize.kinds.catalogue import KINDS
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.kind import Values
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.schemas import dataset_type_named
-from pawsonalize.kinds.solutions import (
+from pawsonalize.core.errors import Conflict, InvalidInput
+from pawsonalize.core.schemas import REQUIRED_FIELDS, DatasetType
+from pawsonalize.core.times import HOUR
+from pawsonalize.models.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
+from pawsonalize.models.recipes.settings import Range
+from pawsonalize.resources.catalogue import KINDS
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.kind import Values
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.schemas import dataset_type_named
+from pawsonalize.resources.solutions import (
     MAX_TRIALS,
     EventParameters,
     Objective,
@@ -38,8 +39,7 @@ from pawsonalize.kinds.solutions import (
     TrainingSelection,
     Tuning,
 )
-from pawsonalize.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
-from pawsonalize.recipes.settings import Range
+from pawsonalize.train.solutions import MOST_DAYS
 
 _AUTO, _SCHEDULE, _AUTO_ML = "performAutoTraining", "autoTrainingConfig", "performAutoML"
 _KEPT = ("recipeArn", "eventType", "solutionConfig", _AUTO_ML)

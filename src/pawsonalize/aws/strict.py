@@ -9,13 +9,13 @@ import msgspec
 
 from pawsonalize.aws.recipes import AWS_RECIPES, SEGMENTATION, recipe_arn
 from pawsonalize.aws.services import AwsServices, Members
-from pawsonalize.domain.errors import InvalidInput, LimitExceeded
-from pawsonalize.domain.events import NOTHING, Event
-from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.schemas import DatasetSchema, new_schema
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
+from pawsonalize.core.errors import InvalidInput, LimitExceeded
+from pawsonalize.core.event import NOTHING, Event
+from pawsonalize.core.schemas import DatasetType, Schema
+from pawsonalize.models.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.schemas import DatasetSchema, new_schema
+from pawsonalize.resources.solutions import SolutionVersion
 
 P = ParamSpec("P")
 _ITEMS: Final[Mapping[str | None, tuple[str, ...]]] = {

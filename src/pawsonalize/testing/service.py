@@ -141,7 +141,7 @@ def _start(
     output = folder / "service.log"
     with output.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "pawsonalize.cli.main", "serve", "--port", str(port)],
+            [sys.executable, "-m", "pawsonalize.app.cli.main", "serve", "--port", str(port)],
             cwd=folder,  # where no config/ of the program's is
             env=kept | environment,
             stdout=log,

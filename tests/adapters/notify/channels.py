@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import structlog
 
-from pawsonalize.wings.notifications.notifiers import (
+from pawsonalize.plugins.notifications.notifiers import (
     LogNotifier,
     Notifier,
     SmtpNotifier,

@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.core.notifications import Notification, NotificationKind
 
 SECRET = "whsec_" + "c2VjcmV0" * 6
 PASSWORD = "p/a:s@s w#rd"

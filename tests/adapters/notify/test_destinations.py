@@ -15,16 +15,16 @@ from urllib.request import build_opener
 import msgspec
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput, LimitExceeded, NotFound, StorageUnavailable
-from pawsonalize.domain.notifications import Notification, NotificationKind, NotificationTopic
-from pawsonalize.kinds.problems import Deliveries, Outbox
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.settings import Settings
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.resources import Resources
-from pawsonalize.wings.notifications import NotificationSettings
-from pawsonalize.wings.notifications.delivery import Courier, DestinationCouriers, send
-from pawsonalize.wings.notifications.destinations import (
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput, LimitExceeded, NotFound, StorageUnavailable
+from pawsonalize.core.notifications import Notification, NotificationKind, NotificationTopic
+from pawsonalize.core.work.leases import Leases
+from pawsonalize.core.work.problems import Deliveries, Outbox
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.plugins.notifications import NotificationSettings
+from pawsonalize.plugins.notifications.delivery import Courier, DestinationCouriers, send
+from pawsonalize.plugins.notifications.destinations import (
     MOST_DESTINATIONS,
     DestinationNotifier,
     Destinations,
@@ -32,8 +32,8 @@ from pawsonalize.wings.notifications.destinations import (
     OutsideHandler,
     check_address,
 )
-from pawsonalize.work.leases import Leases
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.tables import Resources
 from tests.adapters.notify.receivers import NEWS, WebServer, mail_server, web_server
 
 T0 = NEWS.happened_at

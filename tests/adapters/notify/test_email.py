@@ -8,8 +8,8 @@ import pytest
 import structlog
 import trustme
 
-from pawsonalize.domain.errors import InvalidInput, NotDelivered
-from pawsonalize.wings.notifications.notifiers import SmtpNotifier, as_text
+from pawsonalize.core.errors import InvalidInput, NotDelivered
+from pawsonalize.plugins.notifications.notifiers import SmtpNotifier, as_text
 from tests.adapters.notify.receivers import NEWS, mail_server
 
 

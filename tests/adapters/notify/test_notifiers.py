@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pawsonalize.domain.errors import NotDelivered
-from pawsonalize.wings.notifications.notifiers import (
+from pawsonalize.core.errors import NotDelivered
+from pawsonalize.plugins.notifications.notifiers import (
     Notifier,
     SmtpNotifier,
     SnsNotifier,

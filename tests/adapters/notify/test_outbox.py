@@ -12,15 +12,15 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.notifications import Notification
-from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.kinds.problems import Deliveries, Delivery, Outbox
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.notifications.delivery import GIVEN_UP_AFTER, Courier
-from pawsonalize.wings.notifications.notifiers import SmtpNotifier, WebhookNotifier
-from pawsonalize.work.leases import Leases
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.notifications import Notification
+from pawsonalize.core.times import DAY, HOUR, SECOND
+from pawsonalize.core.work.leases import Leases
+from pawsonalize.core.work.problems import Deliveries, Delivery, Outbox
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.plugins.notifications.delivery import GIVEN_UP_AFTER, Courier
+from pawsonalize.plugins.notifications.notifiers import SmtpNotifier, WebhookNotifier
 from tests.adapters.notify.channels import Posts
 from tests.adapters.notify.receivers import NEWS, SECRET, WebServer, web_server
 
@@ -213,12 +213,12 @@ def test_retrying_sends_nothing_twice(
 
 _DYING = """
 import os, pathlib, sys
-from pawsonalize.work.leases import Leases
-from pawsonalize.storage.database import Database
-from pawsonalize.kinds.problems import Deliveries
-from pawsonalize.work.tables import WorkTable
-from pawsonalize.wings.notifications.delivery import Courier
-from pawsonalize.wings.notifications.notifiers import WebhookNotifier
+from pawsonalize.core.work.leases import Leases
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.work.problems import Deliveries
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.plugins.notifications.delivery import Courier
+from pawsonalize.plugins.notifications.notifiers import WebhookNotifier
 
 class Dying(WebhookNotifier):
     def send(self, notification):

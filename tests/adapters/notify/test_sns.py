@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput, NotDelivered
-from pawsonalize.wings.notifications.notifiers import SnsNotifier
+from pawsonalize.core.errors import InvalidInput, NotDelivered
+from pawsonalize.plugins.notifications.notifiers import SnsNotifier
 from tests.adapters.notify.receivers import NEWS, Topic
 
 
@@ -35,8 +35,8 @@ def test_a_topic_is_named_in_full() -> None:
 def test_without_the_sdk_the_error_names_the_extra() -> None:
     program = (
         "import sys; sys.modules['boto3'] = None\n"
-        "from pawsonalize.domain.errors import InvalidInput\n"
-        "from pawsonalize.wings.notifications.notifiers import SnsNotifier\n"
+        "from pawsonalize.core.errors import InvalidInput\n"
+        "from pawsonalize.plugins.notifications.notifiers import SnsNotifier\n"
         "try: SnsNotifier('arn:aws:sns:eu-west-1:123456789012:news')\n"
         "except InvalidInput as error: print(error.message)\n"
     )

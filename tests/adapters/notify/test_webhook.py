@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from pawsonalize import clock
-from pawsonalize.domain.errors import InvalidInput, NotDelivered
-from pawsonalize.wings.notifications.notifiers import WebhookNotifier, signature
+from pawsonalize.core import clock
+from pawsonalize.core.errors import InvalidInput, NotDelivered
+from pawsonalize.plugins.notifications.notifiers import WebhookNotifier, signature
 from tests.adapters.notify.channels import T0
 from tests.adapters.notify.receivers import NEWS, SECRET, Post, web_server
 
@@ -113,7 +113,7 @@ def test_an_error_answer_is_not_delivered(status: int) -> None:
 def test_a_receiver_that_does_not_answer_is_given_up_after_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pawsonalize.wings.notifications.notifiers._TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("pawsonalize.plugins.notifications.notifiers._TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         began = time.monotonic()

@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol, Self, TypeVar
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.stream import Stream
+from pawsonalize.core.database.database import Database
+from pawsonalize.plugins.streams.stream import Stream
 
 _T = TypeVar("_T")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.storage.database import Database
+from pawsonalize.core.database.database import Database
 from tests.adapters.stream.broker import Broker
 from tests.adapters.stream.kafka_broker import KafkaBroker, MockKafka, kafka_cluster
 from tests.adapters.stream.kinesis_broker import KinesisBroker

@@ -11,10 +11,10 @@ from secrets import token_hex
 import pytest
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.kafka import KafkaProducer, KafkaStream
-from pawsonalize.wings.streams.stream import Stream, StreamAddress
-from pawsonalize.wings.streams.stream_shards import ShardTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.plugins.streams.kafka import KafkaProducer, KafkaStream
+from pawsonalize.plugins.streams.stream import Stream, StreamAddress
+from pawsonalize.plugins.streams.stream_shards import ShardTable
 from tests.adapters.stream import mock_kafka
 from tests.adapters.stream.broker import LEASE, moment
 

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.kinesis import KinesisStream
-from pawsonalize.wings.streams.kinesis_client import KinesisProducer
-from pawsonalize.wings.streams.stream import StreamAddress
-from pawsonalize.wings.streams.stream_shards import ShardLeases, ShardTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.plugins.streams.kinesis import KinesisStream
+from pawsonalize.plugins.streams.kinesis_client import KinesisProducer
+from pawsonalize.plugins.streams.stream import StreamAddress
+from pawsonalize.plugins.streams.stream_shards import ShardLeases, ShardTable
 from tests.adapters.stream.broker import LEASE, PAUSE, moment
 from tests.adapters.stream.kinesis_server import kinesis_server, logged_in
 

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.stream import Record, Stream
-from pawsonalize.wings.streams.stream_shards import Shard, ShardTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.plugins.streams.stream import Record, Stream
+from pawsonalize.plugins.streams.stream_shards import Shard, ShardTable
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_server import Answer, Fault
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import cycle, groupby
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.domain.errors import StreamUnavailable
-from pawsonalize.wings.streams.stream import Record, Stream
+from pawsonalize.core.errors import StreamUnavailable
+from pawsonalize.plugins.streams.stream import Record, Stream
 
 _SECONDS = 120.0
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.stream import Record, Stream
+from pawsonalize.core.database.database import Database
+from pawsonalize.plugins.streams.stream import Record, Stream
 from tests.adapters.stream.broker import Broker
 from tests.adapters.stream.storing import (
     Storing,

@@ -15,14 +15,14 @@ from nats.js import JetStreamContext
 from structlog.testing import capture_logs
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
-from pawsonalize.domain.times import iso
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams import jetstream, nats_link
-from pawsonalize.wings.streams.jetstream import JetStream
-from pawsonalize.wings.streams.nats_link import JetStreamProducer
-from pawsonalize.wings.streams.stream import Record, Stream, StreamAddress
-from pawsonalize.wings.streams.stream_shards import ShardLeases, ShardTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput, StreamUnavailable
+from pawsonalize.core.times import iso
+from pawsonalize.plugins.streams import jetstream, nats_link
+from pawsonalize.plugins.streams.jetstream import JetStream
+from pawsonalize.plugins.streams.nats_link import JetStreamProducer
+from pawsonalize.plugins.streams.stream import Record, Stream, StreamAddress
+from pawsonalize.plugins.streams.stream_shards import ShardLeases, ShardTable
 from tests.adapters.stream.broker import moment
 from tests.adapters.stream.nats_broker import NatsBroker, NatsCluster
 from tests.adapters.stream.storing import Storing, Writer, acknowledge, consume, read, step, until

@@ -8,12 +8,12 @@ from confluent_kafka import Consumer, TopicPartition
 from structlog.testing import capture_logs
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
-from pawsonalize.domain.times import iso
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.kafka import KafkaProducer, KafkaStream
-from pawsonalize.wings.streams.stream import Record, Stream, StreamAddress
-from pawsonalize.wings.streams.stream_shards import ShardTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput, StreamUnavailable
+from pawsonalize.core.times import iso
+from pawsonalize.plugins.streams.kafka import KafkaProducer, KafkaStream
+from pawsonalize.plugins.streams.stream import Record, Stream, StreamAddress
+from pawsonalize.plugins.streams.stream_shards import ShardTable
 from tests.adapters.stream.broker import moment
 from tests.adapters.stream.kafka_broker import KafkaBroker, MockKafka
 from tests.adapters.stream.storing import acknowledge, read, until

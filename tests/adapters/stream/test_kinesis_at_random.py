@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.domain.errors import StreamUnavailable
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.stream import Stream
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import StreamUnavailable
+from pawsonalize.plugins.streams.stream import Stream
 from tests.adapters.stream.broker import LEASE
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_server import Answer

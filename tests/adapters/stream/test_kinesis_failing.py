@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.stream import Record
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput, StreamUnavailable
+from pawsonalize.plugins.streams.stream import Record
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_reading import (
     FIRST,

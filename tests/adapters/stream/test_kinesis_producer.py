@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams import kinesis_client
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput, StreamUnavailable
+from pawsonalize.plugins.streams import kinesis_client
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_reading import (
     FIRST,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.stream_shards import Shard, ShardLag, ShardLeases, ShardTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.plugins.streams.stream_shards import Shard, ShardLag, ShardLeases, ShardTable
 
 FOUR: Mapping[str, Sequence[str]] = {f"shard-{number}": () for number in range(4)}
 

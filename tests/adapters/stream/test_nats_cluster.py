@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.sending import Outgoing
-from pawsonalize.domain.errors import StreamUnavailable
-from pawsonalize.storage.database import Database
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import StreamUnavailable
 from tests.adapters.stream.nats_broker import NatsBroker, NatsCluster, nats_cluster
 from tests.adapters.stream.storing import Storing, Writer, consume_all, step
 

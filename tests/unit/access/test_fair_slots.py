@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from pawsonalize.access.limits import FairSlots
-from pawsonalize.domain.errors import NotReady
+from pawsonalize.core.errors import NotReady
+from pawsonalize.operations.limits import FairSlots
 from tests import event_loop
 
 

@@ -9,11 +9,11 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from pawsonalize import clock
-from pawsonalize.access.guard import TrustedProxies
-from pawsonalize.access.limits import AddressRate
-from pawsonalize.domain.errors import InvalidInput, TooManyRequests
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.errors import InvalidInput, TooManyRequests
+from pawsonalize.operations.guard import TrustedProxies
+from pawsonalize.operations.limits import AddressRate
 from tests.header_tricks import CALLER, through_a_proxy, tricks
 
 PROXIES = "127.0.0.1, 10.0.0.0/8,2001:db8:1::/48"

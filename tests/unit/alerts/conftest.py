@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
 from tests.service_data import client_of, make_service
 
 BREEDS = ("Beagle", "Pug", "Boxer", "Poodle", "Collie", "Dachshund")

@@ -10,18 +10,18 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.configuration import unusable
-from pawsonalize.domain.errors import Conflict
-from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.domain.times import DAY
-from pawsonalize.settings import Settings
-from pawsonalize.storage.events.impressions import ALERT
-from pawsonalize.wings.alerts import channels_of
-from pawsonalize.wings.alerts.composition import Alerts
-from pawsonalize.wings.alerts.searches import SearchRules
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.errors import Conflict
+from pawsonalize.core.notifications import Notification, NotificationKind
+from pawsonalize.core.times import DAY
+from pawsonalize.plugins.alerts import channels_of
+from pawsonalize.plugins.alerts.composition import Alerts
+from pawsonalize.plugins.alerts.searches import SearchRules
+from pawsonalize.recommend.tables import ALERT
 from tests.service_data import client_of, make_service
 from tests.unit.alerts.conftest import LISTED, animals, fill, put_user
 

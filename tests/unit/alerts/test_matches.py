@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from pawsonalize.wings.alerts import matching
+from pawsonalize.plugins.alerts import matching
 from tests.unit.alerts.conftest import LISTED, look_at, matches_of, put_user
 from tests.unit.http.conftest import error_of
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.background import Reporting, attempt
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.domain.times import DAY
-from pawsonalize.kinds.problems import Problems
-from pawsonalize.settings import Settings
-from pawsonalize.storage.journal import ProblemTable
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.database.journal import ProblemTable
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.core.times import DAY
+from pawsonalize.core.work.problems import Problems
 from tests.service_data import make_service
 
 

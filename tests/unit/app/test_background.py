@@ -6,17 +6,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.background import Reporting, Task, attempt
 from pawsonalize.app.engine import Engine
 from pawsonalize.app.upkeep import upkeep
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.retraining.runs import GroupTimers
-from pawsonalize.engine.training.retraining.worker import WorkerProcesses
-from pawsonalize.kinds.resource import new_recommendation_id
-from pawsonalize.storage.events.impressions import ANIMALS, Impression
+from pawsonalize.core import clock
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.times import DAY
+from pawsonalize.recommend.tables import ANIMALS, Impression
+from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.train.retraining.runs import GroupTimers
+from pawsonalize.train.retraining.worker import WorkerProcesses
 from tests.animal_data import animal
 from tests.event_data import event
 from tests.service_data import make_service

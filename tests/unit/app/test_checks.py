@@ -17,9 +17,9 @@ from pawsonalize.app.checks import (
     needing_attention,
 )
 from pawsonalize.app.doctor import checks as all_checks
-from pawsonalize.domain.errors import NotReady
-from pawsonalize.plugin import parts
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import NotReady
+from pawsonalize.core.plugin import parts
 
 SERVICE = Settings()
 
@@ -70,9 +70,9 @@ def test_a_check_of_the_machine_gets_the_settings_alone(tmp_path: Path) -> None:
     assert seen == [settings, settings]
 
 
-def test_the_doctor_shows_every_check_of_every_wing_and_the_status_no_slow_one() -> None:
+def test_the_doctor_shows_every_check_of_every_plugin_and_the_status_no_slow_one() -> None:
     shown = all_checks()
-    for wing, own in parts("checks"):
-        assert [one.name for one in own if one not in shown] == [], wing.name
+    for plugin, own in parts("checks"):
+        assert [one.name for one in own if one not in shown] == [], plugin.name
     assert [one.name for one in shown if CheckPlace.DOCTOR not in one.shown] == []
     assert [one.name for one in shown if one.is_slow and CheckPlace.STATUS in one.shown] == []

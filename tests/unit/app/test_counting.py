@@ -11,14 +11,14 @@ import pytest
 from pyarrow.parquet import read_table
 
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.settings import Settings, as_environment, load_settings
 from pawsonalize.app.upkeep import erasing
-from pawsonalize.domain.events import Event
-from pawsonalize.engine.training.evaluator import EvaluationOrder, evaluate
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.kinds.solutions import SolutionVersion, TrainingMode
-from pawsonalize.settings import Settings, as_environment, load_settings
-from pawsonalize.wings.out_of_core.files import FOLDER, SCRATCH
-from pawsonalize.wings.out_of_core.training_table import visitor_number
+from pawsonalize.core.event import Event
+from pawsonalize.plugins.out_of_core.files import FOLDER, SCRATCH
+from pawsonalize.plugins.out_of_core.training_table import visitor_number
+from pawsonalize.resources.defaults import RECOMMENDER
+from pawsonalize.resources.solutions import SolutionVersion, TrainingMode
+from pawsonalize.train.evaluator import EvaluationOrder, evaluate
 from tests.e2e.retraining import wait_until
 from tests.event_data import T0, event
 
@@ -135,7 +135,7 @@ def test_who_is_erased_leaves_the_files_of_the_training_table(
 TRAIN = """
 import sys
 from pawsonalize.app.adapters import opened
-from pawsonalize.settings import load_settings
+from pawsonalize.app.settings import load_settings
 with opened(load_settings()) as adapters:
     adapters.trainer.train(sys.argv[1])
 """

@@ -18,14 +18,14 @@ from pawsonalize.app.disk_forecast import (
     disk_forecast,
     forecast,
 )
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.kinds.resource import Status, new_recommendation_id
-from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.settings import Settings
-from pawsonalize.storage import sizes
-from pawsonalize.storage.sizes import FileSize
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.operations import tables as sizes
+from pawsonalize.operations.tables import FileSize
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.resources.resource import Status, new_recommendation_id
+from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests import page_data
 from tests.event_data import T0, event
 

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.checks import CheckedService, Diagnosis, Verdict
 from pawsonalize.app.doctor import clocks, examine_all
 from pawsonalize.app.model_checks import refresh, schedules
-from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.domain.roles import WORK
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.retraining.runs import Trigger
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import Settings
-from pawsonalize.storage.servers import ServerProcess, ServerTable
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
-from pawsonalize.wings.feeds.polling import listed_feeds, polling
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.errors import PawsonalizeError
+from pawsonalize.core.roles import WORK
+from pawsonalize.core.scopes import Scope
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.core.work.servers import ServerProcess, ServerTable
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.plugins.feeds.polling import listed_feeds, polling
+from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.retraining.runs import Trigger
 from tests.calibration_data import calibration
 from tests.event_data import T0, event
 from tests.service_data import make_service

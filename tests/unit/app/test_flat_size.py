@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.settings import Settings
 from pawsonalize.app.upkeep import upkeep
-from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.kinds.resource import new_recommendation_id
-from pawsonalize.settings import Settings
-from pawsonalize.storage.database import Database
+from pawsonalize.core import clock
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import LoggedEvent
+from pawsonalize.core.times import HOUR
+from pawsonalize.events.archive.verification import verify
+from pawsonalize.resources.resource import new_recommendation_id
 from tests import page_data
 from tests.archive_world import ArchiveWorld
 from tests.event_data import event

@@ -7,11 +7,11 @@ import pytest
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.app.doors import services_of
+from pawsonalize.app.cli.serve import run_server
 from pawsonalize.app.engine import Engine, started, tasks_of_plugins
-from pawsonalize.cli.serve import run_server
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.settings import Settings
+from pawsonalize.app.interfaces import services_of
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import InvalidInput
 from tests.service_data import client_of, make_service
 
 

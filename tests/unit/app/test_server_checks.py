@@ -8,16 +8,16 @@ from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.checks import CheckedService, Diagnosis, Verdict
-from pawsonalize.domain.roles import SERVE, WORK
-from pawsonalize.settings import Settings
-from pawsonalize.storage.servers import (
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.roles import SERVE, WORK
+from pawsonalize.core.work.servers import (
     NOBODY_WORKS,
     ServerProcess,
     Servers,
     ServerState,
     ServerTable,
 )
-from pawsonalize.wings.fleet import checks
+from pawsonalize.plugins.fleet import checks
 
 ONE = ServerProcess("one-1", "one", 8080, (SERVE, WORK), "0.1.0", "0021", 20, 5)
 TWO = replace(ONE, name="one-2")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.serving import live_models
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.work.leases import held
+from pawsonalize.core.work.leases import held
+from pawsonalize.resources.defaults import RECOMMENDER
 from tests.event_data import T0
 from tests.service_data import make_service
 from tests.training import train_and_serve

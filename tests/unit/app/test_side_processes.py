@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import live_models
+from pawsonalize.app.settings import Settings
 from pawsonalize.app.training import (
     tell_how_judging_ended,
     tell_how_refresh_ended,
 )
-from pawsonalize.engine.training.refresh import refresh_served
-from pawsonalize.kinds.problems import Problems
-from pawsonalize.settings import Settings
-from pawsonalize.work.processes import SideProcess
+from pawsonalize.core import clock
+from pawsonalize.core.work.problems import Problems
+from pawsonalize.core.work.processes import SideProcess
+from pawsonalize.train.refresh import refresh_served
 from tests.event_data import event
 from tests.service_data import make_service
 

@@ -9,11 +9,11 @@ from sqlalchemy import Engine, event
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import ServingParts, follow_campaign
-from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.storage.statements import PreparedReads, PreparedSelect
-from pawsonalize.wings.boards.giving import give_board
+from pawsonalize.core.database.statements import PreparedReads, PreparedSelect
+from pawsonalize.core.event import Visitor
+from pawsonalize.plugins.boards.giving import give_board
+from pawsonalize.recommend.query import Query
+from pawsonalize.resources.defaults import RECOMMENDER
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.service_data import CATS, DOGS, make_service

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import CheckedService, Verdict
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.settings import Settings
-from pawsonalize.wings.streams.reading import streams
-from pawsonalize.wings.streams.stream_shards import ShardLag, ShardLeases, ShardTable
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.times import MINUTE
+from pawsonalize.plugins.streams.reading import streams
+from pawsonalize.plugins.streams.stream_shards import ShardLag, ShardLeases, ShardTable
 from tests.event_data import T0
 
 URL = "nats://localhost:4222/EVENTS"

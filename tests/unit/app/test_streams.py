@@ -6,11 +6,11 @@ from typing import Any, cast
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import StreamUnavailable
-from pawsonalize.wings.streams import reading as streams
-from pawsonalize.wings.streams.consuming import BatchCounts, Consumer
-from pawsonalize.wings.streams.reading import CatchingUp, StreamReading
-from pawsonalize.wings.streams.stream_shards import Shard, ShardLag, ShardTable
+from pawsonalize.core.errors import StreamUnavailable
+from pawsonalize.plugins.streams import reading as streams
+from pawsonalize.plugins.streams.consuming import BatchCounts, Consumer
+from pawsonalize.plugins.streams.reading import CatchingUp, StreamReading
+from pawsonalize.plugins.streams.stream_shards import Shard, ShardLag, ShardTable
 
 
 class Failing:

@@ -16,9 +16,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.serving.recommender import GroupRecommender
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.tracing.tracing import RequestSpans, tracing_to
+from pawsonalize.core.database.database import Database
+from pawsonalize.plugins.tracing.tracing import RequestSpans, tracing_to
+from pawsonalize.recommend.groups import GroupRecommender
 from tests.service_data import client_of, make_service, view
 
 SECRET = "ann-o-nym"
@@ -167,9 +167,9 @@ def test_traces_reach_the_receiver_that_the_settings_name(tmp_path: Path) -> Non
 def test_without_the_extra_one_line_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pawsonalize.domain.errors import InvalidInput
-    from pawsonalize.settings import Settings
-    from pawsonalize.wings.tracing.tracing import check_tracing
+    from pawsonalize.app.settings import Settings
+    from pawsonalize.core.errors import InvalidInput
+    from pawsonalize.plugins.tracing.tracing import check_tracing
 
     monkeypatch.setitem(sys.modules, "opentelemetry.instrumentation.utils", None)
     with pytest.raises(InvalidInput, match=r"pip install 'pawsonalize\[otel\]'"):

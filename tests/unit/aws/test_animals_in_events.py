@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from pawsonalize.animals.inventory import AnimalNames
+from pawsonalize.animals.tables.catalogue import Item
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.ingest.inventory import AnimalNames
-from pawsonalize.settings import Settings
-from pawsonalize.storage.animals.catalogue import Item
+from pawsonalize.app.settings import Settings
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.service_data import DOGS, client_of, make_service

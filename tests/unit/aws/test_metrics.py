@@ -2,8 +2,8 @@
 
 from pawsonalize.aws.arn import public_arn
 from pawsonalize.aws.solutions import metrics_of
-from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.recipes import USER_PERSONALIZATION
+from pawsonalize.models.recipes import USER_PERSONALIZATION
+from pawsonalize.resources.solutions import Cut, SolutionVersion
 
 
 def test_those_of_segments_are_of_affinity_recipes_and_the_others_of_the_others() -> None:

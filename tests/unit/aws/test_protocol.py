@@ -12,7 +12,7 @@ from botocore.serialize import create_serializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pawsonalize.aws.door import REST_PATHS
+from pawsonalize.aws.dispatch import REST_PATHS
 from pawsonalize.aws.protocol import (
     SERVICES,
     AwsError,
@@ -23,7 +23,7 @@ from pawsonalize.aws.protocol import (
     targeted,
 )
 from pawsonalize.aws.shapes import parse, serialise
-from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound, NotReady
+from pawsonalize.core.errors import AlreadyExists, Conflict, InvalidInput, NotFound, NotReady
 from tests.aws_shapes import members
 
 MODELS = {

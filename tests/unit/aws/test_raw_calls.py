@@ -8,15 +8,15 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+from pawsonalize.animals.inventory import AnimalNames
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
+from pawsonalize.app.settings import Settings
 from pawsonalize.aws.events import read_raw_call
 from pawsonalize.aws.raw_calls import is_raw_call
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.engine.ingest.inventory import AnimalNames
-from pawsonalize.settings import Settings
-from pawsonalize.storage.events.raw_events import RawEvents
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.event import LoggedEvent
+from pawsonalize.events.tables.raw_events import RawEvents
 from tests.event_data import T0
 from tests.service_data import client_of
 

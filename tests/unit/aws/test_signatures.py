@@ -18,11 +18,12 @@ from msgspec.structs import replace
 
 from pawsonalize.aws.protocol import AwsError
 from pawsonalize.aws.signatures import Signatures, SignedRequest
-from pawsonalize.domain.times import MINUTE, SECOND
-from pawsonalize.kinds.access_keys import AccessKey, AccessKeys, Scope
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.resources import Resources
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.scopes import Scope
+from pawsonalize.core.times import MINUTE, SECOND
+from pawsonalize.resources.access_keys import AccessKey, AccessKeys
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.tables import Resources
 from tests.aws_shapes import REGION
 from tests.event_data import T0
 

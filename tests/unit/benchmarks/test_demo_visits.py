@@ -5,8 +5,8 @@ import pytest
 from benchmarks.demo_visits import KINDS, cut_of, sample_moments, training_data
 from benchmarks.demo_world import candidates, shares
 
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import EVENT_TYPES, VIEW, World, generate
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import EVENT_TYPES, VIEW, World, generate
 
 
 @pytest.fixture(scope="module")

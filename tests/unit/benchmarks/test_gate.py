@@ -8,11 +8,11 @@ from benchmarks import gate
 from benchmarks.demo_visits import training_data
 from benchmarks.gate import SCENARIOS, a_tenth, half_sabotaged, other_users
 
-from pawsonalize.evaluation.gate import RuleOutcome
-from pawsonalize.evaluation.gate_settings import GateSettings
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import generate
+from pawsonalize.models.evaluation.gate import RuleOutcome
+from pawsonalize.models.evaluation.gate_settings import GateSettings
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import generate
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from benchmarks.markets.play import NEVER, Alert, Copy, play
 from benchmarks.markets.rivals import ContentProfile
 from benchmarks.markets.worlds import WORLDS, Market, smaller
 
-from pawsonalize.domain.events import VIEW
-from pawsonalize.domain.times import DAY
+from pawsonalize.core.event import VIEW
+from pawsonalize.core.times import DAY
 
 TINY = replace(smaller(WORLDS["town"], 0.05), days=20, demand=0.6, bots=0.0, alerted=1.0)
 

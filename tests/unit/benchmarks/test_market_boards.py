@@ -11,8 +11,8 @@ from benchmarks.markets.play import Ask, Picked, play
 from benchmarks.markets.rivals import ContentProfile
 from benchmarks.markets.worlds import CLEAR, WORLDS, Market, smaller
 
-from pawsonalize.domain.events import NO_PICK, PICK
-from pawsonalize.storage.events.impressions import BOARD
+from pawsonalize.core.event import NO_PICK, PICK
+from pawsonalize.recommend.tables import BOARD
 from tests.unit.benchmarks.watching import Watching
 
 TINY = replace(smaller(WORLDS["town"], 0.05), days=20, demand=0.6, bots=0.1)

@@ -9,9 +9,9 @@ from benchmarks.markets.ours import served
 from benchmarks.markets.play import NEVER, Copy, Shown, play
 from benchmarks.markets.worlds import WORLDS, smaller
 
-from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.engine.serving.live_model import LoadedModel
-from pawsonalize.kinds.defaults import RECOMMENDER
+from pawsonalize.animals.statuses import AnimalStatus
+from pawsonalize.recommend.live_model import LoadedModel
+from pawsonalize.resources.defaults import RECOMMENDER
 from tests.unit.benchmarks.watching import Watching
 
 MARKET = replace(

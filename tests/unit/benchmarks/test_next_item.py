@@ -13,7 +13,7 @@ from benchmarks.next_item_task import judge, make_task
 from benchmarks.ours import VARIANTS, context, item_attributes, training_data
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.catalogue import recipe_named
 
 
 def data_of(*histories: str) -> Interactions:

@@ -11,7 +11,7 @@ from benchmarks.markets.wishes import chances, with_searches
 from benchmarks.markets.worlds import WORLDS, smaller
 from benchmarks.search_pages import NAMES, Searched, compare
 
-from pawsonalize.domain.wishes import read_wish
+from pawsonalize.animals.wishes import read_wish
 
 MARKET = replace(smaller(WORLDS["town"], 0.05), days=10, sessions=60)
 

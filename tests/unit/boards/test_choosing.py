@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.recipes.choices.picks import AnsweredBoard
-from pawsonalize.recipes.data import Ints
-from pawsonalize.wings.boards import giving
-from pawsonalize.wings.boards.giving import choose_board, draw_board
+from pawsonalize.animals.animal import Animal
+from pawsonalize.models.recipes.choices.picks import AnsweredBoard
+from pawsonalize.models.recipes.data import Ints
+from pawsonalize.plugins.boards import giving
+from pawsonalize.plugins.boards.giving import choose_board, draw_board
+from pawsonalize.recommend.animals.eligibility import Eligibility
 from tests.animal_data import animal
 from tests.unit.engine.serving.animals.available_animals import (
     available_from,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import VIEW, World, generate
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import VIEW, World, generate
 
 END = 1_779_000_000_000  # 2026-05-17
 

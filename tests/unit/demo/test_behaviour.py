@@ -5,9 +5,9 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from pawsonalize.domain.times import DAY
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import ADOPTION, EVENT_TYPES, VIEW, World, generate
+from pawsonalize.core.times import DAY
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import ADOPTION, EVENT_TYPES, VIEW, World, generate
 from tests.unit.demo.conftest import END, People
 
 

@@ -5,8 +5,8 @@ import pytest
 from benchmarks.demo_oracle import propensity
 from numpy.typing import NDArray
 
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import NEVER, SitePages, Visits, World, browse, generate
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import NEVER, SitePages, Visits, World, browse, generate
 from tests.unit.demo.conftest import END, People
 
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.times import DAY
-from pawsonalize.wings.demo import calibration
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.stock import (
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.core.times import DAY
+from pawsonalize.plugins.demo import calibration
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.stock import (
     BREED_NAMES,
     BREEDS,
     FAMILIES,

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from benchmarks.demo_oracle import propensity
 
-from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import World, generate
+from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.core.errors import InvalidInput, NotFound
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import World, generate
 from tests.unit.demo.conftest import END
 
 SMALL = WorldSettings(animals=60, adopters=100, days=30, events=2_000)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.attributes import AGES, BANDS, age_at, age_id, ages_of
-from pawsonalize.domain.times import DAY
+from pawsonalize.core.attributes import AGES, BANDS, age_at, age_id, ages_of
+from pawsonalize.core.times import DAY
 
 SPECIES = st.sampled_from([*BANDS, "unicorn"])
 BIRTHS = st.dates(date(1950, 1, 1), date(2099, 12, 31))

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.statuses import FOREVER, AnimalStatus, StatusChange, Stay, revise
-from pawsonalize.domain.times import DAY
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.statuses import FOREVER, AnimalStatus, StatusChange, Stay, revise
+from pawsonalize.core.times import DAY
 from tests.animal_data import animal
 
 BIRTHDAY = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pawsonalize.domain.attributes import read_answer, size_id
-from pawsonalize.engine.ingest.listings import read_status
+from pawsonalize.animals.listings import read_status
+from pawsonalize.core.attributes import read_answer, size_id
 
 
 def test_an_answer_is_read_as_people_write_it(subtests: pytest.Subtests) -> None:

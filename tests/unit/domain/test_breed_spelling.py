@@ -6,8 +6,8 @@ from string import ascii_lowercase
 
 import pytest
 
-from pawsonalize.domain.breeds import FAMILIES, TABLE, family_of, find_breed, read_breeds
-from pawsonalize.domain.breeds import _read_table as read_table
+from pawsonalize.core.breeds import FAMILIES, TABLE, family_of, find_breed, read_breeds
+from pawsonalize.core.breeds import _read_table as read_table
 
 CAT, DOG = "1", "2"
 

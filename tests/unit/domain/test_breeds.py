@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.attributes import species_id
-from pawsonalize.domain.breeds import FAMILIES, TABLE, Breeds, breed_id, family_of, read_breeds
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.wings.demo.stock import BREEDS
+from pawsonalize.core.attributes import species_id
+from pawsonalize.core.breeds import FAMILIES, TABLE, Breeds, breed_id, family_of, read_breeds
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.plugins.demo.stock import BREEDS
 
 
 def test_breeds_are_known_by_many_names(subtests: pytest.Subtests) -> None:

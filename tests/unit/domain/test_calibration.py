@@ -3,12 +3,7 @@
 import pytest
 from msgspec import convert, to_builtins
 
-from pawsonalize.domain.calibration import (
-    Calibration,
-    describe_off,
-    find_newly_off,
-    find_off,
-)
+from pawsonalize.models.calibration import Calibration, describe_off, find_newly_off, find_off
 from tests.calibration_data import LOW, calibration, row
 
 

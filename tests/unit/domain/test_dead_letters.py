@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from pawsonalize.domain.events import SESSION, USER, visitor_digest
-from pawsonalize.wings.dead_letters.letters import DeadLetter, names_in, visitors_in
+from pawsonalize.core.event import SESSION, USER, visitor_digest
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, names_in, visitors_in
 
 BOTH = {visitor_digest(USER, "u1"), visitor_digest(SESSION, "s1")}
 EVENT = json.dumps({"userId": "u1", "sessionId": "s1", "eventType": 3})

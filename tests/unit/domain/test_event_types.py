@@ -2,8 +2,8 @@
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import STANDARD, SYNONYMS, EventTypes, plain_spelling
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.event import STANDARD, SYNONYMS, EventTypes, plain_spelling
 
 
 def test_types_are_read_by_one_table_without_case_and_separators(subtests: pytest.Subtests) -> None:

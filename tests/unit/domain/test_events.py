@@ -4,8 +4,8 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Event
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.event import Event
 
 
 def event(user_id: str | None, session_id: str | None) -> Event:

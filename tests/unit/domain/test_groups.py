@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.groups import AnimalGroup
 
 _LETTERS = st.characters(codec="utf-8", exclude_categories=("C", "Z"))
 _PARTS = st.integers(0, 10**9) | st.text(_LETTERS, min_size=1, max_size=20).filter(

@@ -6,8 +6,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.statuses import (
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.statuses import (
     STEPS,
     AnimalStatus,
     History,
@@ -16,7 +16,7 @@ from pawsonalize.domain.statuses import (
     weave,
     with_report,
 )
-from pawsonalize.domain.times import DAY
+from pawsonalize.core.times import DAY
 
 AVAILABLE, ADOPTED, REMOVED = (
     AnimalStatus.AVAILABLE,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.limits import MAX_ID_LENGTH, parse_id
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.limits import MAX_ID_LENGTH, parse_id
 
 
 def test_an_id_is_text_and_an_integer_names_the_same_as_its_digits(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.limits import check_between, check_length
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.limits import check_between, check_length
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What asking everybody would bring is said by the numbers, and only beyond luck."""
 
-from pawsonalize.domain.plays import describe_boards
+from pawsonalize.models.plays import describe_boards
 from tests.play_data import PLAYS, play
 
 SERVED = PLAYS[0]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.schemas import DatasetType, Schema
 
 INTERACTIONS = """
 {

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pawsonalize.domain.attributes import age_id, read_answer, read_sex, size_id, species_id
-from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.engine.ingest.listings import read_status
+from pawsonalize.animals.listings import read_status
+from pawsonalize.animals.statuses import AnimalStatus
+from pawsonalize.core.attributes import age_id, read_answer, read_sex, size_id, species_id
 
 # By language: a cat, a dog, a rabbit, a small animal, a bird, a horse, a reptile and a farm animal;
 # four sizes; male and female; four ages; the six statuses; yes and no.

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import Conflict
-from pawsonalize.domain.statuses import STEPS, AnimalStatus, check_step, route
+from pawsonalize.animals.statuses import STEPS, AnimalStatus, check_step, route
+from pawsonalize.core.errors import Conflict
 
 STATUSES = st.sampled_from(AnimalStatus)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import EARLIEST, LATEST, iso, parse_moment
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.times import EARLIEST, LATEST, iso, parse_moment
 
 NOON = 1_779_019_200_000  # 2026-05-17T12:00:00Z
 

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.artefacts.folder import FolderArtefacts
-from pawsonalize.engine.serving.live_model import LiveModel, Loader, ServingSettings
-from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.defaults import RECOMMENDER, ensure_defaults
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.animals.animals import Animals, Availability
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.group_usage import GroupDays
-from pawsonalize.storage.events.impressions import Impressions
-from pawsonalize.storage.resources import Resources
+from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.database.database import Database
+from pawsonalize.events.erasure.tables import ErasedLookup
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.group_usage import GroupDays
+from pawsonalize.recommend.live_model import LiveModel, Loader, ServingSettings
+from pawsonalize.recommend.tables import Impressions
+from pawsonalize.resources.artefacts.folder import FolderArtefacts
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.defaults import RECOMMENDER, ensure_defaults
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.tables import Resources
+from pawsonalize.train.trainer import Trainer
+from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests.event_data import T0
 from tests.recipe_data import training_data
 

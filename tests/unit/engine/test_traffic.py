@@ -2,12 +2,8 @@
 
 import pytest
 
-from pawsonalize.domain.times import HOUR, MINUTE, SECOND
-from pawsonalize.wings.console.traffic import (
-    TrafficCounts,
-    TrafficHistory,
-    TrafficKind,
-)
+from pawsonalize.core.times import HOUR, MINUTE, SECOND
+from pawsonalize.plugins.console.traffic import TrafficCounts, TrafficHistory, TrafficKind
 
 ASKED = TrafficKind.RECOMMENDATIONS
 NOW = 1_790_000_000_000

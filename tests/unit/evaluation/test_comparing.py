@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pawsonalize.evaluation.intervals import intervals, paired_differences
-from pawsonalize.evaluation.metrics import calibration
-from pawsonalize.evaluation.splits import (
+from pawsonalize.models.evaluation.intervals import intervals, paired_differences
+from pawsonalize.models.evaluation.metrics import calibration
+from pawsonalize.models.evaluation.splits import (
     by_attributes,
     by_chance,
     by_own_history,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pawsonalize.evaluation.intervals import expected_rates, hardest_fifth
+from pawsonalize.models.evaluation.intervals import expected_rates, hardest_fifth
 
 
 def test_arrivals_of_the_kind_that_waits_longest_are_the_hardest() -> None:

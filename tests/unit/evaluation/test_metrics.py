@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pawsonalize.evaluation.metrics import (
+from pawsonalize.models.evaluation.metrics import (
     METRICS,
     MISSED,
     Placements,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pawsonalize.evaluation.intervals import chance_of_lead
+from pawsonalize.models.evaluation.intervals import chance_of_lead
 
 
 def test_few_users_cannot_show_a_lead_and_more_can() -> None:

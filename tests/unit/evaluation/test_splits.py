@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pawsonalize.evaluation.splits import (
+from pawsonalize.models.evaluation.splits import (
     Split,
     births,
     global_time_split,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.evaluation.intervals import SurvivalCurve, kaplan_meier, restricted_mean
+from pawsonalize.models.evaluation.intervals import SurvivalCurve, kaplan_meier, restricted_mean
 
 waits = st.lists(st.tuples(st.integers(0, 200), st.booleans()), min_size=1, max_size=40)
 

@@ -7,14 +7,14 @@ import jwt
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.domain.times import SECOND
-from pawsonalize.http.operations import OPERATIONS
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
-from pawsonalize.storage.journal import AuditEntry, AuditLog
+from pawsonalize.app.http.operations import OPERATIONS
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.database.journal import AuditEntry, AuditLog
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.core.scopes import Scope
+from pawsonalize.core.times import SECOND
 from tests.service_data import CATS, client_of, make_key, make_service, metadata, view
 from tests.unit.http.conftest import error_of
 

@@ -7,12 +7,12 @@ import pytest
 from msgspec.structs import replace
 from starlette.testclient import TestClient
 
-from pawsonalize.access.admission import Caller
-from pawsonalize.access.limits import Lane
-from pawsonalize.access.services import Services
-from pawsonalize.engine.serving.campaigns import Address, Purpose
-from pawsonalize.http.addressing import answering
-from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER
+from pawsonalize.operations.addressing import answering
+from pawsonalize.operations.admission import Caller
+from pawsonalize.operations.limits import Lane
+from pawsonalize.operations.services import Services
+from pawsonalize.recommend.campaigns import Address, Purpose
+from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER
 from tests import event_loop
 from tests.service_data import DOGS, metadata, view
 from tests.unit.http.conftest import error_of

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER
+from pawsonalize.core.http.operation import UNKNOWN_FIELDS_HEADER
 from tests.service_data import client_of, make_service
 from tests.unit.http.conftest import error_of
 

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.http.examples import RECOMMENDATION, RERANKING
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.impressions import Impression, Impressions
+from pawsonalize.core import clock
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.http.examples import RECOMMENDATION, RERANKING
+from pawsonalize.core.times import MINUTE
+from pawsonalize.recommend.tables import Impression, Impressions
 from tests.service_data import CATS, DOGS, client_of, make_service, metadata, view
 from tests.unit.http.conftest import error_of
 

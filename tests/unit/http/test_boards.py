@@ -9,13 +9,13 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from pawsonalize import clock
+from pawsonalize.animals.tables.catalogue import Item
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.cli.main import app
-from pawsonalize.domain.times import HOUR, MINUTE, iso
-from pawsonalize.settings import Settings
-from pawsonalize.storage.animals.catalogue import Item
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.times import HOUR, MINUTE, iso
 from tests.event_data import T0
 from tests.service_data import CATS, DOGS, SETTINGS, client_of, make_service
 from tests.training import train_and_serve

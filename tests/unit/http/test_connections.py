@@ -11,9 +11,9 @@ import pytest
 import uvicorn
 import uvloop
 
-from pawsonalize.http.connections import Connection, Connections
-from pawsonalize.http.limits import ConnectionLimits
-from pawsonalize.http.tls import Certificate, Handshake
+from pawsonalize.core.http.connections import Connection, Connections
+from pawsonalize.core.http.limits import ConnectionLimits
+from pawsonalize.core.http.tls import Certificate, Handshake
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Scenario = Callable[[Any], Awaitable[None]]

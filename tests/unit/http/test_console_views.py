@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.scopes import Scope
 from tests.hostile_world import MARKUP, OTHER_VERSION, RECOMMENDATION, SHOP, make_world
 from tests.service_data import client_of, make_key
 from tests.unit.http.conftest import error_of

@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.serving.live_model import LiveModel, Loader, ServingSettings
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.recommend.live_model import LiveModel, Loader, ServingSettings
 from tests.event_data import T0
 from tests.service_data import client_of, make_service
 from tests.training import train

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.core.scopes import Scope
 from tests.service_data import CATS, client_of, make_key, make_service, view
 from tests.unit.http.conftest import error_of
 from tests.unit.http.test_access import PAGE, bearer, signed

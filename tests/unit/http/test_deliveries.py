@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.core.scopes import Scope
 from tests.service_data import CATS, client_of, make_key, make_service, view
 
 DELIVERY = "ed4acda5-034f-9f42-bba1-f29aea6d7d8f"

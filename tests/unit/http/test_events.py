@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.http.examples import EVENT, SEVERAL_EVENTS
+from pawsonalize.core.http.examples import EVENT, SEVERAL_EVENTS
 from tests.service_data import CATS, DOGS, metadata, view
 from tests.unit.http.conftest import error_of
 

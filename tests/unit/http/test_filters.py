@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.http.examples import FILTERED, PROMOTED
-from pawsonalize.http.resources import OPERATIONS
+from pawsonalize.core.http.examples import FILTERED, PROMOTED
+from pawsonalize.resources.endpoints.resources import OPERATIONS
 from tests.service_data import CATS, DOGS, metadata, view
 from tests.unit.http.conftest import error_of
 

@@ -4,7 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.core.scopes import Scope
 from tests.service_data import client_of, make_key, make_service
 from tests.unit.http.conftest import error_of
 

@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
-from pawsonalize.access import limits
-from pawsonalize.access.limits import HeavyReads
-from pawsonalize.domain.errors import NotReady
+from pawsonalize.core.errors import NotReady
+from pawsonalize.operations import limits
+from pawsonalize.operations.limits import HeavyReads
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.http.limits import ConnectionLimits
+from pawsonalize.core.http.limits import ConnectionLimits
 from tests.unit.http.test_connections import _GET, _HEAD, answer, serving
 
 _PARTS = (

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from pawsonalize.http.operations import OPERATIONS
+from pawsonalize.app.http.operations import OPERATIONS
 from tests.service_data import CATS, DOGS, metadata, view
 from tests.unit.http.conftest import error_of
 

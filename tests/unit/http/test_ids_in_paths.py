@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.settings import Settings
-from pawsonalize.ui.rendering import console_path_of, path_of
+from pawsonalize.app.settings import Settings
+from pawsonalize.site.rendering import console_path_of, path_of
 from tests.animal_data import animal
 from tests.hostile_world import NOW
 from tests.service_data import CATS, client_of, make_service

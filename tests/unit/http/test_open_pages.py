@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.times import HOUR, MINUTE, iso
+from pawsonalize.core import clock
+from pawsonalize.core.times import HOUR, MINUTE, iso
 from tests.service_data import client_of, make_service
 from tests.unit.http.conftest import error_of
 

@@ -14,8 +14,8 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Asgi
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.http.openapi import openapi
-from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.app.http.openapi import openapi
+from pawsonalize.core.scopes import Scope
 from tests.service_data import client_of, make_key, make_service
 from tests.training import let_trainings_end
 

@@ -9,21 +9,21 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.http.operation import Operation
-from pawsonalize.http.operations import OPERATIONS
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.datasets import Dataset, DatasetGroup, dataset_name
-from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.kinds.group_resources import EventTracker, Filter
-from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.schemas import new_schema
-from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
+from pawsonalize.app.http.operations import OPERATIONS
+from pawsonalize.core import clock
+from pawsonalize.core.http.operation import Operation
+from pawsonalize.core.schemas import DatasetType
+from pawsonalize.core.scopes import Scope
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.datasets import Dataset, DatasetGroup, dataset_name
+from pawsonalize.resources.defaults import DATASET_GROUP
+from pawsonalize.resources.group_resources import EventTracker, Filter
+from pawsonalize.resources.jobs import BatchInferenceJob, BatchSegmentJob
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.schemas import new_schema
+from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
 from tests.service_data import CATS, client_of, make_key, make_service, view
 
 Ids = dict[str, str]

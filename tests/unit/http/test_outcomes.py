@@ -62,7 +62,8 @@ with open(folder + "/pid", "w") as noted:
     noted.write(str(os.getpid()))
 while not os.path.exists(folder + "/go"):
     time.sleep(0.01)
-command = [sys.executable, "-m", "pawsonalize.cli.low_priority", "report_outcomes", *sys.argv[1:]]
+module = "pawsonalize.app.cli.low_priority"
+command = [sys.executable, "-m", module, "report_outcomes", *sys.argv[1:]]
 os.execv(sys.executable, command)
 """
 

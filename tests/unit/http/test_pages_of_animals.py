@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.times import iso
-from pawsonalize.engine.serving import exploration
-from pawsonalize.storage.events.impressions import ANIMAL_RANKING
+from pawsonalize.core import clock
+from pawsonalize.core.times import iso
+from pawsonalize.recommend import exploration
+from pawsonalize.recommend.tables import ANIMAL_RANKING
 from tests.service_data import client_of, make_service
 
 BREEDS = ("Beagle", "Pug", "Boxer", "Poodle", "Collie", "Dachshund")

@@ -2,8 +2,8 @@
 
 from starlette.testclient import TestClient
 
-from pawsonalize.domain.preferences import Preferences
-from pawsonalize.http.queries import (
+from pawsonalize.core.preferences import Preferences
+from pawsonalize.recommend.endpoints.queries import (
     Household,
     PreferencesForm,
     QueryFields,

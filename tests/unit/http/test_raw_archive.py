@@ -8,8 +8,8 @@ import pytest
 import zstandard
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.events import MAX_RAW_CHARS
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.event import MAX_RAW_CHARS
 from tests.service_data import client_of
 
 EVENT = {"sessionId": "s", "eventType": "view", "itemId": "1-Siamese-1-1", "utm": {"source": "ü"}}

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
+from pawsonalize.core import clock
 from tests.event_data import T0
 from tests.service_data import client_of, make_service
 from tests.training import let_trainings_end, train

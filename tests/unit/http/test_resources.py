@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.kinds.defaults import RERANKER
+from pawsonalize.core import clock
+from pawsonalize.resources.defaults import RERANKER
 from tests.event_data import T0
 from tests.service_data import client_of, make_service
 from tests.training import train

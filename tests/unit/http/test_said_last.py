@@ -10,10 +10,10 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.settings import Settings
-from pawsonalize.wings.demo.commands import store_world
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import generate
+from pawsonalize.app.settings import Settings
+from pawsonalize.plugins.demo.commands import store_world
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import generate
 from tests.event_data import T0
 from tests.service_data import client_of, clock_from
 from tests.training import LEARNS_QUICKLY, train_and_serve

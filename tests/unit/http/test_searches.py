@@ -12,8 +12,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.settings import Settings
-from pawsonalize.wings.search import SearchSettings
+from pawsonalize.app.settings import Settings
+from pawsonalize.plugins.search import SearchSettings
 from tests.service_data import client_of, make_service
 from tests.unit.http.conftest import error_of
 

@@ -8,11 +8,11 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.http.openapi import openapi
-from pawsonalize.http.operations import OPERATIONS
+from pawsonalize.app.http.openapi import openapi
+from pawsonalize.app.http.operations import OPERATIONS
+from pawsonalize.core import clock
 from tests.service_data import CATS, client_of, make_service, view
 from tests.unit.http.conftest import error_of
 

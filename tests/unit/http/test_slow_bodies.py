@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.access import limits
-from pawsonalize.access.limits import Lane, Tenants
 from pawsonalize.app.asgi import build_app
+from pawsonalize.app.http.operations import OPERATIONS
 from pawsonalize.aws.protocol import operations
-from pawsonalize.http.operations import OPERATIONS
-from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.operations import limits
+from pawsonalize.operations.limits import Lane, Tenants
+from pawsonalize.resources.defaults import DATASET_GROUP
 from tests.service_data import client_of, make_service
 
 BODIES = 12  # more than one dataset group has slots in any lane

@@ -15,17 +15,17 @@ import pytest
 from msgspec.structs import replace
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
 from pawsonalize.app import background, engine, serving
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.kinds.resource import new_recommendation_id
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.scopes import Scope
+from pawsonalize.core.times import MINUTE
+from pawsonalize.recommend.query import Query
+from pawsonalize.resources.defaults import RECOMMENDER
+from pawsonalize.resources.resource import new_recommendation_id
 from tests.event_data import T0
 from tests.page_data import page
 from tests.service_data import CATS, DOGS, client_of, make_key, make_service, metadata, view

@@ -8,19 +8,19 @@ import jwt
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.times import SECOND
-from pawsonalize.http.operation import About, Operation
-from pawsonalize.http.operations import OPERATIONS
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.kinds.group_resources import EventTracker, Filter
-from pawsonalize.kinds.solutions import Solution
-from pawsonalize.settings import Settings
+from pawsonalize.app.http.operations import OPERATIONS
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.http.operation import About, Operation
+from pawsonalize.core.scopes import Scope
+from pawsonalize.core.times import SECOND
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.defaults import DATASET_GROUP
+from pawsonalize.resources.group_resources import EventTracker, Filter
+from pawsonalize.resources.solutions import Solution
 from tests.service_data import CATS, client_of, make_key, make_service, view
 from tests.unit.http.conftest import error_of
 

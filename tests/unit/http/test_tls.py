@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import trustme
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.http.limits import ConnectionLimits
-from pawsonalize.http.tls import Certificate, certificate_of
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.http.limits import ConnectionLimits
+from pawsonalize.core.http.tls import Certificate, certificate_of
 from tests.unit.http.test_connections import _GET, answer, end, serving
 
 AUTHORITY = trustme.CA()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER
+from pawsonalize.core.http.operation import UNKNOWN_FIELDS_HEADER
 from tests.service_data import CATS, DOGS, metadata, view
 from tests.unit.http.conftest import error_of
 

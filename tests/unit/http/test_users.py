@@ -7,8 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.events.tables.event_log import EventLog
 from tests.service_data import CATS, view
 from tests.unit.http.conftest import error_of
 

@@ -11,10 +11,10 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.notifications import Notification
-from pawsonalize.settings import Settings
-from pawsonalize.wings.inquiries.taking import InquiryDraft
-from pawsonalize.wings.notifications.notifiers import as_text
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.notifications import Notification
+from pawsonalize.plugins.inquiries.taking import InquiryDraft
+from pawsonalize.plugins.notifications.notifiers import as_text
 from tests.service_data import client_of, make_service
 
 ON: dict[str, Any] = {

@@ -12,18 +12,19 @@ from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.kinds.access_keys import AccessKey, Scope
-from pawsonalize.settings import Settings
-from pawsonalize.wings.integration.checking import check_site, only_named
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.scopes import Scope
+from pawsonalize.plugins.integration.checking import check_site, only_named
+from pawsonalize.resources.access_keys import AccessKey
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.feed_server import Answer, FeedServer, feed_server
 from tests.service_data import client_of, make_key
 
 NOW = 1_790_000_000_000
-SCRIPT = files("pawsonalize.ui").joinpath("static", "embed.js").read_bytes()
+SCRIPT = files("pawsonalize.site").joinpath("static", "embed.js").read_bytes()
 SCRIPT_HEADERS = {"Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*"}
 ELEMENT = '<pawsonalize-animals key="{key}" query=\'{{"limit": 6}}\'></pawsonalize-animals>'
 

@@ -12,17 +12,17 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from pawsonalize.app.asgi import build_app
+from pawsonalize.app.http.operations import checked
 from pawsonalize.aws.arn import wire_name
-from pawsonalize.aws.door import HANDLERS
+from pawsonalize.aws.dispatch import HANDLERS
 from pawsonalize.aws.protocol import operations
-from pawsonalize.cli.resources import add_commands
-from pawsonalize.http.operations import checked
-from pawsonalize.http.resources import operations_of
-from pawsonalize.kinds import registry
-from pawsonalize.kinds.catalogue import KINDS
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.kind import Commands, Field, Kind, Native, Param, Quota
-from pawsonalize.kinds.resource import Resource
+from pawsonalize.resources import registry
+from pawsonalize.resources.catalogue import KINDS
+from pawsonalize.resources.commands import add_commands
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.endpoints.resources import operations_of
+from pawsonalize.resources.kind import Commands, Field, Kind, Native, Param, Quota
+from pawsonalize.resources.resource import Resource
 from tests.service_data import client_of, make_service
 
 

@@ -7,17 +7,17 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
+from pawsonalize.app.cli.main import app
 from pawsonalize.app.configuration import not_in_tables, unusable
-from pawsonalize.cli.main import app
-from pawsonalize.domain.times import DAY, iso
-from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.kinds.problems import Outbox
-from pawsonalize.settings import Settings
-from pawsonalize.wings.letter.writing import TURN, LetterPost, WeekOfAnimals
-from pawsonalize.work.tables import Turns
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.times import DAY, iso
+from pawsonalize.core.work.problems import Outbox
+from pawsonalize.core.work.tables import Turns
+from pawsonalize.plugins.letter.writing import TURN, LetterPost, WeekOfAnimals
+from pawsonalize.train.retraining.schedule import read_schedule
 from tests.service_data import client_of, make_service
 
 URL = "https://pets.example.org"

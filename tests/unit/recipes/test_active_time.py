@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, Model
-from pawsonalize.recipes.counts.weights import OLDEST, PAUSE, ActiveTime, decay_weights
-from pawsonalize.recipes.data import TrainingData
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.contract import Context, Model
+from pawsonalize.models.recipes.counts.weights import OLDEST, PAUSE, ActiveTime, decay_weights
+from pawsonalize.models.recipes.data import TrainingData
 from tests.recipe_checks import DAY, GROUPS
 from tests.recipe_data import NOW, context, training_data
 

@@ -6,10 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.artefact import Kept, Stored, below, pack_strings, take, unpack_strings
-from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.data import Facets, Int32s, Returned, Singles
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.models.recipes.artefact import (
+    Kept,
+    Stored,
+    below,
+    pack_strings,
+    take,
+    unpack_strings,
+)
+from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.models.recipes.data import Facets, Int32s, Returned, Singles
 from tests.recipe_checks import quick, walks
 from tests.recipe_data import NOW
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pawsonalize.recipes.counts.popularity import AvailabilityFactor
+from pawsonalize.models.recipes.counts.popularity import AvailabilityFactor
 
 SELDOM_THERE = AvailabilityFactor(np.array([0.1, 5.0], np.float32), 0.5)
 

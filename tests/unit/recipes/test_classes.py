@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.classes import LatentClasses, fit_classes
-from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.data import Facet, Facets, TrainingData
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.models.recipes.classes import LatentClasses, fit_classes
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.models.recipes.data import Facet, Facets, TrainingData
 from tests.recipe_data import NOW, context, training_data
 
 # Who likes terriers likes them small and grown; who likes retrievers, large and young.
@@ -138,7 +138,7 @@ def test_arrays_that_do_not_fit_are_corrupt(classes: LatentClasses, name: str, g
 
 
 def test_a_great_many_users_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pawsonalize.recipes.classes._MOST_USERS", 150)
+    monkeypatch.setattr("pawsonalize.models.recipes.classes._MOST_USERS", 150)
     sampled, whole = fit_classes(looked(900), 3, seed=1), fit_classes(looked(150), 3, seed=1)
     assert sampled is not None
     assert whole is not None

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.counts.counting import counts_of
-from pawsonalize.recipes.data import Returned, TrainingData
-from pawsonalize.recipes.user_personalization import (
+from pawsonalize.core.errors import CorruptArtefact, InvalidInput
+from pawsonalize.models.recipes.contract import Context, ContextEvent
+from pawsonalize.models.recipes.counts.counting import counts_of
+from pawsonalize.models.recipes.data import Returned, TrainingData
+from pawsonalize.models.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
     UserPersonalizationSettings,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.data import Dayparts, Facets
-from pawsonalize.recipes.user_personalization import (
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.models.recipes.data import Dayparts, Facets
+from pawsonalize.models.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
     UserPersonalizationSettings,

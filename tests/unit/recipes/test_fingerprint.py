@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.recipes.counts.counting import counts_of
-from pawsonalize.recipes.data import TrainingData
+from pawsonalize.models.recipes.counts.counting import counts_of
+from pawsonalize.models.recipes.data import TrainingData
 from tests.recipe_checks import shop
 from tests.recipe_data import described
 

@@ -6,8 +6,8 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.learned.ranker import Forest
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.models.recipes.learned.ranker import Forest
 
 _LEAF = {"leaf_value": 0.5}
 

@@ -3,13 +3,13 @@
 import numpy as np
 from msgspec.structs import replace
 
-from pawsonalize.recipes.counts.counting import EventCounts
-from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.signals import Pairs, hide
-from pawsonalize.recipes.learned.tables import count
-from pawsonalize.recipes.mixture import Mixture, MixtureCounts
-from pawsonalize.recipes.user_personalization import UserPersonalizationSettings
+from pawsonalize.models.recipes.counts.counting import EventCounts
+from pawsonalize.models.recipes.items import ItemIndex
+from pawsonalize.models.recipes.learned.design import Design
+from pawsonalize.models.recipes.learned.signals import Pairs, hide
+from pawsonalize.models.recipes.learned.tables import count
+from pawsonalize.models.recipes.mixture import Mixture, MixtureCounts
+from pawsonalize.models.recipes.user_personalization import UserPersonalizationSettings
 from tests.recipe_checks import walks
 
 SETTINGS, DESIGN = UserPersonalizationSettings(), Design()

@@ -3,8 +3,8 @@ import time
 import numpy as np
 import pytest
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.models.recipes.items import ItemIndex
 from tests.recipe_checks import GROUPS
 from tests.recipe_data import described, undescribed
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.recipes.counts.rows import largest
+from pawsonalize.models.recipes.counts.rows import largest
 
 
 @given(

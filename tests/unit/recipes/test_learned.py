@@ -9,25 +9,25 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.engine.serving.animals.reasons import group_reasons
-from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.counts.counting import EventCounts
-from pawsonalize.recipes.learned import ranker
-from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.features import describe, may_propose, propose
-from pawsonalize.recipes.learned.samples import Samples
-from pawsonalize.recipes.learned.signals import (
+from pawsonalize.models.recipes.contract import Context, ContextEvent
+from pawsonalize.models.recipes.counts.counting import EventCounts
+from pawsonalize.models.recipes.learned import ranker
+from pawsonalize.models.recipes.learned.design import Design
+from pawsonalize.models.recipes.learned.features import describe, may_propose, propose
+from pawsonalize.models.recipes.learned.samples import Samples
+from pawsonalize.models.recipes.learned.signals import (
     FACTOR,
     FACTOR_SHARE,
     at_position,
     of_context,
     signals,
 )
-from pawsonalize.recipes.user_personalization import (
+from pawsonalize.models.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
     UserPersonalizationSettings,
 )
+from pawsonalize.recommend.animals.reasons import group_reasons
 from tests.recipe_checks import WALKED as ITEMS
 from tests.recipe_checks import walks
 from tests.recipe_data import context
@@ -151,7 +151,7 @@ def test_threads_that_grow_trees_sleep_while_they_wait() -> None:
     """In a process of its own: OpenMP reads the environment once."""
     script = (
         "import os; os.environ.pop('OMP_WAIT_POLICY', None);"
-        "from pawsonalize.recipes.learned import ranker; ranker._lightgbm();"
+        "from pawsonalize.models.recipes.learned import ranker; ranker._lightgbm();"
         "print(os.environ['OMP_WAIT_POLICY'])"
     )
     done = subprocess.run(

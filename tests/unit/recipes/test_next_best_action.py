@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.next_best_action import (
+from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.models.recipes.contract import Context, ContextEvent
+from pawsonalize.models.recipes.next_best_action import (
     NextBestAction,
     NextBestActionModel,
     NextBestActionSettings,

@@ -1,4 +1,4 @@
-from pawsonalize.recipes.catalogue import RECIPES
+from pawsonalize.models.recipes.catalogue import RECIPES
 from tests.recipe_checks import RecipeChecks
 
 

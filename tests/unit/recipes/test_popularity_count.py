@@ -1,9 +1,9 @@
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.popularity_count import PopularityCount, PopularityCountSettings
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.models.recipes.popularity_count import PopularityCount, PopularityCountSettings
 from tests.recipe_checks import DAY, RecipeChecks
 from tests.recipe_data import NOW, context, training_data
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields, replace
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.popularity_count import PopularityCountSettings
-from pawsonalize.recipes.settings import Range, points, tunable
-from pawsonalize.recipes.user_personalization import UserPersonalizationSettings
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.models.recipes.popularity_count import PopularityCountSettings
+from pawsonalize.models.recipes.settings import Range, points, tunable
+from pawsonalize.models.recipes.user_personalization import UserPersonalizationSettings
 
 ENDS = st.tuples(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6)).map(sorted)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.recipes.catalogue import recipe_named, refreshed
-from pawsonalize.recipes.counts.counting import counts_of
-from pawsonalize.recipes.data import FOREVER, Facets, StayColumns, TrainingData
-from pawsonalize.recipes.user_personalization import (
+from pawsonalize.models.recipes.catalogue import recipe_named, refreshed
+from pawsonalize.models.recipes.counts.counting import counts_of
+from pawsonalize.models.recipes.data import FOREVER, Facets, StayColumns, TrainingData
+from pawsonalize.models.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
     UserPersonalizationSettings,

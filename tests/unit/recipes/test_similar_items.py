@@ -3,10 +3,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.recipes.similar_items import SimilarItems, SimilarItemsModel, SimilarItemsSettings
+from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.models.recipes.similar_items import (
+    SimilarItems,
+    SimilarItemsModel,
+    SimilarItemsSettings,
+)
 from tests.recipe_checks import CONTEXTS, DAY, GROUPS, RecipeChecks, shop
 from tests.recipe_data import NOW, context, described, training_data
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.counts.popularity import AvailabilityHistory
-from pawsonalize.recipes.data import FOREVER, StayColumns, TrainingData
-from pawsonalize.recipes.user_personalization import (
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.models.recipes.counts.popularity import AvailabilityHistory
+from pawsonalize.models.recipes.data import FOREVER, StayColumns, TrainingData
+from pawsonalize.models.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationSettings,
 )

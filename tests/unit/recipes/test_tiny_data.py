@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.recipes.user_personalization import (
+from pawsonalize.models.recipes.contract import Context, ContextEvent
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.models.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationSettings,
 )

@@ -2,12 +2,16 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.domain.times import HOUR
-from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.recipes.trending_now import TrendingNow, TrendingNowModel, TrendingNowSettings
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.core.times import HOUR
+from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.models.recipes.trending_now import (
+    TrendingNow,
+    TrendingNowModel,
+    TrendingNowSettings,
+)
 from tests.recipe_checks import DAY, RecipeChecks
 from tests.recipe_data import NOW, training_data, undescribed
 

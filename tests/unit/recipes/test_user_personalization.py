@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.user_personalization import (
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.models.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
     UserPersonalizationSettings,

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.available import AvailableAnimalsWatch
-from pawsonalize.storage.animals.animals import Animals, Availability
-from pawsonalize.storage.animals.exposures import AnimalExposures
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.search import meaning
-from pawsonalize.wings.search.index import AnimalIndex
-from pawsonalize.wings.search.meaning import SIZE, Encoder, digest_of
-from pawsonalize.wings.search.meanings import DescriptionMeanings, VectorFile
-from pawsonalize.work.leases import held
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.tables.exposures import AnimalExposures
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.core.times import DAY
+from pawsonalize.core.work.leases import held
+from pawsonalize.plugins.search import meaning
+from pawsonalize.plugins.search.index import AnimalIndex
+from pawsonalize.plugins.search.meaning import SIZE, Encoder, digest_of
+from pawsonalize.plugins.search.meanings import DescriptionMeanings, VectorFile
+from pawsonalize.recommend.animals.available import AvailableAnimalsWatch
 from tests.animal_data import animal
 from tests.event_data import T0
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.wings.search.index import WordIndex, stem
+from pawsonalize.plugins.search.index import WordIndex, stem
 
 _WORDS = st.frozensets(st.sampled_from(["calm", "cat", "catnip", "garden"]), max_size=3)
 

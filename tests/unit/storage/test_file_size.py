@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.storage import sizes
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.log_start import LogStart
-from pawsonalize.storage.sizes import FileSize, rewrite, tidy
+from pawsonalize.core.database.database import Database
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.log_start import LogStart
+from pawsonalize.operations import tables as sizes
+from pawsonalize.operations.tables import FileSize, rewrite, tidy
 from tests.event_data import event
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pawsonalize.storage.urls import display_url, read_url
+from pawsonalize.core.database.urls import display_url, read_url
 
 SEVERAL = "postgresql://paws:secret@one:5432,two:5433/pets"
 

@@ -8,8 +8,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
-from pawsonalize.wings.streams.kinesis_client import (
+from pawsonalize.core.errors import InvalidInput, StreamUnavailable
+from pawsonalize.plugins.streams.kinesis_client import (
     FailureKind,
     KinesisFailure,
     refused,

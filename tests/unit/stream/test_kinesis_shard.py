@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.domain.errors import StreamUnavailable
-from pawsonalize.wings.streams.kinesis import ShardReader
-from pawsonalize.wings.streams.kinesis_client import FailureKind, KinesisClient, KinesisFailure
-from pawsonalize.wings.streams.stream_shards import ShardLag
+from pawsonalize.core.errors import StreamUnavailable
+from pawsonalize.plugins.streams.kinesis import ShardReader
+from pawsonalize.plugins.streams.kinesis_client import FailureKind, KinesisClient, KinesisFailure
+from pawsonalize.plugins.streams.stream_shards import ShardLag
 
 CLIENT: KinesisClient = None  # type: ignore[assignment] # calls are made here by the test itself
 BUSY = KinesisFailure(FailureKind.BUSY, StreamUnavailable("slow"))

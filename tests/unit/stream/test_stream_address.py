@@ -2,8 +2,8 @@
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.wings.streams.stream import StreamAddress
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.plugins.streams.stream import StreamAddress
 
 
 def test_a_url_is_taken_apart() -> None:

@@ -9,10 +9,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from pawsonalize.http.openapi import openapi
-from pawsonalize.http.operations import OPERATIONS
-from pawsonalize.ui.api_pages import Document, kind_of, routes
-from pawsonalize.ui.rendering import prose
+from pawsonalize.app.http.openapi import openapi
+from pawsonalize.app.http.operations import OPERATIONS
+from pawsonalize.site.api_pages import Document, kind_of, routes
+from pawsonalize.site.rendering import prose
 
 SLUGS = [tag["name"].lower() for tag in openapi()["tags"]]
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.preferences import Preferences
-from pawsonalize.ui.adoption_page import order_in_words
-from pawsonalize.ui.knowledge import Knowledge
-from pawsonalize.ui.ordering import Ordered
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.preferences import Preferences
+from pawsonalize.site.adoption_page import order_in_words
+from pawsonalize.site.knowledge import Knowledge
+from pawsonalize.site.ordering import Ordered
 from tests.event_data import event
 
 FIRST = " Look at somebody, and the order becomes yours."

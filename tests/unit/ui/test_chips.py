@@ -6,10 +6,10 @@ from importlib.resources import files
 
 import pytest
 
-from pawsonalize.domain import attributes
-from pawsonalize.domain.wishes import read_wish
-from pawsonalize.domain.wishes.rules import FACTS, Rule
-from pawsonalize.ui.languages import language, languages
+from pawsonalize.animals.wishes import read_wish
+from pawsonalize.animals.wishes.rules import FACTS, Rule
+from pawsonalize.core import attributes
+from pawsonalize.site.languages import language, languages
 
 _YES = frozenset({"yes"})
 _HOUSEHOLD = ("kids", "dogs", "cats")
@@ -18,7 +18,7 @@ _HOUSEHOLD = ("kids", "dogs", "cats")
 def rules() -> Iterator[Rule]:
     """Every rule that has words of ours on its chip: of all values and of all facts."""
     named = {"species": attributes.SPECIES_NAMES, "age": attributes.AGE_NAMES}
-    lexicon = files("pawsonalize.domain.wishes").joinpath("languages/english.toml").read_text()
+    lexicon = files("pawsonalize.animals.wishes").joinpath("languages/english.toml").read_text()
     values = {name: set(some) for name, some in named.items()}
     values |= {part: set(tomllib.loads(lexicon)[part]) for part in ("colour", "coat")}
     for name, some in values.items():

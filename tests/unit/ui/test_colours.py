@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-CSS = files("pawsonalize.ui").joinpath("static", "site.css").read_text()
+CSS = files("pawsonalize.site").joinpath("static", "site.css").read_text()
 LIGHT, DARK = (
     dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
     for block in re.findall(r":root \{(.*?)\n *\}", CSS, re.DOTALL)

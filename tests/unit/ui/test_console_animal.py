@@ -13,15 +13,15 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.attributes import GoodWith
-from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.attributes import GoodWith
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.scopes import Scope
+from pawsonalize.operations.services import Services
+from pawsonalize.recommend.animals.eligibility import Eligibility
+from pawsonalize.recommend.query import Query
 from tests.hostile_world import HOSTILE, NOW, make_world
 from tests.service_data import client_of, make_key
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pawsonalize.domain.times import DAY, SECOND, parse_moment
-from pawsonalize.wings.console.charts import LEFT, RIGHT, ChartLine, ChartMark, LineChart
+from pawsonalize.core.times import DAY, SECOND, parse_moment
+from pawsonalize.plugins.console.charts import LEFT, RIGHT, ChartLine, ChartMark, LineChart
 
 
 def test_no_label_of_an_axis_repeats_and_each_is_true(subtests: pytest.Subtests) -> None:

@@ -7,9 +7,9 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import Settings
-from pawsonalize.wings.dead_letters.letters import DeadLetters
+from pawsonalize.app.settings import Settings
+from pawsonalize.plugins.dead_letters.letters import DeadLetters
+from pawsonalize.resources.solutions import SolutionVersion
 from tests.hostile_world import OTHER_VERSION, RECOMMENDATION, make_world
 from tests.service_data import client_of
 

@@ -11,26 +11,19 @@ import pytest
 from msgspec.structs import replace
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.retraining.runs import (
-    CANCELLING,
-    RETRAINING,
-    Fate,
-    Half,
-    Trigger,
-    begun,
-)
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.problems import Delivery
-from pawsonalize.pages.period import PagePeriod
-from pawsonalize.settings import Settings
-from pawsonalize.wings.console.models import run_report
-from pawsonalize.wings.console.outcomes import OutcomeReports, OutcomesOverTime
-from pawsonalize.wings.feeds.importing import FILES, FeedReport, keep_newest_import
+from pawsonalize.app.pages.period import PagePeriod
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.notifications import Notification, NotificationKind
+from pawsonalize.core.times import DAY
+from pawsonalize.core.work.problems import Delivery
+from pawsonalize.plugins.console.models import run_report
+from pawsonalize.plugins.console.outcomes import OutcomeReports, OutcomesOverTime
+from pawsonalize.plugins.feeds.importing import FILES, FeedReport, keep_newest_import
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.train.retraining.runs import CANCELLING, RETRAINING, Fate, Half, Trigger, begun
 from tests.animal_data import animal
 from tests.console_world import HOSTILE, make_console_world, running_run, store_run
 from tests.evidence import evidence

@@ -10,10 +10,11 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.kinds.access_keys import AccessKey, Scope
-from pawsonalize.settings import Settings
-from pawsonalize.ui.rendering import prose
-from pawsonalize.wings.feeds.mapping import Meanings
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.scopes import Scope
+from pawsonalize.plugins.feeds.mapping import Meanings
+from pawsonalize.resources.access_keys import AccessKey
+from pawsonalize.site.rendering import prose
 from tests.hostile_world import HOSTILE, MARKUP, OTHER_VERSION, make_world
 from tests.service_data import client_of, make_key
 

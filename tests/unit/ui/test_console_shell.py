@@ -7,11 +7,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.pages import shell
-from pawsonalize.pages.shell import HOME, TENANTS, links
-from pawsonalize.settings import Settings
+from pawsonalize.app.pages import shell
+from pawsonalize.app.pages.shell import HOME, TENANTS, links
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.scopes import Scope
+from pawsonalize.resources.defaults import DATASET_GROUP
 from tests.service_data import client_of, make_key, make_service
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from markupsafe import Markup
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY, HOUR, parse_moment
-from pawsonalize.pages.period import PagePeriod, keep_period
-from pawsonalize.pages.tables import TablePage
+from pawsonalize.app.pages.period import PagePeriod, keep_period
+from pawsonalize.app.pages.tables import TablePage
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.times import DAY, HOUR, parse_moment
 
 NOW = parse_moment("2026-05-17T09:30:00Z", "now")
 COLUMNS = (("name", "Name"), ("wait.days", "Waits"), ("", "Else"))

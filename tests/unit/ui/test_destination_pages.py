@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
+from pawsonalize.app.cli.main import app
 from pawsonalize.app.configuration import not_in_tables
-from pawsonalize.cli.main import app
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
-from pawsonalize.wings.notifications.destinations import Destinations
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.scopes import Scope
+from pawsonalize.plugins.notifications.destinations import Destinations
 from tests.hostile_world import MARKUP
 from tests.service_data import client_of, make_key, make_service
 from tests.unit.ui.test_console_pages import do, newest_action, words

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "packages/js"
-SCRIPT = ROOT / "src/pawsonalize/ui/static/embed.js"
+SCRIPT = ROOT / "src/pawsonalize/site/static/embed.js"
 TYPESCRIPT = "typescript@5.9"
 
 

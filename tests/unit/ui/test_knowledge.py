@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from pawsonalize.domain.events import EventTypes, Visitor
-from pawsonalize.ui.knowledge import Knowledge
+from pawsonalize.core.event import EventTypes, Visitor
+from pawsonalize.site.knowledge import Knowledge
 from tests.event_data import event
 
 

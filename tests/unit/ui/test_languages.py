@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.preferences import Preferences
-from pawsonalize.domain.reasons import IN_ENGLISH, Reason
-from pawsonalize.ui import languages
-from pawsonalize.ui.choices import in_words
-from pawsonalize.ui.languages import choose, language, reason, speak, speaking, text
-from pawsonalize.ui.words import age_and_size
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.core.preferences import Preferences
+from pawsonalize.recommend.reasons import IN_ENGLISH, Reason
+from pawsonalize.site import languages
+from pawsonalize.site.choices import in_words
+from pawsonalize.site.languages import choose, language, reason, speak, speaking, text
+from pawsonalize.site.words import age_and_size
 from tests.adoption_site import site
 from tests.service_data import client_of
 
@@ -67,8 +67,12 @@ def test_every_language_has_all_messages_with_the_same_values_and_tags() -> None
 
 def test_every_message_is_used_and_every_used_one_is_there() -> None:
     english = language("en").messages
-    files = [*SOURCE.glob("ui/**/*.html"), *SOURCE.glob("ui/*.py"), SOURCE / "ui/static/site.js"]
-    files += [*SOURCE.glob("wings/*/templates/*.html"), *SOURCE.glob("wings/*/*.py")]
+    files = [
+        *SOURCE.glob("site/**/*.html"),
+        *SOURCE.glob("site/*.py"),
+        SOURCE / "site/static/site.js",
+    ]
+    files += [*SOURCE.glob("plugins/*/templates/*.html"), *SOURCE.glob("plugins/*/*.py")]
     read = "\n".join(one.read_text("utf-8") for one in files)
     named = set(re.findall(r'\b(?:t|text|plain)\(\s*"([a-z]+\.[a-z_]+)"', read))
     assert named - english.keys() == set()
@@ -84,8 +88,8 @@ def test_no_word_stands_in_a_template() -> None:
         r'\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>|&[a-z]+;|(?:data|aria)-[a-z]+="(?:page)?',
         re.DOTALL,
     )
-    pages = [one for one in SOURCE.glob("ui/templates/*.html") if not one.name.startswith("api_")]
-    demo = list(SOURCE.glob("wings/demo/templates/*.html"))
+    pages = [one for one in SOURCE.glob("site/templates/*.html") if not one.name.startswith("api_")]
+    demo = list(SOURCE.glob("plugins/demo/templates/*.html"))
     assert len(pages) > 5
     assert demo
     for page in (*pages, *demo):

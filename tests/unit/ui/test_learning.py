@@ -4,8 +4,12 @@ from pathlib import Path
 
 import msgspec
 
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.retraining.runs import (
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.times import DAY
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.plugins.demo.site import Learning
+from pawsonalize.train.retraining.runs import (
     RETRAINING,
     FirstRun,
     RunOutcome,
@@ -14,10 +18,6 @@ from pawsonalize.engine.training.retraining.runs import (
     changes_of,
     read_record,
 )
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.wings.demo.site import Learning
-from pawsonalize.work.tables import WorkTable
 from tests.event_data import T0, event
 from tests.workflow.test_first import end
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from pawsonalize.domain.preferences import Preferences
-from pawsonalize.ui.choices import in_words
+from pawsonalize.core.preferences import Preferences
+from pawsonalize.site.choices import in_words
 from tests.adoption_site import ANIMALS
 from tests.unit.ui.test_pages import Open, names, open_site
 

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.times import DAY
+from pawsonalize.animals.animal import Animal
+from pawsonalize.core.times import DAY
 from tests.adoption_site import ANIMALS, GONE, NOW, PIP, REX, serving, site
 from tests.animal_data import animal
 

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pawsonalize.ui.portraits import Portrait, coat_of, draw, ears_of
+from pawsonalize.site.portraits import Portrait, coat_of, draw, ears_of
 from tests.adoption_site import NOW, REX
 
 COLOURS = (

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from pawsonalize.domain.attributes import GoodWith
-from pawsonalize.domain.times import DAY
-from pawsonalize.ui.words import species_plural
+from pawsonalize.core.attributes import GoodWith
+from pawsonalize.core.times import DAY
+from pawsonalize.site.words import species_plural
 from tests.adoption_site import ANIMALS, NOW, PIP, REX, serving, site
 from tests.animal_data import animal
 from tests.unit.ui.test_pages import names

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 from starlette.applications import Starlette
 
-from pawsonalize import clock
-from pawsonalize.domain.attributes import GoodWith
-from pawsonalize.domain.times import HOUR
+from pawsonalize.core import clock
+from pawsonalize.core.attributes import GoodWith
+from pawsonalize.core.times import HOUR
 from tests.adoption_site import ANIMALS, serving, site
 from tests.unit.ui.test_pages import names
 
@@ -216,7 +216,7 @@ def test_nobody_is_told_that_they_wanted_none_if_whom_they_picked_is_deleted(
     assert "You wanted none of those" not in client.get("/").text
 
 
-def test_without_the_wing_nobody_is_asked(tmp_path: Path, app: Starlette) -> None:
+def test_without_the_plugin_nobody_is_asked(tmp_path: Path, app: Starlette) -> None:
     alone = site(tmp_path / "data", trained=False)
     with serving(alone) as address, httpx.Client(base_url=address) as client:
         client.get("/healthz")

@@ -7,13 +7,13 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
-from pawsonalize.access.admission import LASTS, begin_session, session_key
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
-from pawsonalize.ui.words import size_in_bytes
+from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.core.scopes import Scope
+from pawsonalize.operations.admission import LASTS, begin_session, session_key
+from pawsonalize.site.words import size_in_bytes
 from tests.service_data import client_of, make_key
 from tests.tenant_world import SHELTERS, make_shelters
 

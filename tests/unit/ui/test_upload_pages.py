@@ -10,9 +10,9 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.settings import Settings
-from pawsonalize.wings.feeds.uploads import MAX_UPLOAD_BYTES
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.scopes import Scope
+from pawsonalize.plugins.feeds.uploads import MAX_UPLOAD_BYTES
 from tests.service_data import make_key, make_service
 from tests.unit.engine.ingest.feeds.shelter_lists import SEVEN
 from tests.unit.engine.ingest.feeds.test_uploads import SHELTER

@@ -1,9 +1,9 @@
 import pytest
 
-from pawsonalize.domain.attributes import GoodWith
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.ui import words
+from pawsonalize.core.attributes import GoodWith
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.site import words
 
 
 @pytest.mark.parametrize(

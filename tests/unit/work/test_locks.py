@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pawsonalize.work.leases import held, holder, is_held
+from pawsonalize.core.work.leases import held, holder, is_held
 
 
 def test_a_lock_is_held_while_the_block_runs_and_its_file_goes_with_the_first_look_after(

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pawsonalize.storage.database import Database
-from pawsonalize.work.leases import Leases, holder
-from pawsonalize.work.processes import ChildProcesses, SideProcess, rest
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.work.leases import Leases, holder
+from pawsonalize.core.work.processes import ChildProcesses, SideProcess, rest
+from pawsonalize.core.work.tables import WorkTable
 
 SECOND = 1000
 Make = Callable[..., SideProcess]
@@ -172,8 +172,9 @@ def test_two_threads_may_see_the_same_child_end(monkeypatch: pytest.MonkeyPatch)
 
 _PARENT = """
 import os, sys, time
-from pawsonalize.work.processes import ChildProcesses
-code = "from pawsonalize.cli.low_priority import *; end_with_parent(); import time; time.sleep(60)"
+from pawsonalize.core.work.processes import ChildProcesses
+code = "from pawsonalize.app.cli.low_priority import *; end_with_parent(); "
+code += "import time; time.sleep(60)"
 child = ChildProcesses((sys.executable, "-c", code), os.environ, outlive=sys.argv[1] == "outlive")
 child.start("it")
 print(child._running["it"].pid, flush=True)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.filter_parser import parse
-from pawsonalize.domain.filters import (
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.resources.filter_parser import parse
+from pawsonalize.resources.filters import (
     Action,
     Attribute,
     Clause,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.filter_parser import parse
-from pawsonalize.domain.filters import MAX_FIELDS, MAX_LENGTH
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.resources.filter_parser import parse
+from pawsonalize.resources.filters import MAX_FIELDS, MAX_LENGTH
 
 PAGE = (Path(__file__).parents[4] / "docs/reference/filters.md").read_text(encoding="utf-8")
 EXAMPLES = [

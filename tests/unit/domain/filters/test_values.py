@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.filters import read_number, read_values
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.resources.filters import read_number, read_values
 
 
 @pytest.mark.parametrize(

@@ -6,27 +6,22 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.imports import Imports
-from pawsonalize.engine.ingest.job_files import Sources
-from pawsonalize.kinds.datasets import (
-    Dataset,
-    DatasetGroup,
-    DatasetImportJob,
-    ImportMode,
-)
-from pawsonalize.kinds.job_table import JobKind, JobTable, lease_of
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.work.leases import Leases
-from pawsonalize.work.tables import Turns, WorkTable
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.core.schemas import DatasetType
+from pawsonalize.core.work.leases import Leases
+from pawsonalize.core.work.tables import Turns, WorkTable
+from pawsonalize.events.datasets import Datasets
+from pawsonalize.events.imports import Imports
+from pawsonalize.events.job_files import Sources
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.resources.datasets import Dataset, DatasetGroup, DatasetImportJob, ImportMode
+from pawsonalize.resources.job_table import JobKind, JobTable, lease_of
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.schemas import DatasetSchema
 from tests.event_data import T0, event, is_logged
 
 AVRO = {

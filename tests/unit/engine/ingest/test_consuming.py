@@ -10,19 +10,19 @@ import pytest
 from msgspec.structs import asdict, replace
 from structlog.testing import capture_logs
 
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.domain.events import Event
-from pawsonalize.engine.ingest.events import Ingest
-from pawsonalize.engine.ingest.refusals import RefusedInput, log_refusals
-from pawsonalize.engine.serving.animals.pages import check_board
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import BOARD, Impression, Impressions
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
-from pawsonalize.wings.streams.consuming import BatchCounts, Consumer, StreamSource
-from pawsonalize.wings.streams.stream import Record
-from pawsonalize.wings.streams.stream_shards import ShardLag
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.core.event import Event
+from pawsonalize.events.ingest import Ingest
+from pawsonalize.events.refusals import RefusedInput, log_refusals
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
+from pawsonalize.plugins.streams.consuming import BatchCounts, Consumer, StreamSource
+from pawsonalize.plugins.streams.stream import Record
+from pawsonalize.plugins.streams.stream_shards import ShardLag
+from pawsonalize.recommend.animals.pages import check_board
+from pawsonalize.recommend.tables import BOARD, Impression, Impressions
 from tests.event_data import T0
 
 GOOD: dict[str, Any] = {
@@ -194,7 +194,7 @@ def test_an_outage_of_the_tables_loses_and_acknowledges_nothing(
     down.close()
 
 
-def test_where_no_wing_keeps_them_refused_records_are_logged_and_counted(ingest: Ingest) -> None:
+def test_where_no_plugin_keeps_them_refused_records_are_logged_and_counted(ingest: Ingest) -> None:
     stream = Listed([record(1, b"poison of ann"), record(2, GOOD)])
     with capture_logs() as logs:
         taken = Consumer(stream, SOURCE, ingest, log_refusals, lambda: T0).step(0)

@@ -2,17 +2,17 @@
 
 import pytest
 
-from pawsonalize.domain.errors import Conflict, InvalidInput, LimitExceeded, NotFound
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
-from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.datasets import DatasetRow, Datasets
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.datasets import DATASET_GROUPS, Dataset, DatasetGroup
-from pawsonalize.kinds.group_resources import EventTracker
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
+from pawsonalize.core.errors import Conflict, InvalidInput, LimitExceeded, NotFound
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP, Visitor
+from pawsonalize.core.schemas import DatasetType
+from pawsonalize.events.datasets import DatasetRow, Datasets
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.datasets import DATASET_GROUPS, Dataset, DatasetGroup
+from pawsonalize.resources.group_resources import EventTracker
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.schemas import DatasetSchema
 from tests.event_data import T0, event, is_logged
 
 ITEMS = """{"type": "record", "fields": [

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.decoder import Form, UnknownFields, decode
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.forms.decoder import Form, UnknownFields, decode
 
 
 class Leaf(msgspec.Struct, rename="camel"):

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import MAX_RAW_CHARS, NO_PICK, NOTHING, PICK, Event
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.ingest.event_form import read_event
-from pawsonalize.engine.ingest.payloads import single
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.event import MAX_RAW_CHARS, NO_PICK, NOTHING, PICK, Event
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.core.times import DAY
+from pawsonalize.events.event_form import read_event
+from pawsonalize.events.payloads import single
 
 NOW = 1_779_019_200_000
 BEAGLE = AnimalGroup("2", "Beagle", "2", "3")

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput, NotReady, StorageUnavailable
-from pawsonalize.domain.events import Event
-from pawsonalize.engine.ingest.group_commit import GroupCommit
+from pawsonalize.core.errors import InvalidInput, NotReady, StorageUnavailable
+from pawsonalize.core.event import Event
+from pawsonalize.events.group_commit import GroupCommit
 from tests import event_loop
 
 

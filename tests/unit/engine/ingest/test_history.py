@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.ingest.history import history_page, read_cursor
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.histories import HistoryQuery, Position
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.event import Visitor
+from pawsonalize.events.history import history_page, read_cursor
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.histories import HistoryQuery, Position
 from tests.event_data import event
 
 

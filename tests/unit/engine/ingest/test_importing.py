@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Event
-from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.ingest.csv_files import CsvRow, CsvTable, ImportReport, RowError
-from pawsonalize.engine.ingest.csv_rows import (
+from pawsonalize.animals.tables.catalogue import Item, User
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.event import Event
+from pawsonalize.core.forms.csv_files import CsvRow, CsvTable, ImportReport, RowError
+from pawsonalize.core.schemas import DatasetType, Schema
+from pawsonalize.events.csv_rows import (
     EventReader,
     FileColumns,
     item_reader,
     read_schema,
     user_reader,
 )
-from pawsonalize.engine.ingest.imports import load_rows
-from pawsonalize.storage.animals.catalogue import Item, User
+from pawsonalize.events.imports import load_rows
 
 NOW = 1_790_000_000_000
 HEADER = "USER_ID,ITEM_ID,TIMESTAMP"

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import structlog
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import MAX_RAW_CHARS, Visitor
-from pawsonalize.engine.ingest.events import Ingest, IngestReceipt, RawTooLong, Rejected
-from pawsonalize.engine.ingest.payloads import unpack
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.event import MAX_RAW_CHARS, Visitor
+from pawsonalize.core.forms.entries import Rejected
+from pawsonalize.events.ingest import Ingest, IngestReceipt, RawTooLong
+from pawsonalize.events.payloads import unpack
+from pawsonalize.events.tables.event_log import EventLog
 from tests import event_loop
 from tests.animal_data import animal
 from tests.event_data import T0, event, is_logged

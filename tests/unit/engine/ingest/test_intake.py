@@ -2,12 +2,12 @@
 
 import pytest
 
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.ingest.refusals import FEWEST, PROBLEM, WINDOW, Intake
-from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.journal import ProblemTable
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.journal import ProblemTable
+from pawsonalize.core.times import MINUTE
+from pawsonalize.core.work.problems import Deliveries, Outbox, Problems
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.events.refusals import FEWEST, PROBLEM, WINDOW, Intake
 from tests.event_data import T0
 
 

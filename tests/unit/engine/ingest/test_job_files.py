@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.archive.base import ObjectStore
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.job_files import Outputs, Sources
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.objects.store import ObjectStore
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.events.job_files import Outputs, Sources
 
 URL = "gs://bucket/pets"
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.wings.dead_letters.keeping import with_values
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.plugins.dead_letters.keeping import with_values
 
 
 def test_values_go_where_their_paths_lead(subtests: pytest.Subtests) -> None:

@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.decoder import UnknownFields
-from pawsonalize.engine.ingest.payloads import (
-    Origin,
-    Part,
-    Payload,
-    short_id,
-    single,
-    unpack,
-)
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.forms.decoder import UnknownFields
+from pawsonalize.events.payloads import Origin, Part, Payload, short_id, single, unpack
 
 EVENT = {"sessionId": "s1", "eventType": "view", "utm": "mail", "n": 1}
 OTHER = {"sessionId": "s2", "eventType": "like"}

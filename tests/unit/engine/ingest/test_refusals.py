@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from pawsonalize import clock
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.journal import ProblemTable
-from pawsonalize.wings.dead_letters.keeping import LARGEST, USUAL_BYTES, Refusals
-from pawsonalize.wings.dead_letters.letters import DeadLetter, DeadLetters
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.core import clock
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.journal import ProblemTable
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.core.work.problems import Deliveries, Outbox, Problems
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.events.refusals import HTTP
+from pawsonalize.plugins.dead_letters.keeping import LARGEST, USUAL_BYTES, Refusals
+from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from tests import event_loop
 from tests.event_data import T0
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pawsonalize.engine.ingest.decoder import likely_name
+from pawsonalize.core.forms.decoder import likely_name
 
 QUESTION = [
     *("of", "household", "species", "sizes", "maxFee", "maxDistanceKm", "latitude", "longitude"),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.csv_files import (
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.forms.csv_files import (
     DETECTED,
     CsvRow,
     CsvTable,

@@ -2,13 +2,18 @@
 
 from structlog.testing import capture_logs
 
-from pawsonalize.domain.events import STANDARD, EventTypes
-from pawsonalize.engine.ingest.events import UnknownTypes
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import EventParameters, Solution, TrainingSelection, named_types
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.resources import Resources
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import STANDARD, EventTypes
+from pawsonalize.events.ingest import UnknownTypes
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.solutions import (
+    EventParameters,
+    Solution,
+    TrainingSelection,
+    named_types,
+)
+from pawsonalize.resources.tables import Resources
 from tests.event_data import T0, event
 
 

@@ -5,17 +5,8 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.reporting.outcomes import (
-    NOBODY,
-    AnswerIndex,
-    Cause,
-    Outcome,
-    OutcomeKind,
-    Policy,
-    attribute,
-)
-from pawsonalize.storage.events.impressions import (
+from pawsonalize.core.times import DAY
+from pawsonalize.recommend.tables import (
     ALERT,
     ANIMAL_RANKING,
     ANIMALS,
@@ -24,6 +15,15 @@ from pawsonalize.storage.events.impressions import (
     RECOMMENDATION,
     SEARCH,
     Impression,
+)
+from pawsonalize.reports.outcomes import (
+    NOBODY,
+    AnswerIndex,
+    Cause,
+    Outcome,
+    OutcomeKind,
+    Policy,
+    attribute,
 )
 
 FIRST = Impression("R1", RECOMMENDATION, "ann", "s1", 0, 0, "v1", ("g", "h"), (0.9, 0.1))

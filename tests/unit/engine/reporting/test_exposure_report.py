@@ -1,7 +1,7 @@
 """The report sets each part's share of exposure beside its share of the stock."""
 
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.reporting.exposure_report import exposure_report
+from pawsonalize.core.times import DAY
+from pawsonalize.reports.exposure_report import exposure_report
 from tests.animal_data import animal
 from tests.event_data import T0
 

@@ -4,20 +4,20 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.domain.times import DAY, HOUR, MINUTE
-from pawsonalize.engine.reporting.exposure_report import (
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.journal import ProblemTable
+from pawsonalize.core.times import DAY, HOUR, MINUTE
+from pawsonalize.core.work.problems import Deliveries, Outbox, Problems
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.recommend.tables import ANIMALS, Impression, Impressions
+from pawsonalize.reports.exposure_report import (
     PROBLEM,
     JoinedEvents,
     joined_events,
     report_unjoined,
 )
-from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
-from pawsonalize.kinds.resource import new_recommendation_id
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
-from pawsonalize.storage.journal import ProblemTable
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.resources.resource import new_recommendation_id
 from tests.event_data import T0, event
 
 NOW = T0 + DAY

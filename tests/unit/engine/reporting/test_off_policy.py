@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.reporting.outcomes import logged_choices
-from pawsonalize.engine.serving.exploration import explore, novelty
-from pawsonalize.evaluation.off_policy import Choices, off_policy_value
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import Impression, Impressions
+from pawsonalize.core.times import HOUR
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.evaluation.off_policy import Choices, off_policy_value
+from pawsonalize.recommend.exploration import explore, novelty
+from pawsonalize.recommend.tables import Impression, Impressions
+from pawsonalize.reports.outcomes import logged_choices
 from tests.event_data import T0, event
 
 REWARDS = {"view": 0.1, "favorite": 1.0}
@@ -101,7 +101,7 @@ def test_logs_longer_than_a_page_are_read_limit(
     log: EventLog, shown: Impressions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for size in ("_BATCH", "_ANSWERS"):
-        monkeypatch.setattr(f"pawsonalize.engine.reporting.outcomes.{size}", 2)
+        monkeypatch.setattr(f"pawsonalize.reports.outcomes.{size}", 2)
     shown.append([answer(f"R{n}", "a") for n in range(5)])
     log.append([outcome(f"R{n}", "a") for n in range(5)])
     assert joined(log, shown).reward.tolist() == [0.1] * 5

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.app.settings import Settings, as_environment
 from pawsonalize.app.training import REPORT_COMMAND
-from pawsonalize.domain.errors import NotReady, StorageUnavailable
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
-from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
-from pawsonalize.settings import Settings, as_environment
-from pawsonalize.storage.data_folder import DATABASE_FILE
+from pawsonalize.core.database.data_folder import DATABASE_FILE
+from pawsonalize.core.errors import NotReady, StorageUnavailable
+from pawsonalize.core.times import DAY
+from pawsonalize.reports.outcomes_process import OutcomesProcesses
+from pawsonalize.reports.outcomes_report import OutcomesOrder
 from tests.event_data import T0
 from tests.service_data import make_service
 
@@ -112,7 +112,7 @@ def test_a_process_ends_when_the_database_does_not_answer_the_server_any_more(
 
 def test_more_than_a_pipe_holds_is_read_while_it_is_written() -> None:
     code = """
-from pawsonalize.engine.reporting.outcomes_process import OutcomesRefused
+from pawsonalize.reports.outcomes_process import OutcomesRefused
 import msgspec
 print(msgspec.json.encode(OutcomesRefused("why " * 100_000)).decode(), flush=True)
 raise SystemExit(1)
@@ -147,11 +147,11 @@ def test_what_runs_ends_with_the_server_and_no_other_begins(tmp_path: Path) -> N
 
 _SERVER = """
 import os, sys
-from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
-from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
+from pawsonalize.reports.outcomes_process import OutcomesProcesses
+from pawsonalize.reports.outcomes_report import OutcomesOrder
 code = '''
 import os, time
-from pawsonalize.cli.low_priority import end_with_parent
+from pawsonalize.app.cli.low_priority import end_with_parent
 end_with_parent()
 os.write(2, b"%d" % os.getpid())
 time.sleep(60)

@@ -3,25 +3,16 @@
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY, iso
-from pawsonalize.engine.reporting.outcomes import read_weights
-from pawsonalize.engine.reporting.outcomes_report import (
-    OutcomesOrder,
-    OutcomeSources,
-    report_outcomes,
-)
-from pawsonalize.engine.reporting.report import Line, OutcomesReport
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import (
-    ANIMALS,
-    RECOMMENDATION,
-    Impression,
-    Impressions,
-)
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.times import DAY, iso
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.recommend.tables import ANIMALS, RECOMMENDATION, Impression, Impressions
+from pawsonalize.reports.outcomes import read_weights
+from pawsonalize.reports.outcomes_report import OutcomesOrder, OutcomeSources, report_outcomes
+from pawsonalize.reports.report import Line, OutcomesReport
 from tests.animal_data import animal
 from tests.event_data import T0, event
 

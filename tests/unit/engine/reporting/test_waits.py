@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.reporting.report import Ending, Showing, waits_of
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.core.times import DAY
+from pawsonalize.reports.report import Ending, Showing, waits_of
 from tests.animal_data import animal
 from tests.event_data import T0
 

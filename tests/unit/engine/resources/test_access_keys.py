@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
-from pawsonalize.kinds.access_keys import AccessKeys, RootKeyFile, Scope
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.resources import Resources
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.core.scopes import Scope
+from pawsonalize.resources.access_keys import AccessKeys, RootKeyFile
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.tables import Resources
 from tests.event_data import T0
 
 

@@ -4,9 +4,9 @@ from itertools import count
 
 import pytest
 
-from pawsonalize.domain.errors import NotFound
-from pawsonalize.domain.times import SECOND
-from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.core.errors import NotFound
+from pawsonalize.core.times import SECOND
+from pawsonalize.resources.cached_lookup import CachedLookup
 
 
 class Things:

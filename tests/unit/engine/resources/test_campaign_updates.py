@@ -2,13 +2,13 @@
 
 import pytest
 
-from pawsonalize.domain.errors import Conflict, NotFound
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import Cut, SolutionVersion
+from pawsonalize.core.errors import Conflict, NotFound
+from pawsonalize.recommend.live_model import LiveModel
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 

@@ -6,23 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.errors import LimitExceeded
-from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.training.solutions import DatasetGroups
-from pawsonalize.kinds.datasets import (
-    IMPORTS_IN_WORK,
-    Dataset,
-    DatasetGroup,
-    DatasetImportJob,
-)
-from pawsonalize.kinds.job_table import JobKind, JobTable
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.resources import Resources
-from pawsonalize.work.leases import Leases
-from pawsonalize.work.tables import Turns, WorkTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import LimitExceeded
+from pawsonalize.core.schemas import DatasetType
+from pawsonalize.core.work.leases import Leases
+from pawsonalize.core.work.tables import Turns, WorkTable
+from pawsonalize.resources.datasets import IMPORTS_IN_WORK, Dataset, DatasetGroup, DatasetImportJob
+from pawsonalize.resources.job_table import JobKind, JobTable
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.schemas import DatasetSchema
+from pawsonalize.resources.tables import Resources
+from pawsonalize.train.solutions import DatasetGroups
 from tests.event_data import T0
 
 

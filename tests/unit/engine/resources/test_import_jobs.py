@@ -2,14 +2,14 @@
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.csv_files import ImportReport
-from pawsonalize.engine.ingest.imports import run_import_job
-from pawsonalize.kinds.datasets import DatasetImportJob
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.work.leases import Leases
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.forms.csv_files import ImportReport
+from pawsonalize.core.schemas import DatasetType
+from pawsonalize.core.work.leases import Leases
+from pawsonalize.events.imports import run_import_job
+from pawsonalize.resources.datasets import DatasetImportJob
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
 from tests.event_data import T0
 
 

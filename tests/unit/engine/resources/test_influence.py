@@ -2,15 +2,15 @@
 
 import pytest
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.serving.live_model import Loader, RefreshedCounts, ServingSettings
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.recipes.contract import Model
-from pawsonalize.recipes.similar_items import SimilarItems, SimilarItemsSettings
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.models.recipes.contract import Model
+from pawsonalize.models.recipes.similar_items import SimilarItems, SimilarItemsSettings
+from pawsonalize.recommend.live_model import Loader, RefreshedCounts, ServingSettings
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests.event_data import T0
 from tests.recipe_data import context, training_data
 from tests.unit.engine.releases import Release

@@ -5,30 +5,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import (
-    Conflict,
-    CorruptArtefact,
-    InvalidInput,
-    LimitExceeded,
-    NotFound,
-)
-from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate, Recommender
-from pawsonalize.kinds.datasets import Dataset, DatasetGroup, DatasetImportJob
-from pawsonalize.kinds.defaults import ensure_defaults
-from pawsonalize.kinds.group_resources import EventTracker, Filter
-from pawsonalize.kinds.registry import Registry, from_row, resource_page, to_row
-from pawsonalize.kinds.resource import Resource, Status, moved
-from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.kinds.solutions import (
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import Conflict, CorruptArtefact, InvalidInput, LimitExceeded, NotFound
+from pawsonalize.core.schemas import DatasetType, Schema
+from pawsonalize.resources.campaigns import Campaign, CampaignUpdate, Recommender
+from pawsonalize.resources.datasets import Dataset, DatasetGroup, DatasetImportJob
+from pawsonalize.resources.defaults import ensure_defaults
+from pawsonalize.resources.group_resources import EventTracker, Filter
+from pawsonalize.resources.registry import Registry, from_row, resource_page, to_row
+from pawsonalize.resources.resource import Resource, Status, moved
+from pawsonalize.resources.schemas import DatasetSchema
+from pawsonalize.resources.solutions import (
     Cut,
     EventParameters,
     Solution,
     SolutionVersion,
     TrainingSelection,
 )
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.resources import ResourceRow, Resources
+from pawsonalize.resources.tables import ResourceRow, Resources
 from tests.event_data import T0
 
 V1 = SolutionVersion(name="v1", solution="recommender", recipe="trending-now", cut=Cut(5, T0))

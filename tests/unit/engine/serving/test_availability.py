@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.animals.available import AvailabilityWatch, AvailableAnimalsWatch
-from pawsonalize.engine.training.training_data import training_data
-from pawsonalize.storage.animals.animals import Animals, Availability
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.animals.exposures import AnimalExposures
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.animals.tables.exposures import AnimalExposures
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.times import MINUTE
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.recommend.animals.available import AvailabilityWatch, AvailableAnimalsWatch
+from pawsonalize.train.training_data import training_data
 from tests.animal_data import animal
 
 ITEMS = ("2-Siamese-1-1", "1-Husky-3-2", "1-Beagle-2-2")

@@ -8,30 +8,30 @@ from typing import Any, ClassVar, TypeVar
 
 import pytest
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filter_parser import parse
-from pawsonalize.domain.filters import apply
-from pawsonalize.engine.serving.animals.available import AvailabilityWatch
-from pawsonalize.engine.serving.campaigns import CampaignModels
-from pawsonalize.engine.serving.exploration import ImpressionLog
-from pawsonalize.engine.serving.filtering import Filterings
-from pawsonalize.engine.serving.live_model import LiveModel, LoadedModel, Loader, ServingSettings
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.animals.animals import Availability
-from pawsonalize.storage.animals.catalogue import Catalogue, Item
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import Impressions
+from pawsonalize.animals.tables.animals import Availability
+from pawsonalize.animals.tables.catalogue import Catalogue, Item
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput, NotFound, NotReady
+from pawsonalize.core.event import Visitor
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.recommend.animals.available import AvailabilityWatch
+from pawsonalize.recommend.campaigns import CampaignModels
+from pawsonalize.recommend.exploration import ImpressionLog
+from pawsonalize.recommend.filtering import Filterings
+from pawsonalize.recommend.live_model import LiveModel, LoadedModel, Loader, ServingSettings
+from pawsonalize.recommend.query import Query
+from pawsonalize.recommend.tables import Impressions
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.campaigns import Campaign, CampaignUpdate
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER
+from pawsonalize.resources.filter_parser import parse
+from pawsonalize.resources.filters import apply
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
 from tests import event_loop
 from tests.event_data import T0, event
 from tests.recipe_data import training_data

@@ -1,8 +1,8 @@
 """What a model is told of a visitor's events."""
 
-from pawsonalize.domain.events import EventTypes
-from pawsonalize.engine.serving.context import MAX_CONTEXT_EVENTS, build_context
-from pawsonalize.storage.events.histories import RecentEvent
+from pawsonalize.core.event import EventTypes
+from pawsonalize.events.tables.histories import RecentEvent
+from pawsonalize.recommend.context import MAX_CONTEXT_EVENTS, build_context
 from tests.event_data import T0
 
 

@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, NotReady
-from pawsonalize.engine.serving.campaigns import Address, Directory, Purpose
-from pawsonalize.kinds.campaigns import Campaign, Recommender
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Resource, Status, moved
-from pawsonalize.kinds.solutions import Solution
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.resources import ResourceRow, Resources
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import Conflict, InvalidInput, NotFound, NotReady
+from pawsonalize.recommend.campaigns import Address, Directory, Purpose
+from pawsonalize.resources.campaigns import Campaign, Recommender
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Resource, Status, moved
+from pawsonalize.resources.solutions import Solution
+from pawsonalize.resources.tables import ResourceRow, Resources
 from tests.event_data import T0
 
 SHOP = Address("shop")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pawsonalize.engine.serving.exploration import MAX_COUNT, Explored, Novelty, explore, novelty
+from pawsonalize.recommend.exploration import MAX_COUNT, Explored, Novelty, explore, novelty
 
 WEIGHTS = st.sampled_from([0.0, 0.1, 0.5, 1.0]) | st.floats(0, 1)
 SEEDS = st.text(max_size=20)

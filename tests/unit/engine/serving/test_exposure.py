@@ -2,13 +2,13 @@
 
 import pytest
 
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving import exploration
-from pawsonalize.engine.serving.exploration import Exposure
-from pawsonalize.kinds.solutions import Cut
-from pawsonalize.storage.animals.catalogue import Catalogue, Item
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import Impression, Impressions
+from pawsonalize.animals.tables.catalogue import Catalogue, Item
+from pawsonalize.core.times import DAY
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.recommend import exploration
+from pawsonalize.recommend.exploration import Exposure
+from pawsonalize.recommend.tables import Impression, Impressions
+from pawsonalize.resources.solutions import Cut
 from tests.event_data import T0, event
 
 ITEMS = ("old", "young", "ageless", "unseen")

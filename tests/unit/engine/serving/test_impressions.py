@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from pawsonalize.domain.errors import PawsonalizeError, StorageUnavailable
-from pawsonalize.engine.serving import exploration as module
-from pawsonalize.engine.serving.exploration import ImpressionLog
-from pawsonalize.storage.events.impressions import Impression, Impressions
+from pawsonalize.core.errors import PawsonalizeError, StorageUnavailable
+from pawsonalize.recommend import exploration as module
+from pawsonalize.recommend.exploration import ImpressionLog
+from pawsonalize.recommend.tables import Impression, Impressions
 
 
 def shown(name: str) -> Impression:

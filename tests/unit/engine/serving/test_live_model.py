@@ -9,21 +9,21 @@ import msgspec
 import numpy as np
 import pytest
 
+from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.app.background import attempt
 from pawsonalize.app.serving import follow_campaign
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.artefacts.folder import FolderArtefacts
-from pawsonalize.domain.errors import CorruptArtefact, NotReady, StorageUnavailable
-from pawsonalize.engine.serving.exploration import Exposure
-from pawsonalize.engine.serving.live_model import LiveModel, Loader, ServingSettings
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.recipes.contract import Context
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import Impression, Impressions
+from pawsonalize.core.errors import CorruptArtefact, NotReady, StorageUnavailable
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.recommend.exploration import Exposure
+from pawsonalize.recommend.live_model import LiveModel, Loader, ServingSettings
+from pawsonalize.recommend.tables import Impression, Impressions
+from pawsonalize.resources.artefacts.folder import FolderArtefacts
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 
@@ -246,7 +246,7 @@ def test_a_model_that_is_not_what_its_version_says_is_not_served(
 def test_a_model_whose_scores_are_no_numbers_is_not_served(
     live: LiveModel, release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pawsonalize.recipes.popularity_count import PopularityCountModel
+    from pawsonalize.models.recipes.popularity_count import PopularityCountModel
 
     release("v1", "a")
     monkeypatch.setattr(

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.filters import AppliedFilter
-from pawsonalize.engine.serving.exploration import Explored, spread
-from pawsonalize.engine.serving.query import Promotion
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.recommend.exploration import Explored, spread
+from pawsonalize.recommend.query import Promotion
+from pawsonalize.resources.filters import AppliedFilter
 
 NONE = AppliedFilter(None, {})
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filter_parser import parse
-from pawsonalize.domain.filters import apply
-from pawsonalize.domain.preferences import Preferences
-from pawsonalize.engine.serving.context import FacetReader, query_context
-from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.storage.animals.catalogue import Catalogue, User, Value
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.animals.tables.catalogue import Catalogue, User, Value
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.preferences import Preferences
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.recommend.context import FacetReader, query_context
+from pawsonalize.recommend.filtering import Filtering
+from pawsonalize.recommend.query import Query
+from pawsonalize.resources.filter_parser import parse
+from pawsonalize.resources.filters import apply
 from tests.event_data import T0
 
 ANN = Visitor("ann")

@@ -6,12 +6,12 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.reasons import group_reasons
-from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.data import Scores
-from pawsonalize.ui.languages import languages, reason, speaking
+from pawsonalize.core.times import DAY
+from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.models.recipes.contract import Context, ContextEvent
+from pawsonalize.models.recipes.data import Scores
+from pawsonalize.recommend.animals.reasons import group_reasons
+from pawsonalize.site.languages import languages, reason, speaking
 from tests.recipe_data import training_data
 
 ITEMS = ("2-Beagle-2-3", "2-Pug-1-3", "1-Siamese-1-1")

@@ -9,28 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import InvalidInput, NotReady
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filter_parser import parse
-from pawsonalize.domain.filters import AppliedFilter, apply
-from pawsonalize.engine.serving.animals.available import AvailabilityWatch
-from pawsonalize.engine.serving.exploration import ImpressionLog, Novelty, explore, novelty
-from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.live_model import LiveModel, LoadedModel, Loader, ServingSettings
-from pawsonalize.engine.serving.query import Promotion, Query
-from pawsonalize.engine.serving.recommender import Answer, Candidate, GroupRecommender, order_places
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.defaults import RERANKER
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import Cut, Objective, SolutionVersion
-from pawsonalize.recipes.artefact import ModelCard
-from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.data import Arrays, Scores
-from pawsonalize.storage.animals.animals import Animals, Availability
-from pawsonalize.storage.animals.catalogue import Catalogue, Item
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import Impression, Impressions
+from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.tables.catalogue import Catalogue, Item
+from pawsonalize.core.errors import InvalidInput, NotReady
+from pawsonalize.core.event import Visitor
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.recipes.artefact import ModelCard
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.models.recipes.data import Arrays, Scores
+from pawsonalize.recommend.animals.available import AvailabilityWatch
+from pawsonalize.recommend.exploration import ImpressionLog, Novelty, explore, novelty
+from pawsonalize.recommend.filtering import Filtering
+from pawsonalize.recommend.groups import Answer, Candidate, GroupRecommender, order_places
+from pawsonalize.recommend.live_model import LiveModel, LoadedModel, Loader, ServingSettings
+from pawsonalize.recommend.query import Promotion, Query
+from pawsonalize.recommend.tables import Impression, Impressions
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.defaults import RERANKER
+from pawsonalize.resources.filter_parser import parse
+from pawsonalize.resources.filters import AppliedFilter, apply
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.solutions import Cut, Objective, SolutionVersion
 from tests.animal_data import animal
 from tests.event_data import T0, event
 
@@ -160,7 +160,7 @@ def test_an_empty_catalogue_recommends_nothing_and_ranks_in_input_order(ask: Que
 
 @given(weights=st.lists(st.sampled_from([0.0, 0.125, 0.25, 1.0]) | st.floats(0, 1), max_size=40))
 def test_every_limit_gives_the_head_of_the_full_order(weights: list[float]) -> None:
-    from pawsonalize.engine.serving.recommender import _best
+    from pawsonalize.recommend.groups import _best
 
     scores = np.array(weights, np.float32)
     full = sorted(range(len(scores)), key=lambda place: -scores[place])

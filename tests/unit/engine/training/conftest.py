@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.engine.training.trainings import TrainingProcesses
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.work.leases import Leases, holder
+from pawsonalize.core.work.leases import Leases, holder
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.registry import Registry
+from pawsonalize.train.trainings import TrainingProcesses
 
 Make = Callable[[str], TrainingProcesses]
 SLEEP = "import time; time.sleep(60)"

@@ -3,14 +3,14 @@
 import msgspec
 import pytest
 
-from pawsonalize.domain.times import DAY, MINUTE
-from pawsonalize.engine.training.trainings import AutomaticTraining
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status, moved
-from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.core.times import DAY, MINUTE
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status, moved
+from pawsonalize.resources.solutions import Solution, SolutionVersion
+from pawsonalize.train.trainings import AutomaticTraining
+from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0, event
 
 SOON = T0 + MINUTE

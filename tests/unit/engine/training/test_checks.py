@@ -5,20 +5,20 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.engine.training.retraining.checking import (
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.plugins.demo.settings import WorldSettings
+from pawsonalize.plugins.demo.world import generate
+from pawsonalize.train.retraining.checking import (
     Finding,
     Severity,
     bots_among,
     check_data,
     later_events,
 )
-from pawsonalize.engine.training.retraining.schedule import CheckSettings
-from pawsonalize.engine.training.training_data import training_data as read_training_data
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.wings.demo.settings import WorldSettings
-from pawsonalize.wings.demo.world import generate
+from pawsonalize.train.retraining.schedule import CheckSettings
+from pawsonalize.train.training_data import training_data as read_training_data
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, described, training_data
 

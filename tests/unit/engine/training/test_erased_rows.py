@@ -7,25 +7,25 @@ import msgspec
 import numpy as np
 import pytest
 
-from pawsonalize.archive.objects import LocalObjects
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.live_model import Loader, RefreshedArtefacts, ServingSettings
-from pawsonalize.engine.training.kept_rows import VISITORS, ErasedRows, KeptRows, digest
-from pawsonalize.engine.training.refresh import CountRefresher
-from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.engine.upkeep.erased_archive import NamedErasure, ignore_progress
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.recipes.artefact import ModelCard
-from pawsonalize.recipes.data import Arrays
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.artefact_index import ArtefactIndex, ListedArtefact
-from pawsonalize.storage.erasures import ErasedNames, Erasure, Trouble
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.core.objects.stores import LocalObjects
+from pawsonalize.core.times import DAY
+from pawsonalize.events.erasure.erased_archive import NamedErasure, ignore_progress
+from pawsonalize.events.erasure.tables import ErasedNames, Erasure, Trouble
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.recipes.artefact import ModelCard
+from pawsonalize.models.recipes.data import Arrays
+from pawsonalize.recommend.live_model import Loader, RefreshedArtefacts, ServingSettings
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.artefacts.tables import ArtefactIndex, ListedArtefact
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.kept_rows import VISITORS, ErasedRows, KeptRows, digest
+from pawsonalize.train.refresh import CountRefresher
+from pawsonalize.train.trainer import Trainer
+from pawsonalize.train.versions import SolutionVersions
 from tests.artefact_data import Fleet
 from tests.event_data import T0, event
 

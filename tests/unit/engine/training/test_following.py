@@ -5,14 +5,14 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.training.campaigns import Following
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.recommend.live_model import LiveModel
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.campaigns import Following
+from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 

@@ -8,22 +8,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.domain.events import Event
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.context import DEVICE, FacetReader
-from pawsonalize.engine.training.kept_rows import VISITORS, KeptRows, digest, rows_through
-from pawsonalize.engine.training.training_data import data_of, training_data
-from pawsonalize.kinds.solutions import Cut, EventParameters, TrainingSelection
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.catalogue import refreshed as recounted
-from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.counts.counting import counts_of
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog, TrainingRow
-from pawsonalize.wings.dead_letters.tables import dead_letters
+from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.core.event import Event
+from pawsonalize.core.times import DAY
+from pawsonalize.events.tables.event_log import EventLog, TrainingRow
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.catalogue import refreshed as recounted
+from pawsonalize.models.recipes.contract import Context, ContextEvent
+from pawsonalize.models.recipes.counts.counting import counts_of
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.plugins.dead_letters.tables import dead_letters
+from pawsonalize.recommend.context import DEVICE, FacetReader
+from pawsonalize.resources.solutions import Cut, EventParameters, TrainingSelection
+from pawsonalize.train.kept_rows import VISITORS, KeptRows, digest, rows_through
+from pawsonalize.train.training_data import data_of, training_data
 from tests.event_data import T0, event
 
 ITEMS = [f"2-Breed{n % 3}-{n % 2}-1" for n in range(5)] + ["odd", "1-Manx-1-3"]

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from pawsonalize.domain.events import NO_PICK, NOTHING, PICK, Event
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.training.shown import learn_choices
-from pawsonalize.kinds.resource import first_recommendation_id
-from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
-from pawsonalize.recipes.choices.own_effects import ANYTHING, KINDS, VISITOR_VARIANCES
-from pawsonalize.recipes.choices.picks import DEFAULT_PICKS, MIN_BOARDS
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import BOARD, Impression, Impressions
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core.event import NO_PICK, NOTHING, PICK, Event
+from pawsonalize.core.times import MINUTE
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
+from pawsonalize.models.recipes.choices.own_effects import ANYTHING, KINDS, VISITOR_VARIANCES
+from pawsonalize.models.recipes.choices.picks import DEFAULT_PICKS, MIN_BOARDS
+from pawsonalize.recommend.animals.settings import PARTS
+from pawsonalize.recommend.tables import BOARD, Impression, Impressions
+from pawsonalize.resources.resource import first_recommendation_id
+from pawsonalize.train.shown import learn_choices
 from tests.animal_data import animal
 from tests.event_data import T0
 

@@ -6,20 +6,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import NotFound
-from pawsonalize.engine.serving.live_model import RefreshedCounts
-from pawsonalize.engine.training.retraining.runs import Half, Trigger, as_work, begun
-from pawsonalize.engine.training.versions import SolutionVersions, delete_old_versions
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
-from pawsonalize.kinds.jobs import BatchInferenceJob
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.recipes.artefact import ModelCard
-from pawsonalize.storage.database import Database
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import NotFound
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.models.recipes.artefact import ModelCard
+from pawsonalize.recommend.live_model import RefreshedCounts
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.campaigns import Campaign, CampaignUpdate
+from pawsonalize.resources.jobs import BatchInferenceJob
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.solutions import Cut, SolutionVersion
+from pawsonalize.train.retraining.runs import Half, Trigger, as_work, begun
+from pawsonalize.train.versions import SolutionVersions, delete_old_versions
 from tests.event_data import T0
 
 Keep = Callable[[int], list[str]]

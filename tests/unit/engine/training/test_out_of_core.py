@@ -11,27 +11,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.context import FacetReader
-from pawsonalize.engine.training.training_data import training_data
-from pawsonalize.kinds.solutions import TrainingSelection
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Model
-from pawsonalize.recipes.counts.counting import EventCounts
-from pawsonalize.recipes.data import Dayparts
-from pawsonalize.recipes.mixture_settings import MixtureSettings
-from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.training_files import TrainingFiles
-from pawsonalize.wings.out_of_core import files as training_files
-from pawsonalize.wings.out_of_core import parts as out_of_core
-from pawsonalize.wings.out_of_core.files import LogSource
-from pawsonalize.wings.out_of_core.parts import LogParts
-from pawsonalize.wings.out_of_core.reading import PartedCounts
-from pawsonalize.wings.out_of_core.training_table import TrainingTable
+from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.core.times import DAY
+from pawsonalize.events.erasure.tables import ErasedLookup
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.training_files import TrainingFiles
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.contract import Model
+from pawsonalize.models.recipes.counts.counting import EventCounts
+from pawsonalize.models.recipes.data import Dayparts
+from pawsonalize.models.recipes.mixture_settings import MixtureSettings
+from pawsonalize.plugins.out_of_core import files as training_files
+from pawsonalize.plugins.out_of_core import parts as out_of_core
+from pawsonalize.plugins.out_of_core.files import LogSource
+from pawsonalize.plugins.out_of_core.parts import LogParts
+from pawsonalize.plugins.out_of_core.reading import PartedCounts
+from pawsonalize.plugins.out_of_core.training_table import TrainingTable
+from pawsonalize.recommend.context import FacetReader
+from pawsonalize.resources.solutions import TrainingSelection
+from pawsonalize.train.training_data import training_data
 from tests.event_data import T0, event
 from tests.unit.engine.training.test_kept_rows import (
     ITEMS,

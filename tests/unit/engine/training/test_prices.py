@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from pawsonalize.domain.plays import MIN_HOMES, MIN_VISITS, Play
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.serving.animals.choices import ChoiceWeights
-from pawsonalize.engine.serving.animals.settings import PARTS, Weights
-from pawsonalize.engine.training import prices
-from pawsonalize.engine.training.shown import learn_choices
-from pawsonalize.kinds.resource import first_recommendation_id
-from pawsonalize.recipes.choices.model import ChoiceModel
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.plays import MIN_HOMES, MIN_VISITS, Play
+from pawsonalize.models.recipes.choices.model import ChoiceModel
+from pawsonalize.recommend.animals.choices import ChoiceWeights
+from pawsonalize.recommend.animals.settings import PARTS, Weights
+from pawsonalize.recommend.tables import ANIMALS, Impression, Impressions
+from pawsonalize.resources.resource import first_recommendation_id
+from pawsonalize.train import prices
+from pawsonalize.train.shown import learn_choices
 from tests.animal_data import animal
 from tests.event_data import T0, event
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import Conflict, StorageUnavailable
-from pawsonalize.engine.training.trainings import TrainingProcesses
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status, moved
-from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.work.leases import Leases, holder
+from pawsonalize.core.errors import Conflict, StorageUnavailable
+from pawsonalize.core.work.leases import Leases, holder
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status, moved
+from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.trainings import TrainingProcesses
+from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0
 from tests.unit.engine.training.conftest import SLEEP, Make
 

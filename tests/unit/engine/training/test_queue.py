@@ -2,14 +2,14 @@
 
 import pytest
 
-from pawsonalize.engine.training.trainings import TrainingQueue
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.storage.database import Database
-from pawsonalize.work.tables import Turns
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.work.tables import Turns
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
+from pawsonalize.resources.solutions import Solution, SolutionVersion
+from pawsonalize.train.trainings import TrainingQueue
+from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0
 from tests.unit.engine.training.conftest import SLEEP, Make
 

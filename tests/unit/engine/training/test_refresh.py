@@ -7,12 +7,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.artefacts.folder import FolderArtefacts
-from pawsonalize.domain.errors import CorruptArtefact, StorageUnavailable
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.exploration import Exposure
-from pawsonalize.engine.serving.live_model import (
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import CorruptArtefact, StorageUnavailable
+from pawsonalize.core.times import DAY
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.log_start import LogStart
+from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.recommend.exploration import Exposure
+from pawsonalize.recommend.live_model import (
     LiveModel,
     Loader,
     RefreshedArtefacts,
@@ -20,20 +24,16 @@ from pawsonalize.engine.serving.live_model import (
     ServingSettings,
     load_model,
 )
-from pawsonalize.engine.training.refresh import CountRefresher
-from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import Cut, SolutionVersion, TrainingMode
-from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import Impressions
-from pawsonalize.storage.events.log_start import LogStart
+from pawsonalize.recommend.tables import Impressions
+from pawsonalize.resources.artefacts.folder import FolderArtefacts
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.solutions import Cut, SolutionVersion, TrainingMode
+from pawsonalize.train.refresh import CountRefresher
+from pawsonalize.train.trainer import Trainer
+from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0, event
 
 NOW = T0 + 1000

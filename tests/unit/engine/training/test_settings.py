@@ -5,15 +5,10 @@ from typing import get_type_hints
 import msgspec
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.training.solutions import read_settings, trained_settings
-from pawsonalize.kinds.solutions import (
-    Cut,
-    EventParameters,
-    SolutionVersion,
-    TrainingSelection,
-)
-from pawsonalize.recipes.catalogue import RECIPES
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.resources.solutions import Cut, EventParameters, SolutionVersion, TrainingSelection
+from pawsonalize.train.solutions import read_settings, trained_settings
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.events import PICK
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.training.shown import learn_choices, read_pages
-from pawsonalize.kinds.resource import first_recommendation_id
-from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import ANIMAL_RANKING, ANIMALS, Impression, Impressions
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import PICK
+from pawsonalize.core.times import MINUTE
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
+from pawsonalize.recommend.animals.settings import PARTS
+from pawsonalize.recommend.tables import ANIMAL_RANKING, ANIMALS, Impression, Impressions
+from pawsonalize.resources.resource import first_recommendation_id
+from pawsonalize.train.shown import learn_choices, read_pages
 from tests.animal_data import animal
 from tests.erasing import erase_sessions
 from tests.event_data import T0, event

@@ -6,28 +6,28 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.artefacts.folder import FolderArtefacts
-from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.training import trainer
-from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.evaluation.metrics import METRICS
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status, moved
-from pawsonalize.kinds.solutions import (
+from pawsonalize.animals.tables.catalogue import Catalogue, Item
+from pawsonalize.core.errors import Conflict, InvalidInput, StorageUnavailable
+from pawsonalize.core.times import DAY
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.evaluation.metrics import METRICS
+from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.recommend.live_model import LiveModel
+from pawsonalize.resources.artefacts.folder import FolderArtefacts
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status, moved
+from pawsonalize.resources.solutions import (
     EventParameters,
     Solution,
     SolutionVersion,
     TrainingMode,
     TrainingSelection,
 )
-from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.storage.animals.catalogue import Catalogue, Item
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.train import trainer
+from pawsonalize.train.trainer import Trainer
+from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0, event
 
 Train = Callable[..., SolutionVersion]

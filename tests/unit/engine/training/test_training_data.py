@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
-from pawsonalize.engine.training.training_data import marked_training_data, training_data, within
-from pawsonalize.kinds.solutions import Cut, EventParameters, TrainingSelection
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
+from pawsonalize.core.schemas import DatasetType, Schema, SchemaField
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.resources.solutions import Cut, EventParameters, TrainingSelection
+from pawsonalize.train.training_data import marked_training_data, training_data, within
 from tests.event_data import T0, event
 
 

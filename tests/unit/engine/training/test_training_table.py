@@ -7,18 +7,18 @@ from msgspec.structs import replace
 from pyarrow import BufferReader
 from pyarrow.parquet import read_table
 
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.domain.times import DAY, iso
-from pawsonalize.engine.serving.context import DEVICE, FacetReader
-from pawsonalize.kinds.resource import new_resource_name
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.log_start import LogStart
-from pawsonalize.storage.events.training_files import TrainingFiles
-from pawsonalize.wings.out_of_core.files import FOLDER
-from pawsonalize.wings.out_of_core.training_table import TrainingTable, visitor_number
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.core.times import DAY, iso
+from pawsonalize.events.erasure.tables import ErasedLookup, ErasureTable
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.log_start import LogStart
+from pawsonalize.events.tables.training_files import TrainingFiles
+from pawsonalize.plugins.out_of_core.files import FOLDER
+from pawsonalize.plugins.out_of_core.training_table import TrainingTable, visitor_number
+from pawsonalize.recommend.context import DEVICE, FacetReader
+from pawsonalize.resources.resource import new_resource_name
 from tests.event_data import T0, event
 
 GROUP = "pawsonalize"

@@ -7,18 +7,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.live_model import load_model
-from pawsonalize.engine.training.evidence import fit_of
-from pawsonalize.engine.training.holdout import SplitName, hold_out
-from pawsonalize.engine.training.solutions import planned_trials, trained_settings
-from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.engine.training.tuning import tune
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import (
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.times import DAY
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.models.recipes.settings import Range
+from pawsonalize.recommend.live_model import load_model
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.solutions import (
     Cut,
     EventParameters,
     Solution,
@@ -28,9 +25,12 @@ from pawsonalize.kinds.solutions import (
     Tuned,
     Tuning,
 )
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.recipes.settings import Range
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.train.evidence import fit_of
+from pawsonalize.train.holdout import SplitName, hold_out
+from pawsonalize.train.solutions import planned_trials, trained_settings
+from pawsonalize.train.trainer import Trainer
+from pawsonalize.train.tuning import tune
+from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, training_data
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from pawsonalize.engine.serving.live_model import ServingSettings
-from pawsonalize.engine.training.refresh import Untrained
-from pawsonalize.storage.animals.animals import Animals, Availability
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.recommend.live_model import ServingSettings
+from pawsonalize.train.refresh import Untrained
 from tests.animal_data import animal
 from tests.event_data import T0, event
 

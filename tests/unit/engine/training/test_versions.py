@@ -3,24 +3,23 @@
 import msgspec
 import pytest
 
-from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import (
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import (
     Conflict,
     CorruptArtefact,
     InvalidInput,
     NotFound,
     TooManyRequests,
 )
-from pawsonalize.domain.times import DAY, SECOND
-from pawsonalize.engine.training.solutions import DatasetGroups, trained_settings
-from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status, moved
-from pawsonalize.kinds.solutions import (
+from pawsonalize.core.times import DAY, SECOND
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.defaults import DATASET_GROUP
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status, moved
+from pawsonalize.resources.solutions import (
     Cut,
     EventParameters,
     Solution,
@@ -28,8 +27,9 @@ from pawsonalize.kinds.solutions import (
     TrainingMode,
     TrainingSelection,
 )
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.train.solutions import DatasetGroups, trained_settings
+from pawsonalize.train.trainer import Trainer
+from pawsonalize.train.versions import SolutionVersions
 from tests.erasing import erase_users
 from tests.event_data import T0, event
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import zstandard
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.domain.events import Event, LoggedEvent
-from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode, segments_of
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.core.event import Event, LoggedEvent
+from pawsonalize.events.archive.rows import ObjectName, decode, encode, segments_of
 
 T0 = 1_795_533_300_000
 ROWS = [

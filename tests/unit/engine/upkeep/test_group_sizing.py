@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.tenants import GroupSizing
-from pawsonalize.domain.events import ACTIONS
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.solutions import DatasetGroups
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.group_usage import GroupSizes
-from pawsonalize.storage.resources import Resources
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import ACTIONS
+from pawsonalize.core.times import DAY
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.group_usage import GroupSizes
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.tables import Resources
+from pawsonalize.train.solutions import DatasetGroups
 from tests.event_data import T0, event
 
 
@@ -74,7 +74,7 @@ def test_what_was_deleted_is_seen_the_next_day(
 def test_a_dataset_group_that_is_gone_has_no_size(
     database: Database, registry: Registry, log: EventLog
 ) -> None:
-    from pawsonalize.kinds.datasets import DatasetGroup
+    from pawsonalize.resources.datasets import DatasetGroup
 
     log.append([event("1", dataset_group="a"), event("2", dataset_group="b")])
     process = sizing(database, registry, log)

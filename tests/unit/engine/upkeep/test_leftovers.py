@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.upkeep.retention import delete_files, delete_jobs, delete_objects, keep_days
-from pawsonalize.kinds.jobs import DataDeletionJob, DatasetExportJob
-from pawsonalize.kinds.registry import Registry, to_row
-from pawsonalize.kinds.resource import Resource, Status
-from pawsonalize.kinds.solutions import Cut, SolutionVersion
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.core.times import DAY
+from pawsonalize.operations.retention import delete_files, delete_jobs, delete_objects, keep_days
+from pawsonalize.resources.jobs import DataDeletionJob, DatasetExportJob
+from pawsonalize.resources.registry import Registry, to_row
+from pawsonalize.resources.resource import Resource, Status
+from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests.event_data import T0
 
 NOW = T0 + 100 * DAY

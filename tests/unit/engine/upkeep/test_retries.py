@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.kinds.problems import Delivery
-from pawsonalize.wings.notifications.delivery import GIVEN_UP_AFTER, next_attempt_at
+from pawsonalize.core.notifications import Notification, NotificationKind
+from pawsonalize.core.times import DAY, HOUR, SECOND
+from pawsonalize.core.work.problems import Delivery
+from pawsonalize.plugins.notifications.delivery import GIVEN_UP_AFTER, next_attempt_at
 
 T0 = 1_795_533_300_000
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.upkeep.deletions import VisitorFiles
-from pawsonalize.engine.upkeep.erased_archive import NamedErasure
-from pawsonalize.kinds.jobs import DatasetExportJob
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Status
-from pawsonalize.storage.erasures import ErasedNames, Erasure
+from pawsonalize.core.objects.stores import open_objects
+from pawsonalize.core.times import DAY
+from pawsonalize.events.erasure.deletions import VisitorFiles
+from pawsonalize.events.erasure.erased_archive import NamedErasure
+from pawsonalize.events.erasure.tables import ErasedNames, Erasure
+from pawsonalize.resources.jobs import DatasetExportJob
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status
 from tests.event_data import T0
 
 

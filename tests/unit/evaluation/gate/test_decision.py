@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pawsonalize.domain.calibration import find_off
-from pawsonalize.evaluation.gate import Decision, Evidence, RuleOutcome, Spread, decide
-from pawsonalize.evaluation.gate_settings import GateSettings, Profile
-from pawsonalize.evaluation.intervals import Interval
+from pawsonalize.models.calibration import find_off
+from pawsonalize.models.evaluation.gate import Decision, Evidence, RuleOutcome, Spread, decide
+from pawsonalize.models.evaluation.gate_settings import GateSettings, Profile
+from pawsonalize.models.evaluation.intervals import Interval
 from tests.calibration_data import calibration
 from tests.evidence import compared, evidence, live, part
 from tests.recipe_data import NOW

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.evaluation.gate import (
+from pawsonalize.models.evaluation.gate import (
     Comparison,
     RuleOutcome,
     SliceEvidence,
     decide,
     slice_verdict,
 )
-from pawsonalize.evaluation.gate_settings import GateSettings
-from pawsonalize.evaluation.intervals import chance_of_lead, paired_differences
+from pawsonalize.models.evaluation.gate_settings import GateSettings
+from pawsonalize.models.evaluation.intervals import chance_of_lead, paired_differences
 from tests.evidence import evidence, live
 from tests.recipe_data import NOW
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.evaluation.off_policy import Choices, effective_sample, self_normalised
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.models.evaluation.off_policy import Choices, effective_sample, self_normalised
 
 SEEDS = st.integers(0, 10_000)
 

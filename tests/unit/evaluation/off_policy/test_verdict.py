@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.evaluation.intervals import Interval
-from pawsonalize.evaluation.off_policy import (
+from pawsonalize.models.evaluation.intervals import Interval
+from pawsonalize.models.evaluation.off_policy import (
     LEAST_SAMPLE,
     Choices,
     effective_sample,

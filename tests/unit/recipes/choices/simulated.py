@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import expit
 
-from pawsonalize.recipes.choices.effects import FACTORS, TRAITS, ShownPlaces
-from pawsonalize.recipes.choices.model import CodedNames
-from pawsonalize.recipes.data import Floats
+from pawsonalize.models.recipes.choices.effects import FACTORS, TRAITS, ShownPlaces
+from pawsonalize.models.recipes.choices.model import CodedNames
+from pawsonalize.models.recipes.data import Floats
 
 VALUES = {
     "species": 2,

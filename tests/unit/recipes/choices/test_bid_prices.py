@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.recipes.choices.own_effects import HORIZON, bid_prices, home_rate
+from pawsonalize.models.recipes.choices.own_effects import HORIZON, bid_prices, home_rate
 
 
 def test_the_rate_of_homes_is_found_again_from_stays_whatever_the_appeal() -> None:

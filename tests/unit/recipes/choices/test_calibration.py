@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from pawsonalize.domain.calibration import CalibrationRow, describe_off, find_off
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.serving.animals.factors import distance, waiting
-from pawsonalize.recipes.choices.calibration import ANSWERED, are_later_visits, calibrate
-from pawsonalize.recipes.choices.effects import FACTORS, TRAITS, ShownPlaces, usual_attention
-from pawsonalize.recipes.choices.model import fit_choices
-from pawsonalize.recipes.choices.scales import days_waited, kilometres
-from pawsonalize.recipes.data import Floats
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.models.calibration import CalibrationRow, describe_off, find_off
+from pawsonalize.models.recipes.choices.calibration import ANSWERED, are_later_visits, calibrate
+from pawsonalize.models.recipes.choices.effects import FACTORS, TRAITS, ShownPlaces, usual_attention
+from pawsonalize.models.recipes.choices.model import fit_choices
+from pawsonalize.models.recipes.choices.scales import days_waited, kilometres
+from pawsonalize.models.recipes.data import Floats
+from pawsonalize.recommend.animals.factors import distance, waiting
 from tests.unit.recipes.choices.simulated import World, drawn
 
 PLACES, PAGES, ANIMALS = 40, 6_000, 150

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from pawsonalize.recipes.choices.own_effects import FEW, are_eager
+from pawsonalize.models.recipes.choices.own_effects import FEW, are_eager
 
 
 def is_eager(opened: float, looked: float, usual: float) -> bool:

@@ -7,18 +7,18 @@ import pytest
 from msgspec import structs
 from scipy.special import expit
 
-from pawsonalize.domain.errors import TrainingFailed
-from pawsonalize.recipes.choices import fit
-from pawsonalize.recipes.choices.effects import (
+from pawsonalize.core.errors import TrainingFailed
+from pawsonalize.models.recipes.choices import fit
+from pawsonalize.models.recipes.choices.effects import (
     ANIMAL,
     Effects,
     mean_chances,
     usual_attention,
 )
-from pawsonalize.recipes.choices.fit import fit_effects
-from pawsonalize.recipes.choices.model import choice_effects, fit_choices
-from pawsonalize.recipes.choices.own_effects import VISITOR_VARIANCES, animal_effects
-from pawsonalize.recipes.choices.visitor_variances import VisitorPairs
+from pawsonalize.models.recipes.choices.fit import fit_effects
+from pawsonalize.models.recipes.choices.model import choice_effects, fit_choices
+from pawsonalize.models.recipes.choices.own_effects import VISITOR_VARIANCES, animal_effects
+from pawsonalize.models.recipes.choices.visitor_variances import VisitorPairs
 from tests.unit.recipes.choices.simulated import PLACES, Truth, World, drawn
 
 WORLD = World(pages=5_000, appeal={"size": 0.6, "age": 0.4, "animal": 0.5}, explored=0.1, fades=1.0)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pawsonalize.domain.plays import Play
-from pawsonalize.recipes.choices.forward import _DAYS, Market, _homes, _Run, find_weights
+from pawsonalize.models.plays import Play
+from pawsonalize.models.recipes.choices.forward import _DAYS, Market, _homes, _Run, find_weights
 
 
 def market(animals: int, visits: float, places: int, homes_per_opening: float = 0.02) -> Market:

@@ -6,14 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.choices.effects import FACTORS, usual_attention
-from pawsonalize.recipes.choices.model import (
-    MIN_OPENED,
-    UNFITTED,
-    ChoiceModel,
-    fit_choices,
-)
+from pawsonalize.core.errors import CorruptArtefact
+from pawsonalize.models.recipes.choices.effects import FACTORS, usual_attention
+from pawsonalize.models.recipes.choices.model import MIN_OPENED, UNFITTED, ChoiceModel, fit_choices
 from tests.unit.recipes.choices.simulated import Truth, World, drawn
 
 WORLD = World(pages=800, appeal={"size": 0.8, "animal": 0.4}, explored=0.02)

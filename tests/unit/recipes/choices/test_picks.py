@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from pawsonalize.recipes.choices.effects import VISITOR_TRAITS
-from pawsonalize.recipes.choices.own_effects import (
+from pawsonalize.models.recipes.choices.effects import VISITOR_TRAITS
+from pawsonalize.models.recipes.choices.own_effects import (
     KINDS,
     VISITOR_VARIANCES,
     VisitorPosterior,
@@ -14,14 +14,14 @@ from pawsonalize.recipes.choices.own_effects import (
     visitor_effects,
     visitor_posterior,
 )
-from pawsonalize.recipes.choices.picks import (
+from pawsonalize.models.recipes.choices.picks import (
     DEFAULT_PICKS,
     AnsweredBoard,
     PickScale,
     PickStages,
     fit_picks,
 )
-from pawsonalize.recipes.data import Floats, Ints
+from pawsonalize.models.recipes.data import Floats, Ints
 
 SIZE = VISITOR_TRAITS.index("size")
 SMALL, MEDIUM, LARGE = 0, 1, 2

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.recipes.choices.effects import VISITOR_TRAITS
-from pawsonalize.recipes.choices.own_effects import (
+from pawsonalize.models.recipes.choices.effects import VISITOR_TRAITS
+from pawsonalize.models.recipes.choices.own_effects import (
     VISITOR_VARIANCES,
     VisitorEffects,
     Watched,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.wings.feeds.rows import DateOrder, Undecided, iso_date, order_of, settled
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.plugins.feeds.rows import DateOrder, Undecided, iso_date, order_of, settled
 
 US, EU, ISO = DateOrder.US, DateOrder.EU, DateOrder.ISO
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.wings.feeds.polling import ListedFeed, next_page, read_feeds, read_header
-from pawsonalize.wings.feeds.rows import DateOrder
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.plugins.feeds.polling import ListedFeed, next_page, read_feeds, read_header
+from pawsonalize.plugins.feeds.rows import DateOrder
 
 KEY = {"KEY": "s3cret"}
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import iso
-from pawsonalize.engine.ingest.listings import read_listing
-from pawsonalize.wings.feeds.asm3 import READ_FIELDS
-from pawsonalize.wings.feeds.formats import detected, feed_of, formats
-from pawsonalize.wings.feeds.presets import presets
-from pawsonalize.wings.feeds.rows import FeedRow
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.listings import read_listing
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.times import iso
+from pawsonalize.plugins.feeds.asm3 import READ_FIELDS
+from pawsonalize.plugins.feeds.formats import detected, feed_of, formats
+from pawsonalize.plugins.feeds.presets import presets
+from pawsonalize.plugins.feeds.rows import FeedRow
 from tests.event_data import T0
 from tests.unit.engine.ingest.feeds.samples import ASM3, ASM3_JSON, FILES, OWNERS, TABLES, asm3_csv
 

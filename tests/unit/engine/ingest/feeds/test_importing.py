@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.storage.animals.animals import AnimalQuery, Animals, Availability
-from pawsonalize.wings.feeds.feed_import import FolderWatch
-from pawsonalize.wings.feeds.formats import FeedForm, read_feed
-from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
+from pawsonalize.animals.tables.animals import AnimalQuery, Animals, Availability
+from pawsonalize.core.errors import Conflict, InvalidInput, StorageUnavailable
+from pawsonalize.plugins.feeds.feed_import import FolderWatch
+from pawsonalize.plugins.feeds.formats import FeedForm, read_feed
+from pawsonalize.plugins.feeds.importing import FeedImport, FeedReport, import_feed
 from tests.event_data import T0
 from tests.unit.engine.ingest.feeds.samples import FILES
 

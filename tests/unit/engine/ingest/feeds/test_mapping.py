@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.wings.feeds.formats import read_feed
-from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
-from pawsonalize.wings.feeds.mapping import ValueMapping, skeleton
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.plugins.feeds.formats import read_feed
+from pawsonalize.plugins.feeds.importing import FeedImport, FeedReport, import_feed
+from pawsonalize.plugins.feeds.mapping import ValueMapping, skeleton
 from tests.event_data import T0
 
 FEED = b"""\

@@ -2,12 +2,10 @@
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.animal_form import AnimalForm
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.resources import Resources
-from pawsonalize.wings.feeds.importing import (
+from pawsonalize.animals.animal_form import AnimalForm
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.plugins.feeds.importing import (
     FILES,
     BadRow,
     FeedImport,
@@ -15,7 +13,9 @@ from pawsonalize.wings.feeds.importing import (
     find_newest_import,
     keep_newest_import,
 )
-from pawsonalize.wings.feeds.mapping import Meanings, ValueMapping
+from pawsonalize.plugins.feeds.mapping import Meanings, ValueMapping
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.tables import Resources
 from tests.event_data import T0
 
 

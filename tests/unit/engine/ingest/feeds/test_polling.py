@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.errors import Conflict, NotFetched, NotFound
-from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.domain.times import HOUR, MINUTE
-from pawsonalize.engine.ingest.inventory import Inventory
-from pawsonalize.kinds.problems import Deliveries, Outbox, Problems
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.animals.animals import AnimalQuery, Animals
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.journal import ProblemTable
-from pawsonalize.storage.resources import Resources
-from pawsonalize.wings.feeds.importing import FeedImport, find_newest_import
-from pawsonalize.wings.feeds.mapping import Meanings
-from pawsonalize.wings.feeds.polling import FeedSource, ListedFeed, Polling
-from pawsonalize.work.leases import Leases
-from pawsonalize.work.tables import WorkTable
+from pawsonalize.animals.inventory import Inventory
+from pawsonalize.animals.statuses import AnimalStatus
+from pawsonalize.animals.tables.animals import AnimalQuery, Animals
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.journal import ProblemTable
+from pawsonalize.core.errors import Conflict, NotFetched, NotFound
+from pawsonalize.core.times import HOUR, MINUTE
+from pawsonalize.core.work.leases import Leases
+from pawsonalize.core.work.problems import Deliveries, Outbox, Problems
+from pawsonalize.core.work.tables import WorkTable
+from pawsonalize.plugins.feeds.importing import FeedImport, find_newest_import
+from pawsonalize.plugins.feeds.mapping import Meanings
+from pawsonalize.plugins.feeds.polling import FeedSource, ListedFeed, Polling
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.tables import Resources
 from tests.event_data import T0
 from tests.feed_server import Answer, FeedServer, feed_server
 from tests.unit.engine.ingest.feeds.samples import ASM3, PETFINDER_JSON, RESCUEGROUPS

@@ -2,14 +2,14 @@
 
 import pytest
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.errors import Conflict
-from pawsonalize.domain.statuses import LEFT, AnimalStatus
-from pawsonalize.domain.times import parse_moment
-from pawsonalize.storage.animals.animals import AnimalQuery, Animals
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.feeds.formats import read_feed
-from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.statuses import LEFT, AnimalStatus
+from pawsonalize.animals.tables.animals import AnimalQuery, Animals
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import Conflict
+from pawsonalize.core.times import parse_moment
+from pawsonalize.plugins.feeds.formats import read_feed
+from pawsonalize.plugins.feeds.importing import FeedImport, FeedReport, import_feed
 from tests.unit.engine.ingest.feeds.shelter_lists import LISTS, SEVEN
 
 NOW = parse_moment("2025-11-12T12:00:00Z", "now")

@@ -2,14 +2,14 @@
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.animal_form import AnimalForm
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.database import Database
-from pawsonalize.wings.feeds.formats import FeedForm, read_feed
-from pawsonalize.wings.feeds.importing import FeedImport, import_feed
-from pawsonalize.wings.feeds.presets import usual_columns
-from pawsonalize.wings.feeds.rows import FeedRow, TableForm
+from pawsonalize.animals.animal_form import AnimalForm
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.plugins.feeds.formats import FeedForm, read_feed
+from pawsonalize.plugins.feeds.importing import FeedImport, import_feed
+from pawsonalize.plugins.feeds.presets import usual_columns
+from pawsonalize.plugins.feeds.rows import FeedRow, TableForm
 from tests.event_data import T0
 
 TABLE = "id;species;name\n1;dog;Rex\n2;cat;Mia\n"

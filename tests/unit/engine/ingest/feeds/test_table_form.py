@@ -4,15 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.animal_form import AnimalForm
-from pawsonalize.wings.feeds.formats import FeedForm, read_feed
-from pawsonalize.wings.feeds.rows import (
-    DateOrder,
-    TableForm,
-    read_columns,
-    read_date_order,
-)
+from pawsonalize.animals.animal_form import AnimalForm
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.plugins.feeds.formats import FeedForm, read_feed
+from pawsonalize.plugins.feeds.rows import DateOrder, TableForm, read_columns, read_date_order
 
 COLUMNS = "id=Animal #, species=Type,intakeAt=In Date,outcome_at=Out Date,outcome=Out,size="
 MUNICIPAL = """\

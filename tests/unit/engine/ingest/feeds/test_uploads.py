@@ -3,14 +3,14 @@
 import msgspec
 import pytest
 
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.domain.times import DAY
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.resources import Resources
-from pawsonalize.wings.feeds.mapping import Meanings
-from pawsonalize.wings.feeds.uploads import FeedUpload, UploadedFile, UploadReading, Uploads
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.core.times import DAY
+from pawsonalize.plugins.feeds.mapping import Meanings
+from pawsonalize.plugins.feeds.uploads import FeedUpload, UploadedFile, UploadReading, Uploads
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.tables import Resources
 from tests.animal_data import animal
 from tests.event_data import T0
 

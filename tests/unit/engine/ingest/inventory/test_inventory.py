@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.domain.statuses import AnimalStatus, Stay
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.ingest.animal_form import AnimalForm
-from pawsonalize.engine.ingest.inventory import Inventory, InventoryReceipt
-from pawsonalize.engine.ingest.listings import Listing, read_listing
-from pawsonalize.storage.animals.animals import AnimalQuery, Animals, Availability
-from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.animals.animal_form import AnimalForm
+from pawsonalize.animals.inventory import Inventory, InventoryReceipt
+from pawsonalize.animals.listings import Listing, read_listing
+from pawsonalize.animals.statuses import AnimalStatus, Stay
+from pawsonalize.animals.tables.animals import AnimalQuery, Animals, Availability
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.core.times import DAY
 from tests.event_data import T0
 
 BEAGLE = "2-Beagle-2-3"

@@ -4,12 +4,12 @@ from dataclasses import fields
 
 import pytest
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.breeds import family_of
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.ingest.animal_form import FIELDS, MOST, AnimalForm
-from pawsonalize.engine.ingest.listings import read_known, read_listing, unrecognised
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.animal_form import FIELDS, MOST, AnimalForm
+from pawsonalize.animals.listings import read_known, read_listing, unrecognised
+from pawsonalize.core.breeds import family_of
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.times import DAY
 from tests.event_data import T0
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import DAY, iso
-from pawsonalize.engine.ingest.animal_form import AnimalForm
-from pawsonalize.engine.ingest.inventory import Inventory
-from pawsonalize.engine.ingest.listings import read_listing
-from pawsonalize.engine.reporting.report import waits_of
-from pawsonalize.storage.animals.animals import Animals, Availability
+from pawsonalize.animals.animal_form import AnimalForm
+from pawsonalize.animals.inventory import Inventory
+from pawsonalize.animals.listings import read_listing
+from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.times import DAY, iso
+from pawsonalize.reports.report import waits_of
 from tests.event_data import T0
 
 

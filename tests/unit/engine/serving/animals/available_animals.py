@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.attributes import GoodWith
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals import factors
-from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
-from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, GroupAffinity
-from pawsonalize.engine.serving.animals.choosing import choose
-from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility, Place
-from pawsonalize.engine.serving.animals.pages import NO_PAGES, Pages
-from pawsonalize.engine.serving.animals.scoring import ScoringInputs, estimate
-from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
+from pawsonalize.animals.animal import Animal
+from pawsonalize.core.attributes import GoodWith
+from pawsonalize.core.times import DAY
+from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
+from pawsonalize.recommend.animals import factors
+from pawsonalize.recommend.animals.available import AvailableAnimals, Slots
+from pawsonalize.recommend.animals.choices import ChoiceTables, ChoiceWeights, GroupAffinity
+from pawsonalize.recommend.animals.choosing import choose
+from pawsonalize.recommend.animals.eligibility import ANYBODY, Denied, Eligibility, Place
+from pawsonalize.recommend.animals.pages import NO_PAGES, Pages
+from pawsonalize.recommend.animals.scoring import ScoringInputs, estimate
+from pawsonalize.recommend.animals.settings import AnimalSettings
 from tests.animal_data import animal
 from tests.event_data import T0
 

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.domain.times import HOUR, MINUTE
-from pawsonalize.engine.serving.animals import choices
-from pawsonalize.engine.serving.animals.available import AvailableAnimals
-from pawsonalize.engine.serving.animals.choices import AnimalEffects, ChoiceTables, ChoiceWeights
-from pawsonalize.engine.serving.animals.settings import PARTS, Weights
-from pawsonalize.kinds.resource import new_recommendation_id
-from pawsonalize.recipes.choices.model import UNFITTED, AnimalCounts, ChoiceModel
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import ANIMAL_RANKING, ANIMALS, Impression, Impressions
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.times import HOUR, MINUTE
+from pawsonalize.events.erasure.tables import ErasedLookup
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.recipes.choices.model import UNFITTED, AnimalCounts, ChoiceModel
+from pawsonalize.recommend.animals import choices
+from pawsonalize.recommend.animals.available import AvailableAnimals
+from pawsonalize.recommend.animals.choices import AnimalEffects, ChoiceTables, ChoiceWeights
+from pawsonalize.recommend.animals.settings import PARTS, Weights
+from pawsonalize.recommend.tables import ANIMAL_RANKING, ANIMALS, Impression, Impressions
+from pawsonalize.resources.resource import new_recommendation_id
 from tests.animal_data import animal
 from tests.erasing import erase_sessions
 from tests.event_data import T0, event

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from pawsonalize.domain.events import NO_PICK, NOTHING, PICK, Event, Visitor
-from pawsonalize.domain.preferences import WantedValues
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.animals.pages import PageReader, PickedBoard
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import BOARD, Impression, Impressions
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import NO_PICK, NOTHING, PICK, Event, Visitor
+from pawsonalize.core.preferences import WantedValues
+from pawsonalize.core.times import MINUTE
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.recommend.animals.pages import PageReader, PickedBoard
+from pawsonalize.recommend.tables import BOARD, Impression, Impressions
 from tests.animal_data import animal
 from tests.event_data import T0
 

@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAnimals
-from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.animals.scoring import estimate
-from pawsonalize.engine.serving.animals.settings import PARTS
+from pawsonalize.animals.animal import Animal
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.recommend.animals.available import EVERY_SLOT, AvailableAnimals
+from pawsonalize.recommend.animals.eligibility import Eligibility
+from pawsonalize.recommend.animals.scoring import estimate
+from pawsonalize.recommend.animals.settings import PARTS
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, GroupAffinity
-from pawsonalize.engine.serving.animals.pages import Pages
-from pawsonalize.engine.serving.animals.settings import PARTS, Weights
-from pawsonalize.recipes.choices.model import ChoiceModel
+from pawsonalize.models.recipes.choices.model import ChoiceModel
+from pawsonalize.recommend.animals.choices import ChoiceTables, ChoiceWeights, GroupAffinity
+from pawsonalize.recommend.animals.pages import Pages
+from pawsonalize.recommend.animals.settings import PARTS, Weights
 from tests.animal_data import animal
 from tests.unit.engine.serving.animals.available_animals import available_from
 

@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.serving.animals.eligibility import (
-    Eligibility,
-    Place,
-    kilometres,
-    read_postcodes,
-)
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.recommend.animals.eligibility import Eligibility, Place, kilometres, read_postcodes
 
 PARIS, LONDON = Place(48.8566, 2.3522), Place(51.5074, -0.1278)
 

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.choosing import ExplorationShares
-from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.animals.scoring import ScoringInputs, estimate
-from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.exploration import Novelty, explore
+from pawsonalize.animals.animal import Animal
+from pawsonalize.core.times import DAY
+from pawsonalize.recommend.animals.choosing import ExplorationShares
+from pawsonalize.recommend.animals.eligibility import Eligibility
+from pawsonalize.recommend.animals.scoring import ScoringInputs, estimate
+from pawsonalize.recommend.animals.settings import AnimalSettings
+from pawsonalize.recommend.exploration import Novelty, explore
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (

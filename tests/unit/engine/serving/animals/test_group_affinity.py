@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.serving.animals.available import Codes
-from pawsonalize.engine.serving.animals.scoring import MOST, ModelAffinity
-from pawsonalize.engine.serving.live_model import LoadedModel
-from pawsonalize.engine.serving.recommender import GroupScores
-from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.recipes.artefact import ModelCard
-from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.data import Arrays, Scores
+from pawsonalize.core.times import HOUR
+from pawsonalize.models.recipes.artefact import ModelCard
+from pawsonalize.models.recipes.contract import Context, ContextEvent
+from pawsonalize.models.recipes.data import Arrays, Scores
+from pawsonalize.recommend.animals.available import Codes
+from pawsonalize.recommend.animals.scoring import MOST, ModelAffinity
+from pawsonalize.recommend.groups import GroupScores
+from pawsonalize.recommend.live_model import LoadedModel
+from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests.event_data import T0
 
 CATALOGUE = ("cats", "dogs", "hamsters")

@@ -12,32 +12,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filters import AppliedFilter
-from pawsonalize.domain.preferences import Preferences
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.available import AvailableAnimals, AvailableAnimalsWatch
-from pawsonalize.engine.serving.animals.choices import AnimalEffects
-from pawsonalize.engine.serving.animals.choosing import OpenPages
-from pawsonalize.engine.serving.animals.pages import PageReader
-from pawsonalize.engine.serving.animals.recommender import AnimalRecommender
-from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.exploration import ImpressionLog
-from pawsonalize.engine.serving.filtering import Filtering
-from pawsonalize.engine.serving.live_model import Fixed, LoadedModel, ServingSettings
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.engine.serving.recommender import GroupRecommender
-from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.recipes.popularity_count import PopularityCount
-from pawsonalize.storage.animals.animals import Animals, Availability
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.animals.exposures import AnimalExposures
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.animals.tables.exposures import AnimalExposures
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.preferences import Preferences
+from pawsonalize.core.times import DAY
+from pawsonalize.events.erasure.tables import ErasedLookup
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.recipes.popularity_count import PopularityCount
+from pawsonalize.recommend.animals.available import AvailableAnimals, AvailableAnimalsWatch
+from pawsonalize.recommend.animals.choices import AnimalEffects
+from pawsonalize.recommend.animals.choosing import OpenPages
+from pawsonalize.recommend.animals.pages import PageReader
+from pawsonalize.recommend.animals.recommender import AnimalRecommender
+from pawsonalize.recommend.animals.settings import PARTS, AnimalSettings
+from pawsonalize.recommend.exploration import ImpressionLog
+from pawsonalize.recommend.filtering import Filtering
+from pawsonalize.recommend.groups import GroupRecommender
+from pawsonalize.recommend.live_model import Fixed, LoadedModel, ServingSettings
+from pawsonalize.recommend.query import Query
+from pawsonalize.recommend.tables import ANIMALS, Impression, Impressions
+from pawsonalize.resources.filters import AppliedFilter
+from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.recipe_data import training_data

@@ -3,21 +3,16 @@
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.preferences import WantedValues
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.animals.pages import PAGES_READ, PageReader, Pages
-from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.context import context_of
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import (
-    ANIMAL_RANKING,
-    SEARCH,
-    Impression,
-    Impressions,
-)
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.preferences import WantedValues
+from pawsonalize.core.times import MINUTE
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.recommend.animals.pages import PAGES_READ, PageReader, Pages
+from pawsonalize.recommend.animals.settings import PARTS
+from pawsonalize.recommend.context import context_of
+from pawsonalize.recommend.tables import ANIMAL_RANKING, SEARCH, Impression, Impressions
 from tests.event_data import T0, event
 from tests.page_data import page
 

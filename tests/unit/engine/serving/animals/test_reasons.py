@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.attributes import GoodWith
-from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
-from pawsonalize.engine.serving.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
-from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.recipes.contract import ContextEvent
-from pawsonalize.ui.languages import languages, speaking
-from pawsonalize.ui.languages import reason as in_words
+from pawsonalize.animals.animal import Animal
+from pawsonalize.core.attributes import GoodWith
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.core.times import DAY
+from pawsonalize.models.recipes.contract import ContextEvent
+from pawsonalize.recommend.animals.eligibility import ANYBODY, Eligibility
+from pawsonalize.recommend.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
+from pawsonalize.recommend.animals.settings import PARTS
+from pawsonalize.site.languages import languages, speaking
+from pawsonalize.site.languages import reason as in_words
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (

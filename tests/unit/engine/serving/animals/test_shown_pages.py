@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.events import STANDARD
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.animals.pages import (
+from pawsonalize.core.event import STANDARD
+from pawsonalize.core.times import MINUTE
+from pawsonalize.events.tables.histories import Deed
+from pawsonalize.recommend.animals.pages import (
     ShownPages,
     Suspects,
     asks,
@@ -15,8 +16,7 @@ from pawsonalize.engine.serving.animals.pages import (
     places_counted,
     reported_page,
 )
-from pawsonalize.storage.events.histories import Deed
-from pawsonalize.storage.events.impressions import ANIMAL_RANKING, Impression
+from pawsonalize.recommend.tables import ANIMAL_RANKING, Impression
 from tests.event_data import T0
 from tests.page_data import page
 

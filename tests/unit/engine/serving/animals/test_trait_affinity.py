@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.engine.serving.animals.available import Codes
-from pawsonalize.engine.serving.animals.scoring import TraitAffinity
-from pawsonalize.engine.serving.animals.settings import AffinitySettings
-from pawsonalize.recipes.classes import LatentClasses
-from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.data import Facet
+from pawsonalize.models.recipes.classes import LatentClasses
+from pawsonalize.models.recipes.contract import Context, ContextEvent
+from pawsonalize.models.recipes.data import Facet
+from pawsonalize.recommend.animals.available import Codes
+from pawsonalize.recommend.animals.scoring import TraitAffinity
+from pawsonalize.recommend.animals.settings import AffinitySettings
 from tests.event_data import T0
 
 THERE = {

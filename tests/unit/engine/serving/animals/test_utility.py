@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.attributes import GoodWith
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.available import AvailableAnimals
-from pawsonalize.engine.serving.animals.eligibility import Eligibility, Place
-from pawsonalize.engine.serving.animals.pages import NO_PAGES, BoardHistory, Pages, PickedBoard
-from pawsonalize.engine.serving.animals.scoring import ScoringInputs, estimate
-from pawsonalize.engine.serving.animals.settings import FACTORS, PARTS, AnimalSettings, Weights
-from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
+from pawsonalize.animals.animal import Animal
+from pawsonalize.core.attributes import GoodWith
+from pawsonalize.core.times import DAY
+from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
+from pawsonalize.recommend.animals.available import AvailableAnimals
+from pawsonalize.recommend.animals.eligibility import Eligibility, Place
+from pawsonalize.recommend.animals.pages import NO_PAGES, BoardHistory, Pages, PickedBoard
+from pawsonalize.recommend.animals.scoring import ScoringInputs, estimate
+from pawsonalize.recommend.animals.settings import FACTORS, PARTS, AnimalSettings, Weights
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (

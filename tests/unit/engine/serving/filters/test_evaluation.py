@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.filter_parser import parse
-from pawsonalize.domain.filters import (
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.recommend.filtering import AttributeColumns, Facts, Texts, passing_rows, texts_of
+from pawsonalize.resources.filter_parser import parse
+from pawsonalize.resources.filters import (
     Action,
     Attribute,
     Clause,
@@ -22,13 +23,6 @@ from pawsonalize.domain.filters import (
     Parameter,
     Source,
     Subject,
-)
-from pawsonalize.engine.serving.filtering import (
-    AttributeColumns,
-    Facts,
-    Texts,
-    passing_rows,
-    texts_of,
 )
 from tests.filter_expressions import FIELDS, PARAMETERS, expressions
 

@@ -2,19 +2,15 @@
 
 import pytest
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filter_parser import parse
-from pawsonalize.domain.filters import AppliedFilter, apply
-from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.filtering import (
-    INTERACTIONS_PER_TYPE,
-    Filtering,
-    MetadataReader,
-)
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.times import MINUTE
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.recommend.filtering import INTERACTIONS_PER_TYPE, Filtering, MetadataReader
+from pawsonalize.recommend.query import Query
+from pawsonalize.resources.filter_parser import parse
+from pawsonalize.resources.filters import AppliedFilter, apply
 from tests.event_data import T0, event
 
 BEAGLE, PUG, SIAMESE = ITEMS = ("2-Beagle-2-3", "2-Pug-1-1", "1-Siamese-1-1")

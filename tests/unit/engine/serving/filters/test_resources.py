@@ -2,14 +2,14 @@
 
 import pytest
 
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.domain.filter_parser import parse
-from pawsonalize.engine.serving.filtering import Filters
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.kinds.group_resources import Filter
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
+from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
+from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.recommend.filtering import Filters
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.defaults import DATASET_GROUP
+from pawsonalize.resources.filter_parser import parse
+from pawsonalize.resources.group_resources import Filter
+from pawsonalize.resources.registry import Registry
 from tests.event_data import T0
 
 DOGS = 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")'

@@ -6,9 +6,9 @@ import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.training import gate
-from pawsonalize.domain.calibration import Calibration
-from pawsonalize.evaluation.gate import RuleOutcome
-from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.models.calibration import Calibration
+from pawsonalize.models.evaluation.gate import RuleOutcome
+from pawsonalize.resources.solutions import SolutionVersion
 from tests.calibration_data import calibration
 from tests.event_data import T0
 from tests.service_data import make_service

@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.training.evaluator import (
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.evaluation.metrics import METRICS, NDCG_AT_5
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.train.evaluator import (
     Evaluation,
     EvaluationOrder,
     RankerReport,
@@ -16,12 +21,7 @@ from pawsonalize.engine.training.evaluator import (
     evaluate,
     evaluate_data,
 )
-from pawsonalize.engine.training.holdout import SplitName, hold_out, reorder
-from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_5
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.train.holdout import SplitName, hold_out, reorder
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, described, training_data
 from tests.training import LEARNS_QUICKLY

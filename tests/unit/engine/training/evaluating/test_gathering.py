@@ -6,23 +6,16 @@ import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pawsonalize.engine.training.evidence import (
-    Fit,
-    LiveStanding,
-    evidence_on,
-    fit_of,
-    gather,
-    live_training,
-)
-from pawsonalize.engine.training.holdout import Holdout, SplitName, hold_out
-from pawsonalize.evaluation.gate import Evidence, RuleOutcome, decide
-from pawsonalize.evaluation.gate_settings import GateSettings
-from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.recipes.catalogue import RECIPES, recipe_named
-from pawsonalize.recipes.contract import Context, Model
-from pawsonalize.recipes.data import Scores, TrainingData
-from pawsonalize.storage.animals.catalogue import Catalogue, Item
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.animals.tables.catalogue import Catalogue, Item
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.evaluation.gate import Evidence, RuleOutcome, decide
+from pawsonalize.models.evaluation.gate_settings import GateSettings
+from pawsonalize.models.recipes.catalogue import RECIPES, recipe_named
+from pawsonalize.models.recipes.contract import Context, Model
+from pawsonalize.models.recipes.data import Scores, TrainingData
+from pawsonalize.resources.solutions import Cut, SolutionVersion
+from pawsonalize.train.evidence import Fit, LiveStanding, evidence_on, fit_of, gather, live_training
+from pawsonalize.train.holdout import Holdout, SplitName, hold_out
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, described, training_data
 

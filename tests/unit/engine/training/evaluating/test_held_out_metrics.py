@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pawsonalize.engine.training.evaluator import EvaluationOrder, evaluate_data
-from pawsonalize.engine.training.holdout import SplitName
-from pawsonalize.engine.training.trainer import held_out_metrics
-from pawsonalize.recipes.popularity_count import PopularityCount
-from pawsonalize.recipes.user_personalization import UserPersonalization
+from pawsonalize.models.recipes.popularity_count import PopularityCount
+from pawsonalize.models.recipes.user_personalization import UserPersonalization
+from pawsonalize.train.evaluator import EvaluationOrder, evaluate_data
+from pawsonalize.train.holdout import SplitName
+from pawsonalize.train.trainer import held_out_metrics
 from tests.recipe_data import NOW, training_data
 from tests.unit.engine.training.evaluating.test_evaluator import ranker, walks
 

@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.serving.context import MAX_CONTEXT_EVENTS, context_of
-from pawsonalize.engine.training.evaluator import without_order
-from pawsonalize.engine.training.holdout import (
+from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
+from pawsonalize.core.event import Visitor
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.recommend.context import MAX_CONTEXT_EVENTS, context_of
+from pawsonalize.train.evaluator import without_order
+from pawsonalize.train.holdout import (
     Holdout,
     SplitName,
     context_before,
@@ -16,10 +19,7 @@ from pawsonalize.engine.training.holdout import (
     item_births,
     part_of,
 )
-from pawsonalize.engine.training.training_data import training_data as read_training_data
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.train.training_data import training_data as read_training_data
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, training_data
 

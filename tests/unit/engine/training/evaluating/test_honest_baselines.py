@@ -9,24 +9,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.engine.serving.context import MAX_CONTEXT_EVENTS
-from pawsonalize.engine.training.evaluator import EvaluationOrder, evaluate_data
-from pawsonalize.engine.training.evidence import evidence_on
-from pawsonalize.engine.training.holdout import (
-    Holdout,
-    SplitName,
-    draw_lists,
-    hold_out,
-    item_births,
-)
-from pawsonalize.engine.training.training_data import training_data as read_training_data
-from pawsonalize.evaluation.gate import Evidence, decide
-from pawsonalize.evaluation.gate_settings import GateSettings
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Model
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.evaluation.gate import Evidence, decide
+from pawsonalize.models.evaluation.gate_settings import GateSettings
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.contract import Model
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.recommend.context import MAX_CONTEXT_EVENTS
+from pawsonalize.train.evaluator import EvaluationOrder, evaluate_data
+from pawsonalize.train.evidence import evidence_on
+from pawsonalize.train.holdout import Holdout, SplitName, draw_lists, hold_out, item_births
+from pawsonalize.train.training_data import training_data as read_training_data
 from tests.recipe_data import NOW, described, training_data
 from tests.unit.engine.training.evaluating.test_seed_data import import_all
 from tests.unit.engine.training.evaluating.test_seed_data import pytestmark as needs_seed_data

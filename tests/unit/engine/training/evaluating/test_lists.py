@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from pawsonalize.engine.training.holdout import (
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.train.holdout import (
     Holdout,
     SplitName,
     draw_lists,
@@ -10,8 +12,6 @@ from pawsonalize.engine.training.holdout import (
     ranked_lists,
     within_lists,
 )
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.data import TrainingData
 from tests.recipe_data import NOW, training_data
 
 

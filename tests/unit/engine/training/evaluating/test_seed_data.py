@@ -8,11 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pawsonalize.engine.ingest.csv_rows import read_schema
-from pawsonalize.engine.ingest.imports import Importer
-from pawsonalize.engine.training.evaluator import EvaluationOrder, evaluate
-from pawsonalize.engine.training.evidence import evidence_on, gather, unsound
-from pawsonalize.engine.training.holdout import (
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.events.csv_rows import read_schema
+from pawsonalize.events.imports import Importer
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.evaluation.gate import decide
+from pawsonalize.models.evaluation.gate_settings import GateSettings, Profile
+from pawsonalize.models.evaluation.metrics import NDCG_AT_5
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.contract import Context, Model
+from pawsonalize.models.recipes.data import Scores, TrainingData
+from pawsonalize.resources.solutions import Cut, SolutionVersion
+from pawsonalize.train.evaluator import EvaluationOrder, evaluate
+from pawsonalize.train.evidence import evidence_on, gather, unsound
+from pawsonalize.train.holdout import (
     OWN_HISTORY,
     RANDOM,
     SplitName,
@@ -20,17 +29,8 @@ from pawsonalize.engine.training.holdout import (
     hold_out,
     item_births,
 )
-from pawsonalize.engine.training.retraining.checking import check_data
-from pawsonalize.engine.training.training_data import training_data
-from pawsonalize.evaluation.gate import decide
-from pawsonalize.evaluation.gate_settings import GateSettings, Profile
-from pawsonalize.evaluation.metrics import NDCG_AT_5
-from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, Model
-from pawsonalize.recipes.data import Scores, TrainingData
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.train.retraining.checking import check_data
+from pawsonalize.train.training_data import training_data
 from tests.event_data import T0, event
 from tests.recipe_data import NOW
 

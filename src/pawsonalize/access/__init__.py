@@ -1,1 +1,0 @@
-"""Access: admission, keys, rates and turns, which every door applies before it answers."""

@@ -1,0 +1,1 @@
+"""Animals: the inventory, listings and stays, words and wishes, items and users."""

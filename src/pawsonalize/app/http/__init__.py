@@ -1,0 +1,1 @@
+"""The native JSON API as a whole: its routes and its document."""

@@ -1,0 +1,339 @@
+"""GET /openapi.json, made from the operations, the types of Python and their docstrings."""
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from msgspec import structs
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize import __version__
+from pawsonalize.app.http.operations import OPERATIONS
+from pawsonalize.core.http.errors import ErrorAnswer
+from pawsonalize.core.http.json import json_response
+from pawsonalize.core.http.operation import HIDDEN, UNKNOWN_FIELDS_HEADER, WANTED, Operation
+from pawsonalize.core.scopes import Scope
+from pawsonalize.resources.catalogue import KINDS
+
+REFERENCE = "#/components/schemas/"
+_SCALARS = frozenset({"string", "integer", "number", "boolean", "null"})
+
+Schema = dict[str, Any]
+
+
+def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema]]:
+    """Return schemas of types, by the text of the type in Python, and the components they use."""
+    schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
+    # Of a public name there is one class. A dataclass of the domain has no other base.
+    classes = {
+        kind.__name__: kind
+        for kind in (*_structs_below(msgspec.Struct), *object.__subclasses__())
+        if str(kind.__module__).startswith("pawsonalize.")
+    }
+    for name, component in components.items():
+        # Unknown fields are left out and named in a header: only misspelt ones are refused.
+        component.pop("additionalProperties", None)
+        if name in classes:
+            _describe_fields(component, classes[name])
+    plain = {name: _plain(component) for name, component in components.items()}
+    return dict(zip(map(repr, types), map(_plain, schemas), strict=True)), plain
+
+
+def _structs_below(kind: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+    for one in kind.__subclasses__():
+        yield from _structs_below(one)
+        yield one
+
+
+def field_docs(kind: type) -> dict[str, str]:
+    """Return the docstring under each field of a class and its bases, by Python's name."""
+    # Without the source there are none.
+    docs: dict[str, str] = {}
+    # What a class says of a field goes before what its bases say.
+    for base in reversed(kind.__mro__):
+        if base.__module__.startswith("pawsonalize."):
+            docs |= _docs_in(base.__module__).get(base.__name__, {})
+    return docs
+
+
+@cache
+def _docs_in(module: str) -> dict[str, dict[str, str]]:
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+    except OSError:
+        return {}
+    return {one.name: _docs_under(one) for one in tree.body if isinstance(one, ast.ClassDef)}
+
+
+def _docs_under(kind: ast.ClassDef) -> dict[str, str]:
+    found = {}
+    for field, text in zip(kind.body, kind.body[1:], strict=False):
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            target = getattr(field, "target", None) or next(
+                iter(getattr(field, "targets", ())), None
+            )
+            if isinstance(target, ast.Name):
+                found[target.id] = " ".join(str(text.value.value).split())
+    return found
+
+
+def _describe_fields(component: Schema, kind: type) -> None:
+    docs = field_docs(kind)
+    properties = component.get("properties", {})
+    if issubclass(kind, msgspec.Struct):
+        docs = {field.encode_name: docs.get(field.name, "") for field in structs.fields(kind)}
+    for name, schema in properties.items():
+        if docs.get(name):
+            properties[name] = {**schema, "description": docs[name]}
+    for name, schema in [*properties.items()]:
+        if schema.pop(HIDDEN, False):
+            del properties[name]
+        elif schema.pop(WANTED, False):
+            component["required"] = [*component.get("required", []), name]
+
+
+def _plain(schema: Any) -> Any:
+    """Return the schema without `anyOf` where a list of types is enough."""
+    if isinstance(schema, list | tuple):
+        return [_plain(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {name: _plain(one) for name, one in schema.items()}
+    if "anyOf" not in schema:
+        return schema
+    kinds = schema["anyOf"]
+    for one in kinds:  # the description of the one alternative to null is that of all
+        schema.setdefault("description", one.get("description"))
+    return _merged(schema, kinds)
+
+
+def _merged(schema: Schema, kinds: list[Schema]) -> Schema:
+    named = [one.get("type") for one in kinds]
+    if "integer" in named:  # then a number with nothing behind the point says nothing more
+        kinds = [one for one in kinds if one != {"type": "number", "multipleOf": 1}]
+    if {"type": "number"} in kinds:
+        kinds = [one for one in kinds if one != {"type": "integer"}]
+    listed = [one.get("type", []) for one in kinds]
+    names = [name for one in listed for name in ([one] if isinstance(one, str) else one)]
+    rest = {name: one for name, one in schema.items() if name != "anyOf" and one is not None}
+    limits = [{key: one[key] for key in one if key not in {"type", "description"}} for one in kinds]
+    keys = [key for one in limits for key in one]
+    are_scalars = set(names) <= _SCALARS and len(names) >= len(kinds)
+    if are_scalars and "enum" not in keys and len(set(keys)) == len(keys):
+        merged = {key: value for one in limits for key, value in one.items()}
+        return {**rest, "type": names if len(names) > 1 else names[0], **merged}
+    return {**rest, "anyOf": kinds}
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """A group of operations: those whose path begins so."""
+
+    name: str
+    description: str
+    paths: tuple[str, ...]
+
+
+def _paths(tag: str) -> tuple[str, ...]:
+    """Return the paths of the kinds of resources that stand below the tag."""
+    return tuple(
+        f"/v1/{kind.path}s"
+        for kind in KINDS.values()
+        if kind.native is not None and kind.native.tag == tag
+    )
+
+
+# The first that fits counts.
+TAGS = (
+    Tag(
+        "Answers",
+        "What a page asks while a visitor waits: which animals, and in which order.",
+        (
+            *("/v1/recommendations", "/v1/rerankings", "/v1/animals/{animalId}/similar"),
+            "/v1/boards",
+            "/v1/searches",
+        ),
+    ),
+    Tag(
+        "Events",
+        "What visitors did. The very next answer follows them.",
+        ("/v1/events", "/v1/inquiries"),
+    ),
+    Tag("Animals", "The inventory: who waits, who was adopted, who is seen.", ("/v1/animals",)),
+    Tag(
+        "Visitors",
+        "What is known of a user or a session, and how to forget them.",
+        ("/v1/users", "/v1/sessions", "/v1/erasures"),
+    ),
+    Tag("Filters", "Which items answers may hold.", _paths("Filters")),
+    Tag(
+        "Models",
+        "What is trained, how it did, and what is served.",
+        ("/v1/runs", *_paths("Models"), "/v1/outcomes"),
+    ),
+    Tag(
+        "Data",
+        "Dataset groups with their schemas, datasets and event trackers, and files of questions.",
+        _paths("Data"),
+    ),
+    # A page of the reference stays light: what the console looks up stands on its own.
+    Tag(
+        "Inspection",
+        "What the console finds and compares, and shows of an animal, visitors and uploads.",
+        (
+            *("/v1/console/find", "/v1/console/happenings", "/v1/console/animals/"),
+            "/v1/console/comparison",
+            *("/v1/console/visitors/", "/v1/console/inquiries", "/v1/console/uploads"),
+        ),
+    ),
+    Tag("Console", "What the pages of the console show, as JSON.", ("/v1/console",)),
+    Tag(
+        "Operation",
+        "Is it well? Who did what, what could not be taken, and who serves.",
+        (
+            *("/v1/dead-letters", "/v1/audit", "/v1/servers", "/v1/streams", "/v1/tenants"),
+            *("/healthz", "/readyz", "/metrics"),
+        ),
+    ),
+)
+
+_OF_PLUGINS = Tag("Plugins", "Operations that installed plugins add.", ("/",))
+
+_INTRODUCTION = f"""\
+Recommendations and re-rankings of adoptable animals, in real time.
+
+Send JSON, and a key as `Authorization: Bearer KEY.SECRET` where keys are required. Each operation\
+ lists the scopes of keys that admit to it; one of them is enough. A server that listens to its own\
+ machine alone needs no key.
+
+`id` is the id of the very thing it stands in. Beside that, `itemId` is always an animal group, as\
+ `2-Saint_Bernard-3-2`, and `animalId` an animal. Two payloads that sites send already keep\
+ their own names: `animal_id` in events, and `itemId` for an animal in the list of a re-ranking.
+
+A field that looks misspelt is refused with the right name. Other unknown fields change nothing;\
+ the header `{UNKNOWN_FIELDS_HEADER}` of the answer names them.
+"""
+_REFUSED = "The request is wrong. The message says what to do, `field` where."
+_UNAVAILABLE = "Not now. Send the request again after as many seconds as `Retry-After` says."
+
+
+async def get_openapi(_request: Request) -> Response:
+    """The OpenAPI 3.1 document."""
+    return json_response(await run_in_threadpool(openapi))
+
+
+@cache
+def openapi() -> dict[str, Any]:
+    """Return the document; every type and example in it is the one that the code uses."""
+    types = [kind for one in OPERATIONS for kind in (one.request, one.answer) if kind is not None]
+    types += [parameter.kind for one in OPERATIONS for parameter in one.parameters]
+    types.append(ErrorAnswer)
+    schemas, components = described(types)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.documented_path, {})[operation.method.lower()] = _document(
+            operation, schemas
+        )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Pawsonalize",
+            "version": __version__,
+            "summary": "Which animal will this adopter love?",
+            "description": _INTRODUCTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/", "description": "The server that gave you this document."}],
+        "tags": [
+            {"name": tag.name, "description": tag.description}
+            for tag in (*TAGS, _OF_PLUGINS)
+            if tag is not _OF_PLUGINS or _OF_PLUGINS in map(_tag_of, paths)
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "responses": {
+                "Refused": _answer(_REFUSED, schemas[repr(ErrorAnswer)]),
+                "Unavailable": _answer(_UNAVAILABLE, schemas[repr(ErrorAnswer)]),
+            },
+            "securitySchemes": _security_schemes(),
+        },
+    }
+
+
+def _tag_of(path: str) -> Tag:
+    return next((tag for tag in TAGS if path.startswith(tag.paths)), _OF_PLUGINS)
+
+
+def _security_schemes() -> dict[str, Any]:
+    docs = field_docs(Scope)
+    return {
+        scope.value: {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "KEY.SECRET",
+            "description": f"An access key with the scope `{scope}`. {docs.get(scope.name, '')}",
+        }
+        for scope in Scope
+    }
+
+
+def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any]:
+    path = operation.documented_path
+    document: dict[str, Any] = {
+        "operationId": operation.id,
+        "tags": [_tag_of(path).name],
+        "summary": operation.summary,
+        "security": [{scope.value: []} for scope in Scope if scope in operation.access],
+        "responses": {
+            str(operation.status): _good_answer(operation, schemas),
+            "4XX": {"$ref": "#/components/responses/Refused"},
+            "503": {"$ref": "#/components/responses/Unavailable"},
+        },
+    }
+    if operation.notes:
+        document["description"] = operation.notes
+    if documented := [one for one in operation.parameters if one.is_documented]:
+        document["parameters"] = [
+            {
+                "name": parameter.name,
+                "in": parameter.where,
+                "required": parameter.required,
+                "description": parameter.description,
+                "schema": schemas[repr(parameter.kind)],
+            }
+            for parameter in documented
+        ]
+    if operation.request is not None:
+        content: dict[str, Any] = {"schema": schemas[repr(operation.request)]}
+        content["examples"] = {name: {"value": value} for name, value in operation.examples.items()}
+        document["requestBody"] = {"required": True, "content": {"application/json": content}}
+    elif operation.file_bytes:
+        file = {"schema": {"type": "string", "format": "binary"}}
+        document["requestBody"] = {"required": True, "content": {"application/octet-stream": file}}
+    return document
+
+
+def _good_answer(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any]:
+    phrase = HTTPStatus(operation.status).phrase
+    if operation.status == HTTPStatus.NO_CONTENT:
+        return {"description": phrase}
+    if operation.answer is None:
+        return {"description": phrase, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    answer = _answer(phrase, schemas[repr(operation.answer)])
+    if operation.answer_headers:
+        answer["headers"] = {
+            name: {"description": description, "schema": {"type": "string"}}
+            for name, description in operation.answer_headers.items()
+        }
+    return answer
+
+
+def _answer(description: str, schema: Schema) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

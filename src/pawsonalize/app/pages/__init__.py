@@ -1,0 +1,1 @@
+"""Pages for operators, which the console shows and plugins add to."""

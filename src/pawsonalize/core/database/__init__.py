@@ -1,0 +1,1 @@
+"""Databases: opened, their transactions, tables and migrations."""

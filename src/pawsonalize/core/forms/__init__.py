@@ -1,0 +1,1 @@
+"""Forms: bodies and files read into typed values, and what is wrong with them."""

@@ -1,0 +1,253 @@
+"""Bodies of requests and feeds: bounded, JSON, then typed forms."""
+
+import re
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import msgspec
+import msgspec.inspect as mi
+from msgspec import Raw
+
+from pawsonalize.core.late import late
+
+if TYPE_CHECKING:
+    from rapidfuzz.distance import OSA
+else:
+    OSA = late("rapidfuzz.distance.OSA")
+
+from pawsonalize.core.errors import InputTooLarge, InvalidInput
+from pawsonalize.core.forms.misfits import explain_misfit, form_of, inside, shape_of
+
+
+class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Fields that a caller sends; `decode` names unknown ones and refuses misspelt ones.
+
+    `synonyms` are other words for a field, as `bare`, each with the path to write instead.
+    """
+
+    synonyms: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+
+def readers_of(form: type[Form]) -> dict[str, tuple[str, Callable[[Any, str], Any]]]:
+    """Return the attribute and the reader of fields that need no other one, by their names.
+
+    The reader stands beside the type, in `Annotated`; it takes the value and the field's name.
+    """
+    return {
+        field.encode_name: (field.name, read)
+        for field in msgspec.structs.fields(form)
+        for read in getattr(field.type, "__metadata__", ())
+        if callable(read)
+    }
+
+
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_MAX_LENGTH = 64
+# Letters of a word. Up to 3, no slip is guessed; up to 4, none that takes one letter for another;
+# from 8 on, two slips.
+_SHORT = 3
+_PLAIN = 4
+_LONG = 8
+
+
+def bare(name: str) -> str:
+    """The name in lower case without separators: `user_id` and `userId` are `userid`."""
+    return "".join(one for one in name.casefold() if one.isalnum())
+
+
+def likely_name(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that this one is a misspelling of, or None."""
+    return None if len(name) > _MAX_LENGTH else _most_like(name, tuple(known))
+
+
+@lru_cache(maxsize=4096)  # a site sends the same extra fields with every event
+def _most_like(name: str, known: tuple[str, ...]) -> str | None:
+    for one in known:  # first one that differs in case, separators or a plural
+        if bare(one).rstrip("s") == bare(name).rstrip("s") != "":
+            return one
+    begun = [one for one in known if _begins(name, one)]
+    if len(begun) == 1:  # then one that this name begins: `max_distance`, `maxDistanceKm`
+        return begun[0]
+    near = {one: count for one in known if (count := _slips(name, one)) is not None}
+    return min(near, key=lambda one: near[one], default=None)
+
+
+def _slips(name: str, known: str) -> int | None:
+    """Number of typing errors between the names; None if too many to mean the same."""
+    given, right, most = _words(name), _words(known), 2
+    if len(given) != len(right):
+        # Words that are divided differently are compared as one, in which one slip is allowed.
+        given, right, most = [bare(name)], [bare(known)], 1
+    counts = [_slips_of_word(one, other) for one, other in zip(given, right, strict=True)]
+    total = sum(most + 1 if count is None else count for count in counts)
+    return total if total <= most else None
+
+
+def _slips_of_word(given: str, right: str) -> int | None:
+    if given == right:
+        return 0
+    shorter = min(len(given), len(right))
+    if shorter < _SHORT or len(right) <= _SHORT:
+        return None  # many short words differ by one letter
+    most = 2 if shorter >= _LONG else 1
+    count = int(OSA.distance(given, right, score_cutoff=most))
+    if count > most:
+        return None
+    another_letter = len(given) == len(right) and sorted(given) != sorted(right)
+    return None if len(right) <= _PLAIN and another_letter else count
+
+
+def _begins(name: str, known: str) -> bool:
+    """True if more than the first word of the known name is given, from its beginning on."""
+    first = next(iter(_words(known)), "")
+    return bare(known).startswith(bare(name)) and len(bare(name)) > len(first) + 1
+
+
+def _words(name: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(name)]
+
+
+UNKNOWN_FIELD = "unknown_field"
+_MAX_NOTED = 200  # to check as many as a body can hold would take seconds
+
+
+# Without the places each counts once, however many entries of a list have it.
+class UnknownFields(dict[str, str]):
+    """The unknown fields of a request: where each is first, by its path without places in lists."""
+
+    @property
+    def are_too_many(self) -> bool:
+        """True if there are too many to check more."""
+        return len(self) >= _MAX_NOTED
+
+
+def known_part(document: Any, shape: mi.Type, unknown: UnknownFields) -> Any:
+    """The document without unknown fields; InvalidInput for a misspelt one."""
+    return _part(document, shape, unknown, "", "")
+
+
+def check_names(
+    given: Collection[str], known: Collection[str], unknown: UnknownFields, noun: str
+) -> None:
+    """The same for names alone, such as the parameters of a query; `noun` says what they are."""
+    for name in given:
+        if name not in known and not unknown.are_too_many:
+            right = _likely_unsent(name, given, known)
+            if right is not None:
+                raise _misspelt(noun, name, right)
+            unknown.setdefault(name, name)
+
+
+def _part(value: Any, shape: mi.Type, unknown: UnknownFields, path: str, pattern: str) -> Any:
+    if isinstance(value, list) and (item := inside(shape)) is not None:
+        return [
+            _part(one, item, unknown, f"{path}[{place}]", f"{pattern}[]")
+            for place, one in enumerate(value)
+        ]
+    form = form_of(shape)
+    if not isinstance(value, dict) or form is None or not issubclass(form.cls, Form):
+        return value
+    shapes = {field.encode_name: field.type for field in form.fields}
+    kept = {}
+    for name, one in value.items():
+        if name in shapes:
+            here, there = _joined(path, name), _joined(pattern, name)
+            kept[name] = _part(one, shapes[name], unknown, here, there)
+        elif not unknown.are_too_many:
+            # Not refused if the right one is there as well: then this is a field of the sender's.
+            right = form.cls.synonyms.get(bare(name))
+            right = None if right in value else right
+            right = right or _likely_unsent(name, value.keys(), shapes.keys())
+            if right is not None:
+                raise _misspelt("field", _joined(path, name), _joined(path, right))
+            unknown.setdefault(_joined(pattern, name), _joined(path, name))
+    return kept
+
+
+def _likely_unsent(name: str, given: Collection[str], known: Collection[str]) -> str | None:
+    return likely_name(name, [one for one in known if one not in given])
+
+
+def _misspelt(noun: str, name: str, right: str) -> InvalidInput:
+    return InvalidInput(f"there is no {noun} {name}: write {right}", field=name, code=UNKNOWN_FIELD)
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+async def read_bounded(chunks: AsyncIterator[bytes], limit: int) -> bytes:
+    """The whole body; InputTooLarge as soon as it exceeds `limit` bytes."""
+    parts = []
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            raise InputTooLarge(f"a request body may have {limit} bytes: send less at a time")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+T = TypeVar("T")
+
+_ANYTHING = msgspec.json.Decoder()
+_ENCODE = msgspec.json.Encoder().encode
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_TOO_DEEP = "this JSON is nested too deeply: send a flatter document"
+
+
+def decode(
+    decoder: msgspec.json.Decoder[T], body: bytes | Raw, unknown: UnknownFields | None = None
+) -> T:
+    """Decode JSON into the decoder's type; InvalidInput names the field that does not fit."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        text = str(error)
+    except _NOT_JSON as error:
+        raise _no_json(error) from error
+    # Look at every name only now, so that right input costs nothing.
+    document, shape = read_json(body), shape_of(decoder)
+    known = known_part(document, shape, UnknownFields() if unknown is None else unknown)
+    if known != document:
+        try:
+            return msgspec.convert(known, decoder.type)
+        except msgspec.ValidationError as error:
+            text = str(error)
+    raise explain_misfit(text, known, shape)
+
+
+def check_fields(
+    decoder: msgspec.json.Decoder[Any], body: bytes | Raw, unknown: UnknownFields
+) -> None:
+    """Check the names alone: note unknown fields, refuse misspelt ones."""
+    try:
+        decoder.decode(body)
+    except msgspec.ValidationError:
+        known_part(read_json(body), shape_of(decoder), unknown)
+    except _NOT_JSON as error:
+        raise _no_json(error) from error
+
+
+def read_json(text: bytes | str | Raw) -> Any:
+    """Any JSON as plain values; InvalidInput if it is no JSON, or is nested too deeply."""
+    try:
+        return _ANYTHING.decode(text)
+    except _NOT_JSON as error:
+        raise _no_json(error) from error
+
+
+def encode_text(value: object, field: str) -> str:
+    """Plain values as JSON text; InvalidInput where they are nested too deeply."""
+    try:
+        return _ENCODE(value).decode()
+    except RecursionError as error:
+        raise InvalidInput(_TOO_DEEP, field=field, code="invalid_json") from error
+
+
+def _no_json(error: Exception) -> InvalidInput:
+    if isinstance(error, RecursionError):
+        return InvalidInput(_TOO_DEEP, code="invalid_json")
+    return InvalidInput(f"this is not JSON in UTF-8: {error}", code="invalid_json")

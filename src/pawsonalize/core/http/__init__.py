@@ -1,0 +1,1 @@
+"""The HTTP kit: connections, bodies, errors and operations."""

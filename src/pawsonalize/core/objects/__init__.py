@@ -1,0 +1,1 @@
+"""Object stores: places for objects that are written whole and kept."""

@@ -1,0 +1,142 @@
+"""Plugins: optional capabilities, each in a folder or a distribution with all that is its own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import msgspec
+
+from pawsonalize.core.extensions import BrokenExtension, load_extensions
+
+GROUP = "pawsonalize.plugins"
+"""The entry points of plugins that other distributions bring."""
+
+
+# The core imports no plugin. It loops over what they declare, and imports the parts of built-in
+# ones when it needs them, so that `--help` loads no server; one that is taken away is not missed.
+class Plugin(msgspec.Struct, frozen=True):
+    """The parts that an optional capability adds to the service.
+
+    A part is a reference that `load` imports: `module:NAME` inside the plugin's package, or `:NAME`
+    in its `__init__.py`; empty where the plugin adds nothing of the kind.
+    """
+
+    name: str
+    """Its name, of letters, digits and `_`. Templates stand below it: `NAME/page.html`."""
+    settings: str = ""
+    """Its part of the settings: a `msgspec.Struct`; see `Settings.part`."""
+    tables: str = ""
+    """A tuple of its SQLAlchemy tables, on `storage.tables.metadata`."""
+    commands: str = ""
+    """A tuple of `cli.options.Command`."""
+    operations: str = ""
+    """A tuple of `http.operation.Operation`."""
+    pages: str = ""
+    """Function without arguments: the routes of its pages, and of what they load."""
+    console_pages: str = ""
+    """A tuple of `View`, `PageAction`, `Link` (all of `pages/`) and routes, which the console shows
+    among its own."""
+    checks: str = ""
+    """A tuple of `app.checks.Check`, which doctor, status and the console show."""
+    started: str = ""
+    """Function of `Adapters` and `Services`: what the plugin's operations and pages share, or a
+    context manager that yields it and is open while a server runs."""
+    tasks: str = ""
+    """Function of adapters, services and what `started` yields: background tasks."""
+    upkeep: str = ""
+    """Function of adapters and `stopped`: names and functions of the moment, which keep the disk
+    small."""
+    usable: str = ""
+    """A tuple of functions of the settings: InvalidInput where they cannot be used together."""
+    needs: str = ""
+    """A tuple of functions of the settings: None, or a function of adapters that raises NotFound
+    where the tables lack what the settings name."""
+    gauges: str = ""
+    """Function of what `started` yields and the moment: a list of Prometheus gauges."""
+    growth: str = ""
+    """A tuple of functions of `app.disk_forecast.DiskGrowth`: what a day adds to its tables."""
+    visitor_rows: str = ""
+    """A tuple of classes over a database that find and erase the rows of visitors."""
+    visitor_objects: str = ""
+    """A tuple of functions of adapters: `engine.upkeep.erasing.VisitorObjects` in the archive."""
+    purges: str = ""
+    """A tuple of functions of adapters: `engine.upkeep.erasing.Purge` of files for trainings."""
+    archive_keys: str = ""
+    """A tuple of functions of a key: True if the plugin wrote that object of the archive."""
+    middleware: str = ""
+    """A tuple of ASGI middleware classes."""
+    ports: dict[str, str] = msgspec.field(default_factory=dict)
+    """Adapters for ports of the core, by the port's name: functions that return None where the
+    settings do not ask for them; see `offered`. They are not promised to other distributions."""
+    package: str = ""
+    """The package of a plugin of another distribution, `__name__` in its `__init__.py`."""
+
+    @property
+    def folder(self) -> str:
+        """The package in which its modules, templates and static files lie."""
+        return self.package or f"pawsonalize.plugins.{self.name}"
+
+    def load(self, part: str) -> Any:
+        """Import what a reference names."""
+        module, _, name = part.partition(":")
+        return getattr(import_module(f"{self.folder}.{module}".rstrip(".")), name)
+
+
+@cache
+def installed() -> tuple[Plugin, ...]:
+    """Return the plugins of this installation: built-in ones as listed, then others by name."""
+    names: tuple[str, ...] = import_module("pawsonalize.plugins").BUILT_IN
+    own = tuple(import_module(f"pawsonalize.plugins.{name}").PLUGIN for name in names)
+    return own + tuple(_others()[0].values())
+
+
+def broken_plugins() -> Sequence[BrokenExtension]:
+    """Return the plugins of other distributions that did not load."""
+    return _others()[1]
+
+
+@cache
+def _others() -> tuple[dict[str, Plugin], tuple[BrokenExtension, ...]]:
+    names: tuple[str, ...] = import_module("pawsonalize.plugins").BUILT_IN
+
+    def load(entry: EntryPoint) -> Plugin:
+        plugin = entry.load()
+        if not isinstance(plugin, Plugin):
+            raise TypeError(f"{entry.value} is {type(plugin).__name__}, not pawsonalize.Plugin")
+        if plugin.name in names or plugin.name != entry.name:
+            raise ValueError(
+                f"its name is {plugin.name!r}: it must be that of its entry point, and"
+                " no built-in plugin's"
+            )
+        for kind in Plugin.__struct_fields__:
+            # All parts now, so that one that is broken leaves no half of a plugin.
+            if kind not in {"name", "package", "ports"} and (part := getattr(plugin, kind)):
+                plugin.load(part)
+        return plugin
+
+    return load_extensions(GROUP, load)
+
+
+def parts(kind: str) -> Iterator[tuple[Plugin, Any]]:
+    """Yield each plugin that adds parts of a kind, such as `checks`, with what it adds."""
+    for plugin in installed():
+        if reference := getattr(plugin, kind):
+            yield plugin, plugin.load(reference)
+
+
+def added(kind: str) -> Iterator[Any]:
+    """Yield each member of the tuples that the plugins add of a kind."""
+    for _, members in parts(kind):
+        yield from members
+
+
+def offered(port: str, *arguments: Any) -> Any:
+    """Return the adapter that a plugin offers for a port, or None."""
+    for plugin in installed():
+        if reference := plugin.ports.get(port):
+            make: Callable[..., Any] = plugin.load(reference)
+            if (adapter := make(*arguments)) is not None:
+                return adapter
+    return None

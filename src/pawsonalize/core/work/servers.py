@@ -1,0 +1,144 @@
+"""The processes that serve, work or consume: their table, and which of them live."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec.structs import asdict
+from sqlalchemy import delete, select, update
+
+from pawsonalize.core.database.revisions import why_refused
+from pawsonalize.core.database.statements import insert_new
+from pawsonalize.core.database.table_access import TableAccess
+from pawsonalize.core.database.tables import servers
+from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.core.roles import ROLES
+from pawsonalize.core.work.heartbeats import GONE_SECONDS, Heartbeats
+
+_SERVES = msgspec.json.Decoder(dict[str, str])
+
+
+class ServerProcess(msgspec.Struct, frozen=True):
+    """One process of a server, a consumer, or a process beside them."""
+
+    name: str  # unique among all of all machines
+    host: str  # the machine's name
+    port: int | None  # port that it listens on; None: no port
+    # Its roles; of a process beside the servers, its one work: `train`, `refresh`…
+    roles: tuple[str, ...]
+    version: str  # of the program
+    revision: str  # of the tables that the program knows
+    connections: int  # connections to PostgreSQL that it opens at most
+    started_at: int
+    serves: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """The solution version of each campaign that it has loaded."""
+    beats: int = 0  # counted up while it lives
+
+    @property
+    def is_background(self) -> bool:
+        """True if it is a training or another process beside the servers."""
+        return not set(self.roles) & set(ROLES)
+
+    @property
+    def place(self) -> str:
+        """Host and port, for people."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
+
+
+class ServerTable(TableAccess):
+    """The processes of all machines that use one database."""
+
+    def heartbeat(self, server: ServerProcess) -> None:
+        """Show that it lives, and what it serves; StorageUnavailable if its program is outdated."""
+        serves = msgspec.json.encode(server.serves, order="sorted").decode()
+        counted = {"beats": servers.c.beats + 1, "serves": serves}
+        with self._database.writing() as connection:
+            reason = why_refused(connection, self._database.shown_url)
+            if reason is not None:  # from now on all calls of this database fail
+                self._database.refuse(reason)
+                raise StorageUnavailable(reason)
+            mine = update(servers).where(servers.c.name == server.name).values(counted)
+            # A server that was taken out although it lives comes back.
+            if not connection.execute(mine).rowcount:
+                row = {**asdict(server), "roles": ",".join(server.roles), "serves": serves}
+                insert_new(connection, servers, [row])
+
+    def remove(self, name: str) -> None:
+        """Take out who has stopped."""
+        self._execute(delete(servers).where(servers.c.name == name))
+
+    def all(self) -> list[ServerProcess]:
+        """Every process that has not been taken out, dead or alive, by name."""
+        found = []
+        for row in self._mappings(select(servers).order_by(servers.c.name)):
+            roles, serves = tuple(row["roles"].split(",")), _SERVES.decode(row["serves"])
+            found.append(ServerProcess(**{**row, "roles": roles, "serves": serves}))
+        return found
+
+
+NOBODY_WORKS = (
+    "no living server has the role work, so nothing is trained, retrained, imported, erased,"
+    " archived or notified: start one whose setting roles has `work`"
+)
+_FORGET_SECONDS = 3600.0  # so long people see who was killed
+_LOOK_SECONDS = 0.5
+
+
+class ServerState(msgspec.Struct, frozen=True):
+    """A server's process, and whether it lives."""
+
+    server: ServerProcess
+    lives: bool | None  # None: it was not watched for long enough to tell
+
+
+@dataclass(slots=True)
+class Servers:
+    """Watches all processes by their counted beats and this process's steady clock."""
+
+    table: ServerTable
+    steady: Callable[[], float] = time.monotonic
+    _beats: Heartbeats[str] = field(init=False)
+    _seen: tuple[ServerProcess, ...] = ()
+    _since: float | None = None
+
+    def __post_init__(self) -> None:
+        self._beats = Heartbeats(steady=self.steady)
+
+    def look(self) -> None:
+        """Read who there is, and forget who has been gone for an hour."""
+        now = self.steady()
+        self._since = now if self._since is None else self._since
+        found = self.table.all()
+        self._beats.look({one.name: one.beats for one in found})
+        for one in found:
+            if self._beats.stands_since(one.name) >= _FORGET_SECONDS:
+                self.table.remove(one.name)
+        self._seen = tuple(found)
+
+    def watch(
+        self, sleep: Callable[[float], object] = time.sleep, longest: float = math.inf
+    ) -> list[ServerState]:
+        """Look until it is clear who lives, which takes a quarter of a minute, or so long."""
+        self.look()
+        ends = self.steady() + longest
+        while any(one.lives is None for one in self.states()) and self.steady() < ends:
+            sleep(_LOOK_SECONDS)
+            self.look()
+        return self.states()
+
+    def states(self) -> list[ServerState]:
+        """Everybody, as of the last look."""
+        return [ServerState(one, self._lives(one.name)) for one in self._seen]
+
+    def nobody(self, role: str) -> bool:
+        """True if it is clear that no process with the role lives."""
+        if self._since is None or self.steady() - self._since < GONE_SECONDS:
+            return False  # those that are just beginning have time to say so
+        return all(one.lives is False for one in self.states() if role in one.server.roles)
+
+    def _lives(self, name: str) -> bool | None:
+        if self._beats.is_gone(name):
+            return False
+        return True if self._beats.has_moved(name) else None

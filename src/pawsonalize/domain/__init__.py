@@ -1,1 +1,0 @@
-"""Frozen values and rules; the standard library alone."""

@@ -1,1 +1,0 @@
-"""The recommender's own work, in five rooms; imports between them go one way only."""

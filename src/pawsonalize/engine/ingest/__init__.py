@@ -1,1 +1,0 @@
-"""Everything that comes in: events, animals, feeds, datasets and their files."""

@@ -1,1 +1,0 @@
-"""Outcomes of answers: reports, metric attributions, off-policy evaluation."""

@@ -1,1 +1,0 @@
-"""Answers: recommendations and rankings of groups and animals."""

@@ -1,1 +1,0 @@
-"""Answers of individual animals."""

@@ -1,1 +1,0 @@
-"""Training: solutions, versions, refreshes, evaluation and the gate."""

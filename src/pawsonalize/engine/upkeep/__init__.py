@@ -1,1 +1,0 @@
-"""Archive, erasure, retention and delivery of notifications."""

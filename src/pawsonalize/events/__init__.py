@@ -1,0 +1,1 @@
+"""Events: taken in, stored once, read as histories, archived, erased; files of all datasets."""

@@ -1,0 +1,1 @@
+"""Erasure of visitors: a durable record, step by step."""

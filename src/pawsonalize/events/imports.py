@@ -1,0 +1,247 @@
+"""Imports files of the three datasets into the log and the catalogue."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.errors import InvalidInput, NotReady, reason_of
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP, Event
+from pawsonalize.core.forms import csv_files
+from pawsonalize.core.schemas import DatasetType, Schema
+from pawsonalize.core.work.leases import Leases
+from pawsonalize.events import csv_rows
+from pawsonalize.events.datasets import Datasets
+from pawsonalize.events.job_files import Sources
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.resources.datasets import (
+    ACTION_ID,
+    ITEM_ID,
+    Dataset,
+    DatasetImportJob,
+    ImportMode,
+    as_items,
+    data_group,
+    is_of_actions,
+)
+from pawsonalize.resources.job_table import Progress, lease_of, silent
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status, moved, new_resource_name
+
+_ERRORS_KEPT = 20  # by report: if every row is wrong, the first few say why
+CHUNK_ROWS = 10_000  # in one transaction, for which events that are sent wait
+
+
+def load_rows(
+    table: csv_files.CsvTable,
+    dataset: DatasetType,
+    convert: Callable[[csv_files.CsvRow], Any],
+    store: Callable[[list[Any]], int | None],
+    *,
+    chunk_rows: int = CHUNK_ROWS,
+    size: int = 0,
+    on_error: csv_files.OnError = lambda _: None,
+    on_progress: Progress = silent,
+) -> csv_files.ImportReport:
+    """Store what converts, in the file's order; `store` tells how many were new, if not all."""
+    errors: list[csv_files.RowError] = []
+    rejected = good = accepted = 0
+
+    def converted() -> Iterator[Any]:
+        nonlocal rejected
+        for row in table.rows():
+            error = row
+            if isinstance(row, csv_files.CsvRow):
+                try:
+                    yield convert(row)
+                    continue
+                except InvalidInput as wrong:  # it costs this row alone
+                    error = csv_files.RowError(row.line, wrong.field, wrong.message)
+            assert isinstance(error, csv_files.RowError)
+            rejected += 1
+            if rejected <= _ERRORS_KEPT:
+                errors.append(error)
+            on_error(error)
+
+    rows = converted()
+    while True:
+        chunk = list(islice(rows, chunk_rows))
+        good += len(chunk)
+        new = store(chunk)
+        accepted += len(chunk) if new is None else new
+        on_progress(table.bytes_read, size)
+        # Fewer rows than wanted: the file has ended.
+        if len(chunk) < chunk_rows:
+            return csv_files.ImportReport(
+                dataset, accepted, good - accepted, rejected, tuple(errors)
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """Imports CSV, each chunk of rows in one transaction; run it again if it died."""
+
+    log: EventLog
+    catalogue: Catalogue
+    _: KW_ONLY
+    received_at: int
+    chunk_rows: int = CHUNK_ROWS
+    dataset_group: str = DEFAULT_DATASET_GROUP
+    resolve: Callable[[list[Event]], list[Event]] = list
+    """Returns the events about animals, where the items of some are those of the inventory."""
+
+    def import_file(
+        self, dataset: DatasetType, path: Path, schema: Schema | None = None, **options: Any
+    ) -> csv_files.ImportReport:
+        """Import a file; `options` as those of `import_stream`."""
+        try:
+            stream = path.open("rb")
+        except OSError as error:
+            raise InvalidInput(f"cannot open {path}: {error.strerror}", field="path") from error
+        with stream:
+            size = path.stat().st_size
+            return self.import_stream(dataset, stream, schema, size=size, **options)
+
+    def import_stream(
+        self,
+        dataset: DatasetType,
+        stream: BinaryIO,
+        schema: Schema | None = None,
+        *,
+        form: csv_files.TextForm = csv_files.DETECTED,
+        **options: Any,
+    ) -> csv_files.ImportReport:
+        """Import a binary stream; `options` as `load_rows`. InvalidInput if it lacks a column."""
+        table, catalogue = csv_files.CsvTable(stream, form), self.catalogue.of(self.dataset_group)
+        if schema is not None and is_of_actions(dataset):
+            schema = as_items(schema)
+            dataset = schema.dataset
+            table.rename(ACTION_ID, ITEM_ID)
+        columns = csv_rows.FileColumns.match(table.header, dataset, schema)
+        if schema is not None:
+            catalogue.put_schema(schema)
+
+        def store_events(events: list[Event]) -> int:
+            return sum(self.log.append(self.resolve(events)))
+
+        read: Callable[[csv_files.CsvRow], Any]
+        store: Callable[[list[Any]], int | None]
+        match dataset:
+            case DatasetType.INTERACTIONS:
+                read = csv_rows.EventReader(columns, self.received_at, self.dataset_group).read
+                store = store_events
+            case DatasetType.ITEMS:
+                read = csv_rows.item_reader(columns)
+                store = partial(catalogue.put_items, imported=True)
+            case DatasetType.USERS:
+                read = csv_rows.user_reader(columns)
+                store = partial(catalogue.put_users, imported=True)
+            case _:
+                raise InvalidInput(f"{dataset} are imported with their schema: give it")
+        return load_rows(table, dataset, read, store, chunk_rows=self.chunk_rows, **options)
+
+
+class Imports(msgspec.Struct, frozen=True):
+    """Does import jobs of any dataset, for the job table."""
+
+    datasets: Datasets
+    sources: Sources
+    now: Callable[[], int]
+    stopping: threading.Event = msgspec.field(default_factory=threading.Event)
+    """Set when the server stops."""
+    resolve: Callable[[list[Event]], list[Event]] = list
+
+    def check(self, job: DatasetImportJob) -> None:
+        """InvalidInput for a location out of reach."""
+        self.sources.files(job.source)
+
+    def perform(self, job: DatasetImportJob) -> dict[str, Any]:
+        """Import the files; returns the counts, and the first errors."""
+        dataset = self.datasets.registry.get(Dataset, job.dataset)
+        schema = self.datasets.schema(dataset)
+        files = self.sources.files(job.source)
+        for file in files:  # before anything is replaced
+            with file.open() as stream:
+                try:
+                    csv_rows.FileColumns.match(
+                        csv_files.CsvTable(stream).header, dataset.dataset_type, schema
+                    )
+                except InvalidInput as error:
+                    message = f"{file.name}: {error.message}"
+                    raise InvalidInput(message, field=error.field) from error
+        if job.mode is ImportMode.FULL:  # what was sent one by one stays
+            self.datasets.erase(dataset.dataset_group, dataset.dataset_type, imported_only=True)
+        importer = Importer(
+            self.datasets.log,
+            self.datasets.catalogue,
+            received_at=self.now(),
+            dataset_group=data_group(dataset.dataset_group, dataset.dataset_type),
+            resolve=self.resolve,
+        )
+        reports = []
+        for file in files:
+            with file.open() as stream:
+                report = importer.import_stream(
+                    dataset.dataset_type, stream, schema, on_progress=self._end_if_stopping
+                )
+            reports.append((file.name, report))
+        return _outcome(reports)
+
+    def _end_if_stopping(self, _done: int, _total: int) -> None:
+        if self.stopping.is_set():
+            raise NotReady("the server stops: the job is begun anew")
+
+
+def _outcome(reports: Sequence[tuple[str, csv_files.ImportReport]]) -> dict[str, Any]:
+    errors = tuple(
+        f"{name}, line {error.line}{f', {error.column}' if error.column else ''}: {error.reason}"
+        for name, report in reports
+        for error in report.first_errors
+    )[:_ERRORS_KEPT]
+    good = sum(report.accepted + report.duplicates for _, report in reports)
+    outcome: dict[str, Any] = {
+        "accepted": sum(report.accepted for _, report in reports),
+        "duplicates": sum(report.duplicates for _, report in reports),
+        "rejected": sum(report.rejected for _, report in reports),
+        "errors": errors,
+    }
+    if errors and not good:
+        outcome["status"] = Status.CREATE_FAILED
+        outcome["failure_reason"] = f"no row is good; {errors[0]}"
+    return outcome
+
+
+def run_import_job(
+    registry: Registry,
+    leases: Leases,
+    dataset: str,
+    source: str,
+    work: Callable[[], csv_files.ImportReport],
+    now: Callable[[], int],
+) -> csv_files.ImportReport:
+    """Do the work as an import job into the dataset of that name; raises its error."""
+    job = DatasetImportJob(
+        name=new_resource_name(f"{dataset}-import", now()),
+        status=Status.CREATE_IN_PROGRESS,
+        dataset=dataset,
+        source=source,
+    )
+    # The lease shows that the job lives, or another server would settle it as dead.
+    with leases.held(lease_of(job)):
+        job = registry.create(job, now())
+        try:
+            report = work()
+        except BaseException as error:  # an interruption ends it as well
+            reason = reason_of(error)
+            registry.update(moved(job, Status.CREATE_FAILED, failure_reason=reason), now())
+            raise
+        outcome = _outcome([(Path(source).name, report)])
+        status = outcome.pop("status", Status.ACTIVE)
+        registry.update(moved(job, status, **outcome), now())
+    return report

@@ -1,1 +1,0 @@
-"""The native JSON API: one endpoint, one file."""

@@ -1,1 +1,0 @@
-"""Resources: their kinds, states and dependencies; jobs and access keys."""

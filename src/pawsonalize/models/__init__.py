@@ -1,0 +1,1 @@
+"""Models, pure: recipes, evaluation, and what both measure."""

@@ -1,0 +1,90 @@
+"""Every recipe by its name: a built-in one is one line here, others are entry points."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from pawsonalize.core.errors import CorruptArtefact, InvalidInput
+from pawsonalize.core.extensions import BrokenExtension, load_extensions
+from pawsonalize.models.recipes.artefact import ModelCard
+from pawsonalize.models.recipes.contract import Model, Recipe
+from pawsonalize.models.recipes.counts.counting import Countable
+from pawsonalize.models.recipes.data import Arrays
+from pawsonalize.models.recipes.next_best_action import NextBestAction
+from pawsonalize.models.recipes.popularity_count import PopularityCount
+from pawsonalize.models.recipes.similar_items import SimilarItems
+from pawsonalize.models.recipes.trending_now import TrendingNow
+from pawsonalize.models.recipes.user_personalization import (
+    PersonalizedRanking,
+    UserPersonalization,
+    UserPersonalizationModel,
+)
+
+RECIPES: Mapping[str, Recipe[Any]] = {
+    PopularityCount.name: PopularityCount(),
+    SimilarItems.name: SimilarItems(),
+    TrendingNow.name: TrendingNow(),
+    UserPersonalization.name: UserPersonalization(),
+    PersonalizedRanking.name: PersonalizedRanking(),
+    NextBestAction.name: NextBestAction(),
+}
+
+
+GROUP = "pawsonalize.models.recipes"
+"""The entry points of recipes that other distributions bring."""
+
+
+def recipe_named(name: str) -> Recipe[Any]:
+    """The recipe of that name; InvalidInput lists the names there are."""
+    recipe = RECIPES.get(name) or other_recipes().get(name)
+    if recipe is None:
+        there_are = ", ".join((*RECIPES, *other_recipes()))
+        broken = "".join(f"; {one}" for one in broken_recipes() if one.name == name)
+        raise InvalidInput(
+            f"there is no recipe {name}; there are {there_are}{broken}", field="recipe"
+        )
+    return recipe
+
+
+def rebuild_model(recipe: str, card: ModelCard, arrays: Arrays) -> Model:
+    """Rebuild a stored model; CorruptArtefact if it does not fit, or its recipe is gone."""
+    try:
+        return recipe_named(recipe).load(card, arrays)
+    except InvalidInput as error:
+        raise CorruptArtefact(f"{error}: install again what brings it") from error
+
+
+def other_recipes() -> Mapping[str, Recipe[Any]]:
+    """Return the recipes of other distributions, by their names."""
+    return _others()[0]
+
+
+def broken_recipes() -> Sequence[BrokenExtension]:
+    """Return the recipes of other distributions that did not load."""
+    return _others()[1]
+
+
+@cache
+def _others() -> tuple[dict[str, Recipe[Any]], tuple[BrokenExtension, ...]]:
+    def load(entry: EntryPoint) -> Recipe[Any]:
+        recipe: Recipe[Any] = entry.load()()
+        if recipe.name != entry.name or recipe.name in RECIPES:
+            raise ValueError(
+                f"its name is {recipe.name!r}: it must be that of its entry point, and no built-in"
+                " recipe's"
+            )
+        recipe.settings()  # what runs without any given
+        return recipe
+
+    return load_extensions(GROUP, load)
+
+
+def refreshed(model: Model, data: Countable) -> Model:
+    """A model with the counts of a fit on `data`, bit for bit; this one stays as it is."""
+    # All is counted again: sums that are only added to would drift from those of a training.
+    # It has more than counts, which a refresh leaves as it was trained.
+    if isinstance(model, UserPersonalizationModel):
+        return model.refreshed(data)
+    recipe = recipe_named(model.card.recipe)
+    return recipe.fit(data, recipe.settings(**model.card.settings), model.card.seed)

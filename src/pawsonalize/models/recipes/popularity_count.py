@@ -1,0 +1,69 @@
+"""`popularity-count`: the same for everyone, what most users chose lately."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pawsonalize.models.recipes import POPULARITY_COUNT
+from pawsonalize.models.recipes.artefact import Kept, ModelCard, make_card, read_card
+from pawsonalize.models.recipes.contract import Context
+from pawsonalize.models.recipes.counts.counting import Countable, counts_of
+from pawsonalize.models.recipes.counts.popularity import Popularity
+from pawsonalize.models.recipes.data import Arrays, Singles
+from pawsonalize.models.recipes.items import IndexedModel, ItemIndex
+from pawsonalize.models.recipes.settings import Bound, Positive, Range, RecipeSettings
+
+_FORMAT = 1
+
+
+class PopularityCountSettings(RecipeSettings, frozen=True):
+    """Settings of `popularity-count`."""
+
+    half_life_days: Annotated[Positive, Range(5.0, 120.0, log=True)] = 30.0
+    """Days after which a user's choice counts half."""
+    smoothing: Annotated[Positive, Bound.UP_TO_ONE] = 0.1
+    """Users (less than one) added to every item, so that untouched ones keep a chance."""
+
+
+class PopularityCount:
+    """Unique users per item, decayed by time; the baseline every other recipe has to beat."""
+
+    name = POPULARITY_COUNT
+    needs_item = False
+    settings = PopularityCountSettings
+
+    def fit(
+        self, data: Countable, settings: PopularityCountSettings, seed: int
+    ) -> "PopularityCountModel":
+        """Count the log; the seed only goes on the card."""
+        # Nothing is random here.
+        log = counts_of(data)
+        summary, users = log.summary, log.users(settings.half_life_days)
+        index = ItemIndex.build(summary.data.item_ids, summary.data.attributes)
+        return PopularityCountModel(
+            make_card(self.name, _FORMAT, settings, seed, summary.fingerprint),
+            index,
+            Popularity.of(users, index, settings.smoothing),
+        )
+
+    def load(self, card: ModelCard, arrays: Arrays) -> "PopularityCountModel":
+        """Rebuild from an artefact; CorruptArtefact when it does not fit."""
+        read_card(card, self.name, _FORMAT, self.settings)
+        return PopularityCountModel.from_arrays(arrays, card=card)
+
+
+class PopularityCountModel(IndexedModel, frozen=True, dict=True):
+    """The shares; the context changes nothing."""
+
+    popularity: Annotated[Popularity, Kept("")]
+
+    def score_catalogue(self, context: Context) -> Singles:  # noqa: ARG002
+        """The share of every item; sums to 1."""
+        return self.popularity.share.copy()
+
+    def score(self, context: Context, items: Sequence[str]) -> Singles:  # noqa: ARG002
+        """The share of each id; outside the catalogue, that of an untouched related item."""
+        return self.popularity.of_ids(items, self.index)
+
+    def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Singles]:
+        """Popularity is all there is."""
+        return {"popularity": self.score(context, items)}

@@ -1,0 +1,1 @@
+"""Operations: admission, limits, retention, and what shows how the service is."""

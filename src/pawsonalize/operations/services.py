@@ -1,0 +1,108 @@
+"""The parts of the engine that the doors use, as the composition root hands them over."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from pawsonalize.animals.inventory import Inventory
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.database.journal import AuditLog
+from pawsonalize.core.work.problems import Problems
+from pawsonalize.core.work.servers import Servers
+from pawsonalize.events.datasets import Datasets
+from pawsonalize.events.erasure.erasing import Erasing
+from pawsonalize.events.ingest import Ingest
+from pawsonalize.events.refusals import Intake, RefusalSink
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.operations.limits import HeavyReads
+from pawsonalize.recommend.animals.recommender import AnimalRecommender
+from pawsonalize.recommend.campaigns import CampaignModels, Directory
+from pawsonalize.recommend.filtering import Filterings, Filters
+from pawsonalize.recommend.groups import GroupRecommender
+from pawsonalize.reports.exposure_report import ExposureShare
+from pawsonalize.reports.outcomes_process import OutcomesProcesses
+from pawsonalize.reports.service_figures import ServiceFigures
+from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.job_table import JobTable
+from pawsonalize.resources.registry import Registry
+from pawsonalize.train.retraining.runs import Runs
+from pawsonalize.train.solutions import DatasetGroups, Solutions
+from pawsonalize.train.trainings import TrainingProcesses, TrainingQueue
+from pawsonalize.train.versions import SolutionVersions
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+# By keywords alone, so that a door may add parts of its own after those with defaults.
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine's parts that the doors translate for."""
+
+    log: EventLog
+    inventory: Inventory
+    catalogue: Catalogue
+    ingest: Ingest
+    runtime: GroupRecommender
+    """Answers requests that name no dataset group and no campaign."""
+    individuals: AnimalRecommender
+    """Answers their queries for animals."""
+    directory: Directory
+    runtimes: CampaignModels
+    runs: Runs
+    outcomes: OutcomesProcesses
+    reports: HeavyReads
+    """Waits for them, and makes other reports."""
+    exposure: Callable[[int], list[ExposureShare]]
+    """Shares of what was shown, at a moment."""
+    page_reads: HeavyReads
+    """Makes pages for operators and their JSON, in a thread of its own."""
+    registry: Registry
+    datasets: Datasets
+    dataset_groups: DatasetGroups
+    solutions: Solutions
+    versions: SolutionVersions
+    trainings: TrainingProcesses
+    queue: TrainingQueue
+    campaigns: Campaigns
+    jobs: JobTable
+    filters: Filters
+    filterings: Filterings
+    erasing: Erasing
+    problems: Problems
+    servers: Servers
+    roles: tuple[str, ...]
+    """Roles of this server."""
+    audit: AuditLog
+    figures: Callable[[], ServiceFigures]
+    """Figures of the whole service, as of some seconds ago."""
+    refusals: RefusalSink | None
+    """Keeps what /v1/events refuses; None if it is not to be kept."""
+    intake: Intake
+    why_not_writable: Callable[[], str | None]
+    """Returns the reason if nothing can be stored right now."""
+    why_not_ready: Callable[[], str | None]
+    """Returns the first finding of the checks that `/readyz` shows, if one needs attention."""
+    now: Callable[[], int]
+    # A read takes a fraction of a millisecond and cannot hang: it needs no thread.
+    reads_are_local: bool
+    max_body_bytes: int
+    sources: Mapping[str, str]
+    """Places where settings were written, by their names."""
+    metrics_dir: Path | None = None
+    """Folder of worker processes' metrics; None for a single process."""
+
+    async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a call that reads the tables without stalling the event loop."""
+        if self.reads_are_local:
+            return call(*args, **kwargs)
+        return await run_in_threadpool(call, *args, **kwargs)
+
+
+def services_of(request: Request) -> Services:
+    """Return the services of the app that serves the request."""
+    services: Services = request.app.state.services
+    return services

@@ -1,0 +1,80 @@
+"""Alerts: visitors who wish it are told of an animal that they would love."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.plugin import Plugin, offered
+from pawsonalize.operations.settings import Days
+
+if TYPE_CHECKING:
+    from pawsonalize.app.settings import Settings
+
+
+class AlertSettings(msgspec.Struct, frozen=True):
+    """Alerts: messages to visitors who wish to be told of animals."""
+
+    alerts: bool = False
+    """Once a day, tell visitors who wish it of animals that they would love."""
+    alerts_url: str = ""
+    """Address by which visitors reach this service, such as `https://pets.example.org`: each alert
+    has a link there that stops all further ones. Empty: `public_url`."""
+    alerts_per_animal: Annotated[int, Meta(ge=1, le=1_000)] = 15
+    """Visitors who are told of one animal within seven days, at most; for saved searches, more."""
+    alerts_per_visitor_week: Annotated[int, Meta(ge=1, le=50)] = 2
+    """Alerts that one visitor gets within seven days, at most."""
+    alert_days: Days = 365
+    """For so many days, and seven at least, it is kept who was told of which animal; 0: for ever.
+    Meanwhile nobody is told of the same one again."""
+
+
+def channels_of(settings: "Settings") -> tuple[str, ...]:
+    """Return the notifiers that take alerts: the site's webhook, and in the demo its e-mail too.
+
+    E-mail goes to the operator's addresses, so elsewhere it would reach no visitor.
+    """
+    wanted = ("webhook", "email") if settings.is_demo else ("webhook",)
+    known = offered("notifiers", settings) or ()
+    return tuple(one for one in wanted if one in known)
+
+
+def address_of(settings: "Settings") -> str:
+    """Return the address by which visitors reach this service, without a slash at its end."""
+    return (settings.part(AlertSettings).alerts_url or settings.public_url).rstrip("/")
+
+
+def check_alerts(settings: "Settings") -> None:
+    """Raise InvalidInput where alerts would reach nobody, or could not be stopped."""
+    own = settings.part(AlertSettings)
+    if not own.alerts:
+        return
+    if not address_of(settings).startswith(("http://", "https://")):
+        raise InvalidInput(
+            "alerts need the address of this service for their links: set public_url, such as"
+            " https://pets.example.org, or alerts_url if visitors reach it elsewhere",
+            field="alerts_url" if own.alerts_url else "public_url",
+        )
+    if not channels_of(settings):
+        raise InvalidInput(
+            "alerts go to your site, which knows how to reach its users: set notify_webhook_url"
+            " and notify_webhook_secret (docs/how-to/get-notified.md)",
+            field="alerts",
+        )
+
+
+USABLE = (check_alerts,)
+PLUGIN = Plugin(
+    "alerts",
+    settings=":AlertSettings",
+    operations="endpoints:OPERATIONS",
+    console_pages="pages:CONSOLE_PAGES",
+    pages="pages:routes",
+    usable=":USABLE",
+    started="composition:started",
+    tasks="composition:tasks",
+    upkeep="composition:upkeep",
+    visitor_rows="book:VISITOR_ROWS",
+    ports={"site_alerts": "pages:site_alerts"},
+)

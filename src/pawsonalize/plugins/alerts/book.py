@@ -1,0 +1,279 @@
+"""Alerts and saved searches as rows of the work table, and the key of links.
+
+An alert is one transaction: the row that remembers it, its deliveries, and its impression. So it is
+sent once, however often servers die or two of them are at it, and the bounds hold for all of them:
+each write of any server waits for the one before.
+"""
+
+import secrets
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
+from sqlalchemy import ColumnElement, Connection, Delete, Select, delete, func, or_, select
+
+from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.statements import in_parts, insert_new, upsert
+from pawsonalize.core.database.table_access import TableAccess
+from pawsonalize.core.database.tables import agreements, users, work
+from pawsonalize.core.errors import Conflict
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP, USER, visitor_digest
+from pawsonalize.core.notifications import Notification
+from pawsonalize.core.times import DAY
+from pawsonalize.core.work.problems import Delivery, work_of
+from pawsonalize.core.work.tables import OPEN, Work
+from pawsonalize.events.erasure.tables import ErasedNames, Erasure
+from pawsonalize.plugins.alerts import AlertSettings
+from pawsonalize.plugins.alerts.matching import NO, YES, has_word
+from pawsonalize.plugins.alerts.messages import Alert, news_id
+from pawsonalize.recommend.tables import Impressions
+
+ALERT, SEARCH, SENT = "alert", "saved-search", "sent"
+WEEK = 7 * DAY
+MOST_SEARCHES = 5
+"""Saved searches of one user."""
+_KEY, _FOUND = "key of alerts", "animals of alerts"
+_ROW = work.c
+
+
+class SavedSearch(msgspec.Struct, frozen=True, rename="camel"):
+    """A search that a user saved: the query of a link to the adoption site."""
+
+    user_id: str
+    search: str
+    saved_at: int
+
+
+class SentAlert(msgspec.Struct, frozen=True):
+    """An alert that was written: who was told of which animal, and for which saved search."""
+
+    user_id: str
+    animal_id: str
+    subject: str
+    search: str | None
+    sent_at: int
+
+
+class _Details(msgspec.Struct, frozen=True, rename="camel"):
+    user_id: str
+
+
+class _Payload(msgspec.Struct, frozen=True):
+    details: _Details
+
+
+def _prefix(kind: str, user_id: str) -> str:
+    return f"{kind}.{visitor_digest(USER, user_id)}."
+
+
+def _begins(prefix: str) -> ColumnElement[bool]:
+    return func.substr(_ROW.name, 1, len(prefix)) == prefix
+
+
+class AlertBook(TableAccess):
+    """Stores alerts within their bounds, and saved searches."""
+
+    def __init__(
+        self, database: Database, settings: AlertSettings, channels: Sequence[str]
+    ) -> None:
+        super().__init__(database)
+        self._settings, self._channels = settings, channels
+
+    def add(self, alert: Alert, now: int) -> bool:
+        """Store an alert to be delivered; False if it may not be, or was stored before."""
+        name = f"{_prefix(ALERT, alert.user_id)}{alert.animal_id}"
+        payload = msgspec.json.encode(alert.news).decode()
+        row = Work(name, ALERT, alert.animal_id, SENT, payload, created_at=now, ended_at=now)
+        with self._database.writing() as connection:
+            is_new = self._may_be_sent(connection, alert, now) and insert_new(
+                connection, work, [asdict(row)]
+            )
+            if is_new:
+                self._deliver(connection, alert.news)
+                Impressions.add_to(connection, [alert.impression])
+        return bool(is_new)
+
+    def _may_be_sent(self, connection: Connection, alert: Alert, now: int) -> bool:
+        """True if the visitor wishes it still, and the bounds leave room.
+
+        Whoever saved a search is told, however many others are told of the same animal.
+        """
+        lately, bounds = _count_lately(now), self._settings
+        of_user = lately.where(_begins(_prefix(ALERT, alert.user_id)))
+        if (connection.scalar(of_user) or 0) >= bounds.alerts_per_visitor_week:
+            return False
+        mine = select(users.c.user_id).where(users.c.user_id == alert.user_id)
+        if alert.search is not None:
+            saved = select(_ROW.name).where(_ROW.name == _name_of(alert.user_id, alert.search))
+            refused = connection.scalar(mine.where(has_word(NO))) is not None
+            return not refused and connection.scalar(saved) is not None
+        of_animal = lately.where(_ROW.queue == alert.animal_id)
+        if (connection.scalar(of_animal) or 0) >= bounds.alerts_per_animal:
+            return False
+        return connection.scalar(mine.where(has_word(YES))) is not None
+
+    def _deliver(self, connection: Connection, news: Notification) -> None:
+        rows = [asdict(work_of(Delivery(news, one))) for one in self._channels]
+        if rows:
+            insert_new(connection, work, rows)
+
+    def sent(self, user_id: str) -> frozenset[str]:
+        """The animals that the user was told of, as far as it is kept."""
+        mine = select(_ROW.queue).where(_ROW.kind == ALERT, _begins(_prefix(ALERT, user_id)))
+        return frozenset(self._scalars(mine))
+
+    def newest(self, limit: int, user_id: str | None = None) -> list[SentAlert]:
+        """Alerts that are kept, the newest first: of a user, or of all."""
+        wanted = select(_ROW.payload, _ROW.created_at).where(_ROW.kind == ALERT)
+        if user_id is not None:
+            wanted = wanted.where(_begins(_prefix(ALERT, user_id)))
+        rows = self._rows(wanted.order_by(_ROW.created_at.desc(), _ROW.name).limit(limit))
+        found = [(msgspec.json.decode(payload), at) for payload, at in rows]
+        return [
+            SentAlert(of["userId"], of["animalId"], news["subject"], of["search"], at)
+            for news, at in found
+            for of in [news["details"]]
+        ]
+
+    def room(self, now: int) -> "Room":
+        """Return what the bounds leave now."""
+        lately = (_ROW.kind == ALERT, _ROW.created_at > now - WEEK)
+        rows = self._rows(select(_ROW.name, _ROW.queue).where(*lately))
+        users = Counter(name.split(".", 2)[1] for name, _ in rows)
+        return Room(self._settings, users, Counter(animal_id for _, animal_id in rows))
+
+    def save(self, user_id: str, search: str, now: int) -> None:
+        """Keep a search; once, however often it is saved. Conflict if the user has too many."""
+        name = _name_of(user_id, search)
+        payload = msgspec.json.encode({"details": {"userId": user_id, "search": search}}).decode()
+        row = Work(name, SEARCH, user_id, OPEN, payload, created_at=now)
+        mine = select(_ROW.name).where(_ROW.kind == SEARCH, _ROW.queue == user_id)
+        with self._database.writing() as connection:
+            names = set(connection.scalars(mine))
+            if name not in names and len(names) >= MOST_SEARCHES:
+                raise Conflict(
+                    f"you have {MOST_SEARCHES} searches saved already: stop one on your page first"
+                )
+            insert_new(connection, work, [asdict(row)])
+
+    def first_found(self, animals: Sequence[str], now: int) -> dict[str, int]:
+        """Keep which animals are available; return when each was first found to be, or 0.
+
+        It is 0 for those of the first call, as nobody knows when they came.
+        """
+        wanted = select(agreements.c.value).where(agreements.c.name == _FOUND)
+        with self._database.writing() as connection:
+            kept = connection.scalar(wanted)
+            before = msgspec.json.decode(kept or "{}", type=dict[str, int])
+            found = {one: before.get(one, now if kept else 0) for one in animals}
+            row = {"name": _FOUND, "value": msgspec.json.encode(found).decode()}
+            upsert(connection, agreements, [row])
+        return found
+
+    def searches(self, limit: int, user_id: str | None = None) -> list[SavedSearch]:
+        """Saved searches, the newest first: of a user, or of all."""
+        wanted = select(_ROW.payload, _ROW.created_at).where(_ROW.kind == SEARCH)
+        if user_id is not None:
+            wanted = wanted.where(_ROW.queue == user_id)
+        rows = self._rows(wanted.order_by(_ROW.created_at.desc(), _ROW.name).limit(limit))
+        found = ((msgspec.json.decode(payload)["details"], at) for payload, at in rows)
+        return [SavedSearch(one["userId"], one["search"], at) for one, at in found]
+
+    def remove(self, user_id: str, search: str | None = None) -> None:
+        """Forget a saved search of the user, or all."""
+        which = _ROW.queue == user_id
+        if search is not None:
+            which &= _ROW.name == _name_of(user_id, search)
+        self._execute(delete(work).where(_ROW.kind == SEARCH, which))
+
+    def report_stop(self, news: Notification) -> None:
+        """Store for the site that a user wishes to be told no more."""
+        with self._database.writing() as connection:
+            self._deliver(connection, news)
+
+    def forget(self, now: int) -> None:
+        """Forget alerts that are older than the settings say."""
+        if days := self._settings.alert_days:
+            before = now - max(days * DAY, WEEK)
+            self._execute(delete(work).where(_ROW.kind == ALERT, _ROW.created_at < before))
+
+    def key(self) -> bytes:
+        """The key of links, the same for all servers; made once."""
+        wanted = select(agreements.c.value).where(agreements.c.name == _KEY)
+        if (known := self._scalar(wanted)) is None:
+            with self._database.writing() as connection:
+                row = {"name": _KEY, "value": secrets.token_hex(32)}
+                insert_new(connection, agreements, [row])
+                known = connection.scalar(wanted)
+        return bytes.fromhex(str(known))
+
+
+class Room(msgspec.Struct, frozen=True):
+    """Alerts of the last week, for those who write many; `AlertBook.add` counts anew."""
+
+    _settings: AlertSettings
+    _users: Counter[str]
+    _animals: Counter[str]
+
+    def of_user(self, user_id: str) -> int:
+        """Number of animals that the user may still be told of."""
+        sent = self._users[visitor_digest(USER, user_id)]
+        return self._settings.alerts_per_visitor_week - sent
+
+    def of_animal(self, animal_id: str) -> int:
+        """Number of users who may still be told of the animal."""
+        return self._settings.alerts_per_animal - self._animals[animal_id]
+
+    def fill(self, user_id: str, animal_id: str) -> None:
+        """Count an alert that was written."""
+        self._users[visitor_digest(USER, user_id)] += 1
+        self._animals[animal_id] += 1
+
+
+def _count_lately(now: int) -> Select[Any]:
+    # One clock may be ahead of another: what seems to be of the future counts as well.
+    lately = (_ROW.kind == ALERT, _ROW.created_at > now - WEEK)
+    return select(func.count()).select_from(work).where(*lately)
+
+
+def _name_of(user_id: str, search: str) -> str:
+    return f"{_prefix(SEARCH, user_id)}{sha256(search.encode()).hexdigest()[:32]}"
+
+
+class VisitorAlerts(TableAccess):
+    """The alerts, their deliveries and the saved searches of visitors."""
+
+    def deletions(
+        self, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
+    ) -> Iterator[Delete]:
+        """See `RowsOfPlugin.deletions`. An alert that was on its way meanwhile goes as well."""
+        if DEFAULT_DATASET_GROUP not in groups:
+            return
+        for part in in_parts(names.users):
+            for kind in (ALERT, SEARCH):
+                prefixes = [_prefix(kind, one) for one in part]
+                begin = func.substr(_ROW.name, 1, len(prefixes[0]))
+                mine = (_ROW.kind == kind) & begin.in_(prefixes)
+                if kind == SEARCH:
+                    mine &= _ROW.created_at <= erasure.noted_at
+                yield delete(work).where(mine)
+            prefixes = [f"delivery.{news_id(one, '')}" for one in part]
+            begin = func.substr(_ROW.name, 1, len(prefixes[0]))
+            yield delete(work).where(begin.in_(prefixes))
+
+    def find(self, groups: Sequence[str], visitors: Collection[str]) -> set[tuple[str, str, str]]:
+        """See `RowsOfPlugin.find`."""
+        if DEFAULT_DATASET_GROUP not in groups:
+            return set()
+        ours = or_(_ROW.kind.in_((ALERT, SEARCH)), _begins("delivery.alert-"))
+        payloads = self._scalars(select(_ROW.payload).where(ours))
+        decode = msgspec.json.Decoder(_Payload).decode
+        users_named = {decode(one).details.user_id for one in payloads}
+        found = ((USER, one, visitor_digest(USER, one)) for one in users_named)
+        return {one for one in found if one[2] in visitors}
+
+
+VISITOR_ROWS = (VisitorAlerts,)

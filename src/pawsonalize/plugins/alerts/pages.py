@@ -1,0 +1,263 @@
+"""Pages of alerts: who would love Nina, and who was told, on the console; forms of visitors."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.app.pages.shell import Link
+from pawsonalize.app.pages.views import Confirmation, Done, PageAction, View, ViewQuery
+from pawsonalize.app.settings import Settings
+from pawsonalize.core.errors import Conflict, InvalidInput
+from pawsonalize.core.event import Visitor
+from pawsonalize.core.http.json import report_of
+from pawsonalize.core.limits import parse_id
+from pawsonalize.plugins.alerts import AlertSettings
+from pawsonalize.plugins.alerts.book import MOST_SEARCHES, AlertBook
+from pawsonalize.plugins.alerts.composition import Alerts, book_of
+from pawsonalize.plugins.alerts.endpoints import USUAL
+from pawsonalize.plugins.alerts.matching import CONSENT, YES
+from pawsonalize.plugins.alerts.messages import STOP
+from pawsonalize.plugins.alerts.searches import SearchRules
+from pawsonalize.site.choices import as_search
+from pawsonalize.site.forms import Endpoint, Fields, fields_of, posted_form, remember, see, speak_to
+from pawsonalize.site.languages import spoken, text
+from pawsonalize.site.rendering import page, with_query
+from pawsonalize.site.storefront import ReadAlerts, SiteAlerts
+
+_ANIMALS = "/console/animals"
+_ALERTS = f"{_ANIMALS}/alerts"
+_YOURS = "/you#alerts"
+_SHOWN = 100
+
+
+def _matches(query: ViewQuery) -> dict[str, Any] | None:
+    """Return the animal and its matches; None where none is named yet."""
+    if not (animal_id := query.text("animalId")):
+        return None
+    alerts: Alerts = query.plugins["alerts"]
+    animal_id = parse_id(animal_id, "animalId")
+    found = alerts.matching.find(animal_id, USUAL, query.now)
+    animal = query.services.inventory.get(animal_id)
+    return {"name": animal.name or animal_id, "found": found}
+
+
+class ListedSearch(msgspec.Struct, frozen=True):
+    """A saved search, in words; `link` is its query."""
+
+    user_id: str
+    words: str
+    link: str
+    saved_at: str
+
+
+class ListedAlert(msgspec.Struct, frozen=True):
+    """An alert that was written."""
+
+    subject: str
+    animal_id: str
+    user_id: str
+    is_for_search: bool
+    sent_at: str
+
+
+class AlertsReport(msgspec.Struct, frozen=True):
+    """Alerts and saved searches of a user, or the newest of all; `word` is that of the user."""
+
+    user_id: str
+    word: str | None
+    searches: list[ListedSearch]
+    sent: list[ListedAlert]
+    willing: int
+
+
+def _read_alerts(query: ViewQuery) -> AlertsReport:
+    alerts: Alerts = query.plugins["alerts"]
+    user_id = query.text("userId")
+    word = alerts.word_of(parse_id(user_id, "userId")) if user_id else None
+    searches = [
+        report_of(ListedSearch, one, words=SearchRules.of(one.search).in_words, link=one.search)
+        for one in alerts.book.searches(_SHOWN, user_id or None)
+    ]
+    sent = [
+        report_of(ListedAlert, one, is_for_search=one.search is not None)
+        for one in alerts.book.newest(_SHOWN, user_id or None)
+    ]
+    return AlertsReport(user_id, word, searches, sent, alerts.matching.audience.count())
+
+
+def _ask_consent(query: ViewQuery) -> Confirmation:
+    user_id, is_yes = query.text("userId"), query.text("alerts") == "yes"
+    effects = (
+        ("From the next round on, they are told of animals that they would love.",)
+        if is_yes
+        else (
+            "They are told of no animal any more, and their saved searches are forgotten.",
+            "Your site gets a notification, so that it does not write the consent again.",
+        )
+    )
+    title = f"{'Start' if is_yes else 'Stop'} the alerts of {user_id}"
+    fields = {"userId": user_id, "alerts": "yes" if is_yes else "no"}
+    return Confirmation(title, effects, "Start" if is_yes else "Stop", _of(user_id), fields)
+
+
+def _change_consent(query: ViewQuery) -> Done:
+    alerts: Alerts = query.plugins["alerts"]
+    user_id = parse_id(query.text("userId"), "userId")
+    alerts.word_of(user_id)  # NotFound for a user of whom nothing is stored
+    _set_consent(alerts, user_id, query.parameters)
+    is_yes = query.text("alerts") == "yes"
+    return Done(_of(user_id), f"Alerts of this user are {'on' if is_yes else 'off'}.")
+
+
+def _ask_removal(query: ViewQuery) -> Confirmation:
+    user_id, search = query.text("userId"), query.text("search")
+    words = SearchRules.of(search).in_words
+    effects = (f"{user_id} is told no more of: {words}.",)
+    fields = {"userId": user_id, "search": search}
+    return Confirmation("Forget a saved search", effects, "Forget it", _of(user_id), fields)
+
+
+def _remove_search(query: ViewQuery) -> Done:
+    alerts: Alerts = query.plugins["alerts"]
+    user_id = parse_id(query.text("userId"), "userId")
+    _remove(alerts, user_id, query.parameters)
+    return Done(_of(user_id), "The saved search is forgotten.")
+
+
+def _of(user_id: str) -> str:
+    return with_query(_ALERTS, {"userId": user_id})
+
+
+CONSOLE_PAGES = (
+    Link("Alerts", _ALERTS, tab_of=_ANIMALS, place=4),
+    View(page=_ALERTS, template="alerts/alerts.html", read=_read_alerts),
+    PageAction(f"{_ALERTS}/consent", _ask_consent, _change_consent),
+    PageAction(f"{_ALERTS}/search", _ask_removal, _remove_search),
+    Link("Who would love", f"{_ANIMALS}/matches", tab_of=_ANIMALS, place=3),
+    View(
+        page=f"{_ANIMALS}/matches", template="alerts/matches.html", read=_matches, takes_long=True
+    ),
+)
+
+
+def _alerts(request: Request) -> Alerts:
+    alerts: Alerts = request.app.state.plugins["alerts"]
+    return alerts
+
+
+def _stop_page(request: Request, given: Fields, *, is_done: bool) -> Response:
+    speak_to(request)
+    user_id, signature = given.get("user", ""), given.get("signature", "")
+    if not _alerts(request).messages.is_signed(user_id, signature):
+        return page("alerts/stop.html", 403, user_id="", signature="", state="unsigned")
+    state = "done" if is_done else "open"
+    return page("alerts/stop.html", user_id=user_id, signature=signature, state=state)
+
+
+async def get_stop(request: Request) -> Response:
+    """Show a button: programs that look at links of a mail stop nothing."""
+    return _stop_page(request, dict(request.query_params), is_done=False)
+
+
+async def post_stop(request: Request) -> Response:
+    """Stop all alerts of the user of a signed link."""
+    given = {**request.query_params, **await fields_of(request)}
+    alerts, user_id = _alerts(request), given.get("user", "")
+    if alerts.messages.is_signed(user_id, given.get("signature", "")):
+        await run_in_threadpool(alerts.stop, user_id, alerts.now())
+    return _stop_page(request, given, is_done=True)
+
+
+_Act = Callable[[Alerts, str, Fields], object]
+
+
+def _form(act: _Act) -> Endpoint:
+    """Return the endpoint of a form that changes what a known visitor is told."""
+
+    async def endpoint(request: Request, visitor: Visitor, fields: Fields) -> Response:
+        if visitor.user_id is None:
+            raise Conflict(text("alerts.who_first"))
+        await run_in_threadpool(act, _alerts(request), visitor.user_id, fields)
+        response = see(_YOURS)
+        remember(request, response, visitor)
+        return response
+
+    return posted_form(endpoint)
+
+
+def _set_consent(alerts: Alerts, user_id: str, fields: Fields) -> None:
+    if fields.get("alerts") == "yes":
+        alerts.consent(user_id)
+    else:
+        alerts.stop(user_id, alerts.now())
+
+
+def _consent(alerts: Alerts, user_id: str, fields: Fields) -> None:
+    _set_consent(alerts, user_id, fields)
+    if fields.get("alerts") == "yes":
+        alerts.note_language(user_id, spoken().tag)
+
+
+def _save(alerts: Alerts, user_id: str, fields: Fields) -> None:
+    rules = SearchRules.of(fields.get("search", ""))
+    if not (search := as_search(rules.choices, rules.answers)):
+        raise InvalidInput(text("alerts.no_search"), field="search")
+    try:
+        alerts.save(user_id, search, alerts.now())
+    except Conflict as error:
+        raise Conflict(text("alerts.most_searches", n=MOST_SEARCHES)) from error
+    alerts.note_language(user_id, spoken().tag)
+
+
+def _remove(alerts: Alerts, user_id: str, fields: Fields) -> None:
+    alerts.book.remove(user_id, fields.get("search", ""))
+
+
+def routes() -> list[BaseRoute]:
+    """Return the routes of visitors."""
+    return [
+        Route(STOP, get_stop),
+        Route(STOP, post_stop, methods=["POST"]),
+        *(
+            Route(f"/alerts/{name}", _form(act), methods=["POST"])
+            for name, act in (("consent", _consent), ("save", _save), ("remove", _remove))
+        ),
+    ]
+
+
+if TYPE_CHECKING:
+    from pawsonalize.app.adapters import Adapters
+
+
+def site_alerts(settings: Settings, adapters: "Adapters") -> ReadAlerts | None:
+    """Return what reads the alerts of a visitor for pages; None where nobody is told."""
+    own = settings.part(AlertSettings)
+    if not own.alerts:
+        return None
+    book, most = book_of(settings, adapters), own.alerts_per_visitor_week
+    return partial(_alerts_of, adapters.catalogue, book, most)
+
+
+def _alerts_of(
+    catalogue: Catalogue, book: AlertBook, most: int, visitor: Visitor, search: str = ""
+) -> SiteAlerts:
+    user_id, saved, consented = visitor.user_id, [], False
+    if user_id is not None:
+        saved = [one.search for one in book.searches(MOST_SEARCHES, user_id)]
+        user = catalogue.user(user_id)
+        consented = user is not None and user.attributes.get(CONSENT) == YES
+    return SiteAlerts(
+        is_known=user_id is not None,
+        consented=consented,
+        searches=tuple((one, SearchRules.of(one).in_words) for one in saved),
+        search=search,
+        words=SearchRules.of(search).in_words if search else "",
+        most=most,
+    )

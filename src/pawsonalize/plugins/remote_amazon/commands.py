@@ -1,0 +1,258 @@
+"""`pawsonalize leave`: a dataset group, copied from one Personalize endpoint to another."""
+
+import csv
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from pawsonalize.app.cli.options import Command
+from pawsonalize.core import clock
+from pawsonalize.core.errors import InvalidInput, needing
+from pawsonalize.plugins.remote_amazon.calls import camel
+
+_POLL_SECONDS = 0.5
+_QUESTIONS, _PLACES = 1_000, 25
+_STAYS = (
+    "trained models: solutions were trained anew, so lists may differ a little",
+    "recommendation ids, what was shown, jobs and tags: there is no call that creates them",
+    "animals, their rules and access keys: Amazon Personalize has none",
+)
+
+
+# Both sides are asked by boto3 alone, so either may be AWS or anything that speaks its API. The
+# data goes through a bucket that both may use: an export there, an import here.
+def leave(
+    group: Annotated[str, typer.Argument(help="The ARN of the dataset group to copy.")],
+    through: Annotated[str, typer.Option(help="s3://bucket/folder that both sides may use.")],
+    role: Annotated[str, typer.Option(help="The ARN of the role of both sides' jobs.")],
+    source: Annotated[
+        str | None, typer.Option(help="Where it is.", show_default="as for boto3")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Where it goes.", show_default="as for boto3")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Ask both the same questions.")] = False,
+) -> None:
+    """Copy a dataset group to another endpoint of the API of Amazon Personalize.
+
+    Schemas, data, event tracker, filters, solutions and campaigns come along; what is there already
+    stays as it is. Then it prints what cannot come along, and why. `--verify` asks both sides for a
+    thousand users.
+
+    Example: pawsonalize leave ARN --through s3://b/f --role ARN --target http://host:8080/aws
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        copy = Copy(_clients(source), _clients(target), through.rstrip("/"), role)
+        copy.copy(group)
+        for line in copy.done:
+            print(f"copied {line}")
+        for line in (*copy.stays, *_STAYS):
+            print(f"not copied: {line}")
+        for line in copy.compare() if verify else ():
+            print(line)
+    except (BotoCoreError, ClientError) as error:
+        raise InvalidInput(
+            f"the copy ended here: {str(error).rstrip('.')}. Correct it, then run it again"
+        ) from error
+
+
+def _clients(url: str | None) -> dict[str, Any]:
+    with needing("aws", "leave needs boto3"):
+        import boto3
+    names = ("personalize", "personalize-runtime")
+    return {name: boto3.client(name, endpoint_url=url) for name in names}
+
+
+class Copy(msgspec.Struct):
+    """The copy of one dataset group: what came along, and what stays."""
+
+    source: dict[str, Any]
+    target: dict[str, Any]
+    through: str
+    role: str
+    done: list[str] = msgspec.field(default_factory=list)
+    stays: list[str] = msgspec.field(default_factory=list)
+    campaigns: list[tuple[str, str]] = msgspec.field(default_factory=list)
+
+    def copy(self, arn: str) -> None:
+        """Copy the dataset group."""
+        # Data first, as solutions are trained on them.
+        found = _described(self.source, "dataset_group", arn)
+        group = {"datasetGroupArn": self._created("dataset_group", found, "domain")}
+        for dataset in self._inside("dataset", arn):
+            self._copy_dataset(dataset, group)
+        for tracker in self._inside("event_tracker", arn):
+            copied = self._created("event_tracker", tracker, **group)
+            new = self.target["personalize"].describe_event_tracker(eventTrackerArn=copied)
+            name, tracking_id = tracker["name"], new["eventTracker"]["trackingId"]
+            self.stays.append(f"the tracking id of {name}: it is now {tracking_id}")
+        for one in self._inside("filter", arn):
+            self._tried("filter", one, "filterExpression", **group)
+        for solution in self._inside("solution", arn):
+            self._copy_solution(solution, group)
+        for kind in ("recommender", "metric_attribution"):
+            for one in self._inside(kind, arn):
+                self.stays.append(f"{kind.replace('_', ' ')} {one['name']}: create it there")
+
+    def compare(self) -> Iterator[str]:
+        """Ask both sides of each campaign the same questions, and say how alike the lists are."""
+        from botocore.exceptions import ClientError
+
+        questions = self._questions()
+        for campaign, copied in self.campaigns:
+            name = copied.rpartition("/")[2]
+            try:
+                yield f"campaign {name}: {self._overlap(campaign, copied, questions)}"
+            except ClientError as error:
+                yield f"campaign {name}: not compared: {error.response['Error']['Message']}"
+
+    def _overlap(self, campaign: str, copied: str, questions: dict[str, str]) -> str:
+        shared, same, count = 0.0, 0, max(len(questions), 1)
+        ranked = list(dict.fromkeys(questions.values()))[:_PLACES]
+        for user, item in questions.items():
+            one = _answer(self.source, campaign, user, item, ranked)
+            other = _answer(self.target, copied, user, item, ranked)
+            shared += len({*one} & {*other}) / max(len(one), len(other), 1)
+            same += one == other
+        return (
+            f"{len(questions)} questions, mean overlap@{_PLACES} {shared / count:.3f},"
+            f" identical lists {same / count:.1%}"
+        )
+
+    def _copy_dataset(self, dataset: dict[str, Any], group: dict[str, str]) -> None:
+        name, kind = dataset["name"], dataset["datasetType"]
+        schema = _described(self.source, "schema", dataset["schemaArn"])
+        known = {"schemaArn": self._created("schema", schema, "schema", "domain")}
+        copied = self._created("dataset", dataset, "datasetType", **known, **group)
+        job = f"leave-{name}-{clock.now()}"  # a name is used once
+        path = f"{self.through}/{kind.upper()}/"
+        exported = self.source["personalize"].create_dataset_export_job(
+            jobName=job,
+            datasetArn=dataset["datasetArn"],
+            ingestionMode="ALL",
+            roleArn=self.role,
+            jobOutput={"s3DataDestination": {"path": path}},
+        )
+        _wait(self.source, "dataset_export_job", exported["datasetExportJobArn"])
+        imported = self.target["personalize"].create_dataset_import_job(
+            jobName=job,
+            datasetArn=copied,
+            roleArn=self.role,
+            dataSource={"dataLocation": f"{path}{job}/"},
+        )
+        _wait(self.target, "dataset_import_job", imported["datasetImportJobArn"])
+
+    def _copy_solution(self, solution: dict[str, Any], group: dict[str, str]) -> None:
+        fields = ("recipeArn", "solutionConfig", "eventType", "performAutoTraining")
+        copied = self._tried("solution", solution, *fields, **group)
+        if copied is None:
+            return
+        call = self.target["personalize"]
+        version = call.create_solution_version(solutionArn=copied)["solutionVersionArn"]
+        try:
+            _wait(self.target, "solution_version", version)
+        except InvalidInput as error:
+            self.stays.append(f"campaigns of solution {solution['name']}: {error.message}")
+            return
+        for listed in _listed(self.source, "campaign", solutionArn=solution["solutionArn"]):
+            campaign = _described(self.source, "campaign", listed["campaignArn"])
+            config = campaign.get("campaignConfig") or {}
+            follows = config.get("syncWithLatestSolutionVersion")
+            served = f"{copied}/$LATEST" if follows else version
+            kept = ("minProvisionedTPS", "campaignConfig")
+            arn = self._tried("campaign", campaign, *kept, solutionVersionArn=served)
+            if arn is not None:
+                _wait(self.target, "campaign", arn)
+                self.campaigns.append((campaign["campaignArn"], arn))
+
+    def _tried(self, kind: str, found: dict[str, Any], *fields: str, **more: Any) -> str | None:
+        """Create it there; where that is refused, the reason is noted."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return self._created(kind, found, *fields, **more)
+        except ClientError as error:
+            self.stays.append(f"{kind} {found['name']}: {error.response['Error']['Message']}")
+            return None
+
+    def _created(self, kind: str, found: dict[str, Any], *fields: str, **more: Any) -> str:
+        call, name, member = self.target["personalize"], found["name"], f"{camel(kind)}Arn"
+        given = {one: found[one] for one in fields if found.get(one) not in (None, {})}
+        try:
+            arn: str = getattr(call, f"create_{kind}")(name=name, **given, **more)[member]
+        except call.exceptions.ResourceAlreadyExistsException:
+            there = _listed(self.target, kind)
+            arn = next(one[member] for one in there if one["name"] == name)
+        if kind not in {"schema", "campaign"}:  # a schema has no status, a campaign may wait
+            _wait(self.target, kind, arn)
+        self.done.append(f"{kind.replace('_', ' ')} {name}")
+        return arn
+
+    def _inside(self, kind: str, group: str) -> Iterator[dict[str, Any]]:
+        for one in _listed(self.source, kind, datasetGroupArn=group):
+            yield _described(self.source, kind, one[f"{camel(kind)}Arn"])
+
+    def _questions(self) -> dict[str, str]:
+        """The first users of the exported interactions, each with an item."""
+        import boto3
+
+        s3, (bucket, _, folder) = boto3.client("s3"), self.through[5:].partition("/")
+        questions: dict[str, str] = {}
+        pages = s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=f"{folder}/INTERACTIONS/".lstrip("/")
+        )
+        for key in [one["Key"] for page in pages for one in page.get("Contents", ())]:
+            lines = s3.get_object(Bucket=bucket, Key=key)["Body"].iter_lines()
+            for row in csv.DictReader(line.decode() for line in lines):
+                questions.setdefault(row["USER_ID"], row["ITEM_ID"])
+                if len(questions) == _QUESTIONS:
+                    return questions
+        return questions
+
+
+def _answer(
+    side: dict[str, Any], campaign: str, user: str, item: str, ranked: list[str]
+) -> list[str]:
+    """The ids of an answer: for the user, or like the item, or the ranked list, by its recipe."""
+    runtime = side["personalize-runtime"]
+    recommending, ranking = runtime.get_recommendations, runtime.get_personalized_ranking
+    forms: tuple[tuple[Any, str, dict[str, Any]], ...] = (
+        (recommending, "itemList", {"userId": user, "numResults": _PLACES}),
+        (recommending, "itemList", {"itemId": item, "numResults": _PLACES}),
+        (ranking, "personalizedRanking", {"userId": user, "inputList": ranked}),
+    )
+    for call, member, question in forms:
+        try:
+            return [one["itemId"] for one in call(campaignArn=campaign, **question)[member]]
+        except runtime.exceptions.InvalidInputException:
+            if call is ranking:  # the last form
+                raise
+    raise AssertionError("the last form answers or raises")
+
+
+def _described(side: dict[str, Any], kind: str, arn: str) -> dict[str, Any]:
+    member = camel(kind)
+    call = getattr(side["personalize"], f"describe_{kind}")
+    found: dict[str, Any] = call(**{f"{member}Arn": arn})[member]
+    return found
+
+
+def _listed(side: dict[str, Any], kind: str, **parent: str) -> Iterator[dict[str, Any]]:
+    for page in side["personalize"].get_paginator(f"list_{kind}s").paginate(**parent):
+        yield from next(value for value in page.values() if isinstance(value, list))
+
+
+def _wait(side: dict[str, Any], kind: str, arn: str) -> None:
+    """Wait until it is ACTIVE; InvalidInput with the reason if it failed."""
+    while (found := _described(side, kind, arn))["status"] != "ACTIVE":
+        if "FAILED" in found["status"]:
+            raise InvalidInput(f"{arn} is {found['status']}: {found.get('failureReason')}")
+        time.sleep(_POLL_SECONDS)
+
+
+COMMANDS = (Command("leave", leave, "Look after the service"),)

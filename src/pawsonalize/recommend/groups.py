@@ -1,0 +1,397 @@
+"""Recommends groups and actions for a visitor, and orders lists."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from itertools import repeat
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.event import DEFAULT_EVENT_TYPE
+from pawsonalize.core.limits import check_between
+from pawsonalize.core.times import DAY, SECOND
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.contract import Context, ContextEvent, Model, counted_model
+from pawsonalize.models.recipes.counts.rows import largest
+from pawsonalize.models.recipes.data import Scores
+from pawsonalize.models.recipes.next_best_action import NextBestActionModel
+from pawsonalize.recommend.animals.available import AvailabilityWatch, Counts
+from pawsonalize.recommend.animals.eligibility import Postcodes
+from pawsonalize.recommend.animals.reasons import group_reasons, known_reasons
+from pawsonalize.recommend.context import context_of, query_context, subtract_dislikes
+from pawsonalize.recommend.exploration import Explored, ImpressionLog, explore, spread
+from pawsonalize.recommend.filtering import Filtering, Filterings, Mask
+from pawsonalize.recommend.live_model import FALLBACK, UNTRAINED, LoadedModel, ModelSource
+from pawsonalize.recommend.query import Query
+from pawsonalize.recommend.reasons import Reason
+from pawsonalize.recommend.tables import RANKING, RECOMMENDATION
+from pawsonalize.resources.filters import AppliedFilter
+from pawsonalize.resources.resource import new_recommendation_id
+
+MAX_RESULTS = 500
+A = TypeVar("A", bound="Answer")
+Odds = tuple[float, ...]
+
+
+class Scored(NamedTuple):
+    """An id with its score, 0 to 1, and short reasons for its place, if any are known."""
+
+    item_id: str
+    score: float
+    reasons: tuple[Reason, ...] = ()
+    explored: bool = False
+    propensity: float = 1.0  # see `Explored`
+    promotion: str | None = None  # the one that put it there
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An ordered answer and the impression id it was logged under."""
+
+    recommendation_id: str
+    solution_version: str
+    items: tuple[Scored, ...]
+
+
+class RankingAnswer(Answer, frozen=True):
+    """A list in order; the scores of its `items` sum to 1, and so do those of its `groups`."""
+
+    group_ids: tuple[str, ...]  # of the items
+    groups: tuple[Scored, ...]  # the distinct ones, best first
+
+
+class GroupScores(msgspec.Struct, frozen=True):
+    """Scores of one animal of each group, by the served model or what it counted."""
+
+    served: LoadedModel
+    model: Model
+    context: Context
+    scores: Scores
+
+    @property
+    def used_fallback(self) -> bool:
+        """True if they are those of what stands in for a remote model."""
+        return self.served.answered_by(self.context) == FALLBACK
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """One place of a list to rank: the caller's id, and the group it stands for."""
+
+    item_id: str
+    group_id: str
+
+
+# Until the reranker, if there is one, serves a model, the recommender's model ranks. Without
+# `impressions` answers are not logged, because no visitor may ever see them. With `strict`, a
+# recipe that needs an item refuses a query without one; else the visitor's newest event stands in
+# for it.
+@dataclass(eq=False)
+class GroupRecommender:
+    """Answers from live models and the visitor's newest events."""
+
+    filtering: Filtering  # of the dataset group, whose log and users it reads as well
+    recommender: ModelSource
+    impressions: ImpressionLog | None
+    reranker: ModelSource | None = None
+    availability: AvailabilityWatch | None = None
+    _: KW_ONLY
+    strict: bool = False
+
+    @property
+    def dataset_group(self) -> str:
+        """The dataset group whose items it recommends, and whose filters count."""
+        return self.filtering.log.dataset_group
+
+    @property
+    def served(self) -> LoadedModel:
+        """The version that recommends now; NotReady if there is none."""
+        return self.recommender.current
+
+    @property
+    def can_answer(self) -> bool:
+        """True if there is anything to answer from, even if only counts."""
+        return self.recommender.is_ready
+
+    @property
+    def can_recommend(self) -> bool:
+        """True if a trained version recommends now."""
+        return self.can_answer and self.served.version.name != UNTRAINED
+
+    @property
+    def can_rank(self) -> bool:
+        """True if a trained version ranks now."""
+        return self.can_recommend or (self.reranker is not None and self.reranker.is_ready)
+
+    def recommend(self, query: Query) -> Answer:
+        """The best groups of the catalogue for the visitor; scores sum to 1 over it.
+
+        Best first, except for places that were explored or promoted; the answer's id is the seed. A
+        recipe for similar items uses the query's item, which is left out. InvalidInput for a limit
+        outside 1…500, and if the item is missing.
+        """
+        check_between("limit", query.limit, 1, MAX_RESULTS)
+        # Read once: in a moment another version may be served.
+        served, query = self.served, self.with_user(query)
+        model, item_ids, animals = served.model, served.model.item_ids, None
+        if self.availability is not None:
+            animals = self.availability.of(item_ids, query.at, query.now)
+        about = None
+        if query.item_id is not None or self.strict:
+            recipe = recipe_named(served.version.recipe)
+            about = query.item_id if recipe.needs_item else None
+            if recipe.needs_item and about is None:
+                message = f"{recipe.name} answers what is like an item: name it"
+                raise InvalidInput(message, field="itemId")
+        context = self._context(served, query, about, animals)
+        scores = subtract_dislikes(model.score_catalogue(context), context, item_ids)
+        scores = self._favoured(served, scores, item_ids, query)
+        available = None if animals is None else animals > 0
+        if about is not None and about in item_ids:
+            available = np.ones(len(item_ids), np.bool_) if available is None else available
+            available[item_ids.index(about)] = False
+        name = query.recommendation_id or new_recommendation_id(query.now)
+        chosen, promotions = self._chosen(served, scores, name, available, query)
+        places, odds = list(chosen.positions), chosen.propensities
+        ids = [item_ids[place] for place in places]
+        reasons: Iterable[tuple[Reason, ...]] = repeat(())
+        if query.explain:
+            reasons = group_reasons(model.contributions(context, ids), context.events)
+        shown = scores[places].tolist()
+        items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
+        answer = Answer(name, served.answered_by(context), items)
+        known = odds if served.version.remote is None else None  # it explores by itself
+        return self._logged(answer, served, RECOMMENDATION, query, known)
+
+    def rerank(self, query: Query, candidates: Sequence[Candidate]) -> RankingAnswer:
+        """The given list, best first for the visitor as of `at`; scores sum to 1 over it.
+
+        Ties keep the input's order, and unknown items come last; items that do not pass the filter
+        are left out. InvalidInput for an empty list, more than 500 places or an id given twice.
+        """
+        check_ids([candidate.item_id for candidate in candidates])
+        query = self.with_user(query)
+        passed = self.passing_groups([each.group_id for each in candidates], query)
+        candidates = [each for each in candidates if each.group_id in passed]
+        served = self._ranking()
+        groups = list(dict.fromkeys(candidate.group_id for candidate in candidates))
+        context = self._context(served, query, None, _one_of_each(served.model))
+        scores = subtract_dislikes(served.model.score(context, groups), context, groups)
+        scores = self._favoured(served, scores, groups, query)
+        reasons = known_reasons(served.model, context, groups) if query.explain else {}
+        place_of = {group: place for place, group in enumerate(groups)}
+        stand_for = np.array([place_of[each.group_id] for each in candidates], np.intp)
+        order, shares = order_places(scores[stand_for])
+        listed = [candidates[place] for place in order]
+        best, of_group = order_places(scores)
+        answer = RankingAnswer(
+            new_recommendation_id(query.now),
+            served.answered_by(context),
+            tuple(
+                Scored(one.item_id, share, reasons.get(one.group_id, ()))
+                for one, share in zip(listed, shares, strict=True)
+            ),
+            tuple(one.group_id for one in listed),
+            tuple(Scored(groups[one], share) for one, share in zip(best, of_group, strict=True)),
+        )
+        return self._logged(answer, served, RANKING, query, None)
+
+    def reasons(self, query: Query, item_ids: Sequence[str]) -> dict[str, tuple[Reason, ...]]:
+        """Explain why these groups are for the visitor, of those the model knows; logs nothing."""
+        return known_reasons(self.served.model, self._context(self.served, query), item_ids)
+
+    def score_groups(
+        self, query: Query, about: str | None = None, *, ranking: bool = False
+    ) -> GroupScores:
+        """Score one animal of each group, `about` an item or by counts alone; logs nothing."""
+        served = self._ranking() if ranking else self.served
+        model = counted_model(served.model) if about is None else served.model
+        context = self._context(served, query, about, _one_of_each(model))
+        return GroupScores(served, model, context, model.score_catalogue(context))
+
+    def passing_groups(self, groups: Sequence[str], query: Query) -> set[str]:
+        """Those of the groups that pass the query's filter; all of them if it has none."""
+        if query.filter is None:
+            return set(groups)
+        return self.filtering.listed(query.filter, groups, query)
+
+    def with_user(self, query: Query) -> Query:
+        """Return the query with the visitor's row."""
+        # So it is read once for the whole answer.
+        return query.with_user(self.filtering.catalogue)
+
+    def with_profile(self, query: Query, postcodes: Postcodes) -> Query:
+        """The query, its eligibility completed by what is stored of the user."""
+        query = self.with_user(query)
+        stored = query.attributes(self.filtering.catalogue)
+        return replace(query, eligibility=query.eligibility.complete(stored, postcodes))
+
+    def _chosen(
+        self, served: LoadedModel, scores: Scores, seed: str, available: Mask | None, query: Query
+    ) -> tuple[Explored, Iterable[str | None]]:
+        """The places, and the promotion of each, if any."""
+
+        # Excluded items are left out before the best are picked, so that the others move up.
+        def passing(applied: AppliedFilter | None) -> Mask | None:
+            if applied is None:
+                return available
+            mask = self.filtering.items(applied, served.model.item_ids, query)
+            return mask if available is None else mask & available
+
+        def explored(limit: int, mask: Mask | None) -> Explored:
+            due = served.novelty
+            if due is not None and mask is not None:
+                due = due.among(mask)
+            weight = served.settings.exploration_weight
+            return explore(_best(scores, limit, mask), due, weight, seed)
+
+        mask, promotion = passing(query.filter), query.promotion
+        if promotion is None:
+            return explored(query.limit, mask), repeat(None)
+        promoted = _best(scores, promotion.places(query.limit), passing(promotion.filter))
+        others = np.ones(len(scores), np.bool_) if mask is None else mask.copy()
+        others[promoted] = False
+        rest = explored(query.limit - len(promoted), others)
+        chosen, is_promoted = spread(promoted.tolist(), rest, seed)
+        return chosen, (promotion.name if each else None for each in is_promoted)
+
+    def _favoured(
+        self, served: LoadedModel, scores: Scores, item_ids: Sequence[str], query: Query
+    ) -> Scores:
+        """The scores, each times 1 ± the objective's share by the rank of its item's value."""
+        objective = served.version.objective
+        if objective is None:
+            return scores
+        rows = self.filtering.metadata.columns(served.model.item_ids, query.now)
+        values = rows.numbers(objective.attribute)
+        known = np.sort(values[~np.isnan(values)])
+        ranks = np.searchsorted(known, values) / max(len(known) - 1, 1)
+        ranks = np.append(np.where(np.isnan(values), 0.5, ranks), 0.5)  # unknown: in the middle
+        if item_ids != served.model.item_ids:
+            ranks = ranks[[rows.position.get(one, -1) for one in item_ids]]
+        weighed = scores * (1 + objective.share * (2 * ranks[: len(scores)] - 1))
+        # So that the shares sum to 1 as before.
+        return np.asarray(weighed * (scores.sum() / (weighed.sum() or 1.0)))
+
+    def _context(
+        self,
+        served: LoadedModel,
+        query: Query,
+        about: str | None = None,
+        availability: NDArray[np.int64] | None = None,
+    ) -> Context:
+        rows = self.filtering
+        context = query_context(rows.log, served.reader, query, rows.catalogue)
+        if about is not None:
+            seen = ContextEvent(about, DEFAULT_EVENT_TYPE, query.at)
+            context = replace(context, events=(seen, *context.events))
+        return context if availability is None else replace(context, availability=availability)
+
+    def _logged(
+        self, answer: A, served: LoadedModel, kind: str, query: Query, odds: Odds | None
+    ) -> A:
+        if self.impressions is not None:
+            name, version = answer.recommendation_id, answer.solution_version
+            more = {"propensities": odds, "dataset_group": served.dataset_group}
+            shown = (one.item_id for one in answer.items)
+            self.impressions.add(query.impression(name, kind, version, shown, **more))
+        return answer
+
+    def _ranking(self) -> LoadedModel:
+        reranker = self.reranker
+        return (reranker if reranker and reranker.is_ready else self.recommender).current
+
+
+def check_ids(item_ids: Sequence[str]) -> None:
+    """InvalidInput for an empty list, one of more than 500 ids, or an id given twice."""
+    if not 1 <= len(item_ids) <= MAX_RESULTS:
+        raise InvalidInput(
+            f"itemMetadataList must have 1 to {MAX_RESULTS} entries, not {len(item_ids)}",
+            field="itemMetadataList",
+        )
+    seen = set()
+    for place, item_id in enumerate(item_ids):
+        if item_id in seen:
+            raise InvalidInput(
+                f"itemId {item_id} is in the list twice: send each animal once",
+                field=f"itemMetadataList[{place}].itemId",
+            )
+        seen.add(item_id)
+
+
+def order_places(scores: Scores) -> tuple[list[int], list[float]]:
+    """Places by score, best first, ties in order, and their shares; even ones if all are 0."""
+    parts = np.asarray(scores, np.float64)
+    total = parts.sum()
+    parts = parts / total if total > 0 else np.full(len(parts), 1 / max(1, len(parts)))
+    order = np.argsort(-parts, kind="stable")
+    return order.tolist(), parts[order].tolist()
+
+
+def _one_of_each(model: Model) -> Counts:
+    # Each place of a list is one animal, however many of its group wait.
+    return np.ones(len(model.item_ids), np.int64)
+
+
+def _best(scores: Scores, limit: int, available: Mask | None = None) -> NDArray[np.intp]:
+    """Positions of the best scores in the mask, best first; equal ones in catalogue order."""
+    if available is not None:
+        known = np.flatnonzero(available)
+        return known[_best(scores[known], limit)]
+    return largest(scores, limit) if limit else np.empty(0, np.intp)
+
+
+MAX_ACTIONS = 100
+QUESTION = "action recommendation"
+_REPEATS_WITHIN = 500  # a user's newest interactions, in which repeats are looked for
+
+
+# A score is the probability that the user takes the action, times its share of the greatest VALUE.
+class ActionAnswer(msgspec.Struct, frozen=True):
+    """Actions, best first, each with its score, 0 to 1."""
+
+    recommendation_id: str
+    actions: tuple[tuple[str, float], ...]
+
+
+class ActionRecommending(msgspec.Struct, frozen=True):
+    """Suggests actions by probability times VALUE, but for expired ones and early repeats."""
+
+    # VALUE is 1 if none is given, EXPIRATION_TIMESTAMP in epoch seconds, REPEAT_FREQUENCY in days.
+
+    filterings: Filterings
+    impressions: ImpressionLog
+
+    def recommend(self, served: LoadedModel, query: Query) -> ActionAnswer:
+        """The best actions for the visitor, up to the limit; InvalidInput for 0 or over 100."""
+        model, now, visitor = served.model, query.now, query.visitor
+        if not isinstance(model, NextBestActionModel):
+            raise InvalidInput(
+                f"{served.version.recipe} recommends items: ask a campaign of next-best-action"
+            )
+        check_between("numResults", query.limit, 1, MAX_ACTIONS)
+        actions, ids = self.filterings.of(served.dataset_group), model.item_ids
+        probabilities = model.probabilities(context_of(actions.log, visitor, now))
+        columns = actions.metadata.columns(ids, now)
+        # An action without the column never expires, and needs no rest.
+        expires = np.nan_to_num(columns.numbers("EXPIRATION_TIMESTAMP"), nan=np.inf) * SECOND
+        rests = np.nan_to_num(columns.numbers("REPEAT_FREQUENCY"), nan=0.0) * DAY
+        last = np.full(len(ids), -np.inf)
+        for action, _, sent_at, _ in actions.log.recent(visitor, now, _REPEATS_WITHIN):
+            if (place := columns.position.get(action)) is not None:
+                last[place] = max(last[place], sent_at)
+        may = (expires > now) & (now - last >= rests)
+        if query.filter is not None:
+            may &= actions.items(query.filter, ids, query)
+        values = np.nan_to_num(columns.numbers("VALUE"), nan=1.0)
+        scores = probabilities * values / values.max(initial=1.0)
+        order = np.argsort(-scores, kind="stable")
+        best = order[may[order]][: query.limit].tolist()
+        name = new_recommendation_id(now)
+        answer = ActionAnswer(name, tuple((ids[one], float(scores[one])) for one in best))
+        shown, group = (action for action, _ in answer.actions), served.dataset_group
+        version = served.version.name
+        self.impressions.add(query.impression(name, QUESTION, version, shown, dataset_group=group))
+        return answer

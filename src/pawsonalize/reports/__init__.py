@@ -1,0 +1,1 @@
+"""Reports: outcomes of answers, exposure, metric attributions."""

@@ -1,0 +1,153 @@
+"""`pawsonalize evaluate`: how good a recipe is on the data at hand, and how sure that is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+import typer
+
+from pawsonalize.app.cli import options
+from pawsonalize.app.cli.opening import dataset_group_of, opened
+from pawsonalize.app.cli.terminal import (
+    check_folder_of,
+    check_new,
+    print_result,
+    progress,
+    write_new,
+)
+from pawsonalize.app.settings import Settings, load_settings
+from pawsonalize.core import clock
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.times import parse_moment
+
+if TYPE_CHECKING:
+    from pawsonalize.train.evaluator import Evaluation
+
+
+_DOCUMENT, _PICTURE = "evaluation.json", "evaluation.svg"
+
+
+def evaluate(
+    *,
+    recipe: options.RecipeName = None,
+    setting: options.Setting = None,
+    seed: options.Seed = 0,
+    split: Annotated[
+        Literal["both", "personalize", "time"],
+        typer.Option(help="Held-out users (personalize), held-out days (time), or both."),
+    ] = "both",
+    at: options.At = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for evaluation.json and evaluation.svg, which are new there.",
+            show_default="evaluation, in the data folder, and at artefact_url if that is set",
+        ),
+    ] = None,
+    dataset_group: options.DatasetGroupName = None,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
+) -> None:
+    """Measure a recipe beside the baselines on held-out events; nothing goes live.
+
+    Example: pawsonalize evaluate --recipe user-personalization --seed 1 --out evaluation
+    """
+    from pawsonalize.reports.commands.views import print_evaluation
+    from pawsonalize.train.evaluator import EvaluationOrder
+    from pawsonalize.train.evaluator import evaluate as evaluate_recipe
+    from pawsonalize.train.holdout import SplitName
+
+    if out is not None:
+        check_folder_of(out)
+        # Before the measurement, which takes long.
+        for name in (_DOCUMENT, _PICTURE) if out.exists() else ():
+            check_new(out / name)
+    settings = load_settings({"data_dir": data_dir})
+    order = EvaluationOrder(
+        recipe=recipe or settings.recipe,
+        as_of=clock.now() if at is None else parse_moment(at, "--at"),
+        settings=options.read_pairs(setting),
+        seed=seed,
+        splits=tuple(SplitName) if split == "both" else (SplitName(split),),
+    )
+    with opened(settings) as adapters, progress("evaluating") as bar:
+        group = dataset_group_of(adapters, dataset_group)
+        log, catalogue = adapters.log.of(group), adapters.catalogue.of(group)
+        evaluation = evaluate_recipe(log, catalogue, order, bar, adapters.sampling)
+    folder = out or settings.data_dir / "evaluation"
+    _write(evaluation, folder)
+    shared = "" if out else _share(settings, folder)
+    print_result(evaluation, json, print_evaluation)
+    if json:
+        return
+    print(f"Written: {folder / _DOCUMENT} and {folder / _PICTURE}")
+    if shared:
+        print(f"Copied to {shared}")
+
+
+def _share(settings: Settings, folder: Path) -> str:
+    """Copy reports to the place that machines share; return its URL, empty without one."""
+    from pawsonalize.core.objects.stores import open_objects
+
+    url = settings.shared_url("evaluation")
+    if url:
+        objects = open_objects(url)
+        for file in sorted(folder.iterdir()):
+            objects.replace(file.name, file)
+    return url
+
+
+def _write(evaluation: "Evaluation", folder: Path) -> None:
+    from pawsonalize.reports.commands.views import plot_evaluation
+
+    document = msgspec.json.format(msgspec.json.encode(evaluation), indent=2)
+    try:
+        folder.mkdir(exist_ok=True)
+        (folder / _DOCUMENT).write_bytes(document + b"\n")
+        (folder / _PICTURE).write_text(plot_evaluation(evaluation), encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot write to {folder} ({error.strerror}): choose another --out"
+        ) from error
+
+
+def outcomes(
+    since: Annotated[
+        str | None, typer.Option(help="From this moment.", show_default="180 days before --until")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="To before this moment.", show_default="now")
+    ] = None,
+    within: Annotated[
+        int, typer.Option(help="Days from an answer to what came of it, 1 to 365.")
+    ] = 30,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(help="What an outcome is worth, name=value; may be repeated."),
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option(help="Draw the waiting curves into this new file.")
+    ] = None,
+    dataset_group: options.DatasetGroupName = None,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
+) -> None:
+    """Adoptions, stays and who was never shown, by policy and by solution version.
+
+    Example: pawsonalize outcomes --since 2026-01-01 --until 2026-07-01 --svg waiting.svg
+    """
+    from pawsonalize.reports.commands.views import plot_outcomes, print_outcomes
+    from pawsonalize.reports.outcomes import read_weights
+    from pawsonalize.reports.outcomes_report import read_order, report_outcomes
+
+    check_new(svg)
+    weights = read_weights(options.read_pairs(weight, "--weight"))
+    order = read_order(since, until, clock.now(), within, weights)
+    with opened(data_dir) as adapters:
+        group = dataset_group_of(adapters, dataset_group)
+        report = report_outcomes(adapters.outcomes.of(group), order)
+    if svg is not None:
+        write_new(svg, plot_outcomes(report).encode())
+    print_result(report, json, print_outcomes)
+    if svg is not None and not json:
+        print(f"Written: {svg}")

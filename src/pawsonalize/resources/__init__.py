@@ -1,0 +1,1 @@
+"""Resources: their kinds, registry, states and dependencies; filters, jobs and access keys."""

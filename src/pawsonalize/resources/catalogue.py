@@ -1,0 +1,27 @@
+"""Every kind of resource. Without storage, as the help of commands reads it and must be quick."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pawsonalize.resources.campaigns import CAMPAIGN_KIND, RECOMMENDER_KIND
+from pawsonalize.resources.datasets import DATASET_GROUP_KIND, DATASET_KIND, IMPORT_KIND
+from pawsonalize.resources.group_resources import (
+    EVENT_TRACKER_KIND,
+    FILTER_KIND,
+    METRIC_ATTRIBUTION_KIND,
+)
+from pawsonalize.resources.jobs import JOB_KINDS
+from pawsonalize.resources.kind import Kind
+from pawsonalize.resources.resource import Resource
+from pawsonalize.resources.schemas import SCHEMA_KIND
+from pawsonalize.resources.solutions import SOLUTION_KIND, VERSION_KIND
+
+_KINDS: tuple[Kind[Any], ...] = (
+    *(SCHEMA_KIND, DATASET_GROUP_KIND, DATASET_KIND, IMPORT_KIND),
+    *(EVENT_TRACKER_KIND, FILTER_KIND, METRIC_ATTRIBUTION_KIND),
+    *(SOLUTION_KIND, VERSION_KIND, CAMPAIGN_KIND, RECOMMENDER_KIND),
+    *JOB_KINDS,
+)
+# Every kind of resource, in the order in which resources are created: parents first.
+KINDS: Mapping[type[Resource], Kind[Any]] = MappingProxyType({one.resource: one for one in _KINDS})

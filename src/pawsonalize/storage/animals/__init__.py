@@ -1,1 +1,0 @@
-"""Tables of the inventory and of items and users."""

@@ -1,1 +1,0 @@
-"""Tables of events, answers, and what is counted of them."""

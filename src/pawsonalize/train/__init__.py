@@ -1,0 +1,1 @@
+"""Training: solutions, versions, refreshes, evaluation, and the daily retraining."""

@@ -1,0 +1,136 @@
+"""Commands that start the service's own processes, by `cli.low_priority`; not for people."""
+
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pawsonalize.app.settings import Settings, load_settings
+from pawsonalize.core import clock
+from pawsonalize.core.errors import PawsonalizeError
+from pawsonalize.core.times import DAY, SECOND
+
+if TYPE_CHECKING:
+    from pawsonalize.app.adapters import Adapters
+
+_LOST = 75
+
+
+def train_version(name: str, token: int) -> None:
+    """Train a solution version that was created before, after all other work of the machine.
+
+    Example: pawsonalize train-version recommender-20260517T093000000Z-1f2e3d 4711
+    """
+    from pawsonalize.train.trainings import training_lease
+
+    with (
+        _taking_part("train", load_settings(), on_lost=_end) as adapters,
+        adapters.leases.adopted(training_lease(name), token),
+    ):
+        try:
+            adapters.trainer.train(name)
+        except PawsonalizeError as error:  # the version keeps its reason, for who waits for it
+            raise typer.Exit(1) from error
+        finally:
+            count_training(adapters, name)
+
+
+def count_training(adapters: "Adapters", solution_version: str) -> None:
+    """Count the processor time of this process, which was a training's, and of its children."""
+    from pawsonalize.events.tables.group_usage import DayCounts, GroupDays
+    from pawsonalize.resources.solutions import SolutionVersion
+
+    group = adapters.registry.group_of_named(SolutionVersion, solution_version)
+    used = os.times()
+    seconds = used.user + used.system + used.children_user + used.children_system
+    if group is not None:
+        counts = DayCounts(group, clock.now() // DAY, training_ms=round(seconds * SECOND))
+        GroupDays(adapters.database).add([counts])
+
+
+def refresh(token: int) -> None:
+    """Take new events into the versions that campaigns serve, after all other work of the machine.
+
+    Example: pawsonalize refresh 4711
+    """
+    from pawsonalize.train.refresh import FAILED, refresh_served
+
+    with _leased("refresh", token, "refresh") as adapters:
+        parts = (adapters.refresher, adapters.registry, adapters.problems)
+        all_fresh = refresh_served(*parts, clock.now)
+    if not all_fresh:
+        raise typer.Exit(FAILED)
+
+
+def follow_latest(token: int) -> None:
+    """Send campaigns that follow their solution to its newest version, if the gate promotes it.
+
+    Example: pawsonalize follow-latest 4711
+    """
+    from pawsonalize.app.training import following
+
+    with _leased("follow-latest", token, "follow") as adapters:
+        following(adapters).look_after(clock.now())
+
+
+@contextmanager
+def _leased(lease: str, token: int, role: str) -> Iterator["Adapters"]:
+    """Open the data for work under a lease, which then rests for as long as its share demands."""
+    from pawsonalize.core.database.contexts import fence_writes
+    from pawsonalize.core.work.processes import rest
+
+    settings, began = _settings(), clock.real_now()
+    with _taking_part(role, settings) as adapters, fence_writes(lease, token):
+        try:
+            yield adapters
+        finally:
+            rest(adapters.leases.lock(lease), began, clock.real_now())
+
+
+def work(token: int) -> None:
+    """Work on the run whose lease has this token, after all other work of the machine.
+
+    Example: pawsonalize work 4711
+    """
+    from pawsonalize.app.background import attempt
+    from pawsonalize.app.training import worker
+    from pawsonalize.core.plugin import offered
+    from pawsonalize.train.retraining.runs import RETRAINING
+
+    settings = _settings()
+    for sign in (signal.SIGTERM, signal.SIGINT):  # the lease is given back on the way out
+        signal.signal(sign, lambda *_: sys.exit(0))
+    with _taking_part("retrain", settings) as adapters:
+        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        worker(adapters, name).work(token)
+        for what, deliver in offered("deliveries", settings, adapters) or ():  # no server may run
+            attempt(what, partial(deliver, clock.now()))
+        adapters.work.forget(RETRAINING, clock.now() - settings.run_retention_days * DAY)
+
+
+@contextmanager
+def _taking_part(work: str, settings: Settings, **more: Any) -> Iterator["Adapters"]:
+    from pawsonalize.app.adapters import opened
+    from pawsonalize.app.fleet import take_part
+
+    with opened(settings, **more) as adapters, take_part(adapters, work):
+        yield adapters
+
+
+def _end(_lease: str) -> None:
+    os._exit(_LOST)  # another process goes on with its work
+
+
+def _settings() -> Settings:
+    from pawsonalize.core.logs import configure_logs
+
+    settings = load_settings()
+    configure_logs(settings.log_format, settings.log_level, only_news=settings.is_demo)
+    return settings

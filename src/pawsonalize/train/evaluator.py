@@ -1,0 +1,354 @@
+"""An evaluation from the log to the report."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec.structs import asdict
+from numpy.typing import NDArray
+
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.evaluation.intervals import (
+    Difference,
+    Interval,
+    intervals,
+    paired_differences,
+)
+from pawsonalize.models.evaluation.metrics import (
+    METRICS,
+    NDCG_AT_5,
+    Calibration,
+    Judgement,
+    calibration,
+    coverage,
+    judge,
+)
+from pawsonalize.models.evaluation.splits import Slice, shuffled_order
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.contract import Recipe
+from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.resources.job_table import Progress, silent
+from pawsonalize.train.holdout import (
+    MAX_QUESTIONS,
+    OWN_HISTORY,
+    SIMPLE,
+    Holdout,
+    SplitName,
+    baselines,
+    hold_out,
+    item_births,
+    may_repeat,
+    reorder,
+    set_questions,
+    slices_of,
+)
+from pawsonalize.train.solutions import read_settings
+from pawsonalize.train.training_data import Sampling, training_data, whole_log
+
+Measured = Mapping[str, Interval]
+"""An interval for every metric, by its name."""
+
+
+class RankerReport(msgspec.Struct, frozen=True):
+    """One ranker on one split; `lead` is the recipe's value less this one's, user by user."""
+
+    name: str
+    metrics: Measured
+    coverage: float
+    lead: Mapping[str, Difference]
+
+
+class SliceReport(msgspec.Struct, frozen=True):
+    """One slice: how many test cases have a target in it, and every ranker's metrics on them."""
+
+    kind: str
+    value: str
+    questions: int
+    metrics: Mapping[str, Measured]
+
+
+class SplitReport(msgspec.Struct, frozen=True):
+    """One split. Moments are milliseconds since 1970.
+
+    `moment` is when the model was trained. `repeated` is the share of targets that the user had
+    chosen before, `missing` the share that was no candidate. Rankers are the recipe first, then the
+    baselines. `shuffled_order` is the recipe again, with every history in random order.
+    """
+
+    split: str
+    moment: int
+    training_events: int
+    candidates: int
+    questions: int
+    targets: int
+    repeated: float
+    missing: float
+    rankers: tuple[RankerReport, ...]
+    shuffled_order: RankerReport
+    slices: tuple[SliceReport, ...]
+    calibration: Calibration
+
+    @property
+    def ndcg_name(self) -> str:
+        """Name of NDCG@5 on this split."""
+        # The gate judges by the time split, so that one has the plain name.
+        return "NDCG@5" if self.split == "time" else "user-split NDCG@5"
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A split that the data do not allow, and why."""
+
+    split: str
+    reason: str
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """A recipe's evaluation as of a moment; `findings` say what the numbers of each split mean."""
+
+    recipe: str
+    settings: Mapping[str, Any]
+    seed: int
+    as_of: int
+    events: int
+    users: int
+    items: int
+    splits: tuple[SplitReport, ...]
+    skipped: tuple[Skipped, ...]
+    findings: Mapping[str, tuple[str, ...]]
+
+
+# Users, below which another draw may change every number.
+_FEW = 200
+# Share of the recipe's NDCG@5 from which repeats are said to explain it.
+_MOST = 0.85
+
+
+def findings(report: SplitReport) -> tuple[str, ...]:
+    """One or two sentences on each thing that you should not miss in the table."""
+    return (*_leads(report), *_repeats(report), *_order(report), *_limits(report))
+
+
+def _mean(ranker: RankerReport) -> float:
+    return ranker.metrics[NDCG_AT_5].mean
+
+
+def _leads(report: SplitReport) -> Iterator[str]:
+    for ranker in report.rankers:
+        if ranker.name not in SIMPLE:
+            continue
+        lead = ranker.lead[NDCG_AT_5]
+        bounds = f"{lead.mean:+.3f} {report.ndcg_name}, {lead.low:+.3f} to {lead.high:+.3f}"
+        if lead.low > 0:
+            verdict = "is better than"
+        elif lead.high < 0:
+            verdict = "is worse than"
+        else:
+            verdict = "cannot be told apart from"
+        yield f"{report.rankers[0].name} {verdict} {ranker.name} ({bounds})."
+
+
+def _repeats(report: SplitReport) -> Iterator[str]:
+    yield f"{report.repeated:.0%} of the targets repeat an item the same user had before."
+    recipe = report.rankers[0]
+    repeat = next((ranker for ranker in report.rankers if ranker.name == OWN_HISTORY), None)
+    if repeat is None:
+        yield (
+            "No baseline recommends what a visitor had: the recipe must not repeat, or fewer than"
+            " 1% of the events repeat an item."
+        )
+        return
+    lead, reached = repeat.lead[NDCG_AT_5], _mean(repeat)
+    if lead.high >= 0 and reached > 0 and reached >= _MOST * _mean(recipe):
+        much = "most of the" if lead.low > 0 else "the"
+        yield (
+            f"Such repeats explain {much} result: showing visitors their own items again reaches"
+            f" {reached:.3f} of its {_mean(recipe):.3f}. It says little about finding something"
+            " new."
+        )
+
+
+def _order(report: SplitReport) -> Iterator[str]:
+    before, after = _mean(report.rankers[0]), _mean(report.shuffled_order)
+    if report.shuffled_order.lead[NDCG_AT_5].low > 0:
+        yield (
+            f"With every history in random order {report.ndcg_name} is {after:.3f} instead of"
+            f" {before:.3f}. The difference rests on the order of events: trust it only if they are"
+            " in the order of the clicks, not merely in that of a file."
+        )
+    else:
+        yield "With every history in random order the result is no lower: it rests on no order."
+
+
+def _limits(report: SplitReport) -> Iterator[str]:
+    if report.missing > 0:
+        yield (
+            f"{report.missing:.1%} of the targets were not in the catalogue when the model was"
+            " trained; nobody can hit those."
+        )
+    if report.questions < _FEW:
+        yield (
+            f"Only {report.questions} users were asked: another --seed draws others and moves"
+            " every number within its interval."
+        )
+
+
+SHUFFLED = "shuffled order"
+
+
+def measure(
+    holdout: Holdout, judged: Mapping[str, Judgement], control: Judgement, seed: int
+) -> SplitReport:
+    """The report of a hold-out; `judged` is the recipe first, then the baselines."""
+    recipe = next(iter(judged))
+    targets = np.concatenate(holdout.targets)
+    values = {name: judgement.values() for name, judgement in judged.items()}
+    values[SHUFFLED] = control.values()
+    measured = _measured(values, seed)
+    n_items = len(holdout.training.item_ids)
+
+    def report(name: str, judgement: Judgement) -> RankerReport:
+        ours, theirs = values[recipe], values[name]
+        leads = () if name == recipe else paired_differences(ours, theirs, seed)
+        lead = dict(zip(METRICS, leads, strict=False))
+        return RankerReport(name, measured[name], coverage(judgement.best, n_items), lead)
+
+    return SplitReport(
+        split=holdout.name,
+        moment=holdout.training.as_of,
+        training_events=len(holdout.training),
+        candidates=n_items,
+        questions=len(holdout.targets),
+        targets=len(targets),
+        repeated=_repeated(holdout),
+        missing=float((targets < 0).mean()),
+        rankers=tuple(report(name, judgement) for name, judgement in judged.items()),
+        shuffled_order=report(SHUFFLED, control),
+        slices=tuple(_sliced(part, judged, seed) for part in slices_of(holdout)),
+        calibration=_calibration(holdout, judged[recipe]),
+    )
+
+
+def _measured(values: Mapping[str, NDArray[np.float64]], seed: int) -> dict[str, Measured]:
+    """Intervals of every ranker's metrics, all from the same draws of users."""
+    found = iter(intervals(np.hstack(list(values.values())), seed))
+    return {name: {metric: next(found) for metric in METRICS} for name in values}
+
+
+def _sliced(part: Slice, judged: Mapping[str, Judgement], seed: int) -> SliceReport:
+    values = {name: judgement.values(part.targets) for name, judgement in judged.items()}
+    questions = len(next(iter(values.values())))
+    return SliceReport(part.kind, part.value, questions, _measured(values, seed))
+
+
+def _repeated(holdout: Holdout) -> float:
+    split, item = holdout.split, holdout.data.item
+    spans = zip(split.start, split.cut, holdout.target_items, strict=True)
+    known = [np.isin(wanted, item[start:cut]) for start, cut, wanted in spans]
+    return float(np.concatenate(known).mean())
+
+
+def _calibration(holdout: Holdout, judgement: Judgement) -> Calibration:
+    """Of the 25 best of every test case: is it the very next choice as often as its score says?"""
+    happened = [
+        best == wanted[0] for best, wanted in zip(judgement.best, holdout.targets, strict=True)
+    ]
+    return calibration(np.concatenate(judgement.best_scores), np.concatenate(happened))
+
+
+class EvaluationOrder(msgspec.Struct, frozen=True):
+    """A recipe, its settings and splits; `as_of` (ms since 1970) hides everything later."""
+
+    recipe: str
+    as_of: int
+    settings: Mapping[str, Any]
+    seed: int = 0  # the model's, and that of test users, orders and resamples
+    splits: tuple[SplitName, ...] = tuple(SplitName)
+    max_questions: int = MAX_QUESTIONS
+
+
+def evaluate(
+    log: EventLog,
+    catalogue: Catalogue,
+    order: EvaluationOrder,
+    progress: Progress = silent,
+    sampling: Sampling = whole_log,
+) -> Evaluation:
+    """Evaluate on all known as of `order.as_of`; InvalidInput also if no split is possible."""
+    recipe_named(order.recipe)  # refuse a wrong name before the log is read
+    through = log.head()
+    data = training_data(sampling(log, catalogue), catalogue, through=through, as_of=order.as_of)
+    return evaluate_data(data, item_births(data, catalogue), order, progress)
+
+
+def evaluate_data(
+    data: TrainingData, born: NDArray[np.int64], order: EvaluationOrder, progress: Progress = silent
+) -> Evaluation:
+    """The same on data at hand; `born` are `item_births`."""
+    recipe = recipe_named(order.recipe)
+    settings = read_settings(recipe.settings, order.settings)
+    reports: list[SplitReport] = []
+    skipped: list[Skipped] = []
+    for done, name in enumerate(order.splits):
+        progress(done, len(order.splits))
+        holdout = _possible(name, data, born, order)
+        if isinstance(holdout, Skipped):
+            skipped.append(holdout)
+        else:
+            reports.append(_evaluate_on(holdout, recipe, settings, order.seed))
+    progress(len(order.splits), len(order.splits))
+    if not reports:
+        raise InvalidInput(
+            "nothing to evaluate on: " + "; ".join(f"{no.split}: {no.reason}" for no in skipped)
+        )
+    return Evaluation(
+        recipe=order.recipe,
+        settings=asdict(settings),
+        seed=order.seed,
+        as_of=order.as_of,
+        events=len(data),
+        users=data.n_users,
+        items=len(data.item_ids),
+        splits=tuple(reports),
+        skipped=tuple(skipped),
+        findings={report.split: findings(report) for report in reports},
+    )
+
+
+def _possible(
+    name: SplitName, data: TrainingData, born: NDArray[np.int64], order: EvaluationOrder
+) -> Holdout | Skipped:
+    if len(data) == 0:
+        return Skipped(name, "there are no events: import or send some first")
+    holdout = hold_out(name, data, born, order.seed, order.max_questions)
+    if len(holdout.split) == 0:
+        return Skipped(name, "no user has two events")
+    if len(holdout.training) == 0:
+        return Skipped(name, "no event is left to train on: more users or days are needed")
+    return holdout
+
+
+def _evaluate_on(holdout: Holdout, recipe: Recipe[Any], settings: Any, seed: int) -> SplitReport:
+    model = recipe.fit(holdout.training, settings, seed)
+    judged = {recipe.name: holdout.judge(model)}
+    made = baselines(holdout, seed, repeats=may_repeat(holdout, model))
+    for name, ranker in made.items():
+        judged[name] = judge(ranker, holdout.targets)
+    # A control: a result that is no lower without the order of events does not rest on it.
+    unordered = without_order(holdout, seed)
+    control = unordered.judge(recipe.fit(unordered.training, settings, seed))
+    return measure(holdout, judged, control, seed)
+
+
+def without_order(holdout: Holdout, seed: int) -> Holdout:
+    """The same test cases, with every user's known events in random order."""
+    data, split = holdout.data, holdout.split
+    # Events that do not train are shuffled apart, so the model learns of nothing later than before.
+    group = data.user.astype(np.int64) * 2 + ~split.training
+    ends = np.searchsorted(data.user, data.user[split.cut], side="right")
+    for cut, end in zip(split.cut.tolist(), ends.tolist(), strict=True):
+        group[cut:end] = -1
+    shuffled = reorder(data, shuffled_order(group, seed))
+    return set_questions(holdout.name, shuffled, split, holdout.there, holdout.training.as_of)

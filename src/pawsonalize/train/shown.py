@@ -1,0 +1,316 @@
+"""Learns the model of choices from tables of what was shown, opened and picked."""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core.times import DAY
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.events.tables.histories import Deed
+from pawsonalize.models.recipes.choices.calibration import ANSWERED
+from pawsonalize.models.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces, together
+from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel, CodedNames, fit_choices
+from pawsonalize.models.recipes.choices.own_effects import ANYTHING, KINDS, VISITOR_VARIANCES
+from pawsonalize.models.recipes.choices.picks import AnsweredBoard, fit_picks
+from pawsonalize.models.recipes.data import Bools, Floats, Ints
+from pawsonalize.recommend.animals.factors import animal_values, far
+from pawsonalize.recommend.animals.pages import (
+    ShownPages,
+    Suspects,
+    asks,
+    factor_columns,
+    logged_factors,
+    opens,
+    picked_board,
+    places_counted,
+    reported_page,
+    visit_of,
+    visitor_keys,
+    visitor_of,
+    was_shown,
+)
+from pawsonalize.recommend.animals.settings import PARTS
+from pawsonalize.recommend.tables import Impression, Impressions
+from pawsonalize.train.prices import WINDOW_DAYS, play_market
+
+MAX_PAGES = 50_000
+"""A model of choices learns from so many of the newest pages."""
+MAX_BOARDS = 2_000
+"""Picks are learned from so many of the boards that were answered last."""
+
+_ROWS = 1_500_000  # places of the newest pages that are learned from
+_EVENTS = 2_000_000  # of the newest, that are looked through
+_BATCH = 50_000
+_VISITORS = 1_000_000  # none of those pages is of a visitor who was forgotten
+_ANIMALS = 20_000  # those listed last, from which the rate of homes is learned
+
+
+def learn_choices(
+    impressions: Impressions, log: EventLog, animals: Animals, through: int
+) -> ChoiceModel:
+    """The model of choices, from the newest pages and the events up to that offset."""
+    found = _learn_from_pages(impressions, log, animals, through)
+    return _with_picks(found, impressions, log, animals, through)
+
+
+class PagesRead(NamedTuple):
+    """The pages that a training learns from, in rows."""
+
+    shown: ShownPlaces
+    names: CodedNames
+    pages: Sequence[Impression]
+    kinds: frozenset[str]
+    """The kinds of answers that the site shows."""
+    through: str
+    """The id of the newest page that was stored."""
+
+
+def read_pages(
+    impressions: Impressions, log: EventLog, animals: Animals, through: int
+) -> PagesRead | None:
+    """The pages that visitors were shown, and what they did by the events up to that offset."""
+    stored = impressions.newest_pages(MAX_PAGES)
+    joined = _Joined(stored)
+    for deed in _newest(log.deeds, through):
+        joined.take(deed, opened=opens(deed, log.event_types), inquired=asks(deed, log.event_types))
+    pages = _newest_within(joined.seen(), _ROWS)
+    if not pages:
+        return None
+    answered = _answered_boards(pages, _newest(log.picks, through))
+    shown, names = _shown_places(impressions, pages, joined.opened, animals, answered)
+    newest = stored[-1].recommendation_id if stored else ""
+    return PagesRead(shown, names, pages, frozenset(joined.shown.kinds), newest)
+
+
+def _learn_from_pages(
+    impressions: Impressions, log: EventLog, animals: Animals, through: int
+) -> ChoiceModel:
+    read = read_pages(impressions, log, animals, through)
+    found = UNFITTED if read is None else fit_choices(read.shown, read.names, len(read.pages))
+    if read is None or not found.is_fitted:
+        return found
+    now = max(page.as_of for page in read.pages)
+    stays = {
+        name: begun
+        for name, every in animals.stays_since(now - WINDOW_DAYS * DAY, _ANIMALS).items()
+        if (begun := tuple([one for one in every if one.since <= now]))
+    }
+    known = animals.get_many(stays)
+    rate, plays = play_market(found, read.shown, read.pages, stays, known)
+    return msgspec.structs.replace(
+        found,
+        home_rate=rate,
+        plays=plays,
+        through=read.through,
+        log_offset=through,
+        kinds=tuple(sorted(read.kinds)),
+    )
+
+
+def _newest_within(pages: Sequence[Impression], rows: int) -> Sequence[Impression]:
+    """The newest of these pages that have so many places together, in the order of time."""
+    counts = np.cumsum([places_counted(page) for page in reversed(pages)])
+    return pages[len(pages) - int(np.searchsorted(counts, rows, side="right")) :]
+
+
+def _newest(read: Callable[[int, int], list[Deed]], through: int) -> Iterator[Deed]:
+    after = max(0, through - _EVENTS)
+    while batch := read(after, _BATCH):
+        for deed in batch:
+            if deed.offset > through:
+                return
+            yield deed
+        after = batch[-1].offset
+
+
+class _Joined:
+    """Pages with what was opened of them, by the order of events."""
+
+    def __init__(self, stored: Sequence[Impression]) -> None:
+        self.shown = ShownPages()
+        self.opened: dict[str, dict[int, bool]] = {}
+        """Places that were opened, by page: True if the animal there was asked for."""
+        self._coming = deque(stored)
+        self._pages: list[Impression] = []
+        self._suspects = Suspects(_VISITORS)
+
+    def take(self, deed: Deed, *, opened: bool, inquired: bool) -> None:
+        """Find the page that the event came from; it may report one itself."""
+        # Pages and events in one order of time, so that an event finds only what was shown before
+        # it.
+        while self._coming and was_shown(self._coming[0], deed):
+            self._add(self._coming.popleft())
+        reported = reported_page(deed)
+        if reported is not None:
+            self._add(reported)
+        found = self.shown.find(deed) if opened else None
+        if found is not None:
+            page, place = found
+            places = self.opened.setdefault(page.recommendation_id, {})
+            places[place] = places.get(place, False) or inquired
+            self._suspects.opened(visitor_of(page), deed.animal_id)
+
+    def seen(self) -> list[Impression]:
+        """The pages that people saw, in the order of time."""
+        for page in self._coming:
+            self._add(page)
+        self._coming.clear()
+        return [
+            page
+            for page in self._pages
+            if page.animal_ids  # an answer of nobody shows nobody
+            and self.shown.is_seen(page)
+            and not self._suspects.is_one(visitor_of(page))
+        ]
+
+    def _add(self, page: Impression) -> None:
+        self.shown.add(page)
+        self._pages.append(page)
+        self._suspects.shown(visitor_of(page), len(page.animal_ids or ()))
+
+
+def _shown_places(
+    impressions: Impressions,
+    pages: Sequence[Impression],
+    opened: Mapping[str, Mapping[int, bool]],
+    animals: Animals,
+    answered: Bools,
+) -> tuple[ShownPlaces, CodedNames]:
+    """A row for each place, in the order of time, with what is known of the animals by now."""
+    sizes = [places_counted(page) for page in pages]
+    ids = [
+        first[0]
+        for page, size in zip(pages, sizes, strict=True)
+        for first in (page.animal_ids or ())[:size]
+    ]
+    names, animal = np.unique(np.array(ids), return_inverse=True)
+    visitor, visit = (
+        np.unique(np.array([of(page) for page in pages]), return_inverse=True)[1].astype(np.int64)
+        for of in (visitor_of, visit_of)
+    )
+    outcome = [
+        (place, place in places, places.get(place, False))
+        for page, size in zip(pages, sizes, strict=True)
+        for places in (opened.get(page.recommendation_id, {}),)
+        for place in range(size)
+    ]
+    place, was_opened, was_inquired = (np.array(column) for column in zip(*outcome, strict=True))
+    explored, columns = factor_columns(impressions, pages, sizes)
+    starts = np.cumsum(sizes, dtype=np.int64) - sizes
+    # Only a group that does not match shows that the quiz was answered.
+    quizzed = np.maximum.reduceat(columns["quiz"] != 0, starts)
+    columns[ANSWERED] = np.repeat(answered | quizzed, sizes).astype(np.float64)
+    traits, values = _traits(names.tolist(), animals)
+    shown = ShownPlaces(
+        np.repeat(visitor, sizes),
+        np.repeat(visit, sizes),
+        animal.astype(np.int64),
+        place,
+        was_opened,
+        was_inquired,
+        explored,
+        columns,
+        traits,
+    )
+    return shown.take(_first_visits(shown)), CodedNames(names.tolist(), values)
+
+
+def _answered_boards(pages: Sequence[Impression], picks: Iterable[Deed]) -> Bools:
+    """True for pages of visitors who had answered a board before."""
+    first: dict[str, int] = {}
+    for pick in picks:
+        for key in visitor_keys(pick.user_id, pick.session_id):
+            first[key] = min(pick.sent_at, first.get(key, pick.sent_at))
+    shown = ((page.as_of, visitor_keys(page.user_id, page.session_id)) for page in pages)
+    return np.array([any(first.get(key, at) < at for key in keys) for at, keys in shown])
+
+
+def _traits(ids: Sequence[str], animals: Animals) -> tuple[dict[str, Ints], dict[str, list[str]]]:
+    """The code of each animal's value by trait, and what the codes stand for."""
+    known = animals.get_many(ids)
+    rows = [animal_values(known.get(one)) for one in ids]
+    codes, values = {}, {}
+    for trait, column in zip(TRAITS, zip(*rows, strict=True), strict=True):
+        found, code = np.unique(np.array(column), return_inverse=True)
+        codes[trait], values[trait] = code.astype(np.int64), found.tolist()
+    return codes, values
+
+
+def _first_visits(shown: ShownPlaces) -> Ints:
+    """Return the rows of the visit in which a visitor first saw the animal, until it was opened."""
+    # An animal that a visitor has opened is in no row of theirs any more. Later visits would have
+    # it in rows of those alone who did not like it, and whoever is shown a lot would seem unloved.
+    pair, rows = together(shown.visitor, shown.animal), np.arange(len(shown))
+    opened = np.full(int(pair.max(initial=0)) + 1, len(shown))
+    np.minimum.at(opened, pair[shown.opened], rows[shown.opened])
+    first = np.unique(pair, return_index=True)[1]
+    kept = (rows <= opened[pair]) & (shown.visit == shown.visit[first][pair])
+    return np.flatnonzero(kept)
+
+
+def _with_picks(
+    model: ChoiceModel, impressions: Impressions, log: EventLog, animals: Animals, through: int
+) -> ChoiceModel:
+    """The model with what boards say of picks and visitors, by the picks up to that offset."""
+    answered = read_boards(model, impressions, log, animals, through)
+    usual = [VISITOR_VARIANCES[kind] for kind in KINDS[1:]]
+    learned = fit_picks(answered, model.visitor_variances[ANYTHING], usual)
+    if learned is None:
+        return model
+    variances = model.visitor_variances | dict(zip(KINDS[1:], learned.variances, strict=True))
+    return msgspec.structs.replace(model, picks=learned.picks, visitor_variances=variances)
+
+
+def read_boards(
+    model: ChoiceModel, impressions: Impressions, log: EventLog, animals: Animals, through: int
+) -> list[AnsweredBoard]:
+    """The first board of each visitor who answered one, the oldest first."""
+    answers = defaultdict[str, list[Deed]](list)
+    for deed in _newest(log.picks, through):
+        if deed.recommendation_id is not None:
+            answers[deed.recommendation_id].append(deed)
+    # Ids grow with time. A board that nobody gave says nothing, or anybody could make picks up.
+    names = sorted(answers)[-MAX_BOARDS:]
+    given = impressions.get_many(names)
+    boards: dict[str | None, Impression] = {}
+    for board in (given[one] for one in names if one in given):
+        # Later boards were chosen by what was picked of the first.
+        boards.setdefault(board.user_id or board.session_id, board)
+    ids = {ids[0] for board in boards.values() for ids in board.animal_ids or ()}
+    known = animals.get_many(sorted(ids))
+    found = (
+        _answered(board, answers[board.recommendation_id], known, model)
+        for board in boards.values()
+    )
+    return [one for one in found if one is not None]
+
+
+def _answered(
+    board: Impression, deeds: list[Deed], known: Mapping[str, Animal], model: ChoiceModel
+) -> AnsweredBoard | None:
+    picked = picked_board(board, deeds)
+    if picked is None:
+        return None
+    rows = np.array(logged_factors(board, len(picked.animals)))
+    group, distance, quiz = (rows[:, PARTS.index(name)] for name in ("group", "distance", "quiz"))
+    values = [animal_values(known.get(one)) for one in picked.animals]
+    columns = zip(*(row[: len(VISITOR_TRAITS)] for row in values), strict=True)
+    traits = [np.unique(column, return_inverse=True)[1].reshape(-1) for column in columns]
+    # The same parts as when a visitor's effects are solved for an answer.
+    odds = _appeal(model, picked.animals, values)
+    own = {"group": group, "distance": distance, "far": far(distance), "quiz": quiz}
+    for name, column in own.items():
+        odds += model.to_open(name) * column
+    return AnsweredBoard(np.array(traits), distance, odds, picked.picks)
+
+
+def _appeal(model: ChoiceModel, ids: tuple[str, ...], values: list[tuple[str, ...]]) -> Floats:
+    total = model.animal_effects(ids)
+    for trait, column in zip(TRAITS, zip(*values, strict=True), strict=True):
+        total += [model.levels.get(trait, {}).get(value, 0.0) for value in column]
+    return np.asarray(total)

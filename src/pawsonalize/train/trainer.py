@@ -1,0 +1,322 @@
+"""One training: from a part of the log to a stored model with its metrics."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.errors import NotFound, StorageUnavailable, reason_of
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP
+from pawsonalize.core.logs import get_logger
+from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.models.evaluation.metrics import METRICS, coverage
+from pawsonalize.models.recipes import POPULARITY_COUNT, USER_PERSONALIZATION
+from pawsonalize.models.recipes.artefact import ModelCard
+from pawsonalize.models.recipes.catalogue import rebuild_model, recipe_named
+from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
+from pawsonalize.models.recipes.contract import Recipe
+from pawsonalize.models.recipes.counts.counting import EventCounts, LogSummary
+from pawsonalize.models.recipes.data import Arrays, TrainingData
+from pawsonalize.recommend.context import FacetReader
+from pawsonalize.recommend.live_model import RemoteCampaign
+from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.resource import Status, moved
+from pawsonalize.resources.solutions import Progress, Solution, SolutionVersion, TrainingMode
+from pawsonalize.train.holdout import SplitName, hold_out, item_births, judge_segments
+from pawsonalize.train.kept_rows import KeptRows, rows_through
+from pawsonalize.train.refresh import data_of_rows, refresh_model
+from pawsonalize.train.solutions import trained_settings
+from pawsonalize.train.training_data import MEASURED_EVENTS, LogReading
+from pawsonalize.train.tuning import tune
+
+
+class HeldOutMetrics(msgspec.Struct, frozen=True):
+    """Metrics by name, or the reason why there are none."""
+
+    metrics: Mapping[str, float]
+    why_not: str = ""
+
+
+Report = Callable[[Progress, str | None], object]
+"""Stores how far the training is and, once it is known, what the remote engine calls the version.
+
+Conflict if somebody stopped it.
+"""
+
+
+class RemoteTraining(Protocol):
+    """Trains in place of this machine; goes on with what it began before, on whichever machine."""
+
+    def trains(self, version: SolutionVersion) -> bool:
+        """Return True if the remote engine trains the version."""
+
+    def train(self, version: SolutionVersion, report: Report) -> HeldOutMetrics:
+        """Train to the end. TrainingFailed with the reason if the remote engine gives up."""
+
+    def stop(self, version: SolutionVersion) -> None:
+        """Stop the training there, if it was begun; EngineUnavailable if nobody answers."""
+
+
+class RemoteEngine(Protocol):
+    """A remote engine, which trains and answers in place of this service."""
+
+    @property
+    def training(self) -> RemoteTraining:
+        """Its training."""
+
+    @property
+    def description(self) -> str:
+        """A sentence about it, for people."""
+
+    def campaign(self, name: str) -> RemoteCampaign:
+        """Return the campaign there behind ours of that name."""
+
+
+def held_out_metrics(
+    data: TrainingData, born: NDArray[np.int64], recipe: Recipe[Any], settings: Any, seed: int
+) -> HeldOutMetrics:
+    """Means over test users, of a model that was fitted without them."""
+    if len(data) == 0:
+        return HeldOutMetrics({}, "there are no events: send or import some, and train again")
+    holdout = hold_out(SplitName.PERSONALIZE, data, born, seed)
+    if len(holdout.split) == 0:
+        return HeldOutMetrics({}, "no user has two events, so nothing of anybody can be held out")
+    if len(holdout.training) == 0:
+        return HeldOutMetrics(
+            {}, "nothing is left to train on when a user is held out: there are too few"
+        )
+    model = recipe.fit(holdout.training, settings, seed)
+    judgement, of_segments = judge_segments(holdout, model, seed)
+    means = judgement.values().mean(axis=0).tolist()
+    covered = coverage(judgement.best, len(holdout.training.item_ids))
+    metrics = {"coverage": covered, **dict(zip(METRICS, means, strict=True))}
+    if recipe.name == USER_PERSONALIZATION:  # segments are made by it alone
+        metrics |= of_segments
+    return HeldOutMetrics(metrics)
+
+
+_REPORT_SECONDS = 1.0
+_BEING_MEASURED = HeldOutMetrics(
+    {},
+    "it is being measured, ask again in a minute; if that does not change, the training process"
+    " has ended without a result; train again",
+)
+
+log = get_logger()
+
+
+class Fitted(msgspec.Struct, frozen=True):
+    """A new model: `card` and `arrays` are to be stored, `sample` is what it is measured on."""
+
+    summary: LogSummary
+    sample: TrainingData
+    card: ModelCard
+    arrays: Arrays
+
+
+class Trainer(msgspec.Struct, frozen=True):
+    """Trains solution versions in this process; with `reading` the log is counted out of core."""
+
+    registry: Registry
+    log: EventLog
+    catalogue: Catalogue
+    artefacts: ArtefactStore
+    now: Callable[[], int]
+    learn_choices: Callable[[int], ChoiceModel] = lambda _: UNFITTED  # up to an offset of the log
+    reading: LogReading | None = None
+    remote: RemoteTraining | None = None
+
+    def train(self, name: str) -> SolutionVersion:
+        """Train the version and store its model. ACTIVE, or CREATE FAILED with the reason.
+
+        A version that is ACTIVE already is left as it is. Conflict if it was stopped meanwhile.
+        """
+        # The same part of the log, items dataset, settings and seed give the same model, bit for
+        # bit.
+        version = self.registry.get(SolutionVersion, name)
+        if version.status is Status.ACTIVE:
+            return version
+        if version.status is not Status.CREATE_IN_PROGRESS:
+            version = self.registry.update(moved(version, Status.CREATE_IN_PROGRESS), self.now())
+        report = ProgressReport(self.registry, version, self.now)
+        try:
+            trained, unmeasured = self._trained(version, report)
+        except Exception as error:
+            report.store(
+                moved(report.version, Status.CREATE_FAILED, failure_reason=reason_of(error))
+            )
+            raise
+        return trained if unmeasured is None else self._measured_later(trained, unmeasured)
+
+    def _trained(
+        self, version: SolutionVersion, report: "ProgressReport"
+    ) -> tuple[SolutionVersion, TrainingData | None]:
+        # An earlier training may have stored its model and died before it could say so.
+        self.artefacts.remove(version.name)
+        self.artefacts.sweep(lambda location: location == version.name)
+        found, later = HeldOutMetrics(version.metrics, version.unmeasured), False
+        remote = self.remote if self.remote is not None and self.remote.trains(version) else None
+        if remote is not None:
+            found = remote.train(version, report.remote)
+        # The stand-in answers while the remote engine is away.
+        fitted = self._fitted(version if remote is None else _stand_in_of(version), report)
+        choices = UNFITTED
+        if self._data_group(version) == DEFAULT_DATASET_GROUP:  # it alone has single animals
+            choices = self.learn_choices(version.log_offset)
+        if version.mode is TrainingMode.FULL and remote is None:
+            found, later = _BEING_MEASURED, not version.measured
+            if version.measured:
+                report.phase("measuring")
+                found = self._measured(version, fitted.sample)
+        report.phase("saving")
+        arrays = {**fitted.arrays, **choices.arrays()}
+        # The model is stored before the version says so: one that is ACTIVE can be served.
+        location = self.artefacts.save(version.name, fitted.card, arrays)
+        trained = moved(
+            report.version,
+            Status.ACTIVE,
+            progress=None,
+            artefact=location,
+            fingerprint=fitted.card.fingerprint,
+            events=fitted.summary.n_events,
+            users=fitted.summary.data.n_users,
+            items=len(fitted.summary.data.item_ids),
+            metrics=found.metrics,
+            unmeasured=found.why_not,
+            calibration=choices.calibration,
+            plays=choices.plays,
+        )
+        return report.store(trained), fitted.sample if later else None
+
+    def _data_group(self, version: SolutionVersion) -> str:
+        return self.registry.get(Solution, version.solution).data_group
+
+    def _measured_later(self, version: SolutionVersion, data: TrainingData) -> SolutionVersion:
+        """Measure a version that may be served already; if that fails, the version still serves."""
+        try:
+            found = self._measured(version, data)
+        except Exception as error:  # the model is good, whatever happens here
+            log.error("not measured", solution_version=version.name, exc_info=error)
+            why = reason_of(error)
+            found = HeldOutMetrics({}, f"measuring failed ({why}): train it again")
+
+        changes = {"metrics": found.metrics, "unmeasured": found.why_not}
+        try:
+            return self.registry.assign(SolutionVersion, version.name, self.now(), **changes)
+        except NotFound:  # somebody deleted it meanwhile
+            return version
+
+    def _measured(self, version: SolutionVersion, data: TrainingData) -> HeldOutMetrics:
+        born = item_births(data, self.catalogue.of(self._data_group(version)))
+        recipe = recipe_named(version.recipe)
+        return held_out_metrics(data, born, recipe, trained_settings(version), version.seed)
+
+    def _fitted(self, version: SolutionVersion, report: "ProgressReport") -> Fitted:
+        report.phase("reading")
+        group = self._data_group(version)
+        log, catalogue = self.log.of(group), self.catalogue.of(group)
+        cut, selection = version.cut, version.selection
+        base = None if version.base is None else self.registry.get(SolutionVersion, version.base)
+        model = arrays = None
+        if base is not None and version.mode is TrainingMode.UPDATE:
+            assert base.artefact is not None
+            card, arrays = self.artefacts.load(base.artefact)
+            model = rebuild_model(base.recipe, card, arrays)
+
+        def fit(counts: EventCounts) -> Fitted:
+            if model is None:
+                return _learned(version, counts, catalogue, report)
+            report.phase("counting")
+            refreshed = refresh_model(model, counts)
+            return Fitted(counts.summary, counts.sample(MEASURED_EVENTS), *refreshed)
+
+        if self.reading is not None:
+            with self.reading.counts(
+                version.name, log, catalogue, cut, selection, report
+            ) as counts:
+                return fit(counts)
+        reader, through = FacetReader.of(catalogue), version.log_offset
+        kept = KeptRows.from_arrays(arrays or {})
+        after = 0 if base is None else base.log_offset
+        rows = rows_through(log, reader, through, report, kept=kept, after=after)
+        data = data_of_rows(rows, log, catalogue, cut, selection)
+        fitted = fit(EventCounts(data))
+        # With the rows, a refresh has to read only what came after them.
+        return replace(fitted, arrays={**fitted.arrays, **rows.arrays()})
+
+
+def _stand_in_of(version: SolutionVersion) -> SolutionVersion:
+    """Return what is fitted here for a remote version: the popularity of the same events."""
+    return msgspec.structs.replace(
+        version,
+        recipe=POPULARITY_COUNT,
+        settings={},
+        tuning=None,
+        tuned=None,
+        mode=TrainingMode.FULL,
+        base=None,
+    )
+
+
+def _learned(
+    version: SolutionVersion, counts: EventCounts, catalogue: Catalogue, report: "ProgressReport"
+) -> Fitted:
+    sample = counts.sample(MEASURED_EVENTS)
+    tuned = version.tuned
+    if version.tuning is not None and tuned is None:
+        report.phase("tuning")
+        born = item_births(sample, catalogue)
+        tuned = tune(sample, born, version, time.monotonic, report)
+        # Stored at once, so that a training that dies later need not tune again.
+        version = report.store(msgspec.structs.replace(report.version, tuned=tuned))
+    report.phase("fitting")
+    recipe = recipe_named(version.recipe)
+    model = recipe.fit(counts, trained_settings(version), version.seed)
+    card = model.card
+    if tuned is not None:
+        card = replace(card, extra={**card.extra, "tuned": msgspec.to_builtins(tuned)})
+    return Fitted(counts.summary, sample, card, model.arrays())
+
+
+class ProgressReport(msgspec.Struct):
+    """A training's progress in its version's row, written at most once a second."""
+
+    registry: Registry
+    version: SolutionVersion
+    now: Callable[[], int]
+    _phase: str = ""
+    _quiet_until: float = 0.0
+
+    def phase(self, phase: str) -> None:
+        """Begin another phase."""
+        self._phase = phase
+        self._write(Progress(phase))
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell how far the phase is."""
+        if time.monotonic() >= self._quiet_until:
+            self._write(Progress(self._phase, round(done / total, 3) if total else 1.0))
+
+    def remote(self, progress: Progress, remote: str | None) -> None:
+        """Tell how far a remote engine is, and what it calls the version once that is known."""
+        if remote is not None:
+            self.store(msgspec.structs.replace(self.version, remote=remote))
+        self._phase = progress.phase
+        self._write(progress)
+
+    def store(self, newer: SolutionVersion) -> SolutionVersion:
+        """Store a change of the version; Conflict if somebody stopped the training."""
+        self.version = self.registry.update(newer, self.now())
+        return self.version
+
+    def _write(self, progress: Progress) -> None:
+        with suppress(StorageUnavailable):  # a report is not worth a training
+            self.store(msgspec.structs.replace(self.version, progress=progress))
+        self._quiet_until = time.monotonic() + _REPORT_SECONDS

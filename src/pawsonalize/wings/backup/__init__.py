@@ -1,5 +1,0 @@
-"""Copies of a data folder, their restoration, and removal of everything."""
-
-from pawsonalize.plugin import Plugin
-
-PLUGIN = Plugin("backup", commands="commands:COMMANDS")
