@@ -340,9 +340,9 @@ def test_a_portrait_is_a_picture_that_browsers_may_keep(open_site: Open) -> None
 def test_where_keys_are_required_nobody_can_say_who_they_are(open_site: Open) -> None:
     client = open_site(access_keys="required")
     assert "Try it as" not in client.get("/").text
-    assert client.post("/sign-in", data={"userId": "somebody else"}).status_code == 404
-    client.cookies.set("pawsonalize_user", "somebody else")
-    assert "somebody" not in client.get("/").text
+    assert client.post("/sign-in", data={"userId": "quentin elsewhere"}).status_code == 404
+    client.cookies.set("pawsonalize_user", "quentin elsewhere")
+    assert "quentin" not in client.get("/").text
     client.post(f"/animals/{PIP.animal_id}/events", data={"eventType": "view"})
     assert "Ordered for you, from 1 event of yours" in client.get("/").text
 
