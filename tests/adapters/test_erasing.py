@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pawsonalize.animals.tables.catalogue import User
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.settings import Settings
-from pawsonalize.app.upkeep import deletions_of, erasure_steps
+from pawsonalize.app.upkeep import erasure_steps, make_deletions
 from pawsonalize.core.errors import Conflict, CorruptArtefact
 from pawsonalize.core.event import USER, LoggedEvent, Visitor, visitor_digest
 from pawsonalize.core.objects.store import StoredObject
@@ -505,7 +505,7 @@ def job(world: World, name: str, text: str, dataset_group: str = GROUP) -> DataD
 
 
 def looked_after(world: World) -> DataDeletionJob:
-    deletions = deletions_of(world.adapters)
+    deletions = make_deletions(world.adapters)
     deletions.look()
     world.erasing.work()
     deletions.look()
@@ -563,7 +563,7 @@ def test_a_job_of_old_that_was_killed_is_done_after_all(world: World) -> None:
         name="job", dataset_group=GROUP, user_ids=("ann",), status=Status.CREATE_FAILED
     )
     world.adapters.registry.create(killed, T0)
-    deletions = deletions_of(world.adapters)
+    deletions = make_deletions(world.adapters)
     deletions.catch_up()
     world.erasing.work()
     deletions.look()

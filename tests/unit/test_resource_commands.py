@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.cli.main import app
-from pawsonalize.app.databases import root_key_of
+from pawsonalize.app.databases import root_key_source
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.config import Secret
@@ -179,7 +179,7 @@ def test_a_root_key_of_the_settings_serves_several_servers(tmp_path: Path) -> No
         assert other.access_keys.find(key.name) == (key, secret)
         assert not list(tmp_path.glob("access-keys*"))
         with pytest.raises(InvalidInput, match="64 hexadecimal"):
-            root_key_of(Settings(access_key_root=Secret("short")))
+            root_key_source(Settings(access_key_root=Secret("short")))
 
 
 def test_a_solution_is_tuned_from_now_on_until_it_is_not(settings: Settings) -> None:

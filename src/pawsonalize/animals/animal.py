@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from pawsonalize.animals.statuses import FOREVER, IN_CARE, AnimalStatus, Reports, StatusChange, Stay
-from pawsonalize.core.attributes import GoodWith, age_at, ages_of
+from pawsonalize.core.attributes import GoodWith, age_at, age_band_starts
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.core.times import DAY
 
@@ -123,7 +123,9 @@ class Animal:
 
     def _between(self, since: int, until: int) -> Iterator[Stay]:
         # A birthday ends a stay and begins another, as the animal changes its group.
-        starts = [start for start, _ in ages_of(self.species, self.born)] if self.born else []
+        starts = (
+            [start for start, _ in age_band_starts(self.species, self.born)] if self.born else []
+        )
         inside = [start for start in starts if since < start < until]
         for start, end in zip([since, *inside], [*inside, until], strict=True):
             if start < end:

@@ -19,7 +19,7 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.forms.decoder import Form, UnknownFields, check_fields, decode
 from pawsonalize.core.forms.entries import Moment, Rejected, first_of_each, read_each
 from pawsonalize.core.http import json as bodies
-from pawsonalize.core.http.errors import EntryWarning, error_of_all, warnings_of
+from pawsonalize.core.http.errors import EntryWarning, all_rejected_error, warnings_of
 from pawsonalize.core.http.examples import ANIMAL
 from pawsonalize.core.http.operation import About, Operations, RequestParameter
 from pawsonalize.core.limits import parse_id
@@ -183,7 +183,7 @@ async def put_animals(request: Request) -> AnimalsReceipt | Response:
     rejected.sort(key=lambda one: one.index)
     if len(rejected) == len(raws):
         none = dict.fromkeys(("created", "updated", "unchanged"), 0)
-        refusal = {"error": error_of_all("animal", rejected), "rejected": rejected}
+        refusal = {"error": all_rejected_error("animal", rejected), "rejected": rejected}
         return bodies.json_response(refusal | none, 400)
     odd = first_of_each(
         (place, (name, f"{name} {value!r} is not known here: it is like no other"))

@@ -1,4 +1,4 @@
-"""Settings to adapters: the only place that names a concrete one."""
+"""Adapters of the settings: the only place that chooses databases, stores and remote engines."""
 
 import os
 import sys
@@ -111,7 +111,7 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def outcomes(self) -> "OutcomeSources":
-        """Tables of outcomes reports."""
+        """The tables that outcomes reports read."""
         return databases.outcome_tables(self.database, self.log.event_types)
 
     @property
@@ -128,14 +128,14 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def sampling(self) -> "Sampling":
-        """Sample of a log that measurements read."""
+        """Samples a log for measurements; takes the whole log where that fits in memory."""
         from pawsonalize.train.training_data import whole_log
 
         return whole_log if self.reading is None else self.reading.sample
 
     @property
     def versions(self) -> "SolutionVersions":
-        """The solution versions."""
+        """Creates, lists and deletes solution versions."""
         from pawsonalize.train.versions import SolutionVersions
 
         days = GroupDays(self.database)
@@ -145,7 +145,7 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def erased_archive(self) -> "ErasedArchive":
-        """Archive without erased visitors."""
+        """The archive, read without erased visitors."""
         from pawsonalize.events.erasure.erased_archive import ErasedArchive
 
         index = ArchiveIndex(self.database)
@@ -161,14 +161,14 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def solutions(self) -> "Solutions":
-        """The solutions."""
+        """Creates and changes solutions."""
         from pawsonalize.train.solutions import Solutions
 
         return Solutions(self.registry, self.log.event_types)
 
     @property
     def dataset_groups(self) -> "DatasetGroups":
-        """The dataset groups."""
+        """Creates and changes dataset groups."""
         from pawsonalize.train.solutions import DatasetGroups
 
         return DatasetGroups(self.registry)
@@ -182,7 +182,7 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def sources(self) -> "Sources":
-        """The places that jobs may read."""
+        """The folders and buckets that jobs may read."""
         from pawsonalize.events.job_files import Sources
 
         settings, shared = self.settings, self.settings.bucket_url("imports")
@@ -190,7 +190,7 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def filters(self) -> "Filters":
-        """The filters."""
+        """Finds and checks filters, stored or written out."""
         from pawsonalize.recommend.filtering import Filters
 
         return Filters(self.registry, self.catalogue)
@@ -204,8 +204,8 @@ class Adapters(msgspec.Struct, frozen=True):
 
     @property
     def access_keys(self) -> AccessKeys:
-        """The access keys."""
-        return AccessKeys(self.registry, databases.root_key_of(self.settings))
+        """Creates, finds and verifies access keys."""
+        return AccessKeys(self.registry, databases.root_key_source(self.settings))
 
     @property
     def runs(self) -> "Runs":
@@ -213,7 +213,7 @@ class Adapters(msgspec.Struct, frozen=True):
         from pawsonalize.train.retrained import find_retrained
         from pawsonalize.train.retraining.runs import Runs
 
-        # A run goes on with those it began with, whatever changes meanwhile.
+        # A run keeps the settings that it began with, whatever changes meanwhile.
         names = (name for name in kinds_of_settings() if name.startswith(_OF_RETRAINING))
         record = {name: self.settings.value(name) for name in names}
         return Runs(self.work, record, partial(find_retrained, self.registry))
@@ -275,7 +275,7 @@ def opened(
 
     Data folder and database are made if need be. With `must_exist` nothing is made, and where
     there is no database the error is NotFound: it says where we looked. `on_lost` gets
-    the lease of this process that another one has by now.
+    the name of a lease that another process has taken over.
     """
     adapters = _open(settings, must_exist, on_lost)
     try:
@@ -295,7 +295,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     registry = Registry(Resources(database), settings.max_dataset_groups)
     ensure_defaults(registry, settings.recipe, clock.now())
     artefacts = databases.open_artefacts(settings, database)
-    # On one machine a lock tells who died; between machines only beats that stop do.
+    # On one machine a lock tells who died; between machines only heartbeats that stop do.
     seconds = LOCAL_LEASE_SECONDS if database.is_local else GONE_SECONDS
     host = "" if database.is_local else None
     work = WorkTable(database)

@@ -1,4 +1,4 @@
-"""The ASGI app: the doors in front of one engine, and what is done in the background."""
+"""The ASGI app: HTTP interfaces to one engine, and its work in the background."""
 
 import asyncio
 import gc
@@ -23,16 +23,16 @@ from starlette.routing import BaseRoute, Route
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.background import attempt, in_background
-from pawsonalize.app.engine import Engine, started, tasks_of_plugins
+from pawsonalize.app.engine import Engine, plugin_tasks, start_plugins
 from pawsonalize.app.http.openapi import get_openapi, openapi
-from pawsonalize.app.http.operations import InTime, monitoring_routes, routes
-from pawsonalize.app.interfaces import aws_services_of, services_of, storefront_of
+from pawsonalize.app.http.operations import MarkAnswering, monitoring_routes, routes
+from pawsonalize.app.interfaces import make_aws_services, make_services, make_storefront
 from pawsonalize.app.settings import Settings, load_settings, read_settings
 from pawsonalize.app.upkeep import archive_new
 from pawsonalize.aws.dispatch import routes as aws_routes
 from pawsonalize.core.http.connections import Connection, Connections
 from pawsonalize.core.http.errors import EXCEPTION_HANDLERS, on_http_error
-from pawsonalize.core.http.tls import Certificate, Handshake, certificate_of
+from pawsonalize.core.http.tls import Certificate, Handshake, open_certificate
 from pawsonalize.core.logs import configure_logs
 from pawsonalize.core.plugin import added, parts
 from pawsonalize.core.roles import SERVE, WORK
@@ -50,7 +50,7 @@ RESERVED_FILES = 512
 
 
 def connection(**given: Any) -> asyncio.Protocol:
-    """A new connection, with what uvicorn gives it."""
+    """Make a connection, plain or TLS, of the arguments that uvicorn gives."""
     make = partial(Connection, _connections(), **given)
     certificate = _certificate()
     return make() if certificate is None else Handshake(make, _connections(), certificate)
@@ -59,7 +59,7 @@ def connection(**given: Any) -> asyncio.Protocol:
 @cache
 def _certificate() -> Certificate | None:
     settings = load_settings()
-    return certificate_of(settings.tls_certificate, settings.tls_key)
+    return open_certificate(settings.tls_certificate, settings.tls_key)
 
 
 @cache
@@ -81,20 +81,19 @@ _SIGNS = (signal.SIGTERM, signal.SIGINT)
 
 
 def asgi() -> Starlette:
-    """The app of one worker process, by the settings in file and environment."""
+    """Return the app of one worker process, by the settings in file and environment."""
     settings, written = read_settings()
     # Writers run in threads beside the event loop; by default each makes it wait for 5 ms.
     sys.setswitchinterval(_SWITCH_SECONDS)
     configure_logs(settings.log_format, settings.log_level, only_news=settings.is_demo)
     if (supervisor := multiprocessing.parent_process()) is not None:
         end_after(supervisor.join)
-    return build_app(settings, loaded=_keep_what_is_loaded, sources=written.sources)
+    return build_app(settings, loaded=_freeze_loaded_objects, sources=written.sources)
 
 
-def _keep_what_is_loaded() -> None:
+def _freeze_loaded_objects() -> None:
     """Take all present objects out of garbage collection, which goes on from here."""
-    # The objects live as long as the process; to walk through 300,000 animals stops answers for 0.2
-    # s.
+    # They live as long as the process; to walk through 300,000 animals stops answers for 0.2 s.
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)
 
@@ -117,13 +116,13 @@ def build_app(
             stack.enter_context(engine.taking_part())
             # Requests in flight are answered before the server ends; these would let it wait.
             stack.enter_context(at_the_end_signal(engine.outcomes.close))
-            services = app.state.services = services_of(adapters, engine, sources)
-            app.state.plugins = started(adapters, services, stack)
-            more = tasks_of_plugins(adapters, services, app.state.plugins)
+            services = app.state.services = make_services(adapters, engine, sources)
+            app.state.plugins = start_plugins(adapters, services, stack)
+            more = plugin_tasks(adapters, services, app.state.plugins)
             app.state.admission = engine.admission
             app.state.tenants = engine.tenants
-            app.state.aws = aws_services_of(adapters, engine, services)
-            app.state.storefront = storefront_of(adapters, engine)
+            app.state.aws = make_aws_services(adapters, engine, services)
+            app.state.storefront = make_storefront(adapters, engine)
             engine.catch_up()
             if loaded is not None:
                 loaded()
@@ -142,16 +141,16 @@ def build_app(
             Middleware(RequestMetrics),
             *(Middleware(one) for one in added("middleware")),
             Middleware(Guard),
-            Middleware(InTime),
+            Middleware(MarkAnswering),
         ],
         exception_handlers=EXCEPTION_HANDLERS
-        | ({HTTPException: _answer} if settings.serves_site else {}),
+        | ({HTTPException: _on_http_error} if settings.serves_site else {}),
         lifespan=lifespan,
     )
 
 
-async def _answer(request: Request, error: Exception) -> Response:
-    """Answer what the router refuses: who mistyped the address of a page gets a page."""
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    """Answer an unknown path or method: browsers get a page, programs get JSON."""
     # The address of a form is one too: that of a page which says what did not work.
     is_missing = isinstance(error, HTTPException) and error.status_code in _MISSING
     is_page = request.url.path.split("/")[1] not in _FOR_PROGRAMS
@@ -177,7 +176,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
 
 @contextmanager
 def at_the_end_signal(work: Callable[[], object]) -> Iterator[None]:
-    """Do the work on the event loop when a signal to end comes, before uvicorn hears of it."""
+    """Do the work on the event loop at SIGTERM or SIGINT, before uvicorn handles the signal."""
     # uvicorn tells nobody when it begins to wait for requests. Only the main thread gets signals:
     # elsewhere, as in tests, nothing is done.
     if threading.current_thread() is not threading.main_thread():

@@ -70,10 +70,10 @@ async def _repeat(task: Task, threads: Executor, problems: Problems) -> None:
         await loop.run_in_executor(threads, attempt, task.name, work, reporting)
 
 
-def work_of_one(
+def when_nobody_works(
     settings: Settings, servers: Servers, work: Callable[[], object]
 ) -> Callable[[], object]:
-    """Return work that servers without the role `work` do only while none with it lives."""
+    """Return the work; without the role `work`, it is done only while no server with it lives."""
 
     def if_nobody_works() -> None:
         if servers.nobody(WORK):
@@ -83,7 +83,7 @@ def work_of_one(
 
 
 class Reporting:
-    """Reports work that is repeated every so many seconds; reads tables if something changed."""
+    """Reports failures of repeated work as a problem; reads tables only if something changed."""
 
     def __init__(self, problems: Problems, name: str, seconds: float = 0) -> None:
         self._problems, self._name = problems, name
@@ -122,7 +122,7 @@ class Reporting:
 
 
 def at_the_moment(work: Callable[[int], object]) -> Callable[[], object]:
-    """Return the work as a function that gives it the present moment."""
+    """Return the work as a function that calls it with the present moment, in milliseconds."""
     return lambda: work(clock.now())
 
 

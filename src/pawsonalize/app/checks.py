@@ -1,4 +1,4 @@
-"""Checks of the service: each is declared once, in the room of its subject, for several places."""
+"""Checks of the service: each is declared once, beside its subject, and shown in several places."""
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum, StrEnum
@@ -74,7 +74,7 @@ class Check(msgspec.Struct, frozen=True):
     is_of_machine: bool = False
 
     def findings(self, service: CheckedService | Settings) -> list[Diagnosis]:
-        """Return the findings; a check that cannot be done is one, too.
+        """Return the findings; a check that could not be done is a finding, too.
 
         Settings alone are enough for checks of the machine.
         """
@@ -103,4 +103,4 @@ def examine(
 
 def needing_attention(findings: Iterable[Diagnosis]) -> list[Diagnosis]:
     """Return the findings that need your attention."""
-    return [one for one in findings if one.verdict is Verdict.ATTENTION]
+    return [finding for finding in findings if finding.verdict is Verdict.ATTENTION]

@@ -5,15 +5,15 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.databases import check_shared, root_key_of
+from pawsonalize.app.databases import check_shared, root_key_source
 from pawsonalize.app.doctor import newest_event_at
-from pawsonalize.app.serving import postcodes_of
+from pawsonalize.app.serving import load_postcodes
 from pawsonalize.app.settings import Settings, is_loopback
 from pawsonalize.core import clock
 from pawsonalize.core.database.urls import parse_url
 from pawsonalize.core.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.core.event import EventTypes
-from pawsonalize.core.http.tls import certificate_of
+from pawsonalize.core.http.tls import open_certificate
 from pawsonalize.core.objects.stores import open_objects
 from pawsonalize.core.plugin import added
 from pawsonalize.core.scopes import Scope
@@ -24,15 +24,15 @@ from pawsonalize.site.languages import check_language
 
 
 def unusable(settings: Settings) -> Iterator[str]:
-    """Yield faults, each with the next move; opens no database and sends nothing."""
+    """Yield the faults of settings, each with the next move; opens no database, sends nothing."""
     return _refused(
         *(partial(check, settings) for check in added("usable")),
         lambda: parse_url(settings.database, "database_url"),
         lambda: check_shared(settings),
-        lambda: root_key_of(settings),
+        lambda: root_key_source(settings),
         lambda: first_keys(settings),
-        lambda: certificate_of(settings.tls_certificate, settings.tls_key),
-        lambda: postcodes_of(settings),
+        lambda: open_certificate(settings.tls_certificate, settings.tls_key),
+        lambda: load_postcodes(settings),
         lambda: open_objects(settings.archive, settings.archive_kms_key),
         lambda: settings.artefact_url and open_objects(settings.artefact_url),
         lambda: EventTypes.with_added(settings.event_types),
@@ -43,7 +43,7 @@ def unusable(settings: Settings) -> Iterator[str]:
 
 
 def not_in_tables(settings: Settings) -> Iterator[str]:
-    """Yield what the settings need and the tables lack; makes no database."""
+    """Yield a fault for each thing that settings name and the tables lack; makes no database."""
     needed = needs(settings)
     if not (settings.requires_keys or needed):
         return
@@ -58,13 +58,13 @@ def not_in_tables(settings: Settings) -> Iterator[str]:
 
 
 def needs(settings: Settings) -> list[Callable[[Adapters], object]]:
-    """Return what finds in the tables what the settings name for plugins; it raises NotFound."""
+    """Return functions that raise NotFound where tables lack what the settings name."""
     found = [look for need in added("needs") if (look := need(settings)) is not None]
     return [*found, check_clock_follows] if settings.clock_file else found
 
 
 def check_clock(settings: Settings) -> None:
-    """InvalidInput for a played clock that the public would meet; NotReady for none to read."""
+    """InvalidInput if `clock_file` is used on a public address; NotReady if it holds no time."""
     if not settings.clock_file:
         return
     places = {"host": settings.host, "public_url": urlsplit(settings.public_url).hostname}
@@ -104,8 +104,8 @@ def check_keys(settings: Settings, keys: Iterable[AccessKey]) -> None:
 
 
 def first_keys(settings: Settings) -> dict[str, list[Scope]]:
-    """The ids and scopes of the setting `first_access_keys`."""
-    given = (one.partition("=") for one in settings.first_access_keys.split(",") if one)
+    """The scopes of each key id in the setting `first_access_keys`; or InvalidInput."""
+    given = (key.partition("=") for key in settings.first_access_keys.split(",") if key)
     try:
         return {key_id: list(map(Scope, scopes.split("+"))) for key_id, _, scopes in given}
     except ValueError as error:

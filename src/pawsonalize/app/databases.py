@@ -87,7 +87,7 @@ def outcome_tables(database: Database, event_types: EventTypes) -> "OutcomeSourc
 
 @contextmanager
 def opened_outcome_tables(settings: Settings) -> Iterator["OutcomeSources"]:
-    """Open those of a database that a server made, while the block runs."""
+    """Open the tables of outcomes reports, in a database that exists, while the block runs."""
     database = _database(settings, must_exist=True)
     try:
         yield outcome_tables(database, EventTypes.with_added(settings.event_types))
@@ -96,7 +96,7 @@ def opened_outcome_tables(settings: Settings) -> Iterator["OutcomeSources"]:
 
 
 def open_artefacts(settings: Settings, database: Database) -> ArtefactStore:
-    """Open the place of models: what machines share, or a folder of this machine."""
+    """Open the store of models: one that machines share, or a folder of this machine."""
     shared: ArtefactStore | None = offered("artefacts", settings, database)
     if shared is None and settings.artefact_url:
         raise InvalidInput(
@@ -107,8 +107,8 @@ def open_artefacts(settings: Settings, database: Database) -> ArtefactStore:
     return FolderArtefacts(settings.models_dir) if shared is None else shared
 
 
-def root_key_of(settings: Settings) -> Callable[[bool], bytes]:
-    """Return what gives the root key of access keys; True allows it to make one."""
+def root_key_source(settings: Settings) -> Callable[[bool], bytes]:
+    """Return the source of the root key of access keys; called with True, it may make one."""
     given = settings.access_key_root
     if not given and settings.artefact_url:
         return partial(_refuse, settings)
@@ -124,13 +124,13 @@ def root_key_of(settings: Settings) -> Callable[[bool], bytes]:
 
 
 def check_shared(settings: Settings) -> None:
-    """Raise InvalidInput if a machine alone would keep what all need; it names the setting."""
+    """Raise InvalidInput if machines share models, and the root key would lie on one alone."""
     if settings.artefact_url and settings.requires_keys and not settings.access_key_root:
         _refuse(settings, True)
 
 
-def kept_here(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield what would be lost with this machine's data folder, and the next move."""
+def find_local_data(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield what would be lost with this machine's data folder, each with the next move."""
     if not settings.database_url:
         move = "set database_url to a PostgreSQL that every machine reaches"
         yield "the database is a file of this machine", move

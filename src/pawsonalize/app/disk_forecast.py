@@ -26,9 +26,9 @@ _MEASURED_DAYS = 7
 _FORESEEN_DAYS = 3650
 
 
-# A kind is full when retention deletes as much as comes.
+# `days` is None if nothing deletes it.
 class Growth(msgspec.Struct, frozen=True):
-    """Bytes that a day adds of one kind; it is full after `days`, never if that is None."""
+    """Bytes that a day adds of one kind of data, until retention deletes as much: after `days`."""
 
     kind: str
     per_day: float
@@ -125,11 +125,11 @@ class DiskGrowth(msgspec.Struct, frozen=True):
         return self.now - _MEASURED_DAYS * DAY
 
     def growth(self, kind: str, new_bytes: float, kept_days: int) -> Growth:
-        """Return the growth by the bytes that came since; full when the oldest are deleted."""
+        """Return the growth by `new_bytes` since `since`; it ends when the oldest are deleted."""
         return Growth(kind, new_bytes / self._span, self._full(kept_days, self.age_days))
 
     def _models(self) -> Growth:
-        """Full when each solution has as many versions as are kept."""
+        """The growth of models, until each solution has as many versions as are kept."""
         registry = self.adapters.registry
         versions = [one for one in registry.all(SolutionVersion) if one.status is Status.ACTIVE]
         new = [one for one in versions if one.created_at > self.since]

@@ -21,7 +21,7 @@ from pawsonalize.app.checks import (
     examine,
     fine,
 )
-from pawsonalize.app.databases import kept_here
+from pawsonalize.app.databases import find_local_data
 from pawsonalize.app.settings import Settings, read_settings
 from pawsonalize.aws.raw_calls import is_raw_call
 from pawsonalize.core import clock
@@ -61,7 +61,7 @@ def writable(service: CheckedService) -> Iterator[Diagnosis]:
 
 
 def damage(service: CheckedService) -> Iterator[Diagnosis]:
-    """Find damage in the database's file."""
+    """Find damage in the file of an SQLite database."""
     if (found := service.adapters.database.damage()) is not None:
         yield attention(found)
 
@@ -126,7 +126,7 @@ def shared_data(settings: Settings) -> Iterator[Diagnosis]:
         yield fine(settings.artefact_url)
     except PawsonalizeError as error:
         yield attention(f"{settings.artefact_url}: {error}")
-    for message, next_move in kept_here(settings):
+    for message, next_move in find_local_data(settings):
         yield attention(message, next_move)
 
 
@@ -142,10 +142,10 @@ def problems(service: CheckedService) -> Iterator[Diagnosis]:
 
 
 def newest_event_at(log: EventLog) -> int | None:
-    """Return the moment at which the newest event came in that is still there."""
+    """Return the moment (ms) at which the newest stored event came in; None without any."""
     head = log.head()
     newest = log.read(max(head - _NEWEST, 0), head, _NEWEST)
-    return max((one.event.received_at for one in newest), default=None)
+    return max((row.event.received_at for row in newest), default=None)
 
 
 def event_types(service: CheckedService) -> Iterator[Diagnosis]:
@@ -226,7 +226,7 @@ def events_and_answers(service: CheckedService) -> Iterator[Diagnosis]:
 
 
 def visitors(service: CheckedService) -> Iterator[Diagnosis]:
-    """Find an id that a site sends for everybody."""
+    """Find a user or session id that a site sends for everybody."""
     user, sessions = service.adapters.log.most_sessions()
     if sessions > _MOST_SESSIONS:
         yield attention(
@@ -244,11 +244,11 @@ def visitors(service: CheckedService) -> Iterator[Diagnosis]:
 
 
 def keys(service: CheckedService) -> Iterator[Diagnosis]:
-    """Find keys that are missing, open to anybody, or about to end."""
+    """Find access keys that are missing, not required, or about to expire."""
     settings, access = service.settings, service.adapters.access_keys
     now = clock.real_now()
     every = list(access.all())
-    valid = [one for one in every if not one.is_expired(now)]
+    valid = [key for key in every if not key.is_expired(now)]
     if settings.requires_keys and not valid:
         yield attention(
             f"nobody may call {settings.host}: there is no access key that is valid",

@@ -1,4 +1,4 @@
-"""The engine of one server process: its parts by subject, and what they repeat."""
+"""The engine of one server process: its parts, its background tasks, and the plugins' start."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -13,11 +13,11 @@ from pawsonalize.app.background import (
     Task,
     at_the_moment,
     attempt,
-    work_of_one,
+    when_nobody_works,
 )
 from pawsonalize.app.fleet import servers_of, taking_part
 from pawsonalize.app.serving import ServingParts
-from pawsonalize.app.tenants import ingest_of, tenants_of
+from pawsonalize.app.tenants import make_ingest, make_tenants
 from pawsonalize.app.training import TrainingParts, outcomes_processes
 from pawsonalize.app.upkeep import UpkeepParts
 from pawsonalize.core import clock
@@ -49,7 +49,7 @@ class Engine:
         self.serving = ServingParts(adapters)
         self.training = TrainingParts(adapters, self.serving)
         self.upkeep = UpkeepParts(adapters, self.serving.filterings, self.problems)
-        self.ingest = ingest_of(adapters)
+        self.ingest = make_ingest(adapters)
         self.intake = adapters.intake
         self.refusals: RefusalSink | None = offered("refusals", settings, adapters)
         self.servers = servers_of(adapters)
@@ -60,17 +60,17 @@ class Engine:
             required=settings.requires_keys,
             names=settings.host_names,
         )
-        self.tenants = tenants_of(adapters)
+        self.tenants = make_tenants(adapters)
         self.outcomes = outcomes_processes(adapters)
         self.page_reads = HeavyReads(share=0.01)
 
     def taking_part(self) -> AbstractContextManager[None]:
-        """Be one of the servers while the block runs."""
+        """Show this process in the list of servers, with heartbeats, while the block runs."""
         roles, served = self._settings.own_roles, self.serving.served
         return taking_part(self._adapters, roles, self.servers, served)
 
     def catch_up(self) -> None:
-        """Do what the first answer needs, before there is one."""
+        """Do the work that must precede the first answer."""
         first: list[tuple[str, Callable[[], object]]] = [
             ("erase visitors", self.upkeep.erasing.catch_up),
             ("begin data deletion jobs", self.upkeep.deletions.catch_up),
@@ -81,7 +81,7 @@ class Engine:
             attempt(name, work, Reporting(self.problems, name))
 
     def tasks(self) -> Iterator[Task]:
-        """Yield what the process repeats, by its roles."""
+        """Yield the background tasks of the process, by its roles."""
         settings, adapters = self._settings, self._adapters
         if settings.has_role(SERVE):
             yield from self.serving.tasks(self.problems)
@@ -96,7 +96,7 @@ class Engine:
         yield Task("forget removed models", UPKEEP_SECONDS, adapters.artefacts.forget_removed)
         yield Task("look at refusals", _PROBLEM_SECONDS, at_the_moment(self.intake.look))
         # That nobody works is a problem as well.
-        notify = work_of_one(settings, self.servers, at_the_moment(self.problems.look))
+        notify = when_nobody_works(settings, self.servers, at_the_moment(self.problems.look))
         yield Task("tell problems", _PROBLEM_SECONDS, notify)
 
     def start_retraining(self) -> None:
@@ -131,7 +131,7 @@ class SharedObjects(dict[str, Any]):
         raise NotReady(f"the plugin {name} did not start: the log of the server says why")
 
 
-def started(adapters: Adapters, services: Services, stack: ExitStack) -> SharedObjects:
+def start_plugins(adapters: Adapters, services: Services, stack: ExitStack) -> SharedObjects:
     """Start the plugins; `stack` ends them. Returns what each shares.
 
     One of another distribution that does not start becomes a problem, and the rest runs.
@@ -154,9 +154,7 @@ def started(adapters: Adapters, services: Services, stack: ExitStack) -> SharedO
     return shared
 
 
-def tasks_of_plugins(
-    adapters: Adapters, services: Services, shared: Mapping[str, Any]
-) -> list[Task]:
+def plugin_tasks(adapters: Adapters, services: Services, shared: Mapping[str, Any]) -> list[Task]:
     """Return the background tasks of the plugins that started; `shared` is what they returned."""
     return [
         task

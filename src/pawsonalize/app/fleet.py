@@ -1,4 +1,4 @@
-"""One process among all servers of a service: it says that it lives, and sees who does."""
+"""One process among all servers of a service: its heartbeats, and its watch of the others."""
 
 import os
 import secrets
@@ -26,7 +26,7 @@ log = get_logger()
 
 
 def servers_of(adapters: Adapters) -> Servers:
-    """Everybody who uses the database."""
+    """Return a watch of all processes that use the database."""
     return Servers(ServerTable(adapters.database))
 
 
@@ -57,49 +57,49 @@ def taking_part(
     """Show that this process lives while the block runs; with `servers`, look who else does."""
     table, me = ServerTable(adapters.database), _this_process(adapters, roles, listens)
 
-    def beat() -> None:
+    def heartbeat() -> None:
         table.heartbeat(replace(me, serves=serves()))
 
     # StorageUnavailable at once if this program may not use the tables. On a disk that is full the
     # process is not in the list, and answers all the same.
     try:
-        beat()
+        heartbeat()
     except StorageUnavailable as error:
         table.all()
         log.warning("not in the list of servers", reason=error.message)
     stopping = threading.Event()
     # A thread of its own, so that a server whose event loop is busy does not look dead.
-    parts = (beat, adapters.problems, servers, stopping)
-    beating = threading.Thread(target=_keep_beating, args=parts, name="beats", daemon=True)
-    beating.start()
+    parts = (heartbeat, adapters.problems, servers, stopping)
+    sending = threading.Thread(target=_send_heartbeats, args=parts, name="heartbeats", daemon=True)
+    sending.start()
     try:
         yield
     finally:
         stopping.set()
-        beating.join()
+        sending.join()
         attempt("leave the list of servers", partial(table.remove, me.name))
 
 
 def take_part(adapters: Adapters, work: str) -> AbstractContextManager[None]:
-    """Show that a process beside the servers lives: nobody may contract tables that it uses."""
+    """Show that a process beside the servers lives, so that no migration contracts its tables."""
     return taking_part(adapters, (work,), listens=False)
 
 
-def _keep_beating(
-    beat: Callable[[], None],
+def _send_heartbeats(
+    heartbeat: Callable[[], None],
     problems: Problems,
     servers: Servers | None,
     stopping: threading.Event,
 ) -> None:
-    beats = Reporting(problems, "say that this server lives", HEARTBEAT_SECONDS)
+    sending = Reporting(problems, "say that this server lives", HEARTBEAT_SECONDS)
     watching = Reporting(problems, "look which servers live", HEARTBEAT_SECONDS)
-    works = Reporting(problems, "nobody works")
+    working = Reporting(problems, "nobody works")
     while not stopping.wait(HEARTBEAT_SECONDS):
-        attempt("say that this server lives", beat, beats)
+        attempt("say that this server lives", heartbeat, sending)
         if servers is None:
             continue
         attempt("look which servers live", servers.look, watching)
         if servers.nobody(WORK):
-            works.failed(NOBODY_WORKS)
+            working.failed(NOBODY_WORKS)
         else:
-            works.succeeded()
+            working.succeeded()

@@ -29,7 +29,7 @@ class FleetSettings(RetentionSettings, frozen=True):
     """Number of dataset groups that there may be."""
 
     def __post_init__(self) -> None:
-        """Refuse roles that nobody has."""
+        """Refuse roles that do not exist."""
         RetentionSettings.__post_init__(self)
         for name in self.roles.split(","):
             if name.strip() not in ROLES:
@@ -45,7 +45,7 @@ class FleetSettings(RetentionSettings, frozen=True):
 
     @property
     def own_roles(self) -> tuple[str, ...]:
-        """Roles of this server, in the order of a request's way."""
+        """Roles of this server, in the order of `ROLES`."""
         given = {name.strip() for name in self.roles.split(",")}
         return tuple(role for role in ROLES if role in given)
 
@@ -54,7 +54,7 @@ class FleetSettings(RetentionSettings, frozen=True):
         return f"{self.artefact_url.rstrip('/')}/{name}" if self.artefact_url else ""
 
     def bucket_url(self, name: str) -> str:
-        """The same, if it is in a bucket; else empty."""
+        """Address of shared files if they are in a bucket; else empty."""
         return self.shared_url(name) if _is_bucket(self.artefact_url) else ""
 
     def job_folders(self, kind: str, data_dir: Path, roots: str = "") -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""The parts of the engine as each door gets them."""
+"""The services that each interface gets: the JSON API, the Personalize API, the site."""
 
 import os
 from collections import Counter
@@ -33,10 +33,10 @@ from pawsonalize.train.retraining.runs import Fate, Runs
 _NEWEST_RUNS = 200  # more than a run a day is rare, and older ones are deleted
 
 
-def services_of(
+def make_services(
     adapters: Adapters, engine: Engine, sources: Mapping[str, str] | None = None
 ) -> Services:
-    """Return what the native API needs; `sources` has the place where each setting was written."""
+    """Return what the JSON API needs; `sources` has the place where each setting was written."""
     settings = adapters.settings
     figures = FigureSources(
         adapters.registry,
@@ -99,8 +99,8 @@ def _why_not_ready(adapters: Adapters, servers: Servers) -> str | None:
     return f"{found[0].message}. {found[0].next_move}" if found else None
 
 
-def aws_services_of(adapters: Adapters, engine: Engine, services: Services) -> AwsServices:
-    """Return what the operations of the Personalize API need besides."""
+def make_aws_services(adapters: Adapters, engine: Engine, services: Services) -> AwsServices:
+    """Return what operations of the Personalize API need: `services`, and more."""
     settings, serving, signatures = adapters.settings, engine.serving, None
     if settings.requires_signatures:
         count_use = engine.admission.count_use
@@ -123,7 +123,7 @@ def aws_services_of(adapters: Adapters, engine: Engine, services: Services) -> A
     )
 
 
-def storefront_of(adapters: Adapters, engine: Engine) -> Storefront:
+def make_storefront(adapters: Adapters, engine: Engine) -> Storefront:
     """Return what the adoption site's pages need."""
     settings = adapters.settings
     found = adapters.access_keys.noted(ADOPTION_SITE) if settings.requires_keys else None

@@ -1,4 +1,4 @@
-"""Checks of what is served, of its age, and of what renews it."""
+"""Checks of served models: their age, calibration and files, and the work that renews them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +40,7 @@ class ModelInUse(msgspec.Struct, frozen=True):
 
     @property
     def cut(self) -> Cut | None:
-        """The cut of the log that the model or its counts know."""
+        """The part of the log that the model, or its refreshed counts, have seen."""
         newest = self.counts or self.version
         return None if newest is None else newest.cut
 
@@ -70,7 +70,7 @@ def campaigns(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
                 about=name,
             )
         if campaign.target_version is None:
-            yield _in_training(service, entry) or _without_model(entry, found)
+            yield _in_training(service, entry) or _report_no_model(entry, found)
             continue
         yield checks.fine(_serves(service, campaign, campaign.target_version), about=name)
 
@@ -84,14 +84,15 @@ def _in_training(service: checks.CheckedService, entry: DirectoryEntry) -> check
     return None
 
 
-def _without_model(entry: DirectoryEntry, found: Sequence[DirectoryEntry]) -> checks.Diagnosis:
+def _report_no_model(entry: DirectoryEntry, every: Sequence[DirectoryEntry]) -> checks.Diagnosis:
+    """Say who answers for a campaign without a model, among `every` campaign."""
     name = f"campaign {entry.name}"
     if entry.name == RERANKER:
         return checks.fine(f"no model is live: that of {RECOMMENDER} ranks", about=name)
     if entry.dataset_group != DATASET_GROUP:
         move = f"run `pawsonalize train --dataset-group {entry.dataset_group}`"
         return checks.attention("no model is live", move, about=name)
-    if serving := [one for one in found if one.serves]:
+    if serving := [one for one in every if one.serves]:
         named = list_names(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
         return checks.fine(f"no model is live; these answer: {named}", about=name)
     return checks.attention("no model is live", "run `pawsonalize train`", about=name)
@@ -110,7 +111,7 @@ def _serves(service: checks.CheckedService, campaign: Campaign, version_name: st
 
 
 def last_retraining(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
-    """Report the end of the newest retraining."""
+    """Report how the newest retraining ended."""
     for record in service.adapters.runs.newest(1):
         text = f"{record.run_id} is {record.status}"
         if record.outcome in _FAILED:
@@ -164,7 +165,7 @@ def model_age(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
 
 
 def calibration(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
-    """Find served models of choices that are off."""
+    """Find served models whose predicted chances of choices are off beyond chance."""
     learned = defaultdict[Calibration, list[str]](list)  # trainings of one log learn the same
     for one in models_in_use(service.adapters):
         if one.version is not None and one.version.calibration:
@@ -179,7 +180,7 @@ def calibration(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
 
 
 def refresh(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
-    """Find counts that do not follow new events."""
+    """Find served counts that lack events which came in too long ago."""
     seconds = service.settings.refresh_seconds
     if not seconds:
         yield checks.fine("off: counts are as new as the training (refresh_seconds is 0)")

@@ -1,4 +1,4 @@
-"""Questions that an operator asks beside the servers: the same answers, and nothing is logged."""
+"""Questions of an operator, answered as servers would, but neither logged nor explored."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -41,7 +41,7 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def dataset_group(self) -> str:
-        """The dataset group that is asked; NotFound lists those that there are."""
+        """The dataset group that is asked; NotFound lists those that exist."""
         return self.adapters.directory.dataset_group(self.address)
 
     @cached_property
@@ -79,7 +79,7 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
         return found
 
     def filter(self, given: str | None) -> AppliedFilter | None:
-        """A filter by its name, or the expression that is written out; NotFound without it."""
+        """A filter by its name or its expression; None for None, NotFound for an unknown name."""
         if given is None:
             return None
         expression = self.adapters.filters.find(given, dataset_group=self.dataset_group)
@@ -87,13 +87,13 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
 
     def names(self, answer: AnimalsAnswer) -> dict[str, str]:
         """Return the names of an answer's animals, by their ids."""
-        ids = [one for place in answer.places for one in place.animal_ids]
-        return {one: animal.name for one, animal in self.adapters.animals.get_many(ids).items()}
+        ids = [animal_id for place in answer.places for animal_id in place.animal_ids]
+        return {id_: animal.name for id_, animal in self.adapters.animals.get_many(ids).items()}
 
     def candidates(self, ids: Sequence[str], at: int) -> list[Candidate]:
-        """The places of a list: each an animal of the inventory, or a group by its id."""
-        known = Inventory(self.adapters.animals).groups_of(ids, at)
-        return [Candidate(one, known.get(one) or self._group(one)) for one in ids]
+        """Candidates by id, each an animal of the inventory or a group; InvalidInput for others."""
+        groups = Inventory(self.adapters.animals).groups_of(ids, at)
+        return [Candidate(id_, groups.get(id_) or self._group(id_)) for id_ in ids]
 
     def _group(self, given: str) -> str:
         if self.dataset_group == DATASET_GROUP and AnimalGroup.parse(given) is None:
@@ -131,5 +131,5 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
 
 
 def _version_of(campaign: Campaign) -> str | None:
-    """Return the version it serves; before any server did, the one to be served."""
+    """Return the version that it serves; before any server does, the one to be served."""
     return campaign.solution_version or campaign.target_version

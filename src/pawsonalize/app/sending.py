@@ -58,12 +58,12 @@ _PEEK = msgspec.json.Decoder(_Peek)
 def outgoing(line: bytes) -> Outgoing:
     """Return a line of a file as a record: its key is the user, or else the session."""
     # What is no event is sent as it is: the other end says what is wrong with it.
-    found = _Peek()
+    ids = _Peek()
     with suppress(InvalidInput, msgspec.MsgspecError):
-        found = _PEEK.decode(single(line).event)
-    user = found.session_id if found.user_id is None else found.user_id
+        ids = _PEEK.decode(single(line).event)
+    user = ids.session_id if ids.user_id is None else ids.user_id
     key = "none" if user is None else str(user)
-    return Outgoing(key, line, None if found.event_id is None else str(found.event_id))
+    return Outgoing(key, line, None if ids.event_id is None else str(ids.event_id))
 
 
 class Sent(msgspec.Struct):
@@ -157,6 +157,7 @@ class _Service:
             raise StreamUnavailable(f"{self._where} takes no events: {reason}")
 
     def _post(self, body: bytes) -> tuple[int, dict[str, Any], float]:
+        """Post; returns status (503 if unreachable), JSON object, and seconds of Retry-After."""
         try:
             self._connection.request("POST", self._path, body, self._headers)
             answer = self._connection.getresponse()
@@ -164,13 +165,13 @@ class _Service:
         except (OSError, HTTPException):
             self._connection.close()  # the next try opens another one
             return 503, {"error": {"message": "it cannot be reached"}}, 0.0
-        found: Any = {}
+        report: Any = {}
         with suppress(ValueError):
-            found = json.loads(content)
+            report = json.loads(content)
         # It may also be a date, which this service never sends.
         after = answer.headers.get("Retry-After", "")
-        is_object = isinstance(found, dict)
-        return answer.status, found if is_object else {}, float(after) if after.isdigit() else 0.0
+        is_object = isinstance(report, dict)
+        return answer.status, report if is_object else {}, float(after) if after.isdigit() else 0.0
 
     def close(self) -> None:
         """See `Producer.close`."""
@@ -178,7 +179,7 @@ class _Service:
 
 
 def _as_json(line: bytes) -> bytes:
-    """The line, or text of JSON that holds it if it is no JSON itself."""
+    """The line, or a JSON string that holds it if it is no JSON itself."""
     # So a line of anything else breaks no other.
     try:
         msgspec.json.decode(line)

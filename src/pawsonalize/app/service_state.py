@@ -67,7 +67,7 @@ class ServiceState(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def service_state(adapters: Adapters, now: int) -> ServiceState:
-    """The state now. Takes some seconds if servers run: they live if they count up meanwhile."""
+    """Return the state now; takes some seconds, to see which servers' heartbeats go on."""
     settings, newest = adapters.settings, newest_event_at(adapters.log)
     service = CheckedService(adapters, now)
     schedule = settings.retrain_schedule.strip()

@@ -87,7 +87,7 @@ class ServingParts:
         self.impressions.close()
 
     def before_answers(self, problems: Problems) -> Iterator[tuple[str, Callable[[], object]]]:
-        """Yield the work that the first answer needs."""
+        """Yield name and function of each piece of work that the first answer needs."""
         yield "read the available animals", lambda: self.available.of(clock.now(), clock.now())
         for name, live in self.live.items():
             yield f"follow campaign {name}", partial(follow_campaign, live)
@@ -95,7 +95,7 @@ class ServingParts:
         yield "report faults", partial(Faults(problems).look, self.models)
 
     def tasks(self, problems: Problems) -> Iterator[Task]:
-        """Yield what keeps answers fresh."""
+        """Yield the background tasks that keep answers fresh."""
         for name, live in self.live.items():
             yield Task(f"follow campaign {name}", _FOLLOW_SECONDS, partial(follow_campaign, live))
         runtimes, faults = self.runtimes, Faults(problems)
@@ -167,7 +167,7 @@ def _live(
     settings = adapters.settings
 
     @contextmanager
-    def turn() -> Iterator[bool]:
+    def loading_lock() -> Iterator[bool]:
         # One process of this machine at a time loads another version; others look again soon. The
         # folder itself is the lock, as no file can be made on a disk that is read-only.
         with held(settings.data_dir) as lock:
@@ -177,7 +177,7 @@ def _live(
     loader = Loader(adapters.registry, adapters.artefacts, exposure, remote)
     # More processes than processors do not answer at the same time.
     at_once = min(settings.workers, os.cpu_count() or 1)
-    return LiveModel(name, adapters.campaigns, loader, serving, at_once, turn)
+    return LiveModel(name, adapters.campaigns, loader, serving, at_once, loading_lock)
 
 
 def _serving(settings: Settings) -> ServingSettings:
@@ -189,19 +189,20 @@ def _serving(settings: Settings) -> ServingSettings:
 
 
 def untrained(adapters: Adapters, serving: ServingSettings) -> Untrained:
-    """Return the counts that recommend before the first training."""
+    """Return the recommender by counts, used before the first training."""
     log, catalogue = adapters.log, adapters.catalogue
     return Untrained(log, catalogue, adapters.availability, serving, clock.now)
 
 
 def available_watch(adapters: Adapters) -> AvailableAnimalsWatch:
-    """Return what keeps the available animals in memory."""
+    """Return the watch that keeps the available animals in memory."""
     return AvailableAnimalsWatch(
-        adapters.animals, adapters.availability, adapters.exposures, postcodes_of(adapters.settings)
+        *(adapters.animals, adapters.availability, adapters.exposures),
+        load_postcodes(adapters.settings),
     )
 
 
-def postcodes_of(settings: Settings) -> Postcodes:
+def load_postcodes(settings: Settings) -> Postcodes:
     """Return the operator's postcode table; empty without one."""
     if not settings.postcode_table:
         return {}

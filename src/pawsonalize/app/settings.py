@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from pawsonalize.app.fleet_settings import FleetSettings
 from pawsonalize.core import clock
-from pawsonalize.core.config import PREFIX, Secret, Written, read_config, read_json, wanted
+from pawsonalize.core.config import PREFIX, Secret, Written, expected_value, read_config, read_json
 from pawsonalize.core.database.data_folder import DATABASE_FILE
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.plugin import offered, parts
@@ -202,13 +202,13 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """The settings of the plugins, by the name of their class; see `part`. No setting itself."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant before anything is begun."""
+        """Refuse a wrong retraining schedule and wrong roles, before anything is begun."""
         read_schedule(self.retrain_schedule, self.retrain_time_zone)
         FleetSettings.__post_init__(self)
 
     @classmethod
     def of(cls, **values: Any) -> "Settings":
-        """Settings with these values, those of plugins too, and defaults for all others."""
+        """Return settings with these values, those of plugins too, and defaults for all others."""
         return _converted(values, strict=True)
 
     def part(self, kind: type[Part]) -> Part:
@@ -280,12 +280,12 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
 
     @property
     def checks(self) -> CheckSettings:
-        """Limits at which the checks of the data speak before a training."""
+        """Limits at which the checks of the data, before a training, warn or refuse."""
         return CheckSettings(**self._prefixed("check_"))
 
     @property
     def animals(self) -> AnimalSettings:
-        """Settings of individual animals; the weights are those that are not learned."""
+        """Settings for recommending animals rather than groups; weights keep their defaults."""
         return AnimalSettings(**{name: getattr(self, name) for name in _OF_ANIMALS})
 
     def _prefixed(self, prefix: str) -> dict[str, Any]:
@@ -340,7 +340,7 @@ def kinds_of_settings() -> dict[str, type[msgspec.Struct]]:
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The settings alone of `read_settings`."""
+    """Return the settings of file and environment, without their sources; see `read_settings`."""
     return read_settings(overrides)[0]
 
 
@@ -387,7 +387,7 @@ def _wrong(reason: str, values: Mapping[str, Any], sources: Mapping[str, str]) -
         return f"a setting is wrong: {reason}"
     is_secret = isinstance(Settings().value(name), Secret)
     value = "" if is_secret else f" {values[name]!r}"
-    better = wanted(get_type_hints(kinds_of_settings()[name])[name], complaint)
+    better = expected_value(get_type_hints(kinds_of_settings()[name])[name], complaint)
     return f"the setting {name}{value} (from {sources[name]}) is wrong: {better}"
 
 

@@ -26,10 +26,10 @@ from pawsonalize.resources.solutions import Solution, SolutionVersion, named_typ
 _MODELS_SECONDS = 600.0  # to list all models takes long in a bucket
 
 
-def tenants_of(adapters: Adapters) -> Tenants:
-    """Return the limits of requests."""
+def make_tenants(adapters: Adapters) -> Tenants:
+    """Return the limiter of requests by dataset group, over the adapters."""
     return Tenants(
-        partial(limits_of, adapters.registry),
+        partial(find_limits, adapters.registry),
         Usage(GroupDays(adapters.database), clock.now),
         clock.real_now,
         adapters.settings.workers,
@@ -51,7 +51,7 @@ class GroupSizing(msgspec.Struct):
     _models_until: float = 0.0
 
     def count(self, now: int) -> None:
-        """Bring what was counted up to date."""
+        """Bring the stored sizes of dataset groups up to date."""
         mark, head, known = self.sizes.mark(), self.head(), self.sizes.all()
         groups = {one.name for one in self.registry.all(DatasetGroup)}
         is_anew = mark.anew_at // DAY != now // DAY
@@ -83,7 +83,7 @@ class GroupSizing(msgspec.Struct):
 
 
 def group_sizing(adapters: Adapters) -> GroupSizing:
-    """Return what counts the stored data of dataset groups."""
+    """Return the counter of the stored data of dataset groups, over the adapters."""
     return GroupSizing(
         GroupSizes(adapters.database),
         adapters.registry,
@@ -92,8 +92,8 @@ def group_sizing(adapters: Adapters) -> GroupSizing:
     )
 
 
-def limits_of(registry: Registry, dataset_group: str) -> GroupLimits:
-    """The limits of a dataset group; none of one that there is not."""
+def find_limits(registry: Registry, dataset_group: str) -> GroupLimits:
+    """Return the limits of a dataset group; NO_LIMITS if it does not exist."""
     found = registry.find(DatasetGroup, dataset_group)
     return NO_LIMITS if found is None else found.limits
 
@@ -106,8 +106,8 @@ def group_of(registry: Registry, named: tuple[type[Resource], str]) -> str:
     return group
 
 
-def ingest_of(adapters: Adapters) -> Ingest:
-    """Return the ingest, for servers and consumers alike."""
+def make_ingest(adapters: Adapters) -> Ingest:
+    """Return the ingest of events, for servers and stream consumers alike."""
     named = CachedLookup[None, dict[str, frozenset[str]]](
         lambda _: named_types(adapters.registry.all(Solution)), clock.passed
     )
@@ -117,7 +117,7 @@ def ingest_of(adapters: Adapters) -> Ingest:
         size = sizes.of(group)  # as of the last count
         return 0 if size is None else size.events
 
-    limits = partial(limits_of, adapters.registry)
+    limits = partial(find_limits, adapters.registry)
     return Ingest(
         adapters.log,
         adapters.animals,

@@ -92,7 +92,7 @@ class TrainingParts:
         return SideProcess(leases, pause, (*COMMAND, command), environment, clock.real_now())
 
     def tasks(self) -> Iterator[Task]:
-        """Yield the work of servers that work."""
+        """Yield the background tasks of a server with the role `work`."""
         yield Task("train when due", LOOK_SECONDS, at_the_moment(self.automatic.look))
         yield Task("look after trainings", LOOK_SECONDS, at_the_moment(self.queue.look_after))
         yield Task("follow latest", LOOK_SECONDS, self._follow_latest)
@@ -113,14 +113,14 @@ class TrainingParts:
                     yield Task(name, LOOK_SECONDS, at_the_moment(one.look))
 
     def close(self) -> None:
-        """Let running workers give their run back."""
+        """Stop workers and child processes; another server goes on with their retraining."""
         self.workers.stop()
         for process in (self.refreshing, self.judging):
             if process is not None:
                 process.stop()
 
     def _is_behind(self) -> bool:
-        """True if there is more than is counted: in what is served here, or by the tables."""
+        """True if events or items are newer than the counts of models, served here or stored."""
         if self._settings.has_role(SERVE):
             newest = newest_cut(self._adapters.log, self._adapters.catalogue)
             ready = [one for one in self._serving.models() if one.is_ready]
@@ -128,7 +128,7 @@ class TrainingParts:
         return self._adapters.refresher.is_behind()
 
     def _refresh(self, refreshing: SideProcess) -> None:
-        ended = partial(tell_how_refresh_ended, self._problems)
+        ended = partial(report_refresh_end, self._problems)
         refreshing.look(clock.real_now(), self._is_behind, ended)
 
     def _follow_latest(self) -> None:
@@ -136,12 +136,12 @@ class TrainingParts:
         if self.judging is None:
             self.following.look_after(clock.now())
             return
-        ended = partial(tell_how_judging_ended, self._problems)
+        ended = partial(report_judging_end, self._problems)
         self.judging.look(clock.real_now(), self.following.is_behind, ended)
 
 
 def gate(adapters: Adapters) -> Gate:
-    """Return what judges new versions."""
+    """Return the gate, which judges new versions."""
     load = partial(load_model, adapters.artefacts)
     log, catalogue, versions = adapters.log, adapters.catalogue, adapters.versions
     return Gate(log, catalogue, versions, load, adapters.settings.gate, adapters.sampling)
@@ -150,7 +150,7 @@ def gate(adapters: Adapters) -> Gate:
 def worker_processes(
     adapters: Adapters, output: IO[bytes] | None = None, *, outlive: bool = False
 ) -> WorkerProcesses:
-    """Return what starts a process for the run that has no worker."""
+    """Return the starter of a process for the retraining that has no worker."""
     return WorkerProcesses(
         adapters.work,
         adapters.leases,
@@ -163,7 +163,7 @@ def worker_processes(
 
 
 def worker(adapters: Adapters, name: str) -> RunWorker:
-    """Return what works on the run that has no worker, in this process."""
+    """Return a worker, in this process, for the retraining that has none."""
     settings = adapters.settings
     checking = Checking(
         adapters.registry,
@@ -202,26 +202,26 @@ def worker(adapters: Adapters, name: str) -> RunWorker:
 
 
 def outcomes_processes(adapters: Adapters) -> OutcomesProcesses:
-    """Return what starts a process for each outcomes report."""
+    """Return the starter of a process for each outcomes report."""
     environment = {**os.environ, **as_environment(adapters.settings)}
     return OutcomesProcesses(REPORT_COMMAND, environment, adapters.log.head)
 
 
 def following(adapters: Adapters) -> Following:
-    """Return what updates campaigns that follow, after the gate if the settings have one."""
+    """Return the updater of campaigns that follow their solution's newest (gated) version."""
     refusal = gate(adapters).refusal if adapters.settings.campaign_sync_gated else None
     return Following(adapters.registry, adapters.campaigns, adapters.versions, refusal)
 
 
-def tell_how_refresh_ended(problems: Problems, code: int) -> None:
-    """Count it, and report a process that died: one that failed has said so itself."""
+def report_refresh_end(problems: Problems, code: int) -> None:
+    """Count how a refresh ended, and report a process that died; one that failed reported it."""
     REFRESHES.labels({0: "succeeded", FAILED: "failed"}.get(code, "died")).inc()
     if code not in {0, FAILED}:
         report_death(problems, code, clock.now())
 
 
-def tell_how_judging_ended(problems: Problems, code: int) -> None:
-    """Report that the process failed, until one succeeds: versions wait to be judged."""
+def report_judging_end(problems: Problems, code: int) -> None:
+    """Report that the process which asks the gate failed, until one succeeds."""
     if code:
         message = (
             f"the process that asks the gate ended with exit code {code}: campaigns that follow"

@@ -78,14 +78,14 @@ class UpkeepParts:
         self._adapters, self._problems = adapters, problems
         self.archiver = adapters.archiver
         self.erasing = erasing(adapters)
-        self.deletions = deletions_of(adapters)
+        self.deletions = make_deletions(adapters)
         self.jobs = background_jobs(adapters, filterings)
         self.attributions = MetricAttributions(
             adapters.registry,
             adapters.log,
             adapters.catalogue,
             adapters.impressions,
-            outputs_of(adapters),
+            job_outputs(adapters),
             adapters.settings.attribution_seconds,
         )
         self._stopping = threading.Event()
@@ -94,7 +94,7 @@ class UpkeepParts:
         self._working = ThreadPoolExecutor(len(self._kinds) + 1, thread_name_prefix="jobs")
 
     def tasks(self) -> Iterator[Task]:
-        """Yield the work of servers that work; some of it one server alone does."""
+        """Yield the background tasks of the role `work`; one server alone does some of them."""
         adapters, settings = self._adapters, self._adapters.settings
         once = partial(adapters.leases.leading, HOUSEKEEPING)
         for kind in self._kinds:
@@ -115,13 +115,13 @@ class UpkeepParts:
         yield Task("archive new", settings.archive_seconds, archiving)
 
     def stop(self) -> None:
-        """Let work that has begun end at its next step; returns at once."""
+        """Tell work that has begun to end at its next step; returns at once."""
         self._stopping.set()
         self.jobs.stopping.set()
         self.erasing.stop()
 
     def close(self) -> None:
-        """Wait for work that was let end."""
+        """Wait until work that was told to end has ended."""
         self._tidying.shutdown(cancel_futures=True)
         self._working.shutdown(cancel_futures=True)
 
@@ -133,13 +133,13 @@ def archive_new(archiver: Archiver) -> None:
 
 
 def erasing(adapters: Adapters) -> Erasing:
-    """Return what erases visitors."""
+    """Return the eraser of visitors, over the adapters."""
     steps, problems = erasure_steps(adapters), adapters.problems
     return Erasing(adapters.erasures, steps, problems, adapters.leases, clock.now)
 
 
 def erasure_steps(adapters: Adapters) -> ErasureSteps:
-    """Return the steps of an erasure."""
+    """Return the steps of an erasure: rows, archive, files for trainings, files of jobs."""
     settings = adapters.settings
     folders = (*settings.import_folders, *settings.export_folders)
     urls = filter(None, map(settings.bucket_url, ("imports", "exports")))
@@ -158,13 +158,13 @@ def erasure_steps(adapters: Adapters) -> ErasureSteps:
     )
 
 
-def deletions_of(adapters: Adapters) -> Deletions:
-    """Return what turns data deletion jobs into erasures."""
+def make_deletions(adapters: Adapters) -> Deletions:
+    """Return the part that turns data deletion jobs into erasures."""
     return Deletions(adapters.registry, adapters.sources, adapters.erasures, clock.now)
 
 
-def outputs_of(adapters: Adapters) -> Outputs:
-    """Return the places where jobs may write."""
+def job_outputs(adapters: Adapters) -> Outputs:
+    """Return the folders and buckets that jobs may write."""
     settings, confirm = adapters.settings, adapters.database.confirm_leases
     shared = settings.bucket_url("exports")
     return Outputs(settings.export_folders, settings.s3_folder, open_objects, shared, confirm)
@@ -176,7 +176,7 @@ def background_jobs(adapters: Adapters, filterings: Filterings | None = None) ->
     exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
     batch = Batch(
         adapters.sources,
-        outputs_of(adapters),
+        job_outputs(adapters),
         adapters.filters,
         Loader(adapters.registry, adapters.artefacts, exposure),
         filterings,
@@ -189,7 +189,7 @@ def background_jobs(adapters: Adapters, filterings: Filterings | None = None) ->
         kinds=(
             JobKind(DatasetImportJob, imports.check, imports.perform),
             JobKind(DatasetExportJob, exports.check, exports.perform),
-            JobKind(DataDeletionJob, deletions_of(adapters).check, None),
+            JobKind(DataDeletionJob, make_deletions(adapters).check, None),
             JobKind(
                 BatchInferenceJob, batch.check_inference, lambda job: batch.infer(job, clock.now())
             ),
@@ -207,7 +207,7 @@ def background_jobs(adapters: Adapters, filterings: Filterings | None = None) ->
 def upkeep(
     adapters: Adapters, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield what keeps the disk small, each by its name: deletions, compaction, free space."""
+    """Yield name and function of the work that keeps the disk small, such as deletions."""
     for name, work in _deletions(adapters, stopped):
         yield name, at_the_moment(work)
     yield "give free space back", partial(tidy, adapters.database)
@@ -256,8 +256,8 @@ def _deletions(
     yield "delete what is left of models", lambda _now: adapters.artefacts.sweep()
 
 
-def reader_of(adapters: Adapters) -> Reader:
-    """Return the reader of archived raw events: of the native API, and of Amazon's calls."""
+def raw_event_reader(adapters: Adapters) -> Reader:
+    """Return a function that reads archived raw events, of the JSON API and of Amazon's calls."""
     names = AnimalNames(adapters.animals, adapters.catalogue)
     group_of = partial(group_at, adapters.animals)
 

@@ -59,7 +59,7 @@ _AGE_FILLER = re.compile(
 
 
 def _id_by_name(names: Mapping[str, str]) -> Callable[[str], str]:
-    return {name: one for one, name in names.items()}.__getitem__
+    return {name: id_ for id_, name in names.items()}.__getitem__
 
 
 class GoodWith(StrEnum):
@@ -81,7 +81,7 @@ def says_nothing(text: str) -> bool:
 
 
 def read_answer(value: str | bool | None, *, about_children: bool = False) -> GoodWith | None:
-    """Read an answer, or None."""
+    """Read an answer such as `yes`, `older only` or `N/A`; None if it cannot be understood."""
     # About children, one for older ones only is a no.
     if value is None or says_nothing(str(value)):
         return GoodWith.UNKNOWN
@@ -107,9 +107,9 @@ def species_id(text: str) -> str:
     # All words first, as `animal` is filler, but not in `small animal`.
     for some in (words, [word for word in words if word not in _SPECIES_FILLER]):
         word = "".join(some)
-        for known in (word, word.removesuffix("s"), word.removesuffix("es")):
-            if known in _SPECIES:
-                return _SPECIES[known]
+        for singular in (word, word.removesuffix("s"), word.removesuffix("es")):
+            if singular in _SPECIES:
+                return _SPECIES[singular]
     return text.strip().replace("-", "_").replace(" ", "_")
 
 
@@ -138,8 +138,8 @@ def size_id(text: str, species: str = "") -> str:
     return _SIZE_WORDS.get(word, text.strip().replace("-", "_").replace(" ", "_"))
 
 
-def pounds_of(size: str, species: str) -> tuple[float, float] | None:
-    """The weights between which an animal of that size is, in pounds; None of an unknown size."""
+def weight_range(size: str, species: str) -> tuple[float, float] | None:
+    """Least and greatest weight of an animal of that size, in pounds; None of an unknown size."""
     if size not in SIZE_NAMES:
         return None
     bounds = (0.0, *_MOST_POUNDS.get(species, _OTHER_POUNDS), float("inf"))
@@ -159,8 +159,8 @@ _NOT_ALTERED = re.compile(r"\b(?:nicht|no|not|non|niet|não|pas|un\w+|intakt|int
 def read_sex(text: str) -> tuple[str, bool | None] | None:
     """`male` or `female`, and whether it is altered if the word says so; None for other words."""
     plain = text.casefold()
-    if (found := _SEXES.get(re.sub(r"[\W_]", "", plain))) is not None:
-        return found
+    if (sex := _SEXES.get(re.sub(r"[\W_]", "", plain))) is not None:
+        return sex
     # `weiblich, nicht kastriert`: the sex, and a word for the operation.
     sexes = {_SEXES[word][0] for word in re.findall(r"[^\W\d_]+", plain) if word in _SEXES}
     if len(sexes) != 1 or not _ALTERED.search(plain):
@@ -183,12 +183,12 @@ BANDS: Mapping[str, tuple[int, int, int]] = {
 
 def age_at(species: str, born: date, moment: int) -> str:
     """The age band's id at a moment, in milliseconds since 1970; before its birth a baby."""
-    passed = sum(start <= moment for start, _age in ages_of(species, born)[1:])
+    passed = sum(start <= moment for start, _age in age_band_starts(species, born)[1:])
     return AGES[passed]
 
 
 @lru_cache(maxsize=16_384)  # every birthday of twenty years, for two species
-def ages_of(species: str, born: date) -> tuple[tuple[int, str], ...]:
+def age_band_starts(species: str, born: date) -> tuple[tuple[int, str], ...]:
     """The first moment of each age band of the animal, all four, in order."""
     starts = []
     for months in (0, *BANDS.get(species, _OTHER_BANDS)):

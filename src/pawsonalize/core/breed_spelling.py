@@ -53,8 +53,8 @@ def words_of(text: str) -> Words:
         elif word in _HAIR and found and found[-1].startswith("~"):
             continue
         else:
-            known = _COAT_WORDS.get(_coat_word(word)) or _SHORT_FORMS.get(word, word)
-            found += known.split()
+            full = _COAT_WORDS.get(_coat_word(word)) or _SHORT_FORMS.get(word, word)
+            found += full.split()
     return tuple(found)
 
 
@@ -91,22 +91,23 @@ class Spelling:
         self._sorted: dict[Words, str | None] = {}
         for name in self._names:
             key = tuple(sorted(name.words))
-            known = self._sorted.setdefault(key, name.breed)
-            if known != name.breed:
+            first_breed = self._sorted.setdefault(key, name.breed)
+            if first_breed != name.breed:
                 self._sorted[key] = None  # two breeds: it says nothing
 
     def find(self, text: str) -> str | None:
         """The one breed that a text may name; None if there is none, or more."""
         words = words_of(text)
         bare = tuple(word for word in words if word not in DECORATIONS)
-        found = self._of_words(words) or (self._of_words(bare) if bare != words else None)
-        if found is None and _coats(words):
-            found = self._of_words(_without_coat(bare)) or self._of_words(_without_coat(words))
-            if found in self._by_coat:
+        breed = self._find_words(words) or (self._find_words(bare) if bare != words else None)
+        if breed is None and _coats(words):
+            breed = self._find_words(_without_coat(bare)) or self._find_words(_without_coat(words))
+            if breed in self._by_coat:
                 return None
-        return found
+        return breed
 
-    def _of_words(self, words: Words) -> str | None:
+    def _find_words(self, words: Words) -> str | None:
+        """The one breed by the first rule that finds one: in any order, shortened, misspelt."""
         if not words:
             return None
         return (
@@ -117,6 +118,7 @@ class Spelling:
         )
 
     def _shortened(self, words: Words) -> str | None:
+        """The one breed of whose name each word is short for the word at its place."""
         if len(words) == 1 and len(words[0]) < 5:
             return None
         fitting = {
@@ -154,6 +156,7 @@ class Spelling:
         return best[0][0]
 
     def _within(self, words: Words) -> str | None:
+        """The one breed whose whole name is among the words; the longest name counts."""
         present = frozenset(words)
         inside = [
             name
@@ -169,6 +172,7 @@ class Spelling:
 
 
 def _is_short_for(word: str, whole: str, alone: bool) -> bool:
+    """True if `word` abbreviates `whole`; a word that stands `alone` needs its first half."""
     if word == whole:
         return True
     if word.startswith("~") or len(word) < 3:

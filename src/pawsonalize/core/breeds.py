@@ -51,10 +51,10 @@ def read_breeds(species: str, text: str) -> Breeds:
 
 
 def breed_id(species: str, text: str) -> str:
-    """The id of the one breed a text names."""
-    found = find_breed(species, text)
-    if found is not None:
-        return found
+    """The id of the one breed a text names; an unknown name is its own id, `_` for spaces."""
+    breed = find_breed(species, text)
+    if breed is not None:
+        return breed
     words = " ".join(text.replace("_", " ").split())
     return words.replace(" ", "_") or UNKNOWN_BREED
 
@@ -140,11 +140,15 @@ FAMILIES: Mapping[tuple[str, str], str] = {
 def _spelling(species: str) -> Spelling:
     names = {
         name: breed
-        for of, _, breed, others in _read_table(TABLE)
+        for breed_species, _, breed, others in _read_table(TABLE)
         for name in (breed.replace("_", " "), *others)
-        if of == species
+        if breed_species == species
     }
-    by_coat = {b for (of, b), family in FAMILIES.items() if of == CAT and family in _COAT_FAMILIES}
+    by_coat = {
+        breed
+        for (breed_species, breed), family in FAMILIES.items()
+        if breed_species == CAT and family in _COAT_FAMILIES
+    }
     return Spelling(names, by_coat if species == CAT else frozenset())
 
 

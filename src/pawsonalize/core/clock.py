@@ -1,9 +1,9 @@
 """The one place where clocks are read; from here the moment travels as an argument.
 
-`now` is the time that the service lives in, of all that is kept with a date: animals, events,
-answers, schedules. It is the machine's, or that of a file (the setting `clock_file`), which stands
-still until somebody writes the file anew. `real_now` is the machine's in any case, for what waits
-for machines or lets callers in: caches, pauses between looks, rates, keys, sessions, signatures.
+`now` is the service's clock, which dates animals, events, answers and schedules. It is the
+machine's, or the moment in a file (the setting `clock_file`), which stands still until somebody
+writes the file anew. `real_now` is the machine's in any case, for what waits for machines or lets
+callers in: caches, pauses between looks, rates, keys, sessions, signatures.
 """
 
 import threading
@@ -73,7 +73,7 @@ def is_played() -> bool:
 
 
 def now() -> int:
-    """Milliseconds since 1970 in the time that the service lives in."""
+    """Milliseconds since 1970 by the service's clock: `clock_file`, else the machine's."""
     return real_now() if _file is None else _file.now()
 
 
@@ -83,5 +83,5 @@ def real_now() -> int:
 
 
 def passed() -> int:
-    """Milliseconds that pass by either clock, for what is kept for a while."""
+    """Milliseconds that advance when either clock does; subtract two, as caches do for expiry."""
     return real_now() if _file is None else real_now() + _file.now()

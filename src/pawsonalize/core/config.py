@@ -111,8 +111,8 @@ def read_config(
     The file is `file`, PAWSONALIZE_CONFIG, or config/{env}.yaml or .yml below the current folder.
     InvalidInput for a file that is missing, cannot be read or holds an unknown name.
     """
-    path = _path(environ if file is None else {_CONFIG: str(file)})
-    values, warnings, notes = ({}, [], []) if path is None else _of_file(path, known)
+    path = _find_file(environ if file is None else {_CONFIG: str(file)})
+    values, warnings, notes = ({}, [], []) if path is None else _read_file(path, known)
     sources = dict.fromkeys(values, str(path))
     for variable, value in environ.items():
         if not variable.upper().startswith(PREFIX) or variable in _NO_SETTINGS:
@@ -127,7 +127,8 @@ def read_config(
     return Written(values, sources, path, tuple(warnings), tuple(notes))
 
 
-def _path(environ: Mapping[str, str]) -> Path | None:
+def _find_file(environ: Mapping[str, str]) -> Path | None:
+    """The config file that the variables name, else the usual one if it exists."""
     if given := environ.get(_CONFIG):
         if not Path(given).is_file():
             raise InvalidInput(
@@ -136,8 +137,8 @@ def _path(environ: Mapping[str, str]) -> Path | None:
             )
         return Path(given)
     env = environ.get(_ENV) or _DEFAULT_ENV
-    wanted = [_FOLDER / f"{env}{suffix}" for suffix in (".yaml", ".yml")]
-    found = [path for path in wanted if path.is_file()]
+    usual = [_FOLDER / f"{env}{suffix}" for suffix in (".yaml", ".yml")]
+    found = [path for path in usual if path.is_file()]
     if len(found) > 1:
         raise InvalidInput(
             f"{found[0]} and {found[1]} are both there, and only one can count: merge them into"
@@ -147,19 +148,20 @@ def _path(environ: Mapping[str, str]) -> Path | None:
         there = sorted(path.name for path in _FOLDER.glob("*.y*ml"))
         listed = f"there is {', '.join(there)}" if there else "there is no config file"
         raise InvalidInput(
-            f"{_ENV} is {env}, and there is no file {wanted[0].absolute()}: in that folder"
+            f"{_ENV} is {env}, and there is no file {usual[0].absolute()}: in that folder"
             f" {listed}."
             f" Correct {_ENV}, run the command where the file is, or name the file in {_CONFIG}"
         )
     return found[0] if found else None
 
 
-def _of_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[str], list[str]]:
+def _read_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[str], list[str]]:
+    """The values of a config file, its warnings, and its notes."""
     by_plain_name = {_plain(name): name for name in known}
     values: dict[str, Any] = {}
     spelt: dict[str, str] = {}
     notes: list[str] = []
-    content = _mapping(path)
+    content = _read_yaml(path)
     if content is None:
         return {}, [f"{path} is empty: nothing is set by it"], []
     for key, value in content.items():
@@ -184,7 +186,7 @@ def _of_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[s
     return values, [], notes
 
 
-def _mapping(path: Path) -> dict[Any, Any] | None:
+def _read_yaml(path: Path) -> dict[Any, Any] | None:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _loader())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -216,7 +218,7 @@ def _loader() -> "type[yaml.SafeLoader]":
 
 
 def _reason_on_aws(name: str) -> str | None:
-    """Return what the name is in AWS's deployment, or None if it is nothing there either."""
+    """Return what a setting's name means in AWS's deployment; None if it has no meaning there."""
     plain = _plain(name)
     return next((reason for names, reason in _OF_AWS.items() if re.fullmatch(names, plain)), None)
 
@@ -242,8 +244,8 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def wanted(kind: Any, complaint: str) -> str:
-    """Return what to write instead of a wrong value, in words where msgspec names a type."""
+def expected_value(kind: Any, complaint: str) -> str:
+    """Say what to write instead of a value that msgspec's `complaint` refuses, by its type."""
     if get_origin(kind) is Literal:
         return f"write one of {', '.join(get_args(kind))}"
     for expected, words in _KINDS.items():

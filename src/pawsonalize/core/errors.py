@@ -1,4 +1,4 @@
-"""The one error tree. Each door maps these classes once; nothing else is raised on purpose.
+"""The one error tree. Each interface maps these classes once; nothing else is raised on purpose.
 
 PawsonalizeError
 ├── InvalidInput ── InputTooLarge · WrongMediaType
@@ -41,7 +41,7 @@ class InvalidInput(PawsonalizeError, code="invalid_input"):
 
 @contextmanager
 def needing(extra: str, message: str, field: str | None = None) -> Iterator[None]:
-    """Import the libraries of an extra; InvalidInput says how to install what is missing."""
+    """Import the libraries of an extra inside the block; InvalidInput if they are not installed."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -99,7 +99,7 @@ class NotReady(PawsonalizeError, code="not_ready"):
 
 
 class LeaseLost(PawsonalizeError, code="lease_lost"):
-    """Another process, maybe of another machine, does by now what this one began."""
+    """Another process has taken over the lease that this one worked under."""
 
 
 class StorageUnavailable(PawsonalizeError, code="storage_unavailable"):
@@ -136,5 +136,5 @@ class CorruptArtefact(PawsonalizeError, code="corrupt_artefact"):
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the error's message without what is for operators alone; its form if it has none."""
+    """Return the error's message without its `detail`; its repr if it has no message."""
     return error.message if isinstance(error, PawsonalizeError) else str(error) or repr(error)

@@ -1,4 +1,4 @@
-"""Events: stored once and forever, with types that have meanings, until their visitor is erased."""
+"""Events of visitors, what their types mean, and the hashes by which visitors are erased."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -94,24 +94,23 @@ class Visitor:
 
 
 def owning_group(data_group: str) -> str:
-    """The dataset group that data belong to."""
-    # A group's actions lie in a group of their own.
+    """Return the dataset group that owns stored data: its actions are under `NAME/actions`."""
     return data_group.removesuffix(ACTIONS)
 
 
 def visitor_digest(kind: str, name: str) -> str:
-    """The hash of a user's or a session's id."""
+    """The hash of an id; `kind` is USER or SESSION."""
     # It has no salt: it must still be found when nothing but the archive is left.
     text = f"{kind} {name}".encode("utf-8", "surrogatepass")
     return blake2b(text, digest_size=16).hexdigest()
 
 
 def digest_of(row: LoggedEvent) -> str:
-    """The hash of whoever an event belongs to: the user, or the session if there is none."""
+    """The visitor's hash of one event: of the user, or the session if there is none."""
     return visitor_digest(*_owner(row.event))
 
 
-def digests_of(rows: Iterable[LoggedEvent]) -> set[str]:
+def visitor_digests(rows: Iterable[LoggedEvent]) -> set[str]:
     """The hashes of all visitors of the events; each visitor is hashed once."""
     return {visitor_digest(*owner) for owner in {_owner(row.event) for row in rows}}
 
@@ -124,13 +123,13 @@ def _owner(event: Event) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ErasedVisitors:
-    """The offset of the log through which each visitor of a dataset group was erased."""
+    """Erased visitors, each with the last offset of the log that the erasure covers."""
 
     # By dataset group and hash. Whoever is erased from a group is erased from its actions.
     through: Mapping[tuple[str, str], int]
 
     def covers(self, row: LoggedEvent) -> bool:
-        """True if the event was erased."""
+        """True if an erasure covers the event."""
         # Later events of the same visitor are new, and stay.
         group = owning_group(row.event.dataset_group)
         return row.offset <= self.through.get((group, digest_of(row)), 0)
@@ -166,24 +165,24 @@ class EventTypes:
         """The table with types of a site's own; InvalidInput for a meaning there is not."""
         meanings = dict(_MEANINGS)
         for event_type, meaning in added.items():
-            known = _MEANINGS.get(plain_spelling(meaning))
-            if known is None or known in PICKS:  # an answer to a board names it, as no other does
+            standard = _MEANINGS.get(plain_spelling(meaning))
+            if standard is None or standard in PICKS:  # only an answer to a board names it
                 raise InvalidInput(
                     f"event_types says that {event_type} means {meaning!r}: it can mean"
                     f" {', '.join(one for one in SYNONYMS if one not in PICKS)}",
                     field="event_types",
                 )
-            meanings[plain_spelling(event_type)] = known
+            meanings[plain_spelling(event_type)] = standard
         return cls(MappingProxyType(meanings))
 
     def meaning(self, event_type: str) -> str:
         """Return the meaning of a type; an unknown type is its own meaning."""
-        found = self._kept.get(event_type)
-        if found is None:
-            found = self.meanings.get(plain_spelling(event_type), event_type)
+        meaning = self._kept.get(event_type)
+        if meaning is None:
+            meaning = self.meanings.get(plain_spelling(event_type), event_type)
             if len(self._kept) < _MOST_KEPT:
-                self._kept[event_type] = found
-        return found
+                self._kept[event_type] = meaning
+        return meaning
 
     def knows(self, event_type: str) -> bool:
         """True if the type has a meaning."""
@@ -206,15 +205,15 @@ _NAMED: Callable[[Any], Named] = attrgetter("event_type", "recommendation_id", "
 def standing(
     newest_first: Iterable[EventT], read: Callable[[EventT], Named] = _NAMED
 ) -> Iterator[EventT]:
-    """The events without picks that were taken back, and without the taking back."""
+    """Yield the events, newest first, without picks that an `unpick` withdrew, and without it."""
     withdrawn = set[Named]()
-    # Newest first, a taking back comes before what it takes back.
-    for one in newest_first:
-        event_type, board_id, animal_id = read(one)
+    # Newest first, an `unpick` comes before the pick that it withdraws.
+    for event in newest_first:
+        event_type, board_id, animal_id = read(event)
         if event_type == UNPICK:
             withdrawn.add((PICK, board_id, animal_id))
         elif (event_type, board_id, animal_id) not in withdrawn:
-            yield one
+            yield event
 
 
 STANDARD = EventTypes(_MEANINGS)

@@ -36,14 +36,14 @@ PORTS = {"http": 80, "https": 443}
 # Headers go to the origin they were meant for alone; redirects lead to http and https only. No
 # message has more of an address than host and path, since the rest may be a password.
 class Validators(msgspec.Struct, frozen=True):
-    """The version of an answer. Sent with the next request, it asks for a newer one only."""
+    """ETag and Last-Modified of an answer; the next request asks for a newer one only."""
 
     etag: str = ""
     modified: str = ""
 
 
 class Fetched(msgspec.Struct, frozen=True):
-    """An answer."""
+    """The content of an answer, and what its headers say of it."""
 
     content: bytes
     url: str
@@ -89,14 +89,14 @@ def fetch(
         raise
 
 
-def ask_as_page(
+def ask_headers(
     url: str,
     method: str,
     headers: Mapping[str, str],
     body: bytes | None = None,
     check: Callable[[str], None] | None = None,
 ) -> tuple[int, Message]:
-    """Return status and headers of an answer, whatever it is; 0 where none comes."""
+    """Ask by any method, and return status and headers of the answer; status 0 without one."""
     try:
         with _answer(url, headers, SILENCE_SECONDS, check, body, method) as answer:
             return answer.status, answer.headers
@@ -135,7 +135,7 @@ def _answer(
 
 
 def check_url(url: str) -> None:
-    """InvalidInput if it is not an address that can be fetched."""
+    """InvalidInput unless the URL is http or https, with a host and without user or password."""
     with suppress(ValueError):
         parsed = urlsplit(url)
         is_web = parsed.scheme in {"http", "https"} and parsed.port != 0  # ValueError for 99999
@@ -161,7 +161,7 @@ def origin_of(url: str) -> str:
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Follows redirects by HTTP."""
+    """Follows five redirects at most, each checked, with the headers for one origin alone."""
 
     max_redirections = 5
 

@@ -43,7 +43,7 @@ class AnimalGroup:
         """Yield the name of each attribute whose id has no meaning, and what to write instead."""
         for name, meanings in _MEANINGS.items():
             if (given := self.metadata[name]) not in {*meanings, _NOT_KNOWN}:
-                ids = ", ".join(f"{one} ({word})" for one, word in meanings.items())
+                ids = ", ".join(f"{id_} ({word})" for id_, word in meanings.items())
                 yield (
                     f"animalMetadata.{name}",
                     f"{name} {given!r} has no meaning, so its group is like no other: send {ids}"

@@ -5,13 +5,15 @@ from typing import Any
 
 
 class _Late:
+    """A module that is imported when its first attribute is read."""
+
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        found = getattr(import_module(self._name), attribute)
-        setattr(self, attribute, found)  # found without this function from now on
-        return found
+        value = getattr(import_module(self._name), attribute)
+        setattr(self, attribute, value)  # found without this function from now on
+        return value
 
 
 def late(name: str) -> Any:

@@ -26,18 +26,18 @@ class Plugin(msgspec.Struct, frozen=True):
     name: str
     """Its name, of letters, digits and `_`. Templates stand below it: `NAME/page.html`."""
     settings: str = ""
-    """Its part of the settings: a `msgspec.Struct`; see `Settings.part`."""
+    """Its part of the settings: a `msgspec.Struct`; see `app.settings.Settings.part`."""
     tables: str = ""
-    """A tuple of its SQLAlchemy tables, on `storage.tables.metadata`."""
+    """A tuple of its SQLAlchemy tables, on `core.database.tables.metadata`."""
     commands: str = ""
-    """A tuple of `cli.options.Command`."""
+    """A tuple of `app.cli.options.Command`."""
     operations: str = ""
-    """A tuple of `http.operation.Operation`."""
+    """A tuple of `core.http.operation.Operation`."""
     pages: str = ""
     """Function without arguments: the routes of its pages, and of what they load."""
     console_pages: str = ""
-    """A tuple of `View`, `PageAction`, `Link` (all of `pages/`) and routes, which the console shows
-    among its own."""
+    """A tuple of `View`, `PageAction`, `Link` (all of `app/pages/`) and routes, which the console
+    shows among its own."""
     checks: str = ""
     """A tuple of `app.checks.Check`, which doctor, status and the console show."""
     started: str = ""
@@ -60,9 +60,9 @@ class Plugin(msgspec.Struct, frozen=True):
     visitor_rows: str = ""
     """A tuple of classes over a database that find and erase the rows of visitors."""
     visitor_objects: str = ""
-    """A tuple of functions of adapters: `engine.upkeep.erasing.VisitorObjects` in the archive."""
+    """A tuple of functions of adapters: `erasure.erased_archive.VisitorObjects` in the archive."""
     purges: str = ""
-    """A tuple of functions of adapters: `engine.upkeep.erasing.Purge` of files for trainings."""
+    """A tuple of functions of adapters: `erasure.erasing.Purge` of files for trainings."""
     archive_keys: str = ""
     """A tuple of functions of a key: True if the plugin wrote that object of the archive."""
     middleware: str = ""
@@ -79,7 +79,7 @@ class Plugin(msgspec.Struct, frozen=True):
         return self.package or f"pawsonalize.plugins.{self.name}"
 
     def load(self, part: str) -> Any:
-        """Import what a reference names."""
+        """Import the object that a reference names, such as `module:NAME`."""
         module, _, name = part.partition(":")
         return getattr(import_module(f"{self.folder}.{module}".rstrip(".")), name)
 
@@ -89,16 +89,16 @@ def installed() -> tuple[Plugin, ...]:
     """Return the plugins of this installation: built-in ones as listed, then others by name."""
     names: tuple[str, ...] = import_module("pawsonalize.plugins").BUILT_IN
     own = tuple(import_module(f"pawsonalize.plugins.{name}").PLUGIN for name in names)
-    return own + tuple(_others()[0].values())
+    return own + tuple(_load_foreign()[0].values())
 
 
 def broken_plugins() -> Sequence[BrokenExtension]:
     """Return the plugins of other distributions that did not load."""
-    return _others()[1]
+    return _load_foreign()[1]
 
 
 @cache
-def _others() -> tuple[dict[str, Plugin], tuple[BrokenExtension, ...]]:
+def _load_foreign() -> tuple[dict[str, Plugin], tuple[BrokenExtension, ...]]:
     names: tuple[str, ...] = import_module("pawsonalize.plugins").BUILT_IN
 
     def load(entry: EntryPoint) -> Plugin:

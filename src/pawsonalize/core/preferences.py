@@ -49,7 +49,7 @@ class Preferences:
         }
 
     def wishes(self, at: int) -> "tuple[WantedValues, ...]":
-        """Return the wishes, of that moment where the answers have none of their own."""
+        """Return the stated preferences by attribute; answers without a moment are of `at`."""
         dated = self.stated_at is not None
         stated_at = at if self.stated_at is None else self.stated_at
         wanted = zip(PREFERRED.values(), (self.species, self.size, self.age), strict=True)
@@ -68,28 +68,28 @@ class WantedValues:
     values: frozenset[str]
     stated_at: int
     is_dated: bool = True
-    """False if nobody says since when; see `about_picks`."""
+    """False if the answers had no moment of their own; see `about_picks`."""
 
     def repeats(self, stored: "WantedValues") -> bool:
-        """True if it says the same again, without a moment."""
+        """True if it has the attribute and values of the stored one, and no moment of its own."""
         same = self.attribute == stored.attribute and self.values == stored.values
         return same and not self.is_dated
 
-    def takes_back(self, group: AnimalGroup, sent_at: int) -> bool:
-        """True if it was said after an event of the group, and speaks against it."""
+    def contradicts(self, group: AnimalGroup, sent_at: int) -> bool:
+        """True if it was stated after an event of the group, and the group lacks the values."""
         value = getattr(group, self.attribute)
         # What nobody knows speaks against nothing.
         return sent_at <= self.stated_at and value not in self.values and value != "unknown"
 
 
 def about_picks(wishes: Iterable[WantedValues]) -> tuple[WantedValues, ...]:
-    """The wishes that may take a pick back: those that say since when."""
+    """The stated preferences that may withdraw a pick: those with a moment of their own."""
     # A pick is an answer as well. Clients send stored answers with each question, and what was
     # picked meanwhile would never count.
     return tuple(wish for wish in wishes if wish.is_dated)
 
 
 def speak_against(wishes: Iterable[WantedValues], item_id: str, sent_at: int) -> bool:
-    """True if one of them was said after an event of the item, and speaks against it."""
+    """True if a preference was stated after an event of the item, and contradicts it."""
     group = AnimalGroup.parse(item_id)
-    return group is not None and any(wish.takes_back(group, sent_at) for wish in wishes)
+    return group is not None and any(wish.contradicts(group, sent_at) for wish in wishes)

@@ -19,9 +19,9 @@ _FIRST_MILLISECONDS = 100_000_000_000
 def parse_moment(value: object, field: str) -> int:
     """Read ISO 8601 text (UTC without a zone), epoch seconds or milliseconds; or InvalidInput."""
     # Moments outside 1990…2100 are refused, as they are always a wrong unit or a wrong clock.
-    moment = _number(value)
+    moment = _read_number(value)
     if moment is None and isinstance(value, str):
-        moment = _iso(value.strip())
+        moment = _read_iso(value.strip())
     if moment is None:
         raise InvalidInput(
             f"{field} must be ISO 8601 text (2026-05-17T09:30:00Z) or epoch seconds or"
@@ -43,7 +43,8 @@ def iso(moment: int) -> str:
     return text.replace("+00:00", "Z")
 
 
-def _number(value: object) -> int | None:
+def _read_number(value: object) -> int | None:
+    """Milliseconds since 1970 of epoch seconds or milliseconds, also as text; or None."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -56,7 +57,8 @@ def _number(value: object) -> int | None:
     return round(value * SECOND) if abs(value) < _FIRST_MILLISECONDS else round(value)
 
 
-def _iso(text: str) -> int | None:
+def _read_iso(text: str) -> int | None:
+    """Milliseconds since 1970 of ISO 8601 text; or None."""
     if not text.isprintable():  # some Pythons stop reading at a NUL
         return None
     try:

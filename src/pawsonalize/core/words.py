@@ -12,7 +12,7 @@ WORDS: Mapping[str, Mapping[str, str]] = tomllib.loads(
 
 
 def by_word(table: str, meaning_of: Callable[[str], T]) -> dict[str, T]:
-    """The meaning of each word in a table, made from the name that its list stands at."""
+    """The meaning of each word in a table of `words.toml`, made from the name of its list."""
     return {
         word: meaning_of(name) for name, words in WORDS[table].items() for word in words.split()
     }

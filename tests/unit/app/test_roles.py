@@ -8,8 +8,8 @@ import pytest
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.cli.serve import run_server
-from pawsonalize.app.engine import Engine, started, tasks_of_plugins
-from pawsonalize.app.interfaces import services_of
+from pawsonalize.app.engine import Engine, plugin_tasks, start_plugins
+from pawsonalize.app.interfaces import make_services
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import InvalidInput
 from tests.service_data import client_of, make_service
@@ -20,11 +20,11 @@ def tasks(settings: Settings, **more: str) -> set[str]:
     settings = settings.changed(**more)
     with opened(settings) as adapters, ExitStack() as stack:
         engine = Engine(adapters)
-        services = services_of(adapters, engine)
-        shared = started(adapters, services, stack)
+        services = make_services(adapters, engine)
+        shared = start_plugins(adapters, services, stack)
         found = [
             *engine.tasks(),
-            *tasks_of_plugins(adapters, services, shared),
+            *plugin_tasks(adapters, services, shared),
         ]
         engine.close()
     return {one.name for one in found}

@@ -12,8 +12,8 @@ from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import live_models
 from pawsonalize.app.settings import Settings
 from pawsonalize.app.training import (
-    tell_how_judging_ended,
-    tell_how_refresh_ended,
+    report_judging_end,
+    report_refresh_end,
 )
 from pawsonalize.core import clock
 from pawsonalize.core.work.problems import Problems
@@ -64,7 +64,7 @@ def test_a_process_that_was_killed_is_a_problem_until_one_goes_well(
     with opened(settings) as adapters:
         refreshing = SideProcess(adapters.leases, 0.0, command, os.environ, 0)
         problems = adapters.problems
-        ended = partial(tell_how_refresh_ended, problems)
+        ended = partial(report_refresh_end, problems)
         refreshing.start()
         os.kill(int(adapters.leases.lock("refresh").read_text()), signal.SIGKILL)
         deadline = time.monotonic() + 120
@@ -94,4 +94,4 @@ def run_judging(adapters: Adapters, program: str, problems: Problems) -> None:
     judging.start()
     while not judging.is_due(clock.now()):
         time.sleep(0.01)
-    judging.look(clock.now(), lambda: False, partial(tell_how_judging_ended, problems))
+    judging.look(clock.now(), lambda: False, partial(report_judging_end, problems))

@@ -10,7 +10,7 @@ import trustme
 
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.http.limits import ConnectionLimits
-from pawsonalize.core.http.tls import Certificate, certificate_of
+from pawsonalize.core.http.tls import Certificate, open_certificate
 from tests.unit.http.test_connections import _GET, answer, end, serving
 
 AUTHORITY = trustme.CA()
@@ -117,7 +117,7 @@ def test_the_next_connection_gets_a_certificate_that_was_replaced(tmp_path: Path
 def test_files_that_cannot_be_used_are_named_with_the_next_move(tmp_path: Path) -> None:
     write(tmp_path)
     certificate, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
-    assert certificate_of("", "") is None
+    assert open_certificate("", "") is None
     (tmp_path / "text").write_text("no key")
     (tmp_path / "other").mkdir()
     write(tmp_path / "other")
@@ -129,4 +129,4 @@ def test_files_that_cannot_be_used_are_named_with_the_next_move(tmp_path: Path) 
         (certificate, str(tmp_path / "other" / "key.pem")): "do not fit",
     }.items():
         with pytest.raises(InvalidInput, match=said):
-            certificate_of(*given)
+            open_certificate(*given)

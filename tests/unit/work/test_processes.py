@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.work.leases import Leases, holder
-from pawsonalize.core.work.processes import ChildProcesses, SideProcess, rest
+from pawsonalize.core.work.processes import ChildProcesses, SideProcess, lengthen_pause
 from pawsonalize.core.work.tables import WorkTable
 
 SECOND = 1000
@@ -122,13 +122,13 @@ def test_long_work_is_followed_by_a_longer_pause(make: Make, lock: Path) -> None
     began = now()
     touch(lock, began)
     ended = began + 20 * SECOND
-    rest(lock, began, ended)
+    lengthen_pause(lock, began, ended)
     assert not process.is_due(ended + 89 * SECOND)
     assert process.is_due(ended + 91 * SECOND)
 
 
 def test_who_works_without_a_server_needs_no_lock(lock: Path) -> None:
-    rest(lock, 0, 20 * SECOND)
+    lengthen_pause(lock, 0, 20 * SECOND)
     assert not lock.exists()
 
 

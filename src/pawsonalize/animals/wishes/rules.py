@@ -248,7 +248,7 @@ def _months(animal: Animal, at: int) -> Span:
 
 
 def _pounds(animal: Animal, _at: int) -> Span:
-    return attributes.pounds_of(animal.size, animal.species)
+    return attributes.weight_range(animal.size, animal.species)
 
 
 def _fee(animal: Animal, _at: int) -> Span:

@@ -17,7 +17,7 @@ _CONNECTIONS = 8  # as BACKGROUND_CONNECTIONS of the settings, which take long t
 # The process gives way before it imports anything: that alone takes a second, which requests would
 # feel.
 def give_way(niceness: int = _NICENESS) -> None:
-    """Let everything else go first, once only; of several cores, leave one alone."""
+    """Lower this process's priority, once only, and keep it off one of several cores (Linux)."""
     if os.nice(0) >= niceness:
         return
     os.nice(niceness - os.nice(0))
@@ -28,13 +28,13 @@ def give_way(niceness: int = _NICENESS) -> None:
 
 
 def need_few_connections() -> None:
-    """Whoever works alone needs fewer connections to the database than who answers."""
+    """Allow this process few connections to the database, as it answers no requests."""
     name = "PAWSONALIZE_DATABASE_CONNECTIONS"
     os.environ[name] = str(min(int(os.environ.get(name, _CONNECTIONS)), _CONNECTIONS))
 
 
 def end_with_parent() -> None:
-    """End when the process does that started this one and belongs to; see `ChildProcesses`."""
+    """End this process when its parent ends, if standard input is a pipe; see `ChildProcesses`."""
     if stat.S_ISFIFO(os.fstat(0).st_mode):
         from pawsonalize.core.work.processes import end_after
 
@@ -44,7 +44,7 @@ def end_with_parent() -> None:
 # Servers start it for somebody who waits. So it imports only what it needs, and goes only a little
 # after other work.
 def report_outcomes(dataset_group: str, *numbers: str) -> int:
-    """Write the report or why there is none; the exit code says which it is."""
+    """Print the report, or the reason why there is none, as JSON; returns the exit code."""
     import msgspec
 
     from pawsonalize.app.databases import opened_outcome_tables

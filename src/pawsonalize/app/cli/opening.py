@@ -1,4 +1,4 @@
-"""Opening what a command works on, saying where that is, and noting what it changes."""
+"""Opening the data that a command works on, and noting the command in the audit log."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,7 +72,7 @@ def on_data(
     failed: Callable[[Any], object] = lambda _: False,
     makes: bool = False,
 ) -> Callable[[Callable[..., object]], Callable[..., None]]:
-    """Make a command of a function of opened data: with `--data-dir`, and the function's options.
+    """Make a command of a function of `Adapters`: with `--data-dir`, and the function's options.
 
     With `show` the command has `--json` too, and prints what the function returns, either way.
     `failed` says of that if the exit code is to be 1.

@@ -53,10 +53,10 @@ def print_listing(
 
 
 def printable(text: str, but: str = "") -> str:
-    """Escape all but these of the signs that move a cursor or colour: a sender chose the text."""
+    """Escape control characters, except those in `but`, in text that others wrote."""
     return "".join(
-        one if one.isprintable() or one in but else one.encode("unicode_escape").decode()
-        for one in text
+        sign if sign.isprintable() or sign in but else sign.encode("unicode_escape").decode()
+        for sign in text
     )
 
 

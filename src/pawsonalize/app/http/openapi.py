@@ -47,9 +47,9 @@ def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema
 
 
 def _structs_below(kind: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
-    for one in kind.__subclasses__():
-        yield from _structs_below(one)
-        yield one
+    for subclass in kind.__subclasses__():
+        yield from _structs_below(subclass)
+        yield subclass
 
 
 def field_docs(kind: type) -> dict[str, str]:
@@ -69,19 +69,19 @@ def _docs_in(module: str) -> dict[str, dict[str, str]]:
         tree = ast.parse(inspect.getsource(sys.modules[module]))
     except OSError:
         return {}
-    return {one.name: _docs_under(one) for one in tree.body if isinstance(one, ast.ClassDef)}
+    return {node.name: _docs_under(node) for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def _docs_under(kind: ast.ClassDef) -> dict[str, str]:
-    found = {}
+    docs = {}
     for field, text in zip(kind.body, kind.body[1:], strict=False):
         if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
             target = getattr(field, "target", None) or next(
                 iter(getattr(field, "targets", ())), None
             )
             if isinstance(target, ast.Name):
-                found[target.id] = " ".join(str(text.value.value).split())
-    return found
+                docs[target.id] = " ".join(str(text.value.value).split())
+    return docs
 
 
 def _describe_fields(component: Schema, kind: type) -> None:
@@ -224,13 +224,13 @@ _UNAVAILABLE = "Not now. Send the request again after as many seconds as `Retry-
 
 
 async def get_openapi(_request: Request) -> Response:
-    """The OpenAPI 3.1 document."""
+    """Answer with the OpenAPI 3.1 document."""
     return json_response(await run_in_threadpool(openapi))
 
 
 @cache
 def openapi() -> dict[str, Any]:
-    """Return the document; every type and example in it is the one that the code uses."""
+    """Return the OpenAPI document; every type and example in it is the one that the code uses."""
     types = [kind for one in OPERATIONS for kind in (one.request, one.answer) if kind is not None]
     types += [parameter.kind for one in OPERATIONS for parameter in one.parameters]
     types.append(ErrorAnswer)

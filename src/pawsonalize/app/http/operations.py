@@ -64,14 +64,14 @@ class _Named(msgspec.Struct, frozen=True):
 _NAMED = msgspec.json.Decoder(_Named)
 
 
-class InTime:
-    """Middleware: requests, and the threads that they use, do not wait for a frozen database."""
+class MarkAnswering:
+    """Middleware: in a request and its threads, database calls give up rather than wait long."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
+        """Set `answering` in the context of a request, and pass it on."""
         # Each request has a context of its own, so nothing is to be undone.
         if scope["type"] == "http":
             answering.set(True)
@@ -119,7 +119,7 @@ def checked(operation: Operation) -> Endpoint:
     """Return the operation's endpoint, for callers that it admits and parameters that it knows."""
     # A misspelt parameter is refused. Any other unknown one is named in a header of the answer,
     # with the unknown fields of the body.
-    known = {one.name for one in operation.parameters if one.where == "query"}
+    known = {parameter.name for parameter in operation.parameters if parameter.where == "query"}
     fields = _fields(operation.request)
     has_body = operation.request is not None or operation.file_bytes > 0
     lane = Lane.ANSWERS if operation.about is About.ANSWER else Lane.WORK
@@ -183,7 +183,7 @@ def _audited(operation: Operation) -> Endpoint:
 
 
 def _fields(kind: object) -> list[str]:
-    """Return the names that a body has; of a body that is but a list, those of its entries too."""
+    """Return the field names of a body; if it is but one list, those of its entries too."""
     if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
         return []
     known = msgspec.structs.fields(kind)

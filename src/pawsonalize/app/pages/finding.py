@@ -37,9 +37,9 @@ class Finder(msgspec.Struct, frozen=True):
 
 
 def find_hits(query: ViewQuery) -> FoundHits:
-    """Return hits for the text of the parameter `q`; InvalidInput without one."""
+    """Return hits of plugins and pages for the parameter `q`; InvalidInput without it."""
     text = parse_id(query.parameters.get("q"), "q")
-    finders = [one for one in added("console_pages") if isinstance(one, Finder)]
+    finders = [part for part in added("console_pages") if isinstance(part, Finder)]
     found = [hit for finder in finders for hit in finder.find(query, text)]
     of_pages = (
         Hit("page", name, path) for name, path in links() if text.casefold() in name.casefold()

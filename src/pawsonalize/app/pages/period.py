@@ -37,7 +37,7 @@ class PagePeriod(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, given: Mapping[str, str], now: int, usual: str) -> "PagePeriod":
-        """Return the time that parameters ask for, or the usual one; InvalidInput for a bad one."""
+        """Return the period of the parameters, or the usual one; InvalidInput for a bad one."""
         first, last = _day(given, "from"), _day(given, "to")
         if first is None and last is None:
             days = given.get("days")  # an older name, which links and programs have
@@ -66,7 +66,7 @@ class PagePeriod(msgspec.Struct, frozen=True):
         return iso(self.until - 1)[:10]
 
     def holds(self, at: str) -> bool:
-        """True if a moment, in ISO 8601, is within."""
+        """True if a moment, in ISO 8601, is within the period."""
         return iso(self.since) <= at < iso(self.until)
 
     @property
@@ -75,13 +75,13 @@ class PagePeriod(msgspec.Struct, frozen=True):
         return -(-(self.until - self.since) // DAY)
 
     def choices(self, more: Iterable[str]) -> list[tuple[str, str]]:
-        """Return names and words of the choices of a page, which has some more than all pages."""
+        """Return the periods that a page offers, `more` among them: names and words."""
         names = sorted({*CHOICES, *more, self.name} - {""}, key=_length)
         return [(name, f"{name[:-1]} {_UNITS[name[-1]][1]}") for name in names]
 
 
 def keep_period(page: bytes, given: Mapping[str, str]) -> bytes:
-    """Return a page whose links and forms into the console carry the time of its address on."""
+    """Return the HTML with the period of its address added to its links and forms."""
     kept = {name: given[name] for name in NAMES if name in given}
     if not kept:
         return page

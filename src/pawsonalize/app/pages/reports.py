@@ -43,7 +43,7 @@ class DeliveryReport(msgspec.Struct, frozen=True):
 
 
 def delivery_report(deliveries: Deliveries, channels: Iterable[str]) -> DeliveryReport:
-    """Report on these channels."""
+    """Report the newest delivery of each channel, and the newest notifications."""
     newest = deliveries.newest(_LOOKED_AT)
     return DeliveryReport(
         [_channel(name, newest) for name in channels], [_sent(one) for one in newest[:_SHOWN]]
@@ -101,5 +101,5 @@ class RefusalReports(Protocol):
         ...
 
     def reasons(self, group: str) -> list[LetterReason]:
-        """Count them by source and reason."""
+        """Count the refused events by source and reason."""
         ...

@@ -52,9 +52,9 @@ class Link(msgspec.Struct, frozen=True):
 @cache
 def links(tab_of: str = "") -> tuple[tuple[str, str], ...]:
     """Return the navigation, or the tabs of a page: names and paths."""
-    found = [one for one in added("console_pages") if isinstance(one, Link)]
-    some = sorted((one for one in found if one.tab_of == tab_of), key=lambda one: one.place)
-    return tuple((one.name, one.path) for one in some)
+    every = [part for part in added("console_pages") if isinstance(part, Link)]
+    own = sorted((link for link in every if link.tab_of == tab_of), key=lambda link: link.place)
+    return tuple((link.name, link.path) for link in own)
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -68,7 +68,7 @@ def guarded(
     *,
     for_tenants: bool = False,
 ) -> Endpoint:
-    """A page of the service as a whole; who has not signed in is led to do so.
+    """Return the endpoint of a page for who has signed in; others are sent to the form for that.
 
     A key of one dataset group opens that group's page alone, and is led there from the first page.
     A page that is `for_tenants` checks itself which group it shows, and waits for the group's turn.
@@ -104,15 +104,15 @@ def guarded(
                 check_reach(group, None)
         except errors.PawsonalizeError as error:
             return failed(request, error, caller)
-        return await _soon(request, caller, partial(made, request, caller))
+        return await _answer_soon(request, caller, partial(made, request, caller))
 
     return endpoint
 
 
-async def _soon(
+async def _answer_soon(
     request: Request, caller: Caller, made: Callable[[], Awaitable[Response]]
 ) -> Response:
-    """The page, or one that says that it is being made, and loads it."""
+    """Return the page if it is ready soon, else one that says it is being made, and reloads."""
     # Programs ask once and wait.
     if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
         return await made()
@@ -126,7 +126,7 @@ async def _soon(
 
 
 def _frame(request: Request, caller: Caller) -> dict[str, object]:
-    """Content of the navigation."""
+    """Variables of a template for the navigation."""
     path = request.url.path
     above = (link for _, link in links() if path == link or path.startswith(f"{link}/"))
     return {
@@ -145,7 +145,7 @@ def shown(
     has_photos: bool = False,
     **content: object,
 ) -> Response:
-    """A page with the navigation, and the notice of what was just done."""
+    """Render a page with the navigation, and the notice of what was just done."""
     notice = unquote(request.cookies.get(_NOTICE, ""))
     content |= _frame(request, caller) | {"notice": notice}
     given = filled(request.query_params)
@@ -161,7 +161,7 @@ def shown(
 
 
 def see(path: str, notice: str = "") -> Response:
-    """Lead to a page, which says the notice once."""
+    """Redirect to a page, which shows the notice once."""
     response = RedirectResponse(path, 303)
     if notice:
         # No link can make one: it is no part of an address.
@@ -180,7 +180,7 @@ async def caller_of(request: Request, allowed: frozenset[Scope]) -> Caller:
 def failed(
     request: Request, error: errors.PawsonalizeError, caller: Caller | None = None
 ) -> Response:
-    """Return the page of an error; the form to sign in where that is missing."""
+    """Return the page of an error; for Unauthenticated, redirect to the form to sign in."""
     if isinstance(error, errors.Unauthenticated):
         return RedirectResponse(f"{SIGN_IN}?next={quote(request.url.path, safe='')}", 303)
     status, title = next(

@@ -26,7 +26,7 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """Rows as the address asks for them, the heads, and the form that filters."""
+    """Rows, sorted and filtered as the address says, the heads, and the form that filters."""
 
     name: str
     heads: list[Head]
@@ -62,7 +62,7 @@ class TablePage(msgspec.Struct, frozen=True):
         columns: Sequence[tuple[str, str]],
         orders: Sequence[str] | None = None,
     ) -> Table:
-        """Return rows by `?sort=-NAME` and `?q=WORDS`.
+        """Return the rows sorted and filtered by `?sort=-NAME` and `?q=WORDS`.
 
         A column is the attribute that it is sorted by (dots lead on; empty: by nothing) and its
         head. A page with several tables names all but its first: `sort-NAME` and `q-NAME` are
@@ -93,8 +93,8 @@ class TablePage(msgspec.Struct, frozen=True):
         total = len(found)
         if orders is None:
             if words:
-                wanted = [one for one, _ in columns if one]
-                found = [row for row in found if _has(row, wanted, words.casefold().split())]
+                terms = words.casefold().split()
+                found = [row for row in found if _contains_words(row, known, terms)]
             if sort:
                 found = _ordered(found, key, is_descending=sort[0] == "-")
         is_filtered = orders is None and (total > _FEW or bool(words))
@@ -132,7 +132,7 @@ def _is_number(rows: Iterable[Any], key: str) -> bool:
     return isinstance(known, int | float) and not isinstance(known, bool)
 
 
-def _has(row: Any, keys: Iterable[str], words: Iterable[str]) -> bool:
+def _contains_words(row: Any, keys: Iterable[str], words: Iterable[str]) -> bool:
     text = " ".join(_text(_value(row, key)) for key in keys).casefold()
     return all(word in text for word in words)
 
@@ -144,7 +144,7 @@ def _text(value: Any) -> str:
 
 
 def _ordered(rows: list[Any], key: str, *, is_descending: bool) -> list[Any]:
-    """Return rows by a value; those without it come last either way."""
+    """Return rows sorted by a value; those without it come last either way."""
     known = [(value, row) for row in rows if (value := _value(row, key)) is not None]
     if not all(isinstance(value, int | float) for value, _ in known):
         known = [(_text(value).casefold(), row) for value, row in known]

@@ -49,7 +49,7 @@ class ViewQuery(msgspec.Struct, frozen=True):
     def of(
         cls, request: Request, group: str, parameters: Mapping[str, str] | None = None
     ) -> "ViewQuery":
-        """Return the query of a request; of other parameters than its own, if they are there."""
+        """Return the query of a request, with `parameters` in place of its own if given."""
         services, plugins = services_of(request), request.app.state.plugins
         own = request.query_params if parameters is None else parameters
         return cls(services, plugins, own, request.path_params, group, services.now())
@@ -93,8 +93,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_of_group(self) -> bool:
-        """True if it shows one dataset group."""
-        return any(one.name == GROUP_PARAMETER for one in self.parameters)
+        """True if the view shows one dataset group."""
+        return any(parameter.name == GROUP_PARAMETER for parameter in self.parameters)
 
     def routes(self) -> list[BaseRoute]:
         """Return the route of its page."""
@@ -169,7 +169,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tabs_of(page: str) -> tuple[tuple[str, str], ...]:
-    """Return the tabs that a page is one of; none for most."""
+    """Return name and path of the tabs that a page is one of; none for most."""
     tabs = links("/".join(page.split("/")[:3]))
     return tabs if any(path == page for _, path in tabs) else ()
 
@@ -214,7 +214,7 @@ class PageAction(msgspec.Struct, frozen=True):
     act: Callable[[ViewQuery], Done]
 
     def routes(self) -> list[BaseRoute]:
-        """Return both routes."""
+        """Return the routes of the question (GET) and of the action (POST)."""
         return [
             Route(self.path, guarded(self._confirmation)),
             Route(self.path, self._done, methods=["POST"]),

@@ -1,4 +1,4 @@
-"""Connections with a time to everything that a client does, and room for those that are quick."""
+"""Connections with time limits for what clients send and read, and a limit of their number."""
 
 import asyncio
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _CLOSING_SECONDS = 5.0  # a connection that does not close by itself is cut off
 # uvicorn waits for a head, a body or the reader of an answer for as long as the client likes, and
 # keeps every connection. So some thousands of slow ones use up all files that a process may open.
 class Waits(Enum):
-    """Reason of a connection to wait. All but an answer is up to the client."""
+    """What a connection waits for: all but an answer comes from the client."""
 
     HEAD = "head"
     BODY = "body"
@@ -71,7 +71,7 @@ class Connections:
             self._unread.pop(one, None)
 
     def note_unread(self, one: "Connection", *, unread: bool) -> None:
-        """Note whether a client leaves much of an answer unread."""
+        """Note whether the client reads an answer more slowly than it is written."""
         if unread:
             self._unread[one] = one.loop.time(), one.transport.get_write_buffer_size()
         else:
@@ -111,12 +111,12 @@ class Connections:
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Close what has taken too long, now and as long as there are connections."""
         now = loop.time()
-        for one in list(self._late(now)):
-            one.end_late()
+        for one in list(self._overdue(now)):
+            one.end_overdue()
         open_ones = any(self._waiting.values())
         self._looking = loop.call_later(_LOOK_SECONDS, self._look, loop) if open_ones else None
 
-    def _late(self, now: float) -> Iterator["_Client"]:
+    def _overdue(self, now: float) -> Iterator["_Client"]:
         for waits, seconds in (
             (Waits.HEAD, self.limits.header_seconds),
             (Waits.IDLE, self.limits.idle_seconds + _CLOSING_SECONDS),  # uvicorn closes before
@@ -128,7 +128,7 @@ class Connections:
                 yield one
         seconds = self.limits.body_seconds
         for one in self._waiting[Waits.BODY]:
-            if now - one.since > seconds and not one.goes_on(now):
+            if now - one.since > seconds and not one.is_fast_enough(now):
                 yield one
         for one, (since, before) in list(self._unread.items()):
             if now - since > seconds:
@@ -147,8 +147,8 @@ class _Client(Protocol):
     holds: int  # bytes of bodies that it holds
     loop: asyncio.AbstractEventLoop
 
-    def goes_on(self, now: float) -> bool: ...
-    def end_late(self) -> None: ...
+    def is_fast_enough(self, now: float) -> bool: ...
+    def end_overdue(self) -> None: ...
     def cut(self, reason: str) -> None: ...
     def refuse(self, status: HTTPStatus, code: str, message: str, reason: str, /) -> None: ...
 
@@ -159,9 +159,9 @@ _TOO_MANY_BYTES = "too many requests are being received: send it again in a mome
 class Connection(httptools_impl.HttpToolsProtocol):
     """One connection of a client, as uvicorn has it, and what it waits for."""
 
-    def __init__(self, all_of_them: Connections, **given: Any) -> None:
+    def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
-        self._all = all_of_them
+        self._all = connections
         self.waits = Waits.HEAD
         self.since = 0.0
         self.received = 0
@@ -177,7 +177,7 @@ class Connection(httptools_impl.HttpToolsProtocol):
         self._all.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Forget the connection."""
         super().connection_lost(exc)
         self._let_go()
         self._all.remove(self)
@@ -195,19 +195,19 @@ class Connection(httptools_impl.HttpToolsProtocol):
             self._check_head()
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Begin to measure the head of a request."""
         super().on_message_begin()
         self._head = self._unparsed = 0
         if self.waits is not Waits.END:  # else it came in one piece with what was refused
             self._wait_for(Waits.HEAD)
 
     def on_url(self, url: bytes) -> None:
-        """Count what the path takes."""
+        """Count the bytes of the path."""
         super().on_url(url)
         self._head += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count what the header takes."""
+        """Count the bytes of the header."""
         super().on_header(name, value)
         self._head += len(name) + len(value) + len(": \r\n")
 
@@ -230,7 +230,7 @@ class Connection(httptools_impl.HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is here: from now on, it waits for us."""
+        """Wait for the answer, as the whole request has arrived."""
         if self.waits is Waits.END:
             return
         super().on_message_complete()
@@ -246,10 +246,10 @@ class Connection(httptools_impl.HttpToolsProtocol):
         if self.waits is Waits.ANSWER:
             self._wait_for(Waits.IDLE)
         elif self.waits is Waits.BODY:  # what still comes of it is thrown away, and is not counted
-            self.goes_on(self.loop.time())
+            self.is_fast_enough(self.loop.time())
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP."""
+        """Refuse bytes that are no HTTP."""
         if self.waits is not Waits.END:
             self.refuse(HTTPStatus.BAD_REQUEST, "bad_request", msg, "no HTTP")
 
@@ -258,7 +258,7 @@ class Connection(httptools_impl.HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def pause_writing(self) -> None:
-        """The client does not read its answer as fast as it is written."""
+        """Note that the client does not read its answer as fast as it is written."""
         super().pause_writing()
         self._all.note_unread(self, unread=True)
 
@@ -267,14 +267,14 @@ class Connection(httptools_impl.HttpToolsProtocol):
         super().resume_writing()
         self._all.note_unread(self, unread=False)
 
-    def goes_on(self, now: float) -> bool:
-        """True if enough of the body has come since the last look; the count begins anew."""
+    def is_fast_enough(self, now: float) -> bool:
+        """True if the body came at 16 KiB/s or more since the last look; counts anew from `now`."""
         enough = self.received >= (now - self.since) * BYTES_A_SECOND
         self.since, self.received = now, 0
         return enough
 
-    def end_late(self) -> None:
-        """Close the connection after its time is over, and cut it off if it does not close."""
+    def end_overdue(self) -> None:
+        """End a connection whose time is over: with an error if a request was begun, else cut."""
         if self.waits in {Waits.IDLE, Waits.END} or self.transport.get_write_buffer_size():
             self.cut(self.waits.value)
         # Who sent nothing asked nothing, so no error is answered.
@@ -285,7 +285,7 @@ class Connection(httptools_impl.HttpToolsProtocol):
             self.refuse(HTTPStatus.REQUEST_TIMEOUT, "too_slow", message, self.waits.value)
 
     def cut(self, reason: str) -> None:
-        """End the connection without a word."""
+        """Abort the connection without an answer, and count it under the reason."""
         if self.waits is not Waits.END:  # else it was counted
             CLOSED.labels(reason).inc()
         self._all.remove(self)
@@ -294,7 +294,7 @@ class Connection(httptools_impl.HttpToolsProtocol):
         self.transport.abort()
 
     def refuse(self, status: HTTPStatus, code: str, message: str, reason: str, /) -> None:
-        """Answer what is under way with an error, if nothing was answered yet, and close."""
+        """Answer the request under way with an error, if nothing was answered yet, and close."""
         if self.transport.is_closing():
             self.cut(reason)
             return

@@ -60,8 +60,8 @@ class EntryWarning(ErrorDetail, frozen=True):
 
 def warnings_of(odd: Odd) -> list[EntryWarning] | UnsetType:
     """Return the warnings of entries that were taken; UNSET if there are none."""
-    found = ((message, field, place) for (field, message), place in odd.items())
-    return [EntryWarning("unknown_value", *one) for one in found] or UNSET
+    warnings = ((message, field, index) for (field, message), index in odd.items())
+    return [EntryWarning("unknown_value", *warning) for warning in warnings] or UNSET
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     """Of a call with several entries: what is wrong with each."""
 
 
-def error_of_all(noun: str, rejected: Sequence[Rejected]) -> ErrorDetail:
+def all_rejected_error(noun: str, rejected: Sequence[Rejected]) -> ErrorDetail:
     """Return the error of a call of which every entry was rejected."""
     first = rejected[0]
     if len(rejected) == 1:
@@ -88,7 +88,7 @@ def error_of_all(noun: str, rejected: Sequence[Rejected]) -> ErrorDetail:
 def error_response(
     status: int, code: str, message: str, field: str | None = None, **headers: str
 ) -> Response:
-    """Return an error in the one shape."""
+    """Return the answer for an error, `ErrorAnswer` as JSON."""
     return json_response(ErrorAnswer(ErrorDetail(code, message, field)), status, headers=headers)
 
 
@@ -135,7 +135,7 @@ def _route(request: Request) -> str:
 
 
 async def on_client_gone(_request: Request, _error: Exception) -> Response:
-    """Answer for the metrics' sake: nobody reads this."""
+    """Answer a client that has closed the connection, so that metrics count it."""
     return Response(status_code=_CLIENT_GONE)
 
 

@@ -25,12 +25,12 @@ def filled(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def read_text(given: Mapping[str, str], name: str) -> str | None:
-    """Return a parameter, None if it is left out; InvalidInput for what is no id."""
+    """Return a parameter that is an id, None if it is left out; InvalidInput if it is none."""
     return parse_id(given[name], name) if name in given else None
 
 
 def read_count(given: Mapping[str, str], name: str, usual: int, least: int, most: int) -> int:
-    """Return a number; InvalidInput outside `least` to `most`."""
+    """Return a whole number, `usual` if left out; InvalidInput outside `least` to `most`."""
     text = given.get(name, str(usual))
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
     if not is_number or not least <= int(text) <= most:
@@ -82,8 +82,8 @@ async def read_form(request: Request, form: type[StructT]) -> StructT:
     body = await read_body(request)
     if not body.strip():
         raise InvalidInput("the body is empty: send a JSON object, at least {}")
-    found: StructT = decode(_decoder_of(form), body, unknown_of(request))
-    return found
+    content: StructT = decode(_decoder_of(form), body, unknown_of(request))
+    return content
 
 
 @cache
@@ -92,13 +92,13 @@ def _decoder_of(form: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
 
 
 def unknown_of(request: Request) -> UnknownFields:
-    """Return the unknown fields of this request, which its answer names."""
+    """Return the unknown fields noted for this request, which a header of the answer names."""
     noted: UnknownFields = request.state.unknown_fields
     return noted
 
 
 def read_limit(given: str | None, default: int, field: str = "limit") -> int:
-    """Return a query parameter that is a whole number."""
+    """Return a parameter that is a whole number, `default` without one; or InvalidInput."""
     if given is None:
         return default
     # Python takes long to read a number of very many digits, and no limit has ten.

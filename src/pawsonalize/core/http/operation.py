@@ -100,7 +100,7 @@ class Operations(list[Operation]):
     def __init__(
         self, access: frozenset[Scope] | None = None, about: About = About.SERVICE
     ) -> None:
-        """`access` and `about` are those of its operations that name none."""
+        """`access` and `about` are the defaults of its operations."""
         self._access, self._about = access, about
 
     def add(
@@ -120,9 +120,9 @@ class Operations(list[Operation]):
         def declare(endpoint: Callable[[Request], Awaitable[Any]]) -> Endpoint:
             @wraps(endpoint)  # clients call the operation by the endpoint's name
             async def answered(request: Request) -> Response:
-                found = await endpoint(request)
-                is_done = isinstance(found, Response)
-                return found if is_done else json_response(found, operation.status)
+                answer = await endpoint(request)
+                is_response = isinstance(answer, Response)
+                return answer if is_response else json_response(answer, operation.status)
 
             text = summary or inspect.cleandoc(endpoint.__doc__ or "").partition("\n")[0]
             returned = get_type_hints(endpoint)["return"]

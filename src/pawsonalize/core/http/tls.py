@@ -20,7 +20,7 @@ log = get_logger()
 
 # uvicorn has the event loop do the handshake, for up to a minute and before it knows the
 # connection. So here a connection begins as plain, counts among the others, and is upgraded.
-def certificate_of(certificate: str, key: str) -> "Certificate | None":
+def open_certificate(certificate: str, key: str) -> "Certificate | None":
     """The certificate of the settings, None without any; InvalidInput if it cannot be used."""
     if not certificate and not key:
         return None
@@ -39,19 +39,19 @@ class Certificate:
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self._files = (certificate, key)
-        self._state = self._look()
+        self._state = self._stat_files()
         self._context = _context(certificate, key)
         self._looked_at = 0.0
 
     def context(self, now: float) -> ssl.SSLContext:
-        """Return the context of the next handshake: of the newest files that fit together."""
+        """Return the context of the next handshake, by the newest files that fit together."""
         if now - self._looked_at > _LOOK_SECONDS:
             self._looked_at = now
-            self._follow()
+            self._reload()
         return self._context
 
-    def _follow(self) -> None:
-        state = self._look()
+    def _reload(self) -> None:
+        state = self._stat_files()
         if state == self._state:
             return
         self._state = state
@@ -62,13 +62,13 @@ class Certificate:
         else:
             log.info("certificate changed", file=str(self._files[0]))
 
-    def _look(self) -> list[tuple[int, int, int]]:
-        found = [(0, 0, 0)] * len(self._files)
-        for place, file in enumerate(self._files):
+    def _stat_files(self) -> list[tuple[int, int, int]]:
+        states = [(0, 0, 0)] * len(self._files)
+        for index, file in enumerate(self._files):
             with suppress(OSError):
-                seen = file.stat()
-                found[place] = (seen.st_mtime_ns, seen.st_ino, seen.st_size)
-        return found
+                stat = file.stat()
+                states[index] = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
+        return states
 
 
 def _context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -100,10 +100,10 @@ class Handshake(asyncio.Protocol):
     received = holds = 0
 
     def __init__(
-        self, make: Callable[[], Connection], all_of_them: Connections, certificate: Certificate
+        self, make: Callable[[], Connection], connections: Connections, certificate: Certificate
     ) -> None:
         self._make = make
-        self._all = all_of_them
+        self._all = connections
         self._certificate = certificate
         self._early = bytearray()
         self._task: asyncio.Task[None] | None = None
@@ -118,7 +118,7 @@ class Handshake(asyncio.Protocol):
         self._all.add(self)
         if self.waits is Waits.END:
             return
-        shaking = _Begun(
+        handshake = _StartedCoroutine(
             self.loop.start_tls(
                 transport,
                 self,
@@ -127,15 +127,15 @@ class Handshake(asyncio.Protocol):
                 ssl_handshake_timeout=self._all.limits.header_seconds,
             )
         )
-        self._task = self.loop.create_task(self._go_on(shaking))
+        self._task = self.loop.create_task(self._finish(handshake))
 
     def data_received(self, data: bytes) -> None:
         """Keep what comes with the end of the handshake."""
         self._early += data
 
-    async def _go_on(self, shaking: "_Begun") -> None:
+    async def _finish(self, handshake: "_StartedCoroutine") -> None:
         try:
-            encrypted = await shaking
+            encrypted = await handshake
         except OSError:  # time-outs and errors of TLS are among them
             encrypted = None
         self._all.remove(self)
@@ -148,27 +148,27 @@ class Handshake(asyncio.Protocol):
         if self._early:
             connection.data_received(bytes(self._early))
 
-    def goes_on(self, now: float) -> bool:
-        """It waits for no body."""
+    def is_fast_enough(self, now: float) -> bool:
+        """True, as no body is awaited yet."""
         return now >= self.since
 
-    def end_late(self) -> None:
-        """End it: the handshake took too long."""
+    def end_overdue(self) -> None:
+        """Cut the connection: the handshake took too long."""
         self.cut("handshake")
 
     def cut(self, reason: str) -> None:
-        """End it."""
+        """Abort the connection, and count it under the reason."""
         CLOSED.labels(reason).inc()
         self._all.remove(self)
         self.waits = Waits.END
         self._transport.abort()
 
     def refuse(self, _status: HTTPStatus, _code: str, _message: str, reason: str, /) -> None:
-        """End it: what is not encrypted is not answered."""
+        """Cut the connection without an answer, which could not be encrypted yet."""
         self.cut(reason)
 
 
-class _Begun:
+class _StartedCoroutine:
     """A coroutine that has run to its first pause already; a task begins it a moment later."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, asyncio.Transport | None]) -> None:

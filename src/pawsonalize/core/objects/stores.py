@@ -244,7 +244,7 @@ class RemoteObjects:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """See `ObjectStore.list`."""
-        return (one.key for one in self.stored(prefix))
+        return (stored.key for stored in self.stored(prefix))
 
     def stored(self, prefix: str = "") -> Iterator[StoredObject]:
         """See `ObjectStore.stored`."""

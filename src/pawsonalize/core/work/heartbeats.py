@@ -9,13 +9,13 @@ import msgspec
 KeyT = TypeVar("KeyT", bound=Hashable)
 
 HEARTBEAT_SECONDS = 2.0
-"""Seconds between two beats of a server."""
+"""Seconds between two heartbeats of a server."""
 GONE_SECONDS = 15.0
 """A process whose count stood still for so long is gone."""
 
 
 class _Count(msgspec.Struct):
-    beats: Hashable
+    count: Hashable
     since: float
     looked: float
     has_moved: bool = False
@@ -31,25 +31,25 @@ class Heartbeats(Generic[KeyT]):
         self._steady = steady
         self._seen: dict[KeyT, _Count] = {}
 
-    def look_at(self, key: KeyT, beats: Hashable) -> None:
+    def look_at(self, key: KeyT, count: Hashable) -> None:
         """Note the count of one process, as it was just read."""
         now = self._steady()
         seen = self._seen.get(key)
         if seen is None:
-            self._seen[key] = _Count(beats, now, now)
+            self._seen[key] = _Count(count, now, now)
             return
-        if seen.beats != beats:
-            seen.beats, seen.since, seen.has_moved = beats, now, True
+        if seen.count != count:
+            seen.count, seen.since, seen.has_moved = count, now, True
         elif now - seen.looked > self._gone_after / 2:
-            seen.since = now  # we were kept from looking, so maybe they were from beating
+            seen.since = now  # we were kept from looking, so maybe they were from counting
         seen.looked = now
 
     def look(self, counts: Mapping[KeyT, Hashable]) -> None:
         """Note the counts of all processes, as just read; those that are not among them go."""
         for key in self._seen.keys() - counts.keys():
             self.forget(key)
-        for key, beats in counts.items():
-            self.look_at(key, beats)
+        for key, count in counts.items():
+            self.look_at(key, count)
 
     def has_moved(self, key: KeyT) -> bool:
         """True if the count was seen to rise."""

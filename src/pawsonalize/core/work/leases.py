@@ -1,4 +1,4 @@
-"""Locks and leases: one process of all machines holds a piece of work, or a name, at a time."""
+"""Locks and leases: of all processes on all machines, one holds a name, or a piece of work."""
 
 import fcntl
 import os
@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
@@ -42,7 +42,7 @@ log = get_logger()
 # So no heartbeat can be missed, and no process id can be taken for a later one.
 @contextmanager
 def held(path: Path, *, patience: float = 0.0) -> Iterator[int | None]:
-    """The lock's emptied file, or a folder, locked while the block runs; None if it is taken."""
+    """Lock a file, which is emptied, or a folder; yields its descriptor, or None if it is taken."""
     # A child that inherits the descriptor goes on holding the lock after the block. `patience`
     # (seconds) outlasts processes that only look whether it is held.
     descriptor = _lock(path, patience)
@@ -130,7 +130,7 @@ class Leases:
         self._pause = seconds / _HEARTBEATS
         self._on_lost = on_lost
         self._tokens: dict[str, int] = {}  # of all leases that heartbeats are counted for here
-        self._ours: set[str] = set()  # those of them that no child process goes on with
+        self._ours: set[str] = set()  # those whose work is done in this process, not a child
         self._look_again_at: dict[str, float] = {}
         self._led: dict[str, tuple[Lease, ExitStack]] = {}
         self._changing = threading.Lock()
@@ -140,7 +140,7 @@ class Leases:
 
     @contextmanager
     def held(self, name: str, *, patience: float = _PATIENCE_SECONDS) -> Iterator[Lease | None]:
-        """Hold a lease during the block, whose writes it fences; None if another one has it."""
+        """Hold a lease during the block, whose writes it fences; None if another process has it."""
         with self.for_child(name, patience=patience) as lease:
             if lease is None:
                 yield None
@@ -152,7 +152,7 @@ class Leases:
     def for_child(
         self, name: str, *, patience: float = _PATIENCE_SECONDS
     ) -> Iterator[Lease | None]:
-        """Take a lease for a child process, which inherits the lock; None if another one has it."""
+        """Take a lease for a child process, which inherits the lock; None if another has it."""
         # Set `is_handed_over` once the child runs: it goes on by `adopted`, or lets go of it there.
         # This process counts heartbeats for it, too, while it lives: a child that gives way to all
         # other work may take longer to come up than a lease lasts.
@@ -172,7 +172,7 @@ class Leases:
 
     @contextmanager
     def adopted(self, name: str, token: int) -> Iterator[None]:
-        """Go on with a lease that the process which started this one has taken, to its end."""
+        """Hold the lease that this process's parent took for it, and release it at the end."""
         with self._working(name, token):
             try:
                 with fence_writes(name, token):
@@ -198,7 +198,7 @@ class Leases:
         return lease
 
     def leading(self, name: str, work: Callable[[], object]) -> Callable[[], object]:
-        """Return the work as a function that does it, fenced, only while we keep that lease."""
+        """Return the work as a function that does it, fenced, only while we hold that lease."""
 
         def work_if_leading() -> object:
             lease = self.lead(name)
@@ -210,19 +210,19 @@ class Leases:
         return work_if_leading
 
     def let_go(self, name: str) -> None:
-        """Let a lease that we keep go, if there is one."""
+        """Release a lease that `lead` keeps, if there is one."""
         if (kept := self._led.pop(name, None)) is not None:
             kept[1].close()
 
     def is_gone(self, name: str) -> bool:
         """True if no living process has the lease."""
         # Of a holder on another machine, only calls over the length of a lease show that.
-        row = self._elsewhere(name)
+        row = self._find_elsewhere(name)
         return not self.is_here(name) if row is None else self._is_silent(row)
 
     def is_elsewhere(self, name: str, below: int) -> bool:
         """True if another machine has the lease, in a generation below that."""
-        row = self._elsewhere(name)
+        row = self._find_elsewhere(name)
         return row is not None and row.generation < below
 
     def revoke(self, name: str) -> None:
@@ -258,7 +258,7 @@ class Leases:
             is_held(lock)  # removes it, unless its process lives
 
     def close(self) -> None:
-        """Let go of what is kept, and count no more heartbeats."""
+        """Release the leases that `lead` keeps, and end the heartbeats."""
         for name in list(self._led):
             self.let_go(name)
         self._closing.set()
@@ -279,7 +279,7 @@ class Leases:
         self._remember(name, row.token)
         return Lease(name, row.token, row.generation, lock)
 
-    def _elsewhere(self, name: str) -> Work | None:
+    def _find_elsewhere(self, name: str) -> Work | None:
         """The row, if its holder is on another machine."""
         row = self._table.find(name)
         return None if row is None or row.holder is None or self._is_ours(row) else row
@@ -288,6 +288,7 @@ class Leases:
         return row.holder is not None and row.holder.startswith(f"{self.machine}/")
 
     def _is_silent(self, row: Work) -> bool:
+        """True if the holder's count of heartbeats stood still for the length of a lease."""
         self._others.look_at(row.name, (row.holder, row.token, row.heartbeats))
         return self._others.is_gone(row.name)
 
@@ -302,22 +303,24 @@ class Leases:
 
     @contextmanager
     def _working(self, name: str, token: int) -> Iterator[None]:
-        self._remember(name, token, {name})
+        self._remember(name, token, is_ours=True)
         try:
             yield
         finally:
             self._forget(name, token)
 
-    def _remember(self, name: str, token: int, ours: Collection[str] = ()) -> None:
+    def _remember(self, name: str, token: int, *, is_ours: bool = False) -> None:
+        """Send heartbeats for the lease; `is_ours` if its work is done in this process."""
         with self._changing:
             self._tokens[name] = token
-            self._ours.update(ours)
+            if is_ours:
+                self._ours.add(name)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
+                self._thread = threading.Thread(target=self._heartbeat, name="leases", daemon=True)
                 self._thread.start()
 
     def _forget(self, name: str, token: int) -> bool:
-        """True if work under the lease was going on in this process, and did not end since."""
+        """End its heartbeats; True if its work was being done in this process, not in a child."""
         with self._changing:
             if self._tokens.get(name) != token:
                 return False
@@ -326,7 +329,7 @@ class Leases:
             self._ours.discard(name)
             return was_ours
 
-    def _keep(self) -> None:
+    def _heartbeat(self) -> None:
         while not self._closing.wait(self._pause):
             with self._changing:
                 tokens, children = dict(self._tokens), self._tokens.keys() - self._ours
@@ -344,7 +347,7 @@ class Leases:
 
 
 def _identity(folder: Path) -> str:
-    """Return the name of the folder; made at the first call."""
+    """Return the random name of the folder, which is drawn at the first call and kept in it."""
     path = folder / _MACHINE
     with suppress(FileNotFoundError):
         return path.read_text()

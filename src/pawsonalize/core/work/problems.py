@@ -51,26 +51,26 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class Deliveries:
-    """The deliveries of all notifiers. Who changes one holds its lease."""
+    """The deliveries of all notifiers; a process changes one only while it holds its lease."""
 
     def __init__(self, work: WorkTable) -> None:
         self._work = work
 
     def add(self, batch: Sequence[Delivery]) -> None:
         """Store in one transaction. Deliveries that exist already stay as they are."""
-        self._work.add(map(work_of, batch))
+        self._work.add(map(as_work, batch))
 
     def due(self, notifier: str, now: int, limit: int) -> list[Delivery]:
         """The notifier's deliveries that are due, the longest due first."""
-        return [_delivery(one) for one in self._work.due(_KIND, notifier, now, limit)]
+        return [_delivery(row) for row in self._work.due(_KIND, notifier, now, limit)]
 
     def find(self, lease: str) -> Delivery | None:
         """The delivery whose lease has that name, or None."""
-        found = self._work.find(lease)
-        return None if found is None or found.kind != _KIND else _delivery(found)
+        row = self._work.find(lease)
+        return None if row is None or row.kind != _KIND else _delivery(row)
 
     def delivered(self, one: Delivery, at: int) -> None:
-        """Record that the notifier took it."""
+        """Record that the notifier took a delivery."""
         self._work.change(one.lease, state=_DELIVERED, ended_at=at, due_at=None, error=None)
 
     def failed(self, one: Delivery, error: str, next_attempt_at: int | None, now: int) -> None:
@@ -87,7 +87,7 @@ class Deliveries:
         return self._work.count(_KIND, _UNDELIVERED, _prefix(notification_id))
 
     def withdraw(self, prefix: str, kind: str) -> None:
-        """Delete what is undelivered of notifiers whose names begin so, if none is a resource."""
+        """Delete undelivered ones of notifiers with this prefix that are no resource of `kind`."""
         self._work.withdraw(_KIND, _UNDELIVERED, prefix, kind)
 
     def forget(self, before: int) -> int:
@@ -96,29 +96,29 @@ class Deliveries:
 
     def newest(self, limit: int) -> list[Delivery]:
         """Deliveries, those of the newest notifications first."""
-        return [_delivery(one) for one in self._work.newest(_KIND, limit)]
+        return [_delivery(row) for row in self._work.newest(_KIND, limit)]
 
 
 def _prefix(notification_id: str | None) -> str:
-    """The beginning of the names of its deliveries; of all, for None."""
+    """Prefix of the names of a notification's deliveries; None: of all deliveries."""
     return f"{_KIND}." if notification_id is None else f"{_KIND}.{notification_id}."
 
 
-def work_of(new: Delivery) -> Work:
-    """A delivery as it is stored, for those who store it in a transaction of their own."""
+def as_work(new: Delivery) -> Work:
+    """Return a delivery as a row of work, to be stored in the caller's own transaction."""
     news = new.notification
     payload = msgspec.json.encode(news).decode()
     return Work(new.lease, _KIND, new.notifier, OPEN, payload, news.happened_at, due_at=0)
 
 
-def _delivery(one: Work) -> Delivery:
+def _delivery(row: Work) -> Delivery:
     return Delivery(
-        msgspec.json.decode(one.payload, type=Notification),
-        one.queue,
-        one.attempts,
-        one.due_at,
-        one.ended_at if one.state == _DELIVERED else None,
-        one.error,
+        msgspec.json.decode(row.payload, type=Notification),
+        row.queue,
+        row.attempts,
+        row.due_at,
+        row.ended_at if row.state == _DELIVERED else None,
+        row.error,
     )
 
 
@@ -131,26 +131,26 @@ class Outbox:
         notifiers: Iterable[str],
         chosen: Callable[[NotificationKind], Iterable[str]] = lambda _kind: (),
     ) -> None:
-        """`chosen` reads the names of those that wish a kind by now, beside the notifiers."""
+        """`chosen` reads the names of more notifiers, which people chose for a kind."""
         self._deliveries = deliveries
         self._notifiers = tuple(notifiers)
         self._chosen = chosen
 
     def enqueue(self, notification: Notification) -> None:
-        """Store it for every notifier; an id that was stored before changes nothing."""
+        """Store a notification for every notifier; an id that was stored before changes nothing."""
         if not self._notifiers:
             log_notification(notification)
-        self._deliveries.add(self.deliveries_of(notification))
+        self._deliveries.add(self.make_deliveries(notification))
 
-    def deliveries_of(self, notification: Notification) -> list[Delivery]:
-        """Return its deliveries, for those who store them in a transaction of their own.
+    def make_deliveries(self, notification: Notification) -> list[Delivery]:
+        """Return the deliveries of a notification, for a caller with a transaction of its own.
 
         Call it before that begins: it reads the tables.
         """
         return [Delivery(notification, name) for name in self.names(notification.kind)]
 
     def names(self, kind: NotificationKind) -> list[str]:
-        """Return the notifiers that get notifications of a kind; the log gets none of persons."""
+        """Return the notifiers that get notifications of a kind; the log gets no personal data."""
         found = (*self._notifiers, *self._chosen(kind))
         return [name for name in found if name != "log" or kind not in _PERSONAL]
 
@@ -213,30 +213,30 @@ class Problems:
             if is_over(problem, now):
                 self._end(problem, now)
             elif problem.notified_at is None and now - problem.since >= self._notice_after:
-                self._tell(problem, now)
+                self._notify(problem, now)
 
-    def _tell(self, problem: Problem, now: int) -> None:
+    def _notify(self, problem: Problem, now: int) -> None:
         # The outbox knows the id if another process was faster; who dies between the two lines
         # has it told by the next who looks.
-        self._outbox.enqueue(_begun(problem, now))
+        self._outbox.enqueue(_begin_notice(problem, now))
         if not self._table.tell(problem, now):
             left = self._table.find(problem.name)
             if left is None or left.since != problem.since:  # ended meanwhile, and untold
-                self._outbox.enqueue(_ended(problem, now))
+                self._outbox.enqueue(_end_notice(problem, now))
 
     def _end(self, problem: Problem, now: int) -> None:
         if problem.notified_at is not None:
-            self._outbox.enqueue(_ended(problem, now))
+            self._outbox.enqueue(_end_notice(problem, now))
         if self._table.remove(problem):
             log.info("problem over", name=problem.name)
 
 
 def is_over(problem: Problem, now: int) -> bool:
-    """True if it has gone without a report for too long."""
+    """True if the problem has ended by itself, for want of further reports."""
     return problem.expires_at is not None and problem.expires_at <= now
 
 
-def _begun(problem: Problem, now: int) -> Notification:
+def _begin_notice(problem: Problem, now: int) -> Notification:
     text = (
         f"{problem.message}\nSince {iso(problem.since)}. Everything that needs attention:"
         " pawsonalize doctor"
@@ -245,7 +245,7 @@ def _begun(problem: Problem, now: int) -> Notification:
     return Notification(_id(problem), kind, subject, text, now, details=_details(problem))
 
 
-def _ended(problem: Problem, now: int) -> Notification:
+def _end_notice(problem: Problem, now: int) -> Notification:
     kind, subject = NotificationKind.PROBLEM_ENDED, f"Problem over: {problem.name}"
     text = f"It began at {iso(problem.since)}: {problem.message}"
     name = f"{_id(problem)}:ended"

@@ -1,4 +1,4 @@
-"""Child processes: started, watched and ended; of some, one works on all machines together."""
+"""Child processes: started, watched and ended; some run once at a time on all machines."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ log = get_logger()
 
 
 def end_after(wait: Callable[[], object]) -> None:
-    """End this process, by SIGTERM or within a second anyhow, when `wait` returns in a thread."""
+    """End this process by SIGTERM, after 0.7 s for certain, once `wait` returns in a thread."""
     # `wait` waits for the process that this one belongs to. If that was killed, it told nobody.
 
     def watch() -> None:
@@ -79,7 +79,7 @@ class ChildProcesses:
         return child is not None and child.poll() is None
 
     def exit_code(self, name: str) -> int | None:
-        """The exit code of the child, once, after it has ended."""
+        """The exit code of a child that has ended, once; None before, and from then on."""
         child = self._running.get(name)
         if child is None or child.poll() is None:
             return None
@@ -89,13 +89,13 @@ class ChildProcesses:
         return child.returncode
 
     def reap(self) -> None:
-        """Let go of children that ended."""
-        # So the system may let go of them as well.
+        """Forget children that ended."""
+        # So the system may forget them as well.
         for name in list(self._running):
             self.exit_code(name)
 
     def let_go(self) -> None:
-        """Let children that still run go on alone: this process waits for them no more."""
+        """Leave children that still run to themselves: this process waits for them no more."""
         self.reap()
         for child in list(self._running.values()):
             child.returncode = 0  # nobody knows yet; None would be warned of as forgotten
@@ -112,7 +112,7 @@ class ChildProcesses:
         _close_input(child)
 
     def wait(self, name: str, seconds: float) -> None:
-        """Wait so long for the child to end, if there is one; then forget it."""
+        """Wait up to `seconds` for the child to end, if there is one; then forget it."""
         if (child := self._running.pop(name, None)) is not None:
             with suppress(subprocess.TimeoutExpired):
                 child.wait(seconds)
@@ -126,7 +126,7 @@ def _close_input(child: subprocess.Popen[bytes]) -> None:
 
 # The server that begins keeps the lease of the command's last word, and hands its token to the
 # process as an argument. The time of the lease's lock is where the pause begins: at the start of
-# the last process, or later if `rest` moved it.
+# the last process, or later if `lengthen_pause` moved it.
 class SideProcess:
     """Starts `command` in `environment` at most every `pause` seconds, on one machine of all."""
 
@@ -182,8 +182,8 @@ class SideProcess:
         self._leases.let_go(self._name)
 
 
-def rest(lock: Path, began: int, now: int) -> None:
-    """Make the next pause so long that work of that length takes a quarter of the time."""
+def lengthen_pause(lock: Path, began: int, now: int) -> None:
+    """Delay the next process, so that such work takes a quarter of the time (`now` in ms)."""
     until = (now + (_SHARE - 1) * (now - began)) / SECOND
     with suppress(FileNotFoundError):
         os.utime(lock, (until, until))

@@ -34,7 +34,7 @@ class ServerProcess(msgspec.Struct, frozen=True):
     started_at: int
     serves: Mapping[str, str] = msgspec.field(default_factory=dict)
     """The solution version of each campaign that it has loaded."""
-    beats: int = 0  # counted up while it lives
+    beats: int = 0  # heartbeats, counted up while it lives
 
     @property
     def is_background(self) -> bool:
@@ -51,7 +51,7 @@ class ServerTable(TableAccess):
     """The processes of all machines that use one database."""
 
     def heartbeat(self, server: ServerProcess) -> None:
-        """Show that it lives, and what it serves; StorageUnavailable if its program is outdated."""
+        """Count up, and note what it serves; StorageUnavailable if its program is outdated."""
         serves = msgspec.json.encode(server.serves, order="sorted").decode()
         counted = {"beats": servers.c.beats + 1, "serves": serves}
         with self._database.writing() as connection:
@@ -66,7 +66,7 @@ class ServerTable(TableAccess):
                 insert_new(connection, servers, [row])
 
     def remove(self, name: str) -> None:
-        """Take out who has stopped."""
+        """Remove a process that has stopped."""
         self._execute(delete(servers).where(servers.c.name == name))
 
     def all(self) -> list[ServerProcess]:
@@ -95,32 +95,32 @@ class ServerState(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Servers:
-    """Watches all processes by their counted beats and this process's steady clock."""
+    """Watches all processes by their counts of heartbeats and this process's steady clock."""
 
     table: ServerTable
     steady: Callable[[], float] = time.monotonic
-    _beats: Heartbeats[str] = field(init=False)
+    _heartbeats: Heartbeats[str] = field(init=False)
     _seen: tuple[ServerProcess, ...] = ()
     _since: float | None = None
 
     def __post_init__(self) -> None:
-        self._beats = Heartbeats(steady=self.steady)
+        self._heartbeats = Heartbeats(steady=self.steady)
 
     def look(self) -> None:
-        """Read who there is, and forget who has been gone for an hour."""
+        """Read the processes, and remove those that have been gone for an hour."""
         now = self.steady()
         self._since = now if self._since is None else self._since
-        found = self.table.all()
-        self._beats.look({one.name: one.beats for one in found})
-        for one in found:
-            if self._beats.stands_since(one.name) >= _FORGET_SECONDS:
-                self.table.remove(one.name)
-        self._seen = tuple(found)
+        processes = self.table.all()
+        self._heartbeats.look({process.name: process.beats for process in processes})
+        for process in processes:
+            if self._heartbeats.stands_since(process.name) >= _FORGET_SECONDS:
+                self.table.remove(process.name)
+        self._seen = tuple(processes)
 
     def watch(
         self, sleep: Callable[[float], object] = time.sleep, longest: float = math.inf
     ) -> list[ServerState]:
-        """Look until it is clear who lives, which takes a quarter of a minute, or so long."""
+        """Look until it is clear who lives, in 15 seconds, or for `longest` seconds."""
         self.look()
         ends = self.steady() + longest
         while any(one.lives is None for one in self.states()) and self.steady() < ends:
@@ -129,7 +129,7 @@ class Servers:
         return self.states()
 
     def states(self) -> list[ServerState]:
-        """Everybody, as of the last look."""
+        """The state of each process, as of the last look."""
         return [ServerState(one, self._lives(one.name)) for one in self._seen]
 
     def nobody(self, role: str) -> bool:
@@ -139,6 +139,6 @@ class Servers:
         return all(one.lives is False for one in self.states() if role in one.server.roles)
 
     def _lives(self, name: str) -> bool | None:
-        if self._beats.is_gone(name):
+        if self._heartbeats.is_gone(name):
             return False
-        return True if self._beats.has_moved(name) else None
+        return True if self._heartbeats.has_moved(name) else None

@@ -1,4 +1,4 @@
-"""The work table: pieces of work, who holds them, and the turns of dataset groups."""
+"""The work table: pieces of work, who holds them, and turns for fairness among dataset groups."""
 
 import secrets
 from collections import Counter
@@ -59,8 +59,8 @@ class WorkTable(TableAccess):
     """The work of all machines over one database."""
 
     def add(self, pieces: Iterable[Work], *, alone: bool = False) -> bool:
-        """Store work of new names; True if any is. With `alone`, unless its kind is open."""
-        rows = [asdict(one) for one in pieces]
+        """Store work of new names; True if any is. With `alone`, not if its kind has open work."""
+        rows = [asdict(piece) for piece in pieces]
         same = _COLUMNS.kind.in_({row["kind"] for row in rows})
         going_on = select(_COLUMNS.name).where(same, _COLUMNS.ended_at.is_(None))
         with self._database.writing() as connection:
@@ -83,7 +83,7 @@ class WorkTable(TableAccess):
         return self._read(_COLUMNS.kind == kind, order=order, limit=limit)
 
     def due(self, kind: str, queue: str, now: int, limit: int) -> list[Work]:
-        """Work whose time has come, what is due longest first; somebody may be at it."""
+        """Work that is due, the longest due first; a process may hold some of it already."""
         order = [_COLUMNS.due_at, _COLUMNS.created_at, _COLUMNS.name]
         mine = (_COLUMNS.kind == kind, _COLUMNS.queue == queue, _COLUMNS.due_at <= now)
         return self._read(*mine, order=order, limit=limit)
@@ -93,29 +93,29 @@ class WorkTable(TableAccess):
         return self._update(and_(_COLUMNS.name == name, _COLUMNS.ended_at.is_(None)), values) == 1
 
     def retry(self, kind: str, states: Iterable[str], now: int, prefix: str = "") -> int:
-        """Make all of a kind due that is in these states and whose name begins so; how many."""
+        """Make due all work of a kind in these states whose name has the prefix; how many."""
         anew = {"state": OPEN, "due_at": now, "ended_at": None}
         return self._update(_in_state(kind, states, prefix), anew)
 
     def count(self, kind: str, states: Iterable[str], prefix: str = "") -> int:
-        """Count all of a kind that is in these states and whose name begins so."""
-        found = select(func.count()).select_from(work).where(_in_state(kind, states, prefix))
-        return int(self._scalar(found))
+        """Count work of a kind that is in these states and whose name has the prefix."""
+        count = select(func.count()).select_from(work).where(_in_state(kind, states, prefix))
+        return int(self._scalar(count))
 
     def forget(self, kind: str, ended_before: int) -> int:
-        """Delete what of a kind ended before that moment; returns how much."""
+        """Delete work of a kind that ended before that moment; returns how many rows."""
         ended = (_COLUMNS.kind == kind, _COLUMNS.ended_at < ended_before)
         return self._execute(delete(work).where(*ended))
 
     def withdraw(self, kind: str, states: Iterable[str], prefix: str, resource: str) -> None:
-        """Delete a kind in these states of queues that begin so and are no resource of a kind."""
+        """Delete work of queues with this prefix whose resource, of the queue's name, is gone."""
         left = select(resources.c.name).where(resources.c.kind == resource)
         begins = func.substr(_COLUMNS.queue, 1, len(prefix)) == prefix
         lost = (_in_state(kind, states, ""), begins, _COLUMNS.queue.not_in(left))
         self._execute(delete(work).where(*lost))
 
     def claim(self, name: str, seen: Work | None, holder: str) -> Work | None:
-        """Claim a name if it still is as it was seen; None if it is not."""
+        """Claim a name if its row is still as `seen`; None if another process changed it."""
         token = secrets.randbits(_TOKEN_BITS)
         new = Work(name, attempts=1, holder=holder, token=token, generation=1)
         with self._database.writing() as connection:
@@ -137,14 +137,14 @@ class WorkTable(TableAccess):
         return None if row is None else Work(**row)
 
     def heartbeat(self, tokens: Mapping[str, int]) -> frozenset[str]:
-        """Show that the holder of these leases lives; the names that are still its own."""
+        """Count up the heartbeats of leases, by name and token; returns those still held so."""
         mine = or_(*(_holds(name, token) for name, token in tokens.items()))
         with self._database.writing() as connection:
             connection.execute(update(work).where(mine).values(heartbeats=_COLUMNS.heartbeats + 1))
             return frozenset(connection.scalars(select(_COLUMNS.name).where(mine)))
 
     def release(self, name: str, token: int) -> None:
-        """Let a lease go, if it is still held with that token."""
+        """Free a lease, if it is still held with that token."""
         with self._database.writing() as connection:
             _free(connection, _holds(name, token))
 
@@ -164,7 +164,7 @@ class WorkTable(TableAccess):
 
 
 def forget_processes(database: Database) -> None:
-    """Free all leases and empty the list of servers: all are of where this copy was made."""
+    """Free all leases and empty the list of servers, in a copy of a database made elsewhere."""
     with database.writing() as connection:
         _free(connection, true())
         connection.execute(delete(servers))
@@ -187,7 +187,7 @@ def _in_state(kind: str, states: Iterable[str], prefix: str) -> ColumnElement[bo
 
 
 class Turns(TableAccess):
-    """The turns of dataset groups at one kind of work. A later turn has a greater number."""
+    """Round-robin turns of dataset groups at one kind of work, numbered upwards."""
 
     def __init__(self, database: Database, work: str) -> None:
         super().__init__(database)
@@ -201,19 +201,19 @@ class Turns(TableAccess):
     def ordered(
         self, waiting: Sequence[WaitingT], group_of: Callable[[WaitingT], str | None]
     ) -> list[WaitingT]:
-        """Order work, which comes oldest first, so that dataset groups take turns."""
+        """Return waiting work, given oldest first, in round-robin order of its dataset groups."""
         # First of the one whose last turn was longest ago; the first work of each dataset group
         # comes before the second of any.
         if len(waiting) < 2:
             return list(waiting)
-        last, places = self.last(), Counter[str]()
+        last, positions = self.last(), Counter[str]()
 
-        def place(one: WaitingT) -> tuple[int, int]:
-            group = group_of(one) or ""
-            places[group] += 1
-            return places[group], last.get(group, 0)
+        def queue_position(piece: WaitingT) -> tuple[int, int]:
+            group = group_of(piece) or ""
+            positions[group] += 1
+            return positions[group], last.get(group, 0)
 
-        return sorted(waiting, key=place)
+        return sorted(waiting, key=queue_position)
 
     def begun(self, group: str | None) -> None:
         """Note that the dataset group has had the next turn; the others are next."""

@@ -225,9 +225,9 @@ def _period(since: str | None, until: str | None) -> "archive_reading.Period":
 
 
 def _rereading(adapters: "Adapters") -> "replaying.Rereading":
-    from pawsonalize.app.upkeep import reader_of
+    from pawsonalize.app.upkeep import raw_event_reader
 
-    return replaying.Rereading(reader_of(adapters))
+    return replaying.Rereading(raw_event_reader(adapters))
 
 
 def _tell_reread(rereading: "replaying.Rereading | None") -> None:

@@ -12,7 +12,7 @@ from pawsonalize.core import scopes
 from pawsonalize.core.errors import Forbidden, InputTooLarge, InvalidInput, TooManyRequests
 from pawsonalize.core.forms.decoder import Form
 from pawsonalize.core.forms.entries import Rejected
-from pawsonalize.core.http.errors import EntryWarning, ErrorDetail, error_of_all, warnings_of
+from pawsonalize.core.http.errors import EntryWarning, ErrorDetail, all_rejected_error, warnings_of
 from pawsonalize.core.http.examples import ONE_EVENT, SEVERAL_EVENTS, SHOP_EVENT
 from pawsonalize.core.http.json import json_response, read_body, unknown_of
 from pawsonalize.core.http.operation import About, Operations
@@ -96,7 +96,7 @@ async def post_events(request: Request) -> EventsReceipt | Response:
     rejected, limit = list(receipt.rejected), receipt.limit
     headers = {} if limit is None else {"Retry-After": str(limit.retry_after)}
     if receipt.is_refusal:
-        status, error = 400, error_of_all("event", rejected)
+        status, error = 400, all_rejected_error("event", rejected)
         if limit is not None:
             status, error = 429, ErrorDetail(limit.code, limit.message)
         refusal = {"error": error, "rejected": rejected, "accepted": 0, "duplicates": 0}

@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pawsonalize.core.errors import CorruptArtefact, NotFound
-from pawsonalize.core.event import LoggedEvent, digests_of, owning_group
+from pawsonalize.core.event import LoggedEvent, owning_group, visitor_digests
 from pawsonalize.core.objects.store import ObjectStore
 from pawsonalize.events.archive.rows import ObjectName, decode, digest, encode
 from pawsonalize.events.archive.tables import ArchiveIndex, ArchiveLedger, IndexedObject, Segment
@@ -125,7 +125,7 @@ class ErasedArchive(msgspec.Struct, frozen=True):
 
     def written(self, key: str, size: int, rows: Sequence[LoggedEvent]) -> list[LoggedEvent]:
         """Take an object into the index; returns those of its rows that it may keep."""
-        self.index.put([IndexedObject(key, size, digests_of(rows))])
+        self.index.put([IndexedObject(key, size, visitor_digests(rows))])
         # Somebody may have been erased since the rows were read.
         return self.without_erased(rows)
 
@@ -143,7 +143,7 @@ class ErasedArchive(msgspec.Struct, frozen=True):
         """The rows that no erasure covers; costs one look if they are newer than any."""
         if not rows or rows[0].offset > self.erased.through():
             return list(rows)
-        return self.erased.find_covering(digests_of(rows)).without(rows)
+        return self.erased.find_covering(visitor_digests(rows)).without(rows)
 
     def erase(self, visitors: Collection[str], watch: Watch = ignore_progress) -> list[Trouble]:
         """Clean the objects that hold one of the visitors, by hashes; returns what is damaged."""
@@ -196,4 +196,4 @@ class ErasedArchive(msgspec.Struct, frozen=True):
         if segment is None or segment.sha256 not in {None, sha256}:
             self.ledger.confirm(Segment(name.first, name.last, len(kept), name.key, sha256))
             watch("object confirmed")
-        return IndexedObject(name.key, len(data), digests_of(kept))
+        return IndexedObject(name.key, len(data), visitor_digests(kept))

@@ -23,7 +23,7 @@ from pawsonalize.core.errors import Conflict
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP, USER, visitor_digest
 from pawsonalize.core.notifications import Notification
 from pawsonalize.core.times import DAY
-from pawsonalize.core.work.problems import Delivery, work_of
+from pawsonalize.core.work.problems import Delivery, as_work
 from pawsonalize.core.work.tables import OPEN, Work
 from pawsonalize.events.erasure.tables import ErasedNames, Erasure
 from pawsonalize.plugins.alerts import AlertSettings
@@ -116,7 +116,7 @@ class AlertBook(TableAccess):
         return connection.scalar(mine.where(has_word(YES))) is not None
 
     def _deliver(self, connection: Connection, news: Notification) -> None:
-        rows = [asdict(work_of(Delivery(news, one))) for one in self._channels]
+        rows = [asdict(as_work(Delivery(news, one))) for one in self._channels]
         if rows:
             insert_new(connection, work, rows)
 

@@ -12,7 +12,7 @@ from pawsonalize.core.database.table_access import TableAccess
 from pawsonalize.core.database.tables import work
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP, SESSION, USER, visitor_digest
-from pawsonalize.core.work.problems import Delivery, work_of
+from pawsonalize.core.work.problems import Delivery, as_work
 from pawsonalize.core.work.tables import Work
 from pawsonalize.events.erasure.tables import ErasedNames, Erasure
 
@@ -71,7 +71,7 @@ class InquiryBook(TableAccess):
         )
         with self._database.writing() as connection:
             is_new = insert_new(connection, work, [asdict(row)]) > 0
-            if is_new and (rows := [asdict(work_of(one)) for one in deliveries]):
+            if is_new and (rows := [asdict(as_work(one)) for one in deliveries]):
                 insert_new(connection, work, rows)
         return is_new
 

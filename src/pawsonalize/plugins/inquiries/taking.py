@@ -189,7 +189,7 @@ class Inquiring(msgspec.Struct, frozen=True):
             mail="\n".join([inquiry.message, "", *lines, ""]),
             reply_to=mail,
         )
-        yield from self.outbox.deliveries_of(news)
+        yield from self.outbox.make_deliveries(news)
         if mail and "email" in self.outbox.names(NotificationKind.INQUIRY_RECEIVED):
             # Nothing in it was written by whoever sent the form: it may be another's address.
             plain = language_of(choose(language, self.language)).plain

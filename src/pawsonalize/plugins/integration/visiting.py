@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 import msgspec
 
 from pawsonalize.core.errors import InvalidInput, NotFetched
-from pawsonalize.core.fetch import PORTS, Fetched, Limits, ask_as_page, check_url, fetch, origin_of
+from pawsonalize.core.fetch import PORTS, Fetched, Limits, ask_headers, check_url, fetch, origin_of
 from pawsonalize.operations.admission import key_for
 
 SCRIPTS = ("script-src-elem", "script-src", "default-src")
@@ -275,7 +275,7 @@ class SiteVisit:
             wanted.add("pawsonalize-visitor")
         sent = {"Origin": self.origin, "Access-Control-Request-Method": "POST"}
         sent["Access-Control-Request-Headers"] = ",".join(sorted(wanted))
-        status, given = ask_as_page(address, "OPTIONS", sent, check=self._check)
+        status, given = ask_headers(address, "OPTIONS", sent, check=self._check)
         headers = given.get("Access-Control-Allow-Headers", "").lower().replace(" ", "").split(",")
         is_ours = given["Access-Control-Allow-Origin"] in {self.origin, "*"}
         return status in _FINE and is_ours and wanted <= {*headers}
@@ -288,7 +288,7 @@ class SiteVisit:
         if key:  # the embed sends no empty one
             headers["Authorization"] = f"Bearer {key}"
         address, none = f"{service}{EVENTS}", b'{"events": []}'
-        status, _ = ask_as_page(address, "POST", headers, none, self._check)
+        status, _ = ask_headers(address, "POST", headers, none, self._check)
         return f"the service answers {status or 'nothing'}" if status in _REFUSED else ""
 
     def _is_address(self, address: str) -> Generator[SiteFinding, None, bool]:

@@ -11,7 +11,7 @@ from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.statuses import AnimalStatus
 from pawsonalize.animals.tables.animal_list import AnimalOrder, AnimalSearch, StockList
 from pawsonalize.animals.tables.animals import AnimalQuery, Animals
-from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, work_of_one
+from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, when_nobody_works
 from pawsonalize.core.attributes import SPECIES_NAMES, GoodWith
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.database.table_access import TableAccess
@@ -252,4 +252,4 @@ def tasks(adapters: "Adapters", services: "Services", _shared: object) -> Iterat
         Turns(adapters.database, TURN),
     )
     once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(post.send_due))
-    yield Task("send letters", _LOOK_SECONDS, work_of_one(settings, services.servers, once))
+    yield Task("send letters", _LOOK_SECONDS, when_nobody_works(settings, services.servers, once))

@@ -11,7 +11,7 @@ from uuid import uuid4
 import msgspec
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, work_of_one
+from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, when_nobody_works
 from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
@@ -261,7 +261,7 @@ def tasks(adapters: Adapters, services: "Services", notifying: Notifying) -> Ite
     to_destinations = (_TO_DESTINATIONS, notifying.couriers.deliver_due)
     for name, deliver in (*_to_notifiers(settings, adapters), to_destinations):
         once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(deliver))
-        work = work_of_one(settings, services.servers, once)
+        work = when_nobody_works(settings, services.servers, once)
         yield Task(name, _DELIVERY_SECONDS, work, notifying.threads)
 
 

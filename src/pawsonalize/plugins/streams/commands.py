@@ -73,13 +73,13 @@ def consume(
 def _consume(
     settings: Settings, adapters: "Adapters", stop: threading.Event, until_caught_up: bool
 ) -> "BatchCounts":
-    from pawsonalize.app.tenants import ingest_of
+    from pawsonalize.app.tenants import make_ingest
     from pawsonalize.core.logs import configure_logs
     from pawsonalize.plugins.streams.reading import consumer_of, shards_of, source_of
     from pawsonalize.plugins.streams.served import count_batch
 
     configure_logs(settings.log_format, settings.log_level)
-    source, ingest = source_of(settings, adapters), ingest_of(adapters)
+    source, ingest = source_of(settings, adapters), make_ingest(adapters)
     intake = adapters.intake
     consumer = consumer_of(settings, adapters, ingest, intake, count_batch)
     say(f"reading {source.shown}; Ctrl-C stops", "dim")

@@ -84,14 +84,14 @@ def follow_latest(token: int) -> None:
 def _leased(lease: str, token: int, role: str) -> Iterator["Adapters"]:
     """Open the data for work under a lease, which then rests for as long as its share demands."""
     from pawsonalize.core.database.contexts import fence_writes
-    from pawsonalize.core.work.processes import rest
+    from pawsonalize.core.work.processes import lengthen_pause
 
     settings, began = _settings(), clock.real_now()
     with _taking_part(role, settings) as adapters, fence_writes(lease, token):
         try:
             yield adapters
         finally:
-            rest(adapters.leases.lock(lease), began, clock.real_now())
+            lengthen_pause(adapters.leases.lock(lease), began, clock.real_now())
 
 
 def work(token: int) -> None:
