@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from itertools import islice
 from math import isnan, nan
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
+from cachetools import LRUCache
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
@@ -22,23 +24,29 @@ from pawsonalize.models.recipes.classes import classes_of
 from pawsonalize.recommend.animals import factors
 from pawsonalize.recommend.animals.available import AvailableAnimals, AvailableAnimalsWatch, Slots
 from pawsonalize.recommend.animals.choices import (
-    AnimalEffects,
     ChoiceTables,
     ChoiceWeights,
     GroupAffinity,
+    ModelAffinity,
+    TraitAffinity,
 )
-from pawsonalize.recommend.animals.choosing import (
+from pawsonalize.recommend.animals.counting import AnimalEffects
+from pawsonalize.recommend.animals.eligibility import kilometres, place_of
+from pawsonalize.recommend.animals.pages import (
+    EXPLORED,
     OpenPages,
-    SnapshotCache,
-    choose,
-    places_left,
+    PageReader,
     places_of,
     rest_of,
 )
-from pawsonalize.recommend.animals.eligibility import kilometres, place_of
-from pawsonalize.recommend.animals.pages import PageReader
 from pawsonalize.recommend.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
-from pawsonalize.recommend.animals.scoring import ScoredAnimals, ScoringInputs, estimate
+from pawsonalize.recommend.animals.scoring import (
+    ExplorationShares,
+    ScoredAnimals,
+    ScoringInputs,
+    choose,
+    estimate,
+)
 from pawsonalize.recommend.animals.settings import PARTS, AnimalSettings
 from pawsonalize.recommend.context import deeds_by_animal, disliked_animals, penalties, with_wishes
 from pawsonalize.recommend.exploration import Explored, ImpressionLog, UnseenAnswers, explore
@@ -57,6 +65,19 @@ from pawsonalize.resources.resource import new_recommendation_id
 
 Floats = NDArray[np.float64]
 _DECIMALS = 4  # of what is logged for the model of choices
+_VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replaces them
+
+
+class SnapshotCache(msgspec.Struct, frozen=True):
+    """Cached values of one set of available animals; use them only while you hold its lock."""
+
+    groups: ModelAffinity = msgspec.field(default_factory=ModelAffinity)
+    traits: TraitAffinity = msgspec.field(default_factory=TraitAffinity)
+    shares: ExplorationShares = msgspec.field(default_factory=ExplorationShares)
+    choices: LRUCache[str, ChoiceTables] = msgspec.field(
+        default_factory=lambda: LRUCache(_VERSIONS_KEPT)
+    )
+    """By solution version."""
 
 
 class AnimalPlace(msgspec.Struct, frozen=True):
@@ -109,6 +130,19 @@ def places_in_order(
         chosen.propensities if chosen else (1.0,) * len(ids),
     )
     return [AnimalPlace(*row) for row in zip(*columns, strict=True)]
+
+
+def places_left(inputs: ScoringInputs, query: Query) -> Explored:
+    """The first places of the query's page, without animals that may not be shown any more."""
+    available = inputs.available
+    left: dict[int, float] = {}
+    for ids, propensity, _ in islice(places_of(query.page), query.limit):
+        slots = available.slots(ids)
+        left |= dict.fromkeys(slots[available.leads[slots]].tolist(), propensity)
+    slots = inputs.fitting(np.array(list(left), np.int64))
+    odds = tuple(left[slot] for slot in slots.tolist())
+    explored = tuple(one < EXPLORED for one in odds)
+    return Explored(tuple(available.rank[slots].tolist()), explored, odds)
 
 
 def with_logged_ids(answer: AnimalsAnswer, page: Sequence[Impression]) -> AnimalsAnswer:
@@ -192,8 +226,10 @@ class AnimalRecommender:
         query = self.open_pages.read(query, question, self.runtime.served.version.name)
         answer = self._recommended(query, None)
         # A page that is repeated goes on up to the limit, where it had fewer places.
-        left = query.limit - sum(len(one.item_ids) for one in query.page)
-        if not query.page or query.continues or left <= 0:
+        if not query.page or query.continues:
+            return answer
+        left = query.limit - sum(len(shown.item_ids) for shown in query.page)
+        if left <= 0:
             return answer
         rest = self._recommended(rest_of(replace(query, limit=left)), None)
         places = (replace(one, recommendation_id=rest.recommendation_id) for one in rest.places)
@@ -275,7 +311,12 @@ class AnimalRecommender:
             if query.page and not query.continues:
                 chosen = places_left(inputs, query)
             else:
-                chosen = self._explored(inputs, query, groups.served, name)
+                estimates = estimate(inputs)
+                best = available.rank[choose(inputs, estimates, query.limit)]
+                weight = groups.served.settings.exploration_weight
+                novelty = self._cache_of(available).shares
+                due = novelty.of(inputs, estimates) if weight > 0 else None
+                chosen = explore(best.astype(np.intp), due, weight, name)
             slots = available.order[list(chosen.positions)]
             scored = inputs.score(slots)
             ids = [available.members(slot) for slot in slots.tolist()]
@@ -285,17 +326,6 @@ class AnimalRecommender:
             asks = is_page and not query.continues and self.asks(inputs, slots, query)
         kind = SEARCH if query.search else ANIMALS if about is None else SIMILAR_ANIMALS
         return self.answer(kind, query, groups, places, scored, asks=asks)
-
-    def _explored(
-        self, inputs: ScoringInputs, query: Query, served: LoadedModel, seed: str
-    ) -> Explored:
-        """The places with exploration, as positions in the order of the available animals."""
-        available, estimates = inputs.available, estimate(inputs)
-        best = available.rank[choose(inputs, estimates, query.limit)]
-        weight = served.settings.exploration_weight
-        shares = self._cache_of(available).shares
-        due = shares.of(inputs, estimates) if weight > 0 else None
-        return explore(best.astype(np.intp), due, weight, seed)
 
     @contextmanager
     def inputs(self, query: Query, groups: GroupScores, share: float) -> Iterator[ScoringInputs]:
@@ -330,9 +360,8 @@ class AnimalRecommender:
                 affinity += self.settings.group_affinity * usual
             traits, classes = self.settings.traits, classes_of(groups.model)
             context = groups.context if query.search else with_wishes(groups.context, pages.wanted)
-            affinity += cache.traits.of(context, codes, available.there, traits, classes)
-            quiz = cache.traits.quiz(context, codes, available.there, traits)
-            liked = GroupAffinity(affinity, quiz)
+            taste = cache.traits.of(context, codes, available.there, traits, classes)
+            liked = GroupAffinity(affinity + taste.affinity, taste.quiz)
             penalty = penalties(groups.context, codes.names)
             lost = np.zeros(len(codes)) if penalty is None else -penalty
             if passed is not None:
@@ -349,12 +378,16 @@ class AnimalRecommender:
                 personal=tables.of(available, pages, liked, near),
                 lost=lost,
                 disliked=available.slots(disliked),
+                near=near,
                 relevance=None if query.search is None else query.search.relevance(available),
             )
 
     def _cache_of(self, available: AvailableAnimals) -> SnapshotCache:
         with self._lock:
-            return self._snapshots.setdefault(available, SnapshotCache())
+            cache = self._snapshots.get(available)
+            if cache is None:
+                cache = self._snapshots[available] = SnapshotCache()
+            return cache
 
     def _tables(self, cache: SnapshotCache, served: LoadedModel) -> ChoiceTables:
         tables = cache.choices.get(served.version.name)

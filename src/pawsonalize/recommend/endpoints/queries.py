@@ -33,8 +33,8 @@ from pawsonalize.operations.addressing import (
 )
 from pawsonalize.operations.limits import Lane
 from pawsonalize.operations.services import Services, services_of
-from pawsonalize.recommend.animals.choosing import seconds_until_written
 from pawsonalize.recommend.animals.eligibility import Denied, Eligibility, Place
+from pawsonalize.recommend.animals.pages import seconds_until_written
 from pawsonalize.recommend.campaigns import Address
 from pawsonalize.recommend.context import categorical
 from pawsonalize.recommend.endpoints.answers import Include, Metadata
