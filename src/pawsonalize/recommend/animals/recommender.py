@@ -20,6 +20,7 @@ from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.core.limits import check_between
+from pawsonalize.core.preferences import NO_WISHES
 from pawsonalize.models.recipes.classes import classes_of
 from pawsonalize.recommend.animals import factors
 from pawsonalize.recommend.animals.available import AvailableAnimals, AvailableAnimalsWatch, Slots
@@ -191,7 +192,11 @@ class AnimalRecommender:
 
     def with_profile(self, query: Query) -> Query:
         """The query, its eligibility completed by what is stored of the user."""
-        return self.runtime.with_profile(query, self.available.postcodes)
+        catalogue = self.runtime.filtering.catalogue
+        query = query.with_user(catalogue)
+        stored = query.attributes(catalogue)
+        rules = query.eligibility.complete(stored, self.available.postcodes)
+        return replace(query, eligibility=rules)
 
     def distances(self, query: Query, animals: Sequence[Animal]) -> list[float]:
         """Return each animal's distance from the visitor in kilometres; NaN if unknown."""
@@ -259,7 +264,7 @@ class AnimalRecommender:
         follow. InvalidInput for an empty list, more than 500 animals or an animal given twice.
         """
         check_ids(animal_ids)
-        query = self.runtime.with_user(query)
+        query = query.with_user(self.runtime.filtering.catalogue)
         groups = self.runtime.score_groups(query, ranking=True)
         query = self.open_pages.read(query, ANIMAL_RANKING, groups.served.version.name)
         place_in_page = {ids[0]: place for place, (ids, *_) in enumerate(places_of(query.page))}
@@ -303,7 +308,8 @@ class AnimalRecommender:
     def _recommended(self, query: Query, about: str | None) -> AnimalsAnswer:
         check_between("limit", query.limit, 1, MAX_RESULTS)
         name = query.recommendation_id or new_recommendation_id(query.now)
-        query = replace(self.runtime.with_user(query), recommendation_id=name)
+        query = query.with_user(self.runtime.filtering.catalogue)
+        query = replace(query, recommendation_id=name)
         groups, settings = self.runtime.score_groups(query, about), self.settings
         share = settings.group_affinity if about is None else settings.similar_affinity
         with self.inputs(query, groups, share) as inputs:
@@ -359,7 +365,9 @@ class AnimalRecommender:
                 usual = cache.groups.in_general(groups, codes, available.present)
                 affinity += self.settings.group_affinity * usual
             traits, classes = self.settings.traits, classes_of(groups.model)
-            context = groups.context if query.search else with_wishes(groups.context, pages.wanted)
+            context = groups.context
+            if not query.search and pages.wanted != NO_WISHES:
+                context = with_wishes(context, pages.wanted)
             taste = cache.traits.of(context, codes, available.there, traits, classes)
             liked = GroupAffinity(affinity + taste.affinity, taste.quiz)
             penalty = penalties(groups.context, codes.names)

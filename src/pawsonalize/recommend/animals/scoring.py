@@ -331,9 +331,9 @@ def _varied(
     place = np.empty(len(groups), np.int64)
     place[together] = np.arange(len(groups)) - starts
     within = place < most[groups]
-    picked = inputs.personal.boards.picked_animals
-    if picked:  # "whom would you like to meet?", and then many others like her, but not her
-        within |= np.isin(slots[order], available.slots(picked))
+    boards = inputs.personal.boards
+    if boards.picked:  # "whom would you like to meet?", and then many others like her, but not her
+        within |= np.isin(slots[order], available.slots(boards.picked_animals))
     return slots[order[within]][:limit], slots[order[~within]]
 
 
