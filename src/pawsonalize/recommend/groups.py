@@ -21,11 +21,10 @@ from pawsonalize.models.recipes.data import Scores
 from pawsonalize.models.recipes.next_best_action import NextBestActionModel
 from pawsonalize.recommend.animals.available import AvailabilityWatch
 from pawsonalize.recommend.animals.reasons import group_reasons, known_reasons
-from pawsonalize.recommend.context import context_of, query_context, subtract_dislikes
 from pawsonalize.recommend.exploration import Explored, ImpressionLog, explore, spread
 from pawsonalize.recommend.filtering import Filtering, Filterings, Mask
 from pawsonalize.recommend.live_model import FALLBACK, UNTRAINED, LoadedModel, ModelSource
-from pawsonalize.recommend.query import Query
+from pawsonalize.recommend.query import Query, context_of, query_context, subtract_dislikes
 from pawsonalize.recommend.reasons import Reason
 from pawsonalize.recommend.tables import RANKING, RECOMMENDATION
 from pawsonalize.resources.filters import AppliedFilter

@@ -49,11 +49,17 @@ from pawsonalize.recommend.animals.scoring import (
     estimate,
 )
 from pawsonalize.recommend.animals.settings import PARTS, AnimalSettings
-from pawsonalize.recommend.context import deeds_by_animal, disliked_animals, penalties, with_wishes
 from pawsonalize.recommend.exploration import Explored, ImpressionLog, UnseenAnswers, explore
 from pawsonalize.recommend.groups import MAX_RESULTS, GroupRecommender, GroupScores, check_ids
 from pawsonalize.recommend.live_model import UNTRAINED, LoadedModel
-from pawsonalize.recommend.query import AnimalSearches, Query
+from pawsonalize.recommend.query import (
+    AnimalSearches,
+    Query,
+    deeds_by_animal,
+    disliked_animals,
+    penalties,
+    with_wishes,
+)
 from pawsonalize.recommend.reasons import Reason
 from pawsonalize.recommend.tables import (
     ANIMAL_RANKING,

@@ -24,9 +24,8 @@ from pawsonalize.recommend.animals.choices import (
 )
 from pawsonalize.recommend.animals.eligibility import ANYBODY, NOBODY, Eligibility, judge
 from pawsonalize.recommend.animals.settings import AnimalSettings
-from pawsonalize.recommend.context import THE_ANIMAL
 from pawsonalize.recommend.exploration import Novelty
-from pawsonalize.recommend.query import Relevance
+from pawsonalize.recommend.query import THE_ANIMAL, Relevance
 
 Floats = NDArray[np.float64]
 _PRECISION = 2.0**-20

@@ -40,9 +40,8 @@ from pawsonalize.recommend.animals.eligibility import Denied, Eligibility, Place
 from pawsonalize.recommend.animals.pages import seconds_until_written
 from pawsonalize.recommend.animals.recommender import AnimalRecommender
 from pawsonalize.recommend.campaigns import Address
-from pawsonalize.recommend.context import categorical
 from pawsonalize.recommend.endpoints import answers
-from pawsonalize.recommend.query import Promotion, Query
+from pawsonalize.recommend.query import Promotion, Query, categorical
 from pawsonalize.resources.filters import AppliedFilter, apply
 
 T = TypeVar("T")
