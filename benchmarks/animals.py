@@ -47,8 +47,7 @@ from pawsonalize.models.recipes.choices.own_effects import (
 )
 from pawsonalize.recommend.animals.eligibility import Eligibility, Place
 from pawsonalize.recommend.animals.pages import PageReader
-from pawsonalize.recommend.context import query_context
-from pawsonalize.recommend.query import Query
+from pawsonalize.recommend.query import Query, query_context
 from pawsonalize.resources.defaults import RECOMMENDER
 
 _CHUNK = 5_000

@@ -20,7 +20,7 @@ from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput, NotReady
 from pawsonalize.core.scopes import OPERATOR, Scope
 from pawsonalize.core.times import DAY, MINUTE, SECOND, iso, parse_moment
-from pawsonalize.recommend.animals import choosing
+from pawsonalize.recommend.animals import pages
 from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.resource import new_recommendation_id
 from tests.event_data import event
@@ -197,9 +197,9 @@ def test_while_the_clock_stands_still_caches_and_waits_end(
         looks.append("written?")
         return False
 
-    monkeypatch.setattr(choosing, "_AGAIN", 0.001)
+    monkeypatch.setattr(pages, "_LOOK_AGAIN", 0.001)
     of_now = new_recommendation_id(clock.now())
-    asyncio.run(choosing.wait_until_written(of_now, clock.now, never))
+    asyncio.run(pages.wait_until_written(of_now, clock.now, never))
     assert 10 < len(looks) < 50
 
 

@@ -18,10 +18,9 @@ from pawsonalize.core.work.leases import held
 from pawsonalize.core.work.problems import Problems
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.recommend.animals.available import AvailabilityWatch, AvailableAnimalsWatch
-from pawsonalize.recommend.animals.choices import AnimalEffects
-from pawsonalize.recommend.animals.choosing import OpenPages
+from pawsonalize.recommend.animals.counting import AnimalEffects
 from pawsonalize.recommend.animals.eligibility import Postcodes, read_postcodes
-from pawsonalize.recommend.animals.pages import PageReader
+from pawsonalize.recommend.animals.pages import OpenPages, PageReader
 from pawsonalize.recommend.animals.recommender import AnimalRecommender, never
 from pawsonalize.recommend.campaigns import CampaignModels
 from pawsonalize.recommend.exploration import Exposure, ImpressionLog, UnseenAnswers

@@ -18,11 +18,10 @@ from pawsonalize.core.limits import check_between, parse_id
 from pawsonalize.events.job_files import JSON_LINES, Outputs, Sources
 from pawsonalize.models.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
 from pawsonalize.models.recipes.catalogue import recipe_named
-from pawsonalize.recommend.context import query_context
 from pawsonalize.recommend.filtering import Filtering, Filterings, Filters
 from pawsonalize.recommend.groups import MAX_RESULTS, Candidate, GroupRecommender
 from pawsonalize.recommend.live_model import Fixed, LoadedModel, Loader, ServingSettings
-from pawsonalize.recommend.query import Query
+from pawsonalize.recommend.query import Query, query_context
 from pawsonalize.resources.campaigns import check_influence
 from pawsonalize.resources.filter_parser import parse
 from pawsonalize.resources.filters import AppliedFilter, FilterExpression, Source, apply

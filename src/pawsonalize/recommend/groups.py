@@ -19,14 +19,12 @@ from pawsonalize.models.recipes.contract import Context, ContextEvent, Model, co
 from pawsonalize.models.recipes.counts.rows import largest
 from pawsonalize.models.recipes.data import Scores
 from pawsonalize.models.recipes.next_best_action import NextBestActionModel
-from pawsonalize.recommend.animals.available import AvailabilityWatch, Counts
-from pawsonalize.recommend.animals.eligibility import Postcodes
+from pawsonalize.recommend.animals.available import AvailabilityWatch
 from pawsonalize.recommend.animals.reasons import group_reasons, known_reasons
-from pawsonalize.recommend.context import context_of, query_context, subtract_dislikes
 from pawsonalize.recommend.exploration import Explored, ImpressionLog, explore, spread
 from pawsonalize.recommend.filtering import Filtering, Filterings, Mask
 from pawsonalize.recommend.live_model import FALLBACK, UNTRAINED, LoadedModel, ModelSource
-from pawsonalize.recommend.query import Query
+from pawsonalize.recommend.query import Query, context_of, query_context, subtract_dislikes
 from pawsonalize.recommend.reasons import Reason
 from pawsonalize.recommend.tables import RANKING, RECOMMENDATION
 from pawsonalize.resources.filters import AppliedFilter
@@ -134,7 +132,7 @@ class GroupRecommender:
         """
         check_between("limit", query.limit, 1, MAX_RESULTS)
         # Read once: in a moment another version may be served.
-        served, query = self.served, self.with_user(query)
+        served, query = self.served, query.with_user(self.filtering.catalogue)
         model, item_ids, animals = served.model, served.model.item_ids, None
         if self.availability is not None:
             animals = self.availability.of(item_ids, query.at, query.now)
@@ -172,12 +170,12 @@ class GroupRecommender:
         are left out. InvalidInput for an empty list, more than 500 places or an id given twice.
         """
         check_ids([candidate.item_id for candidate in candidates])
-        query = self.with_user(query)
+        query = query.with_user(self.filtering.catalogue)
         passed = self.passing_groups([each.group_id for each in candidates], query)
         candidates = [each for each in candidates if each.group_id in passed]
         served = self._ranking()
         groups = list(dict.fromkeys(candidate.group_id for candidate in candidates))
-        context = self._context(served, query, None, _one_of_each(served.model))
+        context = self._context(served, query, None, np.ones(len(served.model.item_ids), np.int64))
         scores = subtract_dislikes(served.model.score(context, groups), context, groups)
         scores = self._favoured(served, scores, groups, query)
         reasons = known_reasons(served.model, context, groups) if query.explain else {}
@@ -207,8 +205,9 @@ class GroupRecommender:
     ) -> GroupScores:
         """Score one animal of each group, `about` an item or by counts alone; logs nothing."""
         served = self._ranking() if ranking else self.served
+        # Each place of a list is one animal, however many of its group wait.
         model = counted_model(served.model) if about is None else served.model
-        context = self._context(served, query, about, _one_of_each(model))
+        context = self._context(served, query, about, np.ones(len(model.item_ids), np.int64))
         return GroupScores(served, model, context, model.score_catalogue(context))
 
     def passing_groups(self, groups: Sequence[str], query: Query) -> set[str]:
@@ -216,17 +215,6 @@ class GroupRecommender:
         if query.filter is None:
             return set(groups)
         return self.filtering.listed(query.filter, groups, query)
-
-    def with_user(self, query: Query) -> Query:
-        """Return the query with the visitor's row."""
-        # So it is read once for the whole answer.
-        return query.with_user(self.filtering.catalogue)
-
-    def with_profile(self, query: Query, postcodes: Postcodes) -> Query:
-        """The query, its eligibility completed by what is stored of the user."""
-        query = self.with_user(query)
-        stored = query.attributes(self.filtering.catalogue)
-        return replace(query, eligibility=query.eligibility.complete(stored, postcodes))
 
     def _chosen(
         self, served: LoadedModel, scores: Scores, seed: str, available: Mask | None, query: Query
@@ -328,11 +316,6 @@ def order_places(scores: Scores) -> tuple[list[int], list[float]]:
     parts = parts / total if total > 0 else np.full(len(parts), 1 / max(1, len(parts)))
     order = np.argsort(-parts, kind="stable")
     return order.tolist(), parts[order].tolist()
-
-
-def _one_of_each(model: Model) -> Counts:
-    # Each place of a list is one animal, however many of its group wait.
-    return np.ones(len(model.item_ids), np.int64)
 
 
 def _best(scores: Scores, limit: int, available: Mask | None = None) -> NDArray[np.intp]:

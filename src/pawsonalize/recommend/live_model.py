@@ -22,8 +22,8 @@ from pawsonalize.models.recipes.popularity_count import PopularityCount
 from pawsonalize.models.recipes.similar_items import SimilarItemsModel
 from pawsonalize.models.recipes.trending_now import TrendingNow
 from pawsonalize.models.recipes.user_personalization import UserPersonalizationModel
-from pawsonalize.recommend.context import FacetReader
 from pawsonalize.recommend.exploration import Exposed, Exposure, Novelty
+from pawsonalize.recommend.query import FacetReader
 from pawsonalize.resources.artefacts.store import ArtefactStore
 from pawsonalize.resources.campaign_updates import CALLED_OFF, Campaigns
 from pawsonalize.resources.campaigns import Campaign, is_wanted

@@ -16,8 +16,8 @@ from starlette.responses import Response
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.preferences import Preferences
-from pawsonalize.recommend.animals.choosing import seconds_until_written
 from pawsonalize.recommend.animals.eligibility import Eligibility
+from pawsonalize.recommend.animals.pages import seconds_until_written
 from pawsonalize.recommend.groups import MAX_RESULTS
 from pawsonalize.recommend.query import Query, SearchedAnimals
 from pawsonalize.site import words

@@ -15,8 +15,7 @@ from pawsonalize.core.event import PICK, UNPICK, Event, Visitor
 from pawsonalize.core.limits import parse_id
 from pawsonalize.core.preferences import about_picks, speak_against
 from pawsonalize.core.times import HOUR
-from pawsonalize.recommend.animals.choosing import wait_until_written
-from pawsonalize.recommend.animals.pages import MOST_PICKS
+from pawsonalize.recommend.animals.pages import MOST_PICKS, wait_until_written
 from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.reasons import WordChoice
 from pawsonalize.site.cards import animal_card

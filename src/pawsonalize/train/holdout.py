@@ -16,7 +16,7 @@ from pawsonalize.models.evaluation import splits
 from pawsonalize.models.evaluation.metrics import Judgement, Ranker, judge, segment_metrics
 from pawsonalize.models.recipes.contract import Context, Model
 from pawsonalize.models.recipes.data import TrainingData
-from pawsonalize.recommend.context import build_context
+from pawsonalize.recommend.query import build_context
 
 
 def part_of(

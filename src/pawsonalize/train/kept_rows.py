@@ -17,8 +17,8 @@ from pawsonalize.events.erasure.tables import Erasure, Trouble
 from pawsonalize.events.tables.event_log import EventLog, TrainingRow
 from pawsonalize.models.recipes.artefact import check_codes, pack_strings, take, unpack_strings
 from pawsonalize.models.recipes.data import Arrays
-from pawsonalize.recommend.context import FacetReader, as_properties
 from pawsonalize.recommend.live_model import RefreshedArtefacts, RefreshedCounts
+from pawsonalize.recommend.query import FacetReader, as_properties
 from pawsonalize.resources.artefacts.store import ArtefactStore
 from pawsonalize.resources.job_table import Progress, silent
 from pawsonalize.resources.registry import Registry

@@ -20,7 +20,6 @@ from pawsonalize.models.recipes.contract import Model
 from pawsonalize.models.recipes.counts.counting import Countable
 from pawsonalize.models.recipes.data import Arrays, TrainingData
 from pawsonalize.models.recipes.user_personalization import UserPersonalization
-from pawsonalize.recommend.context import FacetReader
 from pawsonalize.recommend.live_model import (
     UNTRAINED,
     LiveModel,
@@ -29,6 +28,7 @@ from pawsonalize.recommend.live_model import (
     RefreshedCounts,
     ServingSettings,
 )
+from pawsonalize.recommend.query import FacetReader
 from pawsonalize.resources.artefacts.store import ArtefactStore
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import RECOMMENDER

@@ -18,12 +18,11 @@ from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel, Code
 from pawsonalize.models.recipes.choices.own_effects import ANYTHING, KINDS, VISITOR_VARIANCES
 from pawsonalize.models.recipes.choices.picks import AnsweredBoard, fit_picks
 from pawsonalize.models.recipes.data import Bools, Floats, Ints
+from pawsonalize.recommend.animals.counting import Suspects, factor_columns
 from pawsonalize.recommend.animals.factors import animal_values, far
 from pawsonalize.recommend.animals.pages import (
     ShownPages,
-    Suspects,
     asks,
-    factor_columns,
     logged_factors,
     opens,
     picked_board,

@@ -23,8 +23,8 @@ from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.models.recipes.contract import Recipe
 from pawsonalize.models.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.models.recipes.data import Arrays, TrainingData
-from pawsonalize.recommend.context import FacetReader
 from pawsonalize.recommend.live_model import RemoteCampaign
+from pawsonalize.recommend.query import FacetReader
 from pawsonalize.resources.artefacts.store import ArtefactStore
 from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.resource import Status, moved

@@ -24,7 +24,7 @@ from pawsonalize.models.recipes.data import (
     TrainingData,
     facet_columns,
 )
-from pawsonalize.recommend.context import DISTANCE, FacetReader, item_attributes
+from pawsonalize.recommend.query import DISTANCE, FacetReader, item_attributes
 from pawsonalize.resources.job_table import Progress, silent
 from pawsonalize.resources.solutions import Cut, TrainingSelection
 from pawsonalize.train.kept_rows import NameCodes, digest, digest_number

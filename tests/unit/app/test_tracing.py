@@ -19,6 +19,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.core.database.database import Database
 from pawsonalize.plugins.tracing.tracing import RequestSpans, tracing_to
 from pawsonalize.recommend.groups import GroupRecommender
+from pawsonalize.recommend.query import Query
 from tests.service_data import client_of, make_service, view
 
 SECRET = "ann-o-nym"
@@ -95,7 +96,7 @@ def test_an_error_is_a_span_with_its_type_alone(
     def fail(*_args: object) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(GroupRecommender, "with_user", fail)
+    monkeypatch.setattr(Query, "with_user", fail)
     with pytest.raises(RuntimeError, match=SECRET):
         client.post("/v1/recommendations", json={"userId": "ann"})
     failed = {span.name: span for span in spans.get_finished_spans() if not span.status.is_ok}

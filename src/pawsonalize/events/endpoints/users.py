@@ -27,8 +27,8 @@ from pawsonalize.events.payloads import IN_THE_QUERY
 from pawsonalize.events.tables.histories import HistoryQuery
 from pawsonalize.operations.addressing import ADDRESS_PARAMETERS, enter, own_group, read_group
 from pawsonalize.operations.services import Services, services_of
-from pawsonalize.recommend.context import stored_wishes
 from pawsonalize.recommend.endpoints.queries import PreferencesForm
+from pawsonalize.recommend.query import stored_wishes
 
 OPERATIONS = Operations(SITE, about=About.GROUP)
 

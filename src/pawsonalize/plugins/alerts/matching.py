@@ -23,13 +23,11 @@ from pawsonalize.core.event import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.models.recipes.data import Floats
 from pawsonalize.models.recipes.late_scipy import special
 from pawsonalize.recommend.animals.available import Slots
-from pawsonalize.recommend.animals.choosing import choose
 from pawsonalize.recommend.animals.eligibility import ANYBODY, Eligibility
 from pawsonalize.recommend.animals.recommender import AnimalPlace, AnimalRecommender
-from pawsonalize.recommend.animals.scoring import ScoringInputs, estimate
+from pawsonalize.recommend.animals.scoring import ScoringInputs, choose, estimate
 from pawsonalize.recommend.animals.settings import COMMON
-from pawsonalize.recommend.context import deeds_by_animal
-from pawsonalize.recommend.query import Query
+from pawsonalize.recommend.query import Query, deeds_by_animal
 
 MOST_USERS = 2_000
 """Visitors that are weighed for one answer, which takes some milliseconds each."""

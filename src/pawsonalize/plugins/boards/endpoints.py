@@ -30,8 +30,7 @@ from pawsonalize.operations.addressing import (
 from pawsonalize.operations.services import Services, services_of
 from pawsonalize.plugins.boards import LEAST, MOST, BoardSettings
 from pawsonalize.plugins.boards.giving import PickDoor, Picks, give_board, no_board
-from pawsonalize.recommend.animals.choosing import wait_until_written
-from pawsonalize.recommend.animals.pages import MOST_PICKS
+from pawsonalize.recommend.animals.pages import MOST_PICKS, wait_until_written
 from pawsonalize.recommend.animals.recommender import AnimalRecommender
 from pawsonalize.recommend.campaigns import Purpose
 from pawsonalize.recommend.endpoints import answers

@@ -98,7 +98,7 @@ def give_board(
     With `if_worth`, a board that is not worth its place has no animals, and is not logged.
     """
     name = query.recommendation_id or new_recommendation_id(query.now)
-    query = individuals.runtime.with_user(query)
+    query = query.with_user(individuals.runtime.filtering.catalogue)
     query = replace(query, recommendation_id=name, explain=False)
     groups = individuals.runtime.score_groups(query)
     share = individuals.settings.group_affinity

@@ -48,10 +48,9 @@ from pawsonalize.operations.admission import Caller
 from pawsonalize.operations.services import Services, services_of
 from pawsonalize.recommend.animals import factors
 from pawsonalize.recommend.animals.available import Slots
-from pawsonalize.recommend.animals.choosing import choose
 from pawsonalize.recommend.animals.eligibility import GOOD_WITH, NOWHERE, judge
 from pawsonalize.recommend.animals.recommender import AnimalRecommender
-from pawsonalize.recommend.animals.scoring import Estimates, ScoringInputs, estimate
+from pawsonalize.recommend.animals.scoring import Estimates, ScoringInputs, choose, estimate
 from pawsonalize.recommend.animals.settings import PARTS, AnimalSettings
 from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.tables import Impression
@@ -210,7 +209,7 @@ def _stand(
         for household, some in groupby(changes, lambda one: one.household):
             if household:  # these come last: each estimate takes the memory of the one before
                 rules = replace(inputs.eligibility, **{household: True})
-                world = replace(inputs, eligibility=rules)
+                world = dataclasses.replace(inputs, eligibility=rules)
                 estimates = estimate(world)
             changed += _places(world, estimates, members, list(some))
         here = inputs.eligibility.place

@@ -15,7 +15,7 @@ from pawsonalize.core.times import DAY
 from pawsonalize.models.recipes.data import Facet, FacetColumn, Facets, Returned, TrainingData
 from pawsonalize.plugins.out_of_core.files import Array, LogBatch, LogSource, TextColumn, pyarrow
 from pawsonalize.plugins.out_of_core.training_table import visitor_number
-from pawsonalize.recommend.context import FacetReader, item_attributes
+from pawsonalize.recommend.query import FacetReader, item_attributes
 from pawsonalize.resources.solutions import TrainingSelection
 from pawsonalize.train import training_data
 from pawsonalize.train.kept_rows import NameCodes

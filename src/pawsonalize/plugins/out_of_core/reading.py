@@ -32,7 +32,7 @@ from pawsonalize.models.recipes.late_scipy import sparse
 from pawsonalize.plugins.out_of_core.files import SCRATCH, Columns, LogSource
 from pawsonalize.plugins.out_of_core.parts import LogParts
 from pawsonalize.plugins.out_of_core.training_table import TrainingTable, training_table
-from pawsonalize.recommend.context import FacetReader
+from pawsonalize.recommend.query import FacetReader
 from pawsonalize.resources.job_table import Progress, silent
 from pawsonalize.resources.solutions import Cut, TrainingSelection
 from pawsonalize.train.training_data import MEASURED_EVENTS

@@ -36,7 +36,7 @@ from pawsonalize.plugins.out_of_core.files import (
     table_file,
     without,
 )
-from pawsonalize.recommend.context import FacetReader, as_properties
+from pawsonalize.recommend.query import FacetReader, as_properties
 from pawsonalize.resources.job_table import Progress, silent
 from pawsonalize.train.kept_rows import digest, digest_number
 

@@ -23,7 +23,9 @@ from pawsonalize.recommend.endpoints import answers
 from pawsonalize.recommend.endpoints.queries import (
     QueryFields,
     answer_in_lane,
+    is_detailed,
     prepare,
+    read_included,
     read_query,
     refuse_of_animals,
 )
@@ -186,7 +188,7 @@ def _with_details(endpoint: Endpoint) -> Endpoint:
 @_with_details
 async def post_searches(request: Request) -> Any:
     """Find animals by words: rules are obeyed, the rest is compared, the order is the visitor's."""
-    is_full = answers.is_detailed(request)
+    is_full = is_detailed(request)
     services = services_of(request)
     given = await read_form(request, SearchRequest)
     if not given.query.strip():
@@ -228,7 +230,7 @@ def _search(
             raise
         message = str(wrong).replace("leave continues out", "leave the cursor out")
         raise InvalidInput(message, field="cursor") from wrong
-    included = answers.read_included(services, individuals, given.include, query, made.animals)
+    included = read_included(services, individuals, given.include, query, made.animals)
     return made._replace(included=included, goes_on=query.visitor != Visitor())
 
 

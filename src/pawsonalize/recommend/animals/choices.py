@@ -1,8 +1,6 @@
 """Effects that the model of choices gives to animals, groups and visitors, from their pages."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
@@ -11,16 +9,16 @@ from cachetools import LRUCache
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pawsonalize.core.event import DEFAULT_DATASET_GROUP
+from pawsonalize.core.breeds import TRAITS, traits_of
+from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.core.preferences import PREFERRED, USER_FACET
 from pawsonalize.core.times import HOUR
-from pawsonalize.events.erasure.tables import ErasedLookup
-from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import Deed
 from pawsonalize.models.recipes.choices import own_effects
-from pawsonalize.models.recipes.choices.effects import FACTORS, VISITOR_TRAITS, mean_chances
+from pawsonalize.models.recipes.choices.effects import FACTORS
 from pawsonalize.models.recipes.choices.model import ChoiceModel
-from pawsonalize.models.recipes.choices.own_effects import ANYTHING, FEW, animal_effects, are_eager
 from pawsonalize.models.recipes.choices.picks import AnsweredBoard
+from pawsonalize.models.recipes.classes import LatentClasses, Value
+from pawsonalize.models.recipes.contract import Context
 from pawsonalize.recommend.animals import factors
 from pawsonalize.recommend.animals.available import (
     EVERY_SLOT,
@@ -30,27 +28,20 @@ from pawsonalize.recommend.animals.available import (
     Slots,
 )
 from pawsonalize.recommend.animals.factors import OF_GROUPS, group_values
-from pawsonalize.recommend.animals.pages import (
-    NO_BOARDS,
-    BoardHistory,
-    Pages,
-    ShownPages,
-    Suspects,
-    digest_of_key,
-    factor_columns,
-    opens,
-    places_counted,
-    visit_of,
-    visitor_of,
-    was_shown,
-)
-from pawsonalize.recommend.animals.settings import COMMON, PARTS, Weights
-from pawsonalize.recommend.tables import Impression, Impressions
-from pawsonalize.resources.resource import first_recommendation_id
+from pawsonalize.recommend.animals.pages import NO_BOARDS, BoardHistory, Pages
+from pawsonalize.recommend.animals.settings import COMMON, PARTS, AffinitySettings, Weights
+from pawsonalize.recommend.groups import GroupScores
 
+Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _DISTANCE = PARTS.index("distance")
 _GONE = -1
+_ROW = {trait: row for row, trait in enumerate(TRAITS)}
+_QUIZ_TRAITS = {f"{USER_FACET}{question}": trait for question, trait in PREFERRED.items()}
+_KEPT = 4  # classes at once: a recommender's and a reranker's, and what replaces them
+_OUTSIDE = -1
+_LEAST_SCORE = 1e-12  # below the share of any item, and its log is finite
+MOST = 5.0  # the model's part of an affinity lies between minus this and this
 
 
 class ChoiceWeights(msgspec.Struct, frozen=True):
@@ -96,18 +87,12 @@ class VisitorParts(msgspec.Struct, frozen=True):
     visitor: Floats
     visitor_in_colours: Floats
     distance: float = 0.0  # added by the visitor's own effect to each unit of the factor `distance`
-    seen: Slots = msgspec.field(default_factory=lambda: np.empty(0, np.int64))
+    seen: Slots = np.empty(0, np.int64)
     """The animals that the visitor was shown in this visit, ascending."""
-    seen_by: Floats = msgspec.field(default_factory=lambda: np.empty(0))
+    seen_by: Floats = np.empty(0)
     """The log of 1 + the attention that the visitor paid to each of them."""
     boards: BoardHistory = NO_BOARDS
     effects: own_effects.VisitorEffects | None = None
-
-    @property
-    def bound(self) -> float:
-        """No animal could gain more."""
-        own = sum(float(one.max(initial=0.0)) for one in (self.visitor, self.visitor_in_colours))
-        return own + max(0.0, -self.distance)
 
 
 class GroupAffinity(NamedTuple):
@@ -133,9 +118,10 @@ class ChoiceTables:
         self.model = model
         self.weights = weights
         self._values = {name: Codes() for name in OF_GROUPS}
-        self._of_group = np.empty((len(OF_GROUPS), 0), np.int64)
+        self.of_group = np.empty((len(OF_GROUPS), 0), np.int64)
         # To open, and to open and ask; shape (2, values).
-        self._groups, self._colours, self._shelters = (np.empty((2, 0)) for _ in range(3))
+        self._groups = np.empty((2, 0))
+        self._of_animals = {trait: np.empty((2, 0)) for trait in ("colour", "shelter")}
         self._attention = np.array(model.attention)
         # What the visitor likes is as it is now, not as it was logged.
         now = ("group", "visitor", "quiz")
@@ -175,8 +161,10 @@ class ChoiceTables:
     def _appeal(self, available: AvailableAnimals, slots: Chosen) -> Floats:
         """To open, and to open and ask; shape (2, animals)."""
         appeal = self._groups[:, available.column("group", slots)]
-        appeal = appeal + self._colours[:, available.column("colour", slots)]
-        return np.asarray(appeal + self._shelters[:, available.column("shelter", slots)])
+        appeal = appeal + self._of_animals["colour"][:, available.column("colour", slots)]
+        return np.asarray(
+            appeal + self._of_animals["shelter"][:, available.column("shelter", slots)]
+        )
 
     def of(
         self, available: AvailableAnimals, pages: Pages, liked: GroupAffinity, near: Floats
@@ -186,7 +174,7 @@ class ChoiceTables:
         `near` is `factors.near` of the places.
         """
         self._grow(available)
-        groups, colours = self._groups.shape[1], self._colours.shape[1]
+        groups, colours = self._groups.shape[1], self._of_animals["colour"].shape[1]
         if not (pages.groups or pages.boards.picked) or not available.ids:
             return VisitorParts(np.zeros(groups), np.zeros(colours), boards=pages.boards)
         watched, there, boards = self._evidence(available, pages, liked, near)
@@ -196,43 +184,13 @@ class ChoiceTables:
         # show liked animals where somebody opens all of them more readily.
         wholly = np.full(groups, own.anything)
         for row, values in enumerate(self._values.values()):
-            wholly += own.of(row, len(values))[self._of_group[row]]
+            wholly += own.of(row, len(values))[self.of_group[row]]
         in_colours = own.of(len(OF_GROUPS), len(available.codes["colour"]))[:colours]
         here = (there != _GONE) & pages.lately
         shown, which = np.unique(there[here], return_inverse=True)
         paid = np.bincount(which, self._attention[pages.place[here]], len(shown))
         seen_by = np.log1p(paid)
         return VisitorParts(wholly, in_colours, own.distance, shown, seen_by, pages.boards, own)
-
-    def posterior(
-        self,
-        available: AvailableAnimals,
-        own: own_effects.VisitorEffects | None,
-        near: Floats,
-        slots: Slots,
-    ) -> own_effects.VisitorPosterior:
-        """The visitor's effects with their covariance, as they bear on these animals."""
-        group, colour, place = (
-            available.column(name, slots) for name in ("group", "colour", "place")
-        )
-        traits, variances = (
-            np.vstack([self._of_group[:, group], colour]),
-            self.model.visitor_variances,
-        )
-        known = own_effects.unknown_effects(variances) if own is None else own
-        return own_effects.visitor_posterior(known, variances, traits, near[place])
-
-    def variance_left(
-        self, available: AvailableAnimals, own: own_effects.VisitorEffects | None, slots: Slots
-    ) -> Floats:
-        """About the variance of the visitor's log-odds of each animal, by traits alone."""
-        of_group = self._of_group[:, available.column("group", slots)]
-        codes = (*of_group, available.column("colour", slots))
-        left = np.zeros(len(slots))
-        for trait, (name, column) in enumerate(zip(VISITOR_TRAITS, codes, strict=True)):
-            prior = self.model.visitor_variances[name]
-            left += prior if own is None else own.variance(trait, column, prior)
-        return left
 
     def log_odds(
         self, available: AvailableAnimals, animals: Sequence[str], columns: Mapping[str, Floats]
@@ -293,7 +251,7 @@ class ChoiceTables:
         group, slot_of = available.codes["group"], available.codes["animal"].get
         there = np.array([slot_of(one, _GONE) for one in animals], np.int64)
         known = np.array([group.get(item, _GONE) for item in groups], np.int64)
-        codes = self._of_group[:, known]
+        codes = self.of_group[:, known]
         for place in np.flatnonzero(known == _GONE).tolist():
             coded = zip(self._values.values(), group_values(groups[place]), strict=True)
             codes[:, place] = [values[one] for values, one in coded]
@@ -303,7 +261,7 @@ class ChoiceTables:
         # Last: of no group.
         own = self.model.weights["group"] * liked.affinity + self.model.to_open("quiz") * liked.quiz
         common = np.append(self._groups[0] + own, 0.0)
-        of_animal = self._colours[0][colour] + self._shelters[0][shelter]
+        of_animal = self._of_animals["colour"][0][colour] + self._of_animals["shelter"][0][shelter]
         of_animal += available.column("animal_effect", slots)
         codes = np.vstack([codes, np.where(here, colour, available.codes["colour"][""])])
         return _Shown(there, codes, common[known], np.where(here, of_animal, 0.0))
@@ -318,14 +276,12 @@ class ChoiceTables:
                 found = [group_values(item)[row] for item in names]
                 codes[row] = [values[value] for value in found]
                 effects += self._effects(trait, found)
-            self._of_group = np.concatenate([self._of_group, codes], axis=1)
+            self.of_group = np.concatenate([self.of_group, codes], axis=1)
             self._groups = np.concatenate([self._groups, effects], axis=1)
-        self._colours = self._grown("colour", self._colours, available)
-        self._shelters = self._grown("shelter", self._shelters, available)
-
-    def _grown(self, trait: str, before: Floats, available: AvailableAnimals) -> Floats:
-        new = available.codes[trait].names[before.shape[1] :]
-        return np.concatenate([before, self._effects(trait, new)], axis=1) if new else before
+        for trait, before in self._of_animals.items():
+            if new := available.codes[trait].names[before.shape[1] :]:
+                more = self._effects(trait, new)
+                self._of_animals[trait] = np.concatenate([before, more], axis=1)
 
     def _effects(self, trait: str, values: Sequence[str]) -> Floats:
         """To open, and to open and ask; shape (2, values)."""
@@ -335,217 +291,215 @@ class ChoiceTables:
         return np.array([to_open, to_open + [inquiring.get(value, 0.0) for value in values]])
 
 
-_AT_FIRST = 20_000  # of the newest pages, where no training counted any
-_AT_ONCE = 5_000
-_PAGES_KEPT = 20_000
-_DEEDS_AT_FIRST = 200_000  # of the newest events, beside the pages above
-_LAG = 10_000  # milliseconds; writers may be so late
-_UNKNOWN = np.empty(0), np.empty(0)
+class TraitAffinity:
+    """The part of the affinity that comes from what a visitor looks at; and the part of the quiz.
 
+    For each of species, breed, family, size and age:
 
-class _Visits(msgspec.Struct):
-    """Counts of one visitor by animal: no more than there are animals."""
+        part = weight * ln((n_v + doubt * e_v) / ((n + doubt) * a_v ** (1 - usual) * l_v ** usual))
 
-    first: dict[str, str] = msgspec.field(default_factory=dict)
-    """The visit in which each animal was shown first."""
-    counted: dict[str, list[float]] = msgspec.field(default_factory=dict)
-    counts: bool = True
+        n_v, n  the visitor's events with this value, and all (of this species)
+        e_v     the share of the value in the events of similar visitors, a_v if unknown
+        a_v     its share of the available animals
+        l_v     its share of what all visitors look at, a_v if unknown
 
+    A group that does not match an answer of the quiz loses wish * doubt / (doubt + events).
+    """
 
-@dataclass(eq=False)
-class AnimalEffects:
-    """Effects of each animal on pages: counted by the training, and since then by every worker."""
+    def __init__(self) -> None:
+        self._groups: Codes | None = None
+        self._there: Ints = np.empty(0, np.int64)
 
-    # All workers read the same tables in the same order, so all come to the same numbers.
+    def of(
+        self,
+        context: Context,
+        codes: Codes,
+        there: Ints,
+        settings: AffinitySettings,
+        classes: LatentClasses | None = None,
+    ) -> GroupAffinity:
+        """Both parts by group; `there` counts available animals. 0 of whom nothing is known."""
+        quiz, affinity = np.zeros(len(codes)), np.zeros(len(codes))
+        if not context.events and not context.facets:
+            return GroupAffinity(affinity, quiz)
+        self._use(codes, there)
+        seen = [event.item for event in context.events if traits_of(event.item)]
+        wanted: dict[str, set[str]] = {}  # the answers, by trait
+        for name, value in context.facets:
+            if name in _QUIZ_TRAITS:
+                wanted.setdefault(_QUIZ_TRAITS[name], set()).add(value)
+        wish = settings.wish * settings.doubt / (settings.doubt + len(seen))
+        for trait, answers in wanted.items():
+            other = np.array([value not in answers for _, (_, value) in self._codes], np.bool_)
+            quiz -= wish * other[self._of_group[_ROW[trait]]]
+        lifts = self._lifts(seen, context, settings, classes)
+        return GroupAffinity(lifts[self._of_group].sum(axis=0), quiz)
 
-    impressions: Impressions
-    log: EventLog
-    erased: ErasedLookup
-    kinds: frozenset[str] = frozenset()
-    """The kinds of answers that the site is known to show, by now. Answers read it in any thread,
-    so it is swapped as a whole."""
-
-    def __post_init__(self) -> None:
-        self._model: ChoiceModel | None = None  # until the first count: to make one reads nothing
-        self._counts: dict[str, list[float]] = {}
-
-    def _begin(self, model: ChoiceModel) -> None:
-        self._model = model
-        self._erased_at = self.erased.last_noted()  # what is read from here on is without them
-        self._counts = {one: list(counts) for one, counts in model.counts.items()}
-        self._changed = set[str]()
-        self._attention = np.array(model.attention)
-        self._shown = ShownPages(model.kinds)
-        self._chances: LRUCache[str, tuple[Floats, Floats]] = LRUCache(_PAGES_KEPT)
-        self._unseen: LRUCache[str, Impression] = LRUCache(_PAGES_KEPT)
-        self._visits: LRUCache[str, _Visits] = LRUCache(_PAGES_KEPT)
-        # Opened, looked at and expected in each visit: see `eager_visits`.
-        self._by_visit: LRUCache[str, Floats] = LRUCache(_PAGES_KEPT)
-        self._suspects = Suspects()
-        self._through = model.through
-        self._offset = model.log_offset or max(0, self.log.head() - _DEEDS_AT_FIRST)
-
-    def counts_of(self, animal_id: str) -> tuple[float, float, float]:
-        """Openings of an animal, looks at it, and the openings that so many looks usually bring."""
-        opened, looked, expected = self._counts.get(animal_id, (0.0, 0.0, 0.0))
-        return opened, looked, expected
-
-    def count(self, tables: ChoiceTables, available: AvailableAnimals) -> None:
-        """Count what came since the last time, and store it with the available animals."""
-        anew = tables.model is not self._model
-        if anew:
-            self._begin(tables.model)
-        self._forget_erased()
-        self._count_pages(self._new_pages(), tables, available)
-        self.kinds = frozenset(self._shown.kinds)
-        if anew or self._changed:
-            ids = sorted(self._counts if anew else self._changed)
-            counts = np.array([self._counts[one] for one in ids]).reshape(-1, 3)
-            opened, looked, expected = counts.T
-            own, unexplained = tables.model.own, tables.model.unexplained
-            found = animal_effects(opened, looked, expected, own, unexplained)
-            with available.lock:
-                available.put_effects(dict(zip(ids, found.tolist(), strict=True)), anew=anew)
-            self._changed = set()
-
-    def _forget_erased(self) -> None:
-        noted = self.erased.noted_since(self._erased_at, DEFAULT_DATASET_GROUP)
-        if not noted:
+    def _use(self, codes: Codes, there: Ints) -> None:
+        """Count the available animals of each value; groups may be added, but never change."""
+        # Compared by identity: both are made anew whenever animals come or go, so nothing stale is
+        # used, and no request counts what has not changed.
+        if codes is not self._groups:
+            self._groups = codes
+            self._there = np.empty(0, np.int64)
+            self._codes: dict[Value, int] = {}
+            self._of_group: Ints = np.empty((len(TRAITS), 0), np.int64)  # the codes of their values
+            self._wholes: dict[tuple[str, str], int] = {}  # traits by species
+            self._known: LRUCache[LatentClasses, tuple[Ints, Floats]] = LRUCache(_KEPT)
+        if there is self._there:
             return
-        self._erased_at = max(noted.values())
-        for key in [key for key in self._visits if digest_of_key(key) in noted]:
-            self._dismiss(self._visits.pop(key))
-        pages = [page for page in self._unseen.values() if digest_of_key(visitor_of(page)) in noted]
-        for page in (*pages, *self._shown.forget(noted)):
-            self._unseen.pop(page.recommendation_id, None)
-            self._chances.pop(page.recommendation_id, None)
-            self._by_visit.pop(visit_of(page), None)
-        self._suspects.forget(noted)
-
-    def _new_pages(self) -> list[Impression]:
-        if not self._through:
-            return self.impressions.newest_pages(_AT_FIRST)
-        after = self._through
-        found: list[Impression] = []
-        while batch := self.impressions.pages(after, _AT_ONCE):
-            found.extend(page for page in batch if page.recommendation_id not in self._shown)
-            after = batch[-1].recommendation_id
-        return found
-
-    def _count_pages(
-        self, pages: Sequence[Impression], tables: ChoiceTables, available: AvailableAnimals
-    ) -> None:
-        if pages:
-            self._through = first_recommendation_id(pages[-1].answered_at - _LAG)
-            self._expect(pages, tables, available)
-        coming = deque(pages)
-        if not coming and self._shown.is_empty:  # no deed came from a page: none need be read
-            self._offset = max(self._offset, self.log.head())
-        while batch := self.log.deeds(self._offset, _AT_ONCE):
-            self._offset = batch[-1].offset
-            for deed in batch:
-                while coming and was_shown(coming[0], deed):
-                    self._show(coming.popleft())
-                if opens(deed, self.log.event_types):
-                    self._open(deed)
-        for page in coming:
-            self._show(page)
-
-    def _expect(
-        self, pages: Sequence[Impression], tables: ChoiceTables, available: AvailableAnimals
-    ) -> None:
-        """Note the attention of each place, and its chance to be opened without its own effect."""
-        sizes = [places_counted(page) for page in pages]
-        ids = [one[0] for page, n in zip(pages, sizes, strict=True) for one in _first(page, n)]
-        _, columns = factor_columns(self.impressions, pages, sizes)
-        with available.lock:
-            odds = tables.log_odds(available, ids, columns)
-        place = np.concatenate([np.arange(size) for size in sizes])
-        seeing = self._attention[place]
-        ends = np.cumsum(sizes)[:-1]
-        rows = zip(
-            pages,
-            np.split(seeing, ends),
-            np.split(seeing * mean_chances(odds, tables.model.unexplained)[0], ends),
-            strict=True,
+        self._there = there
+        values, wholes = self._codes, self._wholes
+        # An item that is no animal group has no traits, and a species of its own.
+        no_group = [(trait, read(AnimalGroup("", "", "", ""))) for trait, read in TRAITS.items()]
+        new = [
+            [values.setdefault(value, len(values)) for value in traits_of(group) or no_group]
+            for group in codes.names[self._of_group.shape[1] :]
+        ]
+        columns = np.array(new, np.int64).reshape(-1, len(TRAITS)).T
+        self._of_group = np.concatenate([self._of_group, columns], axis=1)
+        # By value: its trait, its whole, and its share of the available animals.
+        names = [(trait, species) for trait, (species, _) in values]
+        self._trait_of = np.array([_ROW[trait] for trait, _ in names], np.int64)
+        self._whole_of = np.array(
+            [wholes.setdefault(name, len(wholes)) for name in names], np.int64
         )
-        for page, of_page, expected in rows:
-            self._chances[page.recommendation_id] = of_page, expected
+        each = np.broadcast_to(there, self._of_group.shape)
+        counts = np.bincount(self._of_group.ravel(), each.ravel(), len(values))
+        # Half an animal more, so that a value without available animals is rare, not impossible.
+        self._share = (counts + 0.5) / (np.bincount(self._whole_of, counts)[self._whole_of] + 1)
+        self._known.clear()
 
-    def _show(self, page: Impression) -> None:
-        self._shown.add(page)
-        self._suspects.shown(visitor_of(page), len(page.animal_ids or ()))
-        if self._shown.is_seen(page):
-            self._look(page)
+    def _lifts(
+        self,
+        seen: Sequence[str],
+        context: Context,
+        settings: AffinitySettings,
+        classes: LatentClasses | None,
+    ) -> Floats:
+        """By value: the weighted log of its share of the visitor's events over its usual share."""
+        like = usual = self._share
+        if classes is not None:
+            code, usual = self._known_to(classes, settings.usual)
+            like = np.where(code >= 0, classes.expected(context)[code], like)
+        assert self._groups is not None
+        # Groups that ever had an animal have their codes; most events are of those.
+        groups: list[int] = []
+        others: list[Value] = []
+        for item in seen:
+            if item in self._groups:
+                groups.append(self._groups[item])
+            else:
+                others += traits_of(item)
+        codes = self._of_group[:, groups].ravel()
+        more: list[int] = []
+        wholes: list[int] = []
+        for trait, (species, name) in others:
+            if (trait, (species, name)) in self._codes:
+                more.append(self._codes[trait, (species, name)])
+            if (trait, species) in self._wholes:
+                wholes.append(self._wholes[trait, species])
+        values = np.concatenate([codes, np.array(more, np.int64)])
+        whole = np.concatenate([self._whole_of[codes], np.array(wholes, np.int64)])
+        events = np.bincount(values, minlength=len(self._codes))
+        of_species = np.bincount(whole, minlength=len(self._wholes))[self._whole_of]
+        own = (settings.species, settings.breed, settings.family, settings.size, settings.age)
+        weights, doubt = np.array(own)[self._trait_of], settings.doubt
+        shares = (events + doubt * like) / ((of_species + doubt) * usual)
+        return np.asarray(weights * np.log(shares))
+
+    def _known_to(self, classes: LatentClasses, usual: float) -> tuple[Ints, Floats]:
+        """By value: its code in the classes, -1 if they do not know it, and its usual share."""
+        known = self._known.get(classes)
+        if known is None:
+            code = np.array([classes.values.get(value, -1) for value in self._codes], np.int64)
+            looked_at = np.where(code >= 0, classes.usual[code], self._share)
+            known = code, self._share ** (1 - usual) * looked_at**usual
+            self._known[classes] = known
+        return known
+
+
+class ModelAffinity:
+    """The log of a visitor's score for a group over an unknown visitor's, at most `MOST`."""
+
+    # So popularity counts for nothing: with it, animals that few visitors like would wait.
+
+    def __init__(self) -> None:
+        self._versions: LRUCache[str, _VersionScores] = LRUCache(_KEPT)
+
+    def of(self, groups: GroupScores, codes: Codes, present: Ints) -> Floats:
+        """By the code of each group; groups without available animals may have none."""
+        if not groups.context.events and not groups.context.facets:
+            return np.zeros(len(codes))
+        version = self._version(groups)
+        if groups.used_fallback:  # popularity says nothing of the visitor
+            return np.zeros(len(codes))
+        unknown = version.logs_of_nobody(groups, codes, present)
+        if unknown is None:
+            return np.zeros(len(codes))
+        return np.clip(version.logs(groups, codes, present) - unknown, -MOST, MOST)
+
+    def in_general(self, groups: GroupScores, codes: Codes, present: Ints) -> Floats:
+        """By group: the log of its score for an unknown visitor over the mean, at most `MOST`."""
+        logs = None
+        if len(present):
+            logs = self._version(groups).logs_of_nobody(groups, codes, present)
+        if logs is None:
+            return np.zeros(len(codes))
+        lifts: Floats = np.clip(logs - logs[present].mean(), -MOST, MOST)
+        return lifts
+
+    def _version(self, groups: GroupScores) -> "_VersionScores":
+        name = groups.served.version.name
+        if name not in self._versions:
+            self._versions[name] = _VersionScores()
+        return self._versions[name]
+
+
+class _VersionScores(msgspec.Struct):
+    """Cached values of one version; `where` has each group's position in the catalogue, by code."""
+
+    item_ids: tuple[str, ...] = ()
+    positions: dict[str, int] = {}
+    codes: Codes | None = None
+    where: Ints = np.empty(0, np.int64)
+    unknown: tuple[int, GroupScores] | None = None
+    """The scores for an unknown visitor, and the hour that they are as of."""
+    unknown_logs: tuple[GroupScores, Ints, Floats] | None = None
+    """Their logs by the group's code; kept as long as the groups with animals are the same."""
+
+    def logs(self, groups: GroupScores, codes: Codes, present: Ints) -> Floats:
+        """The log of each group's score, by its code."""
+        if groups.model.item_ids is not self.item_ids:
+            self.item_ids, self.codes = groups.model.item_ids, None
+            self.positions = {item: place for place, item in enumerate(self.item_ids)}
+        if codes is not self.codes:
+            self.codes, self.where = codes, np.empty(0, np.int64)
+        if len(codes) > len(self.where):
+            names = codes.names[len(self.where) :]
+            new = [self.positions.get(name, _OUTSIDE) for name in names]
+            self.where = np.concatenate([self.where, np.array(new, np.int64)])
+        catalogue = np.append(np.asarray(groups.scores, np.float64), 0.0)
+        scores: Floats = catalogue[self.where]
+        outside = present[self.where[present] == _OUTSIDE]
+        if len(outside):
+            strangers = [codes.names[code] for code in outside.tolist()]
+            scores[outside] = groups.model.score(groups.context, strangers)
+        return np.log(np.maximum(scores, _LEAST_SCORE))
+
+    def logs_of_nobody(self, groups: GroupScores, codes: Codes, present: Ints) -> Floats | None:
+        """The same for an unknown visitor, as of the hour; None if a fallback answers."""
+        hour, kept = groups.context.now // HOUR, self.unknown
+        if kept and kept[0] == hour and kept[1].model.item_ids is groups.model.item_ids:
+            unknown = kept[1]
         else:
-            self._unseen[page.recommendation_id] = page
-
-    def _look(self, page: Impression) -> None:
-        """Count the looks at a page, and the openings that so many usually bring."""
-        visitor = visitor_of(page)
-        visits = self._visits.setdefault(visitor, _Visits())
-        if not visits.counts:
-            return
-        seeing, expected = self._chances.get(page.recommendation_id, _UNKNOWN)
-        visit = visit_of(page)
-        self._by_visit.setdefault(visit, np.zeros(3))[1:] += seeing.sum(), expected.sum()
-        ids = (one[0] for one in _first(page, len(seeing)))
-        for animal_id, *counted in zip(ids, seeing.tolist(), expected.tolist(), strict=True):
-            # Who opened it before, and does not again, turned nothing down. And later visits would
-            # count of those alone who did not open it in the first one.
-            is_first = visits.first.setdefault(animal_id, visit) == visit
-            if is_first and not self._suspects.has_opened(visitor, animal_id):
-                self._add(visits, animal_id, 0, *counted)
-
-    def _open(self, deed: Deed) -> None:
-        """Count an opening, once for each visitor."""
-        kinds = len(self._shown.kinds)
-        found = self._shown.find(deed)
-        if found is None:
-            return
-        page, place = found
-        if len(self._shown.kinds) > kinds:  # all pages of a kind that the site shows were seen
-            for one in [one for one in self._unseen.values() if self._shown.is_seen(one)]:
-                del self._unseen[one.recommendation_id]
-                self._look(one)
-        if not self._shown.is_seen(page):  # it would count only where something was opened
-            return
-        visitor = visitor_of(page)
-        visits = self._visits.setdefault(visitor, _Visits())
-        if not visits.counts:
-            return
-        is_eager = False
-        is_first = self._suspects.opened(visitor, deed.animal_id)
-        if is_first and place < len(self._chances.get(page.recommendation_id, _UNKNOWN)[0]):
-            if visits.first.get(deed.animal_id) == visit_of(page):
-                self._add(visits, deed.animal_id, 1, 0, 0)
-            counts = self._by_visit.setdefault(visit_of(page), np.zeros(3))
-            counts[0] += 1
-            is_eager = counts[0] >= FEW and self._is_eager(counts)
-        if is_eager or self._suspects.is_one(visitor):
-            self._dismiss(visits)
-
-    def _is_eager(self, counts: Floats) -> bool:
-        assert self._model is not None, "visits are counted by a model"
-        opened, looked, expected = counts[:, None]
-        variance = self._model.visitor_variances[ANYTHING]
-        return bool(are_eager(opened, looked, expected, variance)[0])
-
-    def _dismiss(self, visits: _Visits) -> None:
-        """Take back whatever the visitor did: no person would do so much of it."""
-        for animal_id, own in visits.counted.items():
-            counted = self._counts[animal_id]
-            self._counts[animal_id] = [a - b for a, b in zip(counted, own, strict=True)]
-        self._changed |= visits.counted.keys()
-        visits.counted, visits.first, visits.counts = {}, {}, False
-
-    def _add(self, visits: _Visits, animal_id: str, *counted: float) -> None:
-        """Add an animal's counts: opened, looked at and expected."""
-        self._changed.add(animal_id)
-        for counts in (self._counts, visits.counted):
-            before = counts.get(animal_id, (0.0, 0.0, 0.0))
-            counts[animal_id] = [a + b for a, b in zip(before, counted, strict=True)]
-
-
-def _first(page: Impression, size: int) -> Sequence[tuple[str, ...]]:
-    return (page.animal_ids or ())[:size]
+            context = replace(groups.context, events=(), facets=(), visitor=None, now=hour * HOUR)
+            scores = groups.model.score_catalogue(context)
+            unknown = GroupScores(groups.served, groups.model, context, scores)
+        if unknown.used_fallback:  # its scores are not kept for an hour
+            return None
+        self.unknown = hour, unknown
+        logs = self.unknown_logs
+        if logs is None or logs[0] is not unknown or logs[1] is not present:
+            logs = self.unknown_logs = unknown, present, self.logs(unknown, codes, present)
+        return logs[2]

@@ -171,9 +171,7 @@ class Eligibility(msgspec.Struct, frozen=True):
         MAX_DISTANCE_KM and MAX_FEE, if it can be read. InvalidInput for an unknown postcode, and a
         distance without place.
         """
-        place = (
-            self.place or _place_of(self.postcode, postcodes) or _stored_place(stored, postcodes)
-        )
+        place = self.place or _place_of(self.postcode, stored, postcodes)
         if place is None and self.max_distance_km is not None:
             raise InvalidInput(
                 "maxDistanceKm needs a place: send latitude and longitude, or a postcode",
@@ -203,8 +201,17 @@ class EligibilityVerdict(msgspec.Struct, frozen=True):
 def judge(rules: Eligibility, take: Take, count: int, codes: IdCodes) -> EligibilityVerdict:
     """The verdict on `count` animals with these columns, by the codes of their ids."""
     passing = np.ones(count, np.bool_)
-    for excluded in _excluded(rules, take, codes):
-        passing &= ~excluded
+    denied = rules.denied
+    for name, code, names in (
+        ("species", "species", rules.species),
+        ("slot", "animal", denied.animals),
+        ("breed", "breed", denied.breeds),
+        ("second", "breed", denied.breeds),
+        ("group", "group", denied.groups),
+    ):
+        if names:
+            among = _among(take(name), names, codes[code])
+            passing &= among if code == "species" else ~among
     uncertain = np.zeros(count, np.int16)
     rule_count = 0
     for excluded, unknown in _answers(rules, take, codes):
@@ -236,19 +243,6 @@ def _answers(rules: Eligibility, take: Take, codes: IdCodes) -> Iterator[tuple[M
         yield far > rules.max_distance_km, np.isnan(far)
 
 
-def _excluded(rules: Eligibility, take: Take, codes: IdCodes) -> Iterator[Mask]:
-    if rules.species:
-        yield ~_among(take("species"), rules.species, codes["species"])
-    denied = rules.denied
-    if denied.animals:
-        yield _among(take("slot"), denied.animals, codes["animal"])
-    if denied.breeds:
-        yield _among(take("breed"), denied.breeds, codes["breed"])
-        yield _among(take("second"), denied.breeds, codes["breed"])
-    if denied.groups:
-        yield _among(take("group"), denied.groups, codes["group"])
-
-
 def _among(values: NDArray[Any], names: frozenset[str], codes: Mapping[str, int]) -> Mask:
     wanted = [codes[name] for name in sorted(names) if name in codes]
     if len(wanted) > _FEW:
@@ -259,25 +253,23 @@ def _among(values: NDArray[Any], names: frozenset[str], codes: Mapping[str, int]
     return found
 
 
-def _place_of(postcode: str, postcodes: Postcodes) -> Place | None:
-    if not postcode:
-        return None
-    place = postcodes.get(postcode_key(postcode))
-    if place is None:
-        raise InvalidInput(
-            f"the postcode {postcode} is not in the postcode table: send latitude and longitude",
-            field="postcode",
-        )
-    return place
-
-
-def _stored_place(stored: Attributes, postcodes: Postcodes) -> Place | None:
+def _place_of(postcode: str, stored: Attributes, postcodes: Postcodes) -> Place | None:
+    """The place of the request's postcode, or else the stored one; None if there is neither."""
+    if postcode:
+        place = postcodes.get(postcode_key(postcode))
+        if place is None:
+            raise InvalidInput(
+                f"the postcode {postcode} is not in the postcode table: send latitude and"
+                " longitude",
+                field="postcode",
+            )
+        return place
     latitude, longitude = _number(stored.get("LATITUDE")), _number(stored.get("LONGITUDE"))
     if latitude is not None and longitude is not None:
         if abs(latitude) <= 90 and abs(longitude) <= 180:
             return Place(latitude, longitude)
         return None
-    return postcodes.get(postcode_key(str(stored.get("POSTCODE") or "")))
+    return postcodes.get(postcode_key(str(stored.get("POSTCODE") or ""))) if postcodes else None
 
 
 def _number(stored: str | float | None) -> float | None:

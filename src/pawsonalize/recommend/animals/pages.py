@@ -1,7 +1,17 @@
 """Pages of animals and boards that visitors were shown, and what they did with them."""
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
@@ -14,7 +24,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.core import event as events
-from pawsonalize.core.errors import Conflict
+from pawsonalize.core.errors import Conflict, InvalidInput
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP, NO_PICK, PICKS, Event, Visitor, standing
 from pawsonalize.core.preferences import (
     NO_WISHES,
@@ -23,26 +33,23 @@ from pawsonalize.core.preferences import (
     about_picks,
     speak_against,
 )
-from pawsonalize.core.times import DAY, HOUR, MINUTE
+from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import Deed
-from pawsonalize.models.recipes.choices.effects import FACTORS
-from pawsonalize.models.recipes.data import Bools, Floats
-from pawsonalize.recommend.animals import factors
+from pawsonalize.events.tables.histories import Deed, HistoryQuery
+from pawsonalize.models.recipes.data import Floats
 from pawsonalize.recommend.animals.settings import PARTS
+from pawsonalize.recommend.exploration import ImpressionLog, UnseenAnswers
+from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.tables import ANIMALS, BOARD, PAGES, SEARCH, Impression, Impressions
 
 # The deeds that are more than a look.
 INQUIRIES = frozenset({events.INQUIRY, events.APPLICATION, events.ADOPTION})
 EXPLORED = 0.5  # A place of a lower propensity was filled by chance alone
-_AGAIN = 10  # openings of one animal that a person in love may come to
-_CURIOUS, _SHARE = 20, 0.5  # so many animals anybody may open, and beyond that half of those shown
 _OTHERWISE = frozenset({events.RETURN, events.DISLIKE, *events.PICKS})  # a pick is of a board
 _PLACES = 100  # of a page; hardly anybody looks at those below
 _WITHIN = 60 * MINUTE  # later a visitor comes by a link, not by the page
 _PAGES_KEPT, _VISITORS_KEPT, _OF_A_VISITOR = 20_000, 20_000, 12
 _NOTHING = (0.0,) * len(PARTS)
-_PAGES_AT_ONCE = 1_000
 _RELEVANCE = PARTS.index("relevance")
 _NEWER_PARTS = 2
 _DECODE = msgspec.json.Decoder(tuple[str, ...]).decode
@@ -210,42 +217,6 @@ def reported_page(deed: Deed) -> Impression | None:
     )
 
 
-class Suspects:
-    """Visitors who open what no person would: nearly all they see, or one animal on and on."""
-
-    def __init__(self, kept: int = _VISITORS_KEPT) -> None:
-        self._shown: LRUCache[str, int] = LRUCache(kept)
-        self._opened: LRUCache[str, Counter[str]] = LRUCache(kept)
-
-    def shown(self, visitor: str, places: int) -> None:
-        """The visitor was shown so many places more."""
-        self._shown[visitor] = self._shown.get(visitor, 0) + places
-
-    def opened(self, visitor: str, animal_id: str) -> bool:
-        """The visitor opened an animal; True for the first time."""
-        counts = self._opened.setdefault(visitor, Counter())
-        counts[animal_id] += 1
-        return counts[animal_id] == 1
-
-    def has_opened(self, visitor: str, animal_id: str) -> bool:
-        """True if the visitor opened the animal before."""
-        return animal_id in self._opened.get(visitor, ())
-
-    def forget(self, visitors: Collection[str]) -> None:
-        """Drop these visitors, given by hashes of their ids."""
-        for known in (self._shown, self._opened):
-            for key in [key for key in known if digest_of_key(key) in visitors]:
-                del known[key]
-
-    def is_one(self, visitor: str) -> bool:
-        """True if the visitor counts no more."""
-        counts = self._opened.get(visitor)
-        if counts is None:
-            return False
-        most = max(counts.values())
-        return most > _AGAIN or len(counts) > max(_CURIOUS, _SHARE * self._shown.get(visitor, 0))
-
-
 def logged_factors(page: Impression, size: int) -> Sequence[Sequence[float]]:
     """The factors of the first places in the order of `PARTS`; 0 where they were not logged.
 
@@ -257,39 +228,12 @@ def logged_factors(page: Impression, size: int) -> Sequence[Sequence[float]]:
         logged = tuple((*row, *(0.0,) * missing) for row in logged)
     if len(logged) < size or any(len(row) != len(PARTS) for row in logged):
         return [_NOTHING] * size
-    return _centred(logged) if page.question == SEARCH else logged
-
-
-def _centred(rows: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
-    """The same with the relevance beyond the page's mean.
-
-    What all animals of a page have alike tells searches from other pages, not one animal from
-    another: it would teach a weight of its own, and who opened nothing would seem to like none.
-    """
-    mean = sum(row[_RELEVANCE] for row in rows) / max(1, len(rows))
-    return [(*row[:_RELEVANCE], row[_RELEVANCE] - mean, *row[_RELEVANCE + 1 :]) for row in rows]
-
-
-def factor_columns(
-    impressions: Impressions, pages: Sequence[Impression], sizes: Sequence[int]
-) -> tuple[Bools, dict[str, Floats]]:
-    """For the first places: True if filled by chance; the factors of `FACTORS`, 0 if not logged."""
-    explored, factors_of = [np.empty(0, np.bool_)], [np.empty((0, len(PARTS)))]
-    for start in range(0, len(pages), _PAGES_AT_ONCE):
-        some = pages[start : start + _PAGES_AT_ONCE]
-        whole = impressions.get_many([page.recommendation_id for page in some])
-        logged: list[Sequence[float]] = []
-        odds: list[float] = []
-        for page, size in zip(some, sizes[start : start + _PAGES_AT_ONCE], strict=True):
-            known = whole.get(page.recommendation_id, page)
-            logged.extend(logged_factors(known, size))
-            odds.extend(known.propensities[:size] if known.propensities else [1.0] * size)
-        explored.append(np.array(odds) < EXPLORED)
-        factors_of.append(np.array(logged, np.float64).reshape(-1, len(PARTS)))
-    rows = np.concatenate(factors_of)
-    columns = {name: rows[:, PARTS.index(name)] for name in FACTORS if name in PARTS}
-    columns["far"] = factors.far(columns["distance"])
-    return np.concatenate(explored), columns
+    if page.question != SEARCH:
+        return logged
+    # What all animals of a page have alike tells searches from other pages, not one animal from
+    # another: it would teach a weight of its own, and who opened nothing would seem to like none.
+    mean = sum(row[_RELEVANCE] for row in logged) / max(1, len(logged))
+    return [(*row[:_RELEVANCE], row[_RELEVANCE] - mean, *row[_RELEVANCE + 1 :]) for row in logged]
 
 
 MOST_PICKS = 3
@@ -556,3 +500,98 @@ class PageReader:
         seen = [page for page in reversed(newest) if shown.is_seen(page)]
         rows = Pages.of(seen, opened, at - _VISIT, withdrawn)
         return replace(rows, boards=boards, wanted=wanted)
+
+
+OPEN_FOR = 12 * HOUR  # a page that is loaded again is the same for so long
+_EVENTS_READ = 50
+_WRITTEN_WITHIN = SECOND // 2  # milliseconds
+_LATE = 3 * SECOND  # a busy machine writes so much later
+_LOOK_AGAIN, _TRIES = 0.1, 35  # seconds
+_OURS = re.compile("RID-[0-9a-f]{8}-[0-9a-f]{4}-")  # which begin with the moment
+
+
+class OpenPages(msgspec.Struct, frozen=True):
+    """Finds the answers of an open page, with what still waits to be written."""
+
+    table: Impressions
+    log: EventLog
+    answers: ImpressionLog | UnseenAnswers
+
+    def find(self, ids: Sequence[str], visitor: Visitor) -> list[Impression]:
+        """Those answers that this visitor was given, the oldest first."""
+        if not ids:
+            return []
+        waiting = {answer.recommendation_id: answer for answer in self.answers.waiting_of(visitor)}
+        answers = self.table.get_many(ids) | waiting
+        named = [answers[name] for name in dict.fromkeys(ids) if name in answers]
+        own = [one for one in named if Visitor(one.user_id, one.session_id) == visitor]
+        return sorted(own, key=lambda answer: answer.as_of)  # of one moment: as they are named
+
+    def read(self, query: Query, kind: str, version: str) -> Query:
+        """The query with the page that it continues, or repeats.
+
+        It repeats none 12 hours after the newest answer, nor once the visitor did something since
+        the first, or another version answers. InvalidInput if it continues no answer of the
+        visitor.
+        """
+        ids = query.continues or query.repeats
+        if not ids:
+            return query
+        own = self.find(ids, query.visitor)
+        if query.continues:
+            page = tuple(answer for answer in own if answer.animal_ids is not None)
+            if missing := set(query.continues) - {answer.recommendation_id for answer in page}:
+                raise InvalidInput(
+                    f"{min(missing)} is no answer of animals that this visitor was given: send the"
+                    " ids of the answers on the page, or leave continues out for a new page",
+                    field="continues",
+                )
+            return rest_of(replace(query, page=page))
+        page = tuple(answer for answer in own if answer.question == kind)
+        if not page or len(own) < len(set(query.repeats)):
+            return query
+        is_over = max(answer.as_of for answer in page) < query.at - OPEN_FOR
+        is_other = any(answer.solution_version != version for answer in page)
+        if is_over or is_other or self._did_something(query, page[0].as_of):
+            return query
+        return replace(query, page=page)
+
+    def _did_something(self, query: Query, since: int) -> bool:
+        """True if the service got an event of the visitor since, by its own clock."""
+        if query.visitor == Visitor():
+            return False
+        events = self.log.history(query.visitor, HistoryQuery(_EVENTS_READ))
+        return any(since <= one.event.received_at <= query.at for one in events)
+
+
+def seconds_until_written(ids: Sequence[str], now: int) -> float:
+    """The time until the newest of these answers is written, whichever process gave it."""
+    moments = [int(one[4:17].replace("-", ""), 16) for one in ids if _OURS.match(one)]
+    left = max(moments, default=0) + _WRITTEN_WITHIN - now
+    return max(0, min(left, _WRITTEN_WITHIN)) / SECOND
+
+
+async def wait_until_written(
+    name: str, now: Callable[[], int], is_known: Callable[[], Awaitable[bool]]
+) -> None:
+    """Wait for an answer that another worker may have given just now: 3.5 seconds at most."""
+    for _ in range(_TRIES):  # of a clock that stands still, the answer is always of just now
+        left = seconds_until_written([name], now() - _LATE)
+        if await is_known() or not left:
+            return
+        await asyncio.sleep(min(left, _LOOK_AGAIN))
+
+
+def places_of(page: Sequence[Impression]) -> Iterator[tuple[tuple[str, ...], float, str]]:
+    """The animals of each place, in order, its propensity and its answer's id."""
+    for answer in page:
+        odds = answer.propensities or (1.0,) * len(answer.item_ids)
+        for ids, propensity in zip(answer.animal_ids or (), odds, strict=True):
+            yield ids, propensity, answer.recommendation_id
+
+
+def rest_of(query: Query) -> Query:
+    """The query for animals that are not on its page."""
+    shown = {one for ids, _, _ in places_of(query.page) for one in ids}
+    ids = tuple(one.recommendation_id for one in query.page)
+    return replace(query, eligibility=query.eligibility.without(shown), continues=ids)

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from itertools import islice
 from math import isnan, nan
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
+from cachetools import LRUCache
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
@@ -18,33 +20,46 @@ from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.core.limits import check_between
+from pawsonalize.core.preferences import NO_WISHES
 from pawsonalize.models.recipes.classes import classes_of
 from pawsonalize.recommend.animals import factors
 from pawsonalize.recommend.animals.available import AvailableAnimals, AvailableAnimalsWatch, Slots
 from pawsonalize.recommend.animals.choices import (
-    AnimalEffects,
     ChoiceTables,
     ChoiceWeights,
     GroupAffinity,
+    ModelAffinity,
+    TraitAffinity,
 )
-from pawsonalize.recommend.animals.choosing import (
+from pawsonalize.recommend.animals.counting import AnimalEffects
+from pawsonalize.recommend.animals.eligibility import kilometres, place_of
+from pawsonalize.recommend.animals.pages import (
+    EXPLORED,
     OpenPages,
-    SnapshotCache,
-    choose,
-    places_left,
+    PageReader,
     places_of,
     rest_of,
 )
-from pawsonalize.recommend.animals.eligibility import kilometres, place_of
-from pawsonalize.recommend.animals.pages import PageReader
 from pawsonalize.recommend.animals.reasons import MAX_REASONS, AnimalStanding, reasons_for
-from pawsonalize.recommend.animals.scoring import ScoredAnimals, ScoringInputs, estimate
+from pawsonalize.recommend.animals.scoring import (
+    ExplorationShares,
+    ScoredAnimals,
+    ScoringInputs,
+    choose,
+    estimate,
+)
 from pawsonalize.recommend.animals.settings import PARTS, AnimalSettings
-from pawsonalize.recommend.context import deeds_by_animal, disliked_animals, penalties, with_wishes
 from pawsonalize.recommend.exploration import Explored, ImpressionLog, UnseenAnswers, explore
 from pawsonalize.recommend.groups import MAX_RESULTS, GroupRecommender, GroupScores, check_ids
 from pawsonalize.recommend.live_model import UNTRAINED, LoadedModel
-from pawsonalize.recommend.query import AnimalSearches, Query
+from pawsonalize.recommend.query import (
+    AnimalSearches,
+    Query,
+    deeds_by_animal,
+    disliked_animals,
+    penalties,
+    with_wishes,
+)
 from pawsonalize.recommend.reasons import Reason
 from pawsonalize.recommend.tables import (
     ANIMAL_RANKING,
@@ -57,6 +72,19 @@ from pawsonalize.resources.resource import new_recommendation_id
 
 Floats = NDArray[np.float64]
 _DECIMALS = 4  # of what is logged for the model of choices
+_VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replaces them
+
+
+class SnapshotCache(msgspec.Struct, frozen=True):
+    """Cached values of one set of available animals; use them only while you hold its lock."""
+
+    groups: ModelAffinity = msgspec.field(default_factory=ModelAffinity)
+    traits: TraitAffinity = msgspec.field(default_factory=TraitAffinity)
+    shares: ExplorationShares = msgspec.field(default_factory=ExplorationShares)
+    choices: LRUCache[str, ChoiceTables] = msgspec.field(
+        default_factory=lambda: LRUCache(_VERSIONS_KEPT)
+    )
+    """By solution version."""
 
 
 class AnimalPlace(msgspec.Struct, frozen=True):
@@ -111,6 +139,19 @@ def places_in_order(
     return [AnimalPlace(*row) for row in zip(*columns, strict=True)]
 
 
+def places_left(inputs: ScoringInputs, query: Query) -> Explored:
+    """The first places of the query's page, without animals that may not be shown any more."""
+    available = inputs.available
+    left: dict[int, float] = {}
+    for ids, propensity, _ in islice(places_of(query.page), query.limit):
+        slots = available.slots(ids)
+        left |= dict.fromkeys(slots[available.leads[slots]].tolist(), propensity)
+    slots = inputs.fitting(np.array(list(left), np.int64))
+    odds = tuple(left[slot] for slot in slots.tolist())
+    explored = tuple(one < EXPLORED for one in odds)
+    return Explored(tuple(available.rank[slots].tolist()), explored, odds)
+
+
 def with_logged_ids(answer: AnimalsAnswer, page: Sequence[Impression]) -> AnimalsAnswer:
     """The answer under the ids that its places were logged under."""
     first = page[0].recommendation_id
@@ -157,7 +198,11 @@ class AnimalRecommender:
 
     def with_profile(self, query: Query) -> Query:
         """The query, its eligibility completed by what is stored of the user."""
-        return self.runtime.with_profile(query, self.available.postcodes)
+        catalogue = self.runtime.filtering.catalogue
+        query = query.with_user(catalogue)
+        stored = query.attributes(catalogue)
+        rules = query.eligibility.complete(stored, self.available.postcodes)
+        return replace(query, eligibility=rules)
 
     def distances(self, query: Query, animals: Sequence[Animal]) -> list[float]:
         """Return each animal's distance from the visitor in kilometres; NaN if unknown."""
@@ -192,8 +237,10 @@ class AnimalRecommender:
         query = self.open_pages.read(query, question, self.runtime.served.version.name)
         answer = self._recommended(query, None)
         # A page that is repeated goes on up to the limit, where it had fewer places.
-        left = query.limit - sum(len(one.item_ids) for one in query.page)
-        if not query.page or query.continues or left <= 0:
+        if not query.page or query.continues:
+            return answer
+        left = query.limit - sum(len(shown.item_ids) for shown in query.page)
+        if left <= 0:
             return answer
         rest = self._recommended(rest_of(replace(query, limit=left)), None)
         places = (replace(one, recommendation_id=rest.recommendation_id) for one in rest.places)
@@ -223,7 +270,7 @@ class AnimalRecommender:
         follow. InvalidInput for an empty list, more than 500 animals or an animal given twice.
         """
         check_ids(animal_ids)
-        query = self.runtime.with_user(query)
+        query = query.with_user(self.runtime.filtering.catalogue)
         groups = self.runtime.score_groups(query, ranking=True)
         query = self.open_pages.read(query, ANIMAL_RANKING, groups.served.version.name)
         place_in_page = {ids[0]: place for place, (ids, *_) in enumerate(places_of(query.page))}
@@ -267,7 +314,8 @@ class AnimalRecommender:
     def _recommended(self, query: Query, about: str | None) -> AnimalsAnswer:
         check_between("limit", query.limit, 1, MAX_RESULTS)
         name = query.recommendation_id or new_recommendation_id(query.now)
-        query = replace(self.runtime.with_user(query), recommendation_id=name)
+        query = query.with_user(self.runtime.filtering.catalogue)
+        query = replace(query, recommendation_id=name)
         groups, settings = self.runtime.score_groups(query, about), self.settings
         share = settings.group_affinity if about is None else settings.similar_affinity
         with self.inputs(query, groups, share) as inputs:
@@ -275,7 +323,12 @@ class AnimalRecommender:
             if query.page and not query.continues:
                 chosen = places_left(inputs, query)
             else:
-                chosen = self._explored(inputs, query, groups.served, name)
+                estimates = estimate(inputs)
+                best = available.rank[choose(inputs, estimates, query.limit)]
+                weight = groups.served.settings.exploration_weight
+                novelty = self._cache_of(available).shares
+                due = novelty.of(inputs, estimates) if weight > 0 else None
+                chosen = explore(best.astype(np.intp), due, weight, name)
             slots = available.order[list(chosen.positions)]
             scored = inputs.score(slots)
             ids = [available.members(slot) for slot in slots.tolist()]
@@ -285,17 +338,6 @@ class AnimalRecommender:
             asks = is_page and not query.continues and self.asks(inputs, slots, query)
         kind = SEARCH if query.search else ANIMALS if about is None else SIMILAR_ANIMALS
         return self.answer(kind, query, groups, places, scored, asks=asks)
-
-    def _explored(
-        self, inputs: ScoringInputs, query: Query, served: LoadedModel, seed: str
-    ) -> Explored:
-        """The places with exploration, as positions in the order of the available animals."""
-        available, estimates = inputs.available, estimate(inputs)
-        best = available.rank[choose(inputs, estimates, query.limit)]
-        weight = served.settings.exploration_weight
-        shares = self._cache_of(available).shares
-        due = shares.of(inputs, estimates) if weight > 0 else None
-        return explore(best.astype(np.intp), due, weight, seed)
 
     @contextmanager
     def inputs(self, query: Query, groups: GroupScores, share: float) -> Iterator[ScoringInputs]:
@@ -329,10 +371,11 @@ class AnimalRecommender:
                 usual = cache.groups.in_general(groups, codes, available.present)
                 affinity += self.settings.group_affinity * usual
             traits, classes = self.settings.traits, classes_of(groups.model)
-            context = groups.context if query.search else with_wishes(groups.context, pages.wanted)
-            affinity += cache.traits.of(context, codes, available.there, traits, classes)
-            quiz = cache.traits.quiz(context, codes, available.there, traits)
-            liked = GroupAffinity(affinity, quiz)
+            context = groups.context
+            if not query.search and pages.wanted != NO_WISHES:
+                context = with_wishes(context, pages.wanted)
+            taste = cache.traits.of(context, codes, available.there, traits, classes)
+            liked = GroupAffinity(affinity + taste.affinity, taste.quiz)
             penalty = penalties(groups.context, codes.names)
             lost = np.zeros(len(codes)) if penalty is None else -penalty
             if passed is not None:
@@ -349,12 +392,16 @@ class AnimalRecommender:
                 personal=tables.of(available, pages, liked, near),
                 lost=lost,
                 disliked=available.slots(disliked),
+                near=near,
                 relevance=None if query.search is None else query.search.relevance(available),
             )
 
     def _cache_of(self, available: AvailableAnimals) -> SnapshotCache:
         with self._lock:
-            return self._snapshots.setdefault(available, SnapshotCache())
+            cache = self._snapshots.get(available)
+            if cache is None:
+                cache = self._snapshots[available] = SnapshotCache()
+            return cache
 
     def _tables(self, cache: SnapshotCache, served: LoadedModel) -> ChoiceTables:
         tables = cache.choices.get(served.version.name)

@@ -1,24 +1,14 @@
 """The answers of recommendations and re-rankings, each of one form whatever was asked for."""
 
-from collections.abc import Mapping, Sequence
-from math import isfinite
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
-from starlette.requests import Request
 
-from pawsonalize.animals.animal import UNKNOWN, Animal
-from pawsonalize.core.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
-from pawsonalize.core.breeds import UNKNOWN_BREED
-from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.http.errors import EntryWarning
 from pawsonalize.core.http.operation import RequestParameter
-from pawsonalize.core.times import iso
-from pawsonalize.operations.services import Services
-from pawsonalize.recommend.animals.recommender import AnimalRecommender
-from pawsonalize.recommend.query import Query
 
 Metadata = dict[str, str | float | None]
 Includable = Literal["animal"]
@@ -72,65 +62,6 @@ class IncludedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
 Included = Mapping[str, IncludedAnimal]
 """Animals by id."""
 NOTHING: Included = MappingProxyType({})
-
-
-def read_include(given: str | None) -> list[Includable]:
-    """Read the query parameter, names with commas between; InvalidInput names an unknown one."""
-    names = [] if given is None else [one.strip() for one in given.split(",")]
-    for name in names:
-        if name != "animal":
-            raise InvalidInput(f"include must be animal: it is {name[:40]!r}", field="include")
-    return ["animal"] if names else []
-
-
-def read_included(
-    services: Services,
-    individuals: AnimalRecommender,
-    include: Sequence[Includable],
-    query: Query,
-    places: Sequence[Sequence[str]],
-) -> Included:
-    """Return the animal that each place names first, as of the query; the others go with it."""
-    # All are read at once. An animal that is not in the inventory is left out.
-    if not (include and places):
-        return {}
-    # One read for all places, as visitors wait for it.
-    known = services.inventory.get_many([one for ids in places for one in ids])
-    leaders = [known[ids[0]] for ids in places if ids[0] in known]
-    distances = individuals.distances(query, leaders)
-    far = dict(zip([one.animal_id for one in leaders], distances, strict=True))
-    return {
-        first: _included(
-            known[first], query.at, far[first], [known[one].name for one in others if one in known]
-        )
-        for first, *others in places
-        if first in known
-    }
-
-
-def _included(animal: Animal, at: int, far: float, bonded: list[str]) -> IncludedAnimal:
-    group, first = animal.group_at(at), animal.first_listed_at
-    return IncludedAnimal(
-        name=animal.name,
-        photo=next(iter(animal.photos), ""),
-        url=animal.url,
-        species=_word(animal.species, SPECIES_NAMES),
-        breed="" if group.breed == UNKNOWN_BREED else group.breed.replace("_", " "),
-        size=_word(group.size, SIZE_NAMES),
-        age=_word(group.age, AGE_NAMES),
-        sex=_word(animal.sex, {}),
-        colours=list(animal.colours),
-        shelter=animal.shelter,
-        waiting_days=animal.waiting_days(at),
-        first_listed_at=iso(first) if first < animal.waits_since(at) else "",
-        fee=UNSET if animal.fee is None else animal.fee,
-        distance_km=round(far, 1) if isfinite(far) else UNSET,
-        bonded_names=bonded,
-    )
-
-
-def _word(value: str, names: Mapping[str, str]) -> str:
-    return "" if value == UNKNOWN else names.get(value, value.replace("_", " "))
 
 
 RECOMMENDATION_HEADER = "X-Recommendation-Id"
@@ -288,13 +219,3 @@ class RerankingResponse(msgspec.Struct, frozen=True, rename="camel"):
     """With `include` or `?detail=full`: the animals of `ranking`, in its order."""
     warnings: list[EntryWarning] | UnsetType = UNSET
     """If there are any: ids of attributes in the list without a meaning; at most 20."""
-
-
-def is_detailed(request: Request) -> bool:
-    """True if the request has `?detail=full`, or is for a detailed answer by its path."""
-    if request.url.path.endswith(DETAILED_PATH):
-        return True
-    detail = request.query_params.get("detail")
-    if detail not in {None, "full"}:
-        raise InvalidInput("detail must be full, or left out", field="detail")
-    return detail == "full"

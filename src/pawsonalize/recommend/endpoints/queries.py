@@ -1,20 +1,23 @@
 """The queries of recommendations and rerankings: visitor, moment, context, quiz, home and rules."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import repeat
+from math import isfinite
 from types import MappingProxyType
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from pawsonalize.animals.animal import UNKNOWN
+from pawsonalize.animals.animal import UNKNOWN, Animal
 from pawsonalize.core import attributes
-from pawsonalize.core.breeds import FAMILIES, find_breed
+from pawsonalize.core.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
+from pawsonalize.core.breeds import FAMILIES, UNKNOWN_BREED, find_breed
 from pawsonalize.core.errors import Forbidden, InvalidInput, NotFound
 from pawsonalize.core.forms.decoder import Form, bare, check_names
 from pawsonalize.core.forms.entries import Id, Moment
@@ -22,7 +25,7 @@ from pawsonalize.core.http.json import unknown_of
 from pawsonalize.core.limits import check_length, parse_id
 from pawsonalize.core.preferences import SEPARATOR, Preferences
 from pawsonalize.core.schemas import DatasetType
-from pawsonalize.core.times import parse_moment
+from pawsonalize.core.times import iso, parse_moment
 from pawsonalize.operations.addressing import (
     CampaignName,
     DatasetGroupName,
@@ -33,12 +36,12 @@ from pawsonalize.operations.addressing import (
 )
 from pawsonalize.operations.limits import Lane
 from pawsonalize.operations.services import Services, services_of
-from pawsonalize.recommend.animals.choosing import seconds_until_written
 from pawsonalize.recommend.animals.eligibility import Denied, Eligibility, Place
+from pawsonalize.recommend.animals.pages import seconds_until_written
+from pawsonalize.recommend.animals.recommender import AnimalRecommender
 from pawsonalize.recommend.campaigns import Address
-from pawsonalize.recommend.context import categorical
-from pawsonalize.recommend.endpoints.answers import Include, Metadata
-from pawsonalize.recommend.query import Promotion, Query
+from pawsonalize.recommend.endpoints import answers
+from pawsonalize.recommend.query import Promotion, Query, categorical
 from pawsonalize.resources.filters import AppliedFilter, apply
 
 T = TypeVar("T")
@@ -198,7 +201,7 @@ class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
     context: RequestContext | None = None
     preferences: PreferencesForm | None = None
     """Answers of the quiz."""
-    include: Include = msgspec.field(default_factory=list)
+    include: answers.Include = msgspec.field(default_factory=list)
     repeats: PageAnswers = msgspec.field(default_factory=list)
     """Of animals: the `recommendationId`s of a page that is loaded again. The answer is that page
     as it was, without animals that left. It is a new one, with an id of its own, once the visitor
@@ -206,7 +209,7 @@ class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
 
 
 async def prepare(
-    request: Request, given: QueryFields, page: Iterable[Id], *, detailed: bool
+    request: Request, given: QueryFields, page: Sequence[Id], *, detailed: bool
 ) -> Address:
     """Return the address of the query; Forbidden for what a page may not send."""
     # Call it before the request takes a slot.
@@ -222,8 +225,8 @@ async def prepare(
             )
         request.state.lane = Lane.PAST
     services = services_of(request)
-    # Answers are written a moment after they are given, by whichever worker gave them.
-    await asyncio.sleep(seconds_until_written([str(one) for one in page], services.now()))
+    if page:  # answers are written a moment after they are given, by whichever worker gave them
+        await asyncio.sleep(seconds_until_written(list(map(str, page)), services.now()))
     return address_of(request, given.dataset_group, given.campaign)
 
 
@@ -231,7 +234,8 @@ async def answer_in_lane(
     request: Request, group: str, given: QueryFields, answer: Callable[[], T]
 ) -> T:
     """Check the context, and make the answer: in a thread if it is of another moment."""
-    await check_context(request, group, given.context)
+    if given.context:
+        await check_context(request, group, given.context)
     run = run_in_threadpool if request.state.lane is Lane.PAST else services_of(request).read
     return await run(answer)
 
@@ -265,15 +269,15 @@ def read_query(
         limit=limit,
         explain=explain,
         continues=continues,
-        repeats=tuple(parse_id(one, "repeats") for one in given.repeats),
+        repeats=tuple(map(parse_id, given.repeats, repeat("repeats"))),
     )
 
 
 async def check_context(
-    request: Request, dataset_group: str, context: Mapping[str, object] | None
+    request: Request, dataset_group: str, context: Mapping[str, object]
 ) -> None:
     """Note names of the context that mean nothing; InvalidInput for one that looks misspelt."""
-    unusual = [name for name in context or () if bare(name) not in _USUAL]
+    unusual = [name for name in context if bare(name) not in _USUAL]
     if not unusual:  # as nearly always: then no schema is looked at
         return
     services = services_of(request)
@@ -303,12 +307,10 @@ def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibilit
         kids=quiz.kids if home.kids is None else home.kids,
         dogs=quiz.dogs if home.dogs is None else home.dogs,
         cats=quiz.cats if home.cats is None else home.cats,
-        species=frozenset(
-            _wanted_species(one, "species") for one in _ids(fields.species, "species")
-        ),
-        sizes=frozenset(_wanted_size(one, "sizes") for one in _ids(fields.sizes, "sizes")),
-        ages=frozenset(_wanted_age(one, "ages") for one in _ids(fields.ages, "ages")),
-        sexes=frozenset(_wanted_sex(one, "sexes") for one in _ids(fields.sexes, "sexes")),
+        species=_ids(fields.species, "species", _wanted_species),
+        sizes=_ids(fields.sizes, "sizes", _wanted_size),
+        ages=_ids(fields.ages, "ages", _wanted_age),
+        sexes=_ids(fields.sexes, "sexes", _wanted_sex),
         house_trained=fields.house_trained,
         special_needs=None if fields.special_needs is None else fields.special_needs == "only",
         max_fee=fields.max_fee,
@@ -345,8 +347,11 @@ def _in_json(fields: QueryFields, name: str) -> str:
     return next(one.encode_name for one in msgspec.structs.fields(fields) if one.name == name)
 
 
-def _ids(given: list[Id], field: str) -> frozenset[str]:
-    return frozenset(parse_id(one, field) for one in given)
+def _ids(
+    given: list[Id], field: str, wanted: Callable[[str, str], str] | None = None
+) -> frozenset[str]:
+    ids = map(parse_id, given, repeat(field))
+    return frozenset(ids if wanted is None else map(wanted, ids, repeat(field)))
 
 
 def _answers(given: list[Id], name: str, wanted: Callable[[str, str], str]) -> tuple[str, ...]:
@@ -400,7 +405,7 @@ def read_metadata(
     item_ids: Sequence[str],
     wanted: Mapping[str, Sequence[str]],
     now: int,
-) -> dict[str, Metadata]:
+) -> dict[str, answers.Metadata]:
     """Return the wanted columns of each item; none where none are wanted."""
     if not wanted:
         return {}
@@ -438,3 +443,72 @@ def _wanted_breeds(given: str) -> frozenset[str]:
     """The ids that a breed's name may have: the table's, of any species, and its own."""
     named = (find_breed(species, given.replace("_", " ")) for species in _SPECIES_WITH_BREEDS)
     return frozenset({given.replace(" ", "_"), *filter(None, named)})
+
+
+def read_include(given: str | None) -> list[answers.Includable]:
+    """Read the query parameter, names with commas between; InvalidInput names an unknown one."""
+    names = [] if given is None else [one.strip() for one in given.split(",")]
+    for name in names:
+        if name != "animal":
+            raise InvalidInput(f"include must be animal: it is {name[:40]!r}", field="include")
+    return ["animal"] if names else []
+
+
+def read_included(
+    services: Services,
+    individuals: AnimalRecommender,
+    include: Sequence[answers.Includable],
+    query: Query,
+    places: Sequence[Sequence[str]],
+) -> answers.Included:
+    """Return the animal that each place names first, as of the query; the others go with it."""
+    # All are read at once. An animal that is not in the inventory is left out.
+    if not (include and places):
+        return {}
+    # One read for all places, as visitors wait for it.
+    known = services.inventory.get_many([one for ids in places for one in ids])
+    leaders = [known[ids[0]] for ids in places if ids[0] in known]
+    distances = individuals.distances(query, leaders)
+    far = dict(zip([one.animal_id for one in leaders], distances, strict=True))
+    return {
+        first: _included(
+            known[first], query.at, far[first], [known[one].name for one in others if one in known]
+        )
+        for first, *others in places
+        if first in known
+    }
+
+
+def _included(animal: Animal, at: int, far: float, bonded: list[str]) -> answers.IncludedAnimal:
+    group, first = animal.group_at(at), animal.first_listed_at
+    return answers.IncludedAnimal(
+        name=animal.name,
+        photo=next(iter(animal.photos), ""),
+        url=animal.url,
+        species=_word(animal.species, SPECIES_NAMES),
+        breed="" if group.breed == UNKNOWN_BREED else group.breed.replace("_", " "),
+        size=_word(group.size, SIZE_NAMES),
+        age=_word(group.age, AGE_NAMES),
+        sex=_word(animal.sex, {}),
+        colours=list(animal.colours),
+        shelter=animal.shelter,
+        waiting_days=animal.waiting_days(at),
+        first_listed_at=iso(first) if first < animal.waits_since(at) else "",
+        fee=UNSET if animal.fee is None else animal.fee,
+        distance_km=round(far, 1) if isfinite(far) else UNSET,
+        bonded_names=bonded,
+    )
+
+
+def _word(value: str, names: Mapping[str, str]) -> str:
+    return "" if value == UNKNOWN else names.get(value, value.replace("_", " "))
+
+
+def is_detailed(request: Request) -> bool:
+    """True if the request has `?detail=full`, or is for a detailed answer by its path."""
+    if request.url.path.endswith(answers.DETAILED_PATH):
+        return True
+    detail = request.query_params.get("detail")
+    if detail not in {None, "full"}:
+        raise InvalidInput("detail must be full, or left out", field="detail")
+    return detail == "full"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import repeat
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
@@ -116,7 +117,7 @@ class AnimalsFound(NamedTuple):
 )
 async def post_recommendations(request: Request) -> Response:
     """Recommend groups, best first; an acknowledged event is in the very next answer."""
-    is_full = answers.is_detailed(request)
+    is_full = queries.is_detailed(request)
     services = services_of(request)
     given = await read_form(request, RecommendationRequest)
     address = await queries.prepare(
@@ -145,7 +146,7 @@ def _recommend_animals(
         DATASET_GROUP,
         explain=explain,
         limit=given.limit,
-        continues=tuple(parse_id(one, "continues") for one in given.continues),
+        continues=tuple(map(parse_id, given.continues, repeat("continues"))),
     )
     if query.continues and query.repeats:
         raise InvalidInput("a page is continued or repeated: send one", field="continues")
@@ -232,12 +233,12 @@ def _attributes(item_id: str) -> answers.Metadata:
 )
 async def get_similar(request: Request) -> Response:
     """Answer with animals like one animal."""
-    is_full = answers.is_detailed(request)
+    is_full = queries.is_detailed(request)
     services = services_of(request)
     given = request.query_params
     animal_id = parse_id(request.path_params["animal_id"], "animal_id")
     limit = read_limit(given.get("limit"), 10)
-    include = answers.read_include(given.get("include"))
+    include = queries.read_include(given.get("include"))
     visitor = addressing.read_visitor(given.get("userId"), given.get("sessionId"))
     check_visitor(request, visitor.user_id, detailed=is_full)
     address = addressing.address_of(request)
@@ -258,9 +259,12 @@ def find(
 ) -> AnimalsFound:
     """Answer the query, completed by the stored profile, with what it is to include."""
     query = individuals.with_profile(query)
-    found = answer(query)
-    places = [place.animal_ids for place in found.places]
-    return AnimalsFound(found, answers.read_included(services, individuals, include, query, places))
+    animals = answer(query)
+    if not include:
+        return AnimalsFound(animals)
+    places = [place.animal_ids for place in animals.places]
+    included = queries.read_included(services, individuals, include, query, places)
+    return AnimalsFound(animals, included)
 
 
 def animals_response(found: AnimalsFound, is_full: bool) -> Response:

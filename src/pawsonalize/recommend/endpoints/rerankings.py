@@ -107,7 +107,7 @@ async def post_rerankings(request: Request) -> Response:
     given = await read_form(request, RerankingRequest)
     if given.user_id is None and given.session_id is None:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
-    is_full, lists = answers.is_detailed(request), bool(given.include)
+    is_full, lists = queries.is_detailed(request), bool(given.include)
     address = await queries.prepare(request, given, given.repeats, detailed=is_full)
     now = services.now()
     if given.of == "animals":
@@ -143,7 +143,7 @@ def _rerank(
         services, by.dataset_group, groups, given.metadata_columns, query.now
     )
     places = [(one.item_id,) for one in answer.items]
-    included = answers.read_included(services, services.individuals, given.include, query, places)
+    included = queries.read_included(services, services.individuals, given.include, query, places)
     odd = first_of_each(
         (place, warning)
         for place, item in enumerate(given.item_metadata_list)

@@ -2,7 +2,7 @@
 
 from pawsonalize.core.event import EventTypes
 from pawsonalize.events.tables.histories import RecentEvent
-from pawsonalize.recommend.context import MAX_CONTEXT_EVENTS, build_context
+from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS, build_context
 from tests.event_data import T0
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from pawsonalize.core.times import DAY
 from pawsonalize.models.recipes.contract import Context, ContextEvent
-from pawsonalize.recommend.context import penalties, subtract_dislikes
+from pawsonalize.recommend.query import penalties, subtract_dislikes
 from tests.event_data import T0
 
 BEAGLE, HOUND, PUG, CAT = "2-Beagle-2-3", "2-Bloodhound-3-2", "2-Pug-1-1", "1-Siamese-1-1"

@@ -6,9 +6,8 @@ from pawsonalize.animals.tables.catalogue import Catalogue, User, Value
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.preferences import Preferences
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.recommend.context import FacetReader, query_context
 from pawsonalize.recommend.filtering import Filtering
-from pawsonalize.recommend.query import Query
+from pawsonalize.recommend.query import FacetReader, Query, query_context
 from pawsonalize.resources.filter_parser import parse
 from pawsonalize.resources.filters import apply
 from tests.event_data import T0

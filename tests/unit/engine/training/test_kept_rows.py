@@ -20,7 +20,7 @@ from pawsonalize.models.recipes.contract import Context, ContextEvent
 from pawsonalize.models.recipes.counts.counting import counts_of
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.plugins.dead_letters.tables import dead_letters
-from pawsonalize.recommend.context import DEVICE, FacetReader
+from pawsonalize.recommend.query import DEVICE, FacetReader
 from pawsonalize.resources.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.train.kept_rows import VISITORS, KeptRows, digest, rows_through
 from pawsonalize.train.training_data import data_of, training_data

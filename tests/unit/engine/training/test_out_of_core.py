@@ -29,7 +29,7 @@ from pawsonalize.plugins.out_of_core.files import LogSource
 from pawsonalize.plugins.out_of_core.parts import LogParts
 from pawsonalize.plugins.out_of_core.reading import PartedCounts
 from pawsonalize.plugins.out_of_core.training_table import TrainingTable
-from pawsonalize.recommend.context import FacetReader
+from pawsonalize.recommend.query import FacetReader
 from pawsonalize.resources.solutions import TrainingSelection
 from pawsonalize.train.training_data import training_data
 from tests.event_data import T0, event

@@ -13,10 +13,9 @@ from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recommend.animals import factors
 from pawsonalize.recommend.animals.available import AvailableAnimals, Slots
 from pawsonalize.recommend.animals.choices import ChoiceTables, ChoiceWeights, GroupAffinity
-from pawsonalize.recommend.animals.choosing import choose
 from pawsonalize.recommend.animals.eligibility import ANYBODY, Denied, Eligibility, Place
 from pawsonalize.recommend.animals.pages import NO_PAGES, Pages
-from pawsonalize.recommend.animals.scoring import ScoringInputs, estimate
+from pawsonalize.recommend.animals.scoring import ScoringInputs, choose, estimate
 from pawsonalize.recommend.animals.settings import AnimalSettings
 from tests.animal_data import animal
 from tests.event_data import T0
@@ -116,6 +115,7 @@ def question_of(
         personal=tables.of(available, pages, liked, near),
         lost=lost,
         disliked=np.empty(0, np.int64),
+        near=near,
     )
 
 

@@ -10,9 +10,10 @@ from pawsonalize.core.times import HOUR, MINUTE
 from pawsonalize.events.erasure.tables import ErasedLookup
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes.choices.model import UNFITTED, AnimalCounts, ChoiceModel
-from pawsonalize.recommend.animals import choices
+from pawsonalize.recommend.animals import counting
 from pawsonalize.recommend.animals.available import AvailableAnimals
-from pawsonalize.recommend.animals.choices import AnimalEffects, ChoiceTables, ChoiceWeights
+from pawsonalize.recommend.animals.choices import ChoiceTables, ChoiceWeights
+from pawsonalize.recommend.animals.counting import AnimalEffects
 from pawsonalize.recommend.animals.settings import PARTS, Weights
 from pawsonalize.recommend.tables import ANIMAL_RANKING, ANIMALS, Impression, Impressions
 from pawsonalize.resources.resource import new_recommendation_id
@@ -143,7 +144,7 @@ def test_boosters_and_crawlers_neither_lift_nor_sink_anybody(
 def test_all_pages_of_a_machine_are_taken_back_however_long_ago_they_were(
     site: Site, shown: Impressions, log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choices, "_PAGES_KEPT", 5)
+    monkeypatch.setattr(counting, "_PAGES_KEPT", 5)
     site.usual_visits(4)
     worker = Worker(shown, log)
     before = worker.poll()

@@ -7,9 +7,8 @@ from msgspec.structs import replace
 
 from pawsonalize.animals.animal import Animal
 from pawsonalize.core.times import DAY
-from pawsonalize.recommend.animals.choosing import ExplorationShares
 from pawsonalize.recommend.animals.eligibility import Eligibility
-from pawsonalize.recommend.animals.scoring import ScoringInputs, estimate
+from pawsonalize.recommend.animals.scoring import ExplorationShares, ScoringInputs, estimate
 from pawsonalize.recommend.animals.settings import AnimalSettings
 from pawsonalize.recommend.exploration import Novelty, explore
 from tests.animal_data import animal

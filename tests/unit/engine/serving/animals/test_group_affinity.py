@@ -8,7 +8,7 @@ from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.contract import Context, ContextEvent
 from pawsonalize.models.recipes.data import Arrays, Scores
 from pawsonalize.recommend.animals.available import Codes
-from pawsonalize.recommend.animals.scoring import MOST, ModelAffinity
+from pawsonalize.recommend.animals.choices import MOST, ModelAffinity
 from pawsonalize.recommend.groups import GroupScores
 from pawsonalize.recommend.live_model import LoadedModel
 from pawsonalize.resources.solutions import Cut, SolutionVersion

@@ -25,9 +25,8 @@ from pawsonalize.events.erasure.tables import ErasedLookup
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes.popularity_count import PopularityCount
 from pawsonalize.recommend.animals.available import AvailableAnimals, AvailableAnimalsWatch
-from pawsonalize.recommend.animals.choices import AnimalEffects
-from pawsonalize.recommend.animals.choosing import OpenPages
-from pawsonalize.recommend.animals.pages import PageReader
+from pawsonalize.recommend.animals.counting import AnimalEffects
+from pawsonalize.recommend.animals.pages import OpenPages, PageReader
 from pawsonalize.recommend.animals.recommender import AnimalRecommender
 from pawsonalize.recommend.animals.settings import PARTS, AnimalSettings
 from pawsonalize.recommend.exploration import ImpressionLog

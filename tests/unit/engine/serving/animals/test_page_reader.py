@@ -11,7 +11,7 @@ from pawsonalize.core.times import MINUTE
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.recommend.animals.pages import PAGES_READ, PageReader, Pages
 from pawsonalize.recommend.animals.settings import PARTS
-from pawsonalize.recommend.context import context_of
+from pawsonalize.recommend.query import context_of
 from pawsonalize.recommend.tables import ANIMAL_RANKING, SEARCH, Impression, Impressions
 from tests.event_data import T0, event
 from tests.page_data import page

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from pawsonalize.core.event import STANDARD
 from pawsonalize.core.times import MINUTE
 from pawsonalize.events.tables.histories import Deed
+from pawsonalize.recommend.animals.counting import Suspects
 from pawsonalize.recommend.animals.pages import (
     ShownPages,
-    Suspects,
     asks,
     opens,
     places_counted,

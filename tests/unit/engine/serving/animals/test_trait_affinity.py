@@ -8,7 +8,7 @@ from pawsonalize.models.recipes.classes import LatentClasses
 from pawsonalize.models.recipes.contract import Context, ContextEvent
 from pawsonalize.models.recipes.data import Facet
 from pawsonalize.recommend.animals.available import Codes
-from pawsonalize.recommend.animals.scoring import TraitAffinity
+from pawsonalize.recommend.animals.choices import TraitAffinity
 from pawsonalize.recommend.animals.settings import AffinitySettings
 from tests.event_data import T0
 
@@ -32,7 +32,7 @@ def weighed(
     there = np.array([THERE[name] for name in THERE if codes[name] >= 0])
     context = Context(tuple(ContextEvent(item, "view", T0) for item in seen), T0, facets=wanted)
     taste = TraitAffinity().of(context, codes, there, settings or AffinitySettings(), classes)
-    return dict(zip(codes, taste.tolist(), strict=True))
+    return dict(zip(codes, taste.affinity.tolist(), strict=True))
 
 
 def test_whom_nothing_is_known_of_has_no_taste() -> None:
@@ -72,10 +72,10 @@ def test_the_stock_is_counted_anew_when_it_changes() -> None:
     before = tastes.of(
         context, codes, np.array([9, 1])[: codes["2-Pug-1-1"] + 1], AffinitySettings()
     )
-    assert len(before) == 1
+    assert len(before.affinity) == 1
     assert codes["2-Beagle-2-3"] == 1
-    rare = tastes.of(context, codes, np.array([1, 99]), AffinitySettings())
-    common = tastes.of(context, codes, np.array([99, 1]), AffinitySettings())
+    rare = tastes.of(context, codes, np.array([1, 99]), AffinitySettings()).affinity
+    common = tastes.of(context, codes, np.array([99, 1]), AffinitySettings()).affinity
     assert rare[0] > common[0] > 0 > common[1]
 
 
@@ -84,7 +84,7 @@ def test_what_does_not_match_the_quiz_loses_less_with_every_event() -> None:
         codes = Codes()
         there = np.array([THERE[name] for name in THERE if codes[name] >= 0])
         context = Context(tuple(ContextEvent(item, "view", T0) for item in seen), T0, facets=wanted)
-        found = TraitAffinity().quiz(context, codes, there, AffinitySettings())
+        found = TraitAffinity().of(context, codes, there, AffinitySettings()).quiz
         return dict(zip(codes, found.tolist(), strict=True))
 
     cats = (("user.PREFERRED_SPECIES", "1"), ("user.PREFERRED_AGE", "1"))
@@ -153,7 +153,7 @@ def test_each_model_has_classes_of_its_own() -> None:
         list(first.values)[::-1], (), first.size, first.traits[:, ::-1], np.zeros((2, 0))
     )
     told = [
-        tastes.of(context, codes, there, AffinitySettings(), classes)
+        tastes.of(context, codes, there, AffinitySettings(), classes).affinity
         for classes in (first, turned, None, first)
     ]
     assert told[0] == pytest.approx(told[1])

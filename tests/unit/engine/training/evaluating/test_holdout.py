@@ -9,7 +9,7 @@ from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
 from pawsonalize.core.event import Visitor
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes.data import TrainingData
-from pawsonalize.recommend.context import MAX_CONTEXT_EVENTS, context_of
+from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS, context_of
 from pawsonalize.train.evaluator import without_order
 from pawsonalize.train.holdout import (
     Holdout,

@@ -16,7 +16,7 @@ from pawsonalize.models.evaluation.gate_settings import GateSettings
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Model
 from pawsonalize.models.recipes.data import TrainingData
-from pawsonalize.recommend.context import MAX_CONTEXT_EVENTS
+from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS
 from pawsonalize.train.evaluator import EvaluationOrder, evaluate_data
 from pawsonalize.train.evidence import evidence_on
 from pawsonalize.train.holdout import Holdout, SplitName, draw_lists, hold_out, item_births
