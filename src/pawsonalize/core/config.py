@@ -11,6 +11,7 @@ import msgspec
 
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.late import late
+from pawsonalize.core.plugin import absence
 
 if TYPE_CHECKING:
     import yaml
@@ -120,6 +121,8 @@ def read_config(
         name = variable.removeprefix(PREFIX).lower()
         if name in known and variable == PREFIX + name.upper():
             values[name], sources[name] = value, f"the variable {variable}"
+        elif reason := absence(f"setting {_plain(name)}"):
+            raise InvalidInput(f"the variable {variable} is of no setting: {reason}")
         elif not _OF_DEVELOPERS.fullmatch(variable):
             warnings.append(_unknown_variable(variable, known))
     if given := environ.get(SOURCES):  # it has put all settings into variables
@@ -176,6 +179,8 @@ def _of_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[s
             notes.append(
                 f"{path}: {key} {reason}: `pawsonalize-deploy` reads it, nothing here does"
             )
+        elif reason := absence(f"setting {_plain(key)}"):
+            raise InvalidInput(f"{path}: there is no setting {key}: {reason}")
         else:
             hint = "take it out (docs/reference/settings.md lists the settings)"
             if likely := nearest(key, known):
