@@ -49,7 +49,8 @@ _OF_AWS = {
 
 
 # A name that nobody knows is never passed over: in the file it is an error, in the environment a
-# warning, and both name the setting that was probably meant.
+# warning, and both name the setting that was probably meant. One of a plugin that is not there is
+# an error in both.
 class Written(msgspec.Struct, frozen=True):
     """Values and sources of settings by name, and the config file that was read, if any.
 
