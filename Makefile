@@ -10,6 +10,9 @@ WORKERS ?= $(shell expr 2 \* $(CORES))
 # Those of one process wait seldom: for a thread, or a command. One more is enough.
 TESTERS ?= $(shell expr 1 + $(CORES))
 
+# Plugins that are distributions of their own, in packages/.
+PLUGINS := streams remote_amazon out_of_core
+
 .PHONY: help setup run test test-all nightly check bench figures docs image push synth up lock clean
 
 help: ## Show this help
@@ -25,10 +28,10 @@ setup: .venv/ready ## Make .venv with everything, locked; .venv/bin/pawsonalize 
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.venv/ready: requirements/dev.txt requirements/base.txt pyproject.toml deploy/aws/pyproject.toml
+.venv/ready: requirements/dev.txt requirements/base.txt pyproject.toml deploy/aws/pyproject.toml $(PLUGINS:%=packages/%/pyproject.toml)
 	@$(FIRST)
 	@$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable deploy/aws
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable deploy/aws $(PLUGINS:%=--editable packages/%)
 	@touch .venv/runs $@
 
 define FIRST
@@ -91,13 +94,16 @@ up: setup ## Bring ENV up to date on AWS (dev, prod), with the container's image
 	$(BIN)/pawsonalize-deploy up $(ENV) --config dist/aws/config
 
 # The extras of a container's image.
-CONTAINER := postgres aws nats otel
+CONTAINER := postgres aws kinesis nats otel
+# What lies here is installed from here, and is no line of what is downloaded.
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header \
+  --no-emit-package pawsonalize $(patsubst %,--no-emit-package pawsonalize-%,$(subst _,-,$(PLUGINS)))
 
 lock: ## Resolve the dependencies anew and write the hashed requirements
-	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --all-extras --group dev --group deploy -o requirements/dev.txt
-	$(UV) pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --extra postgres --constraints requirements/dev.txt -o requirements/base.txt
-	$(UV) pip compile --quiet --universal --generate-hashes --no-header pyproject.toml $(addprefix --extra ,$(CONTAINER)) --constraints requirements/dev.txt -o requirements/container.txt
-	$(UV) pip compile --quiet --universal --generate-hashes --no-header --group build --constraints requirements/dev.txt -o requirements/build.txt
+	$(COMPILE) --upgrade pyproject.toml --all-extras --group dev --group deploy -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra postgres --constraints requirements/dev.txt -o requirements/base.txt
+	$(COMPILE) pyproject.toml $(addprefix --extra ,$(CONTAINER)) --constraints requirements/dev.txt -o requirements/container.txt
+	$(COMPILE) --group build --constraints requirements/dev.txt -o requirements/build.txt
 
 clean: ## Remove the environment and caches; your data folder stays
 	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

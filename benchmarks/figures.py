@@ -37,7 +37,13 @@ Row = dict[str, Any]
 def commit() -> str:
     """The commit that is checked out; SystemExit where what is measured is not it."""
     changed = _git(
-        "status", "--porcelain", "--", "src", "benchmarks", f":!{RECORDS.relative_to(ROOT)}"
+        "status",
+        "--porcelain",
+        "--",
+        "src",
+        "packages",
+        "benchmarks",
+        f":!{RECORDS.relative_to(ROOT)}",
     )
     if changed:
         raise SystemExit(f"commit your changes, so that figures have a commit:\n{changed}")

@@ -32,11 +32,11 @@ from pawsonalize.core.times import DAY
 from pawsonalize.events.tables.event_log import TrainingRow
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Model
-from pawsonalize.plugins.out_of_core.files import LogSource
-from pawsonalize.plugins.out_of_core.parts import LogParts
-from pawsonalize.plugins.out_of_core.reading import PartedCounts
 from pawsonalize.resources.solutions import Cut, TrainingSelection
 from pawsonalize.train.training_data import data_of
+from pawsonalize_out_of_core.files import LogSource
+from pawsonalize_out_of_core.parts import LogParts
+from pawsonalize_out_of_core.reading import PartedCounts
 
 ENGINES = ("memory", "out-of-core")
 ITEMS = 925

@@ -35,15 +35,15 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.sending import Outgoing, Sender
 from pawsonalize.app.settings import load_settings
 from pawsonalize.app.tenants import make_ingest
-from pawsonalize.plugins.streams.reading import (
+from pawsonalize_streams.reading import (
     CatchingUp,
     consumer_of,
     open_producer,
     shards_of,
     source_of,
 )
-from pawsonalize.plugins.streams.served import count_batch
-from pawsonalize.plugins.streams.stream import StreamAddress
+from pawsonalize_streams.served import count_batch
+from pawsonalize_streams.stream import StreamAddress
 
 _PATIENCE_SECONDS = 60.0
 

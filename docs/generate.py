@@ -61,6 +61,7 @@ def settings_page() -> str:
         "`PAWSONALIZE_SECRETS_DIR` names a folder of secrets: each file in it counts as an"
         " environment variable of its name. What the environment itself has stays.\n\n"
         "A name that is not in this list is an error in the file and a warning in the environment."
+        " That of a [plugin that is absent](../how-to/install.md#extras) is an error in both."
         " Names may be written as the config files of AWS's deployment write them"
         " (`minProvisionedTPS`); what they hold for AWS alone (`vpcId`, `…SsmPath`) is accepted,"
         " and `pawsonalize config check` says what each is.\n\n" + "\n".join(rows) + "\n"

@@ -11,6 +11,7 @@ import pytest
 
 from pawsonalize.app.cli.main import app
 from pawsonalize.app.settings import kinds_of_settings
+from pawsonalize.core.plugin import SEPARATE
 from tests.deploy.dockerfile import DOCKERFILE, ROOT, environment, last_stage, steps
 
 IGNORED = ROOT / ".dockerignore"
@@ -94,6 +95,7 @@ def test_what_is_copied_is_all_that_the_engine_is_given() -> None:
         if word == "COPY" and not rest.startswith("--from")
         for name in rest.split()[:-1]
     ]
+    assert {f"packages/{name}" for name in SEPARATE} <= {*copied}
     for name in copied:
         assert (ROOT / name).exists()
         assert any(fnmatch(one, f"{name}*") for one in allowed), name

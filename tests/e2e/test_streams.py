@@ -20,7 +20,7 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import StreamUnavailable
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.plugins.dead_letters.letters import DeadLetters
-from pawsonalize.plugins.streams.reading import open_producer
+from pawsonalize_streams.reading import open_producer
 from tests.adapters.stream.kafka_broker import KafkaBroker, kafka_cluster
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_server import LOGIN

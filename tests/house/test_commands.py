@@ -136,7 +136,7 @@ def test_what_options_offer_is_what_there_is() -> None:
     assert [one.value for one in For] == [one.value for one in Scope]
 
 
-SOURCES = sorted((ROOT / "src").rglob("*.py"))
+SOURCES = [*sorted((ROOT / "src").rglob("*.py")), *sorted(ROOT.glob("packages/*/src/**/*.py"))]
 TEXTS = [
     *(page for page in PAGES if "adr" not in page.parts),
     *(

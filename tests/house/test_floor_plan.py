@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted((ROOT / "src" / "pawsonalize").rglob("*.py"))
+PACKAGES = sorted(ROOT.glob("packages/*/src"))
+SOURCES = sorted(file for place in (ROOT / "src", *PACKAGES) for file in place.rglob("*.py"))
 
 
 _DOWN = "Imports go down"
 _SQL, _HTTP, _AWS = "SQL stands in tables", "HTTP stands in endpoints", "What AWS calls things"
 _PURE, _PLUGINS = "Models and the demo world", "Plugins never import each other"
+_SEPARATE = "The service never imports a plugin"
 _INTERFACES = "Endpoints and commands are imported by app alone"
 # Each forbidden import, the folder it is planted in, and the rule that it breaks.
 FORBIDDEN = [
@@ -46,6 +48,8 @@ FORBIDDEN = [
     ("site", "import pawsonalize.animals.endpoints", _INTERFACES),
     ("plugins/feeds", "import pawsonalize.plugins.backup.backups", _PLUGINS),
     ("plugins/feeds", "import pawsonalize.plugins.fleet", _PLUGINS),
+    ("core", "import pawsonalize_streams.reading", _SEPARATE),
+    ("plugins/fleet", "import pawsonalize_out_of_core", _SEPARATE),
     ("animals", "import sqlalchemy", _SQL),
     ("events/endpoints", "import sqlalchemy", _SQL),
     ("app", "import alembic", _SQL),
@@ -68,11 +72,11 @@ def imports_of(tree: ast.AST, modules: Set[str]) -> Iterator[str]:
 
 def test_no_module_imports_in_a_circle_not_even_for_types() -> None:
     files = {
-        ".".join(file.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(
-            ".__init__"
-        ): file
-        for file in SOURCES
+        ".".join(file.relative_to(place).with_suffix("").parts).removesuffix(".__init__"): file
+        for place in (ROOT / "src", *PACKAGES)
+        for file in place.rglob("*.py")
     }
+    assert len(files) == len(SOURCES) > 400
     graph = {
         name: {one for one in imports_of(ast.parse(file.read_text()), files.keys()) if one != name}
         for name, file in files.items()
@@ -85,7 +89,7 @@ def lint(folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder / "src")},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (folder / "src", *PACKAGES)))},
         capture_output=True,
         text=True,
         timeout=60,

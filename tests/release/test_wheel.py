@@ -3,18 +3,21 @@
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
+from sysconfig import get_path
 
 import httpx
 import pytest
 from packaging.metadata import Metadata
 
 import pawsonalize
+from pawsonalize.core.plugin import SEPARATE
 from tests.e2e.conftest import Server, environment
 from tests.free_ports import free_port
 
@@ -23,11 +26,11 @@ SOURCE = ROOT / "src"
 HOME = "https://git.example/pawsonalize"
 
 
-def build(kind: str, folder: Path, home: str = HOME) -> Path:
+def build(kind: str, folder: Path, home: str = HOME, source: Path = ROOT) -> Path:
     """A distribution, as the build backend of pyproject.toml makes it."""
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder)],
-        cwd=ROOT,
+        cwd=source,
         env=os.environ | {"PAWSONALIZE_REPOSITORY_URL": home},
         check=True,
         capture_output=True,
@@ -42,8 +45,22 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def separate(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """The wheels of the plugins that are distributions of their own, by their names."""
+    folder = tmp_path_factory.mktemp("separate")
+    return {
+        name: build("wheel", folder / name, source=ROOT / "packages" / name) for name in SEPARATE
+    }
+
+
+@pytest.fixture(scope="module")
 def metadata(wheel: Path) -> Metadata:
-    """What the wheel says of itself, once every field has been found valid."""
+    """What the wheel says of itself."""
+    return metadata_of(wheel)
+
+
+def metadata_of(wheel: Path) -> Metadata:
+    """What a wheel says of itself, once every field has been found valid."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         return Metadata.from_email(archive.read(name), validate=True)
@@ -87,9 +104,7 @@ def test_every_link_of_the_long_description_leads_somewhere_from_anywhere(
 
 
 def test_a_build_that_knows_no_home_names_none(tmp_path: Path) -> None:
-    with zipfile.ZipFile(build("wheel", tmp_path, home="")) as archive:
-        (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
-        found = Metadata.from_email(archive.read(name), validate=True)
+    found = metadata_of(build("wheel", tmp_path, home=""))
     assert not found.project_urls
     assert "](docs/quickstart.md)" in (found.description or "")
 
@@ -98,6 +113,79 @@ def test_the_version_stands_in_one_place() -> None:
     assert "version =" not in (ROOT / "pyproject.toml").read_text().split("[tool.")[0]
     changelog = (ROOT / "CHANGELOG.md").read_text()
     assert f"\n## {pawsonalize.__version__}" in changelog
+
+
+def test_each_distribution_and_the_extras_that_bring_it_name_each_others_version(
+    metadata: Metadata, separate: Mapping[str, Path]
+) -> None:
+    version = pawsonalize.__version__
+    extras = [one for one in metadata.requires_dist or () if one.name.startswith("pawsonalize")]
+    assert {one.name for one in extras} == {f"pawsonalize-{_extra(name)}" for name in SEPARATE}
+    assert {str(one.specifier) for one in extras} == {f"=={version}"}
+    for name, wheel in separate.items():
+        found = metadata_of(wheel)
+        assert (found.name, str(found.version)) == (f"pawsonalize-{_extra(name)}", version)
+        assert _extra(name) in (metadata.provides_extra or ())
+        (service,) = [one for one in found.requires_dist or () if one.name == "pawsonalize"]
+        assert str(service.specifier) == f"=={version}"
+
+
+def _extra(plugin: str) -> str:
+    return plugin.replace("_", "-")
+
+
+def test_the_service_alone_names_the_extra_of_what_it_lacks_and_has_it_once_installed(
+    wheel: Path, separate: Mapping[str, Path], tmp_path: Path
+) -> None:
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    for one in Path(get_path("purelib")).iterdir():  # what it depends on, and nothing of ours
+        if "pawsonalize" not in one.name:
+            (installed / one.name).symlink_to(one)
+    _install(wheel, installed)
+
+    def said(*words: str, **settings: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-S", "-m", "pawsonalize.app.cli.main", *words],
+            cwd=tmp_path,
+            env=environment(**settings) | {"PYTHONPATH": str(installed)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    data = ("--data-dir", str(tmp_path / "data"))
+    assert said("keys", "create", *data)[0] == 0
+    for words, settings in (
+        (("consume",), {}),
+        (("status", *data), {"stream_url": "nats://127.0.0.1:1/EVENTS"}),
+        (("events", "send", "-", "--to", "nats://127.0.0.1:1/EVENTS"), {}),
+    ):
+        code, text = said(*words, **settings)
+        assert code == 2, words
+        assert "pip install 'pawsonalize[streams]'" in text
+    assert "not installed: streams" in said("doctor", "--json", *data)[1]
+    config = tmp_path / "wanted.yaml"
+    config.write_text("stream_url: nats://127.0.0.1:1/EVENTS\n")
+    code, text = said("config", "check", config=str(config))
+    assert code == 2
+    assert f"{config}: there is no setting stream_url" in text
+    assert "pip install 'pawsonalize[streams]'" in text
+
+    _install(separate["streams"], installed)
+    assert said("consume", "--help")[0] == 0
+    assert said("keys", "ls", *data)[0] == 0
+    with closing(sqlite3.connect(tmp_path / "data" / "pawsonalize.sqlite3")) as database:
+        assert database.execute("SELECT count(*) FROM stream_shards").fetchone() == (0,)
+    about = installed / f"pawsonalize_streams-{pawsonalize.__version__}.dist-info" / "METADATA"
+    about.write_text(re.sub(r"(?m)^Version: .*", "Version: 0.0.9", about.read_text()))
+    assert "streams of pawsonalize-streams 0.0.9 is left out" in said("doctor", "--json", *data)[1]
+
+
+def _install(wheel: Path, folder: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
 
 
 def test_after_the_tests_make_run_installs_nothing() -> None:
@@ -113,8 +201,7 @@ def test_after_the_tests_make_run_installs_nothing() -> None:
 def test_what_is_in_the_wheel_serves(wheel: Path, tmp_path: Path) -> None:
     """From the unpacked wheel alone, with the dependencies of this environment."""
     unpacked = tmp_path / "unpacked"
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(unpacked)
+    _install(wheel, unpacked)
     begin = (
         f"import sys; sys.path.insert(0, {str(unpacked)!r}); import pawsonalize.app.cli.main as m;"
         " print(m.__file__, flush=True); m.main()"

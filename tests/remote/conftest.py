@@ -15,7 +15,6 @@ from pawsonalize.app.serving import live_models
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.event import Event, Visitor
-from pawsonalize.plugins.remote_amazon.composition import AmazonEngine
 from pawsonalize.recommend.exploration import ImpressionLog
 from pawsonalize.recommend.filtering import Filtering
 from pawsonalize.recommend.groups import Answer, GroupRecommender
@@ -23,6 +22,7 @@ from pawsonalize.recommend.live_model import LiveModel
 from pawsonalize.recommend.query import Query
 from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize_remote_amazon.composition import AmazonEngine
 from tests.aws_shapes import REGION
 from tests.event_data import event
 from tests.faulty_proxy import FaultyProxy, faulty_proxy

@@ -8,7 +8,7 @@ import pytest
 from pawsonalize.app.configuration import unusable
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.plugins.remote_amazon.groups import AmazonNames, fitting
+from pawsonalize_remote_amazon.groups import AmazonNames, fitting
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from pawsonalize.core.database.data_folder import check_data_folder, is_data_fol
 from pawsonalize.core.errors import PawsonalizeError
 from pawsonalize.core.event import ACTIONS, plain_spelling
 from pawsonalize.core.objects.stores import open_objects
-from pawsonalize.core.plugin import added, broken_plugins
+from pawsonalize.core.plugin import absent_plugins, added, broken_plugins, how_to_install
 from pawsonalize.core.times import DAY, MINUTE, SECOND, iso
 from pawsonalize.events.archive.reading import ArchiveReader
 from pawsonalize.events.event_form import unknown_fields_of
@@ -301,11 +301,13 @@ def clocks(service: CheckedService) -> Iterator[Diagnosis]:
 
 
 def broken_extensions(_settings: Settings) -> Iterator[Diagnosis]:
-    """Find plugins and recipes of other distributions that do not load."""
+    """Find plugins and recipes of other distributions that do not load, or are not installed."""
     for kind, extensions in (("plugin", broken_plugins()), ("recipe", broken_recipes())):
         for broken in extensions:
             move = f"mend, update or uninstall it: `pip uninstall {broken.distribution.split()[0]}`"
             yield attention(f"the {kind} {broken}", move)
+    if absent := absent_plugins():
+        yield fine(f"not installed: {', '.join(absent)}", how_to_install(*absent))
 
 
 MAIN_CHECKS = (

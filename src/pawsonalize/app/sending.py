@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pawsonalize.core.errors import InvalidInput, StreamUnavailable
-from pawsonalize.core.plugin import offered
+from pawsonalize.core.plugin import how_to_install, offered
 from pawsonalize.events.payloads import single
 
 _BATCH = 50
@@ -113,7 +113,9 @@ def _producer(url: str, create: bool) -> Producer:
     found: Producer | None = offered("producer", url, create)
     if found is None:
         raise InvalidInput(
-            f"{url} is no service: name one, such as http://127.0.0.1:8080", field="to"
+            f"{url} is no service: name one, such as http://127.0.0.1:8080. To write to a stream,"
+            f" {how_to_install('streams')}",
+            field="to",
         )
     return found
 

@@ -11,6 +11,7 @@ import msgspec
 
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.late import late
+from pawsonalize.core.plugin import absence
 
 if TYPE_CHECKING:
     import yaml
@@ -48,7 +49,8 @@ _OF_AWS = {
 
 
 # A name that nobody knows is never passed over: in the file it is an error, in the environment a
-# warning, and both name the setting that was probably meant.
+# warning, and both name the setting that was probably meant. One of a plugin that is not there is
+# an error in both.
 class Written(msgspec.Struct, frozen=True):
     """Values and sources of settings by name, and the config file that was read, if any.
 
@@ -120,6 +122,8 @@ def read_config(
         name = variable.removeprefix(PREFIX).lower()
         if name in known and variable == PREFIX + name.upper():
             values[name], sources[name] = value, f"the variable {variable}"
+        elif reason := absence(f"setting {_plain(name)}"):
+            raise InvalidInput(f"the variable {variable} is of no setting: {reason}")
         elif not _OF_DEVELOPERS.fullmatch(variable):
             warnings.append(_unknown_variable(variable, known))
     if given := environ.get(SOURCES):  # it has put all settings into variables
@@ -178,6 +182,8 @@ def _read_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list
             notes.append(
                 f"{path}: {key} {reason}: `pawsonalize-deploy` reads it, nothing here does"
             )
+        elif reason := absence(f"setting {_plain(key)}"):
+            raise InvalidInput(f"{path}: there is no setting {key}: {reason}")
         else:
             hint = "take it out (docs/reference/settings.md lists the settings)"
             if likely := nearest(key, known):

@@ -1,5 +1,6 @@
 """Plugins: optional capabilities, each in a folder or a distribution with all that is its own."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
@@ -8,10 +9,18 @@ from typing import Any
 
 import msgspec
 
+from pawsonalize import __version__
 from pawsonalize.core.extensions import BrokenExtension, load_extensions
 
 GROUP = "pawsonalize.plugins"
 """The entry points of plugins that other distributions bring."""
+SEPARATE = {
+    "streams": "command consume|setting stream(url|trackingid)",
+    "remote_amazon": "command leave|setting (engine|amazon.+)",
+    "out_of_core": "setting training(engine|memorymegabytes)",
+}
+"""Plugins of each release that are distributions of their own, in packages/, and a pattern of their
+commands and settings; see `absence`."""
 
 
 # The core imports no plugin. It loops over what they declare, and imports the parts of built-in
@@ -102,6 +111,11 @@ def _load_foreign() -> tuple[dict[str, Plugin], tuple[BrokenExtension, ...]]:
     names: tuple[str, ...] = import_module("pawsonalize.plugins").BUILT_IN
 
     def load(entry: EntryPoint) -> Plugin:
+        if entry.name in SEPARATE and entry.dist and entry.dist.version != __version__:
+            raise ValueError(
+                f"it goes with Pawsonalize {entry.dist.version}, and this is {__version__}:"
+                f" {how_to_install(entry.name)}"
+            )
         plugin = entry.load()
         if not isinstance(plugin, Plugin):
             raise TypeError(f"{entry.value} is {type(plugin).__name__}, not pawsonalize.Plugin")
@@ -110,6 +124,8 @@ def _load_foreign() -> tuple[dict[str, Plugin], tuple[BrokenExtension, ...]]:
                 f"its name is {plugin.name!r}: it must be that of its entry point, and"
                 " no built-in plugin's"
             )
+        if plugin.name in SEPARATE:
+            return plugin  # of this release, so its parts fit, and load when they are needed
         for kind in Plugin.__struct_fields__:
             # All parts now, so that one that is broken leaves no half of a plugin.
             if kind not in {"name", "package", "ports"} and (part := getattr(plugin, kind)):
@@ -117,6 +133,31 @@ def _load_foreign() -> tuple[dict[str, Plugin], tuple[BrokenExtension, ...]]:
         return plugin
 
     return load_extensions(GROUP, load)
+
+
+def absent_plugins() -> list[str]:
+    """Return the names of the plugins of this release that are not installed."""
+    there = {one.name for one in installed()} | {one.name for one in broken_plugins()}
+    return [name for name in SEPARATE if name not in there]
+
+
+def absence(asked: str) -> str | None:
+    """Return why there is no such command or setting, if it is of a plugin that is not there.
+
+    Asked for is `command consume`, or `setting streamurl`: in small letters, without `_`.
+    """
+    for name in (one for one, words in SEPARATE.items() if re.fullmatch(words, asked)):
+        for broken in broken_plugins():
+            if broken.name == name:
+                return f"the plugin {broken}"
+        if name in absent_plugins():
+            return f"it is of a plugin that is not installed: {how_to_install(name)}"
+    return None
+
+
+def how_to_install(*plugins: str) -> str:
+    """Return the command that installs plugins of this release."""
+    return f"pip install 'pawsonalize[{','.join(plugins).replace('_', '-')}]'"
 
 
 def parts(kind: str) -> Iterator[tuple[Plugin, Any]]:

@@ -2,11 +2,8 @@
 
 BUILT_IN = (
     "console",
-    "streams",
     "dead_letters",
     "feeds",
-    "out_of_core",
-    "remote_amazon",
     "tenants",
     "fleet",
     "notifications",

@@ -9,7 +9,7 @@ from typing import Protocol, Self, TypeVar
 
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.database.database import Database
-from pawsonalize.plugins.streams.stream import Stream
+from pawsonalize_streams.stream import Stream
 
 _T = TypeVar("_T")
 

@@ -12,9 +12,9 @@ import pytest
 
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.database.database import Database
-from pawsonalize.plugins.streams.kafka import KafkaProducer, KafkaStream
-from pawsonalize.plugins.streams.stream import Stream, StreamAddress
-from pawsonalize.plugins.streams.stream_shards import ShardTable
+from pawsonalize_streams.kafka import KafkaProducer, KafkaStream
+from pawsonalize_streams.stream import Stream, StreamAddress
+from pawsonalize_streams.stream_shards import ShardTable
 from tests.adapters.stream import mock_kafka
 from tests.adapters.stream.broker import LEASE, moment
 

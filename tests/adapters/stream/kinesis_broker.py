@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.database.database import Database
-from pawsonalize.plugins.streams.kinesis import KinesisStream
-from pawsonalize.plugins.streams.kinesis_client import KinesisProducer
-from pawsonalize.plugins.streams.stream import StreamAddress
-from pawsonalize.plugins.streams.stream_shards import ShardLeases, ShardTable
+from pawsonalize_streams.kinesis import KinesisStream
+from pawsonalize_streams.kinesis_client import KinesisProducer
+from pawsonalize_streams.stream import StreamAddress
+from pawsonalize_streams.stream_shards import ShardLeases, ShardTable
 from tests.adapters.stream.broker import LEASE, PAUSE, moment
 from tests.adapters.stream.kinesis_server import kinesis_server, logged_in
 

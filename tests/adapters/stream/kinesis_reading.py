@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.database.database import Database
-from pawsonalize.plugins.streams.stream import Record, Stream
-from pawsonalize.plugins.streams.stream_shards import Shard, ShardTable
+from pawsonalize_streams.stream import Record, Stream
+from pawsonalize_streams.stream_shards import Shard, ShardTable
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_server import Answer, Fault
 

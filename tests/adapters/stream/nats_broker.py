@@ -18,10 +18,10 @@ from nats.js import JetStreamContext
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import StreamUnavailable
-from pawsonalize.plugins.streams.jetstream import JetStream
-from pawsonalize.plugins.streams.nats_link import JetStreamProducer, NatsLink
-from pawsonalize.plugins.streams.stream import Stream, StreamAddress
-from pawsonalize.plugins.streams.stream_shards import ShardLeases, ShardTable
+from pawsonalize_streams.jetstream import JetStream
+from pawsonalize_streams.nats_link import JetStreamProducer, NatsLink
+from pawsonalize_streams.stream import Stream, StreamAddress
+from pawsonalize_streams.stream_shards import ShardLeases, ShardTable
 from tests.adapters.stream.broker import LEASE, PAUSE, Proxy, moment
 from tests.free_ports import free_ports
 

@@ -12,7 +12,7 @@ from itertools import cycle, groupby
 
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.errors import StreamUnavailable
-from pawsonalize.plugins.streams.stream import Record, Stream
+from pawsonalize_streams.stream import Record, Stream
 
 _SECONDS = 120.0
 

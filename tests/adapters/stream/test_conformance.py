@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from pawsonalize.core.database.database import Database
-from pawsonalize.plugins.streams.stream import Record, Stream
+from pawsonalize_streams.stream import Record, Stream
 from tests.adapters.stream.broker import Broker
 from tests.adapters.stream.storing import (
     Storing,

@@ -18,11 +18,11 @@ from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import InvalidInput, StreamUnavailable
 from pawsonalize.core.times import iso
-from pawsonalize.plugins.streams import jetstream, nats_link
-from pawsonalize.plugins.streams.jetstream import JetStream
-from pawsonalize.plugins.streams.nats_link import JetStreamProducer
-from pawsonalize.plugins.streams.stream import Record, Stream, StreamAddress
-from pawsonalize.plugins.streams.stream_shards import ShardLeases, ShardTable
+from pawsonalize_streams import jetstream, nats_link
+from pawsonalize_streams.jetstream import JetStream
+from pawsonalize_streams.nats_link import JetStreamProducer
+from pawsonalize_streams.stream import Record, Stream, StreamAddress
+from pawsonalize_streams.stream_shards import ShardLeases, ShardTable
 from tests.adapters.stream.broker import moment
 from tests.adapters.stream.nats_broker import NatsBroker, NatsCluster
 from tests.adapters.stream.storing import Storing, Writer, acknowledge, consume, read, step, until

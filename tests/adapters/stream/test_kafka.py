@@ -11,9 +11,9 @@ from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import InvalidInput, StreamUnavailable
 from pawsonalize.core.times import iso
-from pawsonalize.plugins.streams.kafka import KafkaProducer, KafkaStream
-from pawsonalize.plugins.streams.stream import Record, Stream, StreamAddress
-from pawsonalize.plugins.streams.stream_shards import ShardTable
+from pawsonalize_streams.kafka import KafkaProducer, KafkaStream
+from pawsonalize_streams.stream import Record, Stream, StreamAddress
+from pawsonalize_streams.stream_shards import ShardTable
 from tests.adapters.stream.broker import moment
 from tests.adapters.stream.kafka_broker import KafkaBroker, MockKafka
 from tests.adapters.stream.storing import acknowledge, read, until

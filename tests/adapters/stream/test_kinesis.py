@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.plugins.streams.stream import Record
-from pawsonalize.plugins.streams.stream_shards import ShardTable
+from pawsonalize_streams.stream import Record
+from pawsonalize_streams.stream_shards import ShardTable
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_reading import (
     FIRST,
@@ -147,7 +147,7 @@ def test_a_start_that_is_no_moment_of_the_past_is_refused(
 def test_a_stream_of_many_pages_of_shards_is_read_whole(
     broker: KinesisBroker, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pawsonalize.plugins.streams.kinesis_client._SHARDS_AT_ONCE", 1)
+    monkeypatch.setattr("pawsonalize_streams.kinesis_client._SHARDS_AT_ONCE", 1)
     broker.put(numbered(40))
     assert len({record.shard for record in take(broker.consumer("a", database), 40)}) == 4
 

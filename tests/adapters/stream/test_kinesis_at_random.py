@@ -12,7 +12,7 @@ import pytest
 
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import StreamUnavailable
-from pawsonalize.plugins.streams.stream import Stream
+from pawsonalize_streams.stream import Stream
 from tests.adapters.stream.broker import LEASE
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_server import Answer

@@ -9,7 +9,7 @@ import pytest
 
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import InvalidInput, StreamUnavailable
-from pawsonalize.plugins.streams.stream import Record
+from pawsonalize_streams.stream import Record
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_reading import (
     FIRST,
@@ -146,7 +146,7 @@ def test_where_the_extra_is_absent_the_command_that_installs_it_is_told(
     broker: KinesisBroker, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(InvalidInput, match=r"pip install 'pawsonalize\[aws\]'"):
+    with pytest.raises(InvalidInput, match=r"pip install 'pawsonalize\[kinesis\]'"):
         broker.consumer("a", database)
 
 

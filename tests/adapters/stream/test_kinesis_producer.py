@@ -10,7 +10,7 @@ import pytest
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import InvalidInput, StreamUnavailable
-from pawsonalize.plugins.streams import kinesis_client
+from pawsonalize_streams import kinesis_client
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_reading import (
     FIRST,

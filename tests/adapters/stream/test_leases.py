@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from pawsonalize.core.database.database import Database
-from pawsonalize.plugins.streams.stream_shards import Shard, ShardLag, ShardLeases, ShardTable
+from pawsonalize_streams.stream_shards import Shard, ShardLag, ShardLeases, ShardTable
 
 FOUR: Mapping[str, Sequence[str]] = {f"shard-{number}": () for number in range(4)}
 

@@ -14,11 +14,11 @@ from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.settings import Settings, as_environment, load_settings
 from pawsonalize.app.upkeep import erasing
 from pawsonalize.core.event import Event
-from pawsonalize.plugins.out_of_core.files import FOLDER, SCRATCH
-from pawsonalize.plugins.out_of_core.training_table import visitor_number
 from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize.resources.solutions import SolutionVersion, TrainingMode
 from pawsonalize.train.evaluator import EvaluationOrder, evaluate
+from pawsonalize_out_of_core.files import FOLDER, SCRATCH
+from pawsonalize_out_of_core.training_table import visitor_number
 from tests.e2e.retraining import wait_until
 from tests.event_data import T0, event
 

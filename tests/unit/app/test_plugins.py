@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
+from sysconfig import get_path
 
 import pytest
 from msgspec.structs import fields
@@ -13,19 +15,35 @@ from msgspec.structs import fields
 from pawsonalize.app import databases
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.settings import Settings
+from pawsonalize.core import plugin as plugins
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.plugin import Plugin, installed
+from pawsonalize.core.plugin import SEPARATE, Plugin, absence, installed, parts
 from pawsonalize.plugins import BUILT_IN
 
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "src" / "pawsonalize"
 ANIMAL = {"id": "rex", "species": "dog", "breed": "Saint Bernard", "size": "large", "age": "adult"}
 PAGES = ("", "/animals", "/visitors", "/data", "/data/quality", "/data/archive", "/settings")
+PLUGINS = (*BUILT_IN, *SEPARATE)
 EVENT = {"sessionId": "s-1", "eventType": "viewed", "animal_id": "rex"}
 
 
+def source_of(name: str) -> Path:
+    """The package of a plugin that is a distribution of its own."""
+    return ROOT / "packages" / name / "src" / f"pawsonalize_{name}"
+
+
 def house_without(gone: Sequence[str], folder: Path) -> Path:
-    """Build the package without these plugins, of links to all that is left of it."""
+    """Build an environment without these plugins, of links to all that is left of this one."""
+    folder.mkdir(parents=True)
+    for one in Path(get_path("purelib")).iterdir():
+        if "pawsonalize" not in one.name:
+            (folder / one.name).symlink_to(one)
+    for name in {*SEPARATE} - {*gone}:
+        (folder / f"pawsonalize_{name}").symlink_to(source_of(name))
+        about = distribution(f"pawsonalize-{name.replace('_', '-')}").locate_file("")
+        (info,) = Path(str(about)).glob(f"pawsonalize_{name}-*.dist-info")
+        (folder / info.name).symlink_to(info)
     plugins = folder / "pawsonalize" / "plugins"
     plugins.mkdir(parents=True)
     for place, left_out in ((SOURCE, ("plugins",)), (SOURCE / "plugins", gone)):
@@ -50,7 +68,7 @@ def run_a_service(gone: Sequence[str], data: Path) -> None:
     from pawsonalize.core.plugin import installed
 
     assert [one for one in gone if find_spec(f"pawsonalize.plugins.{one}")] == []
-    assert {one.name for one in installed()} == {*BUILT_IN} - {*gone}
+    assert {one.name for one in installed()} == {*PLUGINS} - {*gone}
     settings = Settings(data_dir=data, retrain_here=False, site=True)
     assert list(unusable(settings)) == []
     with TestClient(build_app(settings)) as client:
@@ -80,11 +98,12 @@ def run_a_service(gone: Sequence[str], data: Path) -> None:
 
 
 def test_every_part_that_a_plugin_names_is_there_and_every_port_is_asked_for() -> None:
-    source = "".join(file.read_text() for file in SOURCE.rglob("*.py"))
+    places = (SOURCE, *map(source_of, SEPARATE))
+    source = "".join(file.read_text() for place in places for file in place.rglob("*.py"))
     wrong = []
     for plugin in installed():
-        values = [getattr(plugin, part.name) for part in fields(Plugin) if part.name != "name"]
-        named = [one for one in values if isinstance(one, str) and one]
+        kinds = {part.name for part in fields(Plugin)} - {"name", "package", "ports"}
+        named = [part for kind in kinds if (part := getattr(plugin, kind))]
         for reference in (*named, *plugin.ports.values()):
             try:
                 plugin.load(reference)
@@ -98,12 +117,39 @@ def test_every_part_that_a_plugin_names_is_there_and_every_port_is_asked_for() -
     assert wrong == []
 
 
+def test_each_setting_and_command_of_a_distribution_is_known_where_it_is_absent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = {
+        f"setting {name.replace('_', '')}": plugin.name
+        for plugin, settings in parts("settings")
+        if plugin.name in SEPARATE
+        for name in settings.__struct_fields__
+    }
+    asked |= {
+        f"command {command.name}": plugin.name
+        for plugin, commands in parts("commands")
+        if plugin.name in SEPARATE
+        for command in commands
+    }
+    assert {*asked.values()} == {*SEPARATE}
+    assert [one for one in asked if absence(one)] == []
+    monkeypatch.setattr(plugins, "_others", lambda: ({}, ()))
+    plugins.installed.cache_clear()
+    try:
+        for one, name in asked.items():
+            assert f"'pawsonalize[{name.replace('_', '-')}]'" in (absence(one) or ""), one
+        assert absence("setting port") is None
+    finally:
+        plugins.installed.cache_clear()
+
+
 @pytest.mark.real
 @pytest.mark.parametrize(
     "without",
     [
-        pytest.param([BUILT_IN[::2], BUILT_IN[1::2], BUILT_IN], id="groups"),
-        pytest.param([(plugin,) for plugin in BUILT_IN], id="each", marks=pytest.mark.nightly),
+        pytest.param([PLUGINS[::2], PLUGINS[1::2], PLUGINS, (*SEPARATE,)], id="groups"),
+        pytest.param([(plugin,) for plugin in PLUGINS], id="each", marks=pytest.mark.nightly),
     ],
 )
 def test_without_a_plugin_and_its_line_the_rest_is_a_service_that_runs(
@@ -116,6 +162,7 @@ def test_without_a_plugin_and_its_line_the_rest_is_a_service_that_runs(
         result = subprocess.run(
             [
                 sys.executable,
+                "-S",  # nor what is installed here
                 "-W",
                 "ignore",
                 "-m",

@@ -9,8 +9,8 @@ from pawsonalize.app.checks import CheckedService, Verdict
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.times import MINUTE
-from pawsonalize.plugins.streams.reading import streams
-from pawsonalize.plugins.streams.stream_shards import ShardLag, ShardLeases, ShardTable
+from pawsonalize_streams.reading import streams
+from pawsonalize_streams.stream_shards import ShardLag, ShardLeases, ShardTable
 from tests.event_data import T0
 
 URL = "nats://localhost:4222/EVENTS"

@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from pawsonalize.core.errors import StreamUnavailable
-from pawsonalize.plugins.streams import reading as streams
-from pawsonalize.plugins.streams.consuming import BatchCounts, Consumer
-from pawsonalize.plugins.streams.reading import CatchingUp, StreamReading
-from pawsonalize.plugins.streams.stream_shards import Shard, ShardLag, ShardTable
+from pawsonalize_streams import reading as streams
+from pawsonalize_streams.consuming import BatchCounts, Consumer
+from pawsonalize_streams.reading import CatchingUp, StreamReading
+from pawsonalize_streams.stream_shards import Shard, ShardLag, ShardTable
 
 
 class Failing:

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from pawsonalize.plugins.streams.kinesis import parts_of
+from pawsonalize_streams.kinesis import parts_of
 
 MAGIC = b"\xf3\x89\x9a\xc2"
 

@@ -9,7 +9,7 @@ from botocore.exceptions import (
 )
 
 from pawsonalize.core.errors import InvalidInput, StreamUnavailable
-from pawsonalize.plugins.streams.kinesis_client import (
+from pawsonalize_streams.kinesis_client import (
     FailureKind,
     KinesisFailure,
     refused,

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from pawsonalize.core.errors import StreamUnavailable
-from pawsonalize.plugins.streams.kinesis import ShardReader
-from pawsonalize.plugins.streams.kinesis_client import FailureKind, KinesisClient, KinesisFailure
-from pawsonalize.plugins.streams.stream_shards import ShardLag
+from pawsonalize_streams.kinesis import ShardReader
+from pawsonalize_streams.kinesis_client import FailureKind, KinesisClient, KinesisFailure
+from pawsonalize_streams.stream_shards import ShardLag
 
 CLIENT: KinesisClient = None  # type: ignore[assignment] # calls are made here by the test itself
 BUSY = KinesisFailure(FailureKind.BUSY, StreamUnavailable("slow"))

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from pawsonalize.plugins.streams.kinesis import SideCalls
+from pawsonalize_streams.kinesis import SideCalls
 
 
 def test_what_comes_of_a_call_is_dealt_with_in_the_owners_thread() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.plugins.streams.stream import StreamAddress
+from pawsonalize_streams.stream import StreamAddress
 
 
 def test_a_url_is_taken_apart() -> None:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.limits import parse_id
+from pawsonalize.core.plugin import absence
 from pawsonalize.resources.solutions import MAX_TRIALS, Tuning
 
 DataDir = Annotated[
@@ -105,6 +106,8 @@ class CommandGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command, and remember which one it is."""
+        if ctx.parent is None and (reason := absence(f"command {args[0]}")):
+            raise InvalidInput(f"there is no command {args[0]}: {reason}")
         name, command, rest = super().resolve_command(ctx, args)
         if not isinstance(command, TyperGroup):
             words = " ".join([*ctx.command_path.split()[1:], name or ""])

@@ -19,6 +19,7 @@ from pawsonalize.app.http.operations import OPERATIONS
 from pawsonalize.core.http.errors import ErrorAnswer
 from pawsonalize.core.http.json import json_response
 from pawsonalize.core.http.operation import HIDDEN, UNKNOWN_FIELDS_HEADER, WANTED, Operation
+from pawsonalize.core.plugin import installed
 from pawsonalize.core.scopes import Scope
 from pawsonalize.resources.catalogue import KINDS
 
@@ -32,10 +33,11 @@ def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema
     """Return schemas of types, by the text of the type in Python, and the components they use."""
     schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
     # Of a public name there is one class. A dataclass of the domain has no other base.
+    ours = ("pawsonalize.", *(one.folder for one in installed()))
     classes = {
         kind.__name__: kind
         for kind in (*_structs_below(msgspec.Struct), *object.__subclasses__())
-        if str(kind.__module__).startswith("pawsonalize.")
+        if str(kind.__module__).startswith(ours)
     }
     for name, component in components.items():
         # Unknown fields are left out and named in a header: only misspelt ones are refused.
@@ -58,8 +60,7 @@ def field_docs(kind: type) -> dict[str, str]:
     docs: dict[str, str] = {}
     # What a class says of a field goes before what its bases say.
     for base in reversed(kind.__mro__):
-        if base.__module__.startswith("pawsonalize."):
-            docs |= _docs_in(base.__module__).get(base.__name__, {})
+        docs |= _docs_in(base.__module__).get(base.__name__, {})
     return docs
 
 
@@ -67,7 +68,7 @@ def field_docs(kind: type) -> dict[str, str]:
 def _docs_in(module: str) -> dict[str, dict[str, str]]:
     try:
         tree = ast.parse(inspect.getsource(sys.modules[module]))
-    except OSError:
+    except (OSError, TypeError):
         return {}
     return {node.name: _docs_under(node) for node in tree.body if isinstance(node, ast.ClassDef)}
 

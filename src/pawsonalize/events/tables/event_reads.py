@@ -20,7 +20,7 @@ from pawsonalize.core.event import (
 _ENCODE_ITEMS = msgspec.json.Encoder().encode
 _DECODE_ITEMS = msgspec.json.Decoder(tuple[str, ...]).decode
 _COPIED = [one.key for one in events.columns if one.key not in {"offset", "impression"}]
-NO_ANSWER_TO_A_BOARD = or_(
+NO_ANSWER_TO_A_BOARD: ColumnElement[bool] = or_(
     and_(*(events.c.event_type != one for one in PICKS)),
     events.c.dataset_group != DEFAULT_DATASET_GROUP,
 )

@@ -18,11 +18,11 @@ from pawsonalize.events.ingest import Ingest
 from pawsonalize.events.refusals import RefusedInput, log_refusals
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
-from pawsonalize.plugins.streams.consuming import BatchCounts, Consumer, StreamSource
-from pawsonalize.plugins.streams.stream import Record
-from pawsonalize.plugins.streams.stream_shards import ShardLag
 from pawsonalize.recommend.animals.pages import check_board
 from pawsonalize.recommend.tables import BOARD, Impression, Impressions
+from pawsonalize_streams.consuming import BatchCounts, Consumer, StreamSource
+from pawsonalize_streams.stream import Record
+from pawsonalize_streams.stream_shards import ShardLag
 from tests.event_data import T0
 
 GOOD: dict[str, Any] = {

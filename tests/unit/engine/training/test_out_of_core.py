@@ -23,15 +23,15 @@ from pawsonalize.models.recipes.contract import Model
 from pawsonalize.models.recipes.counts.counting import EventCounts
 from pawsonalize.models.recipes.data import Dayparts
 from pawsonalize.models.recipes.mixture_settings import MixtureSettings
-from pawsonalize.plugins.out_of_core import files as training_files
-from pawsonalize.plugins.out_of_core import parts as out_of_core
-from pawsonalize.plugins.out_of_core.files import LogSource
-from pawsonalize.plugins.out_of_core.parts import LogParts
-from pawsonalize.plugins.out_of_core.reading import PartedCounts
-from pawsonalize.plugins.out_of_core.training_table import TrainingTable
 from pawsonalize.recommend.query import FacetReader
 from pawsonalize.resources.solutions import TrainingSelection
 from pawsonalize.train.training_data import training_data
+from pawsonalize_out_of_core import files as training_files
+from pawsonalize_out_of_core import parts as out_of_core
+from pawsonalize_out_of_core.files import LogSource
+from pawsonalize_out_of_core.parts import LogParts
+from pawsonalize_out_of_core.reading import PartedCounts
+from pawsonalize_out_of_core.training_table import TrainingTable
 from tests.event_data import T0, event
 from tests.unit.engine.training.test_kept_rows import (
     ITEMS,

@@ -24,16 +24,16 @@ from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.contract import Context, Model
 from pawsonalize.models.recipes.counts.rows import largest
 from pawsonalize.models.recipes.data import Arrays, Scores
-from pawsonalize.plugins.remote_amazon.calls import Calls
-from pawsonalize.plugins.remote_amazon.forwarding import AmazonFeeding
-from pawsonalize.plugins.remote_amazon.groups import (
+from pawsonalize.recommend.live_model import ServingSettings
+from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize_remote_amazon.calls import Calls
+from pawsonalize_remote_amazon.forwarding import AmazonFeeding
+from pawsonalize_remote_amazon.groups import (
     AmazonGroup,
     AmazonNames,
     AmazonVersions,
     is_arn,
 )
-from pawsonalize.recommend.live_model import ServingSettings
-from pawsonalize.resources.solutions import SolutionVersion
 
 MOST = 500
 """Number of items that one query gets, or gives, at most."""

@@ -21,10 +21,10 @@ from pawsonalize.core.roles import CONSUME
 from pawsonalize.core.scopes import MONITOR
 from pawsonalize.core.times import SECOND
 from pawsonalize.operations.services import Services, services_of
-from pawsonalize.plugins.streams import StreamSettings
-from pawsonalize.plugins.streams.consuming import BatchCounts
-from pawsonalize.plugins.streams.reading import StreamReading, consumer_of
-from pawsonalize.plugins.streams.stream_shards import Shard, shards_of_all
+from pawsonalize_streams import StreamSettings
+from pawsonalize_streams.consuming import BatchCounts
+from pawsonalize_streams.reading import StreamReading, consumer_of
+from pawsonalize_streams.stream_shards import Shard, shards_of_all
 
 RECORDS = Counter("pawsonalize_stream_records_total", "Records read from the stream.")
 _PAUSE_SECONDS = 0.05

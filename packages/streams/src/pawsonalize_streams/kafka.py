@@ -13,8 +13,8 @@ from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.errors import InvalidInput, PawsonalizeError, StreamUnavailable, needing
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.times import SECOND
-from pawsonalize.plugins.streams.stream import Record, StreamAddress
-from pawsonalize.plugins.streams.stream_shards import ShardLag, ShardTable
+from pawsonalize_streams.stream import Record, StreamAddress
+from pawsonalize_streams.stream_shards import ShardLag, ShardTable
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition

@@ -29,16 +29,16 @@ from pawsonalize.core.schemas import DatasetType
 from pawsonalize.core.work.leases import Leases
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.operations.services import Services
-from pawsonalize.plugins.remote_amazon.calls import Calls
-from pawsonalize.plugins.remote_amazon.engine import AmazonCampaign, AmazonPersonalize
-from pawsonalize.plugins.remote_amazon.forwarding import LEASE, Forwarder
-from pawsonalize.plugins.remote_amazon.groups import FAILED, RECIPES
-from pawsonalize.plugins.remote_amazon.settings import AmazonSettings
 from pawsonalize.resources.defaults import dataset_name
 from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.schemas import DatasetSchema
 from pawsonalize.resources.solutions import Progress, Solution, SolutionVersion
 from pawsonalize.train.trainer import HeldOutMetrics, Report
+from pawsonalize_remote_amazon.calls import Calls
+from pawsonalize_remote_amazon.engine import AmazonCampaign, AmazonPersonalize
+from pawsonalize_remote_amazon.forwarding import LEASE, Forwarder
+from pawsonalize_remote_amazon.groups import FAILED, RECIPES
+from pawsonalize_remote_amazon.settings import AmazonSettings
 
 _SERVICES = ("", "_PERSONALIZE", "_PERSONALIZE_EVENTS", "_PERSONALIZE_RUNTIME")
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared

@@ -24,9 +24,9 @@ from pawsonalize.core.plugin import offered
 from pawsonalize.core.roles import CONSUME
 from pawsonalize.core.times import MINUTE, iso
 from pawsonalize.events.refusals import Intake, KeepRefusals, log_refusals
-from pawsonalize.plugins.streams import StreamSettings, stream_shards
-from pawsonalize.plugins.streams.consuming import BatchCounts, Consumer, StreamSource
-from pawsonalize.plugins.streams.stream import Stream, StreamAddress
+from pawsonalize_streams import StreamSettings, stream_shards
+from pawsonalize_streams.consuming import BatchCounts, Consumer, StreamSource
+from pawsonalize_streams.stream import Stream, StreamAddress
 
 if TYPE_CHECKING:
     from pawsonalize.events.ingest import Ingest
@@ -90,14 +90,14 @@ def open_producer(url: str, create: bool = False) -> Producer:
     """Open the writer of a stream; with `create`, a missing stream is made."""
     address = StreamAddress.parse(url)
     if address.kind == "kinesis":
-        from pawsonalize.plugins.streams.kinesis_client import KinesisProducer  # noqa: PLC0415 - an extra
+        from pawsonalize_streams.kinesis_client import KinesisProducer  # noqa: PLC0415 - an extra
 
         return KinesisProducer(address, create=create)
     if address.kind == "nats":
-        from pawsonalize.plugins.streams.nats_link import JetStreamProducer  # noqa: PLC0415 - an extra
+        from pawsonalize_streams.nats_link import JetStreamProducer  # noqa: PLC0415 - an extra
 
         return JetStreamProducer(address, create=create)
-    from pawsonalize.plugins.streams.kafka import KafkaProducer  # noqa: PLC0415 - an extra
+    from pawsonalize_streams.kafka import KafkaProducer  # noqa: PLC0415 - an extra
 
     return KafkaProducer(address)
 
@@ -106,14 +106,14 @@ def _open_stream(address: StreamAddress, shards: stream_shards.ShardTable) -> St
     holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     leases = stream_shards.ShardLeases(shards, holder, clock.real_now)
     if address.kind == "kinesis":
-        from pawsonalize.plugins.streams.kinesis import KinesisStream  # noqa: PLC0415 - an extra
+        from pawsonalize_streams.kinesis import KinesisStream  # noqa: PLC0415 - an extra
 
         return KinesisStream(address, leases, clock.real_now)
     if address.kind == "nats":
-        from pawsonalize.plugins.streams.jetstream import JetStream  # noqa: PLC0415 - an extra
+        from pawsonalize_streams.jetstream import JetStream  # noqa: PLC0415 - an extra
 
         return JetStream(address, leases, clock.real_now)
-    from pawsonalize.plugins.streams.kafka import KafkaStream  # noqa: PLC0415 - an extra
+    from pawsonalize_streams.kafka import KafkaStream  # noqa: PLC0415 - an extra
 
     return KafkaStream(address, shards, holder, clock.real_now)
 

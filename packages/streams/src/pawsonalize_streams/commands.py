@@ -20,8 +20,8 @@ from pawsonalize.core.roles import CONSUME
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.events.refusals import Intake
-    from pawsonalize.plugins.streams.consuming import BatchCounts, Consumer
-    from pawsonalize.plugins.streams.stream_shards import ShardTable
+    from pawsonalize_streams.consuming import BatchCounts, Consumer
+    from pawsonalize_streams.stream_shards import ShardTable
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _LOOK_SECONDS = 5.0
@@ -75,8 +75,8 @@ def _consume(
 ) -> "BatchCounts":
     from pawsonalize.app.tenants import make_ingest
     from pawsonalize.core.logs import configure_logs
-    from pawsonalize.plugins.streams.reading import consumer_of, shards_of, source_of
-    from pawsonalize.plugins.streams.served import count_batch
+    from pawsonalize_streams.reading import consumer_of, shards_of, source_of
+    from pawsonalize_streams.served import count_batch
 
     configure_logs(settings.log_format, settings.log_level)
     source, ingest = source_of(settings, adapters), make_ingest(adapters)
@@ -99,8 +99,8 @@ def _loop(
     stop: threading.Event,
     until_caught_up: bool,
 ) -> "BatchCounts":
-    from pawsonalize.plugins.streams.consuming import BatchCounts
-    from pawsonalize.plugins.streams.reading import WAIT_SECONDS, CatchingUp
+    from pawsonalize_streams.consuming import BatchCounts
+    from pawsonalize_streams.reading import WAIT_SECONDS, CatchingUp
 
     sums, pause = BatchCounts(), _FIRST_PAUSE
     catching_up, look_at = CatchingUp(consumer, shards), 0.0

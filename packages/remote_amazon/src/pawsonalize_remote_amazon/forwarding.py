@@ -21,10 +21,10 @@ from pawsonalize.core.event import (
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.times import SECOND
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.plugins.remote_amazon.calls import Calls, camel
-from pawsonalize.plugins.remote_amazon.groups import AmazonDataset, AmazonGroup
 from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.resource import Resource
+from pawsonalize_remote_amazon.calls import Calls, camel
+from pawsonalize_remote_amazon.groups import AmazonDataset, AmazonGroup
 
 # Only one process forwards at a time, so the events of a session stay in order.
 LEASE = "forward-events"

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.plugins.remote_amazon.groups import RECIPES, AmazonNames
+from pawsonalize_remote_amazon.groups import RECIPES, AmazonNames
 
 AMAZON_PERSONALIZE = "amazon-personalize"
 _Named = Annotated[

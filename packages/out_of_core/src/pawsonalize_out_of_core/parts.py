@@ -13,12 +13,12 @@ from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.core.event import DISLIKE, RETURN, EventTypes, plain_spelling
 from pawsonalize.core.times import DAY
 from pawsonalize.models.recipes.data import Facet, FacetColumn, Facets, Returned, TrainingData
-from pawsonalize.plugins.out_of_core.files import Array, LogBatch, LogSource, TextColumn, pyarrow
-from pawsonalize.plugins.out_of_core.training_table import visitor_number
 from pawsonalize.recommend.query import FacetReader, item_attributes
 from pawsonalize.resources.solutions import TrainingSelection
 from pawsonalize.train import training_data
 from pawsonalize.train.kept_rows import NameCodes
+from pawsonalize_out_of_core.files import Array, LogBatch, LogSource, TextColumn, pyarrow
+from pawsonalize_out_of_core.training_table import visitor_number
 
 _AGAINST = (RETURN, DISLIKE)
 _BYTES_PER_ROW = 320  # that counting takes, with a margin

@@ -13,7 +13,7 @@ import msgspec
 
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.errors import InvalidInput, StreamUnavailable, needing
-from pawsonalize.plugins.streams.stream import StreamAddress
+from pawsonalize_streams.stream import StreamAddress
 
 _CONNECT_SECONDS = 2
 _SHARDS_AT_ONCE = 1000
@@ -130,7 +130,7 @@ class KinesisClient:
         """`patience` is how many seconds an answer may take."""
         self._name = address.name
         self._shown = address.shown
-        with needing("aws", f"{self._shown} needs the AWS SDK"):
+        with needing("kinesis", f"{self._shown} needs the AWS SDK"):
             import boto3  # noqa: PLC0415 - an extra, and slow to import
             from botocore import exceptions  # noqa: PLC0415
             from botocore.config import Config  # noqa: PLC0415
@@ -231,7 +231,7 @@ class KinesisProducer:
     """`Producer` of Amazon Kinesis."""
 
     def __init__(self, address: StreamAddress, *, create: bool = False) -> None:
-        """Write to `kinesis://NAME?region=…`; needs the extra `aws`."""
+        """Write to `kinesis://NAME?region=…`; needs the extra `kinesis`."""
         self._shown = address.shown
         self._client = KinesisClient(address, 1, _PATIENCE_SECONDS)
         if create:

@@ -11,7 +11,7 @@ from pawsonalize.core.event import DEFAULT_DATASET_GROUP
 from pawsonalize.core.logs import get_logger
 from pawsonalize.events.payloads import Origin, Part, Unreadable, unpack
 from pawsonalize.events.refusals import KeepRefusals, RefusedInput
-from pawsonalize.plugins.streams.stream import Record, Stream
+from pawsonalize_streams.stream import Record, Stream
 
 if TYPE_CHECKING:
     from pawsonalize.core.forms.entries import Rejected

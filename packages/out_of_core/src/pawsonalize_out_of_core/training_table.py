@@ -27,7 +27,10 @@ from pawsonalize.events.tables.training_files import (
     TrainingFiles,
     groups_with_files,
 )
-from pawsonalize.plugins.out_of_core.files import (
+from pawsonalize.recommend.query import FacetReader, as_properties
+from pawsonalize.resources.job_table import Progress, silent
+from pawsonalize.train.kept_rows import digest, digest_number
+from pawsonalize_out_of_core.files import (
     FOLDER,
     Columns,
     TableRow,
@@ -36,9 +39,6 @@ from pawsonalize.plugins.out_of_core.files import (
     table_file,
     without,
 )
-from pawsonalize.recommend.query import FacetReader, as_properties
-from pawsonalize.resources.job_table import Progress, silent
-from pawsonalize.train.kept_rows import digest, digest_number
 
 ROWS_PER_FILE = 250_000
 """At most so many events in one file as it is written, which is about 6 MB."""

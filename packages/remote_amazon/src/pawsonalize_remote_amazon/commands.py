@@ -11,7 +11,7 @@ import typer
 from pawsonalize.app.cli.options import Command
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput, needing
-from pawsonalize.plugins.remote_amazon.calls import camel
+from pawsonalize_remote_amazon.calls import camel
 
 _POLL_SECONDS = 0.5
 _QUESTIONS, _PLACES = 1_000, 25
@@ -62,7 +62,7 @@ def leave(
 
 
 def _clients(url: str | None) -> dict[str, Any]:
-    with needing("aws", "leave needs boto3"):
+    with needing("remote-amazon", "leave needs boto3"):
         import boto3
     names = ("personalize", "personalize-runtime")
     return {name: boto3.client(name, endpoint_url=url) for name in names}

@@ -12,7 +12,7 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.database.statements import insert_new
 from pawsonalize.core.database.table_access import TableAccess
 from pawsonalize.core.work.heartbeats import Heartbeats
-from pawsonalize.plugins.streams.tables import stream_shards
+from pawsonalize_streams.tables import stream_shards
 
 _PARENTS = msgspec.json.Decoder(tuple[str, ...])
 _ENCODE = msgspec.json.Encoder().encode

@@ -29,13 +29,13 @@ from pawsonalize.models.recipes.counts.rows import Covisits, tidy
 from pawsonalize.models.recipes.counts.weights import EventWeights, LogClock
 from pawsonalize.models.recipes.data import Floats, Ints, TrainingData
 from pawsonalize.models.recipes.late_scipy import sparse
-from pawsonalize.plugins.out_of_core.files import SCRATCH, Columns, LogSource
-from pawsonalize.plugins.out_of_core.parts import LogParts
-from pawsonalize.plugins.out_of_core.training_table import TrainingTable, training_table
 from pawsonalize.recommend.query import FacetReader
 from pawsonalize.resources.job_table import Progress, silent
 from pawsonalize.resources.solutions import Cut, TrainingSelection
 from pawsonalize.train.training_data import MEASURED_EVENTS
+from pawsonalize_out_of_core.files import SCRATCH, Columns, LogSource
+from pawsonalize_out_of_core.parts import LogParts
+from pawsonalize_out_of_core.training_table import TrainingTable, training_table
 
 _BATCH = 50_000
 _END_OF_TIME = 2**62

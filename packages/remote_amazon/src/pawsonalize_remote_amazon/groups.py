@@ -11,7 +11,7 @@ import msgspec
 
 from pawsonalize.core.errors import Conflict, EngineUnavailable, NotFound
 from pawsonalize.models.recipes import PERSONALIZED_RANKING, SIMILAR_ITEMS, USER_PERSONALIZATION
-from pawsonalize.plugins.remote_amazon.calls import Calls
+from pawsonalize_remote_amazon.calls import Calls
 
 _LONGEST = 63
 _WAIT_SECONDS = 900.0

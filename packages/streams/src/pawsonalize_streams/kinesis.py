@@ -17,14 +17,14 @@ import msgspec
 from pawsonalize.core.errors import InvalidInput, PawsonalizeError, needing
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.times import iso
-from pawsonalize.plugins.streams.kinesis_client import (
+from pawsonalize_streams.kinesis_client import (
     FailureKind,
     KinesisClient,
     KinesisFailure,
     ShardList,
 )
-from pawsonalize.plugins.streams.stream import Record, StreamAddress
-from pawsonalize.plugins.streams.stream_shards import ShardLag, ShardLeases
+from pawsonalize_streams.stream import Record, StreamAddress
+from pawsonalize_streams.stream_shards import ShardLag, ShardLeases
 
 _MAGIC = b"\xf3\x89\x9a\xc2"
 _DIGEST_BYTES = 16
@@ -44,7 +44,7 @@ def parts_of(data: bytes) -> Sequence[bytes] | None:
     message, digest = data[len(_MAGIC) : -_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     if hashlib.md5(message, usedforsecurity=False).digest() != digest:
         return None
-    with needing("aws", "this stream's records of the Kinesis Producer Library need protobuf"):
+    with needing("kinesis", "this stream's records of the Kinesis Producer Library need protobuf"):
         from google.protobuf.message import DecodeError  # noqa: PLC0415 - an extra
     try:
         # One without a part is not what a producer sends; as a whole it is not lost.
@@ -312,7 +312,7 @@ class KinesisStream:
     """`Stream` of Amazon Kinesis. Calls are made in threads beside; all state is the reader's."""
 
     def __init__(self, address: StreamAddress, leases: ShardLeases, now: Callable[[], int]) -> None:
-        """Read `kinesis://NAME?region=…&from=…`; needs the extra `aws`."""
+        """Read `kinesis://NAME?region=…&from=…`; needs the extra `kinesis`."""
         self._start = _start(address, now)
         self._now = now
         self._stream = address.shown

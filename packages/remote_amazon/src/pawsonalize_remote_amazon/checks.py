@@ -11,7 +11,7 @@ from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.solutions import SolutionVersion
 
 if TYPE_CHECKING:
-    from pawsonalize.plugins.remote_amazon.composition import AmazonEngine
+    from pawsonalize_remote_amazon.composition import AmazonEngine
 
 _LATE = 10 * MINUTE
 _REMINDED = 30 * DAY

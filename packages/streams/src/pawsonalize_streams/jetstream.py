@@ -20,9 +20,9 @@ import msgspec
 from pawsonalize.core.errors import InvalidInput, PawsonalizeError, StreamUnavailable
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.times import SECOND
-from pawsonalize.plugins.streams.nats_link import API_SECONDS, NatsLink
-from pawsonalize.plugins.streams.stream import Record, StreamAddress
-from pawsonalize.plugins.streams.stream_shards import ShardLag, ShardLeases
+from pawsonalize_streams.nats_link import API_SECONDS, NatsLink
+from pawsonalize_streams.stream import Record, StreamAddress
+from pawsonalize_streams.stream_shards import ShardLag, ShardLeases
 
 if TYPE_CHECKING:
     from nats.aio.client import Client

@@ -9,7 +9,7 @@ import msgspec
 
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.times import parse_moment
-from pawsonalize.plugins.streams.stream_shards import ShardLag
+from pawsonalize_streams.stream_shards import ShardLag
 
 
 # A record's place is its shard and its sequence. Records of one shard come in the order of the

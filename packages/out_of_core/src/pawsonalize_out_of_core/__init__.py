@@ -9,7 +9,7 @@ from pawsonalize.core.plugin import Plugin
 
 if TYPE_CHECKING:
     from pawsonalize.app.settings import Settings
-    from pawsonalize.plugins.out_of_core.reading import TableReading
+    from pawsonalize_out_of_core.reading import TableReading
 
 
 class CountingSettings(msgspec.Struct, frozen=True):
@@ -26,13 +26,14 @@ def open_reading(settings: "Settings", *stores: Any) -> "TableReading | None":
     own = settings.part(CountingSettings)
     if own.training_engine == "memory":
         return None
-    from pawsonalize.plugins.out_of_core import reading  # noqa: PLC0415 - every command is here
+    from pawsonalize_out_of_core import reading  # noqa: PLC0415 - every command is here
 
     return reading.open_reading(settings, own.training_memory_megabytes, *stores)
 
 
 PLUGIN = Plugin(
     "out_of_core",
+    package=__name__,
     settings=":CountingSettings",
     upkeep="training_table:upkeep",
     purges="training_table:PURGES",

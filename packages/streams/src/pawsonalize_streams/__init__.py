@@ -17,6 +17,7 @@ class StreamSettings(msgspec.Struct, frozen=True):
 
 PLUGIN = Plugin(
     "streams",
+    package=__name__,
     settings=":StreamSettings",
     commands="commands:COMMANDS",
     tables="tables:TABLES",

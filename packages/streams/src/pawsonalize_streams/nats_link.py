@@ -14,7 +14,7 @@ from zlib import crc32
 
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.core.errors import InvalidInput, PawsonalizeError, StreamUnavailable, needing
-from pawsonalize.plugins.streams.stream import StreamAddress
+from pawsonalize_streams.stream import StreamAddress
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
