@@ -22,7 +22,7 @@ from pawsonalize.core.scopes import OPERATOR, Scope
 from pawsonalize.core.times import DAY, MINUTE, SECOND, iso, parse_moment
 from pawsonalize.recommend.animals import choosing
 from pawsonalize.resources.cached_lookup import CachedLookup
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 from tests.event_data import event
 from tests.service_data import CATS, client_of, make_service, view
 

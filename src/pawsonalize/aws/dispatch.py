@@ -38,8 +38,8 @@ from pawsonalize.operations.guard import ANYBODY_CALLED, note
 from pawsonalize.operations.limits import Lane, Tenants
 from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.catalogue import KINDS
-from pawsonalize.resources.resource import Resource
-from pawsonalize.resources.schemas import DatasetSchema
+from pawsonalize.resources.datasets import DatasetSchema
+from pawsonalize.resources.kind import Resource
 
 KeyT = TypeVar("KeyT")
 FoundT = TypeVar("FoundT")

@@ -11,8 +11,8 @@ from pawsonalize.operations.services import Services
 from pawsonalize.recommend.groups import ActionRecommending
 from pawsonalize.reports.metric_attributions import MetricAttributions
 from pawsonalize.resources.cached_lookup import CachedLookup
-from pawsonalize.resources.group_resources import EventTracker
-from pawsonalize.resources.resource import Resource, ResourceT
+from pawsonalize.resources.datasets import EventTracker
+from pawsonalize.resources.kind import Resource, ResourceT
 from pawsonalize.train.campaigns import Recommenders
 
 # The members of a request, and those of an answer; both by AWS's names.

@@ -10,7 +10,7 @@ import msgspec
 
 from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
-from pawsonalize.core.forms.entries import Rejected, read_each
+from pawsonalize.core.forms.decoder import Rejected, read_each
 from pawsonalize.core.limits import parse_id
 from pawsonalize.core.schemas import REQUIRED_FIELDS, DatasetType, Schema, SchemaField
 from pawsonalize.events.csv_rows import read_created_at
@@ -20,16 +20,17 @@ from pawsonalize.resources.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
+    DatasetSchema,
+    EventTracker,
     as_items,
     check_type,
     data_group,
     dataset_name,
+    new_schema,
 )
 from pawsonalize.resources.defaults import DATASET_GROUP
-from pawsonalize.resources.group_resources import EventTracker
+from pawsonalize.resources.kind import is_name
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import is_name
-from pawsonalize.resources.schemas import DatasetSchema, new_schema
 
 _MOST = 2**63
 CREATED = "CREATION_TIMESTAMP"

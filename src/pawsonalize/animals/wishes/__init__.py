@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from pawsonalize.animals.animal_words import Vocabulary
 from pawsonalize.animals.wishes.lexicon import (
+    Vocabulary,
     language_of,
     lexicon,
     mended_words,

@@ -11,14 +11,16 @@ from functools import lru_cache
 from itertools import zip_longest
 
 from pawsonalize.animals.animal import UNKNOWN, Animal
-from pawsonalize.animals.animal_words import breed_marks, family_mark, words_in
 from pawsonalize.animals.wishes.lexicon import (
     SENTENCE_ENDS,
     Phrase,
     breed_facts,
+    breed_marks,
+    family_mark,
     joined,
     meanings_of,
     phrases_in,
+    words_in,
     words_of_text,
 )
 from pawsonalize.core import attributes

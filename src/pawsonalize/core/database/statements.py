@@ -1,9 +1,10 @@
-"""Statements for both databases: inserts with conflicts, and SELECTs that every answer needs."""
+"""Statements for both databases, and whether somebody waits for what a thread asks of them."""
 
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from contextvars import ContextVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Select, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
@@ -136,3 +137,23 @@ def means(event_types: EventTypes, meanings: Collection[str]) -> ColumnElement[b
         spelled = func.replace(spelled, separator, "")
     found: ColumnElement[bool] = spelled.in_(sorted(event_types.spellings(meanings)))
     return found
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# True in requests and the threads that they use. Trainings and jobs have time.
+answering: ContextVar[bool] = ContextVar("answering", default=False)
+
+
+def in_time(call: Callable[P, T]) -> Callable[P, T]:
+    """The same call, for whom somebody waits."""
+
+    def answered(*args: P.args, **kwargs: P.kwargs) -> T:
+        before = answering.set(True)
+        try:
+            return call(*args, **kwargs)
+        finally:
+            answering.reset(before)
+
+    return answered

@@ -10,17 +10,14 @@ from starlette.responses import Response
 
 from pawsonalize.core import scopes
 from pawsonalize.core.errors import Forbidden, InputTooLarge, InvalidInput, TooManyRequests
-from pawsonalize.core.forms.decoder import Form
-from pawsonalize.core.forms.entries import Rejected
+from pawsonalize.core.forms.decoder import Form, Rejected
 from pawsonalize.core.http.errors import EntryWarning, ErrorDetail, error_of_all, warnings_of
 from pawsonalize.core.http.examples import ONE_EVENT, SEVERAL_EVENTS, SHOP_EVENT
 from pawsonalize.core.http.json import json_response, read_body, unknown_of
 from pawsonalize.core.http.operation import About, Operations
 from pawsonalize.core.metrics import EVENTS
-from pawsonalize.events.event_form import EventForm
-from pawsonalize.events.ingest import MAX_EVENTS, IngestReceipt
-from pawsonalize.events.payloads import unpack
-from pawsonalize.events.refusals import HTTP, RefusedInput
+from pawsonalize.events.event_form import EventForm, unpack
+from pawsonalize.events.ingest import HTTP, MAX_EVENTS, IngestReceipt, RefusedInput
 from pawsonalize.operations.addressing import (
     ADDRESS_PARAMETERS,
     UNSIGNED,

@@ -22,9 +22,9 @@ from pawsonalize.core.preferences import PREFERRED_AT, WantedValues
 from pawsonalize.core.scopes import SITE
 from pawsonalize.core.times import iso, parse_moment
 from pawsonalize.events.erasure.tables import STEPS, Erasure, ErasureStatus
+from pawsonalize.events.event_form import IN_THE_QUERY
 from pawsonalize.events.history import History, history_page, past_event, read_cursor
-from pawsonalize.events.payloads import IN_THE_QUERY
-from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.events.tables.event_reads import HistoryQuery
 from pawsonalize.operations.addressing import ADDRESS_PARAMETERS, enter, own_group, read_group
 from pawsonalize.operations.services import Services, services_of
 from pawsonalize.recommend.context import stored_wishes

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.tables.animal_list import AnimalSearch, StockList
+from pawsonalize.animals.tables.animals import AnimalSearch, StockList
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task
 from pawsonalize.app.pages.finding import Hit
@@ -20,8 +20,7 @@ from pawsonalize.core.notifications import NotificationKind
 from pawsonalize.core.plugin import offered
 from pawsonalize.core.roles import SERVE
 from pawsonalize.core.times import MINUTE, iso
-from pawsonalize.events.tables.event_reads import GroupEvents
-from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.events.tables.event_reads import GroupEvents, HistoryQuery
 from pawsonalize.operations.services import Services
 from pawsonalize.plugins.console.animal import animal_report
 from pawsonalize.plugins.console.models import ModelReports, run_report

@@ -19,8 +19,8 @@ from pawsonalize.recommend.tables import Impressions
 from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import DATASET_GROUP
+from pawsonalize.resources.kind import first_recommendation_id
 from pawsonalize.resources.registry import Registry, resource_page
-from pawsonalize.resources.resource import first_recommendation_id
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 from pawsonalize.site.words import day
 from pawsonalize.train.retraining.runs import (

@@ -34,9 +34,9 @@ from pawsonalize.plugins.remote_amazon.engine import AmazonCampaign, AmazonPerso
 from pawsonalize.plugins.remote_amazon.forwarding import LEASE, Forwarder
 from pawsonalize.plugins.remote_amazon.groups import FAILED, RECIPES
 from pawsonalize.plugins.remote_amazon.settings import AmazonSettings
+from pawsonalize.resources.datasets import DatasetSchema
 from pawsonalize.resources.defaults import dataset_name
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.schemas import DatasetSchema
 from pawsonalize.resources.solutions import Progress, Solution, SolutionVersion
 from pawsonalize.train.trainer import HeldOutMetrics, Report
 

@@ -23,8 +23,8 @@ from pawsonalize.core.times import SECOND
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.plugins.remote_amazon.calls import Calls, camel
 from pawsonalize.plugins.remote_amazon.groups import AmazonDataset, AmazonGroup
+from pawsonalize.resources.kind import Resource
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource
 
 # Only one process forwards at a time, so the events of a session stay in order.
 LEASE = "forward-events"

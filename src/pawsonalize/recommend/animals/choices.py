@@ -15,7 +15,7 @@ from pawsonalize.core.event import DEFAULT_DATASET_GROUP
 from pawsonalize.core.times import HOUR
 from pawsonalize.events.erasure.tables import ErasedLookup
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import Deed
+from pawsonalize.events.tables.event_reads import Deed
 from pawsonalize.models.recipes.choices import own_effects
 from pawsonalize.models.recipes.choices.effects import FACTORS, VISITOR_TRAITS, mean_chances
 from pawsonalize.models.recipes.choices.model import ChoiceModel
@@ -46,7 +46,7 @@ from pawsonalize.recommend.animals.pages import (
 )
 from pawsonalize.recommend.animals.settings import COMMON, PARTS, Weights
 from pawsonalize.recommend.tables import Impression, Impressions
-from pawsonalize.resources.resource import first_recommendation_id
+from pawsonalize.resources.kind import first_recommendation_id
 
 Floats = NDArray[np.float64]
 _DISTANCE = PARTS.index("distance")

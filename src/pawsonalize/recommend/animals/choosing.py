@@ -19,7 +19,7 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.times import DAY, HOUR, SECOND
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.events.tables.event_reads import HistoryQuery
 from pawsonalize.recommend.animals.available import EVERY_SLOT, Slots
 from pawsonalize.recommend.animals.choices import ChoiceTables
 from pawsonalize.recommend.animals.pages import EXPLORED

@@ -25,7 +25,7 @@ from pawsonalize.core.preferences import (
 )
 from pawsonalize.core.times import DAY, HOUR, MINUTE
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import Deed
+from pawsonalize.events.tables.event_reads import Deed
 from pawsonalize.models.recipes.choices.effects import FACTORS
 from pawsonalize.models.recipes.data import Bools, Floats
 from pawsonalize.recommend.animals import factors
