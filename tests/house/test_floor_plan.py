@@ -47,7 +47,7 @@ FORBIDDEN = [
     ("plugins/feeds", "import pawsonalize.plugins.backup.backups", _PLUGINS),
     ("plugins/feeds", "import pawsonalize.plugins.fleet", _PLUGINS),
     ("animals", "import sqlalchemy", _SQL),
-    ("events/endpoints", "import sqlalchemy", _SQL),
+    ("recommend/endpoints", "import sqlalchemy", _SQL),
     ("app", "import alembic", _SQL),
     ("recommend", "import starlette", _HTTP),
     ("events", "import starlette", _HTTP),

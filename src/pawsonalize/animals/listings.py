@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import lru_cache, partial
 from html import unescape
 from itertools import combinations
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -67,7 +67,7 @@ def long_text(value: str | None, field: str) -> str:
     """A text of any lines without markup, as every database stores it; "" for none."""
     words = (without_markup(value) or "").strip()
     check_length(field, len(words), MAX_TEXT_CHARS)
-    return "".join(one for one in words if one in "\n\t" or one.isprintable())
+    return "".join(sign for sign in words if sign in "\n\t" or sign.isprintable())
 
 
 def day(value: str | None, field: str) -> date | None:
@@ -75,18 +75,18 @@ def day(value: str | None, field: str) -> date | None:
     if not value or says_nothing(value):
         return None
     try:
-        found = datetime.fromisoformat(value.strip()).date()
+        date_read = datetime.fromisoformat(value.strip()).date()
     except ValueError as error:
         raise InvalidInput(
             f"{field} must be a date such as 2024-05-17, not {value.strip()!r}", field=field
         ) from error
     # Other years are slips of a hand, or of a form of dates.
-    if not 1950 <= found.year < 2100:
+    if not 1950 <= date_read.year < 2100:
         raise InvalidInput(
-            f"{field} {found} lies outside the years 1950 to 2100: correct it, or leave it out",
+            f"{field} {date_read} lies outside the years 1950 to 2100: correct it, or leave it out",
             field=field,
         )
-    return found
+    return date_read
 
 
 _FLAGS = {GoodWith.YES: True, GoodWith.NO: False, GoodWith.UNKNOWN: None}
@@ -145,7 +145,7 @@ def _address(value: str | None, field: str) -> str:
 
 
 def _addresses(values: list[str] | None, field: str) -> tuple[str, ...]:
-    return tuple(_address(one, field) for one in _texts(values, field, _MAX_ADDRESS_CHARS))
+    return tuple(_address(address, field) for address in _texts(values, field, _MAX_ADDRESS_CHARS))
 
 
 def _optional_id(value: Id | None, field: str) -> str | None:
@@ -419,16 +419,15 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
         sex=sex,
         altered=altered if form.altered is None else _altered(form.altered),
         reports=(report,) if report else (),
-        **_facts(form),
+        # These need no look at other fields.
+        **{
+            name: value
+            for sent, (name, read) in READERS.items()
+            if (value := read(getattr(form, name), sent)) is not None
+        },
     )
     _check_group(animal, at)
     return Listing(animal, status, listed)
-
-
-def _facts(form: AnimalForm) -> dict[str, Any]:
-    """The values that are read without a look at other fields, by the attributes of an animal."""
-    values = {name: read(getattr(form, name), sent) for sent, (name, read) in READERS.items()}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def read_status(given: str) -> AnimalStatus:
@@ -482,8 +481,8 @@ _ALTERED = re.compile(
 
 def _altered(value: FormAnswer) -> bool | None:
     word = _letters(value) if isinstance(value, str) else ""
-    found = _ALTERED.match(word)
-    return found[1] is not None if found else flag(value, "altered")
+    match = _ALTERED.match(word)
+    return match[1] is not None if match else flag(value, "altered")
 
 
 def _check_group(animal: Animal, at: int) -> None:

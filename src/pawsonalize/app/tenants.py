@@ -8,6 +8,7 @@ import msgspec
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.core import clock
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.metrics import RAW_TOO_LONG, UNKNOWN_TYPES
 from pawsonalize.core.times import DAY
@@ -15,7 +16,6 @@ from pawsonalize.events.ingest import EventLimits, Ingest, RawTooLong, UnknownTy
 from pawsonalize.events.tables.event_log import CountMark, GroupDays, GroupSize, GroupSizes
 from pawsonalize.operations.limits import Tenants, Usage
 from pawsonalize.recommend.animals.pages import check_board
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.group_limits import NO_LIMITS, GroupLimits
 from pawsonalize.resources.kind import Resource

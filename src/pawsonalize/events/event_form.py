@@ -71,7 +71,7 @@ class Origin(msgspec.Struct, frozen=True):
     """The moment when it happened, or came in first: anything that `parse_moment` reads."""
 
     def within(self, place: int | str) -> "Origin":
-        """That of one of several events."""
+        """The origin of one of several events, by its place in the wrapping."""
         return self if self.event_id is None else replace(self, event_id=f"{self.event_id}/{place}")
 
 
@@ -433,8 +433,14 @@ def read_event(
         "sent_at": sent_at,
         # A stream that hands an event on again gives the same id, so it counts once.
         "event_id": short_id(origin.event_id) if form.event_id is None else form.event_id,
-        "recommendation_id": _answer_of(form),
+        "recommendation_id": form.recommendation_id if form.board_id is None else form.board_id,
     }
+    if form.board_id is not None and form.recommendation_id not in {None, form.board_id}:
+        raise InvalidInput(
+            f"boardId is {form.board_id} and recommendationId is {form.recommendation_id}: a"
+            " board's id is both, send it once",
+            field="boardId",
+        )
     raw = read_raw(payload.raw)
     return read_interaction(dataset_group, received_at, given, animal_id=animal_id, raw=raw)
 
@@ -452,16 +458,6 @@ def read_raw(raw: bytes | Raw) -> str | None:
     # Only fields around the event can hold such bytes; so it stays JSON.
     text = bytes(raw).decode("utf-8", "replace")
     return text if len(text) <= events.MAX_RAW_CHARS else None
-
-
-def _answer_of(form: EventForm) -> Id | None:
-    if form.board_id is None or form.recommendation_id in {None, form.board_id}:
-        return form.recommendation_id if form.board_id is None else form.board_id
-    raise InvalidInput(
-        f"boardId is {form.board_id} and recommendationId is {form.recommendation_id}: a board's"
-        " id is both, send it once",
-        field="boardId",
-    )
 
 
 def pick_of(event_type: object, dataset_group: str) -> str | None:
@@ -493,13 +489,13 @@ def _item(
             " animal_size_id and animal_age_id, or the animal_id of a known animal",
             field="animalMetadata",
         )
-    if (known := group_of(animal_id, at)) is None:
+    if (group := group_of(animal_id, at)) is None:
         raise InvalidInput(
             f"there is no animal {animal_id}: put it into the inventory, or send its"
             " animalMetadata too",
             field="animal_id",
         )
-    return known.id
+    return group.id
 
 
 def read_sent_at(value: object, received_at: int) -> int:

@@ -20,9 +20,14 @@ from pawsonalize.core.forms.csv_files import no_formula
 from pawsonalize.core.schemas import DatasetType, Schema
 from pawsonalize.core.times import SECOND
 from pawsonalize.core.work.leases import Leases
-from pawsonalize.events import csv_rows
-from pawsonalize.events.csv_rows import ANIMAL
-from pawsonalize.events.datasets import Datasets
+from pawsonalize.events.datasets import (
+    ANIMAL,
+    Datasets,
+    EventReader,
+    FileColumns,
+    item_reader,
+    user_reader,
+)
 from pawsonalize.events.job_files import Outputs, Sources
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.resources.datasets import (
@@ -130,7 +135,7 @@ class Importer:
             schema = as_items(schema)
             dataset = schema.dataset
             table.rename(ACTION_ID, ITEM_ID)
-        columns = csv_rows.FileColumns.match(table.header, dataset, schema)
+        columns = FileColumns.match(table.header, dataset, schema)
         if schema is not None:
             catalogue.put_schema(schema)
 
@@ -141,13 +146,13 @@ class Importer:
         store: Callable[[list[Any]], int | None]
         match dataset:
             case DatasetType.INTERACTIONS:
-                read = csv_rows.EventReader(columns, self.received_at, self.dataset_group).read
+                read = EventReader(columns, self.received_at, self.dataset_group).read
                 store = store_events
             case DatasetType.ITEMS:
-                read = csv_rows.item_reader(columns)
+                read = item_reader(columns)
                 store = partial(catalogue.put_items, imported=True)
             case DatasetType.USERS:
-                read = csv_rows.user_reader(columns)
+                read = user_reader(columns)
                 store = partial(catalogue.put_users, imported=True)
             case _:
                 raise InvalidInput(f"{dataset} are imported with their schema: give it")
@@ -176,7 +181,7 @@ class Imports(msgspec.Struct, frozen=True):
         for file in files:  # before anything is replaced
             with file.open() as stream:
                 try:
-                    csv_rows.FileColumns.match(
+                    FileColumns.match(
                         csv_files.CsvTable(stream).header, dataset.dataset_type, schema
                     )
                 except InvalidInput as error:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from itertools import compress
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import msgspec
 
 from pawsonalize.animals.tables.animals import Animals
-from pawsonalize.core.database.statements import in_time
+from pawsonalize.core.database.statements import CachedLookup, in_time
 from pawsonalize.core.errors import InvalidInput, StorageUnavailable, TooManyRequests
 from pawsonalize.core.event import (
     ACTIONS,
@@ -41,7 +42,6 @@ from pawsonalize.core.work.problems import Problems
 from pawsonalize.events.event_form import Part, Unreadable, read_event
 from pawsonalize.events.group_commit import GroupCommit
 from pawsonalize.events.tables.event_log import DailyLimits, EventLog
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.group_limits import NO_LIMITS, GroupLimits
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Intake:
 
     def _window(self, now: int) -> dict[int, Counter[str | None]]:
         before = (now - WINDOW) // MINUTE
-        self._minutes = {one: counts for one, counts in self._minutes.items() if one > before}
+        self._minutes = {at: counts for at, counts in self._minutes.items() if at > before}
         return self._minutes
 
 
@@ -219,10 +219,9 @@ KeepRefusals = Callable[[Sequence[RefusedInput]], object]
 
 def log_refusals(refused: Sequence[RefusedInput]) -> None:
     """Log what nobody keeps: place and reason, and nothing of a visitor."""
-    for one in refused:
-        log.warning(
-            "refused", source=one.source, position=one.position, code=one.code, field=one.field
-        )
+    for reject in refused:
+        place = {"source": reject.source, "position": reject.position}
+        log.warning("refused", **place, code=reject.code, field=reject.field)
 
 
 _LONGEST_NAME = 64
@@ -277,12 +276,12 @@ class RawTooLong(msgspec.Struct):
 
     def note(self, events: Iterable[Event]) -> None:
         """Report those among these; they are stored without."""
-        found = sum(one.raw is None for one in events)
-        if found:
-            self.tell(found)
-        self._count += found
+        count = sum(event.raw is None for event in events)
+        if count:
+            self.tell(count)
+        self._count += count
         # At each tenfold of the count, so that a flood fills no log.
-        if found and self._count >= 10 * self._logged:
+        if count and self._count >= 10 * self._logged:
             self._logged = self._count
             log.warning(
                 "events are too long to be archived as they came in",
@@ -294,7 +293,6 @@ class RawTooLong(msgspec.Struct):
 MAX_EVENTS = 1_000
 _MOST_NAMES = 20  # each is a label of a metric for good, and senders may make up any number
 T = TypeVar("T")
-PartT = TypeVar("PartT")
 EventCheck = Callable[[Event], None]
 
 
@@ -376,10 +374,10 @@ class Ingest:
         if None in flags:  # the day was full when they were to be stored
             limit = self._limits.day_is_full(owning_group(dataset_group), received_at)
             beyond = compress(places, (flag is None for flag in flags))
-            rejected += [_over(place, limit) for place in beyond]
+            rejected += [Rejected(place, limit.code, limit.message) for place in beyond]
         if whole and limit is not None:
             raise limit
-        rejected.sort(key=lambda one: one.index)
+        rejected.sort(key=attrgetter("index"))
         accepted, duplicates = flags.count(True), flags.count(False)
         odd = first_of_each(
             (place, warning)
@@ -417,7 +415,7 @@ class Ingest:
     async def _put(self, events: Sequence[Event], group: str, *, whole: bool) -> list[bool | None]:
         """A flag for each event: False if it was there before, None if it is beyond a limit."""
         unit = object() if whole else None
-        stored = await self._writer.submit([(one, unit) for one in events], owning_group(group))
+        stored = await self._writer.submit([(event, unit) for event in events], owning_group(group))
         self._note_long(compress(events, stored))
         return stored
 
@@ -457,13 +455,13 @@ class Ingest:
         self, events: list[Event], rejected: list[Rejected], sent: int, group: str, whole: bool
     ) -> tuple[list[Event], list[int], list[Rejected], TooManyRequests | None]:
         """The events that may be stored, their places in the call, all rejections and the limit."""
-        bad = {one.index for one in rejected}
+        bad = {reject.index for reject in rejected}
         places = [place for place in range(sent) if place not in bad]
         if not events:
             return events, places, rejected, None
         room, refusal = self._limits.room(owning_group(group), len(events), whole=whole)
         if refusal is not None:
-            rejected += [_over(place, refusal) for place in places[room:]]
+            rejected += [Rejected(place, refusal.code, refusal.message) for place in places[room:]]
         return events[:room], places[:room], rejected, refusal
 
     def read(
@@ -476,7 +474,7 @@ class Ingest:
     ) -> tuple[list[Event], list[Rejected]]:
         """The good events, not stored yet, and what is wrong with the others."""
 
-        def one(part: Part) -> Event:
+        def read_part(part: Part) -> Event:
             if isinstance(part, Unreadable):
                 raise part.error
             event = read_event(part, received_at, self._group_of, dataset_group, unknown)
@@ -485,12 +483,8 @@ class Ingest:
             self._check(event)
             return event
 
-        good, rejected = read_each(parts, one)
+        good, rejected = read_each(parts, read_part)
         return list(good.values()), rejected
-
-
-def _over(place: int, limit: TooManyRequests) -> Rejected:
-    return Rejected(place, limit.code, limit.message)
 
 
 def group_at(animals: Animals, animal_id: str, at: int) -> AnimalGroup | None:

@@ -11,7 +11,7 @@ from threading import Lock
 
 import msgspec
 
-from pawsonalize.core.database.statements import in_time
+from pawsonalize.core.database.statements import CachedLookup, in_time
 from pawsonalize.core.errors import (
     Conflict,
     Forbidden,
@@ -27,7 +27,6 @@ from pawsonalize.recommend.exploration import ImpressionLog
 from pawsonalize.recommend.filtering import Filterings
 from pawsonalize.recommend.groups import GroupRecommender
 from pawsonalize.recommend.live_model import LiveModel
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.campaigns import Campaign, Recommender
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER

@@ -24,7 +24,7 @@ from pawsonalize.models.recipes.data import Arrays
 
 
 def nobody(_location: str) -> bool:
-    """Of no writer it is known that it is dead."""
+    """False for each location: no writer is known to be dead."""
     return False
 
 

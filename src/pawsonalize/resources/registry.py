@@ -120,7 +120,7 @@ class Registry(msgspec.Struct, frozen=True):
         return None if owner is None else self._group_of_owner(type(resource), owner)
 
     def group_of_named(self, kind: type[Resource], name: str) -> str | None:
-        """The same of a resource by its name; None, too, if there is none of that name."""
+        """The dataset group of a resource by its name; None, too, if there is no such resource."""
         row = self.rows.get(kind.kind, name) if is_name(name) else None
         if row is None or kind is DatasetGroup:
             return None if row is None else name

@@ -9,15 +9,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pawsonalize.animals.wishes.lexicon import (
+from pawsonalize.animals.wishes.rules import (
     SENTENCE_ENDS,
     Phrase,
+    Rule,
     breed_facts,
+    is_hard,
     phrases_in,
     singulars,
     words_of_text,
 )
-from pawsonalize.animals.wishes.rules import Rule, is_hard
 from pawsonalize.core import attributes
 from pawsonalize.core.attributes import BABY, EXTRA_LARGE, LARGE, POUNDS_A_KILO, SIZE_NAMES, YOUNG
 from pawsonalize.core.breed_spelling import plain_letters

@@ -26,8 +26,8 @@ from pawsonalize.core.forms.decoder import (
 from pawsonalize.core.http.json import check_media_type, read_body
 from pawsonalize.core.http.operation import UNKNOWN_FIELDS_HEADER, About, Endpoint, Operation
 from pawsonalize.core.plugin import added
-from pawsonalize.events.endpoints import events, users
-from pawsonalize.events.endpoints.users import VisitorConvertor
+from pawsonalize.events import endpoints as events
+from pawsonalize.events.endpoints import VisitorConvertor
 from pawsonalize.operations.addressing import admit, caller_of, enter, leave, own_group
 from pawsonalize.operations.endpoints import health, metrics
 from pawsonalize.operations.guard import ANYBODY_CALLED, note
@@ -52,7 +52,6 @@ OPERATIONS = (
     *recommendations.OPERATIONS,
     *rerankings.OPERATIONS,
     *events.OPERATIONS,
-    *users.OPERATIONS,
     *reports.OPERATIONS,
     *added("operations"),  # before those of animals, whose ids may be any path
     *animals.OPERATIONS,

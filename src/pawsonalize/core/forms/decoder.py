@@ -64,10 +64,10 @@ def read_each(
     return good, rejected
 
 
-def first_of_each(found: Iterable[tuple[int, tuple[str, str]]]) -> Odd:
-    """Return the first 20 likely mistakes."""
+def first_of_each(mistakes: Iterable[tuple[int, tuple[str, str]]]) -> Odd:
+    """Return the first 20 distinct mistakes, each with the place where it is first."""
     first: dict[tuple[str, str], int] = {}
-    for place, mistake in found:
+    for place, mistake in mistakes:
         if len(first) < _MOST_MISTAKES:
             first.setdefault(mistake, place)
     return first
@@ -146,7 +146,7 @@ _KINDS: tuple[tuple[type, str], ...] = (
 )
 
 
-def explain_misfit(text: str, document: Any, shape: mi.Type) -> InvalidInput:
+def explain_validation_error(text: str, document: Any, shape: mi.Type) -> InvalidInput:
     """Say in our words what a decoding error of msgspec (`text`) found wrong in a document."""
     match = _PATH.match(text)
     what, path = (match["what"], match["path"]) if match else (text, "")
@@ -287,8 +287,10 @@ def _most_like(name: str, known: tuple[str, ...]) -> str | None:
     for one in known:  # first one that differs in case, separators or a plural
         if bare(one).rstrip("s") == bare(name).rstrip("s") != "":
             return one
-    begun = [one for one in known if _begins(name, one)]
-    if len(begun) == 1:  # then one that this name begins: `max_distance`, `maxDistanceKm`
+    # Then one of which more than the first word is given: `max_distance`, `maxDistanceKm`.
+    begun = [one for one in known if bare(one).startswith(bare(name))]
+    begun = [one for one in begun if len(bare(name)) > len(next(iter(_words(one)), "")) + 1]
+    if len(begun) == 1:
         return begun[0]
     near = {one: count for one in known if (count := _slips(name, one)) is not None}
     return min(near, key=lambda one: near[one], default=None)
@@ -319,12 +321,6 @@ def _slips_of_word(given: str, right: str) -> int | None:
     return None if len(right) <= _PLAIN and another_letter else count
 
 
-def _begins(name: str, known: str) -> bool:
-    """True if more than the first word of the known name is given, from its beginning on."""
-    first = next(iter(_words(known)), "")
-    return bare(known).startswith(bare(name)) and len(bare(name)) > len(first) + 1
-
-
 def _words(name: str) -> list[str]:
     return [word.casefold() for word in _WORD.findall(name)]
 
@@ -343,15 +339,10 @@ class UnknownFields(dict[str, str]):
         return len(self) >= _MAX_NOTED
 
 
-def known_part(document: Any, shape: mi.Type, unknown: UnknownFields) -> Any:
-    """The document without unknown fields; InvalidInput for a misspelt one."""
-    return _part(document, shape, unknown, "", "")
-
-
 def check_names(
     given: Collection[str], known: Collection[str], unknown: UnknownFields, noun: str
 ) -> None:
-    """The same for names alone, such as the parameters of a query; `noun` says what they are."""
+    """Check names alone, such as parameters of a query: note unknown ones, refuse misspelt ones."""
     for name in given:
         if name not in known and not unknown.are_too_many:
             right = _likely_unsent(name, given, known)
@@ -360,21 +351,24 @@ def check_names(
             unknown.setdefault(name, name)
 
 
-def _part(value: Any, shape: mi.Type, unknown: UnknownFields, path: str, pattern: str) -> Any:
+def known_part(
+    value: Any, shape: mi.Type, unknown: UnknownFields, path: str = "", pattern: str = ""
+) -> Any:
+    """The value without unknown fields; InvalidInput for a misspelt one."""
     if isinstance(value, list) and (item := inside(shape)) is not None:
         return [
-            _part(one, item, unknown, f"{path}[{place}]", f"{pattern}[]")
-            for place, one in enumerate(value)
+            known_part(entry, item, unknown, f"{path}[{place}]", f"{pattern}[]")
+            for place, entry in enumerate(value)
         ]
     form = form_of(shape)
     if not isinstance(value, dict) or form is None or not issubclass(form.cls, Form):
         return value
     shapes = {field.encode_name: field.type for field in form.fields}
     kept = {}
-    for name, one in value.items():
+    for name, inner in value.items():
         if name in shapes:
             here, there = _joined(path, name), _joined(pattern, name)
-            kept[name] = _part(one, shapes[name], unknown, here, there)
+            kept[name] = known_part(inner, shapes[name], unknown, here, there)
         elif not unknown.are_too_many:
             # Not refused if the right one is there as well: then this is a field of the sender's.
             right = form.cls.synonyms.get(bare(name))
@@ -434,7 +428,7 @@ def decode(
             return msgspec.convert(known, decoder.type)
         except msgspec.ValidationError as error:
             text = str(error)
-    raise explain_misfit(text, known, shape)
+    raise explain_validation_error(text, known, shape)
 
 
 def check_fields(

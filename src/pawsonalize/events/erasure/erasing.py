@@ -241,7 +241,7 @@ class ErasureSteps(msgspec.Struct, frozen=True):
     """Function that takes visitors out of the data that trainings keep."""
     files: VisitorFiles
     remove_remains: Callable[[Collection[str] | None], object]
-    """Of names that were deleted; of all, for None."""
+    """Removes what a database left of deleted names; of all names, for None."""
 
 
 class _Stopped(Exception):

@@ -150,7 +150,7 @@ class Erasure(msgspec.Struct, frozen=True):
         return getattr(self, f"{step}_at") is not None
 
     def after(self, step: str, now: int) -> "Erasure":
-        """The same, with one of `STEPS` done."""
+        """The erasure with one of `STEPS` done."""
         changes: dict[str, Any] = {f"{step}_at": now}
         return replace(self, **changes)
 

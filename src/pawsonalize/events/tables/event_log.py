@@ -412,8 +412,7 @@ class EventLog(Histories):
         return [read_event_row(row) for row in rows]
 
     def read_all(self, after: int, through: int) -> Iterator[LoggedEvent]:
-        """The same in parts."""
-        # So few of them are in memory, and no transaction lasts.
+        """Events as of `read`, in parts: few are in memory, and no transaction lasts."""
         while part := self.read(after, through, _PART):
             yield from part
             after = part[-1].offset

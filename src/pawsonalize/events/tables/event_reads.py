@@ -100,7 +100,7 @@ class GroupEvents(GroupTables):
     """Events of one dataset group."""
 
     def _events(self, *where: ColumnElement[bool], limit: int | None = None) -> list[LoggedEvent]:
-        """Return those that fulfil the conditions, in the order of offsets."""
+        """Return the events that fulfil the conditions, in the order of offsets."""
         wanted = select(events).where(self._mine(events), *where).order_by(events.c.offset)
         # All rows at once are read far quicker than one by one.
         return [read_event_row(row) for row in self._rows(wanted.limit(limit))]
@@ -162,7 +162,7 @@ class LogStart(TableAccess):
         return len(rows)
 
     def forget_of(self, group: str, after: int, through: int, limit: int) -> int:
-        """The same for one dataset group between offsets; its raw events are archived."""
+        """Delete the oldest events of a dataset group between offsets; their raws are archived."""
         of_group = events.c.dataset_group.in_([group, f"{group}{ACTIONS}"])
         theirs = of_group & (events.c.offset > after) & (events.c.offset <= through)
         with self._database.writing() as connection:

@@ -14,6 +14,7 @@ from pawsonalize.app.background import Task
 from pawsonalize.app.pages.finding import Hit
 from pawsonalize.app.pages.happenings import Happening
 from pawsonalize.core import clock
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.notifications import NotificationKind
@@ -31,7 +32,6 @@ from pawsonalize.plugins.console.traffic import SAMPLE_SECONDS, TrafficHistory, 
 from pawsonalize.plugins.console.visitors import VisitorViews, newest_visitors
 from pawsonalize.reports.exposure_report import ExposureShare
 from pawsonalize.resources.access_keys import AccessKey
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 from pawsonalize.site.rendering import console_path_of, with_query
