@@ -29,8 +29,7 @@ from benchmarks.recommend import prepare
 from benchmarks.rivals import NoRival, check_work
 from benchmarks.server import answers, drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.animals.animal import Animal, AnimalStatus, StatusChange
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.serving import ServingParts, follow_campaign
 from pawsonalize.app.settings import load_settings

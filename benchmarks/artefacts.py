@@ -29,7 +29,7 @@ from pawsonalize.app.databases import open_artefacts
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.database.database import Database
 from pawsonalize.models.recipes.artefact import ModelCard
-from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.artefacts import ArtefactStore
 
 _ARRAYS = 10
 _CARD = ModelCard("popularity-count", 1, {}, 0, "", {})

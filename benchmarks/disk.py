@@ -27,8 +27,7 @@ from pawsonalize.app.settings import load_settings
 from pawsonalize.core.event import Event
 from pawsonalize.core.times import DAY, MINUTE
 from pawsonalize.events.archive.archiver import Compaction
-from pawsonalize.events.event_form import read_event
-from pawsonalize.events.payloads import single
+from pawsonalize.events.event_form import read_event, single
 
 _ANSWERS: dict[str, dict[str, Any]] = {
     "answers of 20 animals": {"of": "animals", "limit": 20},

@@ -18,8 +18,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.animals.animal import Animal, AnimalStatus, StatusChange
 from pawsonalize.core.attributes import GoodWith, size_id
 from pawsonalize.core.breeds import read_breeds
 from pawsonalize.core.times import SECOND

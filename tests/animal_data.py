@@ -1,7 +1,6 @@
 """Animals for tests, written in one line."""
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.animals.animal import Animal, AnimalStatus, StatusChange
 from pawsonalize.core.groups import AnimalGroup
 from tests.event_data import T0
 

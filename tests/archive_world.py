@@ -11,16 +11,14 @@ from pawsonalize.core.event import Event, LoggedEvent
 from pawsonalize.core.objects.stores import LocalObjects
 from pawsonalize.core.times import HOUR
 from pawsonalize.events.archive.archiver import Archiver, Compaction
-from pawsonalize.events.archive.reading import ALWAYS, Period
+from pawsonalize.events.archive.reading import ALWAYS, Period, verify
 from pawsonalize.events.archive.replay import Replayed, Rereading, replay
 from pawsonalize.events.archive.rows import ObjectName, decode
 from pawsonalize.events.archive.tables import ArchiveIndex, ArchiveLedger
-from pawsonalize.events.archive.verification import verify
 from pawsonalize.events.erasure.erased_archive import ErasedArchive
 from pawsonalize.events.erasure.tables import ErasedLookup, ErasureTable
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.log_start import LogStart
-from pawsonalize.events.tables.raw_events import RawEvents
+from pawsonalize.events.tables.event_reads import LogStart, RawEvents
 
 MIDNIGHT = 1_795_478_400_000  # 2026-11-24T00:00:00Z
 

@@ -14,8 +14,8 @@ from pawsonalize.core.objects.stores import open_objects
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.data import Arrays
 from pawsonalize.plugins.fleet.bucket import BucketArtefacts
-from pawsonalize.resources.artefacts.files import ArtefactCache
-from pawsonalize.resources.artefacts.tables import ArtefactIndex
+from pawsonalize.resources.artefacts import ArtefactCache
+from pawsonalize.resources.tables import ArtefactIndex
 from tests.event_data import T0
 
 CARD = ModelCard("popularity-count", 1, {"half_life_days": 30.0}, 7, "abc", {"note": ["ü", None]})

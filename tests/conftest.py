@@ -197,8 +197,7 @@ def sqlite_template(
     tmp_path_factory: pytest.TempPathFactory, served_pragmas: tuple[str, ...]
 ) -> Iterator[None]:
     """What makes a new SQLite file in this process begins with a copy of one that is migrated."""
-    from pawsonalize.core.database.database import Database
-    from pawsonalize.core.database.failures import has_log
+    from pawsonalize.core.database.database import Database, has_log
 
     template = tmp_path_factory.mktemp("template") / "migrated.sqlite3"
     Database(f"sqlite:///{template}").close()

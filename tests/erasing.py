@@ -27,10 +27,9 @@ from pawsonalize.core.event import DEFAULT_DATASET_GROUP, SESSION, USER, visitor
 from pawsonalize.core.times import DAY, HOUR
 from pawsonalize.events.erasure.erased_archive import Watch, ignore_progress
 from pawsonalize.events.erasure.erasing import Erasing
-from pawsonalize.events.erasure.tables import ErasureTable
-from pawsonalize.events.refusals import HTTP
-from pawsonalize.events.tables.raw_events import RAW_MARK
-from pawsonalize.events.tables.visitor_rows import VisitorRows
+from pawsonalize.events.erasure.tables import ErasureTable, VisitorRows
+from pawsonalize.events.ingest import HTTP
+from pawsonalize.events.tables.event_reads import RAW_MARK
 from pawsonalize.plugins.dead_letters.archive import ArchivedDeadLetters
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.recommend.tables import RECOMMENDATION, Impression

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pawsonalize.animals.tables.exposures import add_shown_animals
+from pawsonalize.animals.tables.animals import add_shown_animals
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock

@@ -9,7 +9,7 @@ from pawsonalize.app.tenants import group_sizing
 from pawsonalize.core import clock
 from pawsonalize.core.scopes import Scope
 from pawsonalize.core.times import DAY
-from pawsonalize.events.tables.group_usage import DayCounts, GroupDays
+from pawsonalize.events.tables.event_log import DayCounts, GroupDays
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.solutions import Solution
 from pawsonalize.train.solutions import DatasetGroups

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.markets.draw import Drawn, Floats, Ints
 from benchmarks.markets.play import Alert, Ask, Picked, Shown
-from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.animals.animal import AnimalStatus, StatusChange
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import ServingParts, follow_campaign
 from pawsonalize.app.settings import Settings, load_settings

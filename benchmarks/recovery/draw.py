@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 
 from benchmarks.markets.draw import Floats, Ints
 from benchmarks.recovery.cases import LIKED, Case
-from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.animals.animal import AnimalStatus, StatusChange
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.core.event import NO_PICK, NOTHING, PICK, VIEW, Event
 from pawsonalize.core.times import DAY, HOUR, SECOND
@@ -20,7 +20,7 @@ from pawsonalize.plugins.demo.stock import draw_animals, list_animals
 from pawsonalize.recommend.animals.factors import animal_values, far, waiting
 from pawsonalize.recommend.animals.settings import PARTS
 from pawsonalize.recommend.tables import ANIMALS, BOARD, Impression
-from pawsonalize.resources.resource import first_recommendation_id
+from pawsonalize.resources.kind import first_recommendation_id
 
 END = 1_767_225_600_000  # 2026-01-01
 _BOARD = 6

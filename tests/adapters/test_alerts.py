@@ -12,14 +12,13 @@ from pawsonalize.core.notifications import Notification, NotificationKind
 from pawsonalize.core.times import DAY
 from pawsonalize.core.work.problems import Deliveries
 from pawsonalize.core.work.tables import WorkTable
-from pawsonalize.events.erasure.tables import ErasedNames, Erasure
-from pawsonalize.events.tables.visitor_rows import VisitorRows
+from pawsonalize.events.erasure.tables import ErasedNames, Erasure, VisitorRows
 from pawsonalize.plugins.alerts import AlertSettings
 from pawsonalize.plugins.alerts.book import AlertBook
 from pawsonalize.plugins.alerts.matching import Audience
 from pawsonalize.plugins.alerts.messages import Alert, news_id
 from pawsonalize.recommend.tables import ALERT, Impression, Impressions
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 
 NOW = 1_795_000_000_000
 SETTINGS = AlertSettings(alerts=True, alerts_per_animal=3, alerts_per_visitor_week=2)

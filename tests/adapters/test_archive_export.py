@@ -176,7 +176,7 @@ def test_a_damaged_object_is_named_and_leaves_no_part_of_a_file(
 def test_a_long_day_has_several_row_groups(
     world: ArchiveWorld, lake: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pawsonalize.events.archive.parquet._GROUP_BYTES", 1_000)
+    monkeypatch.setattr("pawsonalize.events.archive.reading._GROUP_BYTES", 1_000)
     world.fill(hours=20)
     steps: list[tuple[int, int]] = []
     export(world, lake, on_progress=lambda *step: steps.append(step))

@@ -21,7 +21,7 @@ from pawsonalize.core.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.core.objects.stores import open_objects
 from pawsonalize.core.times import DAY
 from pawsonalize.events.archive.archiver import Compaction
-from pawsonalize.events.archive.verification import verify
+from pawsonalize.events.archive.reading import verify
 from tests.erasing import NOW, erasing_of
 from tests.event_data import event
 

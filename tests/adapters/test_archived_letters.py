@@ -12,11 +12,11 @@ from pawsonalize.core.errors import StorageUnavailable
 from pawsonalize.core.event import USER, visitor_digest
 from pawsonalize.core.objects.stores import LocalObjects
 from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.events.archive.reading import verify
 from pawsonalize.events.archive.tables import ArchiveLedger
-from pawsonalize.events.archive.verification import verify
 from pawsonalize.events.erasure.erased_archive import NamedErasure
 from pawsonalize.events.erasure.tables import ErasedNames, Erasure
-from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.ingest import HTTP
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.plugins.dead_letters.archive import ArchivedDeadLetters, decode_letters
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetterQuery, DeadLetters

@@ -16,15 +16,14 @@ from pawsonalize.core.objects.store import ObjectStore
 from pawsonalize.core.objects.stores import LocalObjects, open_objects
 from pawsonalize.core.times import HOUR
 from pawsonalize.events.archive.archiver import Archiver
+from pawsonalize.events.archive.reading import verify
 from pawsonalize.events.archive.replay import replay
 from pawsonalize.events.archive.rows import ObjectName, decode
 from pawsonalize.events.archive.tables import ArchiveIndex, ArchiveLedger, Segment
-from pawsonalize.events.archive.verification import verify
 from pawsonalize.events.erasure.erased_archive import ErasedArchive
 from pawsonalize.events.erasure.tables import ErasedLookup, ErasureTable
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import HistoryQuery
-from pawsonalize.events.tables.raw_events import RawEvents
+from pawsonalize.events.tables.event_reads import HistoryQuery, RawEvents
 from pawsonalize.resources.job_table import Progress, silent
 
 T0 = 1_795_533_300_000  # 2026-11-24T15:15:00Z

@@ -12,8 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pawsonalize.core.errors import Conflict, CorruptArtefact, StorageUnavailable
-from pawsonalize.resources.artefacts.folder import FolderArtefacts
-from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.artefacts import ArtefactStore, FolderArtefacts
 from tests.artefact_data import ARRAYS, CARD, fleet_of
 
 

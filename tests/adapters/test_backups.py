@@ -20,7 +20,7 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import Conflict, InvalidInput, NotReady
 from pawsonalize.core.scopes import Scope
 from pawsonalize.events.archive.archiver import Compaction
-from pawsonalize.events.archive.verification import verify
+from pawsonalize.events.archive.reading import verify
 from pawsonalize.plugins.backup.backups import back_up, restore
 from pawsonalize.resources.solutions import SolutionVersion
 from tests.event_data import T0, event

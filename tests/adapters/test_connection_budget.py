@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from sqlalchemy.exc import TimeoutError as NoneFree
 
-from pawsonalize.core.database.contexts import in_time
 from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import StorageUnavailable
 from tests.postgres_server import PostgresServer, postgres_server
 

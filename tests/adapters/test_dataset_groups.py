@@ -14,7 +14,7 @@ from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP, Event, Visitor
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import _RECENT_OF, HistoryQuery
+from pawsonalize.events.tables.event_reads import _RECENT_OF, HistoryQuery
 from pawsonalize.events.tables.training_files import TRAINING_ROWS
 from tests.event_data import T0, event, is_logged
 

@@ -4,7 +4,7 @@ import pytest
 
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import InvalidInput, NotFound
-from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.ingest import HTTP
 from pawsonalize.plugins.dead_letters.letters import (
     DeadLetter,
     DeadLetterQuery,

@@ -6,9 +6,8 @@ import pytest
 
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.event import SESSION, USER, visitor_digest
-from pawsonalize.events.erasure.tables import ErasureTable
-from pawsonalize.events.refusals import HTTP
-from pawsonalize.events.tables.visitor_rows import VisitorRows
+from pawsonalize.events.erasure.tables import ErasureTable, VisitorRows
+from pawsonalize.events.ingest import HTTP
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from tests.erasing import erase_sessions, erase_users
 from tests.event_data import T0

@@ -18,9 +18,9 @@ from pawsonalize.core.objects.store import StoredObject
 from pawsonalize.core.objects.stores import LocalObjects
 from pawsonalize.core.times import DAY, HOUR
 from pawsonalize.core.work.leases import Leases
+from pawsonalize.events.archive.reading import verify
 from pawsonalize.events.archive.replay import replay
 from pawsonalize.events.archive.rows import ObjectName, decode, digest
-from pawsonalize.events.archive.verification import verify
 from pawsonalize.events.erasure.erased_archive import (
     ErasureNote,
     ErasureNotes,
@@ -29,13 +29,13 @@ from pawsonalize.events.erasure.erased_archive import (
 )
 from pawsonalize.events.erasure.erasing import ERASING, Erasing
 from pawsonalize.events.erasure.tables import Erasure
-from pawsonalize.events.refusals import HTTP
-from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.events.ingest import HTTP
+from pawsonalize.events.tables.event_reads import HistoryQuery
 from pawsonalize.plugins.dead_letters.archive import ArchivedDeadLetters, decode_letters
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.recommend.tables import ANIMALS, RECOMMENDATION, Impression
 from pawsonalize.resources.jobs import DataDeletionJob
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
 from tests.event_data import T0, event
 
 GROUP = "pawsonalize"

@@ -10,7 +10,7 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import NO_PICK, NOTHING, PICK, Event, LoggedEvent, Visitor
 from pawsonalize.events.tables.event_log import EventLog, Touched
-from pawsonalize.events.tables.histories import HistoryQuery, Position
+from pawsonalize.events.tables.event_reads import HistoryQuery, Position
 from pawsonalize.recommend.tables import Impressions
 from tests.event_data import is_logged
 

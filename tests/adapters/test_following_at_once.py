@@ -11,14 +11,12 @@ from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.times import MINUTE
 from pawsonalize.events.erasure.tables import ErasedLookup
-from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.group_usage import GroupDays
-from pawsonalize.resources.artefacts.folder import FolderArtefacts
-from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.events.tables.event_log import EventLog, GroupDays
+from pawsonalize.resources.artefacts import FolderArtefacts
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import ensure_defaults
-from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.resources.tables import Resources
 from pawsonalize.train.campaigns import Following

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy
 from sqlalchemy import text
 
-from pawsonalize.core.database.contexts import in_time
 from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import StorageUnavailable
 from pawsonalize.events.tables.event_log import EventLog
 from tests.event_data import event

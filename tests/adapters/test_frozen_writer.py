@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from pawsonalize.core.database.contexts import in_time
 from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import StorageUnavailable
 from tests.adapters.stream.broker import Proxy
 from tests.postgres_server import PostgresServer, postgres_server
@@ -29,7 +29,7 @@ _ROOT = Path(__file__).parents[2]
 _CHILD = """
 import sys, threading, time
 from sqlalchemy import text
-from pawsonalize.core.database.contexts import in_time
+from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.database.database import Database
 
 url, awaited, rows = sys.argv[1], sys.argv[2] == "request", sys.argv[3] == "rows"

@@ -17,12 +17,12 @@ from pawsonalize.resources.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
+    DatasetSchema,
     ImportMode,
     data_group,
 )
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
-from pawsonalize.resources.schemas import DatasetSchema
 from pawsonalize.resources.tables import Resources
 from tests.event_data import T0, event
 

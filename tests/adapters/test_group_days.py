@@ -7,11 +7,11 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.event import ACTIONS
 from pawsonalize.core.times import DAY
 from pawsonalize.core.work.tables import Turns
-from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.group_usage import (
+from pawsonalize.events.tables.event_log import (
     CountMark,
     DailyLimits,
     DayCounts,
+    EventLog,
     GroupDays,
     GroupSize,
     GroupSizes,

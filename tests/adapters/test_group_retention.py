@@ -9,8 +9,8 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import CorruptArtefact
 from pawsonalize.core.event import ACTIONS
 from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.events.archive.reading import mend
 from pawsonalize.events.archive.rows import ObjectName, decode, encode
-from pawsonalize.events.archive.verification import mend
 from pawsonalize.operations import retention as retention_room
 from pawsonalize.operations.retention import EventRetention, forget_early
 from pawsonalize.resources.registry import Registry

@@ -11,10 +11,10 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import Event, Visitor
 from pawsonalize.core.forms.csv_files import ImportReport
 from pawsonalize.core.schemas import DatasetType, Schema
-from pawsonalize.events.csv_rows import read_schema
+from pawsonalize.events.datasets import read_schema
 from pawsonalize.events.imports import Importer
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.events.tables.event_reads import HistoryQuery
 
 NOW = 1_790_000_000_000
 SHARED = Path(

@@ -7,8 +7,7 @@ from pawsonalize.core.event import DEFAULT_DATASET_GROUP, SESSION, USER, visitor
 from pawsonalize.core.notifications import Notification, NotificationKind
 from pawsonalize.core.work.problems import Deliveries, Delivery
 from pawsonalize.core.work.tables import WorkTable
-from pawsonalize.events.erasure.tables import ErasedNames, Erasure
-from pawsonalize.events.tables.visitor_rows import VisitorRows
+from pawsonalize.events.erasure.tables import ErasedNames, Erasure, VisitorRows
 from pawsonalize.plugins.inquiries.book import Inquiry, InquiryBook, news_id
 
 NOW = 1_795_000_000_000

@@ -14,7 +14,7 @@ from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput, NotFound
 from pawsonalize.core.event import LoggedEvent
 from pawsonalize.core.times import DAY
-from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.ingest import HTTP
 from pawsonalize.plugins.dead_letters.keeping import Replay, ReplayedLetters
 from pawsonalize.plugins.dead_letters.letters import ALL, DeadLetter, DeadLetterQuery, Letter
 from tests.event_data import T0

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.animals.tables.animals import Animals
-from pawsonalize.animals.tables.exposures import AnimalExposures
+from pawsonalize.animals.tables.animals import AnimalExposures, Animals
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.times import DAY
@@ -16,7 +15,7 @@ from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.operations import retention
 from pawsonalize.operations.retention import delete_answers, keep_days
 from pawsonalize.recommend.tables import BOARD, RECOMMENDATION, Impression, Impressions
-from pawsonalize.resources.resource import first_recommendation_id, new_recommendation_id
+from pawsonalize.resources.kind import first_recommendation_id, new_recommendation_id
 from tests import page_data
 from tests.animal_data import animal
 from tests.event_data import T0, event

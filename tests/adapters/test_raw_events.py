@@ -11,13 +11,11 @@ from pawsonalize.core.database.tables import events, raw_events
 from pawsonalize.core.event import Event, LoggedEvent
 from pawsonalize.core.times import DAY, HOUR
 from pawsonalize.events.archive.archiver import Archiver, Compaction
+from pawsonalize.events.archive.reading import mend
 from pawsonalize.events.archive.rows import ObjectName, decode, encode
-from pawsonalize.events.archive.verification import mend
-from pawsonalize.events.erasure.tables import ErasureTable
+from pawsonalize.events.erasure.tables import ErasureTable, VisitorRows
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.event_reads import as_row
-from pawsonalize.events.tables.raw_events import RawEvents
-from pawsonalize.events.tables.visitor_rows import VisitorRows
+from pawsonalize.events.tables.event_reads import RawEvents, as_row
 from tests.archive_world import ArchiveWorld, received
 from tests.erasing import erase_users
 

@@ -11,9 +11,9 @@ import zstandard
 
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import StorageUnavailable
-from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.ingest import HTTP
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.raw_events import RAW_MARK, RawEvents
+from pawsonalize.events.tables.event_reads import RAW_MARK, RawEvents
 from pawsonalize.operations.tables import remove_remains
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from tests.erasing import erase_users

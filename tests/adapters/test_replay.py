@@ -14,13 +14,11 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import CorruptArtefact, InvalidInput
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP, Event, LoggedEvent
 from pawsonalize.core.times import DAY, HOUR
-from pawsonalize.events.archive.reading import ALWAYS, ArchiveReader, Period
+from pawsonalize.events.archive.reading import ALWAYS, ArchiveReader, Period, mend
 from pawsonalize.events.archive.replay import Appended, ReplayInto, Rereading
-from pawsonalize.events.archive.verification import mend
 from pawsonalize.events.erasure.tables import ErasedLookup, ErasureTable
-from pawsonalize.events.event_form import read_event
-from pawsonalize.events.payloads import single
-from pawsonalize.events.tables.raw_events import RawEvents
+from pawsonalize.events.event_form import read_event, single
+from pawsonalize.events.tables.event_reads import RawEvents
 from pawsonalize.operations.retention import EventRetention
 from pawsonalize.resources.job_table import silent
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received

@@ -14,8 +14,8 @@ from pawsonalize.core.database.tables import sessions
 from pawsonalize.core.errors import Conflict, CorruptArtefact
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.times import DAY, HOUR
-from pawsonalize.events.archive.verification import mend
-from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.events.archive.reading import mend
+from pawsonalize.events.tables.event_reads import HistoryQuery
 from pawsonalize.operations import retention
 from pawsonalize.operations.retention import EventRetention, delete_archived, keep_days
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received

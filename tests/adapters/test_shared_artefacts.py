@@ -14,7 +14,7 @@ from pawsonalize.core.errors import Conflict, CorruptArtefact, StorageUnavailabl
 from pawsonalize.core.objects.stores import RemoteObjects
 from pawsonalize.models.recipes.data import Arrays
 from pawsonalize.plugins.fleet.bucket import BucketArtefacts
-from pawsonalize.resources.artefacts.tables import ArtefactIndex, ListedArtefact
+from pawsonalize.resources.tables import ArtefactIndex, ListedArtefact
 from tests.artefact_data import ARRAYS, CARD, Fleet, fleet_of
 
 DEAD_PORT = "http://127.0.0.1:9"

@@ -3,16 +3,16 @@
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.animals.statuses import AnimalStatus
-from pawsonalize.animals.tables.animal_list import (
+from pawsonalize.animals.animal import AnimalStatus
+from pawsonalize.animals.tables.animals import (
     AnimalOrder,
+    Animals,
     AnimalSearch,
     StockList,
+    add_shown_animals,
     is_hardly_seen,
     key_of,
 )
-from pawsonalize.animals.tables.animals import Animals
-from pawsonalize.animals.tables.exposures import add_shown_animals
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.times import DAY
 from pawsonalize.events.archive.tables import ArchiveLedger, Segment

@@ -13,9 +13,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.tables.animals import (
+    AnimalExposures,
+    Animals,
+    Availability,
+    add_shown_animals,
+)
 from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
-from pawsonalize.animals.tables.exposures import AnimalExposures, add_shown_animals
 from pawsonalize.core import database
 from pawsonalize.core.attributes import GoodWith
 from pawsonalize.core.database.database import Database
@@ -35,7 +39,7 @@ from pawsonalize.recommend.tables import (
     Impression,
     Impressions,
 )
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.table_differences import differences

@@ -4,7 +4,7 @@ import pytest
 
 from pawsonalize.core.database.database import Database
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.log_start import LogStart
+from pawsonalize.events.tables.event_reads import LogStart
 from pawsonalize.events.tables.training_files import (
     TableState,
     TrainingFile,

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy.event import listen, remove
 
 from pawsonalize.core.database import database as opening
-from pawsonalize.core.database.contexts import in_time
 from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import StorageUnavailable
 from pawsonalize.events.tables.event_log import EventLog
 from tests.event_data import event

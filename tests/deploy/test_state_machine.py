@@ -22,7 +22,7 @@ from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.work.leases import holder
 from pawsonalize.resources.defaults import RERANKER
-from pawsonalize.resources.resource import Status, moved
+from pawsonalize.resources.kind import Status, moved
 from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize.train.trainings import training_lease
 from pawsonalize_deploy.retraining import RetrainingSettings, definition

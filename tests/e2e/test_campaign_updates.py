@@ -12,7 +12,7 @@ import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.core import clock
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
 from tests.e2e.conftest import Server, Start
 from tests.event_data import T0
 from tests.service_data import CATS, DOGS, make_service, metadata

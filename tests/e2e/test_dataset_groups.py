@@ -13,9 +13,8 @@ from pawsonalize.core.event import Visitor
 from pawsonalize.core.schemas import DatasetType
 from pawsonalize.recommend.query import Query
 from pawsonalize.resources.campaigns import Campaign, CampaignUpdate
-from pawsonalize.resources.datasets import Dataset, DatasetGroup, DatasetImportJob
-from pawsonalize.resources.resource import Status
-from pawsonalize.resources.schemas import DatasetSchema
+from pawsonalize.resources.datasets import Dataset, DatasetGroup, DatasetImportJob, DatasetSchema
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.solutions import Solution
 from tests.e2e.conftest import Start
 from tests.event_loop import run

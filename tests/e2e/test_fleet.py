@@ -19,7 +19,7 @@ from pawsonalize.resources.datasets import DatasetImportJob
 from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize.resources.job_table import lease_of
 from pawsonalize.resources.jobs import BatchInferenceJob
-from pawsonalize.resources.resource import Resource, ResourceT, Status
+from pawsonalize.resources.kind import Resource, ResourceT, Status
 from pawsonalize.train.retraining.runs import Runs, Trigger, run_lease
 from tests.e2e.conftest import Server, Start, starting
 from tests.e2e.fleet import (

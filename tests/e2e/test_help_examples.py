@@ -26,7 +26,7 @@ from pawsonalize.core import clock
 from pawsonalize.core.notifications import Notification, NotificationKind, NotificationTopic
 from pawsonalize.core.scopes import Scope
 from pawsonalize.core.work.problems import Delivery
-from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.ingest import HTTP
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.plugins.notifications.destinations import Destinations, NotificationDestination
 from pawsonalize.train.retraining.runs import Trigger

@@ -20,7 +20,7 @@ from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.times import DAY, iso
 from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 from pawsonalize.train.retraining.runs import (
     RETRAINING,

@@ -16,7 +16,7 @@ from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.settings import as_environment
 from pawsonalize.core import clock
 from pawsonalize.core.work.leases import holder
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize.train.commands import trainings
 from pawsonalize.train.trainings import TrainingProcesses

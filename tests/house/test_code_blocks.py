@@ -18,7 +18,7 @@ from typer.main import get_command
 
 from pawsonalize.app.cli.main import app
 from pawsonalize.app.http.operations import OPERATIONS
-from pawsonalize.resources.filter_parser import parse as parse_filter
+from pawsonalize.resources.filters import parse as parse_filter
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(

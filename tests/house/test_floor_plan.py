@@ -51,7 +51,7 @@ FORBIDDEN = [
     ("core", "import pawsonalize_streams.reading", _SEPARATE),
     ("plugins/fleet", "import pawsonalize_out_of_core", _SEPARATE),
     ("animals", "import sqlalchemy", _SQL),
-    ("events/endpoints", "import sqlalchemy", _SQL),
+    ("recommend/endpoints", "import sqlalchemy", _SQL),
     ("app", "import alembic", _SQL),
     ("recommend", "import starlette", _HTTP),
     ("events", "import starlette", _HTTP),

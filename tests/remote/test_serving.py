@@ -12,7 +12,7 @@ from pawsonalize.recommend.groups import Candidate
 from pawsonalize.recommend.live_model import FALLBACK
 from pawsonalize.recommend.query import Query
 from pawsonalize.resources.defaults import RECOMMENDER
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
 from tests.faulty_proxy import Answer
 from tests.remote.conftest import Driving, eventually
 from tests.service_data import CATS, DOGS

@@ -5,7 +5,7 @@ import pytest
 
 from pawsonalize.core import clock
 from pawsonalize.core.errors import Conflict, EngineUnavailable, TrainingFailed
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
 from tests.faulty_proxy import Answer
 from tests.remote.conftest import Driving
 

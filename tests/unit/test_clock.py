@@ -17,12 +17,12 @@ from pawsonalize.app.engine import Engine
 from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.core import clock
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.errors import InvalidInput, NotReady
 from pawsonalize.core.scopes import OPERATOR, Scope
 from pawsonalize.core.times import DAY, MINUTE, SECOND, iso, parse_moment
 from pawsonalize.recommend.animals import pages
-from pawsonalize.resources.cached_lookup import CachedLookup
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 from tests.event_data import event
 from tests.service_data import CATS, client_of, make_service, view
 

@@ -14,10 +14,9 @@ from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import InvalidInput, NotFound, TrainingFailed
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.schemas import DatasetType
-from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.events.tables.event_reads import HistoryQuery
 from pawsonalize.resources.campaigns import Campaign
-from pawsonalize.resources.datasets import Dataset, DatasetGroup
-from pawsonalize.resources.schemas import DatasetSchema
+from pawsonalize.resources.datasets import Dataset, DatasetGroup, DatasetSchema
 from pawsonalize.resources.solutions import Solution
 from tests.event_data import T0
 from tests.service_data import make_service

@@ -11,7 +11,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.cli.main import app
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.ingest import HTTP
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from tests.event_data import T0
 from tests.service_data import CATS, view

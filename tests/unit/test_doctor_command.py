@@ -15,12 +15,12 @@ from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.notifications import Notification, NotificationKind
 from pawsonalize.core.work.problems import Delivery
-from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.ingest import HTTP
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetterQuery, DeadLetters
 from pawsonalize.recommend.tables import ANIMALS, Impression
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.datasets import DatasetGroup
-from pawsonalize.resources.resource import Status, moved, new_recommendation_id
+from pawsonalize.resources.kind import Status, moved, new_recommendation_id
 from pawsonalize.resources.solutions import Solution
 from tests.event_data import T0, event
 from tests.service_data import make_service

@@ -12,7 +12,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.app.cli.main import app
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import InvalidInput, NotFound, PawsonalizeError
-from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.ingest import HTTP
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from tests.animal_data import animal
 from tests.event_data import T0, event

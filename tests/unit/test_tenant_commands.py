@@ -12,7 +12,7 @@ from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput, NotFound
 from pawsonalize.core.times import DAY
-from pawsonalize.events.tables.group_usage import GroupDays
+from pawsonalize.events.tables.event_log import GroupDays
 from pawsonalize.resources.access_keys import AccessKey
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.train.commands.processes import count_training

@@ -17,15 +17,20 @@ from pawsonalize.core import clock
 from pawsonalize.core.schemas import DatasetType
 from pawsonalize.core.scopes import Scope
 from pawsonalize.resources.campaigns import Campaign, Recommender
-from pawsonalize.resources.datasets import Dataset, DatasetImportJob
-from pawsonalize.resources.group_resources import EventTracker, Filter, MetricAttribution
+from pawsonalize.resources.datasets import (
+    Dataset,
+    DatasetImportJob,
+    EventTracker,
+    Filter,
+    MetricAttribution,
+)
 from pawsonalize.resources.jobs import (
     BatchInferenceJob,
     BatchSegmentJob,
     DataDeletionJob,
     DatasetExportJob,
 )
-from pawsonalize.resources.resource import Resource, Status
+from pawsonalize.resources.kind import Resource, Status
 from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.train.solutions import DatasetGroups
 from tests.aws_shapes import ACCOUNT, REGION

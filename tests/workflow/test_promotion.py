@@ -7,7 +7,7 @@ import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.resources.defaults import RECOMMENDER
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
 from pawsonalize.train.retraining.runs import (
     Fate,
     Half,

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 from pawsonalize.train.retraining.runs import (
     Fate,

@@ -1,13 +1,234 @@
 """Animals: individuals that wait for a home, each a member of one animal group at a time."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from enum import StrEnum
+from itertools import groupby
 
-from pawsonalize.animals.statuses import FOREVER, IN_CARE, AnimalStatus, Reports, StatusChange, Stay
 from pawsonalize.core.attributes import GoodWith, age_at, age_band_starts
+from pawsonalize.core.breed_spelling import plain_letters
+from pawsonalize.core.errors import Conflict
 from pawsonalize.core.groups import AnimalGroup
-from pawsonalize.core.times import DAY
+from pawsonalize.core.times import DAY, iso
+from pawsonalize.core.words import by_word
+
+FOREVER = 2**63 - 1
+MAX_REPORTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """An animal is available from `since` until just before `until`, `FOREVER` if unknown (ms)."""
+
+    item_id: str
+    since: int
+    until: int = FOREVER
+
+
+def revise(before: Iterable[Stay], after: Iterable[Stay], cut: int) -> tuple[Stay, ...]:
+    """The stays as they were before up to the cut, and from then on the new ones; each in order."""
+    kept = [replace(stay, until=min(stay.until, cut)) for stay in before if stay.since < cut]
+    new = [replace(stay, since=max(stay.since, cut)) for stay in after if stay.until > cut]
+    if kept and new and (kept[-1].until, kept[-1].item_id) == (new[0].since, new[0].item_id):
+        new[0] = replace(new[0], since=kept.pop().since)  # it goes on as if nothing had happened
+    return (*kept, *new)
+
+
+# A returned one is not available again yet; a removed one is unlisted for any other reason.
+class AnimalStatus(StrEnum):
+    """Only an available animal may be shown."""
+
+    AVAILABLE = "available"
+    PENDING = "pending"
+    HOLD = "hold"
+    ADOPTED = "adopted"
+    RETURNED = "returned"
+    REMOVED = "removed"
+
+
+def _plain_words(table: str) -> Mapping[str, AnimalStatus]:
+    return {plain_letters(word): one for word, one in by_word(table, AnimalStatus).items()}
+
+
+_WORDS, _BEGINNINGS = _plain_words("statuses"), _plain_words("beginnings_of_statuses")
+
+
+def status_in_words(text: str) -> AnimalStatus | None:
+    """Return the status that a word or a phrase of shelters means; None if it is none of them."""
+    word = re.sub(r"[\W_]", "", plain_letters(text))
+    if word.endswith("hold") and word not in _WORDS:
+        return AnimalStatus.HOLD
+    begun = (status for beginning, status in _BEGINNINGS.items() if word.startswith(beginning))
+    return _WORDS.get(word) or next(begun, None)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """The status an animal has from that moment on, in milliseconds since 1970."""
+
+    status: AnimalStatus
+    at: int
+
+
+IN_CARE = frozenset({AnimalStatus.AVAILABLE, AnimalStatus.PENDING, AnimalStatus.HOLD})
+LEFT = frozenset({AnimalStatus.ADOPTED, AnimalStatus.REMOVED})
+
+STEPS: Mapping[AnimalStatus, frozenset[AnimalStatus]] = {
+    **dict.fromkeys((*IN_CARE, AnimalStatus.REMOVED), IN_CARE | LEFT),
+    AnimalStatus.ADOPTED: frozenset({AnimalStatus.ADOPTED, AnimalStatus.RETURNED}),
+    AnimalStatus.RETURNED: IN_CARE | {AnimalStatus.RETURNED, AnimalStatus.REMOVED},
+}
+
+
+def check_step(old: AnimalStatus, new: AnimalStatus) -> None:
+    """Conflict, naming what may follow, if the one status cannot follow the other."""
+    if new not in STEPS[old]:
+        allowed = ", ".join(status for status in AnimalStatus if status in STEPS[old] - {old})
+        raise Conflict(f"an animal that is {old} cannot become {new}: it may become {allowed}")
+
+
+def route(old: AnimalStatus, new: AnimalStatus) -> tuple[AnimalStatus, ...]:
+    """Steps from the old status to the new one, with a missing adoption or return in between."""
+    if new is old:
+        return ()
+    if new in STEPS[old]:
+        return (new,)
+    between = AnimalStatus.AVAILABLE
+    if old is AnimalStatus.ADOPTED:
+        between = AnimalStatus.RETURNED
+    elif new is AnimalStatus.RETURNED:
+        between = AnimalStatus.ADOPTED
+    return (between, new)
+
+
+History = tuple[StatusChange, ...]
+Reports = tuple[History, ...]
+"""Reports on one animal: what each row says of a stay, in order of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A reported change that cannot follow the one before it."""
+
+    change: StatusChange
+    before: StatusChange
+
+    def in_words(self) -> str:
+        """The contradiction in one sentence."""
+        came = self.change.status is AnimalStatus.AVAILABLE
+        says = "it came in" if came else f"it was {self.change.status}"
+        known = f"it had been {self.before.status} since {_day(self.before)}"
+        lacks = "had not left" if came else "had not come back"
+        return f"{says} on {_day(self.change)}, but {known} and {lacks}"
+
+
+def with_report(
+    history: History, reports: Reports, report: History, fresh: Collection[History] = ()
+) -> tuple[History, Reports]:
+    """History and reports with one more report; Conflict if there are too many."""
+    # An open report is older than one that knows the end of the same stay, unless both are `fresh`.
+    ends = {one[:1] for one in reports if len(one) > 1 and one not in fresh}
+    if not report or report in {*reports, *ends}:
+        return history, reports
+    if len(reports) >= MAX_REPORTS:
+        raise Conflict(f"{MAX_REPORTS} stays of this animal are known: is its id that of others?")
+    ended = {report[:1]} - {*fresh}
+    known = [*(one for one in reports if one not in ended), report]
+    woven, _odd = weave(history, known)
+    # A departure that means nothing now may mean something after the next report.
+    missed = (one for one in _direct(history, known) if one.status in LEFT and one not in woven)
+    return woven, tuple(sorted({*known, *((one,) for one in missed)}, key=_key))
+
+
+# A history is woven from reports, each what a row of a shelter's records says of a stay; they come
+# late, in any order and more than once, often with days only. Changes of one moment are walked like
+# an Eulerian trail over "there" and "away": at each node, loops come before the edge to the other.
+def weave(history: History, reports: Iterable[History]) -> tuple[History, set[Contradiction]]:
+    """The history that reports and direct changes make, and contradictions; idempotent."""
+    reports = sorted(reports, key=_key)
+    left = defaultdict[int, list[tuple[History, int]]](list)
+    for one in reports:
+        left[one[0].at].append((one, len(one)))
+    direct = list(_direct(history, reports))
+    for at, some in groupby(direct, lambda change: change.at):
+        left[at].append((tuple(some), 0))
+    has_returns = any(two.status is AnimalStatus.AVAILABLE for one in reports for two in one[1:])
+    known: list[StatusChange] = []
+    odd: set[Contradiction] = set()
+    for at in sorted({change.at for one in (direct, *reports) for change in one}):
+        while here := left[at]:
+            parts = [(tuple(two for two in one if two.at == at), one, size) for one, size in here]
+            part, chain, size = min(
+                parts, key=lambda one: _rank(one[0], one[2], known, has_returns)
+            )
+            here.remove((chain, size))
+            if rest := chain[len(part) :]:
+                left[rest[0].at].append((rest, size))
+            for change in part:
+                odd |= _follow(known, change, size)
+    return tuple(known), odd
+
+
+def _follow(known: list[StatusChange], change: StatusChange, size: int) -> set[Contradiction]:
+    """Append a change and steps before it; `size` is that of its report, 0 if it has none."""
+    status = change.status
+    last = known[-1] if known else None
+    if last is None:
+        known.append(change)
+    elif status is AnimalStatus.RETURNED and last.status is not AnimalStatus.ADOPTED:
+        pass  # from nowhere
+    elif {status, last.status} <= LEFT and last.status is AnimalStatus.ADOPTED:
+        if size > 1 and change not in known:
+            return {Contradiction(change, last)}
+    elif not size or status is not AnimalStatus.AVAILABLE or last.status in LEFT:
+        # One that was removed may be adopted, from a foster home, say.
+        known += [StatusChange(step, change.at) for step in route(last.status, status)]
+    elif last.status in IN_CARE:
+        came = next((one for one in reversed(known) if one.status is status), last)
+        if change.at - came.at >= DAY:
+            # It cannot come in twice: it left in between, and nobody reported when.
+            known += [StatusChange(AnimalStatus.REMOVED, change.at), change]
+            return {Contradiction(change, came)}
+    return set()
+
+
+def _rank(
+    part: History, size: int, known: Sequence[StatusChange], has_returns: bool
+) -> tuple[object, ...]:
+    """Rank of changes at one moment: those that can follow, loops, open stays; adoptions last."""
+    is_there = bool(known) and known[-1].status not in LEFT
+    head, misfit = part[0].status, (part[0].status in LEFT) != is_there
+    order = (int(misfit), len(part) % 2)
+    if has_returns:
+        order = (2 if size == 1 else int(part[-1].status in LEFT), int(misfit))
+    return *order, head is AnimalStatus.ADOPTED, _key(part)
+
+
+def _direct(history: History, reports: Iterable[History]) -> Iterator[StatusChange]:
+    reported = {change for report in reports for change in report}
+    for place, change in enumerate(history):
+        after = history[place + 1] if place + 1 < len(history) else None
+        passing = after is not None and after.at == change.at
+        between = {
+            AnimalStatus.RETURNED: True,
+            AnimalStatus.AVAILABLE: bool(place)
+            and history[place - 1].status is AnimalStatus.RETURNED,
+            AnimalStatus.REMOVED: after in reported,
+        }
+        if change not in reported and not (passing and between.get(change.status)):
+            yield change
+
+
+def _key(report: History) -> list[tuple[int, str]]:
+    return [(change.at, change.status) for change in report]
+
+
+def _day(change: StatusChange) -> str:
+    return iso(change.at)[:10]
+
 
 UNKNOWN = "unknown"
 

@@ -10,14 +10,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.animal_form import AnimalForm
 from pawsonalize.animals.inventory import MAX_ANIMALS
-from pawsonalize.animals.listings import Listing, read_listing, read_status, unrecognised
+from pawsonalize.animals.listings import (
+    AnimalForm,
+    Listing,
+    read_listing,
+    read_status,
+    unrecognised,
+)
 from pawsonalize.animals.tables.animals import AnimalQuery
 from pawsonalize.core.attributes import species_id
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.forms.decoder import Form, UnknownFields, check_fields, decode
-from pawsonalize.core.forms.entries import Moment, Rejected, first_of_each, read_each
+from pawsonalize.core.forms.decoder import (
+    Form,
+    Moment,
+    Rejected,
+    UnknownFields,
+    check_fields,
+    decode,
+    first_of_each,
+    read_each,
+)
 from pawsonalize.core.http import json as bodies
 from pawsonalize.core.http.errors import EntryWarning, all_rejected_error, warnings_of
 from pawsonalize.core.http.examples import ANIMAL

@@ -6,8 +6,16 @@ from dataclasses import replace
 
 import msgspec
 
-from pawsonalize.animals import statuses
-from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.animal import (
+    LEFT,
+    Animal,
+    AnimalStatus,
+    History,
+    StatusChange,
+    check_step,
+    route,
+    with_report,
+)
 from pawsonalize.animals.listings import Listing
 from pawsonalize.animals.tables.animals import AnimalQuery, Animals
 from pawsonalize.animals.tables.catalogue import Catalogue
@@ -50,12 +58,12 @@ class Inventory(msgspec.Struct, frozen=True):
         return entry.receipt()
 
     def set_status(
-        self, animal_id: str, status: statuses.AnimalStatus, now: int, at: int | None = None
+        self, animal_id: str, status: AnimalStatus, now: int, at: int | None = None
     ) -> Animal:
         """Set an animal's next status; Conflict if it may not follow, or before its last change."""
 
         def change(animal: Animal) -> Animal:
-            statuses.check_step(animal.status, status)
+            check_step(animal.status, status)
             if status is animal.status:
                 return animal
             moment = max(now, animal.status_at) if at is None else min(at, now)
@@ -83,9 +91,9 @@ class Inventory(msgspec.Struct, frozen=True):
 
         def change(known: Mapping[str, Animal]) -> Iterable[Animal]:
             for animal in known.values():
-                if animal.status not in statuses.LEFT:
+                if animal.status not in LEFT:
                     moment = max(now, animal.status_at)  # another server's clock may be ahead
-                    removed.append(_with(animal, (statuses.AnimalStatus.REMOVED,), moment))
+                    removed.append(_with(animal, (AnimalStatus.REMOVED,), moment))
             return removed
 
         self.animals.update(animal_ids, change, now)
@@ -109,7 +117,7 @@ class Inventory(msgspec.Struct, frozen=True):
         known = self.animals.get_many(animal_ids)
         return {animal_id: animal.group_at(at).id for animal_id, animal in known.items()}
 
-    def all(self, status: statuses.AnimalStatus | None = None) -> Iterator[Animal]:
+    def all(self, status: AnimalStatus | None = None) -> Iterator[Animal]:
         """Every animal of a status, or of any, by id."""
         after: str | None = None
         while page := self.animals.page(AnimalQuery(MAX_PAGE, after, status)):
@@ -131,7 +139,7 @@ class _Entry:
         self._as_of = as_of
         self._counts = Counter[str]()
         self._refused: list[Refused] = []
-        self._fresh: defaultdict[str, set[statuses.History]] = defaultdict(set)
+        self._fresh: defaultdict[str, set[History]] = defaultdict(set)
 
     def changed(self, known: Mapping[str, Animal], listings: Sequence[Listing]) -> list[Animal]:
         """The animals that changed and must be written."""
@@ -154,20 +162,20 @@ class _Entry:
     def _continued(self, old: Animal, listing: Listing) -> Animal:
         report, listed = listing.report, listing.listed
         # A listing from when the animal had left, or was not known, begins a stay.
-        if listed is not None and old.was(listed) in {None, *statuses.LEFT}:
-            report = (statuses.StatusChange(statuses.AnimalStatus.AVAILABLE, listed),)
+        if listed is not None and old.was(listed) in {None, *LEFT}:
+            report = (StatusChange(AnimalStatus.AVAILABLE, listed),)
         fresh = self._fresh[old.animal_id]
-        history, reports = statuses.with_report(old.history, old.reports, report, fresh)
+        history, reports = with_report(old.history, old.reports, report, fresh)
         # A row of an earlier stay may be read last, and knows less of the animal.
-        is_past = any(change.status in statuses.LEFT for change in report)
+        is_past = any(change.status in LEFT for change in report)
         is_older = is_past and any(_span(one) > _span(report) for one in reports)
         known = old if is_older else listing.animal
         new = replace(known, history=history, reports=reports)
-        steps = () if listing.status is None else statuses.route(new.status, listing.status)
+        steps = () if listing.status is None else route(new.status, listing.status)
         if not steps:
             return new
         # One that is older than the status may end that the animal is available, but not begin it.
-        if self._as_of < new.status_at and new.status is not statuses.AnimalStatus.AVAILABLE:
+        if self._as_of < new.status_at and new.status is not AnimalStatus.AVAILABLE:
             self._counts["status_kept"] += 1
             return new
         return _with(new, steps, max(self._as_of, new.status_at))
@@ -177,12 +185,12 @@ class _Entry:
         return InventoryReceipt(**self._counts, refused=tuple(self._refused))
 
 
-def _span(report: statuses.History) -> tuple[int, int]:
+def _span(report: History) -> tuple[int, int]:
     return report[-1].at, report[0].at
 
 
-def _with(animal: Animal, steps: Iterable[statuses.AnimalStatus], at: int) -> Animal:
-    changes = (statuses.StatusChange(status, at) for status in steps)
+def _with(animal: Animal, steps: Iterable[AnimalStatus], at: int) -> Animal:
+    changes = (StatusChange(status, at) for status in steps)
     return replace(animal, history=(*animal.history, *changes))
 
 

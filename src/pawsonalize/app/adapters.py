@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.tables.animals import AnimalExposures, Animals, Availability
 from pawsonalize.animals.tables.catalogue import Catalogue
-from pawsonalize.animals.tables.exposures import AnimalExposures
 from pawsonalize.app import databases
 from pawsonalize.app.settings import Settings, as_environment, kinds_of_settings
 from pawsonalize.core import clock
@@ -28,16 +27,14 @@ from pawsonalize.core.work.problems import Deliveries, Outbox, Problems
 from pawsonalize.core.work.tables import WorkTable
 from pawsonalize.events.archive.tables import ArchiveIndex, ArchiveLedger
 from pawsonalize.events.erasure.tables import ErasedLookup, ErasureTable
-from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.group_usage import GroupDays
-from pawsonalize.events.tables.raw_events import RawEvents
+from pawsonalize.events.tables.event_log import EventLog, GroupDays
+from pawsonalize.events.tables.event_reads import RawEvents
 from pawsonalize.recommend.tables import Impressions
 from pawsonalize.resources.access_keys import AccessKeys
-from pawsonalize.resources.artefacts.store import ArtefactStore
-from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.defaults import ensure_defaults
-from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource
+from pawsonalize.resources.kind import Resource
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.tables import Resources
 from pawsonalize.train.trainings import TrainingProcesses
 
@@ -46,8 +43,8 @@ if TYPE_CHECKING:
     from pawsonalize.events.archive.archiver import Archiver
     from pawsonalize.events.datasets import Datasets
     from pawsonalize.events.erasure.erased_archive import ErasedArchive
+    from pawsonalize.events.ingest import Intake
     from pawsonalize.events.job_files import Sources
-    from pawsonalize.events.refusals import Intake
     from pawsonalize.recommend.campaigns import Directory
     from pawsonalize.recommend.filtering import Filters
     from pawsonalize.recommend.live_model import RemoteCampaign
@@ -234,7 +231,7 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def intake(self) -> "Intake":
         """The count of accepted and refused events; many refusals are a problem."""
-        from pawsonalize.events.refusals import Intake
+        from pawsonalize.events.ingest import Intake
 
         return Intake(self.problems, self.settings.dead_letter_notice)
 

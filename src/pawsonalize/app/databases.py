@@ -16,8 +16,7 @@ from pawsonalize.core.plugin import offered
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.recommend.tables import Impressions
 from pawsonalize.resources.access_keys import ROOT_KEY_BYTES, RootKeyFile
-from pawsonalize.resources.artefacts.folder import FolderArtefacts
-from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.artefacts import ArtefactStore, FolderArtefacts
 
 if TYPE_CHECKING:
     from pawsonalize.reports.outcomes_report import OutcomeSources

@@ -15,7 +15,7 @@ from pawsonalize.core.times import DAY
 from pawsonalize.events.archive.rows import ObjectName
 from pawsonalize.events.archive.tables import Segment
 from pawsonalize.operations.tables import FileSize, TableSizes
-from pawsonalize.resources.resource import Status, first_recommendation_id
+from pawsonalize.resources.kind import Status, first_recommendation_id
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 
 _FEW_DAYS = 30  # with less, somebody has to do something

@@ -34,7 +34,7 @@ from pawsonalize.core.times import DAY, MINUTE, SECOND, iso
 from pawsonalize.events.archive.reading import ArchiveReader
 from pawsonalize.events.event_form import unknown_fields_of
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.raw_events import RawEvents
+from pawsonalize.events.tables.event_reads import RawEvents
 from pawsonalize.models.recipes.catalogue import broken_recipes
 from pawsonalize.reports.exposure_report import NEXT_MOVE, joined_events
 from pawsonalize.resources.solutions import Solution, named_types

@@ -25,7 +25,7 @@ from pawsonalize.core.errors import NotReady
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.plugin import Plugin, broken_plugins, offered, parts
 from pawsonalize.core.roles import SERVE, WORK
-from pawsonalize.events.refusals import RefusalSink
+from pawsonalize.events.ingest import RefusalSink
 from pawsonalize.models.recipes.catalogue import broken_recipes
 from pawsonalize.operations.admission import Admission
 from pawsonalize.operations.limits import HeavyReads, Rates

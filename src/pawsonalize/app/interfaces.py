@@ -16,6 +16,7 @@ from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
 from pawsonalize.core import clock
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.plugin import offered
 from pawsonalize.core.times import SECOND
 from pawsonalize.core.work.servers import Servers
@@ -25,7 +26,6 @@ from pawsonalize.recommend.groups import ActionRecommending
 from pawsonalize.reports.exposure_report import available_exposure
 from pawsonalize.reports.service_figures import FigureSources, RunFigures, ServiceFigures
 from pawsonalize.resources.access_keys import ADOPTION_SITE
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize.site.storefront import Storefront
 from pawsonalize.train.retraining.runs import Fate, Runs

@@ -17,7 +17,7 @@ from pawsonalize.recommend.campaigns import DirectoryEntry, entries, list_names
 from pawsonalize.recommend.live_model import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.train.retraining.runs import RunOutcome
 from pawsonalize.train.retraining.schedule import read_schedule

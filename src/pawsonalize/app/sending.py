@@ -13,7 +13,7 @@ import msgspec
 
 from pawsonalize.core.errors import InvalidInput, StreamUnavailable
 from pawsonalize.core.plugin import how_to_install, offered
-from pawsonalize.events.payloads import single
+from pawsonalize.events.event_form import single
 
 _BATCH = 50
 _STREAM_BATCH = 1_000  # one call to a broker has many users, and each of them once

@@ -10,7 +10,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import LOOK_SECONDS, Reporting, Task, at_the_moment
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
-from pawsonalize.core.database.contexts import in_time
+from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.plugin import offered

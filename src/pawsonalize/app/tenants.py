@@ -8,19 +8,18 @@ import msgspec
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.core import clock
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.metrics import RAW_TOO_LONG, UNKNOWN_TYPES
 from pawsonalize.core.times import DAY
-from pawsonalize.events.event_limits import EventLimits
-from pawsonalize.events.ingest import Ingest, RawTooLong, UnknownTypes
-from pawsonalize.events.tables.group_usage import CountMark, GroupDays, GroupSize, GroupSizes
+from pawsonalize.events.ingest import EventLimits, Ingest, RawTooLong, UnknownTypes
+from pawsonalize.events.tables.event_log import CountMark, GroupDays, GroupSize, GroupSizes
 from pawsonalize.operations.limits import Tenants, Usage
 from pawsonalize.recommend.animals.pages import check_board
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.group_limits import NO_LIMITS, GroupLimits
+from pawsonalize.resources.kind import Resource
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource
 from pawsonalize.resources.solutions import Solution, SolutionVersion, named_types
 
 _MODELS_SECONDS = 600.0  # to list all models takes long in a bucket

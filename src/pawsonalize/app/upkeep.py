@@ -29,18 +29,15 @@ from pawsonalize.core.work.problems import Problems
 from pawsonalize.core.work.tables import Turns
 from pawsonalize.events.archive.archiver import Archiver, Compaction
 from pawsonalize.events.archive.replay import Reader
-from pawsonalize.events.erasure.deletions import Deletions, VisitorFiles
 from pawsonalize.events.erasure.erased_archive import ErasureNotes
-from pawsonalize.events.erasure.erasing import Erasing, ErasureSteps
-from pawsonalize.events.event_form import read_event
-from pawsonalize.events.exports import Exports
-from pawsonalize.events.imports import Imports
+from pawsonalize.events.erasure.erasing import Deletions, Erasing, ErasureSteps, VisitorFiles
+from pawsonalize.events.erasure.tables import VisitorRows
+from pawsonalize.events.event_form import read_event, single
+from pawsonalize.events.imports import Exports, Imports
 from pawsonalize.events.ingest import group_at
 from pawsonalize.events.job_files import Outputs
-from pawsonalize.events.payloads import single
-from pawsonalize.events.tables.group_usage import GroupDays
-from pawsonalize.events.tables.log_start import LogStart
-from pawsonalize.events.tables.visitor_rows import VisitorRows
+from pawsonalize.events.tables.event_log import GroupDays
+from pawsonalize.events.tables.event_reads import LogStart
 from pawsonalize.operations import retention
 from pawsonalize.operations.tables import remove_remains, tidy
 from pawsonalize.recommend.batch import Batch

@@ -16,8 +16,7 @@ import msgspec
 from pawsonalize.core.errors import InvalidInput, NotFound
 from pawsonalize.resources.catalogue import KINDS
 from pawsonalize.resources.datasets import Dataset
-from pawsonalize.resources.kind import Kind
-from pawsonalize.resources.resource import Resource
+from pawsonalize.resources.kind import Kind, Resource
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 
 _ARN = re.compile(

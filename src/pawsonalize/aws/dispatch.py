@@ -30,16 +30,16 @@ from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.aws.shapes import parse, serialise
 from pawsonalize.aws.signatures import SignedRequest
 from pawsonalize.core.database.journal import AuditEntry
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.errors import Forbidden, InvalidInput, NotFound
 from pawsonalize.core.forms.decoder import read_bounded
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.scopes import CONTROL_PLANE, EVENTS, RUNTIME, Scope
 from pawsonalize.operations.guard import ANYBODY_CALLED, note
 from pawsonalize.operations.limits import Lane, Tenants
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.catalogue import KINDS
-from pawsonalize.resources.resource import Resource
-from pawsonalize.resources.schemas import DatasetSchema
+from pawsonalize.resources.datasets import DatasetSchema
+from pawsonalize.resources.kind import Resource
 
 KeyT = TypeVar("KeyT")
 FoundT = TypeVar("FoundT")

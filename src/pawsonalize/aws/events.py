@@ -19,8 +19,7 @@ from pawsonalize.core.schemas import DatasetType
 from pawsonalize.events.datasets import DatasetRow
 from pawsonalize.events.event_form import read_interaction, read_raw
 from pawsonalize.reports.metric_attributions import SOURCE
-from pawsonalize.resources.datasets import Dataset, actions_of
-from pawsonalize.resources.group_resources import EventTracker
+from pawsonalize.resources.datasets import Dataset, EventTracker, actions_of
 
 _ANIMAL = "animal_id"
 _ACTION_TYPES = ("TAKEN", "NOT_TAKEN", "VIEWED")

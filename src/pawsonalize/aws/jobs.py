@@ -12,12 +12,16 @@ from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.strict import check_deploys, check_domain, check_schema
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.resources.catalogue import KINDS
-from pawsonalize.resources.datasets import Dataset, DatasetGroup, DatasetImportJob
-from pawsonalize.resources.group_resources import AttributedMetric, MetricAttribution
+from pawsonalize.resources.datasets import (
+    AttributedMetric,
+    Dataset,
+    DatasetGroup,
+    DatasetImportJob,
+    DatasetSchema,
+    MetricAttribution,
+)
 from pawsonalize.resources.jobs import BatchInferenceJob, BatchSegmentJob
-from pawsonalize.resources.kind import Values
-from pawsonalize.resources.resource import Status
-from pawsonalize.resources.schemas import DatasetSchema
+from pawsonalize.resources.kind import Status, Values
 from pawsonalize.resources.solutions import SolutionVersion
 
 _MODE = "BATCH_INFERENCE"

@@ -23,7 +23,7 @@ from pawsonalize.models.recipes import (
     USER_PERSONALIZATION,
 )
 from pawsonalize.models.recipes.catalogue import other_recipes, recipe_named
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
 
 log = get_logger()
 

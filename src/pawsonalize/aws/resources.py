@@ -15,11 +15,10 @@ from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.catalogue import KINDS
+from pawsonalize.resources.datasets import DatasetSchema
 from pawsonalize.resources.defaults import default_names
-from pawsonalize.resources.kind import Kind, Values, Wire
+from pawsonalize.resources.kind import Kind, Resource, Values, Wire
 from pawsonalize.resources.registry import MAX_PAGE, resource_page
-from pawsonalize.resources.resource import Resource
-from pawsonalize.resources.schemas import DatasetSchema
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 
 _MAX_DIGITS = 6

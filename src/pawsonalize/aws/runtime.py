@@ -15,9 +15,9 @@ from pawsonalize.recommend.groups import Answer as Answered
 from pawsonalize.recommend.groups import Candidate, GroupRecommender, Scored
 from pawsonalize.recommend.query import Promotion, Query
 from pawsonalize.resources.campaigns import Campaign, Recommender
+from pawsonalize.resources.datasets import Filter
 from pawsonalize.resources.filters import AppliedFilter, apply, number_text
-from pawsonalize.resources.group_resources import Filter
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
 
 _DEFAULT_RESULTS = 25
 _DEFAULT_ACTIONS = 5

@@ -6,13 +6,13 @@ from typing import Any
 from pawsonalize.animals.inventory import AnimalNames
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.signatures import Signatures
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.schemas import DatasetType, Schema
 from pawsonalize.operations.services import Services
 from pawsonalize.recommend.groups import ActionRecommending
 from pawsonalize.reports.metric_attributions import MetricAttributions
-from pawsonalize.resources.cached_lookup import CachedLookup
-from pawsonalize.resources.group_resources import EventTracker
-from pawsonalize.resources.resource import Resource, ResourceT
+from pawsonalize.resources.datasets import EventTracker
+from pawsonalize.resources.kind import Resource, ResourceT
 from pawsonalize.train.campaigns import Recommenders
 
 # The members of a request, and those of an answer; both by AWS's names.

@@ -19,10 +19,10 @@ from pawsonalize.aws.protocol import (
     UNRECOGNIZED_CLIENT,
     AwsError,
 )
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.scopes import Scope
 from pawsonalize.core.times import MINUTE, SECOND
 from pawsonalize.resources.access_keys import AccessKey, AccessKeys
-from pawsonalize.resources.cached_lookup import CachedLookup
 
 
 class SignedRequest(msgspec.Struct, frozen=True):

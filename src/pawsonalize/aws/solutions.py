@@ -24,10 +24,8 @@ from pawsonalize.core.times import HOUR
 from pawsonalize.models.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
 from pawsonalize.models.recipes.settings import Range
 from pawsonalize.resources.catalogue import KINDS
-from pawsonalize.resources.datasets import DatasetGroup
-from pawsonalize.resources.kind import Values
-from pawsonalize.resources.resource import Status
-from pawsonalize.resources.schemas import dataset_type_named
+from pawsonalize.resources.datasets import DatasetGroup, dataset_type_named
+from pawsonalize.resources.kind import Status, Values
 from pawsonalize.resources.solutions import (
     MAX_TRIALS,
     EventParameters,

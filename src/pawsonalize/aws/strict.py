@@ -13,8 +13,7 @@ from pawsonalize.core.errors import InvalidInput, LimitExceeded
 from pawsonalize.core.event import NOTHING, Event
 from pawsonalize.core.schemas import DatasetType, Schema
 from pawsonalize.models.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
-from pawsonalize.resources.datasets import DatasetGroup
-from pawsonalize.resources.schemas import DatasetSchema, new_schema
+from pawsonalize.resources.datasets import DatasetGroup, DatasetSchema, new_schema
 from pawsonalize.resources.solutions import SolutionVersion
 
 P = ParamSpec("P")

@@ -1,5 +1,6 @@
 """Events of visitors, what their types mean, and the hashes by which visitors are erased."""
 
+import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -219,3 +220,9 @@ def standing(
 STANDARD = EventTypes(_MEANINGS)
 # No type means anything but itself: so it is with events of actions (`TAKEN`, `VIEWED`).
 AS_SENT = EventTypes(MappingProxyType({}))
+
+
+def new_event_id(now: int) -> str:
+    """An event id for a sender that gave none; `now` in milliseconds since 1970."""
+    # The moment comes first, so that new rows are at the end of the index.
+    return f"{now:012x}{secrets.token_hex(10)}"

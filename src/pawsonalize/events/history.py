@@ -10,7 +10,7 @@ from pawsonalize.core.event import Event, LoggedEvent, Visitor
 from pawsonalize.core.limits import check_between, match_cursor
 from pawsonalize.core.times import iso
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import HistoryQuery, Position
+from pawsonalize.events.tables.event_reads import HistoryQuery, Position
 
 MAX_PAGE = 500
 # Milliseconds and an offset: no more digits than fit into 64 bits.

@@ -1,21 +1,21 @@
 """Ingest: stores good events durably, and names each bad one."""
 
 import asyncio
+import math
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from itertools import compress
-from typing import TypeVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import msgspec
 
 from pawsonalize.animals.tables.animals import Animals
-from pawsonalize.core.database.contexts import in_time
-from pawsonalize.core.errors import (
-    InvalidInput,
-    StorageUnavailable,
-    TooManyRequests,
-)
+from pawsonalize.core.database.statements import CachedLookup, in_time
+from pawsonalize.core.errors import InvalidInput, StorageUnavailable, TooManyRequests
 from pawsonalize.core.event import (
     ACTIONS,
     DEFAULT_DATASET_GROUP,
@@ -26,18 +26,203 @@ from pawsonalize.core.event import (
     owning_group,
     plain_spelling,
 )
-from pawsonalize.core.forms.decoder import UnknownFields, likely_name
-from pawsonalize.core.forms.entries import Odd, Rejected, first_of_each, read_each
+from pawsonalize.core.forms.decoder import (
+    Odd,
+    Rejected,
+    UnknownFields,
+    first_of_each,
+    likely_name,
+    read_each,
+)
 from pawsonalize.core.groups import AnimalGroup
+from pawsonalize.core.late import late
 from pawsonalize.core.logs import get_logger
-from pawsonalize.events.event_form import read_event
-from pawsonalize.events.event_limits import UNLIMITED, EventLimits
+from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND, iso
+from pawsonalize.core.work.problems import Problems
+from pawsonalize.events.event_form import Part, Unreadable, read_event
 from pawsonalize.events.group_commit import GroupCommit
-from pawsonalize.events.payloads import Part, Unreadable
-from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.group_usage import DailyLimits
+from pawsonalize.events.tables.event_log import DailyLimits, EventLog
+from pawsonalize.resources.group_limits import NO_LIMITS, GroupLimits
+
+if TYPE_CHECKING:
+    import limits as rates
+    from limits import storage, strategies
+else:
+    rates = late("limits")
+    storage, strategies = late("limits.storage"), late("limits.strategies")
+
+
+Room = tuple[int, TooManyRequests | None]
+"""Number of events there is room for, and why for no more."""
+
+
+class EventLimits:
+    """Limits of incoming events; `stored` tells how many of a dataset group were counted last."""
+
+    def __init__(
+        self,
+        look: Callable[[str], GroupLimits],
+        stored: Callable[[str], int],
+        now: Callable[[], int],
+        processes: int = 1,
+    ) -> None:
+        self._limits = CachedLookup(look, now)
+        self._stored = CachedLookup(stored, now)
+        self._now = now
+        self._processes = processes
+
+    @cached_property
+    def _limiter(self) -> "strategies.RateLimiter":
+        return strategies.SlidingWindowCounterRateLimiter(storage.MemoryStorage())
+
+    def room(self, group: str, events: int, *, whole: bool = False) -> Room:
+        """Take as many events as the dataset group has room for; with `whole` all or none."""
+        limits = self._limits.find(group)
+        if limits.stored_events is not None and self._stored.find(group) >= limits.stored_events:
+            message = (
+                f"dataset group {group} stores {limits.stored_events:,} events (stored_events), and"
+                " has them: go on when some have left the table (event_days), or ask whoever runs"
+                " this service for more"
+            )
+            return 0, TooManyRequests(message, retry_after=HOUR // SECOND)
+        if limits.events_per_minute is None:
+            return events, None
+        return self._this_minute(group, events, limits.events_per_minute, whole)
+
+    def _this_minute(self, group: str, events: int, most: int, whole: bool) -> Room:
+        # Processes count apart, so each has its share, and at least one.
+        rate = rates.RateLimitItemPerMinute(max(most // self._processes, 1 if most else 0))
+        window = self._limiter.get_window_stats(rate, group)
+        free = max(min(window.remaining, events), 0)
+        if whole and free < events:
+            free = 0
+        if free:
+            self._limiter.hit(rate, group, cost=free)
+        if free == events:
+            return events, None
+        seconds = max(math.ceil(window.reset_time - self._now() / SECOND), 1)
+        message = (
+            f"dataset group {group} takes {most:,} events a minute (events_per_minute): send"
+            f" the others again in {seconds} s"
+        )
+        return free, TooManyRequests(message, retry_after=seconds)
+
+    def daily(self, groups: Iterable[str]) -> dict[str, int]:
+        """Return how many new events each dataset group may store a day, if that is limited."""
+        limits = {group: self._limits.find(group).events_per_day for group in groups}
+        return {group: most for group, most in limits.items() if most is not None}
+
+    def day_is_full(self, group: str, now: int) -> TooManyRequests:
+        """Return why no more events are stored today."""
+        tomorrow = (now // DAY + 1) * DAY
+        most = self._limits.find(group).events_per_day or 0
+        return TooManyRequests(
+            f"dataset group {group} takes {most:,} events a day (events_per_day), and today's are"
+            f" stored: go on at {iso(tomorrow)}",
+            retry_after=max(math.ceil((tomorrow - now) / SECOND), 1),
+        )
+
+
+UNLIMITED = EventLimits(lambda _group: NO_LIMITS, lambda _group: 0, lambda: 0)
+"""No dataset group has a limit."""
+
+
+PROBLEM: Final = "take events"
+WINDOW: Final = 5 * MINUTE
+FEWEST: Final = 20
+"""Least number of refusals in the window that is a problem and no single typo."""
+
+
+class Intake:
+    """Counts of events accepted and refused by one process in the last minutes, by any way in."""
+
+    def __init__(self, problems: Problems, notice: float) -> None:
+        """Watch for a problem: a share of refusals greater than `notice`; with 1, never."""
+        self._problems = problems
+        self._notice = notice
+        self._minutes: dict[int, Counter[str | None]] = {}  # of reasons; None: it was accepted
+        self._lock = threading.Lock()
+
+    def count(self, now: int, accepted: int, reasons: Iterable[str] = ()) -> None:
+        """Note what was accepted, and the reason of each refusal: a code, or a field."""
+        with self._lock:
+            counts = self._window(now).setdefault(now // MINUTE, Counter())
+            counts.update(reasons)
+            counts[None] += accepted
+
+    def look(self, now: int) -> None:
+        """Report the problem if there is one."""
+        # It ends by itself when no process reports it.
+        with self._lock:
+            reasons = sum(self._window(now).values(), Counter[str | None]())
+        accepted = reasons.pop(None, 0)
+        refused = reasons.total()
+        total = accepted + refused
+        if refused < FEWEST or refused <= self._notice * total:
+            return
+        reason, count = reasons.most_common(1)[0]
+        message = (
+            f"{refused:,} of {total:,} events that came in within {WINDOW // MINUTE} minutes could"
+            f" not be taken, {count:,} of them for {reason}: see `pawsonalize dead-letters ls`"
+        )
+        self._problems.report(PROBLEM, message, now, within=WINDOW)
+
+    def _window(self, now: int) -> dict[int, Counter[str | None]]:
+        before = (now - WINDOW) // MINUTE
+        self._minutes = {at: counts for at, counts in self._minutes.items() if at > before}
+        return self._minutes
+
+
+HTTP: Final = "http"
+"""The source of what came by HTTP."""
 
 log = get_logger()
+
+
+class RefusedInput(msgspec.Struct, frozen=True):
+    """Refused data, as it came in, and the reason."""
+
+    source: str
+    """`http`, or the stream's URL without who logs in."""
+    dataset_group: str
+    """The dataset group that it was to go into."""
+    at: int
+    """The moment when it came in, in milliseconds since 1970."""
+    raw: bytes
+    code: str
+    """The reason for machines."""
+    message: str
+    """The reason for people."""
+    field: str | None = None
+    """The field that is wrong, if it is one."""
+    # Its place in the stream: `shard/sequence`, in a list with `/index` behind that.
+    position: str | None = None
+
+
+class RefusalSink(Protocol):
+    """Keeps what `/v1/events` refuses: the port `refusals`. Raises nothing, as senders know why."""
+
+    async def keep(
+        self, refused: Sequence[RefusedInput], *, is_page: bool = False, user_id: str | None = None
+    ) -> int:
+        """Keep what may be kept; returns how much there is no room for."""
+
+        # Of what a page sent, nothing is kept that names another user than its own.
+
+    def close(self) -> None:
+        """Store what waits, and stop."""
+
+
+KeepRefusals = Callable[[Sequence[RefusedInput]], object]
+"""Keeps what a stream brought, durably on return: the port `stream_refusals`."""
+
+
+def log_refusals(refused: Sequence[RefusedInput]) -> None:
+    """Log what nobody keeps: place and reason, and nothing of a visitor."""
+    for reject in refused:
+        place = {"source": reject.source, "position": reject.position}
+        log.warning("refused", **place, code=reject.code, field=reject.field)
+
 
 _LONGEST_NAME = 64
 OTHERS = "other types"
@@ -91,12 +276,12 @@ class RawTooLong(msgspec.Struct):
 
     def note(self, events: Iterable[Event]) -> None:
         """Report those among these; they are stored without."""
-        found = sum(one.raw is None for one in events)
-        if found:
-            self.tell(found)
-        self._count += found
+        count = sum(event.raw is None for event in events)
+        if count:
+            self.tell(count)
+        self._count += count
         # At each tenfold of the count, so that a flood fills no log.
-        if found and self._count >= 10 * self._logged:
+        if count and self._count >= 10 * self._logged:
             self._logged = self._count
             log.warning(
                 "events are too long to be archived as they came in",
@@ -108,7 +293,6 @@ class RawTooLong(msgspec.Struct):
 MAX_EVENTS = 1_000
 _MOST_NAMES = 20  # each is a label of a metric for good, and senders may make up any number
 T = TypeVar("T")
-PartT = TypeVar("PartT")
 EventCheck = Callable[[Event], None]
 
 
@@ -190,10 +374,10 @@ class Ingest:
         if None in flags:  # the day was full when they were to be stored
             limit = self._limits.day_is_full(owning_group(dataset_group), received_at)
             beyond = compress(places, (flag is None for flag in flags))
-            rejected += [_over(place, limit) for place in beyond]
+            rejected += [Rejected(place, limit.code, limit.message) for place in beyond]
         if whole and limit is not None:
             raise limit
-        rejected.sort(key=lambda one: one.index)
+        rejected.sort(key=attrgetter("index"))
         accepted, duplicates = flags.count(True), flags.count(False)
         odd = first_of_each(
             (place, warning)
@@ -231,7 +415,7 @@ class Ingest:
     async def _put(self, events: Sequence[Event], group: str, *, whole: bool) -> list[bool | None]:
         """A flag for each event: False if it was there before, None if it is beyond a limit."""
         unit = object() if whole else None
-        stored = await self._writer.submit([(one, unit) for one in events], owning_group(group))
+        stored = await self._writer.submit([(event, unit) for event in events], owning_group(group))
         self._note_long(compress(events, stored))
         return stored
 
@@ -271,13 +455,13 @@ class Ingest:
         self, events: list[Event], rejected: list[Rejected], sent: int, group: str, whole: bool
     ) -> tuple[list[Event], list[int], list[Rejected], TooManyRequests | None]:
         """The events that may be stored, their places in the call, all rejections and the limit."""
-        bad = {one.index for one in rejected}
+        bad = {reject.index for reject in rejected}
         places = [place for place in range(sent) if place not in bad]
         if not events:
             return events, places, rejected, None
         room, refusal = self._limits.room(owning_group(group), len(events), whole=whole)
         if refusal is not None:
-            rejected += [_over(place, refusal) for place in places[room:]]
+            rejected += [Rejected(place, refusal.code, refusal.message) for place in places[room:]]
         return events[:room], places[:room], rejected, refusal
 
     def read(
@@ -290,7 +474,7 @@ class Ingest:
     ) -> tuple[list[Event], list[Rejected]]:
         """The good events, not stored yet, and what is wrong with the others."""
 
-        def one(part: Part) -> Event:
+        def read_part(part: Part) -> Event:
             if isinstance(part, Unreadable):
                 raise part.error
             event = read_event(part, received_at, self._group_of, dataset_group, unknown)
@@ -299,12 +483,8 @@ class Ingest:
             self._check(event)
             return event
 
-        good, rejected = read_each(parts, one)
+        good, rejected = read_each(parts, read_part)
         return list(good.values()), rejected
-
-
-def _over(place: int, limit: TooManyRequests) -> Rejected:
-    return Rejected(place, limit.code, limit.message)
 
 
 def group_at(animals: Animals, animal_id: str, at: int) -> AnimalGroup | None:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from pawsonalize.core.errors import Forbidden, InvalidInput, NotFound
 from pawsonalize.core.event import Visitor
-from pawsonalize.core.forms.entries import Id
+from pawsonalize.core.forms.decoder import Id
 from pawsonalize.core.http.operation import RequestParameter
 from pawsonalize.core.limits import parse_id
 from pawsonalize.core.scopes import MONITOR, Scope
@@ -18,7 +18,7 @@ from pawsonalize.recommend.animals.recommender import AnimalRecommender
 from pawsonalize.recommend.campaigns import Address, Purpose
 from pawsonalize.recommend.groups import GroupRecommender
 from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.resources.resource import Resource
+from pawsonalize.resources.kind import Resource
 
 UNSIGNED = "visitor_unsigned"
 SIGN_IT = (

@@ -14,13 +14,13 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 from starlette.datastructures import Headers
 
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.errors import Forbidden, NotFound, Unauthenticated
 from pawsonalize.core.late import late
 from pawsonalize.core.scopes import SITE, Scope
 from pawsonalize.core.times import DAY, HOUR, SECOND
 from pawsonalize.operations.limits import Rates
 from pawsonalize.resources.access_keys import AccessKey, AccessKeys
-from pawsonalize.resources.cached_lookup import CachedLookup
 
 if TYPE_CHECKING:
     import jwt

@@ -17,13 +17,12 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.core import errors
-from pawsonalize.core.database.contexts import in_time
+from pawsonalize.core.database.statements import CachedLookup, in_time
 from pawsonalize.core.errors import NotReady
 from pawsonalize.core.late import late
 from pawsonalize.core.times import DAY, SECOND
-from pawsonalize.events.tables.group_usage import DayCounts, GroupDays
+from pawsonalize.events.tables.event_log import DayCounts, GroupDays
 from pawsonalize.resources.access_keys import AccessKey
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.group_limits import GroupLimits
 
 P = ParamSpec("P")

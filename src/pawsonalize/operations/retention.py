@@ -13,16 +13,16 @@ from pawsonalize.core.errors import Conflict, CorruptArtefact, NotFound, Storage
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.objects.store import ObjectStore
 from pawsonalize.core.times import DAY, SECOND
+from pawsonalize.events.archive.reading import differences
 from pawsonalize.events.archive.rows import ObjectName
 from pawsonalize.events.archive.tables import ArchiveLedger, Segment
-from pawsonalize.events.archive.verification import differences
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.log_start import LogStart
+from pawsonalize.events.tables.event_reads import LogStart
 from pawsonalize.recommend.tables import Impressions
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.jobs import DataDeletionJob
+from pawsonalize.resources.kind import Resource, first_recommendation_id
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource, first_recommendation_id
 from pawsonalize.resources.solutions import SolutionVersion
 
 _YEAR = 365  # days; no session is used for longer

@@ -15,8 +15,7 @@ from pawsonalize.core.work.problems import Problems
 from pawsonalize.core.work.servers import Servers
 from pawsonalize.events.datasets import Datasets
 from pawsonalize.events.erasure.erasing import Erasing
-from pawsonalize.events.ingest import Ingest
-from pawsonalize.events.refusals import Intake, RefusalSink
+from pawsonalize.events.ingest import Ingest, Intake, RefusalSink
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.operations.limits import HeavyReads
 from pawsonalize.recommend.animals.recommender import AnimalRecommender
@@ -26,9 +25,8 @@ from pawsonalize.recommend.groups import GroupRecommender
 from pawsonalize.reports.exposure_report import ExposureShare
 from pawsonalize.reports.outcomes_process import OutcomesProcesses
 from pawsonalize.reports.service_figures import ServiceFigures
-from pawsonalize.resources.campaign_updates import Campaigns
 from pawsonalize.resources.job_table import JobTable
-from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.train.retraining.runs import Runs
 from pawsonalize.train.solutions import DatasetGroups, Solutions
 from pawsonalize.train.trainings import TrainingProcesses, TrainingQueue

@@ -23,8 +23,7 @@ from pawsonalize.recommend.groups import MAX_RESULTS, Candidate, GroupRecommende
 from pawsonalize.recommend.live_model import Fixed, LoadedModel, Loader, ServingSettings
 from pawsonalize.recommend.query import Query, query_context
 from pawsonalize.resources.campaigns import check_influence
-from pawsonalize.resources.filter_parser import parse
-from pawsonalize.resources.filters import AppliedFilter, FilterExpression, Source, apply
+from pawsonalize.resources.filters import AppliedFilter, FilterExpression, Source, apply, parse
 from pawsonalize.resources.jobs import BatchInferenceJob, BatchJob, BatchSegmentJob
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 

@@ -11,7 +11,7 @@ from threading import Lock
 
 import msgspec
 
-from pawsonalize.core.database.contexts import in_time
+from pawsonalize.core.database.statements import CachedLookup, in_time
 from pawsonalize.core.errors import (
     Conflict,
     Forbidden,
@@ -27,12 +27,11 @@ from pawsonalize.recommend.exploration import ImpressionLog
 from pawsonalize.recommend.filtering import Filterings
 from pawsonalize.recommend.groups import GroupRecommender
 from pawsonalize.recommend.live_model import LiveModel
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.campaigns import Campaign, Recommender
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.resources.kind import Resource, Status
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource, Status
 from pawsonalize.resources.solutions import Solution
 
 _NEAR = {recipes.USER_PERSONALIZATION: 1, recipes.POPULARITY_COUNT: 2, recipes.TRENDING_NOW: 2}

@@ -21,9 +21,8 @@ from pawsonalize.core.times import MINUTE, SECOND
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.recommend.animals.available import PerCatalogue
 from pawsonalize.recommend.query import Query
-from pawsonalize.resources.datasets import Dataset
+from pawsonalize.resources.datasets import Dataset, DatasetSchema, Filter
 from pawsonalize.resources.defaults import DATASET_GROUP
-from pawsonalize.resources.filter_parser import parse
 from pawsonalize.resources.filters import (
     ANY_EVENT_TYPE,
     Action,
@@ -38,11 +37,10 @@ from pawsonalize.resources.filters import (
     Subject,
     Values,
     number_text,
+    parse,
     read_number,
 )
-from pawsonalize.resources.group_resources import Filter
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.schemas import DatasetSchema
 
 # Distinct fields that all filters of a dataset group may speak of together, as Amazon's.
 MAX_FIELDS = 20

@@ -28,7 +28,7 @@ from pawsonalize.recommend.query import Query, context_of, query_context, subtra
 from pawsonalize.recommend.reasons import Reason
 from pawsonalize.recommend.tables import RANKING, RECOMMENDATION
 from pawsonalize.resources.filters import AppliedFilter
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 
 MAX_RESULTS = 500
 A = TypeVar("A", bound="Answer")

@@ -24,11 +24,10 @@ from pawsonalize.models.recipes.trending_now import TrendingNow
 from pawsonalize.models.recipes.user_personalization import UserPersonalizationModel
 from pawsonalize.recommend.exploration import Exposed, Exposure, Novelty
 from pawsonalize.recommend.query import FacetReader
-from pawsonalize.resources.artefacts.store import ArtefactStore
-from pawsonalize.resources.campaign_updates import CALLED_OFF, Campaigns
+from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.campaigns import Campaign, is_wanted
-from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
+from pawsonalize.resources.registry import CALLED_OFF, Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
 
 _MARK = ".counts-"

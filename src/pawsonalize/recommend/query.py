@@ -56,7 +56,7 @@ from pawsonalize.core.preferences import (
 from pawsonalize.core.schemas import DatasetType, Schema
 from pawsonalize.core.times import DAY
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import HistoryQuery, RecentEvent
+from pawsonalize.events.tables.event_reads import HistoryQuery, RecentEvent
 from pawsonalize.models.recipes.contract import Context, ContextEvent
 from pawsonalize.models.recipes.data import Facet, ItemAttributes, Scores
 from pawsonalize.recommend.animals.available import AvailableAnimals, AvailableAnimalsWatch

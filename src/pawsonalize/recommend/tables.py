@@ -11,7 +11,12 @@ import msgspec
 import zstandard
 from sqlalchemy import Connection, Select, bindparam, delete, select
 
-from pawsonalize.animals.tables import exposures
+from pawsonalize.animals.tables.animals import (
+    add_shown,
+    add_shown_animals,
+    first_places,
+    read_shown,
+)
 from pawsonalize.core.database.statements import PreparedSelect, rows_of
 from pawsonalize.core.database.table_access import GroupTables
 from pawsonalize.core.database.tables import impressions
@@ -153,10 +158,10 @@ class Impressions(GroupTables):
         seen = [one for one in batch if one.is_seen]
         connection.execute(impressions.insert(), rows)
         lists = [(one.dataset_group, one.answered_at, one.item_ids) for one in seen]
-        exposures.add_shown(connection, lists)
-        first = exposures.first_places
+        add_shown(connection, lists)
+        first = first_places
         animals = [(one.answered_at, first(one.animal_ids)) for one in seen if one.animal_ids]
-        exposures.add_shown_animals(connection, animals)
+        add_shown_animals(connection, animals)
 
     def get(self, recommendation_id: str) -> Impression | None:
         """One answer, or None."""
@@ -235,7 +240,7 @@ class Impressions(GroupTables):
         # Two things count: the first 25 places of answers that are seen, and the impressions of
         # events without a recommendation id. (With one, the event reports an answer, which counts
         # already.) Items that were never shown are left out.
-        return self._with(exposures.read_shown, self._dataset_group, at)
+        return self._with(read_shown, self._dataset_group, at)
 
 
 _key = impressions.c.recommendation_id

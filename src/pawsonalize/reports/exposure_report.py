@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.animal import Animal, AnimalStatus
 from pawsonalize.animals.inventory import Inventory
-from pawsonalize.animals.statuses import AnimalStatus
-from pawsonalize.animals.tables.exposures import AnimalExposures
+from pawsonalize.animals.tables.animals import AnimalExposures
 from pawsonalize.core.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
 from pawsonalize.core.times import DAY, HOUR
 from pawsonalize.core.work.problems import Problems
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.recommend.animals.pages import ShownPages, reported_page, was_shown
 from pawsonalize.recommend.tables import Impressions
-from pawsonalize.resources.resource import first_recommendation_id
+from pawsonalize.resources.kind import first_recommendation_id
 
 _WAITS = ("under 14 days", "14 to 29 days", "30 to 59 days", "60 to 179 days", "180 days and more")
 PROBLEM = "events that come from no answer"

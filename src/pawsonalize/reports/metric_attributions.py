@@ -22,8 +22,8 @@ from pawsonalize.events.job_files import Outputs
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.recommend.filtering import number_of
 from pawsonalize.recommend.tables import Impressions
+from pawsonalize.resources.datasets import AttributedMetric, MetricAttribution
 from pawsonalize.resources.filters import number_text
-from pawsonalize.resources.group_resources import AttributedMetric, MetricAttribution
 from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.solutions import SolutionVersion
 

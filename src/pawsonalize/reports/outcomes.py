@@ -20,8 +20,7 @@ from operator import itemgetter
 import msgspec
 import numpy as np
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import AnimalStatus
+from pawsonalize.animals.animal import Animal, AnimalStatus
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import MAX_IMPRESSION_ITEMS, Event
 from pawsonalize.events.tables.event_log import EventLog

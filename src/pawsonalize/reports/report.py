@@ -8,8 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import AnimalStatus, Stay
+from pawsonalize.animals.animal import Animal, AnimalStatus, Stay
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.core.times import DAY
 from pawsonalize.models.evaluation.intervals import (

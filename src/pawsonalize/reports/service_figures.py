@@ -11,8 +11,8 @@ from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.recommend.campaigns import entries
 from pawsonalize.resources import jobs
 from pawsonalize.resources.datasets import DatasetImportJob
+from pawsonalize.resources.kind import Resource
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource
 from pawsonalize.resources.solutions import SolutionVersion
 
 _JOBS: Mapping[str, type[Resource]] = {

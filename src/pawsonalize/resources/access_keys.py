@@ -16,8 +16,8 @@ from pawsonalize.core.objects.store import whole_file
 from pawsonalize.core.scopes import Scope
 from pawsonalize.core.times import DAY, MINUTE
 from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.kind import Resource
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource
 
 ROOT_KEY_BYTES = 32
 _SECRET_LENGTH = 40  # characters of 6 bits

@@ -17,10 +17,11 @@ from pawsonalize.resources.kind import (
     Native,
     Param,
     Quota,
+    Resource,
+    Status,
     Values,
     Wire,
 )
-from pawsonalize.resources.resource import Resource, Status
 from pawsonalize.resources.solutions import Solution, SolutionVersion, TrainingSelection
 
 Share = Annotated[float, Meta(ge=0, le=1)]

@@ -5,16 +5,17 @@ from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.resources.campaigns import CAMPAIGN_KIND, RECOMMENDER_KIND
-from pawsonalize.resources.datasets import DATASET_GROUP_KIND, DATASET_KIND, IMPORT_KIND
-from pawsonalize.resources.group_resources import (
+from pawsonalize.resources.datasets import (
+    DATASET_GROUP_KIND,
+    DATASET_KIND,
     EVENT_TRACKER_KIND,
     FILTER_KIND,
+    IMPORT_KIND,
     METRIC_ATTRIBUTION_KIND,
+    SCHEMA_KIND,
 )
 from pawsonalize.resources.jobs import JOB_KINDS
-from pawsonalize.resources.kind import Kind
-from pawsonalize.resources.resource import Resource
-from pawsonalize.resources.schemas import SCHEMA_KIND
+from pawsonalize.resources.kind import Kind, Resource
 from pawsonalize.resources.solutions import SOLUTION_KIND, VERSION_KIND
 
 _KINDS: tuple[Kind[Any], ...] = (

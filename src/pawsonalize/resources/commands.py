@@ -15,8 +15,7 @@ from pawsonalize.app.cli.terminal import print_listing
 from pawsonalize.core import clock
 from pawsonalize.core.times import iso
 from pawsonalize.resources.catalogue import KINDS
-from pawsonalize.resources.kind import Action, Commands, CommandText, Kind, Param
-from pawsonalize.resources.resource import Resource
+from pawsonalize.resources.kind import Action, Commands, CommandText, Kind, Param, Resource
 
 _MOMENTS = frozenset({"at", "as_of", "since", "until"})
 

@@ -1,13 +1,17 @@
-"""Dataset groups, datasets, imports, event trackers, filters and metric attributions."""
+"""Schemas, dataset groups and their datasets, event trackers, filters and metric attributions."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
+
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import ACTIONS
-from pawsonalize.core.schemas import DatasetType, Schema
+from pawsonalize.core.schemas import REQUIRED_FIELDS, DatasetType, Schema
 from pawsonalize.resources.group_limits import NO_LIMITS, GroupLimits, read_limits
 from pawsonalize.resources.kind import (
     Block,
@@ -18,15 +22,124 @@ from pawsonalize.resources.kind import (
     Need,
     Param,
     Quota,
+    Resource,
+    Status,
     Values,
     Wire,
+    new_tracking_id,
 )
-from pawsonalize.resources.resource import Resource, Status
-from pawsonalize.resources.schemas import (
-    ITEMS_OF_A_SHOP,
-    DatasetSchema,
-    avro_text,
-    dataset_type_named,
+
+_TYPES = ", ".join(DatasetType)
+
+
+class DatasetSchema(Resource, frozen=True, kw_only=True):
+    """The columns of a dataset, as Avro record JSON."""
+
+    kind: ClassVar[str] = "schema"
+
+    dataset_type: DatasetType
+    avro: str
+
+
+def new_schema(
+    name: str,
+    avro: str,
+    dataset_type: DatasetType | None = None,
+    extras: Mapping[str, Any] | None = None,
+) -> DatasetSchema:
+    """A schema of Avro record JSON; InvalidInput says what is missing or malformed."""
+    # Without a type the name of the record tells which it is, or else its fields.
+    dataset_type = dataset_type or _type_of(avro)
+    Schema.parse(avro, dataset_type)
+    return DatasetSchema(name=name, dataset_type=dataset_type, avro=avro, extras=extras or {})
+
+
+def dataset_type_named(name: str) -> DatasetType:
+    """The type of that name, in any case; InvalidInput lists those there are."""
+    for dataset_type in DatasetType:
+        if dataset_type.lower() == name.lower():
+            return dataset_type
+    raise InvalidInput(
+        f"datasetType {name} is none of this service's: {_TYPES}", field="datasetType"
+    )
+
+
+def _type_of(text: str) -> DatasetType:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"the schema is not JSON: {error}", field="schema") from error
+    record = document if isinstance(document, dict) else {}
+    for dataset_type in DatasetType:
+        if dataset_type.lower() == str(record.get("name")).lower():
+            return dataset_type
+    listed = record.get("fields")
+    fields = listed if isinstance(listed, list) else []
+    names = {str(field.get("name")).upper() for field in fields if isinstance(field, dict)}
+    for dataset_type, required in REQUIRED_FIELDS.items():
+        if names.issuperset(required):
+            return dataset_type
+    raise InvalidInput(f"name the schema's record after its dataset: {_TYPES}", field="schema")
+
+
+ITEMS_OF_A_SHOP: dict[str, Any] = {
+    "type": "record",
+    "name": "Items",
+    "fields": [
+        {"name": "ITEM_ID", "type": "string"},
+        {"name": "GENRE", "type": ["null", "string"], "categorical": True},
+    ],
+}
+"""A schema for examples."""
+
+
+def avro_text(schema: Any) -> Any:
+    """Return Avro record JSON as text, if it came as an object."""
+    return json.dumps(schema) if isinstance(schema, Mapping) else schema
+
+
+def _create(parts: Any, values: Values, now: int) -> Any:
+    named = values.get("dataset_type")
+    dataset_type = None if named is None else dataset_type_named(named)
+    schema = new_schema(
+        values["name"], avro_text(values["schema"]), dataset_type, values.get("extras")
+    )
+    return parts.registry.create(schema, now)
+
+
+SCHEMA_KIND = Kind(
+    resource=DatasetSchema,
+    quota=Quota(limit=500, scope=""),
+    of_group=False,
+    create=_create,
+    native=Native(
+        list="The columns of datasets, newest first.",
+        create="Create a schema from Avro record JSON.",
+        delete="Delete a schema that no dataset has.",
+        request=(
+            "name",
+            Field("schema", dict[str, Any]),
+            Field("dataset_type", str | None, default=None),
+        ),
+        answer=(
+            "dataset_type",
+            Field("schema", dict[str, Any], of=lambda one: json.loads(one.avro)),
+        ),
+        docs={
+            "request": "A schema to create: Avro record JSON, as an object.\n\n`datasetType`"
+            " may be left out where the name of the record, or its fields, tell it.",
+            "answer": "The columns of a dataset.",
+        },
+        examples={"items of a shop": {"name": "shop-items", "schema": ITEMS_OF_A_SHOP}},
+    ),
+    wire=Wire(
+        creates="Stores a schema; the name of its Avro record, or its fields, tell which"
+        " dataset it is of.",
+        deletes="Deletes a schema that no dataset has.",
+        members={"schema": "schema"},
+        stored=("domain",),
+        shown={"schema": lambda one: one.avro},
+    ),
 )
 
 
@@ -300,5 +413,159 @@ IMPORT_KIND = Kind(
         stored=("roleArn",),
         defaults={"mode": ImportMode.FULL, "status": Status.CREATE_PENDING},
         shown={"publishAttributionMetricsToS3": lambda _one: False},
+    ),
+)
+
+
+class AttributedMetric(msgspec.Struct, frozen=True):
+    """A sum over the events of a type: `SAMPLECOUNT()` or `SUM(Interactions.…)`."""
+
+    name: str
+    event_type: str
+    expression: str
+
+
+class MetricAttribution(Resource, frozen=True, kw_only=True):
+    """The metrics of a dataset group, reported below `target` if it is given.
+
+    Reports hold what the log has up to the offset `reported`, each event once.
+    """
+
+    kind: ClassVar[str] = "metric attribution"
+    owner: ClassVar[str | None] = "dataset_group"
+
+    dataset_group: str
+    metrics: tuple[AttributedMetric, ...]
+    target: str | None = None
+    reported: int = 0
+    reported_at: int = 0
+
+
+METRIC_ATTRIBUTION_KIND = Kind(
+    resource=MetricAttribution,
+    parent=DatasetGroup,
+    quota=Quota(limit=1),
+    of_group=False,
+    create=lambda parts, values, now: parts.attributions.create(MetricAttribution(**values), now),
+    wire=Wire(
+        creates="Adds up events by source or recommending solution; reports as CSV every hour, if"
+        " asked to.",
+        deletes="Deletes a metric attribution; its reports stay.",
+    ),
+)
+
+
+class EventTracker(Resource, frozen=True, kw_only=True):
+    """Permission to send events into a dataset group, by its tracking id."""
+
+    kind: ClassVar[str] = "event tracker"
+    owner: ClassVar[str | None] = "dataset_group"
+
+    dataset_group: str
+    tracking_id: str
+
+
+EVENT_TRACKER_KIND = Kind(
+    resource=EventTracker,
+    parent=DatasetGroup,
+    quota=Quota(limit=1),
+    create=lambda parts, values, now: parts.registry.create(
+        EventTracker(**values, tracking_id=new_tracking_id()), now
+    ),
+    native=Native(
+        list="Who may send events over the Personalize API, newest first.",
+        create="Create the event tracker of a dataset group.",
+        delete="Delete an event tracker; its events stay.",
+        request=("name", "dataset_group", "tags"),
+        answer=("dataset_group", "tracking_id"),
+        docs={
+            "request": "An event tracker to create; a dataset group has one.",
+            "answer": "Permission to send events into a dataset group over the Personalize API.",
+        },
+        examples={"of a second shelter": {"name": "shelter-b", "datasetGroup": "shelter-b"}},
+    ),
+    wire=Wire(
+        creates="Creates the event tracker of a dataset group, which has one, with a new"
+        " tracking id.",
+        shown={"trackingId": lambda one: one.tracking_id},
+    ),
+    commands=Commands(
+        panel=PANEL,
+        about="Event trackers: ids to send events with.",
+        columns=("name", "dataset_group", "tracking_id", "status"),
+        show=("Show a event tracker.", "shelter-b"),
+        create=(
+            "Create the event tracker of a dataset group, which has one, and print its tracking"
+            " id.",
+            "shelter-b --dataset-group shelter-b",
+        ),
+        params=("name", "dataset_group"),
+        delete=(
+            "Delete an event tracker: its tracking id takes no more events, those there are stay.",
+            "shelter-b",
+        ),
+    ),
+)
+
+
+class Filter(Resource, frozen=True, kw_only=True):
+    """An expression that says which items an answer may hold."""
+
+    kind: ClassVar[str] = "filter"
+    owner: ClassVar[str | None] = "dataset_group"
+
+    dataset_group: str
+    expression: str
+
+
+FILTER_KIND = Kind(
+    resource=Filter,
+    parent=DatasetGroup,
+    quota=Quota(limit=10),
+    create=lambda parts, values, now: parts.filters.create(now=now, **values),
+    native=Native(
+        tag="Filters",
+        list="Which items answers may hold, by name, newest first.",
+        create="Create a filter from an expression.",
+        delete="Delete a filter.",
+        request=("name", "expression", "dataset_group"),
+        answer=("dataset_group", "expression"),
+        docs={
+            "request": "A filter to create: its name, and what it says in Amazon Personalize's"
+            " filter language.",
+            "answer": "An expression that says which items an answer may hold.",
+        },
+        examples={
+            "no cats": {
+                "name": "no-cats",
+                "expression": 'EXCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("1")',
+            }
+        },
+        by_address=True,
+    ),
+    wire=Wire(
+        creates="Creates a filter in Amazon's language; it is ACTIVE at once.",
+        deletes="Deletes a filter; requests that name it from then on are refused.",
+        members={"filterExpression": "expression"},
+        plural="Filters",
+    ),
+    commands=Commands(
+        panel=PANEL,
+        about="Filters: which items an answer may hold.",
+        columns=("name", "dataset_group", "status", "expression"),
+        show=("Show a filter.", "dogs-only"),
+        create=(
+            "Create a filter; running servers know it at once.",
+            "dogs-only 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN (\"2\")'",
+        ),
+        params=(
+            "name",
+            Param("expression", "What passes: see docs/reference/filters.md.", is_argument=True),
+            "dataset_group",
+        ),
+        delete=(
+            "Delete a filter; who names it from now on is told that there is none.",
+            "dogs-only",
+        ),
     ),
 )

@@ -13,12 +13,10 @@ from pawsonalize.core.event import DEFAULT_DATASET_GROUP
 from pawsonalize.core.schemas import DatasetType
 from pawsonalize.models.recipes import PERSONALIZED_RANKING
 from pawsonalize.resources.campaigns import Campaign
-from pawsonalize.resources.datasets import Dataset, DatasetGroup
+from pawsonalize.resources.datasets import Dataset, DatasetGroup, DatasetSchema, EventTracker
 from pawsonalize.resources.datasets import dataset_name as named_in
-from pawsonalize.resources.group_resources import EventTracker
+from pawsonalize.resources.kind import Resource
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource
-from pawsonalize.resources.schemas import DatasetSchema
 from pawsonalize.resources.solutions import Solution
 
 DATASET_GROUP: Final = DEFAULT_DATASET_GROUP

@@ -11,8 +11,8 @@ import msgspec
 from pawsonalize.core.errors import Conflict, InvalidInput, LeaseLost, NoSuchBucket, reason_of
 from pawsonalize.core.work.leases import MOST_GENERATIONS, Leases
 from pawsonalize.core.work.tables import Turns
+from pawsonalize.resources.kind import Resource, ResourceT, Status, moved
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource, ResourceT, Status, moved
 
 Progress = Callable[[int, int], None]
 """Gets how much is done and the total, in one unit."""

@@ -8,10 +8,18 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from pawsonalize.resources.campaigns import Days, Share
-from pawsonalize.resources.datasets import Dataset, DatasetGroup
-from pawsonalize.resources.group_resources import Filter
-from pawsonalize.resources.kind import Block, Field, Kind, Native, Quota, Wire, in_work
-from pawsonalize.resources.resource import Resource, Status
+from pawsonalize.resources.datasets import Dataset, DatasetGroup, Filter
+from pawsonalize.resources.kind import (
+    Block,
+    Field,
+    Kind,
+    Native,
+    Quota,
+    Resource,
+    Status,
+    Wire,
+    in_work,
+)
 from pawsonalize.resources.solutions import SolutionVersion
 
 

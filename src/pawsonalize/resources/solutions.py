@@ -14,8 +14,18 @@ from pawsonalize.models.plays import Plays
 from pawsonalize.models.recipes import NEXT_BEST_ACTION, POPULARITY_COUNT
 from pawsonalize.models.recipes.settings import Range
 from pawsonalize.resources.datasets import DatasetGroup, actions_of
-from pawsonalize.resources.kind import Commands, Field, Kind, Native, Quota, Values, Wire, in_work
-from pawsonalize.resources.resource import Resource, Status
+from pawsonalize.resources.kind import (
+    Commands,
+    Field,
+    Kind,
+    Native,
+    Quota,
+    Resource,
+    Status,
+    Values,
+    Wire,
+    in_work,
+)
 
 MAX_TRIALS = 200
 

@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import AnimalStatus
+from pawsonalize.animals.animal import Animal, AnimalStatus
 from pawsonalize.core.times import iso
 from pawsonalize.site import words
 from pawsonalize.site.languages import reason, spoken, text, value

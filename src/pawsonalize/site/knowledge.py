@@ -17,7 +17,7 @@ from pawsonalize.core.event import (
     standing,
 )
 from pawsonalize.events.history import history_page
-from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.events.tables.event_reads import HistoryQuery
 from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize.site.languages import text
 from pawsonalize.site.storefront import Storefront

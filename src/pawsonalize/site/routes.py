@@ -10,13 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import AnimalStatus
+from pawsonalize.animals.animal import Animal, AnimalStatus
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.core.event import ADOPTION, DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.core.limits import parse_id
 from pawsonalize.core.preferences import Preferences
-from pawsonalize.events.payloads import unpack
+from pawsonalize.events.event_form import unpack
 from pawsonalize.recommend.animals.eligibility import Denied, Eligibility
 from pawsonalize.recommend.query import Query
 from pawsonalize.site.adoption_page import get_adoption_page

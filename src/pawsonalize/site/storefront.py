@@ -9,8 +9,8 @@ from starlette.requests import Request
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.core.event import Visitor
 from pawsonalize.events.erasure.erasing import Erasing
+from pawsonalize.events.event_form import Part
 from pawsonalize.events.ingest import Ingest
-from pawsonalize.events.payloads import Part
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.recommend.animals.recommender import AnimalRecommender
 from pawsonalize.recommend.groups import GroupRecommender

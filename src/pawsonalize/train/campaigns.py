@@ -8,10 +8,9 @@ import msgspec
 
 from pawsonalize.core.errors import AlreadyExists, Conflict, NotFound, PawsonalizeError
 from pawsonalize.core.logs import get_logger
-from pawsonalize.resources.campaign_updates import Campaigns
 from pawsonalize.resources.campaigns import Campaign, Recommender
-from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status, moved
+from pawsonalize.resources.kind import Status, moved
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 from pawsonalize.train.trainings import TrainingQueue
 from pawsonalize.train.versions import SolutionVersions

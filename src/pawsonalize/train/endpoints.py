@@ -14,7 +14,7 @@ from pawsonalize.core.scopes import OPERATOR
 from pawsonalize.core.times import parse_moment
 from pawsonalize.operations.services import services_of
 from pawsonalize.resources.defaults import DATASET_GROUP
-from pawsonalize.resources.endpoints.resources import owning_group
+from pawsonalize.resources.endpoints import owning_group
 from pawsonalize.train.retrained import Part
 from pawsonalize.train.retraining.runs import Half, RunRecord, Trigger
 

@@ -19,7 +19,7 @@ from pawsonalize.models.recipes.artefact import check_codes, pack_strings, take,
 from pawsonalize.models.recipes.data import Arrays
 from pawsonalize.recommend.live_model import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.recommend.query import FacetReader, as_properties
-from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.job_table import Progress, silent
 from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.solutions import Solution, SolutionVersion

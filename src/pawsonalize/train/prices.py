@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import Stay
+from pawsonalize.animals.animal import Animal, Stay
 from pawsonalize.core.times import DAY
 from pawsonalize.models.plays import MANY_VISITS, MIN_DAYS, MIN_HOMES, MIN_VISITS, Plays
 from pawsonalize.models.recipes.choices.effects import VISITOR_TRAITS, ShownPlaces

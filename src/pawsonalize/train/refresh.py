@@ -29,7 +29,7 @@ from pawsonalize.recommend.live_model import (
     ServingSettings,
 )
 from pawsonalize.recommend.query import FacetReader
-from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize.resources.registry import Registry

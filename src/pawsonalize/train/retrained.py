@@ -9,8 +9,8 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.resources.campaigns import Campaign, Recommender
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.defaults import DATASET_GROUP
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
 from pawsonalize.resources.solutions import Solution
 
 

@@ -11,7 +11,7 @@ from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.core.times import DAY
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import Deed
+from pawsonalize.events.tables.event_reads import Deed
 from pawsonalize.models.recipes.choices.calibration import ANSWERED
 from pawsonalize.models.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces, together
 from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel, CodedNames, fit_choices

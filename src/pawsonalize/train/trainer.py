@@ -25,9 +25,9 @@ from pawsonalize.models.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.models.recipes.data import Arrays, TrainingData
 from pawsonalize.recommend.live_model import RemoteCampaign
 from pawsonalize.recommend.query import FacetReader
-from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.artefacts import ArtefactStore
+from pawsonalize.resources.kind import Status, moved
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status, moved
 from pawsonalize.resources.solutions import Progress, Solution, SolutionVersion, TrainingMode
 from pawsonalize.train.holdout import SplitName, hold_out, item_births, judge_segments
 from pawsonalize.train.kept_rows import KeptRows, rows_through

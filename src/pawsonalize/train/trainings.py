@@ -18,12 +18,12 @@ from pawsonalize.core.work.leases import MOST_GENERATIONS, Leases
 from pawsonalize.core.work.processes import ChildProcesses
 from pawsonalize.core.work.tables import Turns
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.group_limits import NEVER
+from pawsonalize.resources.kind import Status, moved
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status, moved
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 from pawsonalize.train.retrained import Retrained, why_not
 from pawsonalize.train.training_data import has_events

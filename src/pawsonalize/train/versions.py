@@ -21,16 +21,15 @@ from pawsonalize.core.logs import get_logger
 from pawsonalize.core.times import DAY, SECOND, iso
 from pawsonalize.core.work.tables import WorkTable
 from pawsonalize.events.erasure.tables import ErasedLookup
-from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.group_usage import GroupDays
+from pawsonalize.events.tables.event_log import EventLog, GroupDays
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.recommend.live_model import RefreshedArtefacts
-from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.jobs import BatchInferenceJob, BatchSegmentJob
+from pawsonalize.resources.kind import Status, moved, new_resource_name
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status, moved, new_resource_name
 from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion, TrainingMode, Tuning
 from pawsonalize.train.retraining.runs import RETRAINING, read_record
 from pawsonalize.train.solutions import planned_trials, trained_settings, with_meanings

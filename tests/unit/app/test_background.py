@@ -14,7 +14,7 @@ from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.times import DAY
 from pawsonalize.recommend.tables import ANIMALS, Impression
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 from pawsonalize.train.retraining.runs import GroupTimers
 from pawsonalize.train.retraining.worker import WorkerProcesses
 from tests.animal_data import animal

@@ -20,11 +20,11 @@ from pawsonalize.app.disk_forecast import (
 )
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.times import DAY, HOUR
-from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.ingest import HTTP
 from pawsonalize.operations import tables as sizes
 from pawsonalize.operations.tables import FileSize
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
-from pawsonalize.resources.resource import Status, new_recommendation_id
+from pawsonalize.resources.kind import Status, new_recommendation_id
 from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests import page_data
 from tests.event_data import T0, event

@@ -15,8 +15,8 @@ from pawsonalize.core import clock
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.event import LoggedEvent
 from pawsonalize.core.times import HOUR
-from pawsonalize.events.archive.verification import verify
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.events.archive.reading import verify
+from pawsonalize.resources.kind import new_recommendation_id
 from tests import page_data
 from tests.archive_world import ArchiveWorld
 from tests.event_data import event

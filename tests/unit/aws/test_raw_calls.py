@@ -16,7 +16,7 @@ from pawsonalize.aws.events import read_raw_call
 from pawsonalize.aws.raw_calls import is_raw_call
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import LoggedEvent
-from pawsonalize.events.tables.raw_events import RawEvents
+from pawsonalize.events.tables.event_reads import RawEvents
 from tests.event_data import T0
 from tests.service_data import client_of
 

@@ -9,7 +9,7 @@ from benchmarks.markets.ours import served
 from benchmarks.markets.play import NEVER, Copy, Shown, play
 from benchmarks.markets.worlds import WORLDS, smaller
 
-from pawsonalize.animals.statuses import AnimalStatus
+from pawsonalize.animals.animal import AnimalStatus
 from pawsonalize.recommend.live_model import LoadedModel
 from pawsonalize.resources.defaults import RECOMMENDER
 from tests.unit.benchmarks.watching import Watching

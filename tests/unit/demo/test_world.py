@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from benchmarks.demo_oracle import propensity
 
-from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.animals.animal import AnimalStatus, StatusChange
 from pawsonalize.core.errors import InvalidInput, NotFound
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.plugins.demo.settings import WorldSettings

@@ -6,8 +6,7 @@ from datetime import UTC, date, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import FOREVER, AnimalStatus, StatusChange, Stay, revise
+from pawsonalize.animals.animal import FOREVER, Animal, AnimalStatus, StatusChange, Stay, revise
 from pawsonalize.core.times import DAY
 from tests.animal_data import animal
 

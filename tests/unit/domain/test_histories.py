@@ -6,9 +6,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import (
+from pawsonalize.animals.animal import (
     STEPS,
+    Animal,
     AnimalStatus,
     History,
     Reports,

@@ -2,8 +2,8 @@
 
 import pytest
 
+from pawsonalize.animals.animal import AnimalStatus
 from pawsonalize.animals.listings import read_status
-from pawsonalize.animals.statuses import AnimalStatus
 from pawsonalize.core.attributes import age_id, read_answer, read_sex, size_id, species_id
 
 # By language: a cat, a dog, a rabbit, a small animal, a bird, a horse, a reptile and a farm animal;

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.animals.statuses import STEPS, AnimalStatus, check_step, route
+from pawsonalize.animals.animal import STEPS, AnimalStatus, check_step, route
 from pawsonalize.core.errors import Conflict
 
 STATUSES = st.sampled_from(AnimalStatus)

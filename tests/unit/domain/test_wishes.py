@@ -6,10 +6,9 @@ from datetime import date
 import pytest
 
 from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.animal_words import Vocabulary
 from pawsonalize.animals.wishes import Rule, Wish, read_wish
-from pawsonalize.animals.wishes.bounds import read_bound
-from pawsonalize.animals.wishes.lexicon import phrases_in, words_of_text
+from pawsonalize.animals.wishes.reading import read_bound
+from pawsonalize.animals.wishes.rules import Vocabulary, phrases_in, words_of_text
 from pawsonalize.core.attributes import GoodWith
 from tests.animal_data import animal
 from tests.event_data import T0

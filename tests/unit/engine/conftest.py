@@ -9,15 +9,12 @@ from pawsonalize.animals.tables.animals import Animals, Availability
 from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.core.database.database import Database
 from pawsonalize.events.erasure.tables import ErasedLookup
-from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.group_usage import GroupDays
+from pawsonalize.events.tables.event_log import EventLog, GroupDays
 from pawsonalize.recommend.live_model import LiveModel, Loader, ServingSettings
 from pawsonalize.recommend.tables import Impressions
-from pawsonalize.resources.artefacts.folder import FolderArtefacts
-from pawsonalize.resources.artefacts.store import ArtefactStore
-from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.artefacts import ArtefactStore, FolderArtefacts
 from pawsonalize.resources.defaults import RECOMMENDER, ensure_defaults
-from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.tables import Resources
 from pawsonalize.train.trainer import Trainer
 from pawsonalize.train.versions import SolutionVersions

@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.core.http.examples import FILTERED, PROMOTED
-from pawsonalize.resources.endpoints.resources import OPERATIONS
+from pawsonalize.resources.endpoints import OPERATIONS
 from tests.service_data import CATS, DOGS, metadata, view
 from tests.unit.http.conftest import error_of
 

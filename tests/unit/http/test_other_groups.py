@@ -17,12 +17,17 @@ from pawsonalize.core.http.operation import Operation
 from pawsonalize.core.schemas import DatasetType
 from pawsonalize.core.scopes import Scope
 from pawsonalize.resources.campaigns import Campaign
-from pawsonalize.resources.datasets import Dataset, DatasetGroup, dataset_name
+from pawsonalize.resources.datasets import (
+    Dataset,
+    DatasetGroup,
+    EventTracker,
+    Filter,
+    dataset_name,
+    new_schema,
+)
 from pawsonalize.resources.defaults import DATASET_GROUP
-from pawsonalize.resources.group_resources import EventTracker, Filter
 from pawsonalize.resources.jobs import BatchInferenceJob, BatchSegmentJob
-from pawsonalize.resources.resource import Status
-from pawsonalize.resources.schemas import new_schema
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
 from tests.service_data import CATS, client_of, make_key, make_service, view
 

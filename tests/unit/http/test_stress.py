@@ -25,7 +25,7 @@ from pawsonalize.core.scopes import Scope
 from pawsonalize.core.times import MINUTE
 from pawsonalize.recommend.query import Query
 from pawsonalize.resources.defaults import RECOMMENDER
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 from tests.event_data import T0
 from tests.page_data import page
 from tests.service_data import CATS, DOGS, client_of, make_key, make_service, metadata, view

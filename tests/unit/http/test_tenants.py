@@ -17,9 +17,8 @@ from pawsonalize.core.http.operation import About, Operation
 from pawsonalize.core.scopes import Scope
 from pawsonalize.core.times import SECOND
 from pawsonalize.resources.campaigns import Campaign
-from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.datasets import DatasetGroup, EventTracker, Filter
 from pawsonalize.resources.defaults import DATASET_GROUP
-from pawsonalize.resources.group_resources import EventTracker, Filter
 from pawsonalize.resources.solutions import Solution
 from tests.service_data import CATS, client_of, make_key, make_service, view
 from tests.unit.http.conftest import error_of

@@ -20,9 +20,8 @@ from pawsonalize.resources import registry
 from pawsonalize.resources.catalogue import KINDS
 from pawsonalize.resources.commands import add_commands
 from pawsonalize.resources.datasets import DatasetGroup
-from pawsonalize.resources.endpoints.resources import operations_of
-from pawsonalize.resources.kind import Commands, Field, Kind, Native, Param, Quota
-from pawsonalize.resources.resource import Resource
+from pawsonalize.resources.endpoints import operations_of
+from pawsonalize.resources.kind import Commands, Field, Kind, Native, Param, Quota, Resource
 from tests.service_data import client_of, make_service
 
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.tables.animals import Animals, Availability
-from pawsonalize.animals.tables.exposures import AnimalExposures
+from pawsonalize.animals.tables.animals import AnimalExposures, Animals, Availability
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import CorruptArtefact
 from pawsonalize.core.times import DAY

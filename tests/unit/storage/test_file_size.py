@@ -9,7 +9,7 @@ import pytest
 
 from pawsonalize.core.database.database import Database
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.log_start import LogStart
+from pawsonalize.events.tables.event_reads import LogStart
 from pawsonalize.operations import tables as sizes
 from pawsonalize.operations.tables import FileSize, rewrite, tidy
 from tests.event_data import event

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.recommend.tables import pack, packed_id, unpack, unpacked_id
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 
 _NEW = "RID-019e35ce-b600-7022-9f99-71854efd6f29"
 

@@ -29,9 +29,9 @@ from pawsonalize.core.schemas import DatasetType
 from pawsonalize.core.work.leases import Leases
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.operations.services import Services
+from pawsonalize.resources.datasets import DatasetSchema
 from pawsonalize.resources.defaults import dataset_name
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.schemas import DatasetSchema
 from pawsonalize.resources.solutions import Progress, Solution, SolutionVersion
 from pawsonalize.train.trainer import HeldOutMetrics, Report
 from pawsonalize_remote_amazon.calls import Calls

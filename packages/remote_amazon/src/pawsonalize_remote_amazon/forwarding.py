@@ -21,8 +21,8 @@ from pawsonalize.core.event import (
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.times import SECOND
 from pawsonalize.events.tables.event_log import EventLog
+from pawsonalize.resources.kind import Resource
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource
 from pawsonalize_remote_amazon.calls import Calls, camel
 from pawsonalize_remote_amazon.groups import AmazonDataset, AmazonGroup
 

@@ -19,7 +19,7 @@ from pawsonalize.core.roles import CONSUME
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.events.refusals import Intake
+    from pawsonalize.events.ingest import Intake
     from pawsonalize_streams.consuming import BatchCounts, Consumer
     from pawsonalize_streams.stream_shards import ShardTable
 

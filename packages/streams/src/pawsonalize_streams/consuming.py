@@ -9,12 +9,12 @@ import msgspec
 from pawsonalize.core.errors import InvalidInput, StorageUnavailable
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP
 from pawsonalize.core.logs import get_logger
-from pawsonalize.events.payloads import Origin, Part, Unreadable, unpack
-from pawsonalize.events.refusals import KeepRefusals, RefusedInput
+from pawsonalize.events.event_form import Origin, Part, Unreadable, unpack
+from pawsonalize.events.ingest import KeepRefusals, RefusedInput
 from pawsonalize_streams.stream import Record, Stream
 
 if TYPE_CHECKING:
-    from pawsonalize.core.forms.entries import Rejected
+    from pawsonalize.core.forms.decoder import Rejected
     from pawsonalize.events.ingest import Ingest
 
 RECORDS_AT_ONCE = 2_000

@@ -23,7 +23,7 @@ from pawsonalize.core.logs import get_logger
 from pawsonalize.core.plugin import offered
 from pawsonalize.core.roles import CONSUME
 from pawsonalize.core.times import MINUTE, iso
-from pawsonalize.events.refusals import Intake, KeepRefusals, log_refusals
+from pawsonalize.events.ingest import Intake, KeepRefusals, log_refusals
 from pawsonalize_streams import StreamSettings, stream_shards
 from pawsonalize_streams.consuming import BatchCounts, Consumer, StreamSource
 from pawsonalize_streams.stream import Stream, StreamAddress

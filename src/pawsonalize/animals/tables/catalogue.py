@@ -6,7 +6,7 @@ from copy import copy
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, select
 
-from pawsonalize.animals.statuses import Stay
+from pawsonalize.animals.animal import Stay
 from pawsonalize.core.database.statements import PreparedSelect, merge, upsert
 from pawsonalize.core.database.table_access import GroupTables
 from pawsonalize.core.database.tables import items, log_marks, schemas, stays, users

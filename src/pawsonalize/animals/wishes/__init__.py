@@ -3,16 +3,17 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from pawsonalize.animals.animal_words import Vocabulary
-from pawsonalize.animals.wishes.lexicon import (
+from pawsonalize.animals.wishes.reading import UNITED, WishReading
+from pawsonalize.animals.wishes.rules import (
+    Rule,
+    Vocabulary,
     language_of,
     lexicon,
     mended_words,
     phrases_in,
+    traits_in,
     words_of_text,
 )
-from pawsonalize.animals.wishes.reading import UNITED, WishReading
-from pawsonalize.animals.wishes.rules import Rule, traits_in
 from pawsonalize.core.breeds import BREED_WORDS
 
 __all__ = ["Rule", "Wish", "read_wish", "traits_in"]

@@ -12,16 +12,22 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pawsonalize.animals import endpoints as animals
-from pawsonalize.core.database.contexts import answering
 from pawsonalize.core.database.journal import AuditEntry
+from pawsonalize.core.database.statements import answering
 from pawsonalize.core.errors import InvalidInput, NotReady, PawsonalizeError
-from pawsonalize.core.forms.decoder import UNKNOWN_FIELD, UnknownFields, check_names, likely_name
-from pawsonalize.core.forms.misfits import form_of, inside
+from pawsonalize.core.forms.decoder import (
+    UNKNOWN_FIELD,
+    UnknownFields,
+    check_names,
+    form_of,
+    inside,
+    likely_name,
+)
 from pawsonalize.core.http.json import check_media_type, read_body
 from pawsonalize.core.http.operation import UNKNOWN_FIELDS_HEADER, About, Endpoint, Operation
 from pawsonalize.core.plugin import added
-from pawsonalize.events.endpoints import events, users
-from pawsonalize.events.endpoints.users import VisitorConvertor
+from pawsonalize.events import endpoints as events
+from pawsonalize.events.endpoints import VisitorConvertor
 from pawsonalize.operations.addressing import admit, caller_of, enter, leave, own_group
 from pawsonalize.operations.endpoints import health, metrics
 from pawsonalize.operations.guard import ANYBODY_CALLED, note
@@ -29,8 +35,8 @@ from pawsonalize.operations.limits import Lane, check_reach
 from pawsonalize.operations.services import services_of
 from pawsonalize.recommend.endpoints import recommendations, rerankings
 from pawsonalize.reports import endpoints as reports
+from pawsonalize.resources import endpoints
 from pawsonalize.resources.defaults import DATASET_GROUP
-from pawsonalize.resources.endpoints import resources
 from pawsonalize.train import endpoints as runs
 
 register_url_convertor("visitor", VisitorConvertor())
@@ -46,12 +52,11 @@ OPERATIONS = (
     *recommendations.OPERATIONS,
     *rerankings.OPERATIONS,
     *events.OPERATIONS,
-    *users.OPERATIONS,
     *reports.OPERATIONS,
     *added("operations"),  # before those of animals, whose ids may be any path
     *animals.OPERATIONS,
     *runs.OPERATIONS,
-    *resources.OPERATIONS,
+    *endpoints.OPERATIONS,
     *health.OPERATIONS,
     *metrics.OPERATIONS,
 )

@@ -14,7 +14,7 @@ from psycopg import OperationalError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from pawsonalize.core.database.contexts import answering
+from pawsonalize.core.database.statements import answering
 from pawsonalize.core.errors import StorageUnavailable
 from pawsonalize.core.logs import get_logger
 

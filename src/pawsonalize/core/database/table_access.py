@@ -65,7 +65,7 @@ class GroupTables(TableAccess):
         self._dataset_group = dataset_group
 
     def of(self, dataset_group: str) -> Self:
-        """Return the same of another dataset group."""
+        """Return the tables as of another dataset group."""
         other = copy(self)
         other._dataset_group = dataset_group
         return other

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from pawsonalize.core import errors
 from pawsonalize.core.errors import PawsonalizeError
-from pawsonalize.core.forms.entries import Odd, Rejected
+from pawsonalize.core.forms.decoder import Odd, Rejected
 from pawsonalize.core.http.json import json_response
 from pawsonalize.core.logs import get_logger
 

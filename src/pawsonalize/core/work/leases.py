@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from pawsonalize.core.database.contexts import fence_writes
+from pawsonalize.core.database.database import fence_writes
 from pawsonalize.core.errors import StorageUnavailable
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.objects.store import whole_file

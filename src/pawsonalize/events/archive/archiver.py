@@ -14,7 +14,7 @@ from pawsonalize.events.archive import rows as archived_rows
 from pawsonalize.events.archive.tables import ArchiveLedger, Segment
 from pawsonalize.events.erasure.erased_archive import ErasedArchive
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.raw_events import RawEvents
+from pawsonalize.events.tables.event_reads import RawEvents
 
 ROWS_PER_DAY_OBJECT = 100_000
 """At most so many events in one object, which are a few MB."""

@@ -18,14 +18,14 @@ from pawsonalize.core.times import parse_moment
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
+    from pawsonalize.events.archive import reading
     from pawsonalize.events.archive import reading as archive_reading
     from pawsonalize.events.archive import replay as replaying
-    from pawsonalize.events.archive import verification
     from pawsonalize.events.archive.tables import Segment
 else:
     archive_reading = late("pawsonalize.events.archive.reading")
     replaying = late("pawsonalize.events.archive.replay")
-    verification = late("pawsonalize.events.archive.verification")
+    verification = late("pawsonalize.events.archive.reading")
 
 app = command_group("The raw archive of accepted events.")
 
@@ -62,7 +62,7 @@ def run(adapters: "Adapters") -> None:
         print(more)
 
 
-def _print_verification(found: "verification.Verification") -> None:
+def _print_verification(found: "reading.Verification") -> None:
     for finding in found.findings:
         print(f"{finding.key}: {finding.problem}")
     text = f"{found.objects:,} objects with {found.rows:,} rows checked"
@@ -74,13 +74,13 @@ def _print_verification(found: "verification.Verification") -> None:
 
 
 @add_command(app, "verify", _print_verification, failed=lambda found: found.findings)
-def verify(adapters: "Adapters") -> "verification.Verification":
+def verify(adapters: "Adapters") -> "reading.Verification":
     """Compare every object with the ledger and the log; exit code 1 if anything differs.
 
     Example: pawsonalize archive verify
     """
     with progress("verifying") as bar:
-        return verification.verify(adapters.log, adapters.ledger, adapters.objects, bar)
+        return reading.verify(adapters.log, adapters.ledger, adapters.objects, bar)
 
 
 @add_command(app, "compact")
@@ -105,7 +105,7 @@ def mend(adapters: "Adapters") -> None:
 
     Example: pawsonalize archive mend
     """
-    for key in verification.mend(adapters.log, adapters.erased_archive):
+    for key in reading.mend(adapters.log, adapters.erased_archive):
         print(key)
 
 

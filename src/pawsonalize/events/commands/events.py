@@ -150,7 +150,7 @@ def history(
     Example: pawsonalize history --user ann --limit 20
     """
     from pawsonalize.events.history import History, history_page, past_event, read_cursor
-    from pawsonalize.events.tables.histories import HistoryQuery
+    from pawsonalize.events.tables.event_reads import HistoryQuery
 
     if (user is None) is (session is None):
         raise InvalidInput("say whose history: --user or --session")

@@ -121,7 +121,7 @@ def _import(
 
 
 def _schemas(paths: list[Path]) -> dict[DatasetType, Schema]:
-    from pawsonalize.events.csv_rows import read_schema
+    from pawsonalize.events.datasets import read_schema
 
     schemas = {}
     for path in paths:

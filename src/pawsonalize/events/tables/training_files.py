@@ -12,8 +12,11 @@ from pawsonalize.core.database.statements import in_parts, upsert
 from pawsonalize.core.database.table_access import GroupTables
 from pawsonalize.core.database.tables import events, sessions, training_files, training_tables
 from pawsonalize.core.event import SESSION_KEY, USER_KEY, owning_group
-from pawsonalize.events.tables.event_reads import NO_ANSWER_TO_A_BOARD
-from pawsonalize.events.tables.log_start import forgotten_through, left_early
+from pawsonalize.events.tables.event_reads import (
+    NO_ANSWER_TO_A_BOARD,
+    forgotten_through,
+    left_early,
+)
 
 _BATCH = 50_000
 _FILES = training_files

@@ -13,7 +13,7 @@ from pawsonalize.plugins.alerts.matching import Match
 from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.reasons import Reason
 from pawsonalize.recommend.tables import ALERT, Impression
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 from pawsonalize.site import words
 from pawsonalize.site.languages import ENGLISH, Language, choose, reason, speaking
 from pawsonalize.site.rendering import path_of, with_query

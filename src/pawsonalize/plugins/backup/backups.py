@@ -27,16 +27,15 @@ from pawsonalize.core.objects.store import sync, whole_file
 from pawsonalize.core.objects.stores import open_objects
 from pawsonalize.core.times import iso
 from pawsonalize.core.work.tables import forget_processes
+from pawsonalize.events.archive.reading import unknown_objects
 from pawsonalize.events.archive.tables import ArchiveLedger
-from pawsonalize.events.archive.verification import unknown_objects
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.recommend.live_model import RefreshedCounts
-from pawsonalize.resources.artefacts import files
-from pawsonalize.resources.artefacts.files import digest_of
-from pawsonalize.resources.artefacts.tables import ArtefactIndex
+from pawsonalize.resources import artefacts
+from pawsonalize.resources.artefacts import digest_of
 from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.solutions import SolutionVersion
-from pawsonalize.resources.tables import Resources
+from pawsonalize.resources.tables import ArtefactIndex, Resources
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -182,10 +181,10 @@ def back_up(
     """Write a backup into a new file; every event that was acknowledged before is in it."""
     # Before all that takes long.
     check_new(target)
-    files.sweep_drafts(settings.data_dir)  # left by a backup that was killed
+    artefacts.sweep_drafts(settings.data_dir)  # left by a backup that was killed
     archive = _local_archive(settings) if with_archive else None
     for _ in range(_TRIES):
-        with files.new_draft(settings.data_dir) as staging:
+        with artefacts.new_draft(settings.data_dir) as staging:
             try:
                 manifest = _collect(settings, adapters, staging, archive, now, show)
             except _Moved:
@@ -287,7 +286,7 @@ def _link_tree(source: Path, target: Path) -> None:
             continue
         linked.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):  # joined into a larger one at this moment
-            files.link(file, linked)
+            artefacts.link(file, linked)
 
 
 def _check_archive(archive: Path, database: Database, staging: Path) -> None:
@@ -301,13 +300,13 @@ def _check_archive(archive: Path, database: Database, staging: Path) -> None:
         linked.unlink(missing_ok=True)
         linked.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
-            files.link(archive / segment.key, linked)
+            artefacts.link(archive / segment.key, linked)
         if not _has(linked, segment.sha256):
             raise _Moved
 
 
 def _has(file: Path, digest: str) -> bool:
-    return file.is_file() and files.digest_of(file) == digest
+    return file.is_file() and artefacts.digest_of(file) == digest
 
 
 def restore(settings: Settings, source: Path, show: Show = lambda _step: None) -> Manifest:
@@ -317,7 +316,7 @@ def restore(settings: Settings, source: Path, show: Show = lambda _step: None) -
     made = not folder.exists()
     make_data_folder(folder, settings.data_access)
     try:
-        with files.new_draft(settings.data_dir) as staging:
+        with artefacts.new_draft(settings.data_dir) as staging:
             show("checking the file")
             manifest = unpack(source, staging)
             _check_fits(settings, manifest)

@@ -12,8 +12,7 @@ from starlette.requests import Request
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.core import scopes
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.forms.decoder import Form
-from pawsonalize.core.forms.entries import Id, Moment
+from pawsonalize.core.forms.decoder import Form, Id, Moment
 from pawsonalize.core.http.json import read_form
 from pawsonalize.core.http.operation import About, Operations, RequestParameter
 from pawsonalize.core.limits import parse_id

@@ -26,7 +26,7 @@ from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.core.event import NO_PICK, PICK, UNPICK, Visitor
 from pawsonalize.core.times import HOUR, iso
-from pawsonalize.events.payloads import Part, unpack
+from pawsonalize.events.event_form import Part, unpack
 from pawsonalize.models.recipes.choices.own_effects import VisitorPosterior
 from pawsonalize.models.recipes.data import Floats, Ints
 from pawsonalize.plugins.boards import BoardSettings
@@ -48,7 +48,7 @@ from pawsonalize.recommend.animals.scoring import ScoringInputs, estimate
 from pawsonalize.recommend.exploration import Explored, ImpressionLog, UnseenAnswers
 from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.tables import BOARD, Impression
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 from pawsonalize.site.storefront import SiteBoard
 
 VISIT = HOUR

@@ -30,11 +30,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.animal_form import FIELDS, AnimalForm
+from pawsonalize.animals.animal import STEPS, Animal, AnimalStatus, check_step
 from pawsonalize.animals.endpoints import AnimalAnswer, animal_answer
-from pawsonalize.animals.listings import read_listing, read_status
-from pawsonalize.animals.statuses import STEPS, AnimalStatus, check_step
+from pawsonalize.animals.listings import FIELDS, AnimalForm, read_listing, read_status
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.pages.shell import links
 from pawsonalize.app.pages.views import Confirmation, Done, PageAction, ViewQuery, perform

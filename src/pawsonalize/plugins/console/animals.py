@@ -7,10 +7,15 @@ from itertools import groupby
 import msgspec
 from msgspec.structs import replace
 
-from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.animal import Animal, AnimalStatus
 from pawsonalize.animals.listings import read_status
-from pawsonalize.animals.statuses import AnimalStatus
-from pawsonalize.animals.tables import animal_list
+from pawsonalize.animals.tables.animals import (
+    AnimalOrder,
+    AnimalSearch,
+    StockList,
+    is_hardly_seen,
+    key_of,
+)
 from pawsonalize.app.pages.views import ViewQuery
 from pawsonalize.core.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, species_id
 from pawsonalize.core.errors import InvalidInput
@@ -24,14 +29,14 @@ _CURSOR = re.compile(r"(-?\d{1,15})\.(.+)", re.DOTALL)
 _VALUES = 12  # of one respect on the page: colours may be many
 _ENOUGH, _LITTLE, _LEAST = 5, 0.7, 5
 _SORTS = {
-    "-waiting_days": animal_list.AnimalOrder.WAITING,
-    "waiting_days": animal_list.AnimalOrder.NEWEST,
-    "shown": animal_list.AnimalOrder.SHOWN,
+    "-waiting_days": AnimalOrder.WAITING,
+    "waiting_days": AnimalOrder.NEWEST,
+    "shown": AnimalOrder.SHOWN,
 }
 _ORDERS = {
-    animal_list.AnimalOrder.WAITING: "Waits longest",
-    animal_list.AnimalOrder.SHOWN: "Shown least",
-    animal_list.AnimalOrder.NEWEST: "Listed last",
+    AnimalOrder.WAITING: "Waits longest",
+    AnimalOrder.SHOWN: "Shown least",
+    AnimalOrder.NEWEST: "Listed last",
 }
 
 
@@ -75,11 +80,11 @@ class AnimalListing(msgspec.Struct, frozen=True, rename="camel"):
     longest_wait_days: int
 
 
-def _read_search(given: Mapping[str, str]) -> tuple[animal_list.AnimalSearch, int]:
+def _read_search(given: Mapping[str, str]) -> tuple[AnimalSearch, int]:
     """Return the search that parameters ask for, and the least days of waiting; InvalidInput."""
     status = read_text(given, "status") or "available"
     species = read_text(given, "species")
-    search = animal_list.AnimalSearch(
+    search = AnimalSearch(
         limit=read_count(given, "limit", 50, 1, 500),
         order=_wanted_order(given),
         after=_place(given.get("cursor")),
@@ -93,9 +98,7 @@ def _read_search(given: Mapping[str, str]) -> tuple[animal_list.AnimalSearch, in
     return search, read_count(given, "waitingDays", 0, 0, 100_000)
 
 
-def animal_listing(
-    stock: animal_list.StockList, given: Mapping[str, str], now: int
-) -> AnimalListing:
+def animal_listing(stock: StockList, given: Mapping[str, str], now: int) -> AnimalListing:
     """Return a page of the inventory, as the parameters ask."""
     search, days = _read_search(given)
     before = now - days * DAY if days else None
@@ -108,7 +111,7 @@ def animal_listing(
     oldest = counts.oldest_listed_at
     return AnimalListing(
         [_listed(animal, shown, usual, now) for animal, shown in page],
-        None if last is None else f"{animal_list.key_of(*last, search.order)}.{last[0].animal_id}",
+        None if last is None else f"{key_of(*last, search.order)}.{last[0].animal_id}",
         counts.statuses,
         counts.shown_a_day,
         counts.hardly_seen,
@@ -129,28 +132,26 @@ def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedA
         waiting_days=days,
         shown=shown,
         shown_a_day=round(shown / max(days, 1), 2),
-        hardly_seen=animal_list.is_hardly_seen(animal, shown, shown_a_day, now),
+        hardly_seen=is_hardly_seen(animal, shown, shown_a_day, now),
     )
 
 
-def _wanted_order(given: Mapping[str, str]) -> animal_list.AnimalOrder:
+def _wanted_order(given: Mapping[str, str]) -> AnimalOrder:
     """Return the order by `sort`, as a head of the table names it, or by `order`."""
     sort = given.get("sort")
     if sort is None:
-        return _order(read_text(given, "order") or animal_list.AnimalOrder.WAITING)
+        return _order(read_text(given, "order") or AnimalOrder.WAITING)
     if sort not in _SORTS:
         known = ", ".join(_SORTS)
         raise InvalidInput(f"sort must be one of {known}, not {sort[:40]!r}", field="sort")
     return _SORTS[sort]
 
 
-def _order(text: str) -> animal_list.AnimalOrder:
+def _order(text: str) -> AnimalOrder:
     try:
-        return animal_list.AnimalOrder(text)
+        return AnimalOrder(text)
     except ValueError as error:
-        raise InvalidInput(
-            f"order must be {', '.join(animal_list.AnimalOrder)}", field="order"
-        ) from error
+        raise InvalidInput(f"order must be {', '.join(AnimalOrder)}", field="order") from error
 
 
 def _place(cursor: str | None) -> tuple[int, str] | None:

@@ -8,20 +8,20 @@ from typing import Any
 import msgspec
 
 from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.tables.animal_list import AnimalSearch, StockList
+from pawsonalize.animals.tables.animals import AnimalSearch, StockList
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task
 from pawsonalize.app.pages.finding import Hit
 from pawsonalize.app.pages.happenings import Happening
 from pawsonalize.core import clock
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.notifications import NotificationKind
 from pawsonalize.core.plugin import offered
 from pawsonalize.core.roles import SERVE
 from pawsonalize.core.times import MINUTE, iso
-from pawsonalize.events.tables.event_reads import GroupEvents
-from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.events.tables.event_reads import GroupEvents, HistoryQuery
 from pawsonalize.operations.services import Services
 from pawsonalize.plugins.console.animal import animal_report
 from pawsonalize.plugins.console.models import ModelReports, run_report
@@ -32,7 +32,6 @@ from pawsonalize.plugins.console.traffic import SAMPLE_SECONDS, TrafficHistory, 
 from pawsonalize.plugins.console.visitors import VisitorViews, newest_visitors
 from pawsonalize.reports.exposure_report import ExposureShare
 from pawsonalize.resources.access_keys import AccessKey
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 from pawsonalize.site.rendering import console_path_of, with_query

@@ -10,17 +10,17 @@ from pawsonalize.app.pages.views import ViewQuery
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.database.database import Database
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.http.json import report_of
 from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND, iso, parse_moment
 from pawsonalize.models.calibration import Calibration, describe_off, find_off
 from pawsonalize.models.plays import NO_PLAY, Plays, describe_boards
 from pawsonalize.plugins.console.charts import ChartMark, LineChart, marks_of
 from pawsonalize.recommend.tables import Impressions
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import DATASET_GROUP
+from pawsonalize.resources.kind import first_recommendation_id
 from pawsonalize.resources.registry import Registry, resource_page
-from pawsonalize.resources.resource import first_recommendation_id
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 from pawsonalize.site.words import day
 from pawsonalize.train.retraining.runs import (

@@ -9,12 +9,12 @@ import msgspec
 from pawsonalize.app.pages.happenings import find_happenings
 from pawsonalize.app.pages.period import PagePeriod
 from pawsonalize.app.pages.views import ViewQuery
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.times import MINUTE, iso, parse_moment
 from pawsonalize.plugins.console.charts import ChartLine, ChartMark, LineChart, marks_of
 from pawsonalize.reports.outcomes_process import OutcomesPeriod, OutcomesProcesses
 from pawsonalize.reports.outcomes_report import OutcomesOrder
 from pawsonalize.reports.report import Curve, Line, OutcomesReport, Stays
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.site.words import day
 
 _KEPT = 10 * MINUTE

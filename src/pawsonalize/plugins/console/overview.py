@@ -22,6 +22,7 @@ from pawsonalize.app.pages.views import ViewQuery
 from pawsonalize.app.settings import Settings, kinds_of_settings
 from pawsonalize.core import clock
 from pawsonalize.core.config import Secret
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.errors import NotReady
 from pawsonalize.core.http.json import report_of
 from pawsonalize.core.times import MINUTE, SECOND, iso, parse_moment
@@ -32,7 +33,6 @@ from pawsonalize.plugins.console.traffic import Traffic, TrafficHistory
 from pawsonalize.recommend.campaigns import entries, readiness
 from pawsonalize.reports.endpoints import ServerAnswer, server_answer
 from pawsonalize.resources.access_keys import AccessKey
-from pawsonalize.resources.cached_lookup import CachedLookup
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import DATASET_GROUP
 

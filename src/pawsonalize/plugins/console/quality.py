@@ -30,8 +30,7 @@ from pawsonalize.core.http.json import read_count, read_text, report_of
 from pawsonalize.core.limits import match_cursor
 from pawsonalize.core.times import DAY, MINUTE, iso
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.event_reads import GroupEvents, TailQuery
-from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.events.tables.event_reads import GroupEvents, HistoryQuery, TailQuery
 from pawsonalize.train.retraining.checking import bots_among
 
 _CURSOR = re.compile(r"\d{1,18}", re.ASCII)

@@ -20,8 +20,7 @@ from pawsonalize.core.http.json import read_count, read_text, report_of
 from pawsonalize.core.times import iso
 from pawsonalize.events.history import history_page, read_cursor
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.event_reads import GroupEvents, TailQuery
-from pawsonalize.events.tables.histories import HistoryQuery
+from pawsonalize.events.tables.event_reads import GroupEvents, HistoryQuery, TailQuery
 from pawsonalize.models.recipes import NEXT_BEST_ACTION
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.operations.services import Services

@@ -18,18 +18,16 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.disk_forecast import DiskGrowth, Growth
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
-from pawsonalize.core.database.contexts import in_time
+from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import InvalidInput, NotReady, PawsonalizeError
 from pawsonalize.core.event import USER, Event, owning_group
 from pawsonalize.core.forms.decoder import read_json
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.times import MINUTE
 from pawsonalize.core.work.problems import Problems
-from pawsonalize.events.event_form import read_event
+from pawsonalize.events.event_form import Origin, Unreadable, read_event, unpack
 from pawsonalize.events.group_commit import GroupCommit
-from pawsonalize.events.ingest import group_at
-from pawsonalize.events.payloads import Origin, Unreadable, unpack
-from pawsonalize.events.refusals import HTTP, KeepRefusals, RefusedInput
+from pawsonalize.events.ingest import HTTP, KeepRefusals, RefusedInput, group_at
 from pawsonalize.operations.tables import TableSizes
 from pawsonalize.plugins.dead_letters import DeadLetterSettings
 from pawsonalize.plugins.dead_letters.letters import (

@@ -22,7 +22,7 @@ from pawsonalize.core.event import visitor_digest
 from pawsonalize.core.limits import match_cursor, parse_id
 from pawsonalize.core.times import iso, parse_moment
 from pawsonalize.events.erasure.tables import ErasedNames, Erasure
-from pawsonalize.events.refusals import HTTP, RefusedInput
+from pawsonalize.events.ingest import HTTP, RefusedInput
 from pawsonalize.plugins.dead_letters import DeadLetterSettings
 from pawsonalize.plugins.dead_letters.tables import dead_letters
 

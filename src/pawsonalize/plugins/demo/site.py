@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from pawsonalize.animals.animal import AnimalStatus
 from pawsonalize.animals.inventory import Inventory
-from pawsonalize.animals.statuses import AnimalStatus
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFound

@@ -15,8 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.animals.animal import Animal, AnimalStatus, StatusChange
 from pawsonalize.core.attributes import GoodWith
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.core.times import DAY, HOUR

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import msgspec
 from msgspec import Raw
 
-from pawsonalize.animals.animal_form import AnimalForm
+from pawsonalize.animals.listings import AnimalForm
 from pawsonalize.core.forms.decoder import decode
 from pawsonalize.plugins.feeds import rows
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from pawsonalize.animals.animal_form import MOST, AnimalForm
-from pawsonalize.animals.statuses import AnimalStatus, status_in_words
+from pawsonalize.animals.animal import AnimalStatus, status_in_words
+from pawsonalize.animals.listings import MOST, AnimalForm
 from pawsonalize.core.attributes import GoodWith, read_answer
 from pawsonalize.core.errors import InputTooLarge, InvalidInput
 from pawsonalize.core.forms.csv_files import SEPARATORS, UTF8, as_text, read_text_form

@@ -11,10 +11,9 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.animal import LEFT, Animal, AnimalStatus, History, weave
 from pawsonalize.animals.inventory import Inventory
 from pawsonalize.animals.listings import Listing, read_known, unrecognised
-from pawsonalize.animals.statuses import LEFT, AnimalStatus, History, weave
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.core.errors import Conflict, InvalidInput
 from pawsonalize.plugins.feeds.formats import Rows
@@ -26,8 +25,8 @@ from pawsonalize.plugins.feeds.mapping import (
     most_frequent,
 )
 from pawsonalize.plugins.feeds.rows import FeedRow
+from pawsonalize.resources.kind import Resource
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource
 
 MAX_SHRINK = 0.3
 MAX_REJECTED = 0.3

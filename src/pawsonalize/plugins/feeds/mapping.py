@@ -17,18 +17,22 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from pawsonalize.animals.animal import UNKNOWN
-from pawsonalize.animals.animal_form import FIELDS, AnimalForm
-from pawsonalize.animals.listings import read_known, unrecognised, written_species
-from pawsonalize.animals.statuses import AnimalStatus
+from pawsonalize.animals.animal import UNKNOWN, AnimalStatus
+from pawsonalize.animals.listings import (
+    FIELDS,
+    AnimalForm,
+    read_known,
+    unrecognised,
+    written_species,
+)
 from pawsonalize.core import attributes
 from pawsonalize.core.breeds import FAMILIES, UNKNOWN_BREED, find_breed
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.limits import MAX_ID_LENGTH
 from pawsonalize.core.times import LATEST
 from pawsonalize.plugins.feeds.rows import read_yaml
+from pawsonalize.resources.kind import Resource
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource
 
 Unrecognised = Mapping[str, Mapping[str, int]]
 """By the field and the value as it is written: how many rows have it."""

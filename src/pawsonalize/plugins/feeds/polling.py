@@ -60,8 +60,8 @@ from pawsonalize.plugins.feeds.importing import (
 )
 from pawsonalize.plugins.feeds.mapping import ValueMapping
 from pawsonalize.plugins.feeds.rows import read_yaml
+from pawsonalize.resources.kind import Resource, is_name
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource, is_name
 from pawsonalize.train.retraining.schedule import read_schedule
 
 

@@ -17,8 +17,8 @@ import msgspec
 from defusedxml import DefusedXmlException
 from defusedxml import ElementTree as Xml
 
-from pawsonalize.animals.animal_form import FIELDS, MOST, AnimalForm
-from pawsonalize.animals.statuses import AnimalStatus, status_in_words
+from pawsonalize.animals.animal import AnimalStatus, status_in_words
+from pawsonalize.animals.listings import FIELDS, MOST, AnimalForm
 from pawsonalize.core.attributes import GoodWith, read_answer
 from pawsonalize.core.breed_spelling import plain_letters
 from pawsonalize.core.errors import InvalidInput

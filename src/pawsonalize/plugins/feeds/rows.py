@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
-from pawsonalize.animals.animal_form import AnimalForm
+from pawsonalize.animals.listings import AnimalForm
 from pawsonalize.core.attributes import AGE_NAMES, says_nothing
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.forms.csv_files import UTF8, CsvTable, RowError, TextForm

@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.routing import Route
 
-from pawsonalize.animals.animal_form import FIELDS
+from pawsonalize.animals.listings import FIELDS
 from pawsonalize.app.pages.shell import Link
 from pawsonalize.app.pages.views import Done, View, ViewQuery, perform
 from pawsonalize.core.errors import Conflict, InputTooLarge, InvalidInput

@@ -25,8 +25,8 @@ from pawsonalize.plugins.feeds.importing import (
 from pawsonalize.plugins.feeds.mapping import Meanings, ValueMapping, digest_name
 from pawsonalize.plugins.feeds.presets import column_of_slots, usual_columns, values_of
 from pawsonalize.plugins.feeds.rows import TableForm
+from pawsonalize.resources.kind import Resource
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters

@@ -21,10 +21,9 @@ from pawsonalize.core.objects.store import ObjectStore
 from pawsonalize.core.objects.stores import open_objects
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.data import Arrays
-from pawsonalize.resources.artefacts import files
-from pawsonalize.resources.artefacts.files import ArtefactCache
-from pawsonalize.resources.artefacts.store import nobody
-from pawsonalize.resources.artefacts.tables import ArtefactIndex, Draft, DraftState, ListedArtefact
+from pawsonalize.resources import artefacts
+from pawsonalize.resources.artefacts import ArtefactCache, nobody
+from pawsonalize.resources.tables import ArtefactIndex, Draft, DraftState, ListedArtefact
 
 _MEGABYTE = 1_000_000
 _ABANDONED_SECONDS = 6 * 3600
@@ -56,9 +55,9 @@ class BucketArtefacts(msgspec.Struct):
             raise errors.Conflict(f"there is a model named {name} already")
         try:
             with self._cache.new_draft() as folder:
-                files.write(folder, card, arrays)
+                artefacts.write(folder, card, arrays)
                 size = sum(file.stat().st_size for file in folder.iterdir())
-                digest = files.digest_of(folder / files.SUMS)
+                digest = artefacts.digest_of(folder / artefacts.SUMS)
                 stored = ListedArtefact(name, uuid4().hex, digest, size)
                 self._upload(folder, stored)
                 self._cache.keep(_cached_as(stored), folder, size)
@@ -119,7 +118,7 @@ class BucketArtefacts(msgspec.Struct):
         """See `ArtefactStore.export`."""
         with _readable(location):
             self._fetch(self._listed(location), folder)
-            files.check(folder)
+            artefacts.check(folder)
 
     def bring_back(self, location: str, folder: Path) -> None:
         """See `ArtefactStore.bring_back`."""
@@ -127,10 +126,10 @@ class BucketArtefacts(msgspec.Struct):
         stored = self._index.find(location)
         with _readable(location):
             if stored is None:
-                self.save(location, *files.read(folder))
+                self.save(location, *artefacts.read(folder))
                 return
-            files.check(folder)
-            if files.digest_of(folder / files.SUMS) != stored.digest:
+            artefacts.check(folder)
+            if artefacts.digest_of(folder / artefacts.SUMS) != stored.digest:
                 raise errors.Conflict(f"another model named {location} is listed already")
             for file in sorted(folder.iterdir()):
                 self._patient.replace(_key(stored, file.name), file)
@@ -207,10 +206,10 @@ class BucketArtefacts(msgspec.Struct):
 
     def _fetch(self, stored: ListedArtefact, folder: Path) -> None:
         """Fetch an artefact's files; ValueError if it is another one than the listed."""
-        self._hurried.fetch(_key(stored, files.SUMS), folder / files.SUMS)
-        if files.digest_of(folder / files.SUMS) != stored.digest:
-            raise ValueError(f"{files.SUMS} is not what was written")
-        for name in files.listed_digests((folder / files.SUMS).read_text()):
+        self._hurried.fetch(_key(stored, artefacts.SUMS), folder / artefacts.SUMS)
+        if artefacts.digest_of(folder / artefacts.SUMS) != stored.digest:
+            raise ValueError(f"{artefacts.SUMS} is not what was written")
+        for name in artefacts.listed_digests((folder / artefacts.SUMS).read_text()):
             self._hurried.fetch(_key(stored, name), folder / name)
         log.info("fetched", artefact=stored.location, bytes=stored.size)
 
@@ -237,7 +236,7 @@ class BucketArtefacts(msgspec.Struct):
 def _readable(location: str) -> Iterator[None]:
     try:
         yield
-    except (*files.UNREADABLE, errors.NotFound) as error:
+    except (*artefacts.UNREADABLE, errors.NotFound) as error:
         raise errors.CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
 
 

@@ -4,8 +4,7 @@ import msgspec
 from starlette.requests import Request
 
 from pawsonalize.core.event import Visitor
-from pawsonalize.core.forms.decoder import Form
-from pawsonalize.core.forms.entries import Id
+from pawsonalize.core.forms.decoder import Form, Id
 from pawsonalize.core.http.json import read_form
 from pawsonalize.core.http.operation import About, Operations
 from pawsonalize.core.limits import parse_id

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import AnimalStatus
+from pawsonalize.animals.animal import Animal, AnimalStatus
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.core import clock
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
@@ -21,8 +20,8 @@ from pawsonalize.core.limits import parse_id
 from pawsonalize.core.notifications import Notification, NotificationKind, is_mail_address
 from pawsonalize.core.times import DAY
 from pawsonalize.core.work.problems import Delivery, Outbox
+from pawsonalize.events.event_form import unpack
 from pawsonalize.events.ingest import Ingest
-from pawsonalize.events.payloads import unpack
 from pawsonalize.operations.limits import AddressRate
 from pawsonalize.plugins.inquiries import InquirySettings, takes_inquiries
 from pawsonalize.plugins.inquiries.book import Inquiry, InquiryBook, news_id

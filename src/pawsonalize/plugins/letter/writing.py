@@ -7,10 +7,14 @@ import msgspec
 from msgspec.structs import asdict
 from sqlalchemy import select
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import AnimalStatus
-from pawsonalize.animals.tables.animal_list import AnimalOrder, AnimalSearch, StockList
-from pawsonalize.animals.tables.animals import AnimalQuery, Animals
+from pawsonalize.animals.animal import Animal, AnimalStatus
+from pawsonalize.animals.tables.animals import (
+    AnimalOrder,
+    AnimalQuery,
+    Animals,
+    AnimalSearch,
+    StockList,
+)
 from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, when_nobody_works
 from pawsonalize.core.attributes import SPECIES_NAMES, GoodWith
 from pawsonalize.core.database.database import Database

@@ -28,8 +28,8 @@ from pawsonalize.core.notifications import (
 from pawsonalize.core.work.problems import Deliveries
 from pawsonalize.plugins.notifications import NotificationSettings
 from pawsonalize.plugins.notifications.notifiers import Notifier, SmtpNotifier, WebhookNotifier
+from pawsonalize.resources.kind import Resource
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.animal_words import breed_marks, words_in
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.animals.wishes import Rule, traits_in
-from pawsonalize.animals.wishes.rules import FACTS
+from pawsonalize.animals.wishes.rules import FACTS, breed_marks, words_in
 from pawsonalize.plugins.search.meaning import SIZE, Singles, digest_of
 from pawsonalize.recommend.animals.available import AvailableAnimals, Slots
 from pawsonalize.recommend.animals.eligibility import NOWHERE

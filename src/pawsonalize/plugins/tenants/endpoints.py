@@ -26,7 +26,7 @@ from pawsonalize.plugins.tenants.reports import (
     UsageDay,
 )
 from pawsonalize.resources.datasets import DatasetGroup
-from pawsonalize.resources.endpoints.resources import DEFAULT_LIMIT, PAGE_PARAMETERS
+from pawsonalize.resources.endpoints import DEFAULT_LIMIT, PAGE_PARAMETERS
 
 OPERATIONS = Operations(CONTROL_PLANE)
 _GROUP = RequestParameter("name", "The dataset group.", where="path", required=True)

@@ -9,7 +9,7 @@ import msgspec
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.core.http.json import report_of
 from pawsonalize.core.times import DAY, SECOND, iso
-from pawsonalize.events.tables.group_usage import DayCounts, GroupDays, GroupSize, GroupSizes
+from pawsonalize.events.tables.event_log import DayCounts, GroupDays, GroupSize, GroupSizes
 from pawsonalize.operations.services import Services
 from pawsonalize.resources.access_keys import AccessKey
 from pawsonalize.resources.campaigns import Campaign

@@ -12,10 +12,8 @@ import numpy as np
 from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import FOREVER
-from pawsonalize.animals.tables.animals import Animals, Availability, Revision
-from pawsonalize.animals.tables.exposures import AnimalExposures
+from pawsonalize.animals.animal import FOREVER, Animal
+from pawsonalize.animals.tables.animals import AnimalExposures, Animals, Availability, Revision
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.core.times import HOUR
 from pawsonalize.recommend.animals import factors

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP
 from pawsonalize.events.erasure.tables import ErasedLookup
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import Deed
+from pawsonalize.events.tables.event_reads import Deed
 from pawsonalize.models.recipes.choices.effects import FACTORS, mean_chances
 from pawsonalize.models.recipes.choices.model import ChoiceModel
 from pawsonalize.models.recipes.choices.own_effects import ANYTHING, FEW, animal_effects, are_eager
@@ -33,7 +33,7 @@ from pawsonalize.recommend.animals.pages import (
 )
 from pawsonalize.recommend.animals.settings import PARTS
 from pawsonalize.recommend.tables import Impression, Impressions
-from pawsonalize.resources.resource import first_recommendation_id
+from pawsonalize.resources.kind import first_recommendation_id
 
 Floats = NDArray[np.float64]
 _VISITORS_KEPT = 20_000

@@ -35,7 +35,7 @@ from pawsonalize.core.preferences import (
 )
 from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import Deed, HistoryQuery
+from pawsonalize.events.tables.event_reads import Deed, HistoryQuery
 from pawsonalize.models.recipes.data import Floats
 from pawsonalize.recommend.animals.settings import PARTS
 from pawsonalize.recommend.exploration import ImpressionLog, UnseenAnswers

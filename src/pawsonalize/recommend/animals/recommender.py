@@ -68,7 +68,7 @@ from pawsonalize.recommend.tables import (
     SIMILAR_ANIMALS,
     Impression,
 )
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 
 Floats = NDArray[np.float64]
 _DECIMALS = 4  # of what is logged for the model of choices

@@ -19,8 +19,7 @@ from pawsonalize.core import attributes
 from pawsonalize.core.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
 from pawsonalize.core.breeds import FAMILIES, UNKNOWN_BREED, find_breed
 from pawsonalize.core.errors import Forbidden, InvalidInput, NotFound
-from pawsonalize.core.forms.decoder import Form, bare, check_names
-from pawsonalize.core.forms.entries import Id, Moment
+from pawsonalize.core.forms.decoder import Form, Id, Moment, bare, check_names
 from pawsonalize.core.http.json import unknown_of
 from pawsonalize.core.limits import check_length, parse_id
 from pawsonalize.core.preferences import SEPARATOR, Preferences

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.forms.entries import Id
+from pawsonalize.core.forms.decoder import Id
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.core.http import examples
 from pawsonalize.core.http.json import json_response, read_form, read_limit

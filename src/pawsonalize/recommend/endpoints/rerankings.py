@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.forms.decoder import Form
-from pawsonalize.core.forms.entries import Id, Odd, first_of_each
+from pawsonalize.core.forms.decoder import Form, Id, Odd, first_of_each
 from pawsonalize.core.http.errors import warnings_of
 from pawsonalize.core.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKING
 from pawsonalize.core.http.json import json_response, read_form

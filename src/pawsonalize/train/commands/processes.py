@@ -44,7 +44,7 @@ def train_version(name: str, token: int) -> None:
 
 def count_training(adapters: "Adapters", solution_version: str) -> None:
     """Count the processor time of this process, which was a training's, and of its children."""
-    from pawsonalize.events.tables.group_usage import DayCounts, GroupDays
+    from pawsonalize.events.tables.event_log import DayCounts, GroupDays
     from pawsonalize.resources.solutions import SolutionVersion
 
     group = adapters.registry.group_of_named(SolutionVersion, solution_version)
@@ -83,7 +83,7 @@ def follow_latest(token: int) -> None:
 @contextmanager
 def _leased(lease: str, token: int, role: str) -> Iterator["Adapters"]:
     """Open the data for work under a lease, which then rests for as long as its share demands."""
-    from pawsonalize.core.database.contexts import fence_writes
+    from pawsonalize.core.database.database import fence_writes
     from pawsonalize.core.work.processes import lengthen_pause
 
     settings, began = _settings(), clock.real_now()

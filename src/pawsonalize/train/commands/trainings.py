@@ -14,7 +14,7 @@ from pawsonalize.core.times import SECOND, iso
 from pawsonalize.recommend.campaigns import list_names
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 from pawsonalize.train.retraining.runs import (
     Half,

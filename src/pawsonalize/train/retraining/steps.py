@@ -12,10 +12,10 @@ from pawsonalize.core.errors import NotFound, TooManyRequests
 from pawsonalize.core.notifications import Notification, NotificationKind
 from pawsonalize.core.work.problems import Outbox
 from pawsonalize.models.evaluation.metrics import NDCG_AT_5
-from pawsonalize.resources.campaign_updates import Campaigns
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import DATASET_GROUP
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
+from pawsonalize.resources.registry import Campaigns
 from pawsonalize.train.evidence import Gate
 from pawsonalize.train.retraining.checking import Checking
 from pawsonalize.train.retraining.runs import (

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.resources.filter_parser import parse
 from pawsonalize.resources.filters import (
     Action,
     Attribute,
@@ -19,6 +18,7 @@ from pawsonalize.resources.filters import (
     Parameter,
     Source,
     Subject,
+    parse,
 )
 from tests.filter_expressions import EVENT_TYPE, expressions
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.resources.filter_parser import parse
-from pawsonalize.resources.filters import MAX_FIELDS, MAX_LENGTH
+from pawsonalize.resources.filters import MAX_FIELDS, MAX_LENGTH, parse
 
 PAGE = (Path(__file__).parents[4] / "docs/reference/filters.md").read_text(encoding="utf-8")
 EXAMPLES = [

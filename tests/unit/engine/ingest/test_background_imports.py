@@ -17,11 +17,16 @@ from pawsonalize.events.datasets import Datasets
 from pawsonalize.events.imports import Imports
 from pawsonalize.events.job_files import Sources
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.resources.datasets import Dataset, DatasetGroup, DatasetImportJob, ImportMode
+from pawsonalize.resources.datasets import (
+    Dataset,
+    DatasetGroup,
+    DatasetImportJob,
+    DatasetSchema,
+    ImportMode,
+)
 from pawsonalize.resources.job_table import JobKind, JobTable, lease_of
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
-from pawsonalize.resources.schemas import DatasetSchema
 from tests.event_data import T0, event, is_logged
 
 AVRO = {

@@ -14,8 +14,7 @@ from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import StorageUnavailable
 from pawsonalize.core.event import Event
-from pawsonalize.events.ingest import Ingest
-from pawsonalize.events.refusals import RefusedInput, log_refusals
+from pawsonalize.events.ingest import Ingest, RefusedInput, log_refusals
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.recommend.animals.pages import check_board

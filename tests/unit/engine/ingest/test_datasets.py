@@ -9,10 +9,14 @@ from pawsonalize.core.schemas import DatasetType
 from pawsonalize.events.datasets import DatasetRow, Datasets
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.resources.campaigns import Campaign
-from pawsonalize.resources.datasets import DATASET_GROUPS, Dataset, DatasetGroup
-from pawsonalize.resources.group_resources import EventTracker
+from pawsonalize.resources.datasets import (
+    DATASET_GROUPS,
+    Dataset,
+    DatasetGroup,
+    DatasetSchema,
+    EventTracker,
+)
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.schemas import DatasetSchema
 from tests.event_data import T0, event, is_logged
 
 ITEMS = """{"type": "record", "fields": [

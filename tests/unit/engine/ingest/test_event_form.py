@@ -13,8 +13,7 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import MAX_RAW_CHARS, NO_PICK, NOTHING, PICK, Event
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.core.times import DAY
-from pawsonalize.events.event_form import read_event
-from pawsonalize.events.payloads import single
+from pawsonalize.events.event_form import read_event, single
 
 NOW = 1_779_019_200_000
 BEAGLE = AnimalGroup("2", "Beagle", "2", "3")

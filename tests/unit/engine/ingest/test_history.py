@@ -8,7 +8,7 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import Visitor
 from pawsonalize.events.history import history_page, read_cursor
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.histories import HistoryQuery, Position
+from pawsonalize.events.tables.event_reads import HistoryQuery, Position
 from tests.event_data import event
 
 

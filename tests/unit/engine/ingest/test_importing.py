@@ -14,7 +14,7 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import Event
 from pawsonalize.core.forms.csv_files import CsvRow, CsvTable, ImportReport, RowError
 from pawsonalize.core.schemas import DatasetType, Schema
-from pawsonalize.events.csv_rows import (
+from pawsonalize.events.datasets import (
     EventReader,
     FileColumns,
     item_reader,

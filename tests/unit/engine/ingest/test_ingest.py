@@ -13,9 +13,9 @@ from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import MAX_RAW_CHARS, Visitor
-from pawsonalize.core.forms.entries import Rejected
+from pawsonalize.core.forms.decoder import Rejected
+from pawsonalize.events.event_form import unpack
 from pawsonalize.events.ingest import Ingest, IngestReceipt, RawTooLong
-from pawsonalize.events.payloads import unpack
 from pawsonalize.events.tables.event_log import EventLog
 from tests import event_loop
 from tests.animal_data import animal

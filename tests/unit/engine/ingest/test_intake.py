@@ -7,7 +7,7 @@ from pawsonalize.core.database.journal import ProblemTable
 from pawsonalize.core.times import MINUTE
 from pawsonalize.core.work.problems import Deliveries, Outbox, Problems
 from pawsonalize.core.work.tables import WorkTable
-from pawsonalize.events.refusals import FEWEST, PROBLEM, WINDOW, Intake
+from pawsonalize.events.ingest import FEWEST, PROBLEM, WINDOW, Intake
 from tests.event_data import T0
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.forms.decoder import UnknownFields
-from pawsonalize.events.payloads import Origin, Part, Payload, short_id, single, unpack
+from pawsonalize.events.event_form import Origin, Part, Payload, short_id, single, unpack
 
 EVENT = {"sessionId": "s1", "eventType": "view", "utm": "mail", "n": 1}
 OTHER = {"sessionId": "s2", "eventType": "like"}

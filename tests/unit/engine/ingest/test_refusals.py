@@ -10,7 +10,7 @@ from pawsonalize.core.database.journal import ProblemTable
 from pawsonalize.core.errors import StorageUnavailable
 from pawsonalize.core.work.problems import Deliveries, Outbox, Problems
 from pawsonalize.core.work.tables import WorkTable
-from pawsonalize.events.refusals import HTTP
+from pawsonalize.events.ingest import HTTP
 from pawsonalize.plugins.dead_letters.keeping import LARGEST, USUAL_BYTES, Refusals
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from tests import event_loop

@@ -17,7 +17,7 @@ from pawsonalize.reports.exposure_report import (
     joined_events,
     report_unjoined,
 )
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 from tests.event_data import T0, event
 
 NOW = T0 + DAY

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import AnimalStatus, StatusChange
+from pawsonalize.animals.animal import Animal, AnimalStatus, StatusChange
 from pawsonalize.core.times import DAY
 from pawsonalize.reports.report import Ending, Showing, waits_of
 from tests.animal_data import animal

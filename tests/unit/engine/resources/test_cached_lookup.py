@@ -4,9 +4,9 @@ from itertools import count
 
 import pytest
 
+from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.times import SECOND
-from pawsonalize.resources.cached_lookup import CachedLookup
 
 
 class Things:

@@ -4,10 +4,9 @@ import pytest
 
 from pawsonalize.core.errors import Conflict, NotFound
 from pawsonalize.recommend.live_model import LiveModel
-from pawsonalize.resources.campaign_updates import Campaigns
 from pawsonalize.resources.campaigns import Campaign
-from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests.event_data import T0
 from tests.unit.engine.releases import Release

@@ -11,11 +11,16 @@ from pawsonalize.core.errors import LimitExceeded
 from pawsonalize.core.schemas import DatasetType
 from pawsonalize.core.work.leases import Leases
 from pawsonalize.core.work.tables import Turns, WorkTable
-from pawsonalize.resources.datasets import IMPORTS_IN_WORK, Dataset, DatasetGroup, DatasetImportJob
+from pawsonalize.resources.datasets import (
+    IMPORTS_IN_WORK,
+    Dataset,
+    DatasetGroup,
+    DatasetImportJob,
+    DatasetSchema,
+)
 from pawsonalize.resources.job_table import JobKind, JobTable
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
-from pawsonalize.resources.schemas import DatasetSchema
 from pawsonalize.resources.tables import Resources
 from pawsonalize.train.solutions import DatasetGroups
 from tests.event_data import T0

@@ -8,8 +8,8 @@ from pawsonalize.core.schemas import DatasetType
 from pawsonalize.core.work.leases import Leases
 from pawsonalize.events.imports import run_import_job
 from pawsonalize.resources.datasets import DatasetImportJob
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
 from tests.event_data import T0
 
 

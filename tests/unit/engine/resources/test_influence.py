@@ -6,10 +6,9 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.models.recipes.contract import Model
 from pawsonalize.models.recipes.similar_items import SimilarItems, SimilarItemsSettings
 from pawsonalize.recommend.live_model import Loader, RefreshedCounts, ServingSettings
-from pawsonalize.resources.artefacts.store import ArtefactStore
-from pawsonalize.resources.campaign_updates import Campaigns
-from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.artefacts import ArtefactStore
+from pawsonalize.resources.kind import Status
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests.event_data import T0
 from tests.recipe_data import context, training_data

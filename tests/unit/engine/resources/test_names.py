@@ -2,7 +2,7 @@
 
 from uuid import RFC_4122, UUID
 
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 from tests.event_data import T0
 
 

@@ -9,12 +9,17 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import Conflict, CorruptArtefact, InvalidInput, LimitExceeded, NotFound
 from pawsonalize.core.schemas import DatasetType, Schema
 from pawsonalize.resources.campaigns import Campaign, CampaignUpdate, Recommender
-from pawsonalize.resources.datasets import Dataset, DatasetGroup, DatasetImportJob
+from pawsonalize.resources.datasets import (
+    Dataset,
+    DatasetGroup,
+    DatasetImportJob,
+    DatasetSchema,
+    EventTracker,
+    Filter,
+)
 from pawsonalize.resources.defaults import ensure_defaults
-from pawsonalize.resources.group_resources import EventTracker, Filter
+from pawsonalize.resources.kind import Resource, Status, moved
 from pawsonalize.resources.registry import Registry, from_row, resource_page, to_row
-from pawsonalize.resources.resource import Resource, Status, moved
-from pawsonalize.resources.schemas import DatasetSchema
 from pawsonalize.resources.solutions import (
     Cut,
     EventParameters,

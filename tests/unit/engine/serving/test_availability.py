@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.tables.animals import AnimalExposures, Animals, Availability
 from pawsonalize.animals.tables.catalogue import Catalogue
-from pawsonalize.animals.tables.exposures import AnimalExposures
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.times import MINUTE
 from pawsonalize.events.tables.event_log import EventLog

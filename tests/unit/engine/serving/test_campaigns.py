@@ -22,15 +22,13 @@ from pawsonalize.recommend.filtering import Filterings
 from pawsonalize.recommend.live_model import LiveModel, LoadedModel, Loader, ServingSettings
 from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.tables import Impressions
-from pawsonalize.resources.artefacts.store import ArtefactStore
-from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.campaigns import Campaign, CampaignUpdate
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER
-from pawsonalize.resources.filter_parser import parse
-from pawsonalize.resources.filters import apply
-from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.filters import apply, parse
+from pawsonalize.resources.kind import Status
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
 from tests import event_loop
 from tests.event_data import T0, event

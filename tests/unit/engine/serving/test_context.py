@@ -1,7 +1,7 @@
 """What a model is told of a visitor's events."""
 
 from pawsonalize.core.event import EventTypes
-from pawsonalize.events.tables.histories import RecentEvent
+from pawsonalize.events.tables.event_reads import RecentEvent
 from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS, build_context
 from tests.event_data import T0
 

@@ -10,8 +10,8 @@ from pawsonalize.recommend.campaigns import Address, Directory, Purpose
 from pawsonalize.resources.campaigns import Campaign, Recommender
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.resources.kind import Resource, Status, moved
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Resource, Status, moved
 from pawsonalize.resources.solutions import Solution
 from pawsonalize.resources.tables import ResourceRow, Resources
 from tests.event_data import T0

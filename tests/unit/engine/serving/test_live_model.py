@@ -18,12 +18,10 @@ from pawsonalize.models.recipes.contract import Context
 from pawsonalize.recommend.exploration import Exposure
 from pawsonalize.recommend.live_model import LiveModel, Loader, ServingSettings
 from pawsonalize.recommend.tables import Impression, Impressions
-from pawsonalize.resources.artefacts.folder import FolderArtefacts
-from pawsonalize.resources.artefacts.store import ArtefactStore
-from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.artefacts import ArtefactStore, FolderArtefacts
 from pawsonalize.resources.campaigns import Campaign
-from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
+from pawsonalize.resources.registry import Campaigns, Registry
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 

@@ -8,8 +8,7 @@ from pawsonalize.core.preferences import Preferences
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.recommend.filtering import Filtering
 from pawsonalize.recommend.query import FacetReader, Query, query_context
-from pawsonalize.resources.filter_parser import parse
-from pawsonalize.resources.filters import apply
+from pawsonalize.resources.filters import apply, parse
 from tests.event_data import T0
 
 ANN = Visitor("ann")

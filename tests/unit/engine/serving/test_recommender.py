@@ -24,12 +24,10 @@ from pawsonalize.recommend.groups import Answer, Candidate, GroupRecommender, or
 from pawsonalize.recommend.live_model import LiveModel, LoadedModel, Loader, ServingSettings
 from pawsonalize.recommend.query import Promotion, Query
 from pawsonalize.recommend.tables import Impression, Impressions
-from pawsonalize.resources.artefacts.store import ArtefactStore
-from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.defaults import RERANKER
-from pawsonalize.resources.filter_parser import parse
-from pawsonalize.resources.filters import AppliedFilter, apply
-from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.filters import AppliedFilter, apply, parse
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, Objective, SolutionVersion
 from tests.animal_data import animal
 from tests.event_data import T0, event

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.core.work.leases import Leases, holder
-from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.registry import Registry
 from pawsonalize.train.trainings import TrainingProcesses
 

@@ -6,8 +6,8 @@ import pytest
 from pawsonalize.core.times import DAY, MINUTE
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.kind import Status, moved
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status, moved
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 from pawsonalize.train.trainings import AutomaticTraining
 from pawsonalize.train.versions import SolutionVersions

@@ -17,11 +17,11 @@ from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.data import Arrays
 from pawsonalize.recommend.live_model import Loader, RefreshedArtefacts, ServingSettings
-from pawsonalize.resources.artefacts.store import ArtefactStore
-from pawsonalize.resources.artefacts.tables import ArtefactIndex, ListedArtefact
+from pawsonalize.resources.artefacts import ArtefactStore
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
 from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.resources.tables import ArtefactIndex, ListedArtefact
 from pawsonalize.train.kept_rows import VISITORS, ErasedRows, KeptRows, digest
 from pawsonalize.train.refresh import CountRefresher
 from pawsonalize.train.trainer import Trainer

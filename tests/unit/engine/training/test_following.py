@@ -7,9 +7,8 @@ import pytest
 
 from pawsonalize.core.errors import CorruptArtefact
 from pawsonalize.recommend.live_model import LiveModel
-from pawsonalize.resources.campaign_updates import Campaigns
 from pawsonalize.resources.campaigns import Campaign
-from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize.train.campaigns import Following
 from pawsonalize.train.versions import SolutionVersions

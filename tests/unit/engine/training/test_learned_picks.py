@@ -12,7 +12,7 @@ from pawsonalize.models.recipes.choices.own_effects import ANYTHING, KINDS, VISI
 from pawsonalize.models.recipes.choices.picks import DEFAULT_PICKS, MIN_BOARDS
 from pawsonalize.recommend.animals.settings import PARTS
 from pawsonalize.recommend.tables import BOARD, Impression, Impressions
-from pawsonalize.resources.resource import first_recommendation_id
+from pawsonalize.resources.kind import first_recommendation_id
 from pawsonalize.train.shown import learn_choices
 from tests.animal_data import animal
 from tests.event_data import T0

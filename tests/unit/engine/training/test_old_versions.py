@@ -11,12 +11,11 @@ from pawsonalize.core.errors import NotFound
 from pawsonalize.core.work.tables import WorkTable
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.recommend.live_model import RefreshedCounts
-from pawsonalize.resources.artefacts.store import ArtefactStore
-from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.campaigns import Campaign, CampaignUpdate
 from pawsonalize.resources.jobs import BatchInferenceJob
-from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
+from pawsonalize.resources.kind import Status
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, SolutionVersion
 from pawsonalize.train.retraining.runs import Half, Trigger, as_work, begun
 from pawsonalize.train.versions import SolutionVersions, delete_old_versions

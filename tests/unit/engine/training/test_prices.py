@@ -11,7 +11,7 @@ from pawsonalize.models.recipes.choices.model import ChoiceModel
 from pawsonalize.recommend.animals.choices import ChoiceWeights
 from pawsonalize.recommend.animals.settings import PARTS, Weights
 from pawsonalize.recommend.tables import ANIMALS, Impression, Impressions
-from pawsonalize.resources.resource import first_recommendation_id
+from pawsonalize.resources.kind import first_recommendation_id
 from pawsonalize.train import prices
 from pawsonalize.train.shown import learn_choices
 from tests.animal_data import animal

@@ -9,9 +9,9 @@ import pytest
 
 from pawsonalize.core.errors import Conflict, StorageUnavailable
 from pawsonalize.core.work.leases import Leases, holder
-from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.artefacts import ArtefactStore
+from pawsonalize.resources.kind import Status, moved
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status, moved
 from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize.train.trainings import TrainingProcesses
 from pawsonalize.train.versions import SolutionVersions

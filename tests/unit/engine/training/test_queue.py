@@ -5,8 +5,8 @@ import pytest
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.work.tables import Turns
 from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 from pawsonalize.train.trainings import TrainingQueue
 from pawsonalize.train.versions import SolutionVersions

@@ -12,7 +12,7 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import CorruptArtefact, StorageUnavailable
 from pawsonalize.core.times import DAY
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.log_start import LogStart
+from pawsonalize.events.tables.event_reads import LogStart
 from pawsonalize.models.recipes.catalogue import RECIPES
 from pawsonalize.models.recipes.contract import Context
 from pawsonalize.recommend.exploration import Exposure
@@ -25,11 +25,9 @@ from pawsonalize.recommend.live_model import (
     load_model,
 )
 from pawsonalize.recommend.tables import Impressions
-from pawsonalize.resources.artefacts.folder import FolderArtefacts
-from pawsonalize.resources.artefacts.store import ArtefactStore
-from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.artefacts import ArtefactStore, FolderArtefacts
 from pawsonalize.resources.campaigns import Campaign
-from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, SolutionVersion, TrainingMode
 from pawsonalize.train.refresh import CountRefresher
 from pawsonalize.train.trainer import Trainer

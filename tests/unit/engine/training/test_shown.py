@@ -16,7 +16,7 @@ from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recommend.animals.settings import PARTS
 from pawsonalize.recommend.tables import ANIMAL_RANKING, ANIMALS, Impression, Impressions
-from pawsonalize.resources.resource import first_recommendation_id
+from pawsonalize.resources.kind import first_recommendation_id
 from pawsonalize.train.shown import learn_choices, read_pages
 from tests.animal_data import animal
 from tests.erasing import erase_sessions

@@ -13,11 +13,9 @@ from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.evaluation.metrics import METRICS
 from pawsonalize.models.recipes.catalogue import RECIPES
 from pawsonalize.recommend.live_model import LiveModel
-from pawsonalize.resources.artefacts.folder import FolderArtefacts
-from pawsonalize.resources.artefacts.store import ArtefactStore
-from pawsonalize.resources.campaign_updates import Campaigns
-from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status, moved
+from pawsonalize.resources.artefacts import ArtefactStore, FolderArtefacts
+from pawsonalize.resources.kind import Status, moved
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import (
     EventParameters,
     Solution,

@@ -13,10 +13,10 @@ from pawsonalize.core.objects.stores import open_objects
 from pawsonalize.core.times import DAY, iso
 from pawsonalize.events.erasure.tables import ErasedLookup, ErasureTable
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.log_start import LogStart
+from pawsonalize.events.tables.event_reads import LogStart
 from pawsonalize.events.tables.training_files import TrainingFiles
 from pawsonalize.recommend.query import DEVICE, FacetReader
-from pawsonalize.resources.resource import new_resource_name
+from pawsonalize.resources.kind import new_resource_name
 from pawsonalize_out_of_core.files import FOLDER
 from pawsonalize_out_of_core.training_table import TrainingTable, visitor_number
 from tests.event_data import T0, event

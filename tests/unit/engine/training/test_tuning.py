@@ -13,7 +13,7 @@ from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.models.recipes.settings import Range
 from pawsonalize.recommend.live_model import load_model
-from pawsonalize.resources.artefacts.store import ArtefactStore
+from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.solutions import (
     Cut,

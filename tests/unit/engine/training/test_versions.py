@@ -13,12 +13,11 @@ from pawsonalize.core.errors import (
 )
 from pawsonalize.core.times import DAY, SECOND
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.resources.artefacts.store import ArtefactStore
-from pawsonalize.resources.campaign_updates import Campaigns
+from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import DATASET_GROUP
-from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status, moved
+from pawsonalize.resources.kind import Status, moved
+from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import (
     Cut,
     EventParameters,

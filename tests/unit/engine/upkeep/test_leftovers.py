@@ -14,8 +14,8 @@ from pawsonalize.core.objects.stores import open_objects
 from pawsonalize.core.times import DAY
 from pawsonalize.operations.retention import delete_files, delete_jobs, delete_objects, keep_days
 from pawsonalize.resources.jobs import DataDeletionJob, DatasetExportJob
+from pawsonalize.resources.kind import Resource, Status
 from pawsonalize.resources.registry import Registry, to_row
-from pawsonalize.resources.resource import Resource, Status
 from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests.event_data import T0
 

@@ -8,12 +8,12 @@ import pytest
 
 from pawsonalize.core.objects.stores import open_objects
 from pawsonalize.core.times import DAY
-from pawsonalize.events.erasure.deletions import VisitorFiles
 from pawsonalize.events.erasure.erased_archive import NamedErasure
+from pawsonalize.events.erasure.erasing import VisitorFiles
 from pawsonalize.events.erasure.tables import ErasedNames, Erasure
 from pawsonalize.resources.jobs import DatasetExportJob
+from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.resource import Status
 from tests.event_data import T0
 
 

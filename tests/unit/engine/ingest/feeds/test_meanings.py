@@ -2,7 +2,7 @@
 
 import pytest
 
-from pawsonalize.animals.animal_form import AnimalForm
+from pawsonalize.animals.listings import AnimalForm
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.plugins.feeds.importing import (

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.animals.animal import AnimalStatus
 from pawsonalize.animals.inventory import Inventory
-from pawsonalize.animals.statuses import AnimalStatus
 from pawsonalize.animals.tables.animals import AnimalQuery, Animals
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.database.journal import ProblemTable

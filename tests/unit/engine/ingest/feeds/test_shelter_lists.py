@@ -2,8 +2,7 @@
 
 import pytest
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import LEFT, AnimalStatus
+from pawsonalize.animals.animal import LEFT, Animal, AnimalStatus
 from pawsonalize.animals.tables.animals import AnimalQuery, Animals
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import Conflict

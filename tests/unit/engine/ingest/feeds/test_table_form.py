@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.animals.animal_form import AnimalForm
+from pawsonalize.animals.listings import AnimalForm
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.plugins.feeds.formats import FeedForm, read_feed
 from pawsonalize.plugins.feeds.rows import DateOrder, TableForm, read_columns, read_date_order

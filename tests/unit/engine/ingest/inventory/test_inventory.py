@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.animals.animal_form import AnimalForm
+from pawsonalize.animals.animal import AnimalStatus, Stay
 from pawsonalize.animals.inventory import Inventory, InventoryReceipt
-from pawsonalize.animals.listings import Listing, read_listing
-from pawsonalize.animals.statuses import AnimalStatus, Stay
+from pawsonalize.animals.listings import AnimalForm, Listing, read_listing
 from pawsonalize.animals.tables.animals import AnimalQuery, Animals, Availability
 from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFound

@@ -5,8 +5,14 @@ from dataclasses import fields
 import pytest
 
 from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.animal_form import FIELDS, MOST, AnimalForm
-from pawsonalize.animals.listings import read_known, read_listing, unrecognised
+from pawsonalize.animals.listings import (
+    FIELDS,
+    MOST,
+    AnimalForm,
+    read_known,
+    read_listing,
+    unrecognised,
+)
 from pawsonalize.core.breeds import family_of
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.times import DAY

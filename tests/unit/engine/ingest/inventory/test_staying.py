@@ -2,9 +2,8 @@
 
 import pytest
 
-from pawsonalize.animals.animal_form import AnimalForm
 from pawsonalize.animals.inventory import Inventory
-from pawsonalize.animals.listings import read_listing
+from pawsonalize.animals.listings import AnimalForm, read_listing
 from pawsonalize.animals.tables.animals import Animals, Availability
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.times import DAY, iso

@@ -16,7 +16,7 @@ from pawsonalize.recommend.animals.choices import ChoiceTables, ChoiceWeights
 from pawsonalize.recommend.animals.counting import AnimalEffects
 from pawsonalize.recommend.animals.settings import PARTS, Weights
 from pawsonalize.recommend.tables import ANIMAL_RANKING, ANIMALS, Impression, Impressions
-from pawsonalize.resources.resource import new_recommendation_id
+from pawsonalize.resources.kind import new_recommendation_id
 from tests.animal_data import animal
 from tests.erasing import erase_sessions
 from tests.event_data import T0, event

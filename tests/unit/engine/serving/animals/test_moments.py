@@ -12,11 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.statuses import AnimalStatus, StatusChange
-from pawsonalize.animals.tables.animals import Animals, Availability
+from pawsonalize.animals.animal import Animal, AnimalStatus, StatusChange
+from pawsonalize.animals.tables.animals import AnimalExposures, Animals, Availability
 from pawsonalize.animals.tables.catalogue import Catalogue
-from pawsonalize.animals.tables.exposures import AnimalExposures
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.preferences import Preferences

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from pawsonalize.core.event import STANDARD
 from pawsonalize.core.times import MINUTE
-from pawsonalize.events.tables.histories import Deed
+from pawsonalize.events.tables.event_reads import Deed
 from pawsonalize.recommend.animals.counting import Suspects
 from pawsonalize.recommend.animals.pages import (
     ShownPages,

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.recommend.filtering import AttributeColumns, Facts, Texts, passing_rows, texts_of
-from pawsonalize.resources.filter_parser import parse
 from pawsonalize.resources.filters import (
     Action,
     Attribute,
@@ -23,6 +22,7 @@ from pawsonalize.resources.filters import (
     Parameter,
     Source,
     Subject,
+    parse,
 )
 from tests.filter_expressions import FIELDS, PARAMETERS, expressions
 

@@ -9,8 +9,7 @@ from pawsonalize.core.times import MINUTE
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.recommend.filtering import INTERACTIONS_PER_TYPE, Filtering, MetadataReader
 from pawsonalize.recommend.query import Query
-from pawsonalize.resources.filter_parser import parse
-from pawsonalize.resources.filters import AppliedFilter, apply
+from pawsonalize.resources.filters import AppliedFilter, apply, parse
 from tests.event_data import T0, event
 
 BEAGLE, PUG, SIAMESE = ITEMS = ("2-Beagle-2-3", "2-Pug-1-1", "1-Siamese-1-1")

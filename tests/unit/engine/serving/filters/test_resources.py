@@ -5,10 +5,9 @@ import pytest
 from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.recommend.filtering import Filters
-from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.datasets import DatasetGroup, Filter
 from pawsonalize.resources.defaults import DATASET_GROUP
-from pawsonalize.resources.filter_parser import parse
-from pawsonalize.resources.group_resources import Filter
+from pawsonalize.resources.filters import parse
 from pawsonalize.resources.registry import Registry
 from tests.event_data import T0
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.animals.tables.catalogue import Catalogue
-from pawsonalize.events.csv_rows import read_schema
+from pawsonalize.events.datasets import read_schema
 from pawsonalize.events.imports import Importer
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.evaluation.gate import decide

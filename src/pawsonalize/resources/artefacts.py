@@ -1,4 +1,4 @@
-"""An artefact as files of a folder: `card.json`, one .npy file for each array, `SHA256SUMS`."""
+"""Artefacts of models: where they are kept, their files, and a folder of this machine."""
 
 import fcntl
 import hashlib
@@ -9,15 +9,68 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any, Protocol
 from uuid import uuid4
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from pawsonalize.core.database import data_folder
+from pawsonalize.core.errors import Conflict, CorruptArtefact, StorageUnavailable
 from pawsonalize.core.objects.store import sync
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.data import Arrays
+
+
+def nobody(_location: str) -> bool:
+    """False for each location: no writer is known to be dead."""
+    return False
+
+
+class ArtefactStore(Protocol):
+    """The trained models. A location names one of them."""
+
+    def save(self, name: str, card: ModelCard, arrays: Arrays) -> str:
+        """Store an artefact, whole or not at all; returns its location.
+
+        Conflict if there is one of that name; StorageUnavailable if it cannot be written.
+        """
+
+    def load(self, location: str) -> tuple[ModelCard, Arrays]:
+        """Read an artefact. Its arrays are read-only and shared between processes.
+
+        CorruptArtefact if it is missing, or not what was written; StorageUnavailable if it cannot
+        be reached right now.
+        """
+
+    def array(self, location: str, name: str) -> NDArray[Any] | None:
+        """One array, unchecked; None without that name, CorruptArtefact if it cannot be read."""
+
+    def locations(self, prefix: str) -> list[str]:
+        """The locations of the artefacts whose name begins with `prefix`, sorted."""
+
+    def sizes(self) -> dict[str, int]:
+        """The bytes of every artefact, by its location."""
+
+    def export(self, location: str, folder: Path) -> None:
+        """Write its files into an empty folder, as `files.read` reads them; raises as `load`."""
+
+    def bring_back(self, location: str, folder: Path) -> None:
+        """List an exported artefact under its location; CorruptArtefact if damaged, or Conflict."""
+
+    def remove(self, location: str) -> None:
+        """Delete an artefact, if it is there. It is gone at once, though deleting takes a while."""
+
+    def sweep(self, is_dead: Callable[[str], bool] = nobody) -> int:
+        """Delete what dead writers left, as the lock or `is_dead` of a location tells; how many."""
+
+    def forget_removed(self) -> None:
+        """Delete the copies that this machine has of artefacts that are removed."""
+
+    def unfinished(self) -> list[str]:
+        """The locations of what is half written, or removed and not deleted yet, sorted."""
+
 
 SUMS = "SHA256SUMS"
 DRAFT = data_folder.DRAFT
@@ -257,3 +310,112 @@ def _used_at(folder: Path) -> float:
     with suppress(FileNotFoundError):
         return folder.stat().st_mtime
     return 0.0
+
+
+@contextmanager
+def _readable(location: str) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+
+
+class FolderArtefacts:
+    """`ArtefactStore` on a folder. An artefact's location is the name of its folder in there."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def save(self, name: str, card: ModelCard, arrays: Arrays) -> str:
+        """See `ArtefactStore.save`."""
+        # Written under another name, synced, then renamed: whole or not at all.
+        with self._created(name) as draft:
+            write(draft, card, arrays)
+        return name
+
+    def load(self, location: str) -> tuple[ModelCard, Arrays]:
+        """See `ArtefactStore.load`."""
+        with _readable(location):
+            return read(self._root / location)
+
+    def array(self, location: str, name: str) -> NDArray[Any] | None:
+        """See `ArtefactStore.array`."""
+        file = self._root / location / f"{name}.npy"
+        with _readable(location), suppress(FileNotFoundError):
+            return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+        return None
+
+    def locations(self, prefix: str) -> list[str]:
+        """See `ArtefactStore.locations`."""
+        try:
+            names = [folder.name for folder in self._root.iterdir()]
+        except FileNotFoundError:
+            return []
+        wanted = (name for name in names if name.startswith(prefix))
+        return sorted(name for name in wanted if not name.startswith(DRAFT))
+
+    def sizes(self) -> dict[str, int]:
+        """See `ArtefactStore.sizes`."""
+        return {name: size_of(self._root / name) for name in self.locations("")}
+
+    def export(self, location: str, folder: Path) -> None:
+        """See `ArtefactStore.export`."""
+        # The files are never changed, so links do where they can be made.
+        with _readable(location):
+            for file in sorted((self._root / location).iterdir()):
+                link(file, folder / file.name)
+            check(folder)
+
+    def bring_back(self, location: str, folder: Path) -> None:
+        """See `ArtefactStore.bring_back`."""
+        with self._created(location) as draft:
+            try:
+                check(folder)
+            except ValueError as error:
+                raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+            for file in sorted(folder.iterdir()):
+                link(file, draft / file.name)
+            draft.chmod(stat.S_IMODE(self._root.stat().st_mode))
+
+    def remove(self, location: str) -> None:
+        """See `ArtefactStore.remove`."""
+        if not (self._root / location).exists():
+            return
+        try:
+            # Renamed into a draft first: so it is gone at once, and swept if this process dies.
+            with new_draft(self._root) as draft:
+                (self._root / location).rename(draft / location)
+        except OSError as error:
+            raise StorageUnavailable(
+                f"the model cannot be deleted ({error.strerror})", detail=str(error)
+            ) from error
+
+    def sweep(self, is_dead: Callable[[str], bool] = nobody) -> int:
+        """See `ArtefactStore.sweep`."""
+        # A draft that nobody holds locked has lost its writer.
+        del is_dead  # the lock tells
+        return sweep_drafts(self._root)
+
+    def forget_removed(self) -> None:
+        """See `ArtefactStore.forget_removed`. There are no copies."""
+
+    def unfinished(self) -> list[str]:
+        """See `ArtefactStore.unfinished`."""
+        # What is left after a sweep is being written.
+        return []
+
+    @contextmanager
+    def _created(self, name: str) -> Iterator[Path]:
+        """Yield a folder that becomes the artefact of that name, whole or not at all."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            with new_draft(self._root) as draft:
+                yield draft
+                draft.rename(self._root / name)
+            sync(self._root)
+        except OSError as error:
+            if (self._root / name).is_dir():
+                raise Conflict(f"there is a model named {name} already") from error
+            raise StorageUnavailable(
+                f"the model cannot be written ({error.strerror})", detail=str(error)
+            ) from error
