@@ -17,7 +17,7 @@ from pawsonalize.app.engine import Engine
 from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.core import clock
-from pawsonalize.core.database.statements import CachedLookup
+from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.errors import InvalidInput, NotReady
 from pawsonalize.core.scopes import OPERATOR, Scope
 from pawsonalize.core.times import DAY, MINUTE, SECOND, iso, parse_moment

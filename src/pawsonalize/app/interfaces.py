@@ -16,7 +16,7 @@ from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
 from pawsonalize.core import clock
-from pawsonalize.core.database.statements import CachedLookup
+from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.plugin import offered
 from pawsonalize.core.times import SECOND
 from pawsonalize.core.work.servers import Servers

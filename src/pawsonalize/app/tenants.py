@@ -8,7 +8,7 @@ import msgspec
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.core import clock
-from pawsonalize.core.database.statements import CachedLookup
+from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.metrics import RAW_TOO_LONG, UNKNOWN_TYPES
 from pawsonalize.core.times import DAY

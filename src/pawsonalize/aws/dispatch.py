@@ -29,8 +29,8 @@ from pawsonalize.aws.resources import TAG_OPERATIONS, Handler, operations_of
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.aws.shapes import parse, serialise
 from pawsonalize.aws.signatures import SignedRequest
+from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.database.journal import AuditEntry
-from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.errors import Forbidden, InvalidInput, NotFound
 from pawsonalize.core.forms.decoder import read_bounded
 from pawsonalize.core.logs import get_logger

@@ -6,7 +6,7 @@ from typing import Any
 from pawsonalize.animals.inventory import AnimalNames
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.signatures import Signatures
-from pawsonalize.core.database.statements import CachedLookup
+from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.schemas import DatasetType, Schema
 from pawsonalize.operations.services import Services
 from pawsonalize.recommend.groups import ActionRecommending

@@ -19,7 +19,7 @@ from pawsonalize.aws.protocol import (
     UNRECOGNIZED_CLIENT,
     AwsError,
 )
-from pawsonalize.core.database.statements import CachedLookup
+from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.scopes import Scope
 from pawsonalize.core.times import MINUTE, SECOND
 from pawsonalize.resources.access_keys import AccessKey, AccessKeys

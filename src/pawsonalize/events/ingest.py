@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import msgspec
 
 from pawsonalize.animals.tables.animals import Animals
-from pawsonalize.core.database.statements import CachedLookup, in_time
+from pawsonalize.core.cached_lookup import CachedLookup
+from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import InvalidInput, StorageUnavailable, TooManyRequests
 from pawsonalize.core.event import (
     ACTIONS,

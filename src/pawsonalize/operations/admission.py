@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 from starlette.datastructures import Headers
 
-from pawsonalize.core.database.statements import CachedLookup
+from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.errors import Forbidden, NotFound, Unauthenticated
 from pawsonalize.core.late import late
 from pawsonalize.core.scopes import SITE, Scope

@@ -17,7 +17,8 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.core import errors
-from pawsonalize.core.database.statements import CachedLookup, in_time
+from pawsonalize.core.cached_lookup import CachedLookup
+from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import NotReady
 from pawsonalize.core.late import late
 from pawsonalize.core.times import DAY, SECOND

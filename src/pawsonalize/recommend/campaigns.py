@@ -11,7 +11,8 @@ from threading import Lock
 
 import msgspec
 
-from pawsonalize.core.database.statements import CachedLookup, in_time
+from pawsonalize.core.cached_lookup import CachedLookup
+from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import (
     Conflict,
     Forbidden,

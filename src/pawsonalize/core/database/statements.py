@@ -1,20 +1,16 @@
-"""Statements for both databases, look-ups kept for a second, and whether somebody waits."""
+"""Statements for both databases, and whether somebody waits."""
 
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from contextvars import ContextVar
-from threading import Lock
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
-from cachetools import TTLCache
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Select, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pawsonalize.core.database.tables import events
 from pawsonalize.core.event import SEPARATORS, EventTypes
-from pawsonalize.core.times import SECOND
 
 
 # SQLAlchemy takes several times as long to run a SELECT as SQLite does. So a prepared one is
@@ -161,41 +157,3 @@ def in_time(call: Callable[P, T]) -> Callable[P, T]:
             answering.reset(before)
 
     return answered
-
-
-KeyT = TypeVar("KeyT")
-FoundT = TypeVar("FoundT")
-_MOST = 10_000  # keys that are kept at once
-
-
-class CachedLookup(Generic[KeyT, FoundT]):
-    """Results of a look-up, kept for a second or `lasts` milliseconds; errors are not kept."""
-
-    def __init__(
-        self, look: Callable[[KeyT], FoundT], now: Callable[[], int], lasts: int = SECOND
-    ) -> None:
-        self._look = look
-        self._known: TTLCache[KeyT, FoundT] = TTLCache(_MOST, lasts, now)
-        self._lock = Lock()  # never held while the tables are read
-
-    def find(self, key: KeyT) -> FoundT:
-        """The value under the key, as it was at most so long ago."""
-        if (known := self.known(key)) is not None:
-            return known[0]
-        found = self._look(key)
-        with self._lock:
-            self._known[key] = found
-        return found
-
-    def known(self, key: KeyT) -> tuple[FoundT] | None:
-        """The value alone if it is known right now; None if not."""
-        # This needs no thread.
-        with self._lock, suppress(KeyError):  # to ask first is no use: it may expire right then
-            return (self._known[key],)
-        return None
-
-    def forget(self, key: KeyT) -> None:
-        """Look again the next time."""
-        # This process knows that something changed.
-        with self._lock, suppress(KeyError):
-            del self._known[key]

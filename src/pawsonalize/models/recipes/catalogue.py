@@ -31,7 +31,7 @@ RECIPES: Mapping[str, Recipe[Any]] = {
 }
 
 
-GROUP = "pawsonalize.models.recipes"
+GROUP = "pawsonalize.recipes"
 """The entry points of recipes that other distributions bring."""
 
 

@@ -14,7 +14,7 @@ from pawsonalize.app.background import Task
 from pawsonalize.app.pages.finding import Hit
 from pawsonalize.app.pages.happenings import Happening
 from pawsonalize.core import clock
-from pawsonalize.core.database.statements import CachedLookup
+from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.notifications import NotificationKind

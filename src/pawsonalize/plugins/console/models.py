@@ -9,8 +9,8 @@ from pawsonalize.app.pages.happenings import find_happenings
 from pawsonalize.app.pages.views import ViewQuery
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
+from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.database.database import Database
-from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.http.json import report_of
 from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND, iso, parse_moment
 from pawsonalize.models.calibration import Calibration, describe_off, find_off

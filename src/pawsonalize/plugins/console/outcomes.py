@@ -9,7 +9,7 @@ import msgspec
 from pawsonalize.app.pages.happenings import find_happenings
 from pawsonalize.app.pages.period import PagePeriod
 from pawsonalize.app.pages.views import ViewQuery
-from pawsonalize.core.database.statements import CachedLookup
+from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.times import MINUTE, iso, parse_moment
 from pawsonalize.plugins.console.charts import ChartLine, ChartMark, LineChart, marks_of
 from pawsonalize.reports.outcomes_process import OutcomesPeriod, OutcomesProcesses

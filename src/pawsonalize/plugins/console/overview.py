@@ -21,8 +21,8 @@ from pawsonalize.app.pages.shell import links
 from pawsonalize.app.pages.views import ViewQuery
 from pawsonalize.app.settings import Settings, kinds_of_settings
 from pawsonalize.core import clock
+from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.config import Secret
-from pawsonalize.core.database.statements import CachedLookup
 from pawsonalize.core.errors import NotReady
 from pawsonalize.core.http.json import report_of
 from pawsonalize.core.times import MINUTE, SECOND, iso, parse_moment

@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from pawsonalize.core.database.statements import CachedLookup
+from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.times import SECOND
 
