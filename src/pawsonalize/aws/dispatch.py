@@ -139,7 +139,15 @@ async def _answered(services: AwsServices, operation: AwsOperation, request: Req
     body = await read_bounded(request.stream(), services.max_body_bytes)
     key = None
     if services.signatures is not None:
-        signed = _as_signed(request, body)
+        given = request.headers
+        signed = SignedRequest(
+            method=request.method,
+            # As it came in: the signature is over these very bytes.
+            path=request.scope["raw_path"].decode("latin-1"),
+            query=request.scope["query_string"].decode("latin-1"),
+            headers={name: tuple(given.getlist(name)) for name in set(given.keys())},
+            payload=hashlib.sha256(body).hexdigest(),
+        )
         key = await services.read(services.signatures.check, signed, ACCESS[operation.service])
     # After the signature: what strangers send is not parsed.
     members = parse(operation.given, body)
@@ -221,18 +229,6 @@ def _operation(request: Request) -> AwsOperation:
             UNSUPPORTED_MEDIA_TYPE, f"send {operation.content_type}, not {content_type[:100]}"
         )
     return operation
-
-
-def _as_signed(request: Request, body: bytes) -> SignedRequest:
-    given = request.headers
-    return SignedRequest(
-        method=request.method,
-        # As it came in: the signature is over these very bytes.
-        path=request.scope["raw_path"].decode("latin-1"),
-        query=request.scope["query_string"].decode("latin-1"),
-        headers={name: tuple(given.getlist(name)) for name in set(given.keys())},
-        payload=hashlib.sha256(body).hexdigest(),
-    )
 
 
 def _response(body: bytes, status: int, operation: AwsOperation | None, **headers: str) -> Response:

@@ -157,7 +157,14 @@ def _page(
     if kind.parent is not None and (arn := members.get(arn_member(kind.parent))) is not None:
         parent = services.resource(kind.parent, arn).name
     limit, cursor = members.get("maxResults", MAX_PAGE), members.get("nextToken")
-    without = _unlisted(services, kind, parent)
+    is_version = kind.resource is SolutionVersion
+    owner: type[Resource] = Solution if is_version else kind.resource
+    names = frozenset[str]()
+    if parent is None and not services.lists_defaults:
+        names = default_names(owner)
+    if owner in {Solution, Campaign} and not (is_version and parent is not None):
+        names |= services.registry.unlisted(Campaign)  # their solutions have the same names
+    without = {"parent" if is_version else "name": names}
     try:
         found = resource_page(
             services.registry, kind.resource, limit, parent=parent, cursor=cursor, without=without
@@ -167,20 +174,6 @@ def _page(
             raise AwsError(INVALID_NEXT_TOKEN, _BAD_TOKEN) from error
         raise
     return found.resources, found.next_cursor
-
-
-def _unlisted(
-    services: AwsServices, kind: Kind[Any], parent: str | None
-) -> dict[str, frozenset[str]]:
-    """Return what a list leaves out: what recommenders are made of, and what was there before."""
-    is_version = kind.resource is SolutionVersion
-    owner: type[Resource] = Solution if is_version else kind.resource
-    names = frozenset[str]()
-    if parent is None and not services.lists_defaults:
-        names = default_names(owner)
-    if owner in {Solution, Campaign} and not (is_version and parent is not None):
-        names |= services.registry.unlisted(Campaign)  # their solutions have the same names
-    return {"parent" if is_version else "name": names}
 
 
 def part_of(listed: Sequence[T], members: Members) -> tuple[Sequence[T], str | None]:

@@ -101,7 +101,8 @@ def picked_last(
     here = [one["animal"] for one in cards]
     first = [one.animal.species for one in ordered.shown[:_FIRST]]
     alike = bool(here) and set(first) <= {one.species for one in here}
-    pronoun = _pronoun(here)
+    who = here[0].sex if len(here) == 1 else "several"
+    pronoun = here[0].name if who == UNKNOWN else text("board.like", who=WordChoice(who))
     # The first tap has told most, so the page is the visitor's: the rest of the board stays beside.
     is_open = 0 < len(ids) < MOST_PICKS and known.events[0].event_type != UNPICK
     rest = set(answer[0].impression) - {*ids} if is_open else set()
@@ -119,11 +120,6 @@ def picked_last(
         "alike": pronoun if alike else "",
         "board": board if fitting else None,
     }
-
-
-def _pronoun(picked: Sequence[Animal]) -> str:
-    who = picked[0].sex if len(picked) == 1 else "several"
-    return picked[0].name if who == UNKNOWN else text("board.like", who=WordChoice(who))
 
 
 async def post_picks(request: Request, visitor: Visitor, fields: Fields) -> Response:

@@ -60,11 +60,18 @@ def _get_animal_page(request: Request, visitor: Visitor) -> Response:
     ask = (_ASK,) if storefront.demo or storefront.inquiry_form else ()
     actions = (_FAVOURITE, *ask, *(storefront.demo.actions if storefront.demo else ()))
     call = curl(f"{request.base_url}v1/events", event)
+    rules = Eligibility(
+        species=frozenset([animal.species]), denied=Denied(animals=known.did("adoption"))
+    )
+    query = Query(known.visitor, now, now, eligibility=rules, limit=_OTHERS)
+    found, favourites = like(storefront, query, animal.animal_id), known.did("favorite")
     return animals_page(
         "animal.html",
         card=card,
         inquiry_form=storefront.inquiry_form,
-        others=_others(storefront, known, animal, now),
+        others=[
+            animal_card(one.animal, now, found.recommendation_id, favourites) for one in found.shown
+        ],
         actions=[
             (event_type, text(label, name=card["name"]), text(done, name=card["name"]))
             for event_type, label, done in actions
@@ -72,19 +79,6 @@ def _get_animal_page(request: Request, visitor: Visitor) -> Response:
         done={kind for kind, _, _ in actions if animal.animal_id in known.did(kind)},
         **panel(storefront, known, text("demo.event_sent"), call),
     )
-
-
-def _others(
-    storefront: Storefront, known: Knowledge, animal: Animal, now: int
-) -> list[dict[str, Any]]:
-    rules = Eligibility(
-        species=frozenset([animal.species]), denied=Denied(animals=known.did("adoption"))
-    )
-    query = Query(known.visitor, now, now, eligibility=rules, limit=_OTHERS)
-    found, favourites = like(storefront, query, animal.animal_id), known.did("favorite")
-    return [
-        animal_card(one.animal, now, found.recommendation_id, favourites) for one in found.shown
-    ]
 
 
 def _source(request: Request) -> str | None:

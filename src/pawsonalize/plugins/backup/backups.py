@@ -365,17 +365,6 @@ def _check_fits(settings: Settings, manifest: Manifest) -> None:
     raise errors.InvalidInput(f"this backup is of a {kind} database: {wanted}")
 
 
-def _bring_back_archive(settings: Settings, database: Database, staged: Path) -> None:
-    """Put the objects in their place, but for those that are newer than the copied database."""
-    # The archive would use their names again, for other events.
-    newer = set(unknown_objects(ArchiveLedger(database), open_objects(str(staged))))
-    objects = open_objects(settings.archive, settings.archive_kms_key)
-    for file in sorted(staged.rglob("*")):
-        key = file.relative_to(staged).as_posix()
-        if file.is_file() and key not in newer:
-            objects.put(key, file.read_bytes())
-
-
 def _bring_back(settings: Settings, manifest: Manifest, staging: Path, show: Show) -> None:
     """Put everything in its place."""
     show("database")
@@ -392,7 +381,14 @@ def _bring_back(settings: Settings, manifest: Manifest, staging: Path, show: Sho
         artefacts = open_artefacts(settings, database)
         for model in sorted((staging / _MODELS).glob("*")):
             artefacts.bring_back(model.name, model)
-        _bring_back_archive(settings, database, staging / _ARCHIVE)
+        staged = staging / _ARCHIVE
+        # The archive would use their names again, for other events.
+        newer = set(unknown_objects(ArchiveLedger(database), open_objects(str(staged))))
+        objects = open_objects(settings.archive, settings.archive_kms_key)
+        for file in sorted(staged.rglob("*")):
+            key = file.relative_to(staged).as_posix()
+            if file.is_file() and key not in newer:
+                objects.put(key, file.read_bytes())
     finally:
         database.close()
     if (staging / ROOT_KEY_FILE).is_file():

@@ -30,7 +30,10 @@ _OVERLAP_DAYS = 7  # as `pawsonalize keys rotate` without an option
 def _ask_promote(query: ViewQuery) -> Confirmation:
     campaign = query.services.registry.get(Campaign, query.text("campaign"))
     solution = Console.of(query.plugins).models.solution(campaign.solution, query.now)
-    wanted = _find_version(solution, query.text("version"))
+    name = query.text("version")
+    wanted = next((version for version in solution.versions if version.name == name), None)
+    if wanted is None:
+        raise InvalidInput(f"{name} is none of the newest versions of solution {solution.name}")
     live = campaign.solution_version
     if wanted.name == campaign.target_version:
         raise Conflict(f"campaign {campaign.name} serves {wanted.name} already")
@@ -131,13 +134,6 @@ def _change_settings(query: ViewQuery) -> Done:
 
 def _sent(campaign: Campaign, **more: str) -> dict[str, str]:
     return {"campaign": campaign.name, **more, "revision": str(campaign.revision)}
-
-
-def _find_version(solution: SolutionReport, name: str) -> VersionReport:
-    found = next((one for one in solution.versions if one.name == name), None)
-    if found is None:
-        raise InvalidInput(f"{name} is none of the newest versions of solution {solution.name}")
-    return found
 
 
 def _measured(wanted: VersionReport) -> str:

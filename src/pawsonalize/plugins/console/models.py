@@ -500,8 +500,21 @@ def solution_content(query: ViewQuery, found: SolutionReport) -> dict[str, objec
     period = query.period(USUAL_TIME)
     measured = [one for one in found.measured if period.holds(one.at)]
     happened = find_happenings(query, period)
+    fields = {
+        "new version": "ndcg_at5",
+        "live version": "live_ndcg_at5",
+        "best simple baseline": "baseline_ndcg_at5",
+    }
+    charts = []
+    for campaign in dict.fromkeys(point.campaign for point in measured):
+        points = [point for point in reversed(measured) if point.campaign == campaign]
+        heads = [day(point.at) for point in points]
+        moments = tuple(float(parse_moment(point.at, "at")) for point in points)
+        title = f"NDCG@5 of {campaign}, measured by the gate"
+        more: dict[str, Any] = {"places": moments, "is_time": True, "marks": marks_of(happened)}
+        charts.append(LineChart.of(title, heads, points, fields, form="{:.3f}", **more))
     return {
-        "charts": _gate_charts(measured, marks_of(happened)),
+        "charts": charts,
         "measures": _MEASURES,
         "happened": happened,
     }
@@ -520,20 +533,3 @@ def models_content(query: ViewQuery, found: ModelsReport) -> dict[str, object]:
     """Return the retrainings of a time."""
     period = query.period(USUAL_TIME)
     return {"runs": [one for one in found.runs if period.holds(one.started_at)]}
-
-
-def _gate_charts(measured: Sequence[GatePoint], marks: tuple[ChartMark, ...]) -> list[LineChart]:
-    fields = {
-        "new version": "ndcg_at5",
-        "live version": "live_ndcg_at5",
-        "best simple baseline": "baseline_ndcg_at5",
-    }
-    charts = []
-    for campaign in dict.fromkeys(point.campaign for point in measured):
-        points = [point for point in reversed(measured) if point.campaign == campaign]
-        heads = [day(point.at) for point in points]
-        moments = tuple(float(parse_moment(point.at, "at")) for point in points)
-        title = f"NDCG@5 of {campaign}, measured by the gate"
-        more: dict[str, Any] = {"places": moments, "is_time": True, "marks": marks}
-        charts.append(LineChart.of(title, heads, points, fields, form="{:.3f}", **more))
-    return charts

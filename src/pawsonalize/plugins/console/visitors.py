@@ -339,7 +339,19 @@ class VisitorViews(msgspec.Struct, frozen=True):
         query = Query(visitor, now, now, limit=_PLACES, explain=True)
         individuals = self._services.individuals.with_runtime(runtime, is_seen=False)
         if group == DEFAULT_DATASET_GROUP and individuals.can_order(now):
-            places = self._animals(individuals, query)
+            found = individuals.recommend(individuals.with_profile(query)).places
+            animals = self._adapters.animals
+            names = animals.get_many([one for place in found for one in place.animal_ids[:1]])
+            places = [
+                _place(
+                    place,
+                    (first := place.animal_ids[0]),
+                    place.group_id,
+                    names[first].name if first in names else "",
+                    factors=dict(zip(PARTS, place.parts, strict=True)),
+                )
+                for place in found
+            ]
         else:
             places = [
                 _place(one, one.item_id, one.item_id, "", utility=None, factors={})
@@ -348,21 +360,6 @@ class VisitorViews(msgspec.Struct, frozen=True):
         name = served.version.name
         is_live = name == UNTRAINED or name == self._live_name(group)
         return ExpectedAnswer(name, served.version.recipe, is_live, places)
-
-    def _animals(self, individuals: AnimalRecommender, query: Query) -> list[ExpectedPlace]:
-        found = individuals.recommend(individuals.with_profile(query)).places
-        animals = self._adapters.animals
-        names = animals.get_many([one for place in found for one in place.animal_ids[:1]])
-        return [
-            _place(
-                place,
-                (first := place.animal_ids[0]),
-                place.group_id,
-                names[first].name if first in names else "",
-                factors=dict(zip(PARTS, place.parts, strict=True)),
-            )
-            for place in found
-        ]
 
 
 def _read_visitor(given: Mapping[str, str]) -> Visitor:

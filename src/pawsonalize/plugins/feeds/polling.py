@@ -195,11 +195,6 @@ class FeedSource:
         return report
 
 
-def validators_of(pages: Sequence[Fetched]) -> Validators:
-    """The headers for the next request; none for several pages, since the first is not all."""
-    return pages[0].validators if len(pages) == 1 else UNKNOWN
-
-
 class FeedEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One feed of the file; the options of `animals import`, and when to fetch it."""
 
@@ -235,7 +230,16 @@ def read_feeds(path: Path, environment: Mapping[str, str]) -> dict[str, ListedFe
             feeds[str(name)] = _listed(str(name), entry, environment)
         except (InvalidInput, msgspec.ValidationError) as error:
             raise InvalidInput(f"{path}, feed {name}: {error}", field="feeds_file") from error
-    _check_apart(feeds)
+    sources: dict[str, str] = {}
+    complete = {name for name, feed in feeds.items() if feed.source.how.complete}
+    for name, feed in feeds.items():
+        other = sources.setdefault(feed.source.how.source, name)
+        if other != name and complete & {name, other}:
+            raise InvalidInput(
+                f"feeds {other} and {name} have the same source, and one of them is complete: it"
+                " would remove the other's animals. Give each a source of its own",
+                field="feeds_file",
+            )
     return feeds
 
 
@@ -292,20 +296,6 @@ def _listed(name: str, content: object, environment: Mapping[str, str]) -> Liste
     how = FeedImport(entry.source, entry.complete, mapping=mapping)
     latest = read_schedule(entry.schedule, entry.time_zone) or (lambda _now: None)
     return ListedFeed(FeedSource(url, headers, form, how), entry.schedule, latest)
-
-
-def _check_apart(feeds: Mapping[str, ListedFeed]) -> None:
-    """InvalidInput if a complete feed would take another one's animals for gone."""
-    sources: dict[str, str] = {}
-    complete = {name for name, feed in feeds.items() if feed.source.how.complete}
-    for name, feed in feeds.items():
-        other = sources.setdefault(feed.source.how.source, name)
-        if other != name and complete & {name, other}:
-            raise InvalidInput(
-                f"feeds {other} and {name} have the same source, and one of them is complete: it"
-                " would remove the other's animals. Give each a source of its own",
-                field="feeds_file",
-            )
 
 
 if TYPE_CHECKING:
@@ -451,7 +441,7 @@ class Polling(msgspec.Struct):
             first = report.rejected[0]
             text = f"all {report.rows:,} rows were rejected; the first, {first.place}"
             raise NotFetched(f"{text}: {first.reason}")
-        found = validators_of(pages)
+        found = pages[0].validators if len(pages) == 1 else UNKNOWN
         seen = {"fingerprint": mark, "etag": found.etag, "modified": found.modified}
         result = " ".join([report.in_words(), *report.notes])
         return report, {**seen, "result": result[:_LONGEST_RESULT]}

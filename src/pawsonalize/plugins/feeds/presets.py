@@ -148,7 +148,16 @@ def read_preset(
             field="format",
         )
     if kind == "csv":
-        records = _table(preset, content, form)
+        by_field = {
+            field: [bare_name(one) for one in preset.names(field)] for field in preset.fields
+        }
+        names = [one for some in by_field.values() for one in some]
+        dates = [one for field in by_field if field.endswith(_DATES) for one in by_field[field]]
+        required = [
+            next((name for name in by_field[field] if form.columns.get(name)), by_field[field][0])
+            for field in ("id", "species")
+        ]
+        records = rows.read_table(content, names, required, dates, form)
     else:
         records = _members(preset, content) if kind == "json" else _elements(preset, content)
     paths = [_path(one) for one in preset.names("id")]
@@ -157,17 +166,6 @@ def read_preset(
         return next((text for path in paths for text in _texts(record, path)), "")
 
     return rows.read_rows(records, id_of, lambda record: _form(preset, record))
-
-
-def _table(preset: Preset, content: bytes, form: rows.TableForm) -> Iterator[Found]:
-    by_field = {field: [bare_name(one) for one in preset.names(field)] for field in preset.fields}
-    names = [one for some in by_field.values() for one in some]
-    dates = [one for field in by_field if field.endswith(_DATES) for one in by_field[field]]
-    required = [
-        next((name for name in by_field[field] if form.columns.get(name)), by_field[field][0])
-        for field in ("id", "species")
-    ]
-    return rows.read_table(content, names, required, dates, form)
 
 
 def _members(preset: Preset, content: bytes) -> Iterator[Found]:

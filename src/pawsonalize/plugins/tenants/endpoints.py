@@ -126,19 +126,7 @@ def _get_tenant_page(request: Request, caller: Caller) -> Response:
     name: str = request.path_params["name"]
     check_reach(caller.dataset_group, name)
     report = reports_of(request).report(name, now)
-    return shown(
-        request,
-        caller,
-        "tenants/tenant.html",
-        tenant=report,
-        charts=_charts(report.days, now),
-        is_operator=caller.dataset_group is None,
-    )
-
-
-def _charts(days: tuple[UsageDay, ...], now: int) -> list[dict[str, Any]]:
-    """Return charts of the use by days, oldest first; a bar's height is a share of the highest."""
-    used = {one.day: one for one in days}
+    used = {one.day: one for one in report.days}
     dates = [iso(now - back * DAY)[:_DATE] for back in reversed(range(REPORTED_DAYS))]
     charts = []
     for title, unit, short, field in _CHARTS:
@@ -149,7 +137,14 @@ def _charts(days: tuple[UsageDay, ...], now: int) -> list[dict[str, Any]]:
             for day, value in zip(dates, values, strict=True)
         ]
         charts.append({"title": title, "unit": unit, "short": short, "most": most, "bars": bars})
-    return charts
+    return shown(
+        request,
+        caller,
+        "tenants/tenant.html",
+        tenant=report,
+        charts=charts,
+        is_operator=caller.dataset_group is None,
+    )
 
 
 PAGES = (
