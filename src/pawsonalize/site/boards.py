@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.animals.animal import UNKNOWN, Animal
+from pawsonalize.animals.animal import UNKNOWN
 from pawsonalize.core.errors import Conflict, NotFound
 from pawsonalize.core.event import PICK, UNPICK, Event, Visitor
 from pawsonalize.core.limits import parse_id

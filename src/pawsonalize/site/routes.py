@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.animals.animal import Animal, AnimalStatus
+from pawsonalize.animals.animal import AnimalStatus
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.core.event import ADOPTION, DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.core.limits import parse_id

@@ -20,7 +20,7 @@ def test_each_word_has_the_slots_that_were_put_last(
         else:
             index.put(slot, words)
             there[slot] = words
-    index._clear()
+    index.clear()
     for word in ("calm", "cat", "catnip", "garden"):
         assert sorted(index.slots(word)) == [s for s in sorted(there) if word in there[s]]
     begun = [s for s in sorted(there) if {"cat", "catnip"} & there[s]]

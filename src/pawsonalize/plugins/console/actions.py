@@ -12,7 +12,7 @@ from pawsonalize.core.scopes import Scope
 from pawsonalize.core.times import DAY, iso
 from pawsonalize.operations.limits import check_rate
 from pawsonalize.plugins.console.console import Console
-from pawsonalize.plugins.console.models import SolutionReport, VersionReport, run_report
+from pawsonalize.plugins.console.models import VersionReport, run_report
 from pawsonalize.resources.access_keys import AccessKey
 from pawsonalize.resources.campaigns import Campaign, Days, Rate, Share
 from pawsonalize.resources.solutions import Solution

@@ -15,7 +15,7 @@ from pawsonalize.core.http.json import report_of
 from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND, iso, parse_moment
 from pawsonalize.models.calibration import Calibration, describe_off, find_off
 from pawsonalize.models.plays import NO_PLAY, Plays, describe_boards
-from pawsonalize.plugins.console.charts import ChartMark, LineChart, marks_of
+from pawsonalize.plugins.console.charts import LineChart, marks_of
 from pawsonalize.recommend.tables import Impressions
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import DATASET_GROUP

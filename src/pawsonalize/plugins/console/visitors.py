@@ -24,7 +24,6 @@ from pawsonalize.events.tables.event_reads import GroupEvents, HistoryQuery, Tai
 from pawsonalize.models.recipes import NEXT_BEST_ACTION
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.operations.services import Services
-from pawsonalize.recommend.animals.recommender import AnimalRecommender
 from pawsonalize.recommend.animals.settings import PARTS
 from pawsonalize.recommend.campaigns import Purpose
 from pawsonalize.recommend.filtering import Filtering

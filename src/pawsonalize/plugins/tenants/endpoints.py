@@ -1,7 +1,5 @@
 """Dataset groups as tenants: their operations, the operator's list, and the page of each."""
 
-from typing import Any
-
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
