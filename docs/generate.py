@@ -259,14 +259,14 @@ _FIELDS = (
     "## Fields\n\n"
     "Of the {total} fields of requests, by botocore {version}, {acts} act, {stored} are stored and"
     " answered only, and {refused} are refused. A field acts if the code reads it, which a program"
-    " finds. A test fails if one does not and is not in this list. `tests/wire/test_models.py` and"
-    " `tests/wire/test_jobs.py` show that these fields are taken or refused.\n"
+    " finds. A test fails if one does not and is not in this list. `tests/aws/wire/test_models.py`"
+    " and `tests/aws/wire/test_jobs.py` show that these fields are taken or refused.\n"
 )
 _STRICT = (
     "## Strict\n\n"
     "A program whose tests pass here must not fail at AWS. So the service refuses what AWS refuses"
-    " even where it could answer (`tests/wire/test_strict.py`). With `aws_strict: false` among the"
-    " settings it answers:\n"
+    " even where it could answer (`tests/aws/wire/test_strict.py`). With `aws_strict: false` among"
+    " the settings it answers:\n"
 )
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pawsonalize.core.database.database import Database
     from pawsonalize.core.work.leases import Leases
 
+# Fixtures of one database with its tables, and of one service.
+pytest_plugins = ["tests.fixtures", "tests.http_fixtures"]
+
 # Set before anything reads them, and for the hundreds of processes that tests start as well.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what the first one compiles serves all others
 sys.dont_write_bytecode = False
@@ -44,13 +47,13 @@ _REAL = (
     "deploy/test_container_image",
     "e2e/test_retraining",
     "e2e/",
-    "unit/benchmarks/test_every_benchmark",
+    "benchmarks/test_every_benchmark",
     "browser/",
-    "wire/",
-    "remote/",
+    "aws/wire/",
+    "plugins/remote_amazon/",
     "deploy/",
     "release/",
-    "adapters/stream/",
+    "plugins/streams/brokers/",
     "adapters/test_counting_on_spark",
     "adapters/test_frozen_postgres",
 )

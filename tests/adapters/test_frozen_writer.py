@@ -17,7 +17,7 @@ from sqlalchemy import text
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import StorageUnavailable
-from tests.adapters.stream.broker import Proxy
+from tests.plugins.streams.brokers.broker import Proxy
 from tests.postgres_server import PostgresServer, postgres_server
 
 _ANSWER_SECONDS = 2.0

@@ -11,9 +11,9 @@ from starlette.applications import Starlette
 from pawsonalize.app.asgi import build_app
 from tests.adoption_site import serving
 from tests.browser.test_accessibility import broken_rules
+from tests.plugins.alerts.conftest import fill
+from tests.plugins.alerts.test_daily import ON
 from tests.service_data import client_of, make_service
-from tests.unit.alerts.conftest import fill
-from tests.unit.alerts.test_daily import ON
 
 WORDS = "dogs, for a home with children"
 

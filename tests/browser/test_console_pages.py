@@ -13,8 +13,8 @@ from tests.adoption_site import serving
 from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules
 from tests.hostile_world import LONG, MARKUP, OTHER_VERSION, make_world
+from tests.plugins.console.test_console_pages import PAGES
 from tests.service_data import make_key
-from tests.unit.ui.test_console_pages import PAGES
 
 MORE = (
     f"/console/animals/meaning?field=size&value={LONG}&meaning=small&source=north",

@@ -13,9 +13,9 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.notifications import Notification, NotificationKind
-from tests.adapters.notify.receivers import WebServer, web_server
 from tests.adoption_site import serving
 from tests.browser.test_accessibility import broken_rules
+from tests.plugins.notifications.receivers import WebServer, web_server
 from tests.service_data import make_service
 
 HERE = "/console/settings/notifications"

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser
 from pawsonalize.app.asgi import build_app
 from tests.adoption_site import serving
 from tests.browser.test_accessibility import broken_rules
+from tests.plugins.inquiries.test_inquiries import NINA, ON
 from tests.service_data import client_of, make_service
-from tests.unit.inquiries.test_inquiries import NINA, ON
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from pawsonalize.app.settings import Settings
 from tests.adoption_site import serving
 from tests.browser.conftest import PATIENCE, operators_page
 from tests.browser.test_accessibility import broken_rules
+from tests.plugins.feeds.shelter_lists import SEVEN
+from tests.plugins.feeds.test_uploads import SHELTER
 from tests.service_data import make_service
-from tests.unit.engine.ingest.feeds.shelter_lists import SEVEN
-from tests.unit.engine.ingest.feeds.test_uploads import SHELTER
 
 
 @pytest.fixture(scope="module")

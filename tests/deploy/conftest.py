@@ -18,13 +18,13 @@ from pawsonalize.core.event import Event
 from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize_functions import configuration
 from pawsonalize_functions.clients import client
-from tests.adapters.notify.receivers import Topic
+from tests.aws.wire.server import Wire, served
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.deploy.templates import ENV, FORMS, Template, read_template, settings_of
 from tests.event_data import T0
+from tests.plugins.notifications.receivers import Topic
 from tests.service_data import make_service
 from tests.training import train
-from tests.wire.server import Wire, served
 
 ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"
 

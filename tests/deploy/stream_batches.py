@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSResponse
 
 from pawsonalize.core import clock
 from pawsonalize_functions.clients import client
-from tests.wire.server import Wire
+from tests.aws.wire.server import Wire
 
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks-{}"
 _NUMBERS = itertools.count()  # so that no two tests have a record in common

@@ -9,13 +9,13 @@ import pytest
 
 from pawsonalize_functions import put_events
 from pawsonalize_functions.events import read_record
+from tests.aws.wire.server import Wire
 from tests.deploy.conftest import Deployment
 from tests.deploy.event_source import EventSource, FunctionProcess, Record
 from tests.deploy.stream_batches import batch, history
 from tests.deploy.templates import Template
 from tests.free_ports import free_port
 from tests.service_data import DOGS, view
-from tests.wire.server import Wire
 
 _TRIES_AWAY = 50
 _TRIES = 10

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pawsonalize.core import clock
 from pawsonalize.core.times import parse_moment
 from pawsonalize_functions import put_events, recommend
+from tests.aws.wire.server import Wire
 from tests.deploy.conftest import Deployment
 from tests.deploy.stream_batches import Calls, batch, failures, history, record
 from tests.service_data import DOGS, metadata, view
-from tests.wire.server import Wire
 
 TAKEN: dict[str, Any] = {"batchItemFailures": []}
 

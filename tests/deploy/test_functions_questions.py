@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pawsonalize_functions import recommend, rerank
+from tests.aws.wire.server import Wire
 from tests.deploy.conftest import ARN, Deployment
 from tests.service_data import CATS, DOGS, metadata, view
-from tests.wire.server import Wire
 
 FUNCTIONS = {"recommendations": recommend.handler, "rerankings": rerank.handler}
 VISITORS: st.SearchStrategy[Any] = (

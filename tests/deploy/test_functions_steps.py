@@ -13,9 +13,9 @@ from moto.events.models import EventPattern
 
 from pawsonalize_deploy import retraining
 from pawsonalize_functions import judging, news, steps
+from tests.aws.wire.server import Wire
+from tests.aws.wire.waiting import settled
 from tests.deploy.conftest import ARN, Deployment
-from tests.wire.server import Wire
-from tests.wire.waiting import settled
 
 NDCG = judging.NDCG
 

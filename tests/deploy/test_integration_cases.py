@@ -1,6 +1,6 @@
 """The three cases that a deployment on AWS is accepted by: re-ranking, recommendation, stream.
 
-The payloads are those of `tests/unit/http/test_reference_payloads.py`, sent through Lambda's Invoke
+The payloads are those of `tests/events/test_reference_payloads.py`, sent through Lambda's Invoke
 call and through a stream of Kinesis.
 """
 
@@ -13,9 +13,9 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.adapters.stream.kinesis_server import kinesis_server
 from tests.deploy.conftest import Deployment
 from tests.deploy.lambda_server import LambdaServer, lambda_server
+from tests.plugins.streams.brokers.kinesis_server import kinesis_server
 from tests.service_data import DOGS
 
 SAINT_BERNARD = {

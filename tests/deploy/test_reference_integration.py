@@ -10,11 +10,11 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tests.adapters.stream.kinesis_server import kinesis_server
 from tests.aws_shapes import REGION
 from tests.deploy.lambda_server import lambda_server
 from tests.deploy.templates import Template
 from tests.deploy.test_up_and_down import Place, place
+from tests.plugins.streams.brokers.kinesis_server import kinesis_server
 
 __all__ = ["place"]
 

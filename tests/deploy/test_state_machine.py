@@ -26,11 +26,11 @@ from pawsonalize.resources.kind import Status, moved
 from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize.train.trainings import training_lease
 from pawsonalize_deploy.retraining import RetrainingSettings, definition
+from tests.aws.wire.server import Wire, served
 from tests.deploy.conftest import Deployment, live
 from tests.deploy.lambda_server import FUNCTION_ARN, LambdaServer, lambda_server
 from tests.event_data import T0, event
 from tests.service_data import CATS, DOGS, SETTINGS
-from tests.wire.server import Wire, served
 
 ROLE = "arn:aws:iam::123456789012:role/states"
 STEPS = FUNCTION_ARN.format("steps")

@@ -13,9 +13,9 @@ from pawsonalize_deploy.adopted import NOTHING
 from pawsonalize_deploy.deployed import DeployFailed
 from pawsonalize_deploy.environment import DeployedEnvironment
 from pawsonalize_functions import naming
+from tests.aws.wire.server import Wire, served
 from tests.deploy.local_account import LocalAccount, local_account, without_what_moto_cannot
 from tests.deploy.templates import ENV, Template, settings_of
-from tests.wire.server import Wire, served
 
 # What its CloudFormation does not know is asserted in the templates: alarms, Firehose, policies of
 # buckets, queues and topics, log streams.

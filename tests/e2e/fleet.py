@@ -18,9 +18,9 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.work.tables import WorkTable
 from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
-from tests.adapters.stream.broker import Proxy
 from tests.e2e.conftest import Server, Start
 from tests.e2e.retraining import Seen, kill_all, processes
+from tests.plugins.streams.brokers.broker import Proxy
 
 MACHINES = ("north", "south", "west")
 _SKEW = """import time

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from tests.adapters.stream.broker import Proxy
 from tests.e2e.conftest import Server, Start
 from tests.e2e.test_failover import lost
 from tests.e2e.writers import Writers, form
+from tests.plugins.streams.brokers.broker import Proxy
 from tests.postgres_server import PostgresServer, postgres_server
 from tests.service_data import make_service
 

@@ -95,7 +95,7 @@ FIRST = {
 RUNNING = {"serve", "demo", "animals watch", "health"}
 BY_PROCESSES = ("retrain", "runs watch", "runs cancel", "train")
 WITH_A_BROKER = {"consume", "events send"}
-BETWEEN_TWO = {"leave"}  # run by tests/wire/test_leaving.py
+BETWEEN_TWO = {"leave"}  # run by tests/aws/wire/test_leaving.py
 
 
 def examples() -> dict[str, str]:

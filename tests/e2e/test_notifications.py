@@ -11,9 +11,9 @@ from pawsonalize.app.settings import Settings, as_environment, load_settings
 from pawsonalize.core import clock
 from pawsonalize.core.work.problems import Outbox
 from pawsonalize.plugins.notifications.delivery import open_notifiers
-from tests.adapters.notify.receivers import NEWS, SECRET, WebServer, mail_server, web_server
 from tests.e2e.conftest import Start, run
 from tests.e2e.test_serving import wait_until
+from tests.plugins.notifications.receivers import NEWS, SECRET, WebServer, mail_server, web_server
 
 NOBODY = "http://127.0.0.1:1/hidden"
 

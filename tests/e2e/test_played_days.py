@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from pawsonalize.core.times import iso
-from tests.adapters.notify.receivers import SECRET, web_server
 from tests.e2e.conftest import run
 from tests.e2e.walking import Walk, wait
 from tests.house.test_code_blocks import blocks_of
+from tests.plugins.notifications.receivers import SECRET, web_server
 
 PAGE = Path("docs/how-to/play-past-days.md")
 NIGHTS = [f"2026-03-{day:02}T03:00:00.000Z" for day in (6, 7, 8, 9, 10)]

@@ -1,7 +1,7 @@
 """A retraining that is cut off anywhere goes on where it was, and does everything once.
 
 One power cut of real processes is in the suite, all others are in the nightly one. In the suite,
-tests/workflow/test_power_cuts.py has each of these moments in one process.
+tests/train/retraining/test_power_cuts.py has each of these moments in one process.
 """
 
 from collections.abc import Callable

@@ -21,12 +21,12 @@ from pawsonalize.core.errors import StreamUnavailable
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.plugins.dead_letters.letters import DeadLetters
 from pawsonalize_streams.reading import open_producer
-from tests.adapters.stream.kafka_broker import KafkaBroker, kafka_cluster
-from tests.adapters.stream.kinesis_broker import KinesisBroker
-from tests.adapters.stream.kinesis_server import LOGIN
-from tests.adapters.stream.nats_broker import NatsCluster, nats_cluster
 from tests.e2e.conftest import Start, environment, run
 from tests.forked import COMMAND, Forked
+from tests.plugins.streams.brokers.kafka_broker import KafkaBroker, kafka_cluster
+from tests.plugins.streams.brokers.kinesis_broker import KinesisBroker
+from tests.plugins.streams.brokers.kinesis_server import LOGIN
+from tests.plugins.streams.brokers.nats_broker import NatsCluster, nats_cluster
 
 USERS = 12
 

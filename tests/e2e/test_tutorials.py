@@ -20,7 +20,7 @@ from tests.e2e.walking import Checks, Walk, steps, unchecked, wait
 TUTORIALS = Path("docs/tutorials")
 _NONE = ""
 """For what promises nothing that a reader could see here."""
-_NOTHING_NEW = "tests/workflow/test_whole_runs.py::test_nothing_new_is_not_trained_on_again"
+_NOTHING_NEW = "tests/train/retraining/test_whole_runs.py::test_nothing_new_is_not_trained_on_again"
 _BUSY_PORT = (
     "tests/e2e/test_serving.py"
     "::test_a_port_that_is_taken_is_one_line_with_the_next_move_and_nothing_is_made"
@@ -33,21 +33,21 @@ _ON_DISK = (
 )
 _UPLOAD = "tests/browser/test_uploads.py::test_a_file_with_wrong_columns_is_mended_and_imported"
 _EXPLORED = (
-    "tests/unit/engine/serving/test_exploration.py"
-    "::test_each_place_is_explored_as_often_as_the_weight_says"
+    "tests/recommend/test_exploration.py::test_each_place_is_explored_as_often_as_the_weight_says"
 )
 _NO_RANKER = (
     "tests/e2e/test_first_model.py"
     "::test_the_first_model_of_a_demo_that_begins_on_any_day_is_promoted"
 )
-_ONE_OF_TWO = "tests/workflow/test_fates.py::test_the_fates_add_up_to_the_outcome"
+_ONE_OF_TWO = "tests/train/retraining/test_fates.py::test_the_fates_add_up_to_the_outcome"
 _BLOCKS = (
-    "tests/workflow/test_checking.py"
+    "tests/train/retraining/test_checking.py"
     "::test_events_from_the_future_are_found_and_too_little_data_end_the_run"
 )
-_ATTENTION = "tests/unit/test_doctor_command.py::test_a_standing_problem_needs_attention"
+_ATTENTION = "tests/app/test_doctor_command.py::test_a_standing_problem_needs_attention"
 _NOTIFIED = (
-    "tests/workflow/test_news.py::test_every_outcome_is_told_in_its_own_kind_with_the_reason"
+    "tests/train/retraining/test_news.py"
+    "::test_every_outcome_is_told_in_its_own_kind_with_the_reason"
 )
 _DEMO = "tests/e2e/test_demo.py::test_the_demo_is_a_live_adoption_site_that_learns_from_a_click"
 _SHELTERS = ("Rex", "Bella", "Hugo", "Mimi", "Tom", "Luna", "Clover", "Pip")

@@ -18,7 +18,7 @@ else:
 
 Words = tuple[str, ...]
 
-# Least share of letters that must agree. `tests/unit/domain/test_breed_spelling.py` measures it:
+# Least share of letters that must agree. `tests/core/test_breed_spelling.py` measures it:
 # 89% of names with one error are found, 1 in 8,000 as another family; at 0.90 only 67% are found.
 LIKE_ENOUGH = 0.85
 _CLEARLY_BEST = 0.06  # so much more alike than any other breed

@@ -66,16 +66,7 @@ class WordIndex:
         if entry is not None:
             self._slots[entry] = _GONE
         if len(self._slots) > 2 * len(self) + 1_000:
-            places = {entry: place for place, entry in enumerate(sorted(self._entry_of.values()))}
-            kept = np.full(len(self._slots), _GONE)
-            kept[list(places)] = list(places.values())
-            self._entries = {
-                word: array("i", left[left != _GONE].tolist())
-                for word, entries in self._entries.items()
-                if ((left := kept[np.array(entries)]) != _GONE).any()
-            }
-            self._slots = array("i", [self._slots[entry] for entry in places])
-            self._entry_of = {slot: places[entry] for slot, entry in self._entry_of.items()}
+            self._clear()
 
     def slots(self, word: str) -> Slots:
         """The slots that have the word."""
@@ -104,6 +95,18 @@ class WordIndex:
         """Each word, with about how many slots have it."""
         for word, entries in self._entries.items():
             yield word, len(entries)
+
+    def _clear(self) -> None:
+        places = {entry: place for place, entry in enumerate(sorted(self._entry_of.values()))}
+        kept = np.full(len(self._slots), _GONE)
+        kept[list(places)] = list(places.values())
+        self._entries = {
+            word: array("i", left[left != _GONE].tolist())
+            for word, entries in self._entries.items()
+            if ((left := kept[np.array(entries)]) != _GONE).any()
+        }
+        self._slots = array("i", [self._slots[entry] for entry in places])
+        self._entry_of = {slot: places[entry] for slot, entry in self._entry_of.items()}
 
 
 Floats = NDArray[np.float64]

@@ -1,0 +1,79 @@
+"""`pawsonalize leave`, from one of our servers to another, as either may be AWS."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+from typer.testing import CliRunner
+
+from pawsonalize.app.cli.main import app
+from tests.aws.wire.server import Wire, served
+from tests.aws.wire.test_new_items import create_quiet_shop, serve
+
+SCHEMAS = {
+    "Interactions": {"USER_ID": "string", "ITEM_ID": "string", "TIMESTAMP": "long"},
+    "Items": {"ITEM_ID": "string", "COLOUR": "string"},
+}
+ROLE = "arn:aws:iam::123456789012:role/reader"
+
+
+def create_shop(there: Any) -> str:
+    group: str = there.create_dataset_group(name="shop")["datasetGroupArn"]
+    for kind, columns in SCHEMAS.items():
+        fields = [{"name": name, "type": of} for name, of in columns.items()]
+        avro = json.dumps({"type": "record", "name": kind, "fields": fields, "version": "1.0"})
+        schema = there.create_schema(name=f"shop-{kind}", schema=avro)["schemaArn"]
+        there.create_dataset(name=kind, datasetGroupArn=group, schemaArn=schema, datasetType=kind)
+    expression = 'INCLUDE ItemID WHERE Items.COLOUR IN ("green")'
+    there.create_filter(name="green", datasetGroupArn=group, filterExpression=expression)
+    return group
+
+
+def test_a_dataset_group_is_copied_and_answers_alike(
+    aws: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    place = {"LocationConstraint": "eu-west-1"}
+    boto3.client("s3").create_bucket(Bucket="leaving", CreateBucketConfiguration=place)
+    with served(tmp_path_factory.mktemp("there")) as there:
+        group, _ = create_quiet_shop(there)
+        serve(there, group, "aws-popularity-count")
+        serve(there, group, "aws-similar-items")
+        serve(there, group, "aws-personalized-ranking")
+        solution = there.personalize.list_solutions(datasetGroupArn=group)["solutions"][0]
+        there.personalize.create_campaign(
+            name="follows",
+            solutionVersionArn=f"{solution['solutionArn']}/$LATEST",
+            campaignConfig={"syncWithLatestSolutionVersion": True},
+        )
+        there.personalize.create_filter(
+            name="green",
+            datasetGroupArn=group,
+            filterExpression='INCLUDE ItemID WHERE Items.COLOUR IN ("green")',
+        )
+        with served(tmp_path_factory.mktemp("here")) as here:
+            lines = leave(group, there, here)
+            listed = here.personalize.list_campaigns()["campaigns"]
+            names = ["aws-personalized-ranking", "aws-popularity-count", "aws-similar-items"]
+            names.append("follows")
+            assert sorted(one["name"] for one in listed) == names
+            copied = next(one["campaignArn"] for one in listed if one["name"] == "follows")
+            found = here.personalize.describe_campaign(campaignArn=copied)["campaign"]
+            assert found["campaignConfig"]["syncWithLatestSolutionVersion"] is True
+            assert "copied filter green" in lines
+            assert any("tracking id of quiet: it is now" in line for line in lines)
+            assert any(line.startswith("not copied: trained models") for line in lines)
+            alike = "8 questions, mean overlap@25 1.000, identical lists 100.0%"
+            assert sorted(lines[-4:]) == [f"campaign {name}: {alike}" for name in names]
+            assert leave(group, there, here)[0] == "copied dataset group quiet", (
+                "it may be run anew"
+            )
+
+
+def leave(group: str, there: Wire, here: Wire) -> list[str]:
+    """The lines that the command prints."""
+    between = ["--source", there.url, "--target", here.url, "--through", "s3://leaving/shop"]
+    done = CliRunner().invoke(app, ["leave", group, *between, "--role", ROLE, "--verify"])
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.stdout.splitlines()

@@ -1,1 +1,0 @@
-"""One Pawsonalize whose engine is another, as it would be Amazon Personalize."""

@@ -1,0 +1,80 @@
+"""Runs from their begin to their end in one process, on a few events."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from typer.testing import CliRunner
+
+from pawsonalize.app.cli.main import app
+from pawsonalize.app.settings import Settings
+from pawsonalize.app.training import worker
+from pawsonalize.core.errors import Conflict, NotFound
+from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.resources.solutions import Solution
+from pawsonalize.train.commands.trainings import BAD
+from pawsonalize.train.retraining.runs import RETRAINING, Fate, RunOutcome, RunRecord, Runs, Trigger
+from tests.e2e.retraining import Seen
+from tests.event_data import T0
+from tests.service_data import make_service
+from tests.train.retraining.conftest import SteppedClock
+from tests.train.retraining.test_power_cuts import here
+
+AS_OF = T0 + 1000
+
+
+@pytest.fixture
+def place(tmp_path: Path, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with events, in which nothing is trained; nobody waits for the clock."""
+    monkeypatch.setattr("pawsonalize.core.clock.now", clock.now)
+    make_service(tmp_path / "data", train=False)
+    return tmp_path / "data"
+
+
+def runs_of(view: Seen) -> Runs:
+    return Runs(view.adapters.work, {})
+
+
+def retrain(settings: Settings, view: Seen, now: int = AS_OF) -> RunRecord:
+    """A run to its end."""
+    runs_of(view).begin(Trigger.COMMAND, now)
+    assert worker(msgspec.structs.replace(view.adapters, settings=settings), "only").work()
+    return view.newest()
+
+
+def test_nothing_new_is_not_trained_on_again(place: Path) -> None:
+    with here(place) as (settings, view):
+        for name in (RECOMMENDER, RERANKER):  # a second version would learn a ranker
+            solution = view.adapters.registry.get(Solution, name)
+            view.adapters.registry.update(replace(solution, settings={"learn": False}), AS_OF)
+        assert retrain(settings, view).outcome is RunOutcome.PROMOTED
+        again = retrain(settings, view, AS_OF + 1)
+        assert again.outcome is RunOutcome.SKIPPED
+        assert "no event has come" in again.reason
+        assert view.versions() == {RECOMMENDER: 1, RERANKER: 1}
+        assert view.told()["skipped"] == 1
+        assert again.outcome not in BAD
+
+
+def test_without_reranking_its_half_does_not_run(place: Path) -> None:
+    with here(place) as (settings, view):
+        record = retrain(replace(settings, reranking_enabled=False), view)
+        assert {half.campaign: half.fate for half in record.halves} == {RECOMMENDER: Fate.PROMOTED}
+        assert view.versions() == {RECOMMENDER: 1}
+
+
+def test_a_run_of_a_solution_that_there_is_not_is_refused(place: Path) -> None:
+    done = CliRunner().invoke(app, ["retrain", "--solution", "birds", "--data-dir", str(place)])
+    assert isinstance(done.exception, NotFound), done.output
+    assert "there is no solution named birds" in done.exception.message
+
+
+def test_a_second_retraining_is_refused_and_names_the_first(place: Path) -> None:
+    with here(place) as (_, view):
+        first = runs_of(view).begin(Trigger.COMMAND, AS_OF)
+        with pytest.raises(Conflict, match=f"{first.run_id} is not finished"):
+            runs_of(view).begin(Trigger.COMMAND, AS_OF + 1)
+        assert worker(view.adapters, "only").work()
+        assert view.newest().outcome is RunOutcome.PROMOTED
+        assert len(view.adapters.work.newest(RETRAINING, 9)) == 1
