@@ -170,7 +170,7 @@ def answer(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, flo
     ):
         engine = ServingParts(adapters)
         follow_campaign(engine.live[RECOMMENDER])
-        engine.individuals.count_choices(clock.now())
+        engine.animal_recommender.count_choices(clock.now())
         gc.collect()
         gc.freeze()  # as a server does
         for name, rules in kinds.items():
@@ -180,7 +180,7 @@ def answer(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, flo
                 visitor, now = Visitor(f"u{pick.randrange(users)}", None), clock.now()
                 asked = _elsewhere(rules, pick)
                 begun = time.thread_time()
-                engine.individuals.recommend(Query(visitor, now, now, eligibility=asked))
+                engine.animal_recommender.recommend(Query(visitor, now, now, eligibility=asked))
                 times.append(time.thread_time() - begun)
                 model.append(times[-1] - sum(reading))
             check_work("timed readings of the last answer", reading)

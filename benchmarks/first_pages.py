@@ -83,7 +83,7 @@ def _visit(drawn: Drawn, ours: Ours, there: Ints, number: int) -> list[float]:
         10**6 + number, visitor, drawn.end - MINUTE, 1, -1, is_guest=True, is_bot=False
     )
     ask = Ask(session, session.at, there)
-    model = ours.engine.runtime.served.choices
+    model = ours.engine.group_recommender.served.choices
     price = model.plays[0].price if model.plays else 1 / 3
     told = Priced(drawn, model.home_rate, price)
     orders = (Newest(drawn), None, told, Knowing(drawn))
@@ -108,7 +108,7 @@ def _newcomers(drawn: Drawn, there: Ints, page: Ints) -> float:
 
 def _learned(ours: Ours, there: Ints) -> list[float]:
     """Slopes of the truth by what was learned, and the weight of waiting."""
-    drawn, model = ours.drawn, ours.engine.runtime.served.choices
+    drawn, model = ours.drawn, ours.engine.group_recommender.served.choices
     animals, appeal, distance = ours.learned_parts(0, there)
     # The parts of a utility are to open an animal, and to ask about it.
     both = 1 + drawn.market.keen * bool(model.inquiry_weights)

@@ -139,7 +139,7 @@ class Ours:
     def search(self, ask: Ask, size: int, text: str) -> Searches:
         """What the service answers to words, and what it could have."""
         query = self._asked(ask, ask.at, size)
-        searching = self.engine.individuals.searches
+        searching = self.engine.animal_recommender.searches
         assert isinstance(searching, Searching), "the plugin is here"
         searching.prepare(self.engine.available, ask.at, ask.at)  # else done in the background
         found = searching.find(self.engine.available, query, text)
@@ -150,7 +150,7 @@ class Ours:
         )
         page = self._recommended(searched)
         unexplored = self.unexplored()
-        unread = self._unseen(query, self.engine.runtime)
+        unread = self._unseen(query, self.engine.group_recommender)
         if found.nearest is not None and len(page) < size:
             left = msgspec.structs.replace(searched, search=found.nearest, limit=size - len(page))
             first, more = self._answer, self._recommended(left)
@@ -163,22 +163,24 @@ class Ours:
     def _most_relevant(self, query: Query) -> Ints:
         """The animals that its search found for the visitor, by relevance alone."""
         assert isinstance(query.search, SearchResult), "the plugin's own"
-        fitting = set(self.engine.individuals.fitting(query))
+        fitting = set(self.engine.animal_recommender.fitting(query))
         return self._places([one for one in query.search.ids() if one in fitting])
 
     def _recommended(self, query: Query) -> Ints:
         self._query = query
-        answer = self.engine.individuals.recommend(query)
+        answer = self.engine.animal_recommender.recommend(query)
         self._answer = answer.recommendation_id
         page = [place.animal_ids[0] for place in answer.places]
         self._nearest, self._nearly = "", frozenset()
         self._shown.update(page)
         return self._places(page)
 
-    def _unseen(self, query: Query, runtime: GroupRecommender) -> Ints:
+    def _unseen(self, query: Query, group_recommender: GroupRecommender) -> Ints:
         """A page that nobody is shown, with what the newest one draws by chance."""
         query = msgspec.structs.replace(query, recommendation_id=self._answer)
-        answer = self.engine.individuals.with_runtime(runtime, is_seen=False).recommend(query)
+        answer = self.engine.animal_recommender.with_group_recommender(
+            group_recommender, is_seen=False
+        ).recommend(query)
         return self._places([place.animal_ids[0] for place in answer.places])
 
     def _places(self, ids: Sequence[str]) -> Ints:
@@ -187,12 +189,14 @@ class Ours:
     def board(self, ask: Ask, size: int) -> Ints:
         """The board that the service gives, where its answer says that one is worth its place."""
         query = self._asked(ask, ask.at - 2 * SECOND, self.drawn.market.page)
-        unseen = self.engine.individuals.with_runtime(self.engine.runtime, is_seen=False)
+        unseen = self.engine.animal_recommender.with_group_recommender(
+            self.engine.group_recommender, is_seen=False
+        )
         if not unseen.recommend(
             msgspec.structs.replace(query, recommendation_id=f"s{ask.session.number}")
         ).asks:
             return np.empty(0, np.int64)
-        answer = give_board(self.engine.individuals, query, size)
+        answer = give_board(self.engine.animal_recommender, query, size)
         self._board = answer.recommendation_id
         return self._places([place.animal_ids[0] for place in answer.places])
 
@@ -229,8 +233,10 @@ class Ours:
 
     def _allow_alerts(self) -> None:
         """Store the consent and the home of the visitors who wish to be told."""
-        database, individuals = self.adapters.database, self.engine.individuals
-        unseen = individuals.with_runtime(individuals.runtime, is_seen=False)
+        database, animal_recommender = self.adapters.database, self.engine.animal_recommender
+        unseen = animal_recommender.with_group_recommender(
+            animal_recommender.group_recommender, is_seen=False
+        )
         self._book = Book(database, AlertSettings(), ())
         self._book.new = []
         self._daily = DailyAlerts(
@@ -291,13 +297,13 @@ class Ours:
     def unexplored(self) -> Ints:
         """The newest page as it would be if nothing was explored; nobody is shown it."""
         assert self._query is not None, "no page was asked for yet"
-        served = self.engine.runtime.served
+        served = self.engine.group_recommender.served
         settings = msgspec.structs.replace(served.settings, exploration_weight=0.0)
         fixed = Fixed(replace(served, settings=settings))
-        runtime = GroupRecommender(
+        group_recommender = GroupRecommender(
             Filtering(self.adapters.log, self.adapters.catalogue), fixed, None
         )
-        return self._unseen(self._query, runtime)
+        return self._unseen(self._query, group_recommender)
 
     def fresh_page(self, ask: Ask, size: int) -> Ints:
         """A page that nobody is shown, and nothing of it is explored."""
@@ -307,7 +313,7 @@ class Ours:
     def tap(self, ask: Ask, size: int, drawn: Drawn) -> Picked:
         """Give a board whatever it is worth, and send what the visitor picks of it."""
         answer = give_board(
-            self.engine.individuals, self._asked(ask, ask.at - 2 * SECOND, size), size
+            self.engine.animal_recommender, self._asked(ask, ask.at - 2 * SECOND, size), size
         )
         self._board = answer.recommendation_id
         board = self._places([place.animal_ids[0] for place in answer.places])
@@ -322,7 +328,9 @@ class Ours:
             Visitor(None, "learned"), self.now, self.now, eligibility=Eligibility(place=place),
             limit=min(len(there), 500),
         )  # fmt: skip
-        answer = self.engine.individuals.with_runtime(self.engine.runtime, is_seen=False)
+        answer = self.engine.animal_recommender.with_group_recommender(
+            self.engine.group_recommender, is_seen=False
+        )
         places = answer.recommend(query).places
         parts = np.array([place.parts for place in places])
         appeal = sum(parts[:, PARTS.index(name)] for name in ("appeal", "animal_effect", "photos"))
@@ -379,7 +387,7 @@ class Ours:
             self._settle()
             self.engine.recommending.refresh()
             self.engine.available.count_shown()
-            self.engine.individuals.count_choices(self.now)
+            self.engine.animal_recommender.count_choices(self.now)
         # Often at first, when a day brings much; a service in the world trains every day.
         running = self.now - self.drawn.start
         if self.now - self._trained > min(self.every * DAY, max(DAY, running // 4)):
@@ -395,7 +403,7 @@ class Ours:
         trained = self.adapters.trainer.train(version.name)
         self.adapters.campaigns.update(RECOMMENDER, trained.name, self.now)
         follow_campaign(self.engine.live[RECOMMENDER])
-        self.engine.individuals.count_choices(self.now)
+        self.engine.animal_recommender.count_choices(self.now)
 
     def _refresh(self) -> None:
         """Count what is new into the served version, as a process beside the server does."""

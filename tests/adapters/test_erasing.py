@@ -162,7 +162,7 @@ def test_pages_of_animals_and_what_was_opened_of_them_are_erased_too(world: Worl
     world.erase()
     assert [one.recommendation_id for one in table.newest_pages(9)] == [his.recommendation_id]
     assert table.pages_of(Visitor("ann", "s1"), T0 + 9, 9) == []
-    assert [deed.user_id for deed in log.deeds(0, 9)] == ["bob"]
+    assert [interaction.user_id for interaction in log.interactions(0, 9)] == ["bob"]
     assert log.deeds_of(Visitor("ann", "s1"), T0 + 9, 9) == []
 
 

@@ -205,7 +205,11 @@ def test_picks_are_in_their_visitors_history_and_in_nothing_that_counts_for_othe
     assert [one.event for one in log.read(0, 9, 9)] == [*picks, theirs]
     assert [one.animal_id for one in log.deeds_of(Visitor("ann"), T0, 9)] == [NOTHING, "a-7"]
     assert [one.recommendation_id for one in log.picks(0, 9)] == ["B", "C"]
-    assert (log.deeds(0, 9), log.touched(0, 9), list(log.training_rows(9, T0))) == ([], {}, [])
+    assert (log.interactions(0, 9), log.touched(0, 9), list(log.training_rows(9, T0))) == (
+        [],
+        {},
+        [],
+    )
     # In a shop a pick is what the shop says it is.
     shop = log.of("shop")
     assert len(next(iter(shop.training_rows(9, T0)))) == len(shop.touched(0, 9)) == 1

@@ -128,13 +128,13 @@ def test_deeds_are_events_with_animals_in_the_order_of_the_log(database: Databas
             event("3", animal_id="rex", at=-5),
         ]
     )
-    first, second, third = log.deeds(0, 9)
+    first, second, third = log.interactions(0, 9)
     assert (first.animal_id, first.recommendation_id, first.impression) == ("rex", "RID-1", None)
     assert (second.user_id, second.session_id, second.event_type) == (None, "s1", "Apply")
     assert second.impression == '["rex","tom"]'
     assert (third.sent_at, third.offset > second.offset) == (T0 - 5, True)
-    assert log.deeds(first.offset, 1) == [second]
-    assert log.deeds(third.offset, 9) == []
+    assert log.interactions(first.offset, 1) == [second]
+    assert log.interactions(third.offset, 9) == []
 
 
 def test_a_visitors_deeds_are_those_of_the_user_and_of_bound_sessions_newest_first(
@@ -152,7 +152,7 @@ def test_a_visitors_deeds_are_those_of_the_user_and_of_bound_sessions_newest_fir
     )
 
     def animals_of(visitor: Visitor, at: int = 9, limit: int = 9) -> list[str]:
-        return [deed.animal_id for deed in log.deeds_of(visitor, T0 + at, limit)]
+        return [interaction.animal_id for interaction in log.deeds_of(visitor, T0 + at, limit)]
 
     assert animals_of(Visitor("ann")) == ["c", "b", "a"]
     assert animals_of(Visitor("ann"), at=2) == ["b", "a"]

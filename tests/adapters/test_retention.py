@@ -243,7 +243,7 @@ def test_readers_of_the_log_go_on_from_where_they_were(world: ArchiveWorld) -> N
     events_of(world).forget_old(LATER + DAY)
     assert (rows, world.log.rows_through(9), world.log.count()) == (9, 3, 3)
     for after in (0, 3, 6):
-        assert [one.offset for one in world.log.deeds(after, 9)] == [7, 8, 9]
+        assert [one.offset for one in world.log.interactions(after, 9)] == [7, 8, 9]
         assert [one.offset for one in world.log.read(after, 9, 9)] == [7, 8, 9]
         assert sum(map(len, world.log.training_rows(9, LATER + 9 * DAY, after))) == 3
     assert world.log.outcomes(0, 9) == []

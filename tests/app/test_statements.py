@@ -21,11 +21,11 @@ from tests.service_data import CATS, DOGS, make_service
 WHOLE = tuple(f"SCAN {table}" for table in ("events", "sessions", "impressions", "users"))
 VISITORS = [Visitor("seed 1"), Visitor("seed 1", "new"), Visitor(None, "new"), Visitor("new", "s1")]
 ANSWERS: dict[str, Callable[[ServingParts, Query], object]] = {
-    "groups": lambda parts, query: parts.runtime.recommend(query),
-    "animals": lambda parts, query: parts.individuals.recommend(query),
-    "ranking": lambda parts, query: parts.individuals.rerank(["a0", "a1"], query),
-    "similar": lambda parts, query: parts.individuals.similar("a0", query),
-    "board": lambda parts, query: give_board(parts.individuals, query, 6),
+    "groups": lambda parts, query: parts.group_recommender.recommend(query),
+    "animals": lambda parts, query: parts.animal_recommender.recommend(query),
+    "ranking": lambda parts, query: parts.animal_recommender.rerank(["a0", "a1"], query),
+    "similar": lambda parts, query: parts.animal_recommender.similar("a0", query),
+    "board": lambda parts, query: give_board(parts.animal_recommender, query, 6),
 }
 
 

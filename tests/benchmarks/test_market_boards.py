@@ -126,7 +126,9 @@ def test_the_service_gives_boards_and_hears_what_is_picked(taps: int) -> None:
         copy = play(drawn, {"ours": watching})["ours"]
         ours.engine.impressions.close()
         counted = {kind: count for (_, kind), count in ours.adapters.log.types().items()}
-        names = {deed.recommendation_id or "" for deed in ours.adapters.log.picks(0, 1_000)}
+        names = {
+            interaction.recommendation_id or "" for interaction in ours.adapters.log.picks(0, 1_000)
+        }
         given = ours.adapters.impressions.get_many(sorted(names))
     answers = [one.picks for one in watching.picked if one.picks is not None]
     assert copy.answered == len(answers) > 0

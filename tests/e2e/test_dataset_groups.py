@@ -81,9 +81,9 @@ def answer(settings: Settings, adapters: Adapters) -> set[str]:
     """What a third process answers for the campaign, as a door does."""
     engine = Engine(adapters)
     try:
-        runtime = run(engine.serving.runtimes.of("shop"))
+        group_recommender = run(engine.serving.campaign_models.of("shop"))
         now = clock.now()
-        items = runtime.recommend(Query(Visitor("seed 0"), now, now, limit=9)).items
+        items = group_recommender.recommend(Query(Visitor("seed 0"), now, now, limit=9)).items
     finally:
         engine.close()
     return {item.item_id for item in items}

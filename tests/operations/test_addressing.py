@@ -32,14 +32,14 @@ def test_who_names_nothing_costs_no_look_at_the_tables(
     client: TestClient, purpose: Purpose
 ) -> None:
     nothing: Any = None
-    blind = replace(services_of(client), directory=nothing, runtimes=nothing)
+    blind = replace(services_of(client), directory=nothing, campaign_models=nothing)
     state = SimpleNamespace(services=blind, tenants=app_of(client).state.tenants)
     request: Any = SimpleNamespace(
         app=SimpleNamespace(state=state),
         state=SimpleNamespace(caller=Caller(), lane=Lane.ANSWERS),
     )
     by = event_loop.run(answering(request, Address(), purpose))
-    assert by is blind.runtime
+    assert by is blind.group_recommender
     assert by.dataset_group == DATASET_GROUP
 
 

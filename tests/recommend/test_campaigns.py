@@ -139,8 +139,8 @@ def make(
         each.close()
 
 
-def asked(runtimes: CampaignModels, campaign: str, **more: Any) -> list[str]:
-    answer = now_in(runtimes.of(campaign)).recommend(Query(ANN, T0, T0, limit=9, **more))
+def asked(campaign_models: CampaignModels, campaign: str, **more: Any) -> list[str]:
+    answer = now_in(campaign_models.of(campaign)).recommend(Query(ANN, T0, T0, limit=9, **more))
     return [item.item_id for item in answer.items]
 
 
@@ -215,13 +215,13 @@ def test_an_update_is_followed_and_the_runtime_at_hand_answers_from_it(
     make: Make, shop: Shop, campaigns: Campaigns
 ) -> None:
     shop.campaign("toys")
-    runtimes = make()
-    before = now_in(runtimes.of("toys"))
+    campaign_models = make()
+    before = now_in(campaign_models.of("toys"))
     shop.train("toys-v2", "toys", "popularity-count", "xy")
     campaigns.update("toys", "toys-v2", T0)
-    assert asked(runtimes, "toys") == ["a", "b", "c"], "the old version serves on"
-    runtimes.refresh()
-    assert asked(runtimes, "toys") == ["x", "y"]
+    assert asked(campaign_models, "toys") == ["a", "b", "c"], "the old version serves on"
+    campaign_models.refresh()
+    assert asked(campaign_models, "toys") == ["x", "y"]
     assert before.recommend(Query(ANN, T0, T0, limit=9)).solution_version == "toys-v2"
 
 
@@ -229,17 +229,17 @@ def test_a_deleted_campaign_answers_no_more_and_its_name_may_be_anothers(
     make: Make, shop: Shop, registry: Registry
 ) -> None:
     shop.campaign("toys")
-    runtimes = make()
-    asked(runtimes, "toys")
+    campaign_models = make()
+    asked(campaign_models, "toys")
     registry.delete(Campaign, "toys")
-    runtimes.refresh()
+    campaign_models.refresh()
     with pytest.raises(NotFound, match="create it"):
-        asked(runtimes, "toys")
+        asked(campaign_models, "toys")
     shop.train("toys-v2", "toys", "popularity-count", "xy")
     update = CampaignUpdate(solution_version="toys-v2", requested_at=T0)
     again = Campaign(name="toys", solution="toys", latest_update=update)
     registry.create(again, T0 + 1)
-    assert asked(runtimes, "toys") == ["x", "y"]
+    assert asked(campaign_models, "toys") == ["x", "y"]
 
 
 def test_who_was_asked_longest_ago_is_let_go_and_loaded_again(
@@ -247,11 +247,11 @@ def test_who_was_asked_longest_ago_is_let_go_and_loaded_again(
 ) -> None:
     for name in ("one", "two", "three"):
         shop.campaign(name)
-    runtimes = make(limit=2)
+    campaign_models = make(limit=2)
     for name in ("one", "two", "one", "three", "one"):
-        asked(runtimes, name)
+        asked(campaign_models, name)
     assert loading.loads == ["one-v1", "two-v1", "three-v1"]
-    asked(runtimes, "two")
+    asked(campaign_models, "two")
     assert loading.loads[3:] == ["two-v1"]
 
 
@@ -260,14 +260,14 @@ def test_nobody_waits_for_the_loading_of_another_campaign(
 ) -> None:
     shop.campaign("quick")
     shop.campaign("slow")
-    runtimes = make()
+    campaign_models = make()
 
     async def both() -> None:
-        await runtimes.of("quick")
+        await campaign_models.of("quick")
         loading.open.clear()
-        slow = [asyncio.create_task(runtimes.of("slow")) for _ in range(3)]
+        slow = [asyncio.create_task(campaign_models.of("slow")) for _ in range(3)]
         await asyncio.sleep(0)
-        await runtimes.of("quick")
+        await campaign_models.of("quick")
         assert not any(task.done() for task in slow)
         loading.open.set()
         await asyncio.gather(*slow)
@@ -279,12 +279,12 @@ def test_nobody_waits_for_the_loading_of_another_campaign(
 def test_a_campaign_that_serves_nothing_says_why(
     make: Make, shop: Shop, registry: Registry, tmp_path: Path
 ) -> None:
-    runtimes = make()
+    campaign_models = make()
     with pytest.raises(NotReady, match="update it to one"):
-        asked(runtimes, RECOMMENDER)
+        asked(campaign_models, RECOMMENDER)
     shop.campaign("broken")
     for file in (tmp_path / "models" / "broken-v1").iterdir():
         file.write_bytes(b"")
-    runtimes.refresh()
+    campaign_models.refresh()
     with pytest.raises(NotReady, match="its version failed"):
-        asked(runtimes, "broken")
+        asked(campaign_models, "broken")

@@ -85,14 +85,14 @@ class Kept(Impressions):
 
 
 class Question:
-    """A runtime on an empty log, asked with as little as possible."""
+    """A group recommender on an empty log, asked with as little as possible."""
 
     def __init__(self, filtering: Filtering, live: LiveModel, reranker: LiveModel) -> None:
         self.kept = Kept()
         self.impressions = ImpressionLog(self.kept)
         self.live = live
         self.reranker = reranker
-        self.runtime = GroupRecommender(filtering, live, self.impressions, reranker)
+        self.group_recommender = GroupRecommender(filtering, live, self.impressions, reranker)
 
     def serve(self, weights: dict[str, float], due: Novelty | None = None) -> KnownWeights:
         model = KnownWeights(weights)
@@ -101,16 +101,16 @@ class Question:
 
     def exploring(self, weight: float) -> GroupRecommender:
         self.live._swap(replace(self.live.current, settings=ServingSettings(weight)))
-        return self.runtime
+        return self.group_recommender
 
     def recommend(self, limit: int) -> list[str]:
-        answer = self.runtime.recommend(Query(ANYONE, T0, T0, limit=limit))
+        answer = self.group_recommender.recommend(Query(ANYONE, T0, T0, limit=limit))
         return [item.item_id for item in answer.items]
 
     def rerank(self, *groups: str) -> list[tuple[str, float]]:
         """Places are named by their position, as in `0:a`."""
         candidates = [Candidate(f"{place}:{group}", group) for place, group in enumerate(groups)]
-        answer = self.runtime.rerank(Query(ANYONE, T0, T0), candidates)
+        answer = self.group_recommender.rerank(Query(ANYONE, T0, T0), candidates)
         return [(item.item_id, item.score) for item in answer.items]
 
 
@@ -204,7 +204,7 @@ def test_shares_sum_to_1_whatever_the_weights(weights: list[float]) -> None:
 def test_a_ranking_has_each_group_once_with_scores_of_their_own(ask: Question) -> None:
     ask.serve({"a": 1, "b": 3})
     listed = [Candidate(f"{n}:{group}", group) for n, group in enumerate("axbaxb")]
-    answer = ask.runtime.rerank(Query(ANYONE, T0, T0), listed)
+    answer = ask.group_recommender.rerank(Query(ANYONE, T0, T0), listed)
     assert [(one.item_id, one.score) for one in answer.groups] == [
         ("b", 0.75),
         ("a", 0.25),
@@ -235,7 +235,7 @@ def test_the_same_animal_twice_is_refused_by_its_place(ask: Question) -> None:
     ask.serve({"a": 1})
     twice = [Candidate("x", "a"), Candidate("y", "a"), Candidate("x", "b")]
     with pytest.raises(InvalidInput, match="x is in the list twice") as refusal:
-        ask.runtime.rerank(Query(ANYONE, T0, T0), twice)
+        ask.group_recommender.rerank(Query(ANYONE, T0, T0), twice)
     assert refusal.value.field == "itemMetadataList[2].itemId"
 
 
@@ -250,8 +250,8 @@ def test_the_model_is_told_the_visitors_newest_50_events_up_to_the_moment(
 ) -> None:
     log.append([event(f"e{n}", at=n, item=f"2-B-1-{n}", event_value=n / 2) for n in range(60)])
     model = ask.serve({"a": 1})
-    ask.runtime.recommend(Query(Visitor("ann"), T0 + 57, T0 + 99, limit=1))
-    ask.runtime.rerank(Query(Visitor("ann"), T0 + 57, T0 + 99), [Candidate("x", "a")])
+    ask.group_recommender.recommend(Query(Visitor("ann"), T0 + 57, T0 + 99, limit=1))
+    ask.group_recommender.rerank(Query(Visitor("ann"), T0 + 57, T0 + 99), [Candidate("x", "a")])
     told, again = model.contexts
     assert again.availability is not None
     assert again.availability.tolist() == [1]  # a list holds one animal each
@@ -263,7 +263,7 @@ def test_the_model_is_told_the_visitors_newest_50_events_up_to_the_moment(
 def test_an_answer_is_kept_as_the_impression_it_made(ask: Question) -> None:
     ask.serve({"a": 0.25, "b": 0.75})
     visitor = Visitor("ann", "s1")
-    answer = ask.runtime.rerank(
+    answer = ask.group_recommender.rerank(
         Query(visitor, T0, T0 + 5), [Candidate("x", "a"), Candidate("y", "b")]
     )
     ask.impressions.close()
@@ -278,8 +278,8 @@ DUE = novelty(np.zeros(20, np.int64), np.ones(20, np.bool_))
 
 def test_an_answer_is_reproducible_from_its_impression(ask: Question) -> None:
     ask.serve({f"{n}": 20 - n for n in range(20)}, DUE)
-    runtime = ask.exploring(0.5)
-    answers = [runtime.recommend(Query(ANYONE, T0, T0, limit=10)) for _ in range(50)]
+    group_recommender = ask.exploring(0.5)
+    answers = [group_recommender.recommend(Query(ANYONE, T0, T0, limit=10)) for _ in range(50)]
     ask.impressions.close()
     assert len({answer.items for answer in answers}) > 40
     for answer, kept in zip(answers, ask.kept.impressions, strict=True):
@@ -308,9 +308,9 @@ def test_without_exploration_every_place_is_certain_and_logged_so(ask: Question)
 
 def test_a_ranking_explores_nothing_and_logs_no_propensities(ask: Question) -> None:
     ask.serve({f"{n}": n for n in range(20)}, DUE)
-    runtime = ask.exploring(1)
+    group_recommender = ask.exploring(1)
     list_of_20 = [Candidate(f"{n}", f"{n}") for n in range(20)]
-    answer = runtime.rerank(Query(ANYONE, T0, T0), list_of_20)
+    answer = group_recommender.rerank(Query(ANYONE, T0, T0), list_of_20)
     ask.impressions.close()
     assert [item.item_id for item in answer.items] == [f"{n}" for n in reversed(range(20))]
     assert ask.kept.impressions[0].propensities is None
@@ -340,10 +340,10 @@ def test_an_answer_is_of_one_version_though_the_campaign_moves_on_meanwhile(ask:
             return super().score(context, items)
 
     ask.live._swap(LoadedModel(VERSION, Moving({"a": 1, "b": 2})))
-    answer = ask.runtime.recommend(Query(ANYONE, T0, T0, limit=2, explain=True))
+    answer = ask.group_recommender.recommend(Query(ANYONE, T0, T0, limit=2, explain=True))
     assert answer.solution_version == "v1"
     assert [(item.item_id, item.score) for item in answer.items] == [("b", 2), ("a", 1)]
-    assert ask.runtime.recommend(Query(ANYONE, T0, T0, limit=2)).solution_version == "r1"
+    assert ask.group_recommender.recommend(Query(ANYONE, T0, T0, limit=2)).solution_version == "r1"
 
 
 def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons_know_it(
@@ -353,14 +353,14 @@ def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons
     due = novelty(np.zeros(2, np.int64), np.ones(2, np.bool_))
     model = ask.serve({"2-Beagle-2-2": 0.9, "2-Husky-3-2": 0.1}, due)
     ask.exploring(0.9)
-    runtime = GroupRecommender(
-        ask.runtime.filtering,
+    group_recommender = GroupRecommender(
+        ask.group_recommender.filtering,
         ask.live,
         ask.impressions,
         availability=AvailabilityWatch(availability),
     )
     for _ in range(20):
-        answer = runtime.recommend(Query(ANYONE, T0 + 1, T0 + 1, limit=2, explain=True))
+        answer = group_recommender.recommend(Query(ANYONE, T0 + 1, T0 + 1, limit=2, explain=True))
         assert [item.item_id for item in answer.items] == ["2-Husky-3-2"]
     scored, explained = model.contexts[-2:]
     assert scored is explained
@@ -378,7 +378,7 @@ def species(wanted: str) -> AppliedFilter:
 
 @pytest.fixture
 def filtered(ask: Question, log: EventLog, catalogue: Catalogue) -> GroupRecommender:
-    """A runtime that filters, on a model that likes ten dogs more than three cats."""
+    """A group recommender that filters, on a model that likes ten dogs more than three cats."""
     dogs = {f"2-Dog-1-{n}": 10.0 + n for n in range(10)}
     ask.serve(dogs | {f"1-Cat-1-{n}": 1.0 + n for n in range(3)}, novelty_of_all(13))
     return GroupRecommender(Filtering(log, catalogue), ask.live, ask.impressions)
@@ -400,7 +400,7 @@ def test_an_objective_favours_items_with_a_higher_value_as_far_as_it_may(
 ) -> None:
     prices = {"a": 1.0, "b": 9.0, "c": 5.0, "d": None}
     catalogue.put_items([Item(name, {"PRICE": price}) for name, price in prices.items()])
-    runtime = GroupRecommender(Filtering(log, catalogue), ask.live, ask.impressions)
+    group_recommender = GroupRecommender(Filtering(log, catalogue), ask.live, ask.impressions)
     model = KnownWeights({"a": 0.3, "b": 0.2, "c": 0.25, "d": 0.25})
     listed = [Candidate(name, name) for name in ("unknown", "b", "a")]
     for share, best, order in (
@@ -409,10 +409,10 @@ def test_an_objective_favours_items_with_a_higher_value_as_far_as_it_may(
     ):
         version = msgspec.structs.replace(VERSION, objective=Objective("PRICE", share))
         ask.live._swap(LoadedModel(version, model))
-        answer = runtime.recommend(Query(ANYONE, T0, T0, limit=4))
+        answer = group_recommender.recommend(Query(ANYONE, T0, T0, limit=4))
         assert ids_of(answer) == best
         assert sum(item.score for item in answer.items) == pytest.approx(1)
-        ranked = runtime.rerank(Query(ANYONE, T0, T0), listed)
+        ranked = group_recommender.rerank(Query(ANYONE, T0, T0), listed)
         assert [item.item_id for item in ranked.items] == order
 
 
@@ -447,7 +447,7 @@ def test_a_filter_and_the_supply_are_kept_to_together(
     availability: Availability,
 ) -> None:
     animals.put([animal("A1", "1-Cat-1-0"), animal("A2", "2-Dog-1-9")], T0)
-    runtime = GroupRecommender(
+    group_recommender = GroupRecommender(
         Filtering(log, catalogue),
         ask.live,
         ask.impressions,
@@ -455,7 +455,7 @@ def test_a_filter_and_the_supply_are_kept_to_together(
     )
     dogs = Promotion("dogs", 50, species("2"))
     query = Query(ANYONE, T0 + 1, T0 + 1, filter=species("1"), promotion=dogs)
-    answer = runtime.recommend(query)
+    answer = group_recommender.recommend(query)
     assert sorted(ids_of(answer)) == ["1-Cat-1-0", "2-Dog-1-9"]
 
 
@@ -526,6 +526,8 @@ def test_animals_are_weighed_by_what_was_counted_but_what_is_like_one_by_the_ran
     model = Ranked({"a": 0.1, "b": 0.9}, counted=KnownWeights({"a": 0.6, "b": 0.4}))
     ask.live._swap(LoadedModel(VERSION, model))
     query = Query(ANYONE, T0, T0)
-    assert ask.runtime.score_groups(query).scores.tolist() == pytest.approx([0.6, 0.4])
-    assert ask.runtime.score_groups(query, "a").scores.tolist() == pytest.approx([0.1, 0.9])
+    assert ask.group_recommender.score_groups(query).scores.tolist() == pytest.approx([0.6, 0.4])
+    assert ask.group_recommender.score_groups(query, "a").scores.tolist() == pytest.approx(
+        [0.1, 0.9]
+    )
     assert ask.recommend(2) == ["b", "a"], "groups are recommended by the ranker"

@@ -55,10 +55,10 @@ def make_services(
         inventory=Inventory(adapters.animals),
         catalogue=adapters.catalogue,
         ingest=engine.ingest,
-        runtime=engine.serving.runtime,
-        individuals=engine.serving.individuals,
+        group_recommender=engine.serving.group_recommender,
+        animal_recommender=engine.serving.animal_recommender,
         directory=adapters.directory,
-        runtimes=engine.serving.runtimes,
+        campaign_models=engine.serving.campaign_models,
         runs=engine.training.runs,
         outcomes=engine.outcomes,
         reports=HeavyReads(settings.reports_at_once, waiting=2),
@@ -128,8 +128,8 @@ def make_storefront(adapters: Adapters, engine: Engine) -> Storefront:
     settings = adapters.settings
     found = adapters.access_keys.noted(ADOPTION_SITE) if settings.requires_keys else None
     return Storefront(
-        runtime=engine.serving.runtime,
-        individuals=engine.serving.individuals,
+        group_recommender=engine.serving.group_recommender,
+        animal_recommender=engine.serving.animal_recommender,
         ingest=engine.ingest,
         log=adapters.log,
         animals=adapters.animals,

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pawsonalize.animals.inventory import Inventory
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.serving import available_watch, individuals, untrained
+from pawsonalize.app.serving import animal_recommender, available_watch, untrained
 from pawsonalize.core.errors import InvalidInput, NotReady
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.recommend.animals.available import AvailabilityWatch
@@ -45,7 +45,7 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
         return self.adapters.directory.dataset_group(self.address)
 
     @cached_property
-    def runtime(self) -> GroupRecommender:
+    def group_recommender(self) -> GroupRecommender:
         """Runtime for groups; NotReady while nothing can answer."""
         campaign = self._campaign()
         group, log = self.dataset_group, self.adapters.log
@@ -65,7 +65,7 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
         )
 
     @cached_property
-    def individuals(self) -> AnimalRecommender:
+    def animal_recommender(self) -> AnimalRecommender:
         """Runtime for animals; InvalidInput in a dataset group without an inventory."""
         if self.dataset_group != DATASET_GROUP:
             raise InvalidInput(
@@ -74,7 +74,7 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
                 field="animals",
             )
         watch = available_watch(self.adapters)
-        found = individuals(self.adapters, self.runtime, watch, UnseenAnswers())
+        found = animal_recommender(self.adapters, self.group_recommender, watch, UnseenAnswers())
         found.count_choices(self.now)
         return found
 

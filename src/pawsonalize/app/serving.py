@@ -50,15 +50,17 @@ class ServingParts:
         self.filterings = Filterings(adapters.log, adapters.catalogue)
         counts = untrained(adapters, _serving(adapters.settings))
         self.recommending = TrainedOrNot(self.live[RECOMMENDER], counts)
-        self.runtime = GroupRecommender(
+        self.group_recommender = GroupRecommender(
             self.filterings.of(DATASET_GROUP),
             self.recommending,
             self.impressions,
             self.live.get(RERANKER),
             self.availability,
         )
-        self.individuals = individuals(adapters, self.runtime, self.available, self.impressions)
-        self.runtimes = CampaignModels(
+        self.animal_recommender = animal_recommender(
+            adapters, self.group_recommender, self.available, self.impressions
+        )
+        self.campaign_models = CampaignModels(
             adapters.registry,
             self.impressions,
             partial(live_model, adapters),
@@ -74,7 +76,7 @@ class ServingParts:
         # A default campaign that serves nothing is no fault of its model: following it has failed
         # then.
         ready = [live for live in self.live.values() if live.is_ready]
-        return [*ready, *self.runtimes.live_models()]
+        return [*ready, *self.campaign_models.live_models()]
 
     def served(self) -> dict[str, str]:
         """Return the solution version of each campaign that is loaded."""
@@ -82,7 +84,7 @@ class ServingParts:
 
     def close(self) -> None:
         """Finish what was accepted."""
-        self.runtimes.close()
+        self.campaign_models.close()
         self.impressions.close()
 
     def before_answers(self, problems: Problems) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -97,16 +99,16 @@ class ServingParts:
         """Yield the background tasks that keep answers fresh."""
         for name, live in self.live.items():
             yield Task(f"follow campaign {name}", _FOLLOW_SECONDS, partial(follow_campaign, live))
-        runtimes, faults = self.runtimes, Faults(problems)
+        campaign_models, faults = self.campaign_models, Faults(problems)
         # Requests wait in the same thread.
-        following = in_time(runtimes.refresh)
-        yield Task("follow campaigns", _FOLLOW_SECONDS, following, runtimes.loading)
+        following = in_time(campaign_models.refresh)
+        yield Task("follow campaigns", _FOLLOW_SECONDS, following, campaign_models.loading)
         yield Task("count until trained", LOOK_SECONDS, self.recommending.refresh)
         yield Task("report faults", LOOK_SECONDS, partial(faults.look, self.models))
         yield Task("count what was shown", _SHOWN_SECONDS, self.available.count_shown)
         yield Task("log impressions", _LOST_SECONDS, self.impressions.report_lost)
         yield Task("read metadata", LOOK_SECONDS, at_the_moment(self.filterings.refresh))
-        counting = at_the_moment(self.individuals.count_choices)
+        counting = at_the_moment(self.animal_recommender.count_choices)
         yield Task("count choices", _CHOICES_SECONDS, counting)
 
 
@@ -212,15 +214,15 @@ def load_postcodes(settings: Settings) -> Postcodes:
         raise InvalidInput(f"cannot read the postcode table: {error}") from error
 
 
-def individuals(
+def animal_recommender(
     adapters: Adapters,
-    runtime: GroupRecommender,
+    group_recommender: GroupRecommender,
     available: AvailableAnimalsWatch,
     impressions: ImpressionLog | UnseenAnswers,
 ) -> AnimalRecommender:
     """Return what orders individual animals."""
     return AnimalRecommender(
-        runtime,
+        group_recommender,
         available,
         adapters.animals,
         impressions,

@@ -26,32 +26,36 @@ _METADATA = "enableMetadataWithRecommendations"
 
 async def get_recommendations(services: AwsServices, members: Members) -> Answer:
     """Recommends items for a user, or like an item; a user nobody knows gets popular ones."""
-    runtime = await _runtime(services, members)
-    if runtime.served.version.recipe == NEXT_BEST_ACTION:
+    group_recommender = await _group_recommender(services, members)
+    if group_recommender.served.version.recipe == NEXT_BEST_ACTION:
         raise InvalidInput("the campaign suggests actions: GetActionRecommendations")
-    check_recommends(services, runtime.served.version.recipe, members)
-    return await services.read(_recommended, services, runtime, members)
+    check_recommends(services, group_recommender.served.version.recipe, members)
+    return await services.read(_recommended, services, group_recommender, members)
 
 
 async def get_personalized_ranking(services: AwsServices, members: Members) -> Answer:
     """Orders a list of at most 500 items for a user; scores sum to 1, unknown ids come last."""
-    runtime = await _runtime(services, members)
-    check_ranks(services, runtime.served.version.recipe)
-    return await services.read(_ranked, services, runtime, members)
+    group_recommender = await _group_recommender(services, members)
+    check_ranks(services, group_recommender.served.version.recipe)
+    return await services.read(_ranked, services, group_recommender, members)
 
 
 async def get_action_recommendations(services: AwsServices, members: Members) -> Answer:
     """Suggests actions by how likely the user takes them, and their value, through a filter."""
     if "userId" not in members:
         raise InvalidInput("userId is missing: send it")
-    return await services.read(_suggested, services, await _runtime(services, members), members)
+    return await services.read(
+        _suggested, services, await _group_recommender(services, members), members
+    )
 
 
-def _recommended(services: AwsServices, runtime: GroupRecommender, members: Members) -> Answer:
+def _recommended(
+    services: AwsServices, group_recommender: GroupRecommender, members: Members
+) -> Answer:
     item = _id(members, "itemId")
     if item is None and "userId" not in members:
         raise InvalidInput("userId is missing: send it, or an itemId")
-    group = runtime.served.dataset_group
+    group = group_recommender.served.dataset_group
     promotions = [_promotion(services, one, group) for one in members.get("promotions", ())]
     query = _query(
         services,
@@ -61,38 +65,40 @@ def _recommended(services: AwsServices, runtime: GroupRecommender, members: Memb
         item_id=item,
         limit=members.get("numResults") or _DEFAULT_RESULTS,
     )
-    answer = runtime.recommend(query)
+    answer = group_recommender.recommend(query)
     items = _items(services, members, answer, group, query.now)
-    if runtime.served.version.recipe not in WITH_SCORES:
+    if group_recommender.served.version.recipe not in WITH_SCORES:
         items = [item | {"score": None} for item in items]
     return {"itemList": items, "recommendationId": answer.recommendation_id}
 
 
-def _ranked(services: AwsServices, runtime: GroupRecommender, members: Members) -> Answer:
+def _ranked(services: AwsServices, group_recommender: GroupRecommender, members: Members) -> Answer:
     given = dict.fromkeys(parse_id(item, "inputList") for item in members["inputList"])
-    group = runtime.served.dataset_group
+    group = group_recommender.served.dataset_group
     query = _query(services, members, group)
-    answer = runtime.rerank(query, [Candidate(item, item) for item in given])
+    answer = group_recommender.rerank(query, [Candidate(item, item) for item in given])
     return {
         "personalizedRanking": _items(services, members, answer, group, query.now),
         "recommendationId": answer.recommendation_id,
     }
 
 
-def _suggested(services: AwsServices, runtime: GroupRecommender, members: Members) -> Answer:
+def _suggested(
+    services: AwsServices, group_recommender: GroupRecommender, members: Members
+) -> Answer:
     limit = members.get("numResults") or _DEFAULT_ACTIONS
-    group = runtime.served.dataset_group.removesuffix(ACTIONS)
+    group = group_recommender.served.dataset_group.removesuffix(ACTIONS)
     query = _query(services, members, group, limit=limit)
-    answer = services.action_recommending.recommend(runtime.served, query)
+    answer = services.action_recommending.recommend(group_recommender.served, query)
     return {
         "actionList": [{"actionId": name, "score": score} for name, score in answer.actions],
         "recommendationId": answer.recommendation_id,
     }
 
 
-async def _runtime(services: AwsServices, members: Members) -> GroupRecommender:
+async def _group_recommender(services: AwsServices, members: Members) -> GroupRecommender:
     try:
-        return await services.runtimes.of(_campaign_name(services, members))
+        return await services.campaign_models.of(_campaign_name(services, members))
     except NotReady as error:  # for AWS's clients it is not there before it is ACTIVE
         raise NotFound(error.message) from error
 

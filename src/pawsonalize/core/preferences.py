@@ -89,7 +89,7 @@ def about_picks(wishes: Iterable[WantedValues]) -> tuple[WantedValues, ...]:
     return tuple(wish for wish in wishes if wish.is_dated)
 
 
-def speak_against(wishes: Iterable[WantedValues], item_id: str, sent_at: int) -> bool:
+def contradicts(wishes: Iterable[WantedValues], item_id: str, sent_at: int) -> bool:
     """True if a preference was stated after an event of the item, and contradicts it."""
     group = AnimalGroup.parse(item_id)
     return group is not None and any(wish.contradicts(group, sent_at) for wish in wishes)

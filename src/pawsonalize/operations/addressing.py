@@ -166,24 +166,24 @@ async def answering(request: Request, address: Address, purpose: Purpose) -> Gro
     services = services_of(request)
     group = await enter_group(request, address)
     # Nearly every query is this one, and nothing has to be looked up for it.
-    if address.is_default and _is_trained(services.runtime, purpose):
-        return services.runtime
+    if address.is_default and _is_trained(services.group_recommender, purpose):
+        return services.group_recommender
     if group == DATASET_GROUP and address.campaign is None:
-        runtime = await _of_default_group(services, purpose)
-        if runtime is not None:
-            return runtime
+        group_recommender = await _of_default_group(services, purpose)
+        if group_recommender is not None:
+            return group_recommender
     campaign = await services.read(services.directory.campaign, address, purpose)
-    return await services.runtimes.of(campaign)
+    return await services.campaign_models.of(campaign)
 
 
 async def _of_default_group(services: Services, purpose: Purpose) -> GroupRecommender | None:
     """Return its own campaigns, another that serves a model, or what answers before any does."""
-    default = services.runtime
+    default = services.group_recommender
     if _is_trained(default, purpose):
         return default
     campaign = await services.read(services.directory.serving, DATASET_GROUP, purpose)
     if campaign is not None and campaign not in _ITS_OWN:
-        return await services.runtimes.of(campaign)
+        return await services.campaign_models.of(campaign)
     return default if default.can_answer else None
 
 
@@ -204,8 +204,8 @@ async def recommender_for(
     services = services_of(request)
     wanted = Purpose.RANKING if purpose is Purpose.RANKING else Purpose.RECOMMENDING
     group = await enter_group(request, address)
-    if address.is_default and _is_trained(services.runtime, wanted):
-        return services.individuals
+    if address.is_default and _is_trained(services.group_recommender, wanted):
+        return services.animal_recommender
     if group != DATASET_GROUP:
         raise InvalidInput(
             f"animals are the inventory of dataset group {DATASET_GROUP}, and {group} has none:"
@@ -214,9 +214,13 @@ async def recommender_for(
         )
     if address.campaign is not None:
         named = await answering(request, address, purpose)
-        return services.individuals.with_runtime(named)
-    runtime = await _of_default_group(services, wanted)
-    return services.individuals if runtime is None else services.individuals.with_runtime(runtime)
+        return services.animal_recommender.with_group_recommender(named)
+    group_recommender = await _of_default_group(services, wanted)
+    return (
+        services.animal_recommender
+        if group_recommender is None
+        else services.animal_recommender.with_group_recommender(group_recommender)
+    )
 
 
 def read_visitor(user_id: Id | None, session_id: Id | None) -> Visitor:

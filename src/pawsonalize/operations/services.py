@@ -44,12 +44,12 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Inventory
     catalogue: Catalogue
     ingest: Ingest
-    runtime: GroupRecommender
+    group_recommender: GroupRecommender
     """Answers requests that name no dataset group and no campaign."""
-    individuals: AnimalRecommender
+    animal_recommender: AnimalRecommender
     """Answers their queries for animals."""
     directory: Directory
-    runtimes: CampaignModels
+    campaign_models: CampaignModels
     runs: Runs
     outcomes: OutcomesProcesses
     reports: HeavyReads

@@ -60,14 +60,16 @@ class Batch(msgspec.Struct, frozen=True):
             popularity_influence=job.popularity_influence,
             freshness_influence=job.freshness_influence,
         )
-        runtime = GroupRecommender(
+        group_recommender = GroupRecommender(
             self.filterings.of(group),
             Fixed(self.loader.load(version.name, settings, at)),
             None,
             strict=True,
         )
         results = job.results or DEFAULT_RESULTS
-        answer = _Inference(runtime, version.recipe, results, self._filter(job, group), at)
+        answer = _Inference(
+            group_recommender, version.recipe, results, self._filter(job, group), at
+        )
         return self._run(job, lambda lines: (_answered(line, answer) for line in lines))
 
     def check_segments(self, job: BatchSegmentJob) -> None:
@@ -163,7 +165,7 @@ def _apply(expression: FilterExpression | None, given: Mapping[str, Any]) -> App
 
 
 class _Inference(msgspec.Struct, frozen=True):
-    runtime: GroupRecommender
+    group_recommender: GroupRecommender
     recipe: str
     results: int
     expression: FilterExpression | None
@@ -177,11 +179,11 @@ class _Inference(msgspec.Struct, frozen=True):
                 raise InvalidInput("itemList must be a list of items", field="itemList")
             items = dict.fromkeys(parse_id(item, "itemList") for item in listed)
             candidates = [Candidate(item, item) for item in items]
-            found = self.runtime.rerank(self._query(given), candidates).items
+            found = self.group_recommender.rerank(self._query(given), candidates).items
         else:
             item = parse_id(given.get("itemId"), "itemId") if needs_item else None
             query = replace(self._query(given), item_id=item, limit=self.results)
-            found = self.runtime.recommend(query).items
+            found = self.group_recommender.recommend(query).items
         output: dict[str, Any] = {"recommendedItems": [one.item_id for one in found]}
         return output if needs_item else output | {"scores": [one.score for one in found]}
 

@@ -297,14 +297,14 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 def readiness(
-    runtime: GroupRecommender, entries: Sequence[DirectoryEntry], *, orders_animals: bool
+    group_recommender: GroupRecommender, entries: Sequence[DirectoryEntry], *, orders_animals: bool
 ) -> Readiness:
     """Return what answers queries that name nothing; NotReady with the next move if none."""
     campaigns = tuple(sorted(entries, key=lambda one: one.age))
-    if runtime.can_recommend:
-        return Readiness(runtime.served.version.name, None, campaigns)
+    if group_recommender.can_recommend:
+        return Readiness(group_recommender.served.version.name, None, campaigns)
     # Those in memory from the start answer only if they have loaded a model.
-    unloaded = {RECOMMENDER} if runtime.can_rank else {RECOMMENDER, RERANKER}
+    unloaded = {RECOMMENDER} if group_recommender.can_rank else {RECOMMENDER, RERANKER}
     serving = [one for one in campaigns if one.serves and one.name not in unloaded]
     if not serving and not orders_animals:
         raise NotReady(
@@ -326,7 +326,7 @@ log = get_logger()
 
 class _Kept(msgspec.Struct, frozen=True):
     live: LiveModel
-    runtime: GroupRecommender
+    group_recommender: GroupRecommender
 
 
 # At most `limit` campaigns are in memory, those that answered last, and the `pinned` ones, which
@@ -357,7 +357,7 @@ class CampaignModels:
         if kept is None:
             loop = asyncio.get_running_loop()
             kept = await loop.run_in_executor(self.loading, in_time(self._opened), campaign)
-        return kept.runtime
+        return kept.group_recommender
 
     def refresh(self) -> None:
         """Follow the updates of campaigns in memory, and load new ones; call it in `loading`."""
@@ -425,14 +425,14 @@ class CampaignModels:
         group = self.registry.get(Solution, campaign.solution).data_group
         live = self.pinned.get(name) or self.live_model(name)
         availability = self.availability if group == DATASET_GROUP else None
-        runtime = GroupRecommender(
+        group_recommender = GroupRecommender(
             self.filterings.of(group),
             live,
             self.impressions,
             availability=availability,
             strict=True,
         )
-        kept = _Kept(live, runtime)
+        kept = _Kept(live, group_recommender)
         with self._lock:
             self._kept[name] = kept
             while len(self._kept) > self.limit:

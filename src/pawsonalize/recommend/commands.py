@@ -136,14 +136,14 @@ def _recommend_groups(
 
     if like is not None:
         query = replace(query, item_id=preview.candidates([like], query.at)[0].group_id)
-        recipe = preview.runtime.served.version.recipe
+        recipe = preview.group_recommender.served.version.recipe
         if not recipe_named(recipe).needs_item:
             say(
                 f"--like has no part in this: {recipe} answers, as no campaign of similar-items"
                 " does; with --animals, any campaign answers what is like an animal",
                 "yellow",
             )
-    answer = preview.runtime.recommend(query)
+    answer = preview.group_recommender.recommend(query)
     if json:
         _print_body(recommendations.recommendations_response(answer, is_full=True))
         return
@@ -154,9 +154,13 @@ def _recommend_groups(
 def _recommend_animals(
     preview: "Preview", query: "Query", like: str | None, explain: bool, json: bool
 ) -> None:
-    individuals = preview.individuals
-    query = individuals.with_profile(query)
-    answer = individuals.recommend(query) if like is None else individuals.similar(like, query)
+    animal_recommender = preview.animal_recommender
+    query = animal_recommender.with_profile(query)
+    answer = (
+        animal_recommender.recommend(query)
+        if like is None
+        else animal_recommender.similar(like, query)
+    )
     if json:
         found = recommendations.AnimalsFound(answer)
         _print_body(recommendations.animals_response(found, is_full=True))
@@ -167,7 +171,7 @@ def _recommend_animals(
 def _rerank_groups(
     preview: "Preview", query: "Query", items: list[str], explain: bool, json: bool
 ) -> None:
-    answer = preview.runtime.rerank(query, preview.candidates(items, query.at))
+    answer = preview.group_recommender.rerank(query, preview.candidates(items, query.at))
     if json:
         ranked = rerankings.RankedList(answer)
         _print_body(rerankings.ranking_response(ranked, query.now, is_full=True))
@@ -180,8 +184,8 @@ def _rerank_groups(
 def _rerank_animals(
     preview: "Preview", query: "Query", items: list[str], explain: bool, json: bool
 ) -> None:
-    individuals = preview.individuals
-    answer = individuals.rerank(items, individuals.with_profile(query))
+    animal_recommender = preview.animal_recommender
+    answer = animal_recommender.rerank(items, animal_recommender.with_profile(query))
     if json:
         found = recommendations.AnimalsFound(answer)
         _print_body(rerankings.animal_ranking_response(found, query.now, is_full=True))

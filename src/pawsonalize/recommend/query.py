@@ -51,7 +51,7 @@ from pawsonalize.core.preferences import (
     Preferences,
     WantedValues,
     about_picks,
-    speak_against,
+    contradicts,
 )
 from pawsonalize.core.schemas import DatasetType, Schema
 from pawsonalize.core.times import DAY
@@ -471,7 +471,7 @@ def _is_withdrawn(
     if event_types.meaning(event_type) in _AGAINST:  # a dislike speaks against the group as well
         return False
     those = about_picks(wishes) if event_type in PICKS else wishes
-    return speak_against(those, item_id, sent_at)
+    return contradicts(those, item_id, sent_at)
 
 
 def build_context(
@@ -546,12 +546,12 @@ def disliked_animals(log: EventLog, visitor: Visitor, context: Context) -> froze
     return frozenset(animal for animal, meaning in newest.items() if meaning == DISLIKE)
 
 
-def deeds_by_animal(log: EventLog, visitor: Visitor, at: int) -> dict[str, set[str]]:
+def interactions_by_animal(log: EventLog, visitor: Visitor, at: int) -> dict[str, set[str]]:
     """Return the meanings of what the visitor did with each animal, and did not dislike since."""
     found = defaultdict[str, list[str]](list)
     if visitor != Visitor():
-        for deed in standing(log.deeds_of(visitor, at, MAX_CONTEXT_EVENTS)):  # newest first
-            found[deed.animal_id].append(log.event_types.meaning(deed.event_type))
+        for interaction in standing(log.deeds_of(visitor, at, MAX_CONTEXT_EVENTS)):  # newest first
+            found[interaction.animal_id].append(log.event_types.meaning(interaction.event_type))
     # Newest first: what came before a dislike counts no more.
     return {one: {*takewhile(lambda meaning: meaning not in _AGAINST, found[one])} for one in found}
 

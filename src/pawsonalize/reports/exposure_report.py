@@ -123,24 +123,26 @@ class JoinedEvents(msgspec.Struct, frozen=True):
 
 def joined_events(impressions: Impressions, log: EventLog, now: int) -> JoinedEvents:
     """Count them among the newest events of the default dataset group."""
-    found = log.deeds(max(0, log.head() - _EVENTS), _EVENTS)
-    deeds = sorted(
-        (deed for deed in found if now - _NEWEST <= deed.sent_at <= now),
-        key=lambda deed: deed.sent_at,
+    found = log.interactions(max(0, log.head() - _EVENTS), _EVENTS)
+    interactions = sorted(
+        (interaction for interaction in found if now - _NEWEST <= interaction.sent_at <= now),
+        key=lambda interaction: interaction.sent_at,
     )
-    if not deeds:
+    if not interactions:
         return JoinedEvents(0, 0, 0)
-    since = first_recommendation_id(deeds[0].sent_at - HOUR)
+    since = first_recommendation_id(interactions[0].sent_at - HOUR)
     pages = impressions.pages(since, _PAGES)
     if not pages:
-        return JoinedEvents(len(deeds), 0, 0)
+        return JoinedEvents(len(interactions), 0, 0)
     last = now if len(pages) < _PAGES else pages[-1].as_of
-    known = [deed for deed in deeds if pages[0].as_of <= deed.sent_at <= last]
+    known = [
+        interaction for interaction in interactions if pages[0].as_of <= interaction.sent_at <= last
+    ]
     shown, coming, joined = ShownPages(), deque(pages), 0
-    for deed in known:
-        while coming and was_shown(coming[0], deed):
+    for interaction in known:
+        while coming and was_shown(coming[0], interaction):
             shown.add(coming.popleft())
-        joined += reported_page(deed) is not None or shown.find(deed) is not None
+        joined += reported_page(interaction) is not None or shown.find(interaction) is not None
     return JoinedEvents(len(known), joined, len(pages))
 
 

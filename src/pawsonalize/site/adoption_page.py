@@ -89,7 +89,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         searched=(found and found.suggestion) or filters.text,
         suggestions=_suggestions(storefront, now),
         has_places=any(one.latitude is not None or one.postcode for one in animals),
-        has_postcodes=bool(storefront.individuals.available.postcodes),
+        has_postcodes=bool(storefront.animal_recommender.available.postcodes),
         cards=[card(one, one) for one in ordered.shown],
         nearly=[card(one, one) for one in nearly.shown],
         picks=[(card(one), one) for one in picks],
@@ -125,7 +125,9 @@ def _read_request(
     ]
     filters = HouseholdRules.of(request.query_params, looking_for)
     try:
-        rules = filters.rules(adopted).complete({}, storefront.individuals.available.postcodes)
+        rules = filters.rules(adopted).complete(
+            {}, storefront.animal_recommender.available.postcodes
+        )
     except InvalidInput:
         notices.append(text("adoption.unknown_place", place=filters.near))
         filters = filters.nowhere()
@@ -151,25 +153,29 @@ def _search(
     storefront: Storefront, filters: HouseholdRules, query: Query
 ) -> tuple[SearchedAnimals | None, Mapping[str, int]]:
     """Search by the text, if there is one; also count the found by species, of all species."""
-    individuals = storefront.individuals
-    if not filters.text or individuals.searches is None:
+    animal_recommender = storefront.animal_recommender
+    if not filters.text or animal_recommender.searches is None:
         return None, {}
     rules = replace(query.eligibility, species=frozenset())
     query = replace(query, eligibility=rules)
-    found = individuals.searches.find(
-        individuals.available,
+    found = animal_recommender.searches.find(
+        animal_recommender.available,
         query,
         filters.text,
         filters.without,
         as_written=filters.as_written,
     )
-    return found, individuals.fitting_species(found.apply(query))
+    return found, animal_recommender.fitting_species(found.apply(query))
 
 
 def _suggestions(storefront: Storefront, now: int) -> Sequence[str] | None:
     """Return words to search for; None where nobody searches."""
-    searches = storefront.individuals.searches
-    return None if searches is None else searches.suggestions(storefront.individuals.available, now)
+    searches = storefront.animal_recommender.searches
+    return (
+        None
+        if searches is None
+        else searches.suggestions(storefront.animal_recommender.available, now)
+    )
 
 
 def _by_species(

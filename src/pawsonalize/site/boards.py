@@ -13,7 +13,7 @@ from pawsonalize.animals.animal import UNKNOWN
 from pawsonalize.core.errors import Conflict, NotFound
 from pawsonalize.core.event import PICK, UNPICK, Event, Visitor
 from pawsonalize.core.limits import parse_id
-from pawsonalize.core.preferences import about_picks, speak_against
+from pawsonalize.core.preferences import about_picks, contradicts
 from pawsonalize.core.times import HOUR
 from pawsonalize.recommend.animals.pages import MOST_PICKS, wait_until_written
 from pawsonalize.recommend.query import Query
@@ -54,7 +54,7 @@ def board_of_page(
 def board_of_form(storefront: Storefront, query: Query, known: Knowledge) -> dict[str, Any] | None:
     """Return the board that waits for the visitor; a new one for somebody who did nothing yet."""
     boards = storefront.boards
-    if boards is None or not storefront.individuals.can_order(query.now):
+    if boards is None or not storefront.animal_recommender.can_order(query.now):
         return None
     board = boards.waiting(known.visitor, query.at, known.boards)
     if board is None and not known.events:
@@ -66,9 +66,9 @@ def _in_template(
     storefront: Storefront, query: Query, known: Knowledge, board: SiteBoard
 ) -> dict[str, Any] | None:
     # The page may have other rules by now than when the board was given.
-    if len(board.animal_ids) < _FEWEST or not {*storefront.individuals.fitting(query)}.issuperset(
-        board.animal_ids
-    ):
+    if len(board.animal_ids) < _FEWEST or not {
+        *storefront.animal_recommender.fitting(query)
+    }.issuperset(board.animal_ids):
         return None
     question = text("board.next" if known.did(PICK) else "board.first")
     cards = _cards(storefront, board.animal_ids)
@@ -92,7 +92,7 @@ def picked_last(
     """Return this visit's answer to a board for templates, if nothing was done since."""
     answer = _newest_answer(known, storefront.now())
     wishes = about_picks(query.preferences.wishes(query.at))
-    if not answer or any(speak_against(wishes, one.item_id, one.sent_at) for one in answer):
+    if not answer or any(contradicts(wishes, one.item_id, one.sent_at) for one in answer):
         return None
     ids = [one.animal_id for one in answer if one.animal_id]
     cards = _cards(storefront, ids)
@@ -106,7 +106,9 @@ def picked_last(
     # The first tap has told most, so the page is the visitor's: the rest of the board stays beside.
     is_open = 0 < len(ids) < MOST_PICKS and known.events[0].event_type != UNPICK
     rest = set(answer[0].impression) - {*ids} if is_open else set()
-    fitting = [one for one in storefront.individuals.fitting(query) if one in rest] if rest else []
+    fitting = (
+        [one for one in storefront.animal_recommender.fitting(query) if one in rest] if rest else []
+    )
     name = answer[0].recommendation_id
     board = {
         "id": name,

@@ -61,12 +61,12 @@ class Pick(msgspec.Struct, frozen=True):
 
 def order(storefront: Storefront, query: Query) -> Ordered:
     """Return the first animals that the rules allow, of those that the query's search finds."""
-    individuals = storefront.individuals
+    animal_recommender = storefront.animal_recommender
     try:
-        answer = individuals.recommend(query)
-        return _ordered(storefront, query, answer, len(individuals.fitting(query)))
+        answer = animal_recommender.recommend(query)
+        return _ordered(storefront, query, answer, len(animal_recommender.fitting(query)))
     except NotReady:
-        fitting = individuals.fitting(query)  # the longest wait first
+        fitting = animal_recommender.fitting(query)  # the longest wait first
         if query.search is not None:
             there = frozenset(fitting)
             fitting = [one for one in query.search.ids() if one in there]
@@ -103,7 +103,7 @@ def _ordered(storefront: Storefront, query: Query, answer: AnimalsAnswer, total:
 
 
 def _shown(storefront: Storefront, query: Query, animals: Sequence[Animal]) -> tuple[Shown, ...]:
-    far = storefront.individuals.distances(query, animals)
+    far = storefront.animal_recommender.distances(query, animals)
     return tuple(
         Shown(animal, kilometres=km if isfinite(km) else None)
         for animal, km in zip(animals, far, strict=True)
@@ -122,7 +122,7 @@ def _decided(places: Sequence[AnimalPlace]) -> tuple[str, ...]:
 def like(storefront: Storefront, query: Query, animal_id: str) -> Ordered:
     """Return others that those like who like this animal; none without a live model."""
     try:
-        answer = storefront.individuals.similar(animal_id, query)
+        answer = storefront.animal_recommender.similar(animal_id, query)
     except NotReady:
         return Ordered((), 0, None)
     return _ordered(storefront, query, answer, len(answer.places))
@@ -135,15 +135,21 @@ def pick(
     members = defaultdict(list)
     for animal in animals:  # which come longest wait first
         members[animal.group_at(query.now).id].append(animal)
-    runtime, pages = storefront.runtime, storefront.individuals.open_pages
+    group_recommender, pages = (
+        storefront.group_recommender,
+        storefront.animal_recommender.open_pages,
+    )
     is_repeated = ordered.recommendation_id in query.repeats
     kept = pages.find(query.repeats, query.visitor) if is_repeated else []
     before = next((one for one in kept if one.question == RECOMMENDATION), None)
     try:
         if before is not None:
-            name, reasons = before.recommendation_id, runtime.reasons(query, before.item_ids)
+            name, reasons = (
+                before.recommendation_id,
+                group_recommender.reasons(query, before.item_ids),
+            )
         else:
-            answer = runtime.recommend(replace(query, limit=_MOST_RANKED))
+            answer = group_recommender.recommend(replace(query, limit=_MOST_RANKED))
             name = answer.recommendation_id
             reasons = {one.item_id: one.reasons for one in answer.items}
     except NotReady:

@@ -105,8 +105,8 @@ class ReadAlerts(Protocol):
 class Storefront(msgspec.Struct, frozen=True):
     """The engine's parts behind the pages."""
 
-    runtime: GroupRecommender
-    individuals: AnimalRecommender
+    group_recommender: GroupRecommender
+    animal_recommender: AnimalRecommender
     ingest: Ingest
     log: EventLog
     animals: Animals

@@ -11,7 +11,7 @@ from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.core.times import DAY
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.event_reads import Deed
+from pawsonalize.events.tables.event_reads import Interaction
 from pawsonalize.models.recipes.choices.calibration import ANSWERED
 from pawsonalize.models.recipes.choices.effects import TRAITS, VISITOR_TRAITS, ShownPlaces, together
 from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel, CodedNames, fit_choices
@@ -75,8 +75,12 @@ def read_pages(
     """The pages that visitors were shown, and what they did by the events up to that offset."""
     stored = impressions.newest_pages(MAX_PAGES)
     joined = _Joined(stored)
-    for deed in _newest(log.deeds, through):
-        joined.take(deed, opened=opens(deed, log.event_types), inquired=asks(deed, log.event_types))
+    for interaction in _newest(log.interactions, through):
+        joined.take(
+            interaction,
+            opened=opens(interaction, log.event_types),
+            inquired=asks(interaction, log.event_types),
+        )
     pages = _newest_within(joined.seen(), _ROWS)
     if not pages:
         return None
@@ -117,13 +121,13 @@ def _newest_within(pages: Sequence[Impression], rows: int) -> Sequence[Impressio
     return pages[len(pages) - int(np.searchsorted(counts, rows, side="right")) :]
 
 
-def _newest(read: Callable[[int, int], list[Deed]], through: int) -> Iterator[Deed]:
+def _newest(read: Callable[[int, int], list[Interaction]], through: int) -> Iterator[Interaction]:
     after = max(0, through - _EVENTS)
     while batch := read(after, _BATCH):
-        for deed in batch:
-            if deed.offset > through:
+        for interaction in batch:
+            if interaction.offset > through:
                 return
-            yield deed
+            yield interaction
         after = batch[-1].offset
 
 
@@ -138,21 +142,21 @@ class _Joined:
         self._pages: list[Impression] = []
         self._suspects = Suspects(_VISITORS)
 
-    def take(self, deed: Deed, *, opened: bool, inquired: bool) -> None:
+    def take(self, interaction: Interaction, *, opened: bool, inquired: bool) -> None:
         """Find the page that the event came from; it may report one itself."""
         # Pages and events in one order of time, so that an event finds only what was shown before
         # it.
-        while self._coming and was_shown(self._coming[0], deed):
+        while self._coming and was_shown(self._coming[0], interaction):
             self._add(self._coming.popleft())
-        reported = reported_page(deed)
+        reported = reported_page(interaction)
         if reported is not None:
             self._add(reported)
-        found = self.shown.find(deed) if opened else None
+        found = self.shown.find(interaction) if opened else None
         if found is not None:
             page, place = found
             places = self.opened.setdefault(page.recommendation_id, {})
             places[place] = places.get(place, False) or inquired
-            self._suspects.opened(visitor_of(page), deed.animal_id)
+            self._suspects.opened(visitor_of(page), interaction.animal_id)
 
     def seen(self) -> list[Impression]:
         """The pages that people saw, in the order of time."""
@@ -219,7 +223,7 @@ def _shown_places(
     return shown.take(_first_visits(shown)), CodedNames(names.tolist(), values)
 
 
-def _answered_boards(pages: Sequence[Impression], picks: Iterable[Deed]) -> Bools:
+def _answered_boards(pages: Sequence[Impression], picks: Iterable[Interaction]) -> Bools:
     """True for pages of visitors who had answered a board before."""
     first: dict[str, int] = {}
     for pick in picks:
@@ -269,10 +273,10 @@ def read_boards(
     model: ChoiceModel, impressions: Impressions, log: EventLog, animals: Animals, through: int
 ) -> list[AnsweredBoard]:
     """The first board of each visitor who answered one, the oldest first."""
-    answers = defaultdict[str, list[Deed]](list)
-    for deed in _newest(log.picks, through):
-        if deed.recommendation_id is not None:
-            answers[deed.recommendation_id].append(deed)
+    answers = defaultdict[str, list[Interaction]](list)
+    for interaction in _newest(log.picks, through):
+        if interaction.recommendation_id is not None:
+            answers[interaction.recommendation_id].append(interaction)
     # Ids grow with time. A board that nobody gave says nothing, or anybody could make picks up.
     names = sorted(answers)[-MAX_BOARDS:]
     given = impressions.get_many(names)
@@ -290,9 +294,12 @@ def read_boards(
 
 
 def _answered(
-    board: Impression, deeds: list[Deed], known: Mapping[str, Animal], model: ChoiceModel
+    board: Impression,
+    interactions: list[Interaction],
+    known: Mapping[str, Animal],
+    model: ChoiceModel,
 ) -> AnsweredBoard | None:
-    picked = picked_board(board, deeds)
+    picked = picked_board(board, interactions)
     if picked is None:
         return None
     rows = np.array(logged_factors(board, len(picked.animals)))

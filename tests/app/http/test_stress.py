@@ -93,7 +93,7 @@ class Stress:
         app: Any = self.client.app
         now = max(at, clock.now())
         query = Query(Visitor(None, f"s{next(self.numbers)}"), at, now, limit=200)
-        app.state.services.individuals.recommend(query)
+        app.state.services.animal_recommender.recommend(query)
         self.answers["page", 200] += 1
 
     def ask_groups(self, rng: random.Random) -> None:

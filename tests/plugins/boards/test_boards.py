@@ -379,7 +379,7 @@ def test_a_boosters_picks_lift_nobody(client: TestClient, settings: Settings) ->
         board, ids = board_of(client, session)
         pick(client, board, session, ids[0])
     with opened(settings) as adapters:  # by which animals' effects are counted in every worker
-        assert "pick" not in {one.event_type for one in adapters.log.deeds(0, 10_000)}
+        assert "pick" not in {one.event_type for one in adapters.log.interactions(0, 10_000)}
     assert of_others() == before
 
 

@@ -103,12 +103,14 @@ def test_a_gain_is_that_of_an_animal_that_was_really_changed(
     browser: TestClient, app: TestClient, subtests: pytest.Subtests
 ) -> None:
     services: Services = app.app.state.services  # type: ignore[attr-defined]
-    individuals = services.individuals.with_runtime(services.runtime, is_seen=False)
+    animal_recommender = services.animal_recommender.with_group_recommender(
+        services.group_recommender, is_seen=False
+    )
 
     def utility(rules: Eligibility) -> float:
         now = services.now()
         query = Query(Visitor("looker", "looking"), now, now, limit=13, eligibility=rules)
-        places = individuals.recommend(individuals.with_profile(query)).places
+        places = animal_recommender.recommend(animal_recommender.with_profile(query)).places
         return next(one.utility for one in places if one.animal_ids == ("dog-1",))
 
     cases: dict[str, dict[str, object]] = {

@@ -59,7 +59,7 @@ class Driving:
         return self.adapters.remote
 
     @property
-    def runtime(self) -> GroupRecommender:
+    def group_recommender(self) -> GroupRecommender:
         return GroupRecommender(
             Filtering(self.adapters.log, self.adapters.catalogue),
             self.live[RECOMMENDER],
@@ -94,7 +94,7 @@ class Driving:
 
     def recommend(self, user: str | None = "seed 0", limit: int = 3, **more: Any) -> Answer:
         now = clock.now()
-        return self.runtime.recommend(Query(Visitor(user), now, now, limit=limit, **more))
+        return self.group_recommender.recommend(Query(Visitor(user), now, now, limit=limit, **more))
 
     def versions_there(self, solution: str = RECOMMENDER) -> list[dict[str, Any]]:
         arn = self.remote.personalize.versions.find_solution(solution)

@@ -21,7 +21,7 @@ from tests.service_data import CATS, DOGS
 def rerank(driving: Driving, *groups: str) -> tuple[str, ...]:
     now = clock.now()
     query = Query(Visitor("seed 0"), now, now)
-    answer = driving.runtime.rerank(query, [Candidate(one, one) for one in groups])
+    answer = driving.group_recommender.rerank(query, [Candidate(one, one) for one in groups])
     return tuple(one.item_id for one in answer.items)
 
 

@@ -77,7 +77,7 @@ class Watched(GroupRecommender):
         return set(groups[:1])
 
 
-def individuals(
+def animal_recommender(
     database: Database,
     impressions: ImpressionLog,
     kind: type[GroupRecommender] = GroupRecommender,
@@ -90,11 +90,11 @@ def individuals(
         LoadedModel(version, model, ServingSettings(exploration_weight=exploration_weight))
     )
     filtering = Filtering(EventLog(database), Catalogue(database))
-    runtime = kind(filtering, serving, impressions)
+    group_recommender = kind(filtering, serving, impressions)
     animals = Animals(database)
     watch = AvailableAnimalsWatch(animals, Availability(database), AnimalExposures(database), {})
-    if isinstance(runtime, Watched):
-        runtime.available_of = watch
+    if isinstance(group_recommender, Watched):
+        group_recommender.available_of = watch
     table, log = Impressions(database), EventLog(database)
     pages, effects = (
         PageReader(table, log, animals),
@@ -102,7 +102,7 @@ def individuals(
     )
     opened = OpenPages(table, log, impressions)
     return AnimalRecommender(
-        runtime, watch, animals, impressions, pages, effects, AnimalSettings(), opened
+        group_recommender, watch, animals, impressions, pages, effects, AnimalSettings(), opened
     )
 
 
@@ -127,7 +127,7 @@ def test_whenever_it_is_asked_for_everybody_shown_was_available(
     database: Database, doings: list[tuple[int, str, list[tuple[int, AnimalStatus]]] | int | None]
 ) -> None:
     table, impressions = Animals(database), ImpressionLog(Impressions(database))
-    answers, known = individuals(database, impressions), dict[str, Animal]()
+    answers, known = animal_recommender(database, impressions), dict[str, Animal]()
     for doing in doings:
         if isinstance(doing, tuple):
             one = told(*doing)
@@ -150,7 +150,7 @@ def test_a_moment_that_is_asked_for_again_knows_what_changed_in_between(
     database: Database,
 ) -> None:
     table, impressions = Animals(database), ImpressionLog(Impressions(database))
-    answers, at = individuals(database, impressions), T0 + DAY
+    answers, at = animal_recommender(database, impressions), T0 + DAY
     for place in range(100):
         number, status = place % 10, HERE[place * place % 3 % 2]
         table.remove([f"a{number}"], T0)
@@ -203,7 +203,7 @@ def test_moments_that_are_asked_for_at_once_do_not_disturb_each_other(database: 
         told(n, f"2-Breed_{n}-2-3", [(T0 + n * DAY, AnimalStatus.AVAILABLE)]) for n in range(40)
     ]
     table.put(stock, T0)
-    answers = individuals(database, impressions)
+    answers = animal_recommender(database, impressions)
 
     def shown(place: int) -> tuple[int, set[str]]:
         at = NOW if place % 2 else T0 + place % 50 * DAY
@@ -224,7 +224,7 @@ def test_nobody_waits_while_a_filter_reads_the_tables(database: Database) -> Non
     table, impressions = Animals(database), ImpressionLog(Impressions(database))
     stock = [told(n, GROUPS[n], [(T0, AnimalStatus.AVAILABLE)]) for n in range(2)]
     table.put(stock, T0)
-    answers = individuals(database, impressions, Watched)
+    answers = animal_recommender(database, impressions, Watched)
     chosen = msgspec.structs.replace(asked(NOW), filter=AppliedFilter(None, {}))
     assert [one.animal_ids for one in answers.recommend(chosen).places] == [("a0",)]
     again = msgspec.structs.replace(asked(NOW), filter=chosen.filter)
@@ -246,7 +246,7 @@ def test_the_same_question_with_the_same_id_replays_places_parts_and_propensitie
     table, impressions = Animals(database), ImpressionLog(Nowhere(database))
     stock = [animal(f"r{n:02}", GROUPS[n % 3], listed=T0 - n * 9 * DAY) for n in range(40)]
     table.put(stock, T0)
-    answers = individuals(database, impressions, exploration_weight=0.3)
+    answers = animal_recommender(database, impressions, exploration_weight=0.3)
     shown = [
         answers.recommend(msgspec.structs.replace(asked(NOW - 9), now=NOW - 9)).places
         for _ in range(2)
@@ -259,8 +259,8 @@ def test_the_same_question_with_the_same_id_replays_places_parts_and_propensitie
     Impressions(database).append([page])
     opened = event("opened", user=None, session="s", animal_id=ids[0][0], sent_at=NOW - 5)
     EventLog(database).append([opened])
-    workers = [individuals(database, impressions, exploration_weight=0.3)] * 2
-    workers.append(individuals(database, impressions, exploration_weight=0.3))
+    workers = [animal_recommender(database, impressions, exploration_weight=0.3)] * 2
+    workers.append(animal_recommender(database, impressions, exploration_weight=0.3))
     # Which places go to chance, the id says: of some ids, one has such a place.
     for question in (asked(NOW) for _ in range(20)):
         first, again, of_another_worker = (worker.recommend(question) for worker in workers)

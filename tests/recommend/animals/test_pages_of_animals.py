@@ -129,8 +129,8 @@ def test_rankings_count_for_every_visitor_once_an_event_has_named_one(
         client.post("/v1/events", json=[{**event, "recommendationId": name}])
         services = app.state.services
         for _ in range(500):  # the page may wait to be written
-            services.individuals.count_choices(services.now())
-            if ANIMAL_RANKING in services.individuals.effects.kinds:
+            services.animal_recommender.count_choices(services.now())
+            if ANIMAL_RANKING in services.animal_recommender.effects.kinds:
                 break
             sleep(0.01)
         assert any(losses())

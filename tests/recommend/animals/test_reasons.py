@@ -101,7 +101,9 @@ CHECKS: dict[str, Check] = {
     r"many visitors open (animals) like this one": lambda _, place, *__: (
         place.parts["appeal"] >= 0.2 and place.parts["animal_effect"] + place.parts["appeal"] >= 0.2
     ),
-    r"you (.+) (?:her|him|it|one of them)": lambda said, place, *_: _DEEDS[said] in place.deeds,
+    r"you (.+) (?:her|him|it|one of them)": lambda said, place, *_: (
+        _DEEDS[said] in place.interactions
+    ),
     r"(.+, like one you .+)": lambda said, place, seen, _: _is_alike(said, place.group, seen),
 }
 
@@ -162,14 +164,14 @@ def test_every_reason_is_true_of_its_animal_and_its_visitor(
     parts: dict[str, float],
     shown: int,
     explored: bool,
-    deeds: frozenset[str],
+    interactions: frozenset[str],
 ) -> None:
     for one in stock:
         animals = sorted(together(stock, one), key=lambda each: (each.listed_at, each.animal_id))
         first = animals[0]
         far = None if first.latitude is None else abs(first.latitude - 40) * 111.19508
         group = first.group_at(T0)
-        place = AnimalStanding(animals, group, lifted, shown, far, explored, parts, deeds)
+        place = AnimalStanding(animals, group, lifted, shown, far, explored, parts, interactions)
         reasons = said_of(place, *seen, asked=asked)
         assert len(reasons) <= MAX_REASONS
         assert len(set(reasons)) == len(reasons)
@@ -197,11 +199,11 @@ def test_an_animal_that_the_visitor_chose_is_not_said_to_be_like_itself() -> Non
     place = AnimalStanding([one], one.group_at(T0), lifted, 99, None, False, lifted)
     seen = [ContextEvent("2-Beagle-2-3", "view", T0)]
     assert said_of(place, *seen) == ("adult medium Beagle, like one you looked at",)
-    assert said_of(replace(place, deeds={"view"}), *seen) == ("you looked at her",)
-    assert said_of(replace(place, deeds={"view", "favorite"}), *seen) == ("you saved her",)
-    pair = replace(place, animals=[one, animal("b")], deeds={"view"})
+    assert said_of(replace(place, interactions={"view"}), *seen) == ("you looked at her",)
+    assert said_of(replace(place, interactions={"view", "favorite"}), *seen) == ("you saved her",)
+    pair = replace(place, animals=[one, animal("b")], interactions={"view"})
     assert said_of(pair, *seen) == ("you looked at one of them",)
-    not_lifted = replace(place, deeds={"view"}, lifts=dict.fromkeys(PARTS, -1.0))
+    not_lifted = replace(place, interactions={"view"}, lifts=dict.fromkeys(PARTS, -1.0))
     assert said_of(not_lifted, *seen) == ()
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from pawsonalize.core.event import STANDARD
 from pawsonalize.core.times import MINUTE
-from pawsonalize.events.tables.event_reads import Deed
+from pawsonalize.events.tables.event_reads import Interaction
 from pawsonalize.recommend.animals.counting import Suspects
 from pawsonalize.recommend.animals.pages import (
     ShownPages,
@@ -21,8 +21,8 @@ from tests.event_data import T0
 from tests.page_data import page
 
 
-def deed(animal_id: str, *, at: int = 0, **more: Any) -> Deed:
-    plain = Deed(1, None, "s1", "view", animal_id, T0 + at, None, None)
+def interaction(animal_id: str, *, at: int = 0, **more: Any) -> Interaction:
+    plain = Interaction(1, None, "s1", "view", animal_id, T0 + at, None, None)
     return replace(plain, **more)
 
 
@@ -36,32 +36,32 @@ def shown_with(*pages: Impression) -> ShownPages:
 def test_an_event_is_joined_to_the_answer_that_it_names_whoever_sent_it() -> None:
     first, second = page("R1", "rex", "max"), page("R2", "max", "rex", at=5)
     shown = shown_with(first, second)
-    named = deed("rex", session_id="another", recommendation_id="R1", at=99 * MINUTE)
+    named = interaction("rex", session_id="another", recommendation_id="R1", at=99 * MINUTE)
     assert shown.find(named) == (first, 0)
     assert shown.find(replace(named, animal_id="nobody")) is None
 
 
 def test_an_event_that_names_none_is_joined_by_its_session_within_the_hour() -> None:
     shown = shown_with(page("R1", "max", "rex"), page("R2", "max", at=5))
-    found = shown.find(deed("rex", at=60 * MINUTE))
+    found = shown.find(interaction("rex", at=60 * MINUTE))
     assert found is not None
     assert (found[0].recommendation_id, found[1]) == ("R1", 1)
-    assert shown.find(deed("rex", at=60 * MINUTE + 1)) is None
-    assert shown.find(deed("rex", at=-1)) is None, "it was sent before the page was shown"
-    assert shown.find(deed("rex", session_id="another")) is None
+    assert shown.find(interaction("rex", at=60 * MINUTE + 1)) is None
+    assert shown.find(interaction("rex", at=-1)) is None, "it was sent before the page was shown"
+    assert shown.find(interaction("rex", session_id="another")) is None
 
 
 def test_it_is_joined_to_the_newest_page_that_has_the_animal_and_by_the_user_too() -> None:
     old, new = page("R1", "rex"), page("R2", "max", "rex", at=5, user_id="ann", session_id=None)
     shown = shown_with(old, new)
-    found = shown.find(deed("rex", at=9, user_id="ann", session_id="another"))
+    found = shown.find(interaction("rex", at=9, user_id="ann", session_id="another"))
     assert found == (new, 1)
-    assert shown.find(deed("rex", at=9)) == (old, 0)
+    assert shown.find(interaction("rex", at=9)) == (old, 0)
 
 
 def test_any_of_those_who_share_a_place_is_at_that_place() -> None:
     pair = page("R1", "max", animal_ids=(("max",), ("ann", "bob")))
-    assert shown_with(pair).find(deed("bob")) == (pair, 1)
+    assert shown_with(pair).find(interaction("bob")) == (pair, 1)
 
 
 @pytest.mark.parametrize(
@@ -75,21 +75,21 @@ def test_any_of_those_who_share_a_place_is_at_that_place() -> None:
 def test_a_ranking_and_a_replay_count_as_seen_once_an_event_names_one(unseen: Impression) -> None:
     shown = shown_with(unseen, page("R2", "max"))
     assert not shown.is_seen(unseen)
-    shown.find(deed("max", recommendation_id="R2"))
+    shown.find(interaction("max", recommendation_id="R2"))
     assert not shown.is_seen(unseen), "what was named is no ranking"
-    shown.find(deed("rex", recommendation_id="R1"))
+    shown.find(interaction("rex", recommendation_id="R1"))
     assert shown.is_seen(unseen)
     assert shown.is_seen(replace(unseen, recommendation_id="R3")), "the site shows them"
 
 
 def test_a_page_that_an_event_reports_counts_unless_it_is_one_of_ours() -> None:
-    reported = reported_page(deed("rex", impression='["max","rex"]'))
+    reported = reported_page(interaction("rex", impression='["max","rex"]'))
     assert reported is not None
     assert reported.animal_ids == (("max",), ("rex",))
-    assert shown_with(reported).find(deed("rex")) == (reported, 1)
-    assert reported_page(deed("rex", impression='["rex"]', recommendation_id="R1")) is None
-    assert reported_page(deed("rex", impression='["max"]')) is None
-    assert reported_page(deed("rex")) is None
+    assert shown_with(reported).find(interaction("rex")) == (reported, 1)
+    assert reported_page(interaction("rex", impression='["rex"]', recommendation_id="R1")) is None
+    assert reported_page(interaction("rex", impression='["max"]')) is None
+    assert reported_page(interaction("rex")) is None
 
 
 def test_every_place_counts_up_to_a_hundredth_whatever_was_opened() -> None:
@@ -100,13 +100,13 @@ def test_every_place_counts_up_to_a_hundredth_whatever_was_opened() -> None:
 
 def test_what_speaks_against_an_animal_opens_none_and_only_more_than_a_look_asks() -> None:
     kinds = ("view", "favorite", "inquiry", "Adopted", "dislike", "return", "whatever")
-    assert [opens(deed("rex", event_type=kind), STANDARD) for kind in kinds] == [
+    assert [opens(interaction("rex", event_type=kind), STANDARD) for kind in kinds] == [
         *(True,) * 4,
         False,
         False,
         True,
     ]
-    assert [kind for kind in kinds if asks(deed("rex", event_type=kind), STANDARD)] == [
+    assert [kind for kind in kinds if asks(interaction("rex", event_type=kind), STANDARD)] == [
         "inquiry",
         "Adopted",
     ]

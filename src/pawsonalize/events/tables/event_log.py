@@ -34,8 +34,8 @@ from pawsonalize.events.tables.event_reads import (
     IS_IMPORTED,
     NO_ANSWER_TO_A_BOARD,
     OF_AN_ANIMAL,
-    Deed,
     Histories,
+    Interaction,
     add_raws,
     as_row,
     forget_table,
@@ -393,17 +393,19 @@ class EventLog(Histories):
         counted = select(*kinds, func.count()).group_by(*kinds)
         return {(row[0], row[1]): row[2] for row in self._rows(counted)}
 
-    def deeds(self, after: int, limit: int) -> list[Deed]:
+    def interactions(self, after: int, limit: int) -> list[Interaction]:
         """Events with animals and `after < offset`, in the order of offsets; no picks."""
         return self._deeds(OF_AN_ANIMAL & NO_ANSWER_TO_A_BOARD, after, limit)
 
-    def picks(self, after: int, limit: int) -> list[Deed]:
+    def picks(self, after: int, limit: int) -> list[Interaction]:
         """The answers to boards with `after < offset`, in the order of offsets."""
         return self._deeds(~NO_ANSWER_TO_A_BOARD, after, limit)
 
-    def _deeds(self, those: ColumnElement[bool], after: int, limit: int) -> list[Deed]:
+    def _deeds(self, those: ColumnElement[bool], after: int, limit: int) -> list[Interaction]:
         found = select(*DEED).where(those, events.c.offset > after, self._mine(events))
-        return [Deed(*row) for row in self._rows(found.order_by(events.c.offset).limit(limit))]
+        return [
+            Interaction(*row) for row in self._rows(found.order_by(events.c.offset).limit(limit))
+        ]
 
     def read(self, after: int, through: int, limit: int) -> list[LoggedEvent]:
         """Events with `after < offset <= through`, in the order of offsets."""

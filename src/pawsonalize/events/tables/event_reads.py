@@ -370,7 +370,7 @@ class HistoryQuery(msgspec.Struct, frozen=True):
     until: int | None = None  # events sent before this moment
 
 
-class Deed(msgspec.Struct, frozen=True):
+class Interaction(msgspec.Struct, frozen=True):
     """An event of a visitor about an animal."""
 
     offset: int
@@ -386,7 +386,7 @@ class Deed(msgspec.Struct, frozen=True):
 
 RecentEvent = tuple[str, str, int, float | None]
 """(item_id, event_type, sent_at, event_value): all that scoring needs of a past event."""
-DEED = tuple(events.c[name] for name in Deed.__struct_fields__)
+DEED = tuple(events.c[name] for name in Interaction.__struct_fields__)
 OF_AN_ANIMAL = events.c.animal_id.is_not(None)
 _RECENT = tuple(
     events.c[name] for name in ("item_id", "event_type", "sent_at", "event_value", "offset")
@@ -481,9 +481,9 @@ class Histories(GroupEvents):
             rows = [*standing(named, _NAMED)][:limit]
         return [(row[0], row[1], row[2], row[3]) for row in rows]
 
-    def deeds_of(self, visitor: Visitor, at: int, limit: int) -> list[Deed]:
+    def deeds_of(self, visitor: Visitor, at: int, limit: int) -> list[Interaction]:
         """The visitor's newest events with animals and `sent_at <= at`, newest first."""
-        return [Deed(*row) for row in self._newest(_DEEDS_OF, visitor, at, limit)]
+        return [Interaction(*row) for row in self._newest(_DEEDS_OF, visitor, at, limit)]
 
     def owner(self, session_id: str, at: int) -> str | None:
         """The user that the session was bound to by then, or None."""

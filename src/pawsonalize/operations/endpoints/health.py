@@ -91,9 +91,9 @@ async def get_readyz(request: Request) -> ReadinessAnswer:
         problems = await _problems(services) if monitored else ()
         return ready(None, None, [], problems=problems)
     entries = await services.read(services.directory.entries)
-    orders = await services.read(services.individuals.can_order, services.now())
+    orders = await services.read(services.animal_recommender.can_order, services.now())
     try:
-        found = readiness(services.runtime, entries, orders_animals=orders)
+        found = readiness(services.group_recommender, entries, orders_animals=orders)
     except NotReady as nothing_yet:
         if request.query_params.get("without") != "models":
             raise

@@ -86,7 +86,7 @@ class DailyAlerts:
         day = now // DAY
         if self.turns.last().get(DEFAULT_DATASET_GROUP) == day:
             return
-        if not self.matching.individuals.can_order(now):
+        if not self.matching.animal_recommender.can_order(now):
             return
         room = self.book.room(now)
         searches = self.book.searches(MOST_SAVED)
@@ -100,7 +100,7 @@ class DailyAlerts:
 
     def note_animals(self, now: int) -> list[tuple[int, str]]:
         """Keep which animals are here; return when each came, and its id, in order of time."""
-        available = self.matching.individuals.available.of(now, now)
+        available = self.matching.animal_recommender.available.of(now, now)
         with available.lock:
             order, moments = available.order, available.moments.tolist()
             ids = [available.ids[slot] for slot in order.tolist()]
@@ -139,14 +139,14 @@ class DailyAlerts:
         self, ids: list[str], rules: SearchRules, now: int
     ) -> tuple[list[str], Sequence[str]]:
         """The animals that fit the words, and what the words say of the home."""
-        choices, individuals = rules.choices, self.matching.individuals
+        choices, animal_recommender = rules.choices, self.matching.animal_recommender
         if not ids or not choices.text:
             return ids, ()
-        if individuals.searches is None:  # nobody knows whom the words mean
+        if animal_recommender.searches is None:  # nobody knows whom the words mean
             return [], ()
         query = Query(Visitor(), now, now)
-        found = individuals.searches.find(
-            individuals.available,
+        found = animal_recommender.searches.find(
+            animal_recommender.available,
             query,
             choices.text,
             choices.without,
@@ -185,10 +185,12 @@ class DailyAlerts:
 
     def _in_need(self, now: int) -> list[str]:
         """The animals that need a home most, those that wait and are hardly looked at first."""
-        individuals = self.matching.individuals
-        query = individuals.with_profile(Query(Visitor(), now, now))
-        groups = individuals.runtime.score_groups(query)
-        with individuals.inputs(query, groups, individuals.settings.group_affinity) as inputs:
+        animal_recommender = self.matching.animal_recommender
+        query = animal_recommender.with_profile(Query(Visitor(), now, now))
+        groups = animal_recommender.group_recommender.score_groups(query)
+        with animal_recommender.inputs(
+            query, groups, animal_recommender.settings.group_affinity
+        ) as inputs:
             available = inputs.available
             led = available.order[available.leads[available.order]]
             need = sum(inputs.common.parts[part][led] for part in _NEED)
@@ -206,14 +208,14 @@ class DailyAlerts:
         search: str | None = None,
     ) -> bool:
         """Write an alert, unless the animal or the wish is gone by now; True if it is new."""
-        available = self.matching.individuals.available.of(now, now)
+        available = self.matching.animal_recommender.available.of(now, now)
         with available.lock:
             slots = available.slots([animal_id]).tolist()
             names = [one for slot in slots for one in available.members(slot)]
         if not names or self.matching.knows(outlook.user_id, names, now):
             return False
         match = self.matching.match(outlook, animal_id, place, now)
-        found = self.matching.individuals.animals.get_many(names)
+        found = self.matching.animal_recommender.animals.get_many(names)
         if match is None or len(found) < len(names):
             return False
         animals = [found[one] for one in names]
@@ -296,8 +298,10 @@ def book_of(settings: Settings, adapters: Adapters) -> AlertBook:
 def started(adapters: Adapters, services: Services) -> Iterator[Alerts]:
     """Yield what operations, pages and tasks share."""
     settings = adapters.settings
-    individuals = services.individuals
-    unseen = individuals.with_runtime(individuals.runtime, is_seen=False)
+    animal_recommender = services.animal_recommender
+    unseen = animal_recommender.with_group_recommender(
+        animal_recommender.group_recommender, is_seen=False
+    )
     matching = Matching(unseen, Audience(adapters.database))
     book, url = book_of(settings, adapters), address_of(settings)
     # Read at its first use: a server starts on a full disk too, where no key can be made.

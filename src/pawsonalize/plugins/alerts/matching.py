@@ -27,7 +27,7 @@ from pawsonalize.recommend.animals.eligibility import ANYBODY, Eligibility
 from pawsonalize.recommend.animals.recommender import AnimalPlace, AnimalRecommender
 from pawsonalize.recommend.animals.scoring import ScoringInputs, choose, estimate
 from pawsonalize.recommend.animals.settings import COMMON
-from pawsonalize.recommend.query import Query, deeds_by_animal
+from pawsonalize.recommend.query import Query, interactions_by_animal
 
 MOST_USERS = 2_000
 """Visitors that are weighed for one answer, which takes some milliseconds each."""
@@ -116,7 +116,7 @@ class Matches(msgspec.Struct, frozen=True):
 class Matching:
     """Finds matches, by the same weighing as every answer; what it weighs is not logged."""
 
-    individuals: AnimalRecommender
+    animal_recommender: AnimalRecommender
     audience: Audience
 
     def find(self, animal_id: str, limit: int, now: int) -> Matches:
@@ -139,12 +139,12 @@ class Matching:
 
     def unit_of(self, animal_id: str, now: int) -> tuple[str, ...]:
         """The animals that share its place, the one that is weighed first."""
-        available = self.individuals.available.of(now, now)
+        available = self.animal_recommender.available.of(now, now)
         with available.lock:
             slots = available.slots([animal_id]).tolist()
             if slots:
                 return available.members(slots[0])
-        animal = self.individuals.animals.get(animal_id)
+        animal = self.animal_recommender.animals.get(animal_id)
         if animal is None:
             raise NotFound(f"there is no animal {animal_id}: see GET /v1/animals")
         raise Conflict(f"animal {animal_id} is {animal.status}: only who waits has matches")
@@ -153,9 +153,11 @@ class Matching:
         self, user_id: str, animals: Sequence[str], now: int, rules: Eligibility = ANYBODY
     ) -> Outlook:
         """Weigh animals, each first of its unit, for a user by the stored profile and `rules`."""
-        individuals, query = self.individuals, self._query(user_id, now, rules)
-        groups = individuals.runtime.score_groups(query)
-        with individuals.inputs(query, groups, individuals.settings.group_affinity) as inputs:
+        animal_recommender, query = self.animal_recommender, self._query(user_id, now, rules)
+        groups = animal_recommender.group_recommender.score_groups(query)
+        with animal_recommender.inputs(
+            query, groups, animal_recommender.settings.group_affinity
+        ) as inputs:
             available = inputs.available
             page = choose(inputs, estimate(inputs), _PLACES + 1)
             own = _chances(inputs, page)
@@ -172,12 +174,12 @@ class Matching:
 
     def knows(self, user_id: str, animals: Sequence[str], now: int) -> bool:
         """True if the user did something with one of these animals: nobody need tell them."""
-        log = self.individuals.runtime.filtering.log
-        return not deeds_by_animal(log, Visitor(user_id), now).keys().isdisjoint(animals)
+        log = self.animal_recommender.group_recommender.filtering.log
+        return not interactions_by_animal(log, Visitor(user_id), now).keys().isdisjoint(animals)
 
     def language_of(self, user_id: str) -> str:
         """The language of the pages that the user saw last; empty where it is unknown."""
-        user = self.individuals.runtime.filtering.catalogue.user(user_id)
+        user = self.animal_recommender.group_recommender.filtering.catalogue.user(user_id)
         return "" if user is None else str(user.attributes.get(LANGUAGE, ""))
 
     def match(self, outlook: Outlook, animal_id: str, place: int, now: int) -> Match | None:
@@ -185,7 +187,7 @@ class Matching:
         query = replace(self._query(outlook.user_id, now, outlook.rules), explain=True)
         # On a page of animals that are all loved alike, nothing sets one apart.
         together = dict.fromkeys([animal_id, *self._some_animals(now)])
-        answer = self.individuals.rerank([*together], query)
+        answer = self.animal_recommender.rerank([*together], query)
         own = next((one for one in answer.places if one.animal_ids[0] == animal_id), None)
         if own is None:
             return None
@@ -193,13 +195,15 @@ class Matching:
         return Match(outlook.user_id, surplus, chance, own, answer.solution_version)
 
     def _some_animals(self, now: int) -> list[str]:
-        available = self.individuals.available.of(now, now)
+        available = self.animal_recommender.available.of(now, now)
         with available.lock:
             led = available.order[available.leads[available.order]]
             return [available.ids[slot] for slot in led[:: len(led) // _COMPARED + 1].tolist()]
 
     def _query(self, user_id: str, now: int, rules: Eligibility) -> Query:
-        return self.individuals.with_profile(Query(Visitor(user_id), now, now, eligibility=rules))
+        return self.animal_recommender.with_profile(
+            Query(Visitor(user_id), now, now, eligibility=rules)
+        )
 
 
 def _mean(chances: Floats) -> float:

@@ -107,10 +107,10 @@ async def post_boards(request: Request) -> Board:
     services = services_of(request)
     given = await read_form(request, BoardRequest)
     address = await prepare(request, given, (), detailed=False)
-    individuals = await recommender_for(request, address, Purpose.RECOMMENDING)
+    animal_recommender = await recommender_for(request, address, Purpose.RECOMMENDING)
     settings: BoardSettings = request.app.state.plugins["boards"]
     size = settings.board_size if given.size is None else given.size
-    give = partial(_give, services, individuals, given, size)
+    give = partial(_give, services, animal_recommender, given, size)
     answer, included = await answer_in_lane(request, DATASET_GROUP, given, give)
     animals = [
         answers.Recommendation(**shown(one, included), bonded_with=list(one.animal_ids[1:]))
@@ -126,14 +126,14 @@ def started(adapters: Adapters, _services: Services) -> BoardSettings:
 
 
 def _give(
-    services: Services, individuals: AnimalRecommender, given: BoardRequest, size: int
+    services: Services, animal_recommender: AnimalRecommender, given: BoardRequest, size: int
 ) -> AnimalsFound:
     refuse_of_animals(given, "metadata_columns")
     if given.repeats:
         raise InvalidInput("repeats is of pages: a board is another each time", field="repeats")
     query = read_query(services, given, DATASET_GROUP, explain=False)
-    give = partial(give_board, individuals, size=size, if_worth=given.if_worth)
-    return find(services, individuals, query, given.include, give)
+    give = partial(give_board, animal_recommender, size=size, if_worth=given.if_worth)
+    return find(services, animal_recommender, query, given.include, give)
 
 
 @OPERATIONS.add(
@@ -164,7 +164,7 @@ async def post_picks(request: Request) -> PicksReceipt:
         tuple(parse_id(one, "animals") for one in given.animals),
         now if given.sent_at is None else parse_moment(given.sent_at, "sentAt"),
     )
-    door = PickDoor(services.individuals.pages, services.individuals.impressions)
+    door = PickDoor(services.animal_recommender.pages, services.animal_recommender.impressions)
     await wait_until_written(name, services.now, partial(services.read, door.knows, picks))
     accepted, sent = 0, max(len(picks.animals), 1)
     # One after the other: of answers at the same moment, only that whose first is stored goes on.

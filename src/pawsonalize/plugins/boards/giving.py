@@ -91,27 +91,27 @@ def rule(settings: Settings) -> BoardRule:
 
 
 def give_board(
-    individuals: AnimalRecommender, query: Query, size: int, *, if_worth: bool = False
+    animal_recommender: AnimalRecommender, query: Query, size: int, *, if_worth: bool = False
 ) -> AnimalsAnswer:
     """Return a board of so many animals for the visitor, or of all there are; it is logged.
 
     With `if_worth`, a board that is not worth its place has no animals, and is not logged.
     """
     name = query.recommendation_id or new_recommendation_id(query.now)
-    query = query.with_user(individuals.runtime.filtering.catalogue)
+    query = query.with_user(animal_recommender.group_recommender.filtering.catalogue)
     query = replace(query, recommendation_id=name, explain=False)
-    groups = individuals.runtime.score_groups(query)
-    share = individuals.settings.group_affinity
-    with individuals.inputs(query, groups, share) as inputs:
+    groups = animal_recommender.group_recommender.score_groups(query)
+    share = animal_recommender.settings.group_affinity
+    with animal_recommender.inputs(query, groups, share) as inputs:
         slots, chances = choose_board(inputs, size, name)
-        if if_worth and not individuals.asks(inputs, slots, query):
+        if if_worth and not animal_recommender.asks(inputs, slots, query):
             return AnimalsAnswer(name, groups.served.answered_by(groups.context), ())
         scored = inputs.score(slots)
         ids = [inputs.available.members(slot) for slot in slots.tolist()]
         scores = np.exp(scored.utilities - inputs.bound)
         drawn = Explored(tuple(slots.tolist()), (False,) * len(ids), tuple(chances.tolist()))
         places = places_in_order(inputs, scored, ids, scores, drawn)
-    return individuals.answer(BOARD, query, groups, places, scored)
+    return animal_recommender.answer(BOARD, query, groups, places, scored)
 
 
 def choose_board(inputs: ScoringInputs, size: int, seed: str) -> tuple[Slots, Floats]:
@@ -207,8 +207,8 @@ class PickDoor(msgspec.Struct, frozen=True):
         if board is None:
             raise no_board(picks.board_id)
         places = _places(board, picks.animals)
-        deeds = self.pages.log.deeds_of(picks.visitor, picks.at, _DEEDS_READ)
-        mine = [one for one in deeds if one.recommendation_id == picks.board_id]
+        interactions = self.pages.log.deeds_of(picks.visitor, picks.at, _DEEDS_READ)
+        mine = [one for one in interactions if one.recommendation_id == picks.board_id]
         if any(one.event_type == UNPICK for one in mine):
             raise Conflict(
                 f"a pick of board {picks.board_id} was taken back: ask POST /v1/boards for another"
@@ -308,20 +308,20 @@ if TYPE_CHECKING:
 class Boards(msgspec.Struct, frozen=True):
     """Gives boards to the pages; see `ui.storefront.SiteBoards`."""
 
-    individuals: AnimalRecommender
+    animal_recommender: AnimalRecommender
     size: int
 
     def give(self, query: Query) -> SiteBoard:
         """A new board for whoever asks; without animals if it is not worth its place now."""
         # The page may be of an earlier visit, and shown again.
-        answer = give_board(self.individuals, query, self.size, if_worth=True)
+        answer = give_board(self.animal_recommender, query, self.size, if_worth=True)
         animals = tuple(place.animal_ids[0] for place in answer.places)
         return SiteBoard(answer.recommendation_id, animals, query.at)
 
     def waiting(self, visitor: Visitor, at: int, answered: Container[str]) -> SiteBoard | None:
         """The newest board of this visit, if it is not among those that were answered."""
-        unwritten = self.individuals.impressions.waiting_of(visitor)
-        stored = self.individuals.pages.table.pages_of(visitor, at, PAGES_READ)
+        unwritten = self.animal_recommender.impressions.waiting_of(visitor)
+        stored = self.animal_recommender.pages.table.pages_of(visitor, at, PAGES_READ)
         boards = [one for one in (*stored, *unwritten) if one.question == BOARD]
         newest = max(boards, key=lambda one: one.as_of, default=None)
         if newest is None or newest.as_of < at - VISIT or newest.recommendation_id in answered:
@@ -341,10 +341,14 @@ class Boards(msgspec.Struct, frozen=True):
 
     @property
     def _door(self) -> PickDoor:
-        return PickDoor(self.individuals.pages, self.individuals.impressions)
+        return PickDoor(self.animal_recommender.pages, self.animal_recommender.impressions)
 
 
 def boards_of(settings: Settings, engine: "Engine") -> Boards | None:
     """The boards of this server's pages, or None where nobody is to be asked."""
     own = settings.part(BoardSettings)
-    return Boards(engine.serving.individuals, own.board_size) if own.boards_per_visitor else None
+    return (
+        Boards(engine.serving.animal_recommender, own.board_size)
+        if own.boards_per_visitor
+        else None
+    )

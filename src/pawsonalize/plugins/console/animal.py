@@ -144,13 +144,13 @@ def possible_changes(animal: Animal, *, has_place: bool) -> Iterator[Change]:
 
 
 def visibility_of(
-    animal: Animal, individuals: AnimalRecommender, visitors: Sequence[Visitor], now: int
+    animal: Animal, animal_recommender: AnimalRecommender, visitors: Sequence[Visitor], now: int
 ) -> Visibility | None:
     """Return how these visitors would see an animal; None if it is not available.
 
     Of animals that go together, the one that was listed first has the place and is scored.
     """
-    available = individuals.available.of(now, now)
+    available = animal_recommender.available.of(now, now)
     with available.lock:
         slots = available.slots([animal.animal_id])
         if not len(slots):
@@ -158,10 +158,13 @@ def visibility_of(
         unit = available.members(int(slots[0]))
         has_place = bool(available.column("place", available.slots(unit[:1]))[0] != NOWHERE)
     # Changes of the others of a unit would change no place.
-    first = individuals.animals.get(unit[0]) or animal
+    first = animal_recommender.animals.get(unit[0]) or animal
     changes = list(possible_changes(first, has_place=has_place))
     queries = (Query(one, now, now) for one in visitors or (Visitor(),))
-    seen = (_stand(individuals, individuals.with_profile(one), unit, changes) for one in queries)
+    seen = (
+        _stand(animal_recommender, animal_recommender.with_profile(one), unit, changes)
+        for one in queries
+    )
     standings = [one for one in seen if one is not None]
     if not standings:  # it was adopted meanwhile
         return None
@@ -186,15 +189,20 @@ def visibility_of(
         sorted((one for one in remedies if one.odds > 1), key=lambda one: -one.odds),
         [],
     )
-    findings = list(_findings(animal, found, unit, individuals.settings, now))
+    findings = list(_findings(animal, found, unit, animal_recommender.settings, now))
     return replace(found, findings=findings)
 
 
 def _stand(
-    individuals: AnimalRecommender, query: Query, unit: Sequence[str], changes: Sequence[Change]
+    animal_recommender: AnimalRecommender,
+    query: Query,
+    unit: Sequence[str],
+    changes: Sequence[Change],
 ) -> _Standing | None:
-    groups = individuals.runtime.score_groups(query)
-    with individuals.inputs(query, groups, individuals.settings.group_affinity) as inputs:
+    groups = animal_recommender.group_recommender.score_groups(query)
+    with animal_recommender.inputs(
+        query, groups, animal_recommender.settings.group_affinity
+    ) as inputs:
         available = inputs.available
         members = available.slots(unit)
         if len(members) < len(unit):
@@ -441,12 +449,16 @@ def animal_report(adapters: Adapters, services: Services, animal_id: str, now: i
     wanted = TailQuery(_EVENTS, animal_id=animal_id, window=_EVENTS)
     events = GroupEvents(adapters.database).newest(wanted)
     pages = adapters.impressions.newest_pages(_PAGES)[::-1]
-    individuals, visibility = services.individuals, None
-    if individuals.can_order(now):
+    animal_recommender, visibility = services.animal_recommender, None
+    if animal_recommender.can_order(now):
         visitors = [*dict.fromkeys(Visitor(one.user_id, one.session_id) for one in pages)]
-        unseen = individuals.with_runtime(individuals.runtime, is_seen=False)
+        unseen = animal_recommender.with_group_recommender(
+            animal_recommender.group_recommender, is_seen=False
+        )
         visibility = visibility_of(animal, unseen, visitors[:_VISITORS], now)
-    opened, looked, usual = (round(one, 1) for one in individuals.effects.counts_of(animal_id))
+    opened, looked, usual = (
+        round(one, 1) for one in animal_recommender.effects.counts_of(animal_id)
+    )
     return AnimalReport(
         animal_answer(animal, now),
         animal.waiting_days(now),

@@ -157,9 +157,9 @@ class OverviewReports:
 
     def _why_no_answers(self) -> str | None:
         services = self._services
-        orders = services.individuals.can_order(clock.now())
+        orders = services.animal_recommender.can_order(clock.now())
         try:
-            readiness(services.runtime, entries(services.registry), orders_animals=orders)
+            readiness(services.group_recommender, entries(services.registry), orders_animals=orders)
         except NotReady as error:
             return error.message
         return None

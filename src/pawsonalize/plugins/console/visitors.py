@@ -285,8 +285,8 @@ class VisitorViews(msgspec.Struct, frozen=True):
             yield ComparableVersion(one.name, one.recipe, iso(one.created_at), one.name == live)
 
     def _live_name(self, group: str) -> str | None:
-        if group == DEFAULT_DATASET_GROUP and self._services.runtime.can_recommend:
-            return self._services.runtime.served.version.name
+        if group == DEFAULT_DATASET_GROUP and self._services.group_recommender.can_recommend:
+            return self._services.group_recommender.served.version.name
         campaign = self._campaign(group)
         return None if campaign is None else campaign.solution_version
 
@@ -315,8 +315,8 @@ class VisitorViews(msgspec.Struct, frozen=True):
     def _served(self, name: str | None, group: str, now: int) -> LoadedModel:
         loader = Loader(self._adapters.registry, self._adapters.artefacts)
         if name is None or name == self._live_name(group):
-            if group == DEFAULT_DATASET_GROUP and self._services.runtime.can_answer:
-                return self._services.runtime.served
+            if group == DEFAULT_DATASET_GROUP and self._services.group_recommender.can_answer:
+                return self._services.group_recommender.served
             campaign = self._campaign(group)
             if campaign is None or campaign.solution_version is None:
                 raise NotReady("no model is live yet: train one, then look again")
@@ -334,11 +334,13 @@ class VisitorViews(msgspec.Struct, frozen=True):
 
     def _ask(self, served: LoadedModel, visitor: Visitor, group: str, now: int) -> ExpectedAnswer:
         log, catalogue = self._adapters.log.of(group), self._adapters.catalogue.of(group)
-        runtime = GroupRecommender(Filtering(log, catalogue), Fixed(served), None)
+        group_recommender = GroupRecommender(Filtering(log, catalogue), Fixed(served), None)
         query = Query(visitor, now, now, limit=_PLACES, explain=True)
-        individuals = self._services.individuals.with_runtime(runtime, is_seen=False)
-        if group == DEFAULT_DATASET_GROUP and individuals.can_order(now):
-            found = individuals.recommend(individuals.with_profile(query)).places
+        animal_recommender = self._services.animal_recommender.with_group_recommender(
+            group_recommender, is_seen=False
+        )
+        if group == DEFAULT_DATASET_GROUP and animal_recommender.can_order(now):
+            found = animal_recommender.recommend(animal_recommender.with_profile(query)).places
             animals = self._adapters.animals
             names = animals.get_many([one for place in found for one in place.animal_ids[:1]])
             places = [
@@ -354,7 +356,7 @@ class VisitorViews(msgspec.Struct, frozen=True):
         else:
             places = [
                 _place(one, one.item_id, one.item_id, "", utility=None, factors={})
-                for one in runtime.recommend(query).items
+                for one in group_recommender.recommend(query).items
             ]
         name = served.version.name
         is_live = name == UNTRAINED or name == self._live_name(group)

@@ -49,14 +49,16 @@ def search(
     moment = now if at is None else parse_moment(at, "--at")
     with opened(settings) as adapters:
         preview = Preview(adapters, Address(None, None), Purpose.RECOMMENDING, now)
-        individuals = preview.individuals
-        searching = individuals.searches
+        animal_recommender = preview.animal_recommender
+        searching = animal_recommender.searches
         assert isinstance(searching, Searching)
-        searching.prepare(individuals.available, moment, now)
+        searching.prepare(animal_recommender.available, moment, now)
         visitor = visitor_of(user, session)
-        question = individuals.with_profile(Query(visitor, moment, now, limit=limit, explain=True))
-        found = searching.find(individuals.available, question, query, without or ())
-        made = answer_search(individuals, found, question)
+        question = animal_recommender.with_profile(
+            Query(visitor, moment, now, limit=limit, explain=True)
+        )
+        found = searching.find(animal_recommender.available, question, query, without or ())
+        made = answer_search(animal_recommender, found, question)
         shown = [(one, preview.names(one)) for one in (made.answer, made.nearest) if one]
     if json:
         print(msgspec.json.encode(search_answer(made, (), is_full=True)).decode())

@@ -195,8 +195,8 @@ async def post_searches(request: Request) -> Any:
         raise InvalidInput("query is empty: send what is looked for, in words", field="query")
     continues = _read_cursor(given.cursor)
     address = await prepare(request, given, continues, detailed=is_full)
-    individuals = await recommender_for(request, address, Purpose.RECOMMENDING)
-    search = partial(_search, services, individuals, given, continues, is_full)
+    animal_recommender = await recommender_for(request, address, Purpose.RECOMMENDING)
+    search = partial(_search, services, animal_recommender, given, continues, is_full)
     found = await answer_in_lane(request, DATASET_GROUP, given, search)
     return search_answer(found, continues, is_full=is_full)
 
@@ -209,7 +209,7 @@ def _read_cursor(cursor: str | None) -> tuple[str, ...]:
 
 def _search(
     services: Services,
-    individuals: AnimalRecommender,
+    animal_recommender: AnimalRecommender,
     given: SearchRequest,
     continues: tuple[str, ...],
     explain: bool,
@@ -218,27 +218,31 @@ def _search(
     query = read_query(
         services, given, DATASET_GROUP, explain=explain, limit=given.limit, continues=continues
     )
-    searching: AnimalSearches | None = individuals.searches
+    searching: AnimalSearches | None = animal_recommender.searches
     assert searching is not None, "this plugin is here"
-    query = individuals.with_profile(query)
+    query = animal_recommender.with_profile(query)
     text, without = given.query, given.without
-    found = searching.find(individuals.available, query, text, without, as_written=given.as_written)
+    found = searching.find(
+        animal_recommender.available, query, text, without, as_written=given.as_written
+    )
     try:
-        made = answer_search(individuals, found, query)
+        made = answer_search(animal_recommender, found, query)
     except InvalidInput as wrong:
         if wrong.field != "continues":
             raise
         message = str(wrong).replace("leave continues out", "leave the cursor out")
         raise InvalidInput(message, field="cursor") from wrong
-    included = read_included(services, individuals, given.include, query, made.animals)
+    included = read_included(services, animal_recommender, given.include, query, made.animals)
     return made._replace(included=included, goes_on=query.visitor != Visitor())
 
 
-def answer_search(individuals: AnimalRecommender, found: SearchedAnimals, query: Query) -> Answered:
+def answer_search(
+    animal_recommender: AnimalRecommender, found: SearchedAnimals, query: Query
+) -> Answered:
     """Answer with the animals that were found; where they end, with those that nearly fit."""
     query = found.apply(query)
-    answer = individuals.recommend(query)
-    return Answered(answer, individuals.recommend_nearest(query, len(answer.places)), found)
+    answer = animal_recommender.recommend(query)
+    return Answered(answer, animal_recommender.recommend_nearest(query, len(answer.places)), found)
 
 
 def search_answer(made: Answered, continues: tuple[str, ...], *, is_full: bool) -> Searched:

@@ -376,7 +376,10 @@ def searches(settings: Settings, adapters: Adapters) -> Searching:
 def tasks(adapters: Adapters, services: "Services", _shared: None) -> Iterator[Task]:
     """Yield the work that keeps the index current, so that hardly any search has to read."""
     if adapters.settings.has_role(SERVE):
-        watch, searching = services.individuals.available, services.individuals.searches
+        watch, searching = (
+            services.animal_recommender.available,
+            services.animal_recommender.searches,
+        )
         assert isinstance(searching, Searching)
 
         def follow() -> None:

@@ -32,7 +32,7 @@ class SearchesReport(msgspec.Struct, frozen=True):
 
 def searches_report(query: ViewQuery) -> SearchesReport:
     """Count the newest searches by their words, without regard to case."""
-    newest = query.services.individuals.pages.table.newest_searches(_READ)
+    newest = query.services.animal_recommender.pages.table.newest_searches(_READ)
     last: dict[str, SearchRecord] = {}
     visits: dict[str, set[str | None]] = {}
     for one in newest:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP
 from pawsonalize.events.erasure.tables import ErasedLookup
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.event_reads import Deed
+from pawsonalize.events.tables.event_reads import Interaction
 from pawsonalize.models.recipes.choices.effects import FACTORS, mean_chances
 from pawsonalize.models.recipes.choices.model import ChoiceModel
 from pawsonalize.models.recipes.choices.own_effects import ANYTHING, FEW, animal_effects, are_eager
@@ -204,13 +204,13 @@ class AnimalEffects:
         coming = deque(pages)
         if not coming and self._shown.is_empty:  # no deed came from a page: none need be read
             self._offset = max(self._offset, self.log.head())
-        while batch := self.log.deeds(self._offset, _AT_ONCE):
+        while batch := self.log.interactions(self._offset, _AT_ONCE):
             self._offset = batch[-1].offset
-            for deed in batch:
-                while coming and was_shown(coming[0], deed):
+            for interaction in batch:
+                while coming and was_shown(coming[0], interaction):
                     self._show(coming.popleft())
-                if opens(deed, self.log.event_types):
-                    self._open(deed)
+                if opens(interaction, self.log.event_types):
+                    self._open(interaction)
         for page in coming:
             self._show(page)
 
@@ -260,10 +260,10 @@ class AnimalEffects:
             if is_first and not self._suspects.has_opened(visitor, animal_id):
                 self._add(visits, animal_id, 0, *counted)
 
-    def _open(self, deed: Deed) -> None:
+    def _open(self, interaction: Interaction) -> None:
         """Count an opening, once for each visitor."""
         kinds = len(self._shown.kinds)
-        found = self._shown.find(deed)
+        found = self._shown.find(interaction)
         if found is None:
             return
         page, place = found
@@ -278,10 +278,10 @@ class AnimalEffects:
         if not visits.counts:
             return
         is_eager = False
-        is_first = self._suspects.opened(visitor, deed.animal_id)
+        is_first = self._suspects.opened(visitor, interaction.animal_id)
         if is_first and place < len(self._chances.get(page.recommendation_id, _UNKNOWN)[0]):
-            if visits.first.get(deed.animal_id) == visit_of(page):
-                self._add(visits, deed.animal_id, 1, 0, 0)
+            if visits.first.get(interaction.animal_id) == visit_of(page):
+                self._add(visits, interaction.animal_id, 1, 0, 0)
             counts = self._by_visit.setdefault(visit_of(page), np.zeros(3))
             counts[0] += 1
             is_eager = counts[0] >= FEW and self._is_eager(counts)

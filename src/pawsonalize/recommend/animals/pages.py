@@ -31,11 +31,11 @@ from pawsonalize.core.preferences import (
     Preferences,
     WantedValues,
     about_picks,
-    speak_against,
+    contradicts,
 )
 from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.events.tables.event_reads import Deed, HistoryQuery
+from pawsonalize.events.tables.event_reads import HistoryQuery, Interaction
 from pawsonalize.models.recipes.data import Floats
 from pawsonalize.recommend.animals.settings import PARTS
 from pawsonalize.recommend.exploration import ImpressionLog, UnseenAnswers
@@ -121,17 +121,21 @@ class ShownPages:
             del self._by_visitor[key]
         return gone
 
-    def find(self, deed: Deed) -> tuple[Impression, int] | None:
+    def find(self, interaction: Interaction) -> tuple[Impression, int] | None:
         """The page and the place, from 0; None for a deed that came from no page of ours."""
-        named = self._by_id.get(deed.recommendation_id) if deed.recommendation_id else None
+        named = (
+            self._by_id.get(interaction.recommendation_id)
+            if interaction.recommendation_id
+            else None
+        )
         if named is not None:
             self.kinds.add(kind_of(named))
-            place = place_of(named, deed.animal_id)
+            place = place_of(named, interaction.animal_id)
             return None if place is None else (named, place)
-        for key in visitor_keys(deed.user_id, deed.session_id):
+        for key in visitor_keys(interaction.user_id, interaction.session_id):
             for page in reversed(self._by_visitor.get(key, ())):
-                place = place_of(page, deed.animal_id)
-                if place is not None and 0 <= deed.sent_at - page.as_of <= _WITHIN:
+                place = place_of(page, interaction.animal_id)
+                if place is not None and 0 <= interaction.sent_at - page.as_of <= _WITHIN:
                     return page, place
         return None
 
@@ -174,10 +178,10 @@ def place_of(page: Impression, animal_id: str) -> int | None:
     return None
 
 
-def was_shown(page: Impression, deed: Deed) -> bool:
+def was_shown(page: Impression, interaction: Interaction) -> bool:
     """True if shown by the time of the deed; a sender's clock may be slow, so a named page was."""
-    named = deed.recommendation_id or ""
-    return page.as_of <= deed.sent_at or page.recommendation_id <= named
+    named = interaction.recommendation_id or ""
+    return page.as_of <= interaction.sent_at or page.recommendation_id <= named
 
 
 def places_counted(page: Impression) -> int:
@@ -187,30 +191,30 @@ def places_counted(page: Impression) -> int:
     return min(len(page.animal_ids or ()), _PLACES)
 
 
-def opens(deed: Deed, event_types: events.EventTypes) -> bool:
+def opens(interaction: Interaction, event_types: events.EventTypes) -> bool:
     """True if the visitor opened the animal."""
-    return event_types.meaning(deed.event_type) not in _OTHERWISE
+    return event_types.meaning(interaction.event_type) not in _OTHERWISE
 
 
-def asks(deed: Deed, event_types: events.EventTypes) -> bool:
+def asks(interaction: Interaction, event_types: events.EventTypes) -> bool:
     """True if the visitor wants the animal."""
-    return event_types.meaning(deed.event_type) in INQUIRIES
+    return event_types.meaning(interaction.event_type) in INQUIRIES
 
 
-def reported_page(deed: Deed) -> Impression | None:
+def reported_page(interaction: Interaction) -> Impression | None:
     """The page of a site's own that an event reports; None if it reports none, or one of ours."""
-    if deed.impression is None or deed.recommendation_id is not None:
+    if interaction.impression is None or interaction.recommendation_id is not None:
         return None
-    ids = _DECODE(deed.impression)
-    if deed.animal_id not in ids:
+    ids = _DECODE(interaction.impression)
+    if interaction.animal_id not in ids:
         return None
     return Impression(
-        recommendation_id=f"event {deed.offset}",
+        recommendation_id=f"event {interaction.offset}",
         question=ANIMALS,
-        user_id=deed.user_id,
-        session_id=deed.session_id,
-        answered_at=deed.sent_at,
-        as_of=deed.sent_at,
+        user_id=interaction.user_id,
+        session_id=interaction.session_id,
+        answered_at=interaction.sent_at,
+        as_of=interaction.sent_at,
         solution_version="",
         item_ids=(),
         animal_ids=tuple((one,) for one in ids),
@@ -275,7 +279,7 @@ class BoardReader(msgspec.Struct, frozen=True):
 
     def of(
         self,
-        deeds: Iterable[Deed],
+        interactions: Iterable[Interaction],
         given: Sequence[Impression],
         wishes: Sequence[WantedValues] = (),
     ) -> BoardHistory:
@@ -285,10 +289,10 @@ class BoardReader(msgspec.Struct, frozen=True):
         A board that is in no table, after a replay or on another server, is as the event lists it.
         """
         wishes = about_picks(wishes)
-        answers: dict[str, list[Deed]] = {}
-        for deed in deeds:
-            if deed.event_type in PICKS and deed.recommendation_id is not None:
-                answers.setdefault(deed.recommendation_id, []).append(deed)
+        answers: dict[str, list[Interaction]] = {}
+        for interaction in interactions:
+            if interaction.event_type in PICKS and interaction.recommendation_id is not None:
+                answers.setdefault(interaction.recommendation_id, []).append(interaction)
         left = tuple(board for board in given if board.recommendation_id not in answers)
         newest = dict(islice(answers.items(), BOARDS_READ))
         known = {board.recommendation_id: board for board in given}
@@ -299,40 +303,40 @@ class BoardReader(msgspec.Struct, frozen=True):
         picked = (_picked(board, those, wishes) for board, those in answered if board is not None)
         return BoardHistory(tuple(one for one in picked if one is not None), left)
 
-    def _listed(self, deeds: Sequence[Deed]) -> Impression | None:
+    def _listed(self, interactions: Sequence[Interaction]) -> Impression | None:
         """The board as the events list it, without animals that nobody knows; None without list."""
-        deed = next((one for one in deeds if one.impression is not None), None)
-        if deed is None or deed.impression is None:
+        interaction = next((one for one in interactions if one.impression is not None), None)
+        if interaction is None or interaction.impression is None:
             return None
-        ids = _DECODE(deed.impression)
+        ids = _DECODE(interaction.impression)
         known = self.animals.get_many(ids)
         here = [one for one in ids if one in known]
         return Impression(
-            recommendation_id=deed.recommendation_id or "",
+            recommendation_id=interaction.recommendation_id or "",
             question=BOARD,
-            user_id=deed.user_id,
-            session_id=deed.session_id,
-            answered_at=deed.sent_at,
-            as_of=deed.sent_at,
+            user_id=interaction.user_id,
+            session_id=interaction.session_id,
+            answered_at=interaction.sent_at,
+            as_of=interaction.sent_at,
             solution_version="",
-            item_ids=tuple(known[one].group_at(deed.sent_at).id for one in here),
+            item_ids=tuple(known[one].group_at(interaction.sent_at).id for one in here),
             animal_ids=tuple((one,) for one in here),
         )
 
 
 def _picked(
-    board: Impression, deeds: Sequence[Deed], wishes: Sequence[WantedValues]
+    board: Impression, interactions: Sequence[Interaction], wishes: Sequence[WantedValues]
 ) -> PickedBoard | None:
-    found = picked_board(board, deeds)
+    found = picked_board(board, interactions)
     if found is None or not (wishes and found.picks):
         return found
-    at = max(deed.sent_at for deed in deeds)
+    at = max(interaction.sent_at for interaction in interactions)
     groups = found.groups
-    picks = tuple(one for one in found.picks if not speak_against(wishes, groups[one], at))
+    picks = tuple(one for one in found.picks if not contradicts(wishes, groups[one], at))
     return replace(found, picks=picks) if picks else None
 
 
-def picked_board(board: Impression, deeds: Sequence[Deed]) -> PickedBoard | None:
+def picked_board(board: Impression, interactions: Sequence[Interaction]) -> PickedBoard | None:
     """The board with the answer of these deeds; None if it is another visitor's, or none fits.
 
     An animal counts once, at the rank that the event names, or else in the order of events. Whoever
@@ -340,7 +344,7 @@ def picked_board(board: Impression, deeds: Sequence[Deed]) -> PickedBoard | None
     """
     if board.question != BOARD or not board.animal_ids:
         return None
-    in_time = sorted(deeds, key=_MOMENT, reverse=True)
+    in_time = sorted(interactions, key=_MOMENT, reverse=True)
     own = [one for one in standing(in_time) if belongs(board, one)][::-1]
     ranked = sorted(own, key=_rank)  # of one rank by time, as a sort keeps the order of equals
     found = [place_of(board, one.animal_id) for one in ranked if one.event_type != NO_PICK]
@@ -351,11 +355,11 @@ def picked_board(board: Impression, deeds: Sequence[Deed]) -> PickedBoard | None
     return PickedBoard(board.item_ids, tuple([ids[0] for ids in board.animal_ids]), picks)
 
 
-def _rank(pick: Deed) -> float:
+def _rank(pick: Interaction) -> float:
     return pick.event_value or MOST_PICKS
 
 
-def belongs(board: Impression, visitor: Visitor | Deed | Event) -> bool:
+def belongs(board: Impression, visitor: Visitor | Interaction | Event) -> bool:
     """True if the board was given to this user, or in this session."""
     same_user = board.user_id is not None and board.user_id == visitor.user_id
     return same_user or (board.session_id is not None and board.session_id == visitor.session_id)
@@ -483,19 +487,22 @@ class PageReader:
         if not (pages or picked):
             return NO_PAGES
         in_time = sorted(pages.values(), key=lambda page: page.as_of)
-        deeds = self.log.deeds_of(visitor, at, _DEEDS_READ)
+        interactions = self.log.deeds_of(visitor, at, _DEEDS_READ)
         given = [page for page in in_time[::-1] if page.question == BOARD]
-        boards = BoardReader(self.table, self.animals).of(deeds, given, wishes)
+        boards = BoardReader(self.table, self.animals).of(interactions, given, wishes)
         newest = [page for page in in_time if page.question != BOARD][-PAGES_READ:]
         wanted = wanted_lately(newest, at)
         shown = ShownPages(kinds)
         opened, withdrawn = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
         for page in newest:
             shown.add(page)
-        for deed in deeds:
-            if opens(deed, self.log.event_types) and (found := shown.find(deed)) is not None:
+        for interaction in interactions:
+            if (
+                opens(interaction, self.log.event_types)
+                and (found := shown.find(interaction)) is not None
+            ):
                 page, place = found
-                is_over = wishes and speak_against(wishes, page.item_ids[place], deed.sent_at)
+                is_over = wishes and contradicts(wishes, page.item_ids[place], interaction.sent_at)
                 (withdrawn if is_over else opened)[page.recommendation_id].add(place)
         seen = [page for page in reversed(newest) if shown.is_seen(page)]
         rows = Pages.of(seen, opened, at - _VISIT, withdrawn)

@@ -38,7 +38,9 @@ class AnimalStanding(msgspec.Struct, frozen=True):
     kilometres: float | None
     explored: bool
     parts: Mapping[str, float]
-    deeds: Collection[str] = ()  # the meanings of what the visitor did with these very animals
+    interactions: Collection[
+        str
+    ] = ()  # the meanings of what the visitor did with these very animals
 
 
 def reasons_for(
@@ -95,10 +97,12 @@ def _liked(standing: AnimalStanding, seen: Sequence[ContextEvent]) -> Iterator[R
     """Yield what the animal shares with those that the visitor chose, unless it is one itself."""
     group, lifts = standing.group, standing.lifts
     weight = max(lifts["group"], lifts["visitor"])
-    if deed := next((deed for deed in _DEEDS if deed in standing.deeds), None):
+    if interaction := next(
+        (interaction for interaction in _DEEDS if interaction in standing.interactions), None
+    ):
         who = standing.animals[0].sex if len(standing.animals) == 1 else "several"
         if weight > 0:
-            yield Reason("did", weight, {"deed": deed, "who": who})
+            yield Reason("did", weight, {"deed": interaction, "who": who})
     elif lifts["group"] > 0 and (shared := _shared(group, seen)):
         yield Reason("like_one", weight, shared)
     elif min(lifts["visitor"], standing.parts["visitor"]) > 0:
@@ -142,12 +146,14 @@ def _shared(
     for names, likeness in levels:
         kind = tuple(filter(None, likeness))
         alike = {
-            deed
-            for other, deed in others
+            interaction
+            for other, interaction in others
             if other and all(getattr(other, name) == getattr(group, name) for name in names)
         }
-        if deed := next((deed for deed in _DEEDS if kind and deed in alike), None):
-            return {"kind": kind, "deed": deed}
+        if interaction := next(
+            (interaction for interaction in _DEEDS if kind and interaction in alike), None
+        ):
+            return {"kind": kind, "deed": interaction}
     return None
 
 

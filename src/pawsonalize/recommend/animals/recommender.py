@@ -55,8 +55,8 @@ from pawsonalize.recommend.live_model import UNTRAINED, LoadedModel
 from pawsonalize.recommend.query import (
     AnimalSearches,
     Query,
-    deeds_by_animal,
     disliked_animals,
+    interactions_by_animal,
     penalties,
     with_wishes,
 )
@@ -169,7 +169,7 @@ def never(_weighing: ScoringInputs, _slots: Slots, _query: Query) -> bool:
 class AnimalRecommender:
     """Recommends, orders and compares animals that are available."""
 
-    runtime: GroupRecommender
+    group_recommender: GroupRecommender
     available: AvailableAnimalsWatch
     animals: Animals
     impressions: ImpressionLog | UnseenAnswers
@@ -186,19 +186,19 @@ class AnimalRecommender:
         self._snapshots: WeakKeyDictionary[AvailableAnimals, SnapshotCache] = WeakKeyDictionary()
         self._lock = Lock()
 
-    def with_runtime(
-        self, runtime: GroupRecommender, *, is_seen: bool = True
+    def with_group_recommender(
+        self, group_recommender: GroupRecommender, *, is_seen: bool = True
     ) -> "AnimalRecommender":
         """Return the same animals, ordered by another model; only `is_seen` is logged."""
         other = copy(self)
-        other.runtime = runtime
+        other.group_recommender = group_recommender
         if not is_seen:
             other.impressions = self.impressions.unseen()
         return other
 
     def with_profile(self, query: Query) -> Query:
         """The query, its eligibility completed by what is stored of the user."""
-        catalogue = self.runtime.filtering.catalogue
+        catalogue = self.group_recommender.filtering.catalogue
         query = query.with_user(catalogue)
         stored = query.attributes(catalogue)
         rules = query.eligibility.complete(stored, self.available.postcodes)
@@ -216,17 +216,17 @@ class AnimalRecommender:
 
     def count_choices(self, now: int) -> None:
         """Count what visitors did with animals on pages since the last time."""
-        if self.runtime.can_answer:
+        if self.group_recommender.can_answer:
             available = self.available.of(now, now)
             with available.lock:
-                tables = self._tables(self._cache_of(available), self.runtime.served)
+                tables = self._tables(self._cache_of(available), self.group_recommender.served)
             self.effects.count(tables, available)
 
     def can_order(self, now: int) -> bool:
         """True if animals can be ordered: by a live model, or by counts of available animals."""
-        if self.runtime.can_recommend:
+        if self.group_recommender.can_recommend:
             return True
-        return self.runtime.can_answer and len(self.available.of(now, now)) > 0
+        return self.group_recommender.can_answer and len(self.available.of(now, now)) > 0
 
     def recommend(self, query: Query) -> AnimalsAnswer:
         """The best animals for the visitor, except for explored places; InvalidInput by limit.
@@ -234,7 +234,7 @@ class AnimalRecommender:
         Of a query with a search, those that it finds.
         """
         question = ANIMALS if query.search is None else SEARCH
-        query = self.open_pages.read(query, question, self.runtime.served.version.name)
+        query = self.open_pages.read(query, question, self.group_recommender.served.version.name)
         answer = self._recommended(query, None)
         # A page that is repeated goes on up to the limit, where it had fewer places.
         if not query.page or query.continues:
@@ -270,8 +270,8 @@ class AnimalRecommender:
         follow. InvalidInput for an empty list, more than 500 animals or an animal given twice.
         """
         check_ids(animal_ids)
-        query = query.with_user(self.runtime.filtering.catalogue)
-        groups = self.runtime.score_groups(query, ranking=True)
+        query = query.with_user(self.group_recommender.filtering.catalogue)
+        groups = self.group_recommender.score_groups(query, ranking=True)
         query = self.open_pages.read(query, ANIMAL_RANKING, groups.served.version.name)
         place_in_page = {ids[0]: place for place, (ids, *_) in enumerate(places_of(query.page))}
         with self.inputs(query, groups, self.settings.group_affinity) as inputs:
@@ -314,9 +314,9 @@ class AnimalRecommender:
     def _recommended(self, query: Query, about: str | None) -> AnimalsAnswer:
         check_between("limit", query.limit, 1, MAX_RESULTS)
         name = query.recommendation_id or new_recommendation_id(query.now)
-        query = query.with_user(self.runtime.filtering.catalogue)
+        query = query.with_user(self.group_recommender.filtering.catalogue)
         query = replace(query, recommendation_id=name)
-        groups, settings = self.runtime.score_groups(query, about), self.settings
+        groups, settings = self.group_recommender.score_groups(query, about), self.settings
         share = settings.group_affinity if about is None else settings.similar_affinity
         with self.inputs(query, groups, share) as inputs:
             available = inputs.available
@@ -348,13 +348,13 @@ class AnimalRecommender:
         """
         available = self.available.of(query.at, query.now)
         # All that reads tables comes before the lock: other queries would wait for the tables.
-        log, passed = self.runtime.filtering.log, None
+        log, passed = self.group_recommender.filtering.log, None
         disliked = disliked_animals(log, query.visitor, groups.context)
         if query.filter is not None:
             with available.lock:
                 names = available.codes["group"].names
                 present = [names[code] for code in available.present.tolist()]
-            passed = self.runtime.passing_groups(present, query)
+            passed = self.group_recommender.passing_groups(present, query)
         pages = self.pages.of(
             query.visitor,
             query.page[0].as_of if query.page else query.at,
@@ -457,7 +457,9 @@ class AnimalRecommender:
     ) -> list[AnimalPlace]:
         known = self.animals.get_many([one for place in places for one in place.animal_ids])
         rules, days = query.eligibility, self.settings.newcomer_days
-        deeds = deeds_by_animal(self.runtime.filtering.log, query.visitor, query.at)
+        interactions = interactions_by_animal(
+            self.group_recommender.filtering.log, query.visitor, query.at
+        )
         lifts = scored.parts - scored.parts.sum(axis=0) / max(1, len(places))
         facts = (lifts.tolist(), scored.shown.tolist(), scored.kilometres.tolist())
         explained = []
@@ -465,7 +467,7 @@ class AnimalRecommender:
             here = [known[one] for one in place.animal_ids if one in known]
             group = AnimalGroup.parse(place.group_id)
             parts = dict(zip(PARTS, place.parts, strict=True))
-            own = frozenset().union(*(deeds.get(one.animal_id, ()) for one in here))
+            own = frozenset().union(*(interactions.get(one.animal_id, ()) for one in here))
             standing = AnimalStanding(
                 animals=here,
                 group=group,
@@ -474,7 +476,7 @@ class AnimalRecommender:
                 kilometres=None if isnan(far) else far,
                 explored=place.explored,
                 parts=parts,
-                deeds=own,
+                interactions=own,
             )
             seen = groups.context.events
             reasons = reasons_for(standing, seen, rules, query.at, days) if here else ()

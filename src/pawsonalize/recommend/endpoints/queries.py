@@ -455,7 +455,7 @@ def read_include(given: str | None) -> list[answers.Includable]:
 
 def read_included(
     services: Services,
-    individuals: AnimalRecommender,
+    animal_recommender: AnimalRecommender,
     include: Sequence[answers.Includable],
     query: Query,
     places: Sequence[Sequence[str]],
@@ -467,7 +467,7 @@ def read_included(
     # One read for all places, as visitors wait for it.
     known = services.inventory.get_many([one for ids in places for one in ids])
     leaders = [known[ids[0]] for ids in places if ids[0] in known]
-    distances = individuals.distances(query, leaders)
+    distances = animal_recommender.distances(query, leaders)
     far = dict(zip([one.animal_id for one in leaders], distances, strict=True))
     return {
         first: _included(

@@ -124,8 +124,10 @@ async def post_recommendations(request: Request) -> Response:
         request, given, given.continues or given.repeats, detailed=is_full
     )
     if given.of == "animals":
-        individuals = await addressing.recommender_for(request, address, Purpose.RECOMMENDING)
-        recommend = partial(_recommend_animals, services, individuals, given, is_full)
+        animal_recommender = await addressing.recommender_for(
+            request, address, Purpose.RECOMMENDING
+        )
+        recommend = partial(_recommend_animals, services, animal_recommender, given, is_full)
         found = await queries.answer_in_lane(request, DATASET_GROUP, given, recommend)
         return animals_response(found, is_full)
     queries.check_of_groups(given, "include", "continues")
@@ -137,7 +139,10 @@ async def post_recommendations(request: Request) -> Response:
 
 
 def _recommend_animals(
-    services: Services, individuals: AnimalRecommender, given: RecommendationRequest, explain: bool
+    services: Services,
+    animal_recommender: AnimalRecommender,
+    given: RecommendationRequest,
+    explain: bool,
 ) -> AnimalsFound:
     queries.refuse_of_animals(given, "item_id", "promotions", "metadata_columns")
     query = queries.read_query(
@@ -150,7 +155,7 @@ def _recommend_animals(
     )
     if query.continues and query.repeats:
         raise InvalidInput("a page is continued or repeated: send one", field="continues")
-    return find(services, individuals, query, given.include, individuals.recommend)
+    return find(services, animal_recommender, query, given.include, animal_recommender.recommend)
 
 
 def _recommend(
@@ -242,28 +247,28 @@ async def get_similar(request: Request) -> Response:
     visitor = addressing.read_visitor(given.get("userId"), given.get("sessionId"))
     check_visitor(request, visitor.user_id, detailed=is_full)
     address = addressing.address_of(request)
-    individuals = await addressing.recommender_for(request, address, Purpose.COMPARING)
+    animal_recommender = await addressing.recommender_for(request, address, Purpose.COMPARING)
     now = services.now()
     query = Query(visitor, now, now, limit=limit, explain=is_full)
-    similar = partial(individuals.similar, animal_id)
-    found = await services.read(find, services, individuals, query, include, similar)
+    similar = partial(animal_recommender.similar, animal_id)
+    found = await services.read(find, services, animal_recommender, query, include, similar)
     return animals_response(found, is_full)
 
 
 def find(
     services: Services,
-    individuals: AnimalRecommender,
+    animal_recommender: AnimalRecommender,
     query: Query,
     include: list[answers.Includable],
     answer: Callable[[Query], AnimalsAnswer],
 ) -> AnimalsFound:
     """Answer the query, completed by the stored profile, with what it is to include."""
-    query = individuals.with_profile(query)
+    query = animal_recommender.with_profile(query)
     animals = answer(query)
     if not include:
         return AnimalsFound(animals)
     places = [place.animal_ids for place in animals.places]
-    included = queries.read_included(services, individuals, include, query, places)
+    included = queries.read_included(services, animal_recommender, include, query, places)
     return AnimalsFound(animals, included)
 
 

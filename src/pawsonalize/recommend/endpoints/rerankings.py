@@ -110,8 +110,8 @@ async def post_rerankings(request: Request) -> Response:
     address = await queries.prepare(request, given, given.repeats, detailed=is_full)
     now = services.now()
     if given.of == "animals":
-        individuals = await addressing.recommender_for(request, address, Purpose.RANKING)
-        rerank = partial(_rerank_animals, services, individuals, given, is_full)
+        animal_recommender = await addressing.recommender_for(request, address, Purpose.RANKING)
+        rerank = partial(_rerank_animals, services, animal_recommender, given, is_full)
         found = await queries.answer_in_lane(request, DATASET_GROUP, given, rerank)
         return animal_ranking_response(found, now, is_full=is_full, lists=lists)
     queries.check_of_groups(given)
@@ -122,12 +122,15 @@ async def post_rerankings(request: Request) -> Response:
 
 
 def _rerank_animals(
-    services: Services, individuals: AnimalRecommender, given: RerankingRequest, explain: bool
+    services: Services,
+    animal_recommender: AnimalRecommender,
+    given: RerankingRequest,
+    explain: bool,
 ) -> AnimalsFound:
     queries.refuse_of_animals(given, "metadata_columns")
     query = queries.read_query(services, given, DATASET_GROUP, explain=explain)
-    rerank = partial(individuals.rerank, _named(given.item_metadata_list))
-    return find(services, individuals, query, given.include, rerank)
+    rerank = partial(animal_recommender.rerank, _named(given.item_metadata_list))
+    return find(services, animal_recommender, query, given.include, rerank)
 
 
 def _rerank(
@@ -135,14 +138,16 @@ def _rerank(
 ) -> RankedList:
     query = queries.read_query(services, given, by.dataset_group, explain=explain)
     if given.include:  # then the visitor's place counts, which may be stored
-        query = services.individuals.with_profile(query)
+        query = services.animal_recommender.with_profile(query)
     answer = by.rerank(query, _candidates(services, given, by.dataset_group, query.at))
     groups = [group.item_id for group in answer.groups]
     columns = queries.read_metadata(
         services, by.dataset_group, groups, given.metadata_columns, query.now
     )
     places = [(one.item_id,) for one in answer.items]
-    included = queries.read_included(services, services.individuals, given.include, query, places)
+    included = queries.read_included(
+        services, services.animal_recommender, given.include, query, places
+    )
     odd = first_of_each(
         (place, warning)
         for place, item in enumerate(given.item_metadata_list)
