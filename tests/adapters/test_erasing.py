@@ -163,7 +163,7 @@ def test_pages_of_animals_and_what_was_opened_of_them_are_erased_too(world: Worl
     assert [one.recommendation_id for one in table.newest_pages(9)] == [his.recommendation_id]
     assert table.pages_of(Visitor("ann", "s1"), T0 + 9, 9) == []
     assert [interaction.user_id for interaction in log.interactions(0, 9)] == ["bob"]
-    assert log.deeds_of(Visitor("ann", "s1"), T0 + 9, 9) == []
+    assert log.interactions_of(Visitor("ann", "s1"), T0 + 9, 9) == []
 
 
 def test_a_visitor_who_has_but_a_session_is_erased_by_it(world: World) -> None:

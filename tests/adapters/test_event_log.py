@@ -203,7 +203,7 @@ def test_picks_are_in_their_visitors_history_and_in_nothing_that_counts_for_othe
     theirs = event("3", event_type=PICK, dataset_group="shop")
     log.append([*picks, theirs])
     assert [one.event for one in log.read(0, 9, 9)] == [*picks, theirs]
-    assert [one.animal_id for one in log.deeds_of(Visitor("ann"), T0, 9)] == [NOTHING, "a-7"]
+    assert [one.animal_id for one in log.interactions_of(Visitor("ann"), T0, 9)] == [NOTHING, "a-7"]
     assert [one.recommendation_id for one in log.picks(0, 9)] == ["B", "C"]
     assert (log.interactions(0, 9), log.touched(0, 9), list(log.training_rows(9, T0))) == (
         [],

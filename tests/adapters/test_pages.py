@@ -152,7 +152,9 @@ def test_a_visitors_deeds_are_those_of_the_user_and_of_bound_sessions_newest_fir
     )
 
     def animals_of(visitor: Visitor, at: int = 9, limit: int = 9) -> list[str]:
-        return [interaction.animal_id for interaction in log.deeds_of(visitor, T0 + at, limit)]
+        return [
+            interaction.animal_id for interaction in log.interactions_of(visitor, T0 + at, limit)
+        ]
 
     assert animals_of(Visitor("ann")) == ["c", "b", "a"]
     assert animals_of(Visitor("ann"), at=2) == ["b", "a"]

@@ -134,7 +134,7 @@ def test_each_setting_and_command_of_a_distribution_is_known_where_it_is_absent(
     }
     assert {*asked.values()} == {*SEPARATE}
     assert [one for one in asked if absence(one)] == []
-    monkeypatch.setattr(plugins, "_others", lambda: ({}, ()))
+    monkeypatch.setattr(plugins, "_load_foreign", lambda: ({}, ()))
     plugins.installed.cache_clear()
     try:
         for one, name in asked.items():

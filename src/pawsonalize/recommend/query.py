@@ -550,7 +550,9 @@ def interactions_by_animal(log: EventLog, visitor: Visitor, at: int) -> dict[str
     """Return the meanings of what the visitor did with each animal, and did not dislike since."""
     found = defaultdict[str, list[str]](list)
     if visitor != Visitor():
-        for interaction in standing(log.deeds_of(visitor, at, MAX_CONTEXT_EVENTS)):  # newest first
+        for interaction in standing(
+            log.interactions_of(visitor, at, MAX_CONTEXT_EVENTS)
+        ):  # newest first
             found[interaction.animal_id].append(log.event_types.meaning(interaction.event_type))
     # Newest first: what came before a dislike counts no more.
     return {one: {*takewhile(lambda meaning: meaning not in _AGAINST, found[one])} for one in found}

@@ -136,7 +136,7 @@ def test_no_event_is_read_of_somebody_who_was_shown_nothing_and_picked_nothing(
     log.append([event("1", user=None, animal_id="a")])
     context = context_of(log, Visitor(None, "s1"), NOW)
     assert not context.picked
-    monkeypatch.setattr(EventLog, "deeds_of", None)
+    monkeypatch.setattr(EventLog, "interactions_of", None)
     assert reader.of(Visitor(None, "s1"), NOW, (), NONE, picked=context.picked).animals == ()
     log.append([event("2", user=None, animal_id="a", event_type="pick", recommendation_id="B1")])
     assert context_of(log, Visitor(None, "s1"), NOW).picked

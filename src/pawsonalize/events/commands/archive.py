@@ -19,13 +19,11 @@ from pawsonalize.core.times import parse_moment
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.events.archive import reading
-    from pawsonalize.events.archive import reading as archive_reading
     from pawsonalize.events.archive import replay as replaying
     from pawsonalize.events.archive.tables import Segment
 else:
-    archive_reading = late("pawsonalize.events.archive.reading")
+    reading = late("pawsonalize.events.archive.reading")
     replaying = late("pawsonalize.events.archive.replay")
-    verification = late("pawsonalize.events.archive.reading")
 
 app = command_group("The raw archive of accepted events.")
 
@@ -163,7 +161,7 @@ def _replay_into(
         if source == target:
             raise InvalidInput(f"{target} has these events: name another group with --into")
         rereading = _rereading(adapters) if reread else None
-        reader = archive_reading.ArchiveReader(adapters.erased_archive, period)
+        reader = reading.ArchiveReader(adapters.erased_archive, period)
         done = replaying.ReplayInto(
             source, target, adapters.log, reader, adapters.erased, clock.now, rereading
         ).replay(bar)
@@ -212,13 +210,13 @@ def export(
     period = _period(since, until)
     with progress("exporting") as bar:
         group = dataset_group and dataset_group_of(adapters, dataset_group)
-        reader = archive_reading.ArchiveReader(adapters.erased_archive, period)
-        done = archive_reading.ArchiveExport(reader, parquet, group, bar).write()
+        reader = reading.ArchiveReader(adapters.erased_archive, period)
+        done = reading.ArchiveExport(reader, parquet, group, bar).write()
     print(f"{done.events:,} events in {done.files:,} files")
 
 
-def _period(since: str | None, until: str | None) -> "archive_reading.Period":
-    return archive_reading.Period(
+def _period(since: str | None, until: str | None) -> "reading.Period":
+    return reading.Period(
         None if since is None else parse_moment(since, "--since"),
         None if until is None else parse_moment(until, "--until"),
     )

@@ -29,8 +29,8 @@ from pawsonalize.core.event import (
 )
 from pawsonalize.core.times import DAY
 from pawsonalize.events.tables.event_reads import (
-    DEED,
     FORGOTTEN,
+    INTERACTION,
     IS_IMPORTED,
     NO_ANSWER_TO_A_BOARD,
     OF_AN_ANIMAL,
@@ -395,14 +395,16 @@ class EventLog(Histories):
 
     def interactions(self, after: int, limit: int) -> list[Interaction]:
         """Events with animals and `after < offset`, in the order of offsets; no picks."""
-        return self._deeds(OF_AN_ANIMAL & NO_ANSWER_TO_A_BOARD, after, limit)
+        return self._interactions(OF_AN_ANIMAL & NO_ANSWER_TO_A_BOARD, after, limit)
 
     def picks(self, after: int, limit: int) -> list[Interaction]:
         """The answers to boards with `after < offset`, in the order of offsets."""
-        return self._deeds(~NO_ANSWER_TO_A_BOARD, after, limit)
+        return self._interactions(~NO_ANSWER_TO_A_BOARD, after, limit)
 
-    def _deeds(self, those: ColumnElement[bool], after: int, limit: int) -> list[Interaction]:
-        found = select(*DEED).where(those, events.c.offset > after, self._mine(events))
+    def _interactions(
+        self, those: ColumnElement[bool], after: int, limit: int
+    ) -> list[Interaction]:
+        found = select(*INTERACTION).where(those, events.c.offset > after, self._mine(events))
         return [
             Interaction(*row) for row in self._rows(found.order_by(events.c.offset).limit(limit))
         ]

@@ -386,7 +386,7 @@ class Interaction(msgspec.Struct, frozen=True):
 
 RecentEvent = tuple[str, str, int, float | None]
 """(item_id, event_type, sent_at, event_value): all that scoring needs of a past event."""
-DEED = tuple(events.c[name] for name in Interaction.__struct_fields__)
+INTERACTION = tuple(events.c[name] for name in Interaction.__struct_fields__)
 OF_AN_ANIMAL = events.c.animal_id.is_not(None)
 _RECENT = tuple(
     events.c[name] for name in ("item_id", "event_type", "sent_at", "event_value", "offset")
@@ -467,7 +467,7 @@ def _prepared(columns: tuple[sa.Column[Any], ...], *conditions: sa.ColumnElement
 _RECENT_OF = _prepared(_RECENT)
 _NAMED_OF = _prepared((*_RECENT, events.c.recommendation_id, events.c.animal_id))
 _NAMED = itemgetter(1, 5, 6)
-_DEEDS_OF = _prepared(DEED, OF_AN_ANIMAL)
+_INTERACTIONS_OF = _prepared(INTERACTION, OF_AN_ANIMAL)
 
 
 class Histories(GroupEvents):
@@ -481,9 +481,9 @@ class Histories(GroupEvents):
             rows = [*standing(named, _NAMED)][:limit]
         return [(row[0], row[1], row[2], row[3]) for row in rows]
 
-    def deeds_of(self, visitor: Visitor, at: int, limit: int) -> list[Interaction]:
+    def interactions_of(self, visitor: Visitor, at: int, limit: int) -> list[Interaction]:
         """The visitor's newest events with animals and `sent_at <= at`, newest first."""
-        return [Interaction(*row) for row in self._newest(_DEEDS_OF, visitor, at, limit)]
+        return [Interaction(*row) for row in self._newest(_INTERACTIONS_OF, visitor, at, limit)]
 
     def owner(self, session_id: str, at: int) -> str | None:
         """The user that the session was bound to by then, or None."""

@@ -179,7 +179,7 @@ def draw_board(
     return found
 
 
-_DEEDS_READ = 100
+_INTERACTIONS_READ = 100
 
 
 class Picks(msgspec.Struct, frozen=True):
@@ -207,7 +207,7 @@ class PickDoor(msgspec.Struct, frozen=True):
         if board is None:
             raise no_board(picks.board_id)
         places = _places(board, picks.animals)
-        interactions = self.pages.log.deeds_of(picks.visitor, picks.at, _DEEDS_READ)
+        interactions = self.pages.log.interactions_of(picks.visitor, picks.at, _INTERACTIONS_READ)
         mine = [one for one in interactions if one.recommendation_id == picks.board_id]
         if any(one.event_type == UNPICK for one in mine):
             raise Conflict(

@@ -123,11 +123,8 @@ class ShownPages:
 
     def find(self, interaction: Interaction) -> tuple[Impression, int] | None:
         """The page and the place, from 0; None for a deed that came from no page of ours."""
-        named = (
-            self._by_id.get(interaction.recommendation_id)
-            if interaction.recommendation_id
-            else None
-        )
+        page_id = interaction.recommendation_id
+        named = self._by_id.get(page_id) if page_id else None
         if named is not None:
             self.kinds.add(kind_of(named))
             place = place_of(named, interaction.animal_id)
@@ -383,7 +380,7 @@ def check_board(answers: Impressions, event: Event) -> None:
 
 PAGES_READ = 12  # of a visitor's newest pages; older ones tell little of what is wanted now
 _PLACES_READ = 160  # bounds the time of the Newton steps in a request
-_DEEDS_READ = 100
+_INTERACTIONS_READ = 100
 _VISIT = HOUR
 
 
@@ -487,7 +484,7 @@ class PageReader:
         if not (pages or picked):
             return NO_PAGES
         in_time = sorted(pages.values(), key=lambda page: page.as_of)
-        interactions = self.log.deeds_of(visitor, at, _DEEDS_READ)
+        interactions = self.log.interactions_of(visitor, at, _INTERACTIONS_READ)
         given = [page for page in in_time[::-1] if page.question == BOARD]
         boards = BoardReader(self.table, self.animals).of(interactions, given, wishes)
         newest = [page for page in in_time if page.question != BOARD][-PAGES_READ:]
@@ -497,10 +494,8 @@ class PageReader:
         for page in newest:
             shown.add(page)
         for interaction in interactions:
-            if (
-                opens(interaction, self.log.event_types)
-                and (found := shown.find(interaction)) is not None
-            ):
+            found = shown.find(interaction)
+            if found is not None and opens(interaction, self.log.event_types):
                 page, place = found
                 is_over = wishes and contradicts(wishes, page.item_ids[place], interaction.sent_at)
                 (withdrawn if is_over else opened)[page.recommendation_id].add(place)
