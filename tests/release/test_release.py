@@ -1,10 +1,13 @@
 """The release workflow is one, by GitHub's own schema, and publishes without a password."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
+
+from pawsonalize import __version__
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / ".github/workflows/release.yml"
@@ -34,3 +37,16 @@ def test_the_workflow_builds_tests_and_lists_what_is_in_it() -> None:
     text = WORKFLOW.read_text()
     for tool in ("python -m build", "twine check", "check-wheel-contents", "cyclonedx-py"):
         assert tool in text
+
+
+def test_the_workflow_reads_the_version_and_builds_each_distribution_of_python() -> None:
+    text = WORKFLOW.read_text()
+    command = re.findall(r"version=\$\((.+)\)$", text, re.MULTILINE)[0]
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == __version__
+    built = re.findall(r"for plugin in (.+); do", text)[0].split()
+    assert sorted(built) == sorted(
+        path.parent.name for path in ROOT.glob("packages/*/pyproject.toml")
+    )
