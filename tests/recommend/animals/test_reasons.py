@@ -101,6 +101,9 @@ CHECKS: dict[str, Check] = {
     r"many visitors open (animals) like this one": lambda _, place, *__: (
         place.parts["appeal"] >= 0.2 and place.parts["animal_effect"] + place.parts["appeal"] >= 0.2
     ),
+    r"(fits what you are looking for)": lambda _, place, *__: (
+        place.parts["quiz"] == 0 and place.lifts["quiz"] > 0
+    ),
     r"you (.+) (?:her|him|it|one of them)": lambda said, place, *_: (
         _DEEDS[said] in place.interactions
     ),
