@@ -63,7 +63,7 @@ _FILES: Mapping[str, Sequence[str]] = {
     "refresh": _TRAININGS,
     "erase": tuple(f"{_SRC}/{part}/**" for part in ("events", "core/database")),
     "commands": (f"{_SRC}/app/**", f"{_SRC}/*/commands/**"),
-    "artefacts": (f"{_SRC}/resources/artefacts/**",),
+    "artefacts": (f"{_SRC}/resources/artefacts.py",),
     "trace": (f"{_SRC}/**",),
     "gate": (*_MODELS, f"{_SRC}/train/**"),
 }

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.adapters.conftest import database
+
+__all__ = ["database"]
+
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
