@@ -72,6 +72,8 @@ def test_a_solution_is_trained_by_itself_and_says_how_often(
     assert described["latestSolutionVersion"]["solutionVersionArn"] == first
 
 
+# Its training is made first, as the tests after this one ask for it, and it is switched off here.
+@pytest.mark.usefixtures("first")
 def test_automatic_training_can_be_changed_and_switched_off(wire: Wire, solution: str) -> None:
     rarely = {"autoTrainingConfig": {"schedulingExpression": "rate(30 days)"}}
     wire.personalize.update_solution(solutionArn=solution, solutionUpdateConfig=rarely)
