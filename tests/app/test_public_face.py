@@ -12,12 +12,14 @@ import pawsonalize
 STUB = Path(pawsonalize.__file__).with_suffix(".pyi")
 ROOT = Path(__file__).parents[2]
 _NAMES = """
-    About Adapters CONTROL_PLANE Check CheckPlace CheckedService Command Confirmation
-    Conflict Context ContextEvent CorruptArtefact Count Countable Database Diagnosis Done
-    Form IndexedModel InvalidInput ItemIndex Kept Link Model ModelCard NotFound NotReady
-    OPERATOR Operations PageAction PawsonalizeError Plugin Positive Range Recipe
-    RecipeSettings RequestParameter SITE Services Settings Share Task View ViewQuery
-    attention counts_of fine make_card metadata on_data read_card read_form
+    About Adapters Attributes CONTROL_PLANE Check CheckPlace CheckedService Command
+    Comparison Confirmation Conflict Context ContextEvent CorruptArtefact Count Countable
+    Database Dataset Diagnosis Done EASE FittedRecommender Form IndexedModel InvalidInput
+    ItemIndex ItemKNN Kept Link Model ModelCard NotFound NotReady OPERATOR Operations
+    OwnHistory PageAction PawsonalizeError Plugin Popularity Positive Random Range Recipe
+    RecipeSettings Recommender RequestParameter SITE Services Settings Share Table Task
+    Transitions TrendingNow UserPersonalization View ViewQuery attention counts_of evaluate
+    fine make_card metadata on_data read_card read_form
 """
 PROMISED = _NAMES.split()
 

@@ -256,22 +256,37 @@ _DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 # One path for training, evaluation and serving, so that a name means the same in all of them.
 def item_attributes(item_ids: Sequence[str], catalogue: Catalogue) -> ItemAttributes:
     """Describe the items: animal groups by their ids, all items by the Items dataset."""
+    described: dict[str, Mapping[str, Value]] = {}
+    if names := categorical(catalogue.schema(DatasetType.ITEMS)):
+        described = {item.item_id: item.attributes for item in catalogue.items()}
+    rows = {
+        name: [values_of(described.get(item_id, {}).get(name)) for item_id in item_ids]
+        for name in names
+    }
+    return code_attributes(item_ids, rows)
+
+
+def code_attributes(
+    item_ids: Sequence[str], described: Mapping[str, list[list[str]]]
+) -> ItemAttributes:
+    """Return the attributes that each item has by its id, and those of `described`, as codes.
+
+    `described` has the values of every item, in the order of the ids, for each attribute's name.
+    """
     groups = [AnimalGroup.parse(item_id) for item_id in item_ids]
     are_groups = any(groups)
-    names = categorical(catalogue.schema(DatasetType.ITEMS))
     # Columns that repeat species, breed, size and age of the ids are left out.
-    names = [name for name in names if not (are_groups and name in _OF_THE_ID)]
+    rows = {
+        name: values
+        for name, values in described.items()
+        if not (are_groups and name in _OF_THE_ID)
+    }
     columns: Columns = {}
-    if are_groups or not names:
+    if are_groups or not rows:
         for name in _GROUP_ATTRIBUTES:
             values = (None if group is None else _value_of(group, name) for group in groups)
             columns[name] = [[] if value is None else [value] for value in values]
-    if names:
-        described = {item.item_id: item.attributes for item in catalogue.items()}
-        for name in names:
-            rows = [described.get(item_id, {}).get(name) for item_id in item_ids]
-            columns[name] = [values_of(value) for value in rows]
-    return _coded(columns, len(item_ids))
+    return _coded(columns | rows, len(item_ids))
 
 
 def _value_of(group: AnimalGroup, name: str) -> str | None:
@@ -481,6 +496,7 @@ def build_context(
     event_types: EventTypes = STANDARD,
     *,
     visitor: str | None = None,
+    most: int = MAX_CONTEXT_EVENTS,
 ) -> Context:
     """The context of a visitor with these events, by their meaning; the oldest are cut off."""
     kept: list[ContextEvent] = []
@@ -489,7 +505,7 @@ def build_context(
     liked: set[str] = set()
     # A return or a dislike takes back what came before; a later event but a view is interest.
     for item_id, event_type, sent_at, value in newest_first:
-        if len(kept) == MAX_CONTEXT_EVENTS:
+        if len(kept) == most:
             break
         if item_id == NOTHING:
             continue

@@ -14,9 +14,9 @@ from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.models import recipes
 from pawsonalize.models.evaluation import splits
 from pawsonalize.models.evaluation.metrics import Judgement, Ranker, judge, segment_metrics
-from pawsonalize.models.recipes.contract import Context, Model
+from pawsonalize.models.recipes.contract import Context, Model, Scorer
 from pawsonalize.models.recipes.data import TrainingData
-from pawsonalize.recommend.query import build_context
+from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS, build_context
 
 
 def part_of(
@@ -73,7 +73,7 @@ class Holdout(msgspec.Struct, frozen=True):
     - `known[q]` is the number of known events of the user.
     """
 
-    name: SplitName
+    name: str
     data: TrainingData
     split: splits.Split
     there: NDArray[np.bool_]
@@ -83,11 +83,11 @@ class Holdout(msgspec.Struct, frozen=True):
     target_items: tuple[NDArray[np.int64], ...]
     known: NDArray[np.int64]
 
-    def judge(self, model: Model) -> Judgement:
+    def judge(self, model: Scorer) -> Judgement:
         """Give the model all test cases."""
         return judge(self.ranker(model), self.targets)
 
-    def ranker(self, model: Model) -> Ranker:
+    def ranker(self, model: Scorer) -> Ranker:
         """The model's scores of the candidates; a candidate that it does not know gets -inf."""
         place = {item: position for position, item in enumerate(model.item_ids)}
         outside = len(place)
@@ -144,9 +144,17 @@ def hold_out(
 
 
 def set_questions(
-    name: SplitName, data: TrainingData, split: splits.Split, there: NDArray[np.bool_], as_of: int
+    name: str,
+    data: TrainingData,
+    split: splits.Split,
+    there: NDArray[np.bool_],
+    as_of: int,
+    most_events: int = MAX_CONTEXT_EVENTS,
 ) -> Holdout:
-    """The test cases of a split; the candidates are `there`, a mask over items."""
+    """The test cases of a split; the candidates are `there`, a mask over items.
+
+    A context has the newest `most_events` events, as an answer of the service reads them.
+    """
     candidate = positions(there)
     wanted = [
         np.array(list(dict.fromkeys(data.item[cut:end].tolist())), np.int64)
@@ -159,7 +167,7 @@ def set_questions(
         there=there,
         training=part_of(data, split.training, there, as_of),
         contexts=tuple(
-            context_before(data, start, cut)
+            context_before(data, start, cut, most_events)
             for start, cut in zip(split.start, split.cut, strict=True)
         ),
         targets=tuple(candidate[items] for items in wanted),
@@ -168,7 +176,9 @@ def set_questions(
     )
 
 
-def context_before(data: TrainingData, start: int, cut: int) -> Context:
+def context_before(
+    data: TrainingData, start: int, cut: int, most: int = MAX_CONTEXT_EVENTS
+) -> Context:
     """Return the context of a user at the event in row `cut`, which has the event's own facets."""
     # Backwards, a slice that includes row 0 ends at None.
     newest = slice(cut - 1, start - 1 if start > 0 else None, -1) if cut > start else slice(0)
@@ -179,7 +189,7 @@ def context_before(data: TrainingData, start: int, cut: int) -> Context:
         (data.item_ids[item], data.event_types[kind], time, value if value == value else None)  # noqa: PLR0124
         for item, kind, time, value in rows
     )
-    return build_context(events, int(data.time[cut]), data.facets.at(cut))
+    return build_context(events, int(data.time[cut]), data.facets.at(cut), most=most)
 
 
 def only_available(
@@ -211,6 +221,9 @@ def judge_segments(
     return judgement, segment_metrics(np.stack(rows, axis=1), np.stack(chose, axis=1))
 
 
+_SLICES = 30  # of one attribute; with more values each is small
+
+
 def slices_of(holdout: Holdout) -> list[splits.Slice]:
     """Every slice with enough targets; masks over all targets, question by question."""
     targets = np.concatenate(holdout.targets)
@@ -222,10 +235,12 @@ def slices_of(holdout: Holdout) -> list[splits.Slice]:
     slices = splits.by_value("history", ("0", "1 to 4", "5 and more"), known_events)
     slices += splits.by_value("item", ("known", "new"), is_new)
     attributes = holdout.data.attributes
-    if "species" in attributes.names:
-        column = attributes.names.index("species")
-        species = attributes.codes[np.concatenate(holdout.target_items), column]
-        slices += splits.by_value("species", attributes.values[column], species)
+    # Breeds, sizes and ages would be many small slices; of a catalogue of others all have a say.
+    names = ("species",) if "species" in attributes.names else dict.fromkeys(attributes.names)
+    for column in map(attributes.names.index, names):
+        if len(values := attributes.values[column]) <= _SLICES:
+            codes = attributes.codes[np.concatenate(holdout.target_items), column]
+            slices += splits.by_value(attributes.names[column], values, codes)
     return slices
 
 

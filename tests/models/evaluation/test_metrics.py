@@ -1,5 +1,6 @@
 """Metrics by hand, by their laws, and by the reference library."""
 
+import json
 from collections.abc import Sequence
 from itertools import permutations
 from random import Random
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pawsonalize.library.comparison import metrics_at
 from pawsonalize.models.evaluation.metrics import (
     METRICS,
     MISSED,
@@ -24,6 +26,7 @@ from pawsonalize.models.evaluation.metrics import (
     precision,
     segment_metrics,
 )
+from tests.models.evaluation.record_ranx import RECORDED, K, drawn
 
 
 def hits(*ranks: Sequence[int]) -> Placements:
@@ -202,3 +205,11 @@ def test_the_reference_library_trec_eval_agrees_on_500_rankings() -> None:
         assert {names[name]: value for name, value in values.items()} == pytest.approx(
             expected[query]
         )
+
+
+def test_the_metrics_of_comparisons_are_those_of_ranx() -> None:
+    recorded = json.loads(RECORDED.read_text())  # by ranx 0.3.21, of the same draws
+    placed = Placements.of([place(scores, targets) for scores, targets in drawn()])
+    assert list(metrics_at(K)) == list(recorded)
+    for name, metric in metrics_at(K).items():
+        np.testing.assert_allclose(metric(placed), recorded[name], rtol=0, atol=1e-9)

@@ -78,6 +78,12 @@ def precision(placements: Placements, k: int) -> Floats:
     return placements.gain(np.ones(k)) / k
 
 
+def recall(placements: Placements, k: int) -> Floats:
+    """Right items among the first k, over all right items."""
+    targets = np.bincount(placements.question, minlength=placements.n_questions)
+    return placements.gain(np.ones(k)) / targets
+
+
 def normalized_discounted_cumulative_gain(placements: Placements, k: int) -> Floats:
     """Gain of the first k, each right item 1 / log2(rank + 1), over the best possible gain."""
     # The best list has min(k, targets) right items at its top, as in Amazon Personalize

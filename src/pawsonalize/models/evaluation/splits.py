@@ -70,6 +70,15 @@ def global_time_split(user: NDArray[np.integer], time: Ints, moment: int, seed: 
     return Split(time < moment, start, cut, cut + 1)
 
 
+def last_split(user: NDArray[np.integer]) -> Split:
+    """Everybody's last event is a question, and all before it the training part."""
+    start, end = _spans(user)
+    start, end = start[end - start >= 2], end[end - start >= 2]  # one event leaves nothing to ask
+    training = np.ones(len(user), np.bool_)
+    training[end - 1] = False
+    return Split(training, start, end - 1, end)
+
+
 def _spans(user: NDArray[np.integer]) -> tuple[Ints, Ints]:
     edges = np.flatnonzero(np.diff(user)) + 1
     bounds = np.concatenate(([0], edges, [len(user)])) if len(user) else np.zeros(1, np.int64)

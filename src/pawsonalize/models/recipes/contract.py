@@ -44,16 +44,23 @@ class Context(msgspec.Struct, frozen=True):
     picked: bool = True  # False if no event answers a board, which says nothing of groups
 
 
-class Model(Protocol):
+class Scorer(Protocol):
+    """What orders a catalogue for a visitor."""
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """The catalogue, in the order of `score_catalogue`."""
+
+    def score_catalogue(self, context: Context) -> Scores:
+        """Scores of the whole catalogue, more is better, shape (items,)."""
+
+
+class Model(Scorer, Protocol):
     """A trained model, immutable: it exists only once it is fitted."""
 
     @property
     def card(self) -> ModelCard:
         """Card of the data and settings that the model was made of."""
-
-    @property
-    def item_ids(self) -> tuple[str, ...]:
-        """The catalogue, in the order of `score_catalogue`."""
 
     def score_catalogue(self, context: Context) -> Scores:
         """Weights of the whole catalogue, finite, at least 0 and summing to 1, shape (items,).

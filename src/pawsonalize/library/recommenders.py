@@ -1,0 +1,232 @@
+"""Recommenders for notebooks: recipes with their settings, and models of others."""
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.library.dataset import Dataset
+from pawsonalize.library.tables import Table
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.contract import Context, ContextEvent, Recipe, Scorer
+from pawsonalize.models.recipes.data import Scores, TrainingData
+from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS
+from pawsonalize.train.holdout import context_before
+from pawsonalize.train.solutions import read_settings
+
+_ALL_EVENTS = 2**31
+
+
+class PlainModel(Protocol):
+    """What a class of your own needs: `fit` and `score`."""
+
+    def fit(self, data: TrainingData) -> object:
+        """Learn from columns: `data.user[e]` chose `data.item_ids[data.item[e]]`."""
+
+    def score(self, context: Context, items: Sequence[str]) -> Any:
+        """Return a score of each item for a visitor with `context.events`, newest first."""
+
+
+class Recommender:
+    """A recipe with settings, which `fit` turns into a model.
+
+    `Recommender("user-personalization", repeats=False)` takes any recipe by its name, also one of
+    another distribution; its settings are those of docs/reference/recipes.md.
+    """
+
+    recipe: ClassVar[str] = ""
+    """Name of the recipe; that of a subclass."""
+    most_events: ClassVar[int] = MAX_CONTEXT_EVENTS
+    """Events of a visitor that an answer reads, the newest: as many as in the service."""
+
+    def __init__(self, recipe: str = "", /, **settings: Any) -> None:
+        self._recipe: Recipe[Any] = recipe_named(recipe or self.recipe)
+        self._settings = read_settings(self._recipe.settings, settings)
+        given = ", ".join(f"{name}={value}" for name, value in settings.items())
+        name = recipe or type(self).__name__
+        self.name = f"{name}({given})" if given else name
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def fit(self, data: Dataset, seed: int = 0) -> "FittedRecommender":
+        """Train on all interactions; the same data and seed give the same model."""
+        return FittedRecommender(self.fit_events(data.events, seed), data, self.most_events)
+
+    def fit_events(self, events: TrainingData, seed: int) -> Scorer:
+        """Train on columns of interactions."""
+        return self._recipe.fit(events, self._settings, seed)
+
+
+class Random(Recommender):
+    """Every order is as likely as any other."""
+
+    recipe = "random"
+    most_events = _ALL_EVENTS
+
+
+class Popularity(Recommender):
+    """What most users chose lately; with `unseen=True` without what the user had."""
+
+    recipe = "popularity-count"
+    most_events = _ALL_EVENTS
+
+
+class OwnHistory(Recommender):
+    """What the user had before, the newest first."""
+
+    recipe = "own-history"
+    most_events = _ALL_EVENTS
+
+
+class Attributes(Recommender):
+    """Items that share attributes with those that the user had."""
+
+    recipe = "attributes"
+    most_events = _ALL_EVENTS
+
+
+class ItemKNN(Recommender):
+    """Items with the most users in common, by the cosine of their users."""
+
+    recipe = "item-knn"
+    most_events = _ALL_EVENTS
+
+
+class Transitions(Recommender):
+    """Items that users chose right after an item."""
+
+    recipe = "item-transitions"
+    most_events = _ALL_EVENTS
+
+
+class EASE(Recommender):
+    """A linear model of the items that are had together (Steck 2019); up to 10,000 items."""
+
+    recipe = "ease"
+    most_events = _ALL_EVENTS
+
+
+class TrendingNow(Recommender):
+    """Items whose share of the choices grows fastest."""
+
+    recipe = "trending-now"
+
+
+class UserPersonalization(Recommender):
+    """The default of the service: counts of items, users and steps, and trees that order them."""
+
+    recipe = "user-personalization"
+
+
+class FittedRecommender(msgspec.Struct, frozen=True):
+    """A recommender that is fitted, with the data that it was fitted on."""
+
+    model: Scorer
+    data: Dataset
+    most_events: int = MAX_CONTEXT_EVENTS
+
+    def recommend(self, users: Sequence[str], k: int = 10) -> Table:
+        """Return the best k items for each user, after all that the user did in the data.
+
+        The table has the columns user, item, score and rank, which counts from 1.
+        """
+        rows: list[tuple[str, str, float, int]] = []
+        for user in [users] if isinstance(users, str) else users:
+            history = self.data.history(user)
+            context = context_before(self.data.events, history.start, history.stop, _ALL_EVENTS)
+            rows += [(user, *best) for best in self._best(context, k)]
+        return _table(("user", "item", "score", "rank"), rows)
+
+    def recommend_after(self, items: Sequence[str], k: int = 10) -> Table:
+        """Return the best k items for a visitor who chose these, the newest last."""
+        now = self.data.events.as_of
+        events = (ContextEvent(str(item), "view", now) for item in reversed(items))
+        return _table(("item", "score", "rank"), self._best(Context(tuple(events), now), k))
+
+    def _best(self, context: Context, k: int) -> list[tuple[str, float, int]]:
+        recent = replace(context, events=context.events[: self.most_events])
+        scores = np.asarray(self.model.score_catalogue(recent), np.float64)
+        best = np.argsort(-scores, kind="stable")[:k]
+        ranked = enumerate(best[scores[best] > -np.inf].tolist(), 1)
+        return [(self.model.item_ids[item], float(scores[item]), rank) for rank, item in ranked]
+
+
+def _table(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Table:
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
+    return Table(dict(zip(names, columns, strict=True)))
+
+
+class OwnModel(Recommender):
+    """A class of your own as a recommender; `evaluate` makes it of a `PlainModel`."""
+
+    most_events = _ALL_EVENTS
+
+    def __init__(self, model: PlainModel) -> None:
+        for method in ("fit", "score"):
+            if not callable(getattr(model, method, None)):
+                raise InvalidInput(
+                    f"{model!r:.60} has no method {method}: a model has fit(data) and"
+                    " score(context, items)",
+                    field="models",
+                )
+        self._model, self.name = model, type(model).__name__
+
+    def fit_events(self, events: TrainingData, seed: int) -> Scorer:  # noqa: ARG002
+        """Fit the model; it takes no seed."""
+        self._model.fit(events)
+        return _CheckedScores(self.name, self._model, events.item_ids)
+
+
+class _CheckedScores(NamedTuple):
+    """Scores of a model of others; InvalidInput where they are no scores of the items."""
+
+    name: str
+    model: PlainModel
+    item_ids: tuple[str, ...]
+
+    def score_catalogue(self, context: Context) -> Scores:
+        scores = np.asarray(self.model.score(context, self.item_ids), np.float64)
+        wrong = "NaN among its scores"
+        if scores.shape != (len(self.item_ids),):
+            wrong = f"scores of shape {scores.shape} for {len(self.item_ids)} items"
+        elif not np.isnan(scores).any():
+            return scores
+        raise InvalidInput(f"{self.name} gives {wrong}", field="models")
+
+
+class Training(NamedTuple):
+    """A fitted scorer, and what it took."""
+
+    scorer: Scorer
+    seconds: float
+    megabytes: float | None
+    """Size of its arrays; None if nobody knows it."""
+
+
+def train(recommender: Recommender, events: TrainingData, seed: int) -> Training:
+    """Fit on columns, and measure."""
+    began = time.perf_counter()
+    scorer = recommender.fit_events(events, seed)
+    seconds = time.perf_counter() - began
+    arrays = getattr(scorer, "arrays", None)
+    size = sum(array.nbytes for array in arrays().values()) / 1e6 if arrays else None
+    return Training(scorer, seconds, size)
+
+
+def named(models: Sequence[Recommender | PlainModel | type]) -> dict[str, Recommender]:
+    """Return recommenders by their names; two of a name are counted: `EASE`, `EASE 2`."""
+    found: dict[str, Recommender] = {}
+    for model in models:
+        made: Any = model() if isinstance(model, type) else model
+        recommender = made if isinstance(made, Recommender) else OwnModel(made)
+        same = [one for one in found if re.sub(r" \d+$", "", one) == recommender.name]
+        found[f"{recommender.name} {len(same) + 1}" if same else recommender.name] = recommender
+    if not found:
+        raise InvalidInput("name at least one model", field="models")
+    return found
