@@ -13,6 +13,7 @@ import pytest
 
 from pawsonalize.app.settings import as_environment
 from pawsonalize.core.scopes import Scope
+from pawsonalize.events.foreign_logs import tables
 from pawsonalize.models.recipes.user_personalization import UserPersonalization
 from pawsonalize.operations.commands.access import For
 from pawsonalize.plugins.feeds.formats import formats
@@ -130,6 +131,8 @@ def option(*words: str) -> Any:
 def test_what_options_offer_is_what_there_is() -> None:
     assert option("animals", "import", "format").help == f"One of {', '.join(formats())}."
     assert option("animals", "import", "dates").help.startswith(f"{', '.join(DateOrder)}: ")
+    *first, last = tables().presets
+    assert option("import", "preset").help == f"Whose log it is: {', '.join(first)} or {last}."
     assert option("solutions", "create", "recipe").default == UserPersonalization.name
     assert option("outcomes", "within").default == WITHIN_DAYS
     assert get_args(get_type_hints(train)["mode"]) == tuple(TrainingMode)

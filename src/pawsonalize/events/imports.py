@@ -4,6 +4,7 @@ import csv
 import io
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from itertools import islice
@@ -12,13 +13,13 @@ from typing import IO, Any, BinaryIO
 
 import msgspec
 
-from pawsonalize.animals.tables.catalogue import Catalogue, Item
+from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
 from pawsonalize.core.errors import InvalidInput, NotReady, reason_of
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP, NOTHING, Event
 from pawsonalize.core.forms import csv_files
 from pawsonalize.core.forms.csv_files import no_formula
-from pawsonalize.core.schemas import DatasetType, Schema
-from pawsonalize.core.times import SECOND
+from pawsonalize.core.schemas import REQUIRED_FIELDS, DatasetType, Schema
+from pawsonalize.core.times import SECOND, iso
 from pawsonalize.core.work.leases import Leases
 from pawsonalize.events.datasets import (
     ANIMAL,
@@ -28,6 +29,7 @@ from pawsonalize.events.datasets import (
     item_reader,
     user_reader,
 )
+from pawsonalize.events.foreign_logs import LogOptions
 from pawsonalize.events.job_files import Outputs, Sources
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.resources.datasets import (
@@ -47,6 +49,7 @@ from pawsonalize.resources.kind import Status, moved, new_resource_name
 from pawsonalize.resources.registry import Registry
 
 _ERRORS_KEPT = 20  # by report: if every row is wrong, the first few say why
+_VALUE_CHARS = 80
 CHUNK_ROWS = 10_000  # in one transaction, for which events that are sent wait
 
 
@@ -74,7 +77,10 @@ def load_rows(
                     yield convert(row)
                     continue
                 except InvalidInput as wrong:  # it costs this row alone
-                    error = csv_files.RowError(row.line, wrong.field, wrong.message)
+                    value = dict(zip(table.header, row.values, strict=True)).get(wrong.field or "")
+                    column = table.renamed.get(wrong.field or "", wrong.field)
+                    value = value and value[:_VALUE_CHARS]
+                    error = csv_files.RowError(row.line, column, wrong.message, value)
             assert isinstance(error, csv_files.RowError)
             rejected += 1
             if rejected <= _ERRORS_KEPT:
@@ -91,8 +97,79 @@ def load_rows(
         # Fewer rows than wanted: the file has ended.
         if len(chunk) < chunk_rows:
             return csv_files.ImportReport(
-                dataset, accepted, good - accepted, rejected, tuple(errors)
+                dataset,
+                accepted,
+                good - accepted,
+                rejected,
+                tuple(errors),
+                table.renamed,
+                table.note,
+                dict(table.left_out),
             )
+
+
+class DryRun(msgspec.Struct):
+    """Reads a file as `Importer` does, and stores nothing; one for each file."""
+
+    received_at: int
+    dataset_group: str = DEFAULT_DATASET_GROUP
+    users: set[str] = msgspec.field(default_factory=set)
+    items: set[str] = msgspec.field(default_factory=set)
+    moments: list[int] = []
+
+    def import_file(
+        self, dataset: DatasetType, path: Path, schema: Schema | None, **options: Any
+    ) -> csv_files.ImportReport:
+        """Report what a file would bring in; see `Importer`."""
+        with _opened(path) as (stream, size):
+            table = _open_table(dataset, stream, options.pop("form"), options.pop("log"))
+            columns = FileColumns.match(table.header, dataset, schema)
+            read = _reader(dataset, columns, self.received_at, self.dataset_group)
+            report = load_rows(table, dataset, read, self._count, size=size, **options)
+        moments = dict(zip(("first", "last"), map(iso, self.moments), strict=False))
+        counts = {"users": len(self.users), "items": len(self.items)}
+        return msgspec.structs.replace(report, **counts, **moments)
+
+    def _count(self, rows: list[Any]) -> None:
+        self.users.update(row.user_id for row in rows if not isinstance(row, Item))
+        self.items.update(row.item_id for row in rows if not isinstance(row, User))
+        moments = [*self.moments, *(row.sent_at for row in rows if isinstance(row, Event))]
+        self.moments = [min(moments), max(moments)] if moments else []
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """The file's stream, and its size; InvalidInput if it cannot be opened."""
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise InvalidInput(f"cannot open {path}: {error.strerror}", field="path") from error
+    with stream:
+        yield stream, path.stat().st_size
+
+
+def _open_table(
+    dataset: DatasetType, stream: BinaryIO, form: csv_files.TextForm, log: LogOptions | None
+) -> csv_files.CsvTable:
+    """Open a file; with `log`, columns may have other names than ours."""
+    if log is None:
+        return csv_files.CsvTable(stream, form)
+    return log.open(stream, form, REQUIRED_FIELDS[dataset])
+
+
+def _reader(
+    dataset: DatasetType, columns: FileColumns, received_at: int, dataset_group: str
+) -> Callable[[csv_files.CsvRow], Any]:
+    """Return what makes an event, an item or a user of a row."""
+    match dataset:
+        case DatasetType.INTERACTIONS:
+            return EventReader(columns, received_at, dataset_group).read
+        case DatasetType.ITEMS:
+            return item_reader(columns)
+        case DatasetType.USERS:
+            return user_reader(columns)
+        case _:
+            raise InvalidInput(f"{dataset} are imported with their schema: give it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +189,7 @@ class Importer:
         self, dataset: DatasetType, path: Path, schema: Schema | None = None, **options: Any
     ) -> csv_files.ImportReport:
         """Import a file; `options` as those of `import_stream`."""
-        try:
-            stream = path.open("rb")
-        except OSError as error:
-            raise InvalidInput(f"cannot open {path}: {error.strerror}", field="path") from error
-        with stream:
-            size = path.stat().st_size
+        with _opened(path) as (stream, size):
             return self.import_stream(dataset, stream, schema, size=size, **options)
 
     def import_stream(
@@ -127,10 +199,12 @@ class Importer:
         schema: Schema | None = None,
         *,
         form: csv_files.TextForm = csv_files.DETECTED,
+        log: LogOptions | None = None,
         **options: Any,
     ) -> csv_files.ImportReport:
         """Import a binary stream; `options` as `load_rows`. InvalidInput if it lacks a column."""
-        table, catalogue = csv_files.CsvTable(stream, form), self.catalogue.of(self.dataset_group)
+        table = _open_table(dataset, stream, form, log)
+        catalogue = self.catalogue.of(self.dataset_group)
         if schema is not None and is_of_actions(dataset):
             schema = as_items(schema)
             dataset = schema.dataset
@@ -138,25 +212,15 @@ class Importer:
         columns = FileColumns.match(table.header, dataset, schema)
         if schema is not None:
             catalogue.put_schema(schema)
-
-        def store_events(events: list[Event]) -> int:
-            return sum(self.log.append(self.resolve(events)))
-
-        read: Callable[[csv_files.CsvRow], Any]
-        store: Callable[[list[Any]], int | None]
-        match dataset:
-            case DatasetType.INTERACTIONS:
-                read = EventReader(columns, self.received_at, self.dataset_group).read
-                store = store_events
-            case DatasetType.ITEMS:
-                read = item_reader(columns)
-                store = partial(catalogue.put_items, imported=True)
-            case DatasetType.USERS:
-                read = user_reader(columns)
-                store = partial(catalogue.put_users, imported=True)
-            case _:
-                raise InvalidInput(f"{dataset} are imported with their schema: give it")
-        return load_rows(table, dataset, read, store, chunk_rows=self.chunk_rows, **options)
+        read = _reader(dataset, columns, self.received_at, self.dataset_group)
+        store: dict[DatasetType, Callable[[list[Any]], int | None]] = {
+            DatasetType.INTERACTIONS: lambda events: sum(self.log.append(self.resolve(events))),
+            DatasetType.ITEMS: partial(catalogue.put_items, imported=True),
+            DatasetType.USERS: partial(catalogue.put_users, imported=True),
+        }
+        return load_rows(
+            table, dataset, read, store[dataset], chunk_rows=self.chunk_rows, **options
+        )
 
 
 class Imports(msgspec.Struct, frozen=True):

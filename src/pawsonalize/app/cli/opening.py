@@ -127,7 +127,8 @@ def _say_where(settings: Settings) -> None:
 @contextmanager
 def _recorded(adapters: "Adapters") -> Iterator[None]:
     words, given = running_command.get() or ("", ())
-    if not words or words in _OWN or words.rpartition(" ")[2] in _READ_ONLY:
+    changes_nothing = words.rpartition(" ")[2] in _READ_ONLY or "--dry-run" in given
+    if not words or words in _OWN or changes_nothing:
         yield
         return
     is_named = given and not given[0].startswith("-") and words not in _OF_FILES
