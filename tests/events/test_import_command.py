@@ -102,7 +102,11 @@ GA4: list[dict[str, Any]] = [
     {"event_name": "add_to_cart", "items": [{"item_id": "(not set)"}]},
     {"event_name": "view_item", "event_timestamp": "soon", "items": [{"item_id": "a"}]},
 ]
-ROW: dict[str, Any] = {"event_timestamp": "1612069512766593", "user_id": None, "user_pseudo_id": "102.44"}
+ROW: dict[str, Any] = {
+    "event_timestamp": "1612069512766593",
+    "user_id": None,
+    "user_pseudo_id": "102.44",
+}
 
 
 def test_an_export_of_ga4_brings_an_event_for_each_item_and_counts_the_rest(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pawsonalize.app.cli.options import DataDir, Json, Port, command_group
 from pawsonalize.app.cli.terminal import check_new, print_listing, print_result, say, write_new
 from pawsonalize.app.settings import Settings, kinds_of_settings, load_settings, read_settings
 from pawsonalize.core import clock
-from pawsonalize.core.config import USUAL_FILE, display_value
+from pawsonalize.core.config import USUAL_FILE, display_value, refuse
 from pawsonalize.core.errors import InvalidInput, NotFound, PawsonalizeError, StorageUnavailable
 from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND, parse_moment
 
@@ -180,8 +180,8 @@ def check(
 ) -> None:
     """Check a config file and the environment: what `serve` would refuse is refused here.
 
-    A name that does not exist is refused with the nearest that does. Exit code 2 if anything cannot
-    be used.
+    All that is wrong is named at once, with its file or variable: a name that does not exist with
+    the nearest that does. Exit code 2 if anything cannot be used.
 
     Example: pawsonalize config check
     """
@@ -189,10 +189,10 @@ def check(
 
     if file is not None and not file.is_file():
         raise InvalidInput(f"there is no file {file}: write one with `pawsonalize init`")
-    settings, written = read_settings({"data_dir": data_dir}, file)
-    wrong = [*written.warnings, *unusable(settings)] or list(not_in_tables(settings))
-    if wrong:
-        raise InvalidInput("; ".join(wrong))
+    wrong = list[str]()
+    settings, written = read_settings({"data_dir": data_dir}, file, wrong)
+    wrong += [*written.warnings, *unusable(settings, written.sources)]
+    refuse(wrong or list(not_in_tables(settings)))
     where = "no config file" if written.file is None else str(written.file)
     count = len(written.sources)
     are = "setting is" if count == 1 else "settings are"
