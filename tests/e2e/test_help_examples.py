@@ -59,7 +59,7 @@ AVRO = {
     ],
 }
 _GROUP = "dataset-groups create shelter-b"
-_CATS = "solutions create cats user-personalization"
+_CATS = "solutions create cats --recipe user-personalization"
 _TRACKER = "event-trackers create shelter-b --dataset-group shelter-b"
 _FILTER = """filters create dogs-only 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")'"""
 _JOB = "batch-jobs create mailing recommender-1 file:///d/in.jsonl file:///d/out/ --no-wait"

@@ -62,6 +62,10 @@ def parameter(name: str, annotation: Any, default: Any = Parameter.empty) -> Par
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
+def silent(_: object) -> None:
+    """Print nothing: who deleted something knows what."""
+
+
 DATA_DIR = parameter("data_dir", DataDir, None)
 JSON = parameter("json", Json, default=False)
 

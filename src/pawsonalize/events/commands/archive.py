@@ -1,13 +1,15 @@
 """`pawsonalize archive`: objects of archived events, their checks, and their way back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from pawsonalize.app.cli.opening import add_command, dataset_group_of, opened, opened_or_made
-from pawsonalize.app.cli.options import DataDir, DatasetGroupName, command_group
+from pawsonalize.app.cli.options import DataDir, DatasetGroupName, Json, command_group
 from pawsonalize.app.cli.terminal import check_folder_of, progress
 from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.core import clock
@@ -49,15 +51,20 @@ def ls(adapters: "Adapters") -> "Sequence[Segment]":
     return adapters.ledger.segments()
 
 
-@add_command(app, "run")
-def run(adapters: "Adapters") -> None:
+def _print_run(found: dict[str, Any]) -> None:
+    print(f"{found['rows']:,} rows archived")
+    if found["more"]:
+        print(found["more"])
+
+
+@add_command(app, "run", _print_run)
+def run(adapters: "Adapters") -> dict[str, Any]:
     """Archive now what the log holds, and dead letters; a running server does so by itself.
 
     Example: pawsonalize archive run
     """
-    print(f"{adapters.archiver.archive_once():,} rows archived")
-    if more := offered("archive_run", adapters):
-        print(more)
+    rows = adapters.archiver.archive_once()
+    return {"rows": rows, "more": offered("archive_run", adapters)}
 
 
 def _print_verification(found: "reading.Verification") -> None:
@@ -81,8 +88,8 @@ def verify(adapters: "Adapters") -> "reading.Verification":
         return reading.verify(adapters.log, adapters.ledger, adapters.objects, bar)
 
 
-@add_command(app, "compact")
-def compact(adapters: "Adapters") -> None:
+@add_command(app, "compact", "{joined:,} objects went into larger ones".format_map)
+def compact(adapters: "Adapters") -> dict[str, int]:
     """Join now the objects of days that are over; a running server does so by itself.
 
     Example: pawsonalize archive compact
@@ -91,11 +98,11 @@ def compact(adapters: "Adapters") -> None:
 
     sizes = adapters.erased_archive.index.sizes
     joined = Compaction(adapters.ledger, adapters.objects, sizes=sizes).compact(clock.now())
-    print(f"{joined:,} objects went into larger ones")
+    return {"joined": joined}
 
 
-@add_command(app, "mend")
-def mend(adapters: "Adapters") -> None:
+@add_command(app, "mend", "\n".join)
+def mend(adapters: "Adapters") -> list[str]:
     """Write objects again that are missing or damaged, if the events table still has their events.
 
     The table does not have events as they came in: what the damaged object no longer tells of
@@ -103,8 +110,7 @@ def mend(adapters: "Adapters") -> None:
 
     Example: pawsonalize archive mend
     """
-    for key in reading.mend(adapters.log, adapters.erased_archive):
-        print(key)
+    return list(reading.mend(adapters.log, adapters.erased_archive))
 
 
 @app.command("replay")
@@ -119,6 +125,7 @@ def replay(
     ] = None,
     dataset_group: DatasetGroupName = None,
     data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
     """Rebuild an empty events table from the archive alone, or append to another dataset group.
 
@@ -130,7 +137,7 @@ def replay(
     """
     settings = load_settings({"data_dir": data_dir})
     if into is not None:
-        _replay_into(settings, (since, until), reread, into, dataset_group)
+        _replay_into(settings, (since, until), reread, into, dataset_group, json=json)
         return
     if dataset_group is not None:
         raise InvalidInput("--dataset-group goes with --into: an empty table gets them all")
@@ -141,11 +148,13 @@ def replay(
         done = replaying.replay(
             adapters.log, archive, erasures, clock.now, bar, period=period, rereading=rereading
         )
+    _print_replay(done, _print_restored, rereading, json)
+
+
+def _print_restored(done: "replaying.Replayed") -> None:
     print(f"{done.restored:,} events restored")
     if done.left_out:
         print(f"{done.left_out:,} events left out: they came in at another time")
-    _tell_reread(rereading)
-    _name_losses(done.damaged, done.gaps)
 
 
 def _replay_into(
@@ -154,6 +163,8 @@ def _replay_into(
     reread: bool,
     into: str,
     of: str | None,
+    *,
+    json: bool,
 ) -> None:
     period = _period(*times)
     with opened(settings) as adapters, progress("replaying") as bar:
@@ -165,6 +176,10 @@ def _replay_into(
         done = replaying.ReplayInto(
             source, target, adapters.log, reader, adapters.erased, clock.now, rereading
         ).replay(bar)
+    _print_replay(done, partial(_print_appended, source, target), rereading, json)
+
+
+def _print_appended(source: str, target: str, done: "replaying.Appended") -> None:
     print(
         f"{done.read:,} events of {source} read, {done.stored:,} stored in {target},"
         f" {done.duplicates:,} were there"
@@ -174,12 +189,25 @@ def _replay_into(
     if done.refused:
         print(f"{done.refused:,} left out: their items are no animal groups")
         print(*(f"  {one}" for one in done.named), sep="\n")
-    _tell_reread(rereading)
-    _name_losses(done.damaged)
 
 
-def _name_losses(damaged: Sequence[str], gaps: Sequence[tuple[int, int]] = ()) -> None:
-    """Name what the archive lacks, and end with exit code 1 if that is anything."""
+def _print_replay(
+    done: Any, show: Callable[[Any], None], rereading: "replaying.Rereading | None", json: bool
+) -> None:
+    """Print what came of a replay; exit code 1 if the archive lacks anything."""
+    damaged, gaps = done.damaged, getattr(done, "gaps", ())
+    if json:
+        counts = None if rereading is None else rereading.counts
+        print(msgspec.json.encode(msgspec.structs.asdict(done) | {"reread": counts}).decode())
+    else:
+        show(done)
+        _tell_reread(rereading)
+        _name_losses(damaged, gaps)
+    if damaged or gaps:
+        raise typer.Exit(1)
+
+
+def _name_losses(damaged: Sequence[str], gaps: Sequence[tuple[int, int]]) -> None:
     for reason in damaged:
         print(f"left out: {reason}")
     for first, last in gaps:
@@ -189,10 +217,9 @@ def _name_losses(damaged: Sequence[str], gaps: Sequence[tuple[int, int]] = ()) -
         )
     if damaged or gaps:
         print("bring back from a copy what is damaged or missing, and replay again")
-        raise typer.Exit(1)
 
 
-@add_command(app, "export")
+@add_command(app, "export", lambda done: f"{done.events:,} events in {done.files:,} files")
 def export(
     adapters: "Adapters",
     parquet: Annotated[Path, typer.Option(help="A folder that gets a Parquet file for each day.")],
@@ -201,7 +228,7 @@ def export(
     dataset_group: Annotated[
         str | None, typer.Option(help="Only this dataset group.", show_default="all")
     ] = None,
-) -> None:
+) -> "reading.Exported":
     """Export the archive as Parquet, one file for each day in which events came in.
 
     Example: pawsonalize archive export --parquet lake --since 2026-11-01
@@ -211,8 +238,7 @@ def export(
     with progress("exporting") as bar:
         group = dataset_group and dataset_group_of(adapters, dataset_group)
         reader = reading.ArchiveReader(adapters.erased_archive, period)
-        done = reading.ArchiveExport(reader, parquet, group, bar).write()
-    print(f"{done.events:,} events in {done.files:,} files")
+        return reading.ArchiveExport(reader, parquet, group, bar).write()
 
 
 def _period(since: str | None, until: str | None) -> "reading.Period":

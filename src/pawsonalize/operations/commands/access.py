@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pawsonalize.app.cli.opening import add_command, opened, opened_or_made
+from pawsonalize.app.cli.opening import add_command, opened, opened_or_made, silent
 from pawsonalize.app.cli.options import DataDir, Json, command_group
 from pawsonalize.app.cli.terminal import say
 from pawsonalize.app.settings import Settings, load_settings
@@ -137,13 +137,14 @@ def ls(adapters: "Adapters") -> list["AccessKey"]:
     return list(adapters.access_keys.all())
 
 
-@add_command(app, "rm")
-def rm(adapters: "Adapters", key: KeyId) -> None:
+@add_command(app, "delete", silent)
+def delete(adapters: "Adapters", key: KeyId) -> dict[str, str]:
     """Take an access key back; running servers refuse it within a second.
 
-    Example: pawsonalize keys rm PAWSXXXXXXXXXXXXXXXX
+    Example: pawsonalize keys delete PAWSXXXXXXXXXXXXXXXX
     """
     adapters.access_keys.delete(key)
+    return {"deleted": key}
 
 
 def _show_secret(key: "AccessKey", secret: str, settings: Settings, json: bool) -> None:

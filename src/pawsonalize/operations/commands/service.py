@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -177,6 +177,7 @@ def check(
         typer.Argument(help="A config file.", show_default="the file that would be read"),
     ] = None,
     data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
     """Check a config file and the environment: what `serve` would refuse is refused here.
 
@@ -192,13 +193,22 @@ def check(
     wrong = list[str]()
     settings, written = read_settings({"data_dir": data_dir}, file, wrong)
     wrong += [*written.warnings, *unusable(settings, written.sources)]
-    refuse(wrong or list(not_in_tables(settings)))
-    where = "no config file" if written.file is None else str(written.file)
+    wrong = wrong or list(not_in_tables(settings))
+    if not json:
+        refuse(wrong)
     count = len(written.sources)
-    are = "setting is" if count == 1 else "settings are"
-    for note in written.notes:
+    found = {"file": written.file, "given": count, "notes": written.notes, "faults": wrong}
+    print_result(found, json, _print_checked)
+    if wrong:
+        raise typer.Exit(2)
+
+
+def _print_checked(found: dict[str, Any]) -> None:
+    are = "setting is" if found["given"] == 1 else "settings are"
+    for note in found["notes"]:
         print(note)
-    print(f"{where} and the environment can be used: {count} {are} given")
+    where = found["file"] or "no config file"
+    print(f"{where} and the environment can be used: {found['given']} {are} given")
 
 
 def doctor(
@@ -259,8 +269,15 @@ def _print_findings(findings: list["Diagnosis"]) -> None:
     print_listing(("", "", ""), rows, 200)
 
 
-@on_data()
-def vacuum(adapters: "Adapters") -> None:
+def _print_vacuumed(found: dict[str, int] | None) -> str:
+    if found is None:
+        return "PostgreSQL sees to that by itself"
+    megabytes = {name: size / 1e6 for name, size in found.items()}
+    return "{before:,.1f} MB were {after:,.1f} MB afterwards".format_map(megabytes)
+
+
+@on_data(_print_vacuumed)
+def vacuum(adapters: "Adapters") -> dict[str, int] | None:
     """Write the SQLite file anew, once; from then on servers give free space back by themselves.
 
     It needs free space of the file's size. Meanwhile events wait, and are refused after 15 seconds.
@@ -271,11 +288,10 @@ def vacuum(adapters: "Adapters") -> None:
 
     before = FileSize.of(adapters.database)
     if before is None:
-        print("PostgreSQL sees to that by itself")
-        return
+        return None
     rewrite(adapters.database)
     after = FileSize.of(adapters.database) or before
-    print(f"{before.total / 1e6:,.1f} MB were {after.total / 1e6:,.1f} MB afterwards")
+    return {"before": before.total, "after": after.total}
 
 
 def health(

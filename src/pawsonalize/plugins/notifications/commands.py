@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pawsonalize.app.cli.opening import add_command
+from pawsonalize.app.cli.opening import add_command, silent
 from pawsonalize.app.cli.options import Command, Json, command_group
 from pawsonalize.app.cli.terminal import print_result
 from pawsonalize.app.settings import load_settings
@@ -53,8 +53,12 @@ def list_destinations(adapters: "Adapters") -> "list[NotificationDestination]":
     return [one.listed for one in Destinations.of(adapters).all()]
 
 
-@add_command(app, "add")
-def add(
+def _print_destination(new: "NotificationDestination") -> None:
+    print(f"{new.name}\nsecret: {new.secret}" if new.secret else new.name)
+
+
+@add_command(app, "create", _print_destination)
+def create(
     adapters: "Adapters",
     to: Annotated[str, typer.Option(help="A webhook's URL, or addresses of e-mail with commas.")],
     topics: Annotated[
@@ -62,28 +66,30 @@ def add(
         typer.Option("--topic", help="What it gets; may be repeated.", show_default="all"),
     ] = None,
     note: Annotated[str, typer.Option(help="Whose it is.")] = "",
-) -> None:
-    """Add a destination, which running servers use at once; a webhook's secret is shown this once.
+) -> "NotificationDestination":
+    """Create a destination, for running servers at once; a webhook's secret is shown this once.
 
-    Example: pawsonalize notifications add --to https://hooks.example/cats --topic letter
+    Example: pawsonalize notifications create --to https://hooks.example/cats --topic letter
     """
     from pawsonalize.plugins.notifications.destinations import Destinations, NotificationDestination
 
     chosen = tuple(topics or NotificationTopic)
     draft = NotificationDestination(name="", address=to, topics=chosen, note=note)
-    new = Destinations.of(adapters).create(draft, clock.now())
-    print(f"{new.name}\nsecret: {new.secret}" if new.secret else new.name)
+    return Destinations.of(adapters).create(draft, clock.now())
 
 
-@add_command(app, "rm")
-def rm(adapters: "Adapters", destination: Annotated[str, typer.Argument(help="Its name.")]) -> None:
-    """Remove a destination and what waits for it.
+@add_command(app, "delete", silent)
+def delete(
+    adapters: "Adapters", destination: Annotated[str, typer.Argument(help="Its name.")]
+) -> dict[str, str]:
+    """Delete a destination and what waits for it.
 
-    Example: pawsonalize notifications rm destination-0123456789
+    Example: pawsonalize notifications delete destination-0123456789
     """
     from pawsonalize.plugins.notifications.destinations import Destinations
 
     Destinations.of(adapters).delete(destination)
+    return {"deleted": destination}
 
 
 @app.command("test")
@@ -109,13 +115,17 @@ def _print_failures(failures: dict[str, str | None]) -> None:
         print(f"{name}: {failure or 'taken'}")
 
 
-@add_command(app, "retry", failed=bool)
+def _print_retried(found: dict[str, int]) -> None:
+    print(f"{found['delivered']:,} of {found['delivered'] + found['left']:,} delivered")
+
+
+@add_command(app, "retry", _print_retried, failed=lambda found: found["left"])
 def retry(
     adapters: "Adapters",
     notification_id: Annotated[
         str | None, typer.Option("--id", help="Only this notification.", show_default="all")
     ] = None,
-) -> int:
+) -> dict[str, int]:
     """Try again now what was not delivered, the given up too; exit code 1 if something is left.
 
     Example: pawsonalize notifications retry
@@ -131,8 +141,7 @@ def retry(
         while deliver(clock.now()):
             pass
     left = adapters.deliveries.count_undelivered(notification_id)
-    print(f"{before - left:,} of {before:,} delivered")
-    return left
+    return {"delivered": before - left, "left": left}
 
 
 def _state(delivery: "Delivery") -> str:
