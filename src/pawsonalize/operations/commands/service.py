@@ -197,7 +197,12 @@ def check(
     if not json:
         refuse(wrong)
     count = len(written.sources)
-    found = {"file": written.file, "given": count, "notes": written.notes, "faults": wrong}
+    found = {
+        "file": written.file and str(written.file),
+        "given": count,
+        "notes": written.notes,
+        "faults": wrong,
+    }
     print_result(found, json, _print_checked)
     if wrong:
         raise typer.Exit(2)

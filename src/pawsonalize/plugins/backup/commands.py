@@ -74,7 +74,7 @@ def restore(
     found = bring_back(settings, file, show=_show)
     folder = settings.data_dir.absolute()
     if json:
-        restored = {"folder": folder, **msgspec.structs.asdict(found)}
+        restored = {"folder": str(folder), **msgspec.structs.asdict(found)}
         print(msgspec.json.encode(restored).decode())
         return
     print(f"{folder}: {found.events:,} events and {found.models:,} models, as of {found.made_at}")
