@@ -171,9 +171,10 @@ def test_columns_that_nobody_named_are_guessed_and_the_guess_is_said(tmp_path: P
 
 
 def test_items_have_the_columns_that_were_named(tmp_path: Path) -> None:
-    items = log(tmp_path, "movieId,title", "31,Dangerous Minds")
-    report = found(run("--items", items, "--data-dir", tmp_path / "data", "--json"))
-    assert (report["accepted"], report["columns"]) == (1, {"ITEM_ID": "movieId"})
+    items, data = log(tmp_path, "movieId,title,rating", "31,Dangerous Minds,R"), tmp_path / "data"
+    for words in ([], ["--columns", "user=userId,item=movieId"]):  # those of the log as well
+        report = found(run("--items", items, *words, "--data-dir", data, "--json"))
+        assert (report["accepted"], report["columns"]) == (1, {"ITEM_ID": "movieId"})
 
 
 @pytest.mark.parametrize(

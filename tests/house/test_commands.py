@@ -207,7 +207,8 @@ def test_a_command_in_a_text_that_does_not_exist_is_noticed() -> None:
 
 def every_command() -> dict[str, Any]:
     """The commands by their words, but for those that the service itself runs."""
-    found, groups = {}, [((), COMMANDS)]
+    found = dict[str, Any]()
+    groups: list[tuple[tuple[str, ...], Any]] = [((), COMMANDS)]
     while groups:
         path, group = groups.pop()
         for name, command in group.commands.items():

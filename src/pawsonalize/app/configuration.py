@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from pawsonalize.app.adapters import Adapters, opened
@@ -24,10 +23,8 @@ from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.resources.access_keys import ADOPTION_SITE, AccessKey
 from pawsonalize.site.languages import check_language
 
-_UNKNOWN: Mapping[str, str] = MappingProxyType({})  # sources of settings that nobody wrote
 
-
-def unusable(settings: Settings, sources: Mapping[str, str] = _UNKNOWN) -> Iterator[str]:
+def unusable(settings: Settings, sources: Mapping[str, str] | None = None) -> Iterator[str]:
     """Yield the faults of settings, each with the next move; opens no database, sends nothing.
 
     `sources` are the places where settings were written; then a fault names its setting's.
@@ -133,9 +130,11 @@ def first_keys(settings: Settings) -> dict[str, list[Scope]]:
         ) from None
 
 
-def _refused(*checks: Callable[[], object], sources: Mapping[str, str] = _UNKNOWN) -> Iterator[str]:
+def _refused(
+    *checks: Callable[[], object], sources: Mapping[str, str] | None = None
+) -> Iterator[str]:
     for check in checks:
         try:
             check()
         except PawsonalizeError as error:
-            yield fault_of(error, sources)
+            yield fault_of(error, sources or {})

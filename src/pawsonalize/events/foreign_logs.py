@@ -36,7 +36,7 @@ ROLES = {
 class LogPreset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a program writes its log; `log_presets.toml` explains the fields."""
 
-    columns: Mapping[str, tuple[str, ...]] = {}
+    columns: dict[str, tuple[str, ...]] = {}
     about: str = ""
     first_line: str = ""
     header: tuple[str, ...] = ()
@@ -79,7 +79,8 @@ class LogOptions(msgspec.Struct, frozen=True):
         form = TextForm(form.encoding, form.separator or preset.separator)
         table = CsvTable(stream, form, header=preset.header, note=note)
         if self.columns or preset.columns or not set(table.header) >= set(required):
-            for ours, (name, *_) in self._columns(preset, table.written, required).items():
+            columns = self._columns(preset, table.written, required, is_json=False)
+            for ours, (name, *_) in columns.items():
                 table.rename(name.upper(), ours)
         return table
 
@@ -97,22 +98,19 @@ class LogOptions(msgspec.Struct, frozen=True):
         return LogPreset(), ""
 
     def _columns(
-        self,
-        preset: LogPreset,
-        names: Sequence[str],
-        required: Sequence[str],
-        *,
-        is_json: bool = False,
+        self, preset: LogPreset, names: Sequence[str], required: Sequence[str], *, is_json: bool
     ) -> dict[str, Sequence[str]]:
         """Return the file's columns for each of ours: those that were named, else guesses."""
         if wrong := self.columns.keys() - ROLES.keys():
             raise InvalidInput(f"--columns takes {', '.join(ROLES)}, not {min(wrong)}")
+        named = preset.columns | {role: (name,) for role, name in self.columns.items()}
         upper, columns = [name.upper() for name in names], dict[str, Sequence[str]]()
-        for role, ours in ROLES.items():
-            told = [self.columns[role]] if role in self.columns else preset.columns.get(role, ())
+        is_log = ROLES["time"] in required  # else a file of items or users
+        for role, ours in ((r, o) for r, o in ROLES.items() if is_log or o in required):
+            told = named.get(role, ())
             found = [name for name in told if is_json or name.upper() in upper]
             # Who names columns has named those that need not be there.
-            if not told and (ours in required or not (self.columns or preset.columns)):
+            if not told and (ours in required or not named):
                 found = [names[upper.index(ours)]] if ours in upper else _guess(role, names)
             if found:
                 columns[ours] = found
@@ -121,8 +119,8 @@ class LogOptions(msgspec.Struct, frozen=True):
                     f"there is no column {told[0]}" if told else f"no column looks like the {role}"
                 )
                 raise InvalidInput(
-                    f"{lacks} among {', '.join(filter(None, names))[:200]}: say which it is with"
-                    f" --columns {role}=COLUMN",
+                    f"{lacks} among {', '.join(filter(None, names))[:200]}: say which it is"
+                    f" with --columns {role}=COLUMN",
                     field=ours,
                 )
         return columns
@@ -172,36 +170,33 @@ class JsonLines(CsvTable):
 
     def rows(self) -> Iterator[CsvRow | RowError]:
         """Yield the rows; a line that is no JSON object is an error."""
+        lines = iter(self.lines)
         while True:
             try:
-                text = next(self.lines)
-                record = _read_record(text) if text.strip() else None
+                if (text := next(lines)).strip():
+                    yield from self._rows(_read_record(text))
             except StopIteration:
                 return
             except (InvalidInput, LineTooLong) as error:
                 yield RowError(self.lines.line, None, str(error))
-                continue
-            if record is not None:
-                yield from self._rows(record)
 
     def _rows(self, record: dict[str, Any]) -> Iterator[CsvRow]:
         values = {ours: self._values(record, paths) for ours, paths in self._paths.items()}
-        kind = next(iter(values.get(ROLES["type"], ())), "line")
-        items = values[ROLES["item"]]
+        items, kind = values[ROLES["item"]], (values.get(ROLES["type"]) or ["line"])[0]
         if kind in self._preset.shown:
             self.left_out[f"{kind} (shown, not chosen)"] += 1
-        elif not items:
+            return
+        if not items:
             self.left_out[f"{kind} (without an item)"] += 1
-        values = {ours: found[:1] or [""] for ours, found in values.items()}
-        if self._preset.microseconds and (moment := values[ROLES["time"]][0]).isdecimal():
-            values[ROLES["time"]] = [moment[:-3]]
-        for item in () if kind in self._preset.shown else items:
-            values[ROLES["item"]] = [item]
-            yield CsvRow(self.lines.line, [text for (text,) in values.values()])
+        first = {ours: found[0] if found else "" for ours, found in values.items()}
+        if self._preset.microseconds and first[ROLES["time"]].isdecimal():
+            first[ROLES["time"]] = first[ROLES["time"]][:-3]
+        for item in items:
+            yield CsvRow(self.lines.line, list((first | {ROLES["item"]: item}).values()))
 
     def _values(self, record: dict[str, Any], paths: Sequence[Sequence[str]]) -> list[str]:
         for path in paths:
-            texts = filter(None, map(str.strip, _texts(record, path)))
-            if found := [text for text in dict.fromkeys(texts) if text not in self._preset.nothing]:
+            texts = dict.fromkeys(filter(None, map(str.strip, _texts(record, path))))
+            if found := [text for text in texts if text not in self._preset.nothing]:
                 return found
         return []

@@ -4,7 +4,6 @@ import csv
 import io
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from itertools import islice
@@ -77,9 +76,10 @@ def load_rows(
                     yield convert(row)
                     continue
                 except InvalidInput as wrong:  # it costs this row alone
-                    value = dict(zip(table.header, row.values, strict=True)).get(wrong.field or "")
-                    column = table.renamed.get(wrong.field or "", wrong.field)
+                    name = wrong.field or ""
+                    value = dict(zip(table.header, row.values, strict=True)).get(name)
                     value = value and value[:_VALUE_CHARS]
+                    column = table.renamed.get(name, wrong.field)
                     error = csv_files.RowError(row.line, column, wrong.message, value)
             assert isinstance(error, csv_files.RowError)
             rejected += 1
@@ -96,88 +96,42 @@ def load_rows(
         on_progress(table.bytes_read, size)
         # Fewer rows than wanted: the file has ended.
         if len(chunk) < chunk_rows:
+            columns = (table.renamed, table.note, dict(table.left_out))
             return csv_files.ImportReport(
-                dataset,
-                accepted,
-                good - accepted,
-                rejected,
-                tuple(errors),
-                table.renamed,
-                table.note,
-                dict(table.left_out),
+                dataset, accepted, good - accepted, rejected, tuple(errors), *columns
             )
 
 
 class DryRun(msgspec.Struct):
-    """Reads a file as `Importer` does, and stores nothing; one for each file."""
+    """The users and items of the rows of a file, and the moments of its first and last event."""
 
-    received_at: int
-    dataset_group: str = DEFAULT_DATASET_GROUP
     users: set[str] = msgspec.field(default_factory=set)
     items: set[str] = msgspec.field(default_factory=set)
     moments: list[int] = []
 
-    def import_file(
-        self, dataset: DatasetType, path: Path, schema: Schema | None, **options: Any
-    ) -> csv_files.ImportReport:
-        """Report what a file would bring in; see `Importer`."""
-        with _opened(path) as (stream, size):
-            table = _open_table(dataset, stream, options.pop("form"), options.pop("log"))
-            columns = FileColumns.match(table.header, dataset, schema)
-            read = _reader(dataset, columns, self.received_at, self.dataset_group)
-            report = load_rows(table, dataset, read, self._count, size=size, **options)
-        moments = dict(zip(("first", "last"), map(iso, self.moments), strict=False))
-        counts = {"users": len(self.users), "items": len(self.items)}
-        return msgspec.structs.replace(report, **counts, **moments)
-
-    def _count(self, rows: list[Any]) -> None:
+    def add(self, rows: list[Any]) -> None:
+        """Count rows, and store nothing."""
         self.users.update(row.user_id for row in rows if not isinstance(row, Item))
         self.items.update(row.item_id for row in rows if not isinstance(row, User))
         moments = [*self.moments, *(row.sent_at for row in rows if isinstance(row, Event))]
         self.moments = [min(moments), max(moments)] if moments else []
 
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """The file's stream, and its size; InvalidInput if it cannot be opened."""
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise InvalidInput(f"cannot open {path}: {error.strerror}", field="path") from error
-    with stream:
-        yield stream, path.stat().st_size
-
-
-def _open_table(
-    dataset: DatasetType, stream: BinaryIO, form: csv_files.TextForm, log: LogOptions | None
-) -> csv_files.CsvTable:
-    """Open a file; with `log`, columns may have other names than ours."""
-    if log is None:
-        return csv_files.CsvTable(stream, form)
-    return log.open(stream, form, REQUIRED_FIELDS[dataset])
-
-
-def _reader(
-    dataset: DatasetType, columns: FileColumns, received_at: int, dataset_group: str
-) -> Callable[[csv_files.CsvRow], Any]:
-    """Return what makes an event, an item or a user of a row."""
-    match dataset:
-        case DatasetType.INTERACTIONS:
-            return EventReader(columns, received_at, dataset_group).read
-        case DatasetType.ITEMS:
-            return item_reader(columns)
-        case DatasetType.USERS:
-            return user_reader(columns)
-        case _:
-            raise InvalidInput(f"{dataset} are imported with their schema: give it")
+    def reported(self, report: csv_files.ImportReport) -> csv_files.ImportReport:
+        """Return the report of the file with these counts."""
+        counts = (len(self.users), len(self.items), *map(iso, self.moments))
+        names = ("users", "items", "first", "last")
+        return msgspec.structs.replace(report, **dict(zip(names, counts, strict=False)))
 
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """Imports CSV, each chunk of rows in one transaction; run it again if it died."""
+    """Imports CSV, each chunk of rows in one transaction; run it again if it died.
 
-    log: EventLog
-    catalogue: Catalogue
+    Without a catalogue and a log it stores nothing: a dry run.
+    """
+
+    log: EventLog | None
+    catalogue: Catalogue | None
     _: KW_ONLY
     received_at: int
     chunk_rows: int = CHUNK_ROWS
@@ -189,7 +143,12 @@ class Importer:
         self, dataset: DatasetType, path: Path, schema: Schema | None = None, **options: Any
     ) -> csv_files.ImportReport:
         """Import a file; `options` as those of `import_stream`."""
-        with _opened(path) as (stream, size):
+        try:
+            stream = path.open("rb")
+        except OSError as error:
+            raise InvalidInput(f"cannot open {path}: {error.strerror}", field="path") from error
+        with stream:
+            size = path.stat().st_size
             return self.import_stream(dataset, stream, schema, size=size, **options)
 
     def import_stream(
@@ -202,25 +161,47 @@ class Importer:
         log: LogOptions | None = None,
         **options: Any,
     ) -> csv_files.ImportReport:
-        """Import a binary stream; `options` as `load_rows`. InvalidInput if it lacks a column."""
-        table = _open_table(dataset, stream, form, log)
-        catalogue = self.catalogue.of(self.dataset_group)
+        """Import a binary stream; `options` as `load_rows`. InvalidInput if it lacks a column.
+
+        With `log`, columns may have other names than ours.
+        """
+        if log is None:
+            table = csv_files.CsvTable(stream, form)
+        else:
+            table = log.open(stream, form, REQUIRED_FIELDS[dataset])
         if schema is not None and is_of_actions(dataset):
             schema = as_items(schema)
             dataset = schema.dataset
             table.rename(ACTION_ID, ITEM_ID)
         columns = FileColumns.match(table.header, dataset, schema)
+        read: Callable[[csv_files.CsvRow], Any]
+        match dataset:
+            case DatasetType.INTERACTIONS:
+                read = EventReader(columns, self.received_at, self.dataset_group).read
+            case DatasetType.ITEMS:
+                read = item_reader(columns)
+            case DatasetType.USERS:
+                read = user_reader(columns)
+            case _:
+                raise InvalidInput(f"{dataset} are imported with their schema: give it")
+        dry_run, store = DryRun(), self._store(dataset, schema)
+        options["chunk_rows"] = self.chunk_rows
+        report = load_rows(table, dataset, read, store or dry_run.add, **options)
+        return report if store else dry_run.reported(report)
+
+    def _store(
+        self, dataset: DatasetType, schema: Schema | None
+    ) -> Callable[[list[Any]], int | None] | None:
+        """Return what stores rows; None in a dry run."""
+        if self.log is None or self.catalogue is None:
+            return None
+        log, catalogue = self.log, self.catalogue.of(self.dataset_group)
         if schema is not None:
             catalogue.put_schema(schema)
-        read = _reader(dataset, columns, self.received_at, self.dataset_group)
-        store: dict[DatasetType, Callable[[list[Any]], int | None]] = {
-            DatasetType.INTERACTIONS: lambda events: sum(self.log.append(self.resolve(events))),
-            DatasetType.ITEMS: partial(catalogue.put_items, imported=True),
-            DatasetType.USERS: partial(catalogue.put_users, imported=True),
-        }
-        return load_rows(
-            table, dataset, read, store[dataset], chunk_rows=self.chunk_rows, **options
-        )
+        if dataset is DatasetType.INTERACTIONS:
+            return lambda events: sum(log.append(self.resolve(events)))
+        put = catalogue.put_items if dataset is DatasetType.ITEMS else catalogue.put_users
+        return partial(put, imported=True)
 
 
 class Imports(msgspec.Struct, frozen=True):

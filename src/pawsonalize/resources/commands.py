@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 import typer
 
-from pawsonalize.app.cli.opening import dataset_group_of, on_data, parameter, silent
+from pawsonalize.app.cli.opening import dataset_group_of, on_data, parameter
 from pawsonalize.app.cli.options import DatasetGroupName, command_group
 from pawsonalize.app.cli.terminal import print_listing
 from pawsonalize.core import clock
@@ -61,7 +61,7 @@ def add_commands(kind: Kind[Any], commands: Commands) -> typer.Typer:
         changes = map(made.parameter, commands.changes)
         add("update", commands.update, [name, *changes], made.update)
     if commands.delete is not None:
-        add("delete", commands.delete, [name], made.delete, silent)
+        add("delete", commands.delete, [name], made.delete, lambda _: None)
     for action, text in commands.actions.items():
         add(action, text, [name], partial(made.act, kind.actions[action]))
     return app

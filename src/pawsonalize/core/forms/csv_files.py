@@ -256,6 +256,8 @@ class CsvTable:
 
     def rename(self, name: str, other: str) -> None:
         """Call a column by another name; InvalidInput if another one has that name."""
+        if name not in self.header:
+            return
         if name != other in self.header:
             raise InvalidInput(
                 f"the file has a column {other} beside {name}, which is to be that: rename or"

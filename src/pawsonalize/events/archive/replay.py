@@ -35,12 +35,6 @@ class Rereading(msgspec.Struct):
     named: list[str] = msgspec.field(default_factory=list)
     """The first of those that stayed as they were, with the reason."""
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many events were read, by what became of them."""
-        names = ("same", "changed", "without_raw", "refused")
-        return {name: getattr(self, name) for name in names}
-
     def rows(self, rows: Sequence[LoggedEvent]) -> list[LoggedEvent]:
         """These events, as they are read today."""
         return [replace(row, event=self._event(row)) for row in rows]

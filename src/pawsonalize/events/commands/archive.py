@@ -1,7 +1,6 @@
 """`pawsonalize archive`: objects of archived events, their checks, and their way back."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +26,7 @@ else:
     reading = late("pawsonalize.events.archive.reading")
     replaying = late("pawsonalize.events.archive.replay")
 
+_REREAD = ("same", "changed", "without_raw", "refused")
 app = command_group("The raw archive of accepted events.")
 
 Since = Annotated[
@@ -51,10 +51,8 @@ def ls(adapters: "Adapters") -> "Sequence[Segment]":
     return adapters.ledger.segments()
 
 
-def _print_run(found: dict[str, Any]) -> None:
-    print(f"{found['rows']:,} rows archived")
-    if found["more"]:
-        print(found["more"])
+def _print_run(done: dict[str, Any]) -> str:
+    return "\n".join(filter(None, [f"{done['rows']:,} rows archived", done["more"]]))
 
 
 @add_command(app, "run", _print_run)
@@ -137,7 +135,7 @@ def replay(
     """
     settings = load_settings({"data_dir": data_dir})
     if into is not None:
-        _replay_into(settings, (since, until), reread, into, dataset_group, json=json)
+        _replay_into(settings, (since, until), reread, into, dataset_group, json)
         return
     if dataset_group is not None:
         raise InvalidInput("--dataset-group goes with --into: an empty table gets them all")
@@ -148,13 +146,10 @@ def replay(
         done = replaying.replay(
             adapters.log, archive, erasures, clock.now, bar, period=period, rereading=rereading
         )
-    _print_replay(done, _print_restored, rereading, json)
-
-
-def _print_restored(done: "replaying.Replayed") -> None:
-    print(f"{done.restored:,} events restored")
+    lines = [f"{done.restored:,} events restored"]
     if done.left_out:
-        print(f"{done.left_out:,} events left out: they came in at another time")
+        lines.append(f"{done.left_out:,} events left out: they came in at another time")
+    _print_replayed(done, lines, rereading, json)
 
 
 def _replay_into(
@@ -163,7 +158,6 @@ def _replay_into(
     reread: bool,
     into: str,
     of: str | None,
-    *,
     json: bool,
 ) -> None:
     period = _period(*times)
@@ -176,31 +170,28 @@ def _replay_into(
         done = replaying.ReplayInto(
             source, target, adapters.log, reader, adapters.erased, clock.now, rereading
         ).replay(bar)
-    _print_replay(done, partial(_print_appended, source, target), rereading, json)
-
-
-def _print_appended(source: str, target: str, done: "replaying.Appended") -> None:
-    print(
+    lines = [
         f"{done.read:,} events of {source} read, {done.stored:,} stored in {target},"
         f" {done.duplicates:,} were there"
-    )
+    ]
     if done.erased:
-        print(f"{done.erased:,} left out: their visitors were erased from {target}")
+        lines.append(f"{done.erased:,} left out: their visitors were erased from {target}")
     if done.refused:
-        print(f"{done.refused:,} left out: their items are no animal groups")
-        print(*(f"  {one}" for one in done.named), sep="\n")
+        lines.append(f"{done.refused:,} left out: their items are no animal groups")
+        lines += [f"  {one}" for one in done.named]
+    _print_replayed(done, lines, rereading, json)
 
 
-def _print_replay(
-    done: Any, show: Callable[[Any], None], rereading: "replaying.Rereading | None", json: bool
+def _print_replayed(
+    done: Any, lines: list[str], rereading: "replaying.Rereading | None", json: bool
 ) -> None:
     """Print what came of a replay; exit code 1 if the archive lacks anything."""
     damaged, gaps = done.damaged, getattr(done, "gaps", ())
     if json:
-        counts = None if rereading is None else rereading.counts
+        counts = rereading and {n: getattr(rereading, n) for n in _REREAD}
         print(msgspec.json.encode(msgspec.structs.asdict(done) | {"reread": counts}).decode())
     else:
-        show(done)
+        print(*lines, sep="\n")
         _tell_reread(rereading)
         _name_losses(damaged, gaps)
     if damaged or gaps:

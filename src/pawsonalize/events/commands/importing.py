@@ -1,6 +1,6 @@
 """`pawsonalize import`: files of interactions, items and users into the log and the catalogue."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from pawsonalize.core.schemas import DatasetType, Schema
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.core.forms.csv_files import ImportReport, RowError
-    from pawsonalize.events.imports import DryRun, Importer
+    from pawsonalize.events.imports import Importer
 
 Csv = Annotated[Path | None, typer.Option(help="A CSV file; the header in any case.")]
 Schemas = Annotated[
@@ -80,7 +80,7 @@ def import_(
     """
     from pawsonalize.core.forms.csv_files import read_text_form
     from pawsonalize.events.foreign_logs import LogOptions
-    from pawsonalize.events.imports import DryRun, run_import_job
+    from pawsonalize.events.imports import run_import_job
     from pawsonalize.resources.defaults import DATASET_GROUP
 
     files = {
@@ -98,64 +98,41 @@ def import_(
         "form": read_text_form(encoding, separator),
         "log": LogOptions(read_pairs(pairs, "--columns"), preset),
     }
-    if dry_run:
-        group = DATASET_GROUP
-        if dataset_group is not None:
-            with opened(data_dir) as adapters:
-                group = dataset_group_of(adapters, dataset_group)
-                schemas = _described(adapters, group, given) | schemas
-        reports = [
-            _import(DryRun(clock.now(), group), kind, path, schemas.get(kind), options, errors)
-            for kind, path in given.items()
-        ]
-    else:
-        with opened_or_made(data_dir) as adapters:
-            group = dataset_group_of(adapters, dataset_group)
-            schemas = _described(adapters, group, given) | schemas
-            importer = _importer(adapters, group)
-            reports = [
-                run_import_job(
-                    adapters.registry,
-                    adapters.leases,
-                    adapters.datasets.of(group, kind).name,
-                    str(path),
-                    partial(_import, importer, kind, path, schemas.get(kind), options, errors),
-                    clock.now,
-                )
-                for kind, path in given.items()
-            ]
+    # A dry run makes no data folder, and needs none for the default dataset group.
+    looks = dry_run and dataset_group is None
+    open_data = opened if dry_run else opened_or_made
+    with nullcontext() if looks else open_data(data_dir) as adapters:
+        group = dataset_group_of(adapters, dataset_group) if adapters else DATASET_GROUP
+        names = {kind: adapters.datasets.of(group, kind) for kind in given} if adapters else {}
+        if adapters and group != DATASET_GROUP:
+            schemas = {k: adapters.datasets.schema(one) for k, one in names.items()} | schemas
+        importer = _importer(None if dry_run else adapters, group)
+        reports = []
+        for kind, path in given.items():
+            work = partial(_import, importer, kind, path, schemas.get(kind), options, errors)
+            if adapters and not dry_run:
+                job = (adapters.registry, adapters.leases, names[kind].name, str(path))
+                reports.append(run_import_job(*job, work, clock.now))
+            else:
+                reports.append(work())
     print_result(reports, json, _print_all)
     if any(report.is_refused for report in reports):
         raise typer.Exit(1)
 
 
-def _described(
-    adapters: "Adapters", group: str, kinds: Iterable[DatasetType]
-) -> dict[DatasetType, Schema]:
-    """Return the schemas of the group's datasets; the default group's files are read plainly."""
-    from pawsonalize.resources.defaults import DATASET_GROUP
-
-    datasets = {kind: adapters.datasets.of(group, kind) for kind in kinds}
-    if group == DATASET_GROUP:
-        return {}
-    return {kind: adapters.datasets.schema(dataset) for kind, dataset in datasets.items()}
-
-
-def _importer(adapters: "Adapters", group: str) -> "Importer":
+def _importer(adapters: "Adapters | None", group: str) -> "Importer":
     from pawsonalize.animals.inventory import AnimalNames
     from pawsonalize.events.imports import Importer
 
-    return Importer(
-        adapters.log,
-        adapters.catalogue,
-        received_at=clock.now(),
-        dataset_group=group,
-        resolve=AnimalNames(adapters.animals, adapters.catalogue).resolve,
-    )
+    shared: dict[str, Any] = {"received_at": clock.now(), "dataset_group": group}
+    if adapters is None:
+        return Importer(None, None, **shared)
+    resolve = AnimalNames(adapters.animals, adapters.catalogue).resolve
+    return Importer(adapters.log, adapters.catalogue, resolve=resolve, **shared)
 
 
 def _import(
-    importer: "Importer | DryRun",
+    importer: "Importer",
     dataset: DatasetType,
     path: Path,
     schema: Schema | None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pawsonalize.app.cli.opening import add_command, opened, opened_or_made, silent
+from pawsonalize.app.cli.opening import add_command, opened, opened_or_made
 from pawsonalize.app.cli.options import DataDir, Json, command_group
 from pawsonalize.app.cli.terminal import say
 from pawsonalize.app.settings import Settings, load_settings
@@ -137,7 +137,7 @@ def ls(adapters: "Adapters") -> list["AccessKey"]:
     return list(adapters.access_keys.all())
 
 
-@add_command(app, "delete", silent)
+@add_command(app, "delete")
 def delete(adapters: "Adapters", key: KeyId) -> dict[str, str]:
     """Take an access key back; running servers refuse it within a second.
 

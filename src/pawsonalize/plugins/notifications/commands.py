@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pawsonalize.app.cli.opening import add_command, silent
+from pawsonalize.app.cli.opening import add_command
 from pawsonalize.app.cli.options import Command, Json, command_group
 from pawsonalize.app.cli.terminal import print_result
 from pawsonalize.app.settings import load_settings
@@ -53,11 +53,7 @@ def list_destinations(adapters: "Adapters") -> "list[NotificationDestination]":
     return [one.listed for one in Destinations.of(adapters).all()]
 
 
-def _print_destination(new: "NotificationDestination") -> None:
-    print(f"{new.name}\nsecret: {new.secret}" if new.secret else new.name)
-
-
-@add_command(app, "create", _print_destination)
+@add_command(app, "create", lambda new: new.name + f"\nsecret: {new.secret}" * bool(new.secret))
 def create(
     adapters: "Adapters",
     to: Annotated[str, typer.Option(help="A webhook's URL, or addresses of e-mail with commas.")],
@@ -78,7 +74,7 @@ def create(
     return Destinations.of(adapters).create(draft, clock.now())
 
 
-@add_command(app, "delete", silent)
+@add_command(app, "delete")
 def delete(
     adapters: "Adapters", destination: Annotated[str, typer.Argument(help="Its name.")]
 ) -> dict[str, str]:
@@ -115,11 +111,10 @@ def _print_failures(failures: dict[str, str | None]) -> None:
         print(f"{name}: {failure or 'taken'}")
 
 
-def _print_retried(found: dict[str, int]) -> None:
-    print(f"{found['delivered']:,} of {found['delivered'] + found['left']:,} delivered")
+_RETRIED = "{delivered:,} of {tried:,} delivered"
 
 
-@add_command(app, "retry", _print_retried, failed=lambda found: found["left"])
+@add_command(app, "retry", _RETRIED.format_map, failed=lambda found: found["left"])
 def retry(
     adapters: "Adapters",
     notification_id: Annotated[
@@ -141,7 +136,7 @@ def retry(
         while deliver(clock.now()):
             pass
     left = adapters.deliveries.count_undelivered(notification_id)
-    return {"delivered": before - left, "left": left}
+    return {"tried": before, "delivered": before - left, "left": left}
 
 
 def _state(delivery: "Delivery") -> str:

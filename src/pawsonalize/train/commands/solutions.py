@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from pawsonalize.app.cli import options
-from pawsonalize.app.cli.opening import add_command, dataset_group_of, silent
+from pawsonalize.app.cli.opening import add_command, dataset_group_of
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.models.recipes import USER_PERSONALIZATION
@@ -190,7 +190,7 @@ def show_job(adapters: "Adapters", name: JobName) -> BatchInferenceJob | BatchSe
     return _find_job(adapters.registry, name)
 
 
-@add_command(batch_jobs, "delete", silent)
+@add_command(batch_jobs, "delete")
 def delete_job(adapters: "Adapters", name: JobName) -> dict[str, str]:
     """Forget a batch job that is done; its files stay.
 
