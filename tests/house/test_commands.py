@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from pawsonalize.app.cli.main import app
 from pawsonalize.app.settings import as_environment
 from pawsonalize.core.scopes import Scope
-from pawsonalize.events.foreign_logs import tables
+from pawsonalize.events.foreign_logs import presets
 from pawsonalize.models.recipes.user_personalization import UserPersonalization
 from pawsonalize.operations.commands.access import For
 from pawsonalize.plugins.feeds.formats import formats
@@ -133,7 +133,7 @@ def option(*words: str) -> Any:
 def test_what_options_offer_is_what_there_is() -> None:
     assert option("animals", "import", "format").help == f"One of {', '.join(formats())}."
     assert option("animals", "import", "dates").help.startswith(f"{', '.join(DateOrder)}: ")
-    *first, last = tables().presets
+    *first, last = presets()
     assert option("import", "preset").help == f"Whose log it is: {', '.join(first)} or {last}."
     assert option("solutions", "create", "recipe").default == UserPersonalization.name
     assert option("outcomes", "within").default == WITHIN_DAYS

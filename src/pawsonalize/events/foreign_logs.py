@@ -13,15 +13,8 @@ from typing import Any, BinaryIO
 import msgspec
 
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.forms.csv_files import (
-    CsvRow,
-    CsvTable,
-    Lines,
-    LineTooLong,
-    RowError,
-    TextForm,
-    as_text,
-)
+from pawsonalize.core.forms import csv_files
+from pawsonalize.core.forms.csv_files import CsvRow, CsvTable, RowError, TextForm
 
 ROLES = {
     "user": "USER_ID",
@@ -46,18 +39,15 @@ class LogPreset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nothing: tuple[str, ...] = ()
 
 
-class LogTables(msgspec.Struct, frozen=True):
-    """Presets by their names, and by role the names of columns that are guessed."""
-
-    presets: dict[str, LogPreset]
-    guesses: dict[str, tuple[str, ...]]
-
-
 @cache
-def tables() -> LogTables:
-    """Return the presets and the names that are guessed."""
+def _presets() -> dict[str, LogPreset]:
     text = Path(__file__).with_name("log_presets.toml").read_text(encoding="utf-8")
-    return msgspec.convert(tomllib.loads(text), LogTables)
+    return msgspec.convert(tomllib.loads(text), dict[str, LogPreset])
+
+
+def presets() -> dict[str, LogPreset]:
+    """Return the presets by their names, without that of the guesses."""
+    return {name: preset for name, preset in _presets().items() if preset.about}
 
 
 class LogOptions(msgspec.Struct, frozen=True):
@@ -68,8 +58,8 @@ class LogOptions(msgspec.Struct, frozen=True):
 
     def open(self, stream: BinaryIO, form: TextForm, required: Sequence[str]) -> CsvTable:
         """Open a file and give its columns our names; InvalidInput if a required one is missing."""
-        text, _ = as_text(stream, form.encoding)
-        first_line = Lines(text).first
+        text, _ = csv_files.as_text(stream, form.encoding)
+        first_line = csv_files.Lines(text).first
         stream.seek(0)
         preset, note = self._preset(first_line) if ROLES["time"] in required else (LogPreset(), "")
         if first_line.lstrip().startswith("{"):
@@ -86,13 +76,12 @@ class LogOptions(msgspec.Struct, frozen=True):
 
     def _preset(self, first_line: str) -> tuple[LogPreset, str]:
         """Return the preset that was named, or that the file looks like, and words for a guess."""
-        presets = tables().presets
+        if self.preset in presets():
+            return presets()[self.preset], ""
         if self.preset is not None:
-            if self.preset in presets:
-                return presets[self.preset], ""
-            there = ", ".join(presets)
+            there = ", ".join(presets())
             raise InvalidInput(f"there is no preset {self.preset}: take one of {there}")
-        for name, preset in {} if self.columns else presets.items():
+        for name, preset in {} if self.columns else presets().items():
             if re.match(preset.first_line, first_line):
                 return preset, f"recognised by its first line: {preset.about} (--preset {name})"
         return LogPreset(), ""
@@ -104,14 +93,17 @@ class LogOptions(msgspec.Struct, frozen=True):
         if wrong := self.columns.keys() - ROLES.keys():
             raise InvalidInput(f"--columns takes {', '.join(ROLES)}, not {min(wrong)}")
         named = preset.columns | {role: (name,) for role, name in self.columns.items()}
-        upper, columns = [name.upper() for name in names], dict[str, Sequence[str]]()
+        upper = {name.upper() for name in names}
+        plain = {re.sub("[^a-z0-9]", "", name.lower().partition(":")[0]): name for name in names}
+        columns = dict[str, Sequence[str]]()
         is_log = ROLES["time"] in required  # else a file of items or users
         for role, ours in ((r, o) for r, o in ROLES.items() if is_log or o in required):
             told = named.get(role, ())
             found = [name for name in told if is_json or name.upper() in upper]
             # Who names columns has named those that need not be there.
             if not told and (ours in required or not named):
-                found = [names[upper.index(ours)]] if ours in upper else _guess(role, names)
+                guesses = _presets()["guesses"].columns[role]
+                found = [plain[guess] for guess in guesses if guess in plain][:1]
             if found:
                 columns[ours] = found
             elif ours in required or role in self.columns:
@@ -119,16 +111,11 @@ class LogOptions(msgspec.Struct, frozen=True):
                     f"there is no column {told[0]}" if told else f"no column looks like the {role}"
                 )
                 raise InvalidInput(
-                    f"{lacks} among {', '.join(filter(None, names))[:200]}: say which it is"
-                    f" with --columns {role}=COLUMN",
+                    f"{lacks} among {', '.join(filter(None, names))[:200]}: say which it is with"
+                    f" --columns {role}=COLUMN",
                     field=ours,
                 )
         return columns
-
-
-def _guess(role: str, names: Sequence[str]) -> list[str]:
-    plain = {re.sub("[^a-z0-9]", "", name.lower().partition(":")[0]): name for name in names}
-    return [plain[guess] for guess in tables().guesses[role] if guess in plain][:1]
 
 
 def _read_record(text: str) -> dict[str, Any]:
@@ -146,7 +133,7 @@ def _texts(value: object, path: Sequence[str]) -> Iterator[str]:
     elif path and isinstance(value, dict):
         yield from _texts(value.get(path[0]), path[1:])
     elif not path and isinstance(value, str | int | float):
-        yield str(value)
+        yield str(value).strip()
 
 
 class JsonLines(CsvTable):
@@ -165,23 +152,21 @@ class JsonLines(CsvTable):
     ) -> None:
         super().__init__(stream, form, header=tuple(columns), note=note)
         self.renamed = {ours: " or ".join(names) for ours, names in columns.items()}
-        self._paths = {ours: [name.split(".") for name in names] for ours, names in columns.items()}
-        self._preset = preset
+        self._columns, self._preset = columns, preset
 
     def rows(self) -> Iterator[CsvRow | RowError]:
         """Yield the rows; a line that is no JSON object is an error."""
-        lines = iter(self.lines)
         while True:
             try:
-                if (text := next(lines)).strip():
+                if (text := next(self.lines)).strip():
                     yield from self._rows(_read_record(text))
             except StopIteration:
                 return
-            except (InvalidInput, LineTooLong) as error:
+            except (InvalidInput, csv_files.LineTooLong) as error:
                 yield RowError(self.lines.line, None, str(error))
 
     def _rows(self, record: dict[str, Any]) -> Iterator[CsvRow]:
-        values = {ours: self._values(record, paths) for ours, paths in self._paths.items()}
+        values = {ours: self._values(record, names) for ours, names in self._columns.items()}
         items, kind = values[ROLES["item"]], (values.get(ROLES["type"]) or ["line"])[0]
         if kind in self._preset.shown:
             self.left_out[f"{kind} (shown, not chosen)"] += 1
@@ -194,9 +179,9 @@ class JsonLines(CsvTable):
         for item in items:
             yield CsvRow(self.lines.line, list((first | {ROLES["item"]: item}).values()))
 
-    def _values(self, record: dict[str, Any], paths: Sequence[Sequence[str]]) -> list[str]:
-        for path in paths:
-            texts = dict.fromkeys(filter(None, map(str.strip, _texts(record, path))))
-            if found := [text for text in texts if text not in self._preset.nothing]:
-                return found
-        return []
+    def _values(self, record: dict[str, Any], names: Sequence[str]) -> list[str]:
+        """Return what stands at the first of these paths that holds something, each text once."""
+        nothing = ("", *self._preset.nothing)
+        found = (dict.fromkeys(_texts(record, name.split("."))) for name in names)
+        texts = ([text for text in one if text not in nothing] for one in found)
+        return next(filter(None, texts), [])

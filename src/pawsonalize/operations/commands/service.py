@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -197,23 +197,13 @@ def check(
     if not json:
         refuse(wrong)
     count = len(written.sources)
-    found = {
-        "file": written.file and str(written.file),
-        "given": count,
-        "notes": written.notes,
-        "faults": wrong,
-    }
-    print_result(found, json, _print_checked)
+    file = None if written.file is None else str(written.file)
+    found = {"file": file, "given": count, "notes": written.notes, "faults": wrong}
+    are = "setting is" if count == 1 else "settings are"
+    good = f"{file or 'no config file'} and the environment can be used: {count} {are} given"
+    print_result(found, json, lambda _: "\n".join([*written.notes, good]))
     if wrong:
         raise typer.Exit(2)
-
-
-def _print_checked(found: dict[str, Any]) -> None:
-    are = "setting is" if found["given"] == 1 else "settings are"
-    for note in found["notes"]:
-        print(note)
-    where = found["file"] or "no config file"
-    print(f"{where} and the environment can be used: {found['given']} {are} given")
 
 
 def doctor(

@@ -63,7 +63,7 @@ def create(
     ] = None,
     note: Annotated[str, typer.Option(help="Whose it is.")] = "",
 ) -> "NotificationDestination":
-    """Create a destination, for running servers at once; a webhook's secret is shown this once.
+    """Create a destination, used at once; a webhook's secret is shown this once.
 
     Example: pawsonalize notifications create --to https://hooks.example/cats --topic letter
     """
