@@ -111,6 +111,20 @@ export interface SearchAnswer {
   cursor?: string;
 }
 
+/** What the client's promises reject with. */
+export interface PawsonalizeError extends Error {
+  /**
+   * `unreachable` for an outage: no network, no answer in `timeout` (then `name` is `TimeoutError`),
+   * or an answer that is not the service's. Else the service refused, and this is its code, such as
+   * `invalid_input`.
+   */
+  code: string;
+  /** Of the answer, such as 400; missing where none came. */
+  status?: number;
+  /** The part of the question that is wrong, such as `limit`. */
+  field?: string;
+}
+
 export class Pawsonalize {
   constructor(options?: Options);
   readonly url: string;
@@ -124,14 +138,15 @@ export class Pawsonalize {
 
   /**
    * Send an event. True once the service has it; false if that failed: then it is kept and sent
-   * again, by a later page if need be, and counts once. Rejects if the service refuses it.
+   * again, by a later page if need be, and counts once. Rejects with a `PawsonalizeError` if the
+   * service refuses it.
    */
   send(event: PetEvent): Promise<boolean>;
 
   /** The visitor opens an animal's page from a list: a `view` that the page itself may repeat. */
   open(animalId: string, recommendationId?: string, impression?: string[]): Promise<boolean>;
 
-  /** The best animals for the visitor, best first. Rejects when the service is away or too slow. */
+  /** The best animals for the visitor, best first. Rejects with a `PawsonalizeError`. */
   recommend(query?: Query): Promise<{ recommendationId: string; animals: Animal[] }>;
 
   /** A board of animals to choose among; without animals where that is not worth its place. */

@@ -195,7 +195,7 @@ def test_a_status_changes_by_allowed_steps_and_is_shown(data_dir: Path, feed: Pa
 
 def test_a_forgotten_animal_is_not_known_any_more(data_dir: Path, feed: Path) -> None:
     animals(data_dir, "import", str(feed))
-    assert animals(data_dir, "rm", "11") == "11 is forgotten\n"
+    assert animals(data_dir, "delete", "11") == "11 is forgotten\n"
     with pytest.raises(NotFound, match="11"):
         animals(data_dir, "show", "11")
 

@@ -137,6 +137,33 @@ def test_a_file_that_cannot_be_used_is_refused(elsewhere: Path, subtests: pytest
             assert reason in error.message
 
 
+ALL_WRONG = {
+    "prot: 1": "mine.yaml: there is no setting prot: did you mean port?",
+    "port: many": "the setting port 'many' (from mine.yaml) is wrong: write a whole number",
+    "workers: 0": "the setting workers 0 (from mine.yaml) is wrong: write a whole number >= 1",
+    "retrain_schedule: daily": "(retrain_schedule is from mine.yaml)",
+    "archive_days: 9": "archive_days must be at least event_days",
+    "archive_url: ftp://bucket": "(archive_url is from mine.yaml)",
+    "recipe: magic": "there is no recipe magic",
+}
+
+
+def test_all_that_is_wrong_is_said_at_once(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere / "mine.yaml").write_text("\n".join(ALL_WRONG))
+    monkeypatch.setenv("PAWSONALIZE_LANGUAGE", "fr")
+    monkeypatch.setenv("PAWSONALIZE_HOTS", "0.0.0.0")
+    told = error_of("config", "check", "mine.yaml").message
+    count = len(ALL_WRONG) + 2
+    assert told.startswith(f"{count} things are wrong:")
+    assert len(told.splitlines()) == 1 + count
+    for reason in ALL_WRONG.values():
+        assert reason in told
+    assert "(language is from the variable PAWSONALIZE_LANGUAGE)" in told
+    assert "did you mean PAWSONALIZE_HOST?" in told
+
+
 FEED = "feeds: {a: {url: 'https://a.example/f', format: json, schedule: daily}}"
 
 

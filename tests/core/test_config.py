@@ -110,7 +110,7 @@ def test_a_wrong_file_is_one_clear_error(subtests: pytest.Subtests) -> None:
         ("port: 1: 2\n", "config/dev.yaml cannot be read"),
         ("exploration_weight: 0.1\nexplorationWeight: 0.2\n", "twice, as exploration_weight and"),
         ("port: many\n", "the setting port 'many' (from config/dev.yaml) is wrong: write a whole"),
-        ("port: 70000\n", "is wrong: Expected `int` <= 65535"),
+        ("port: 70000\n", "is wrong: write a whole number <= 65535"),
         ("port:\n", "the setting port None (from config/dev.yaml) is wrong: write a whole number"),
         ("log_level: loud\n", "write one of debug, info, warning, error"),
         ("aws_account_id: 123456789012\n", "text, in quotes"),

@@ -59,7 +59,7 @@ AVRO = {
     ],
 }
 _GROUP = "dataset-groups create shelter-b"
-_CATS = "solutions create cats user-personalization"
+_CATS = "solutions create cats --recipe user-personalization"
 _TRACKER = "event-trackers create shelter-b --dataset-group shelter-b"
 _FILTER = """filters create dogs-only 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")'"""
 _JOB = "batch-jobs create mailing recommender-1 file:///d/in.jsonl file:///d/out/ --no-wait"
@@ -246,6 +246,29 @@ def test_the_example_runs(words: str, place: Callable[[str], str]) -> None:
     printed = run(place(example))
     if words != "dead-letters show" and "filters" not in words:  # these show what was given
         assert not re.search(r"""[{[(]["']|[{[]}?\]?\s*$""", printed, re.M), "people read words"
+
+
+def has_json(words: str) -> bool:
+    command: Any = get_command(app)
+    for word in words.split():
+        command = command.commands[word]
+    return any("--json" in one.opts for one in command.params)
+
+
+WITH_JSON = filter(has_json, EXAMPLES.keys() - RUNNING - WITH_A_BROKER - BETWEEN_TWO)
+
+
+@pytest.mark.parametrize("words", sorted(w for w in WITH_JSON if not w.startswith(BY_PROCESSES)))
+def test_the_example_prints_json_for_machines(words: str, place: Callable[[str], str]) -> None:
+    example = EXAMPLES[words]
+    if words in {"runs show", "solution-versions stop"}:
+        example = re.sub(r"(retrain|recommender)-2026\S+", begin(words), example)
+    for command in FIRST.get(words, []):
+        run(place(command))
+    done = CliRunner().invoke(app, [*shlex.split(place(example)), "--json"])
+    lines = done.stdout.splitlines()
+    assert lines if words == "events tail" else len(lines) == 1, done.output
+    assert all(json.loads(line) is not ... for line in lines)
 
 
 @contextmanager

@@ -127,7 +127,7 @@ def test_a_key_that_is_taken_back_at_one_machine_is_refused_by_every_server(
         with server.client() as client:
             assert client.post("/v1/recommendations", **asked).status_code == 200
     folder, url = str(settings.data_dir), settings.database
-    gone = run("keys", "rm", token.partition(".")[0], "--data-dir", folder, database_url=url)
+    gone = run("keys", "delete", token.partition(".")[0], "--data-dir", folder, database_url=url)
     assert gone.returncode == 0, gone.stderr
     deadline = time.monotonic() + _SECONDS
     for server in servers:

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
+from typer.testing import CliRunner
 
+from pawsonalize.app.cli.main import app
 from pawsonalize.app.settings import as_environment
 from pawsonalize.core.scopes import Scope
+from pawsonalize.events.foreign_logs import presets
 from pawsonalize.models.recipes.user_personalization import UserPersonalization
 from pawsonalize.operations.commands.access import For
 from pawsonalize.plugins.feeds.formats import formats
@@ -130,6 +133,8 @@ def option(*words: str) -> Any:
 def test_what_options_offer_is_what_there_is() -> None:
     assert option("animals", "import", "format").help == f"One of {', '.join(formats())}."
     assert option("animals", "import", "dates").help.startswith(f"{', '.join(DateOrder)}: ")
+    *first, last = presets()
+    assert option("import", "preset").help == f"Whose log it is: {', '.join(first)} or {last}."
     assert option("solutions", "create", "recipe").default == UserPersonalization.name
     assert option("outcomes", "within").default == WITHIN_DAYS
     assert get_args(get_type_hints(train)["mode"]) == tuple(TrainingMode)
@@ -190,7 +195,7 @@ def test_every_command_that_a_text_of_ours_names_exists_with_its_options() -> No
 
 def test_a_command_in_a_text_that_does_not_exist_is_noticed() -> None:
     for wrong in (
-        "`keys delete`",
+        "`keys remove`",
         "<code>pawsonalize runs show --wrong</code>",
         "`pawsonalize rn`",
     ):
@@ -198,3 +203,78 @@ def test_a_command_in_a_text_that_does_not_exist_is_noticed() -> None:
         with pytest.raises(AssertionError):
             parse(COMMANDS, words, is_whole=False)
     assert list(named_commands("`animals`, `serve` and `keys create`")) == [["keys", "create"]]
+
+
+def every_command() -> dict[str, Any]:
+    """The commands by their words, but for those that the service itself runs."""
+    found = dict[str, Any]()
+    groups: list[tuple[tuple[str, ...], Any]] = [((), COMMANDS)]
+    while groups:
+        path, group = groups.pop()
+        for name, command in group.commands.items():
+            words = (*path, name)
+            if hasattr(command, "commands"):
+                groups.append((words, command))
+            elif not command.hidden:
+                found[" ".join(words)] = command
+    return found
+
+
+WITHOUT_JSON = {
+    "serve": "runs until it is stopped",
+    "demo": "runs until it is stopped",
+    "animals watch": "runs until it is stopped, and logs what it takes",
+    "init": "writes a file for people, and says what comes next",
+    "events sample": "prints events as JSON Lines",
+    "health": "prints the server's answer, which is JSON",
+}
+
+
+def test_every_command_prints_json_for_machines() -> None:
+    commands = every_command()
+    assert len(commands) > 90
+    without = {
+        words
+        for words, command in commands.items()
+        if not any("--json" in one.opts for one in command.params)
+    }
+    assert without == WITHOUT_JSON.keys()
+
+
+def test_what_is_done_has_one_word_everywhere_and_a_recipe_is_an_option() -> None:
+    verbs = {words.rpartition(" ")[2] for words in every_command() if " " in words}
+    assert {"create", "delete", "ls", "show", "update"} <= verbs
+    assert not verbs & {"rm", "remove", "add", "new", "list", "get", "describe", "edit", "set"}
+    for words, command in every_command().items():
+        recipes = [one for one in command.params if one.name == "recipe"]
+        assert all(one.param_type_name == "option" for one in recipes), words
+        shown = [one for one in command.params if one.param_type_name == "argument"]
+        assert not any("recipe" in one.name and not one.hidden for one in shown), words
+
+
+OLD = {
+    "keys rm PAWSABCDEFGHIJKLMNOP": "keys delete PAWSABCDEFGHIJKLMNOP",
+    "animals rm a-7": "animals delete a-7",
+    "dead-letters rm one": "dead-letters delete one",
+    "notifications rm one": "notifications delete one",
+    "notifications add --to ftp://x": "notifications create --to ftp://x",
+    "solutions create x magic": "solutions create x --recipe magic",
+}
+
+
+def test_an_old_spelling_works_for_one_release_and_says_the_new_one(tmp_path: Path) -> None:
+    data = ["--data-dir", str(make_service(tmp_path, train=False).data_dir)]
+    for old, new in OLD.items():
+        before, now = (CliRunner().invoke(app, [*one.split(), *data]) for one in (old, new))
+        assert (before.exit_code, before.stdout) == (now.exit_code, now.stdout)
+        assert str(before.exception) == str(now.exception)
+        assert "is now" in before.stderr, old
+        assert " ".join(new.split()[:2]) in before.stderr, old
+        assert "is now" not in now.stderr, new
+    for group in {line.split()[0] for line in OLD}:
+        shown = {
+            words[2:].split(" ")[0]
+            for words in CliRunner().invoke(app, [group]).output.splitlines()
+        }
+        assert shown >= {"ls"}
+        assert not shown & {"rm", "add"}

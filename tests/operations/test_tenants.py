@@ -323,4 +323,4 @@ def test_a_dataset_group_with_a_key_of_its_own_is_not_deleted_before_the_key(
         assert client.delete(f"/v1/{kind}/ours-a", headers=operator).status_code == 200
     answer = client.delete("/v1/dataset-groups/a", headers=operator)
     assert answer.status_code == 409
-    assert "pawsonalize keys rm PAWS" in error_of(answer)["message"]
+    assert "pawsonalize keys delete PAWS" in error_of(answer)["message"]

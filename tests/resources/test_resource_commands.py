@@ -116,7 +116,7 @@ def test_an_access_key_is_created_listed_and_taken_back(tmp_path: Path) -> None:
     listed = decoded(settings, "keys", "ls")
     assert [key["name"] for key in listed] == [created["accessKeyId"], lines["AWS_ACCESS_KEY_ID"]]
     assert lines["AWS_SECRET_ACCESS_KEY"] not in command(settings, "keys", "ls")
-    command(settings, "keys", "rm", created["accessKeyId"])
+    command(settings, "keys", "delete", created["accessKeyId"])
     assert [key["note"] for key in decoded(settings, "keys", "ls")] == ["the site"]
 
 

@@ -77,7 +77,16 @@ def test_a_dataset_group_with_all_that_answers_is_made_and_deleted(
 
 
 def test_a_solution_is_changed_where_a_change_is_named(settings: Settings) -> None:
-    made(settings, "solutions", "create", "hot", "popularity-count", "--set", "smoothing=0.5")
+    made(
+        settings,
+        "solutions",
+        "create",
+        "hot",
+        "--recipe",
+        "popularity-count",
+        "--set",
+        "smoothing=0.5",
+    )
     changed = made(settings, "solutions", "update", "hot", "--no-retrain")
     assert (changed["retrain"], changed["settings"]) == (False, {"smoothing": "0.5"})
     with pytest.raises(InvalidInput, match="there is no setting no_such"):
@@ -114,7 +123,7 @@ def test_a_batch_job_answers_a_file_and_is_forgotten(settings: Settings) -> None
     ("words", "message"),
     [
         (("datasets", "create", "pets"), "Interactions, Items, Users"),
-        (("solutions", "create", "x", "magic"), "there is no recipe magic"),
+        (("solutions", "create", "x", "--recipe", "magic"), "there is no recipe magic"),
         (("solutions", "create", "x", "--event", "view=much"), "type=weight"),
         (("solutions", "create", "x", "--auto-training-days", "99"), "1 to 30 days"),
     ],

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.app.asgi import build_app
+from tests.adoption_site import serving
+from tests.service_data import make_service
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "packages/js"
 SCRIPT = ROOT / "src/pawsonalize/site/static/embed.js"
@@ -25,6 +29,30 @@ def run(*command: str, folder: Path = PACKAGE) -> subprocess.CompletedProcess[st
 def test_the_client_passes_its_own_tests() -> None:
     done = run("node", "--test", "--test-force-exit", "test/")
     assert done.returncode == 0, done.stdout
+
+
+ASK = f"""
+import {{ Pawsonalize }} from "{SCRIPT.as_uri()}";
+const told = ({{ name, status, code, field }}) => ({{ name, status, code, field }});
+const pets = new Pawsonalize({{ url: process.argv[1], timeout: 20000 }});
+const refused = [
+  await pets.recommend({{ limit: 501 }}).catch(told),
+  await pets.send({{ eventType: "view", animal_id: "a", eventValue: "much" }}).catch(told),
+];
+const away = new Pawsonalize({{ url: "http://127.0.0.1:1" }});
+console.log(JSON.stringify([...refused, await away.recommend().catch(told)]));
+process.exit();
+"""
+
+
+def test_what_the_service_refuses_differs_from_an_outage(tmp_path: Path) -> None:
+    with serving(build_app(make_service(tmp_path, train=False))) as url:
+        done = run("node", "--input-type=module", "-e", ASK, url)
+    assert done.returncode == 0, done.stderr
+    limit, event, away = json.loads(done.stdout)
+    assert limit == {"name": "Error", "status": 400, "code": "invalid_input", "field": "limit"}
+    assert (event["status"], event["field"]) == (400, "eventValue")
+    assert away == {"name": "TypeError", "code": "unreachable"}
 
 
 def test_the_client_takes_at_most_9_100_bytes() -> None:

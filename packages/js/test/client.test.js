@@ -84,12 +84,16 @@ test("an event that is under way is not sent twice", async () => {
 
 test("an event that the service refuses says why, and costs no other", async () => {
   answers = [{ status: 503, body: {} }, {
-    status: 202, body: { accepted: 1, rejected: [{ index: 0, message: "no such animal" }] },
+    status: 202, body: { accepted: 1, rejected: [
+      { index: 0, code: "not_found", message: "no such animal", field: "animal_id" },
+    ] },
   }];
   const pets = client();
   await pets.send({ eventType: "view", animal_id: "a-0", sentAt: 1 });
   const refused = pets.send({ eventType: "view", animal_id: "nobody", sentAt: 0 });
-  await assert.rejects(refused, /no such animal/);
+  await assert.rejects(refused, {
+    message: "no such animal", status: 202, code: "not_found", field: "animal_id",
+  });
   assert.deepEqual(kept(), []);
 });
 
@@ -177,11 +181,24 @@ test("a list is re-ranked with each animal once", async () => {
   assert.deepEqual(requests[0].body.itemMetadataList, [{ itemId: "a" }, { itemId: "b" }]);
 });
 
-test("a question that fails or takes too long rejects", async () => {
-  answers = [{ status: 503, body: { error: { message: "no animal is available" } } }];
-  await assert.rejects(client().recommend(), /no animal is available/);
+test("a question that is refused rejects with the service's status, code and field", async () => {
+  const error = { code: "invalid_input", message: "limit must be at most 500", field: "limit" };
+  answers = [{ status: 400, body: { error } }];
+  await assert.rejects(client().recommend(), { ...error, status: 400 });
+  answers = [{ status: 503, body: { error: { code: "not_ready", message: "no animal" } } }];
+  await assert.rejects(client().search("dog"), { message: "no animal", code: "not_ready", status: 503 });
+});
+
+test("an outage is `unreachable`, and has a status only if something answered", async () => {
+  const failure = (pets) => pets.recommend().then(assert.fail, (error) => error);
   answers = [{ hangs: true }];
-  await assert.rejects(client({ timeout: 50 }).recommend(), { name: "TimeoutError" });
+  const late = await failure(client({ timeout: 50 }));
+  assert.deepEqual([late.name, late.code, late.status], ["TimeoutError", "unreachable", undefined]);
+  const nobody = await failure(new Pawsonalize({ url: "http://127.0.0.1:1" }));
+  assert.deepEqual([nobody.code, nobody.status], ["unreachable", undefined]);
+  answers = [{ status: 502 }]; // of a proxy
+  const proxy = await failure(client());
+  assert.deepEqual([proxy.code, proxy.status], ["unreachable", 502]);
 });
 
 test("a board is asked for if it is worth its place, and names its animals", async () => {

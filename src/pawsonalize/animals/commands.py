@@ -70,13 +70,13 @@ def show(adapters: "Adapters", animal_id: AnimalId) -> "Animal":
     return adapters.inventory.get(animal_id)
 
 
-@add_command(app, "set-status")
+@add_command(app, "set-status", lambda a: f"{a.animal_id} is {a.status} since {iso(a.status_at)}")
 def set_status(
     adapters: "Adapters",
     animal_id: AnimalId,
     status: Annotated[str, typer.Argument(help="What it is now.")],
     at: Annotated[str | None, typer.Option(help="Since when.", show_default="now")] = None,
-) -> None:
+) -> "Animal":
     """Change what an animal is; running servers know it with their next answer.
 
     Example: pawsonalize animals set-status a-7 adopted
@@ -84,18 +84,17 @@ def set_status(
     from pawsonalize.animals.listings import read_status
 
     moment = None if at is None else parse_moment(at, "--at")
-    changed = adapters.inventory.set_status(animal_id, read_status(status), clock.now(), moment)
-    print(f"{changed.animal_id} is {changed.status} since {iso(changed.status_at)}")
+    return adapters.inventory.set_status(animal_id, read_status(status), clock.now(), moment)
 
 
-@add_command(app, "rm")
-def rm(adapters: "Adapters", animal_id: AnimalId) -> None:
+@add_command(app, "delete", "{deleted} is forgotten".format_map)
+def delete(adapters: "Adapters", animal_id: AnimalId) -> dict[str, str]:
     """Forget an animal and its history; who was adopted has a status for that.
 
-    Example: pawsonalize animals rm a-7
+    Example: pawsonalize animals delete a-7
     """
     adapters.inventory.forget(animal_id, clock.now())
-    print(f"{animal_id} is forgotten")
+    return {"deleted": animal_id}
 
 
 def _print_exposure(shares: "Sequence[ExposureShare]") -> None:

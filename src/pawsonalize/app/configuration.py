@@ -1,6 +1,6 @@
 """Settings that cannot be used: `serve` refuses them, and `config check` finds them before."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -10,6 +10,7 @@ from pawsonalize.app.doctor import newest_event_at
 from pawsonalize.app.serving import load_postcodes
 from pawsonalize.app.settings import Settings, is_loopback
 from pawsonalize.core import clock
+from pawsonalize.core.config import fault_of
 from pawsonalize.core.database.urls import parse_url
 from pawsonalize.core.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.core.event import EventTypes
@@ -23,8 +24,11 @@ from pawsonalize.resources.access_keys import ADOPTION_SITE, AccessKey
 from pawsonalize.site.languages import check_language
 
 
-def unusable(settings: Settings) -> Iterator[str]:
-    """Yield the faults of settings, each with the next move; opens no database, sends nothing."""
+def unusable(settings: Settings, sources: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Yield the faults of settings, each with the next move; opens no database, sends nothing.
+
+    `sources` are the places where settings were written; then a fault names its setting's.
+    """
     return _refused(
         *(partial(check, settings) for check in added("usable")),
         lambda: parse_url(settings.database, "database_url"),
@@ -33,13 +37,23 @@ def unusable(settings: Settings) -> Iterator[str]:
         lambda: first_keys(settings),
         lambda: open_certificate(settings.tls_certificate, settings.tls_key),
         lambda: load_postcodes(settings),
-        lambda: open_objects(settings.archive, settings.archive_kms_key),
-        lambda: settings.artefact_url and open_objects(settings.artefact_url),
+        lambda: _check_place("archive_url", settings.archive, settings.archive_kms_key),
+        lambda: _check_place("artefact_url", settings.artefact_url),
         lambda: EventTypes.with_added(settings.event_types),
         lambda: recipe_named(settings.recipe),
         lambda: check_language(settings.language),
         lambda: check_clock(settings),
+        sources=sources,
     )
+
+
+def _check_place(name: str, location: str, kms_key: str = "") -> None:
+    try:
+        if location:
+            open_objects(location, kms_key)
+    except InvalidInput as error:
+        error.field = error.field or name
+        raise
 
 
 def not_in_tables(settings: Settings) -> Iterator[str]:
@@ -116,9 +130,11 @@ def first_keys(settings: Settings) -> dict[str, list[Scope]]:
         ) from None
 
 
-def _refused(*checks: Callable[[], object]) -> Iterator[str]:
+def _refused(
+    *checks: Callable[[], object], sources: Mapping[str, str] | None = None
+) -> Iterator[str]:
     for check in checks:
         try:
             check()
         except PawsonalizeError as error:
-            yield str(error)
+            yield fault_of(error, sources or {})

@@ -272,7 +272,7 @@ def keys(service: CheckedService) -> Iterator[Diagnosis]:
             yield attention(
                 f"{one.name}{note} {ends} {iso(one.expires_at)}",
                 f"make the next one with `pawsonalize keys rotate {one.name}`, or take it away with"
-                f" `pawsonalize keys rm {one.name}`",
+                f" `pawsonalize keys delete {one.name}`",
                 about=f"key {one.name}",
             )
     required = "required" if settings.requires_keys else "not required on this machine"

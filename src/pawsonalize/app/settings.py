@@ -17,7 +17,16 @@ from msgspec.structs import replace
 
 from pawsonalize.app.fleet_settings import FleetSettings
 from pawsonalize.core import clock
-from pawsonalize.core.config import PREFIX, Secret, Written, expected_value, read_config, read_json
+from pawsonalize.core.config import (
+    PREFIX,
+    Secret,
+    Written,
+    expected_value,
+    fault_of,
+    read_config,
+    read_json,
+    refuse,
+)
 from pawsonalize.core.database.data_folder import DATABASE_FILE
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.plugin import offered, parts
@@ -345,22 +354,35 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
 
 
 def read_settings(
-    overrides: Mapping[str, Any] | None = None, file: Path | None = None
+    overrides: Mapping[str, Any] | None = None,
+    file: Path | None = None,
+    faults: list[str] | None = None,
 ) -> tuple[Settings, Written]:
     """Read the config file, then the environment: the settings, and their sources.
 
-    `overrides`, such as command-line options, win unless None. InvalidInput names the wrong setting
-    and the source of its value. From now on the clock of this process is the one they name.
+    `overrides`, such as command-line options, win unless None. InvalidInput names each setting that
+    is wrong and the source of its value; with `faults`, that is added there, and such a setting has
+    its default. From now on the clock of this process is the one they name.
     """
     written = read_config(kinds_of_settings(), os.environ, file)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     values = {**written.values, **given}
-    values |= {name: read_json(name, values[name]) for name in _JSON if name in values}
     sources = {**written.sources, **dict.fromkeys(given, "the command line")}
-    try:
-        settings = _converted(values, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(_wrong(str(error), values, sources)) from error
+    wrong, name, settings = list(written.faults), "", None
+    while settings is None:
+        try:
+            read = {name: read_json(name, values[name]) for name in _JSON & values.keys()}
+            settings = _converted(values | read, strict=False)
+        except (msgspec.ValidationError, InvalidInput) as error:
+            name, fault = _wrong(error, values, sources)
+            wrong.append(fault)
+            if name not in values:  # without it there may be more
+                refuse(wrong)
+            del values[name]
+    if faults is None:
+        refuse(wrong, name or None)
+    else:
+        faults += wrong
     clock.use_file(settings.clock_file)
     return settings, replace(written, sources=sources)
 
@@ -380,15 +402,20 @@ def _converted(values: Mapping[str, Any], *, strict: bool) -> Settings:
     return settings
 
 
-def _wrong(reason: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> str:
-    complaint, _, place = reason.partition(" - at `$.")
+def _wrong(
+    error: Exception, values: Mapping[str, Any], sources: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return the name of the setting that an error is about, and what is wrong with it."""
+    if isinstance(error, InvalidInput):
+        return error.field or "", fault_of(error, sources)
+    complaint, _, place = str(error).partition(" - at `$.")
     name = place.rstrip("`")
     if name not in sources:
-        return f"a setting is wrong: {reason}"
+        return name, f"a setting is wrong: {error}"
     is_secret = isinstance(Settings().value(name), Secret)
     value = "" if is_secret else f" {values[name]!r}"
     better = expected_value(get_type_hints(kinds_of_settings()[name])[name], complaint)
-    return f"the setting {name}{value} (from {sources[name]}) is wrong: {better}"
+    return name, f"the setting {name}{value} (from {sources[name]}) is wrong: {better}"
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

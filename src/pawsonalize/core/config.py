@@ -2,14 +2,14 @@
 
 import difflib
 import re
-from collections.abc import Collection, Hashable, Mapping, MutableMapping
+from collections.abc import Collection, Hashable, Mapping, MutableMapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.errors import InvalidInput, PawsonalizeError
 from pawsonalize.core.late import late
 from pawsonalize.core.plugin import absence
 
@@ -54,7 +54,8 @@ _OF_AWS = {
 class Written(msgspec.Struct, frozen=True):
     """Values and sources of settings by name, and the config file that was read, if any.
 
-    `warnings` and `notes` are of mistakes and of what has a meaning elsewhere.
+    `faults` are of what cannot be used, `warnings` of what has no effect, and `notes` of what has a
+    meaning elsewhere.
     """
 
     values: Mapping[str, Any]
@@ -62,6 +63,21 @@ class Written(msgspec.Struct, frozen=True):
     file: Path | None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def fault_of(error: PawsonalizeError, sources: Mapping[str, str]) -> str:
+    """Return an error about a setting as text, with the place where the setting was written."""
+    source = sources.get(error.field or "")
+    return f"{error} ({error.field} is from {source})" if source else str(error)
+
+
+def refuse(faults: Sequence[str], field: str | None = None) -> None:
+    """InvalidInput with all the faults, if there are any; a single one is that of the field."""
+    if len(faults) == 1:
+        raise InvalidInput(faults[0], field=field)
+    if faults:
+        raise InvalidInput("\n  ".join([f"{len(faults)} things are wrong:", *faults]))
 
 
 class Secret(str):
@@ -111,10 +127,11 @@ def read_config(
     """Read the config file, then the environment, which wins; `known` are the settings' names.
 
     The file is `file`, PAWSONALIZE_CONFIG, or config/{env}.yaml or .yml below the current folder.
-    InvalidInput for a file that is missing, cannot be read or holds an unknown name.
+    InvalidInput for a file that is missing or cannot be read; unknown names are faults.
     """
     path = _find_file(environ if file is None else {_CONFIG: str(file)})
-    values, warnings, notes = ({}, [], []) if path is None else _read_file(path, known)
+    warnings, notes, faults = list[str](), list[str](), list[str]()
+    values = {} if path is None else _read_file(path, known, warnings, notes, faults)
     sources = dict.fromkeys(values, str(path))
     for variable, value in environ.items():
         if not variable.upper().startswith(PREFIX) or variable in _NO_SETTINGS:
@@ -123,12 +140,12 @@ def read_config(
         if name in known and variable == PREFIX + name.upper():
             values[name], sources[name] = value, f"the variable {variable}"
         elif reason := absence(f"setting {_plain(name)}"):
-            raise InvalidInput(f"the variable {variable} is of no setting: {reason}")
+            faults.append(f"the variable {variable} is of no setting: {reason}")
         elif not _OF_DEVELOPERS.fullmatch(variable):
             warnings.append(_unknown_variable(variable, known))
     if given := environ.get(SOURCES):  # it has put all settings into variables
         sources = msgspec.json.decode(given, type=dict[str, str])
-    return Written(values, sources, path, tuple(warnings), tuple(notes))
+    return Written(values, sources, path, tuple(warnings), tuple(notes), tuple(faults))
 
 
 def _find_file(environ: Mapping[str, str]) -> Path | None:
@@ -159,37 +176,39 @@ def _find_file(environ: Mapping[str, str]) -> Path | None:
     return found[0] if found else None
 
 
-def _read_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[str], list[str]]:
-    """The values of a config file, its warnings, and its notes."""
+def _read_file(
+    path: Path, known: Collection[str], warnings: list[str], notes: list[str], faults: list[str]
+) -> dict[str, Any]:
+    """Return the values of a config file; add what is to be said of it to the lists."""
     by_plain_name = {_plain(name): name for name in known}
     values: dict[str, Any] = {}
     spelt: dict[str, str] = {}
-    notes: list[str] = []
     content = _read_yaml(path)
     if content is None:
-        return {}, [f"{path} is empty: nothing is set by it"], []
-    for key, value in content.items():
+        warnings.append(f"{path} is empty: nothing is set by it")
+    for key, value in (content or {}).items():
         if not isinstance(key, str):
-            raise InvalidInput(f"{path}: {key!r} is not the name of a setting: write `name: value`")
+            faults.append(f"{path}: {key!r} is not the name of a setting: write `name: value`")
+            continue
         name = by_plain_name.get(_plain(key))
         if name in spelt:
-            raise InvalidInput(
+            faults.append(
                 f"{path} sets {name} twice, as {spelt[name]} and as {key}: keep one of them"
             )
-        if name is not None:
+        elif name is not None:
             values[name], spelt[name] = value, key
         elif reason := _reason_on_aws(key):
             notes.append(
                 f"{path}: {key} {reason}: `pawsonalize-deploy` reads it, nothing here does"
             )
         elif reason := absence(f"setting {_plain(key)}"):
-            raise InvalidInput(f"{path}: there is no setting {key}: {reason}")
+            faults.append(f"{path}: there is no setting {key}: {reason}")
         else:
             hint = "take it out (docs/reference/settings.md lists the settings)"
             if likely := nearest(key, known):
                 hint = f"did you mean {likely}?"
-            raise InvalidInput(f"{path}: there is no setting {key}: {hint}")
-    return values, [], notes
+            faults.append(f"{path}: there is no setting {key}: {hint}")
+    return values
 
 
 def _read_yaml(path: Path) -> dict[Any, Any] | None:
@@ -255,8 +274,9 @@ def expected_value(kind: Any, complaint: str) -> str:
     if get_origin(kind) is Literal:
         return f"write one of {', '.join(get_args(kind))}"
     for expected, words in _KINDS.items():
-        if complaint.startswith(f"Expected `{expected}`, got"):
-            return f"write {words}"
+        if complaint.startswith(f"Expected `{expected}`"):
+            bound = complaint.removeprefix(f"Expected `{expected}`").partition(", got")[0]
+            return f"write {words}{bound}"
     return complaint
 
 
@@ -268,5 +288,6 @@ def read_json(name: str, value: Any) -> Any:
         return msgspec.json.decode(value) if value.strip() else {}
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidInput(
-            f'{PREFIX}{name.upper()} must be JSON, such as {{"DetailView": "view"}}: {error}'
+            f'{PREFIX}{name.upper()} must be JSON, such as {{"DetailView": "view"}}: {error}',
+            field=name,
         ) from error

@@ -459,7 +459,7 @@ class Datasets(msgspec.Struct, frozen=True):
         for key in self.registry.page(AccessKey, 1, parent=name):
             raise Conflict(
                 f"dataset group {name} is all that access key {key.name} ({key.note}) reaches:"
-                f" take the key back first, with `pawsonalize keys rm {key.name}`"
+                f" take the key back first, with `pawsonalize keys delete {key.name}`"
             )
         for dataset_type in DatasetType:
             self.erase(name, dataset_type)

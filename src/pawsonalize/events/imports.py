@@ -12,13 +12,13 @@ from typing import IO, Any, BinaryIO
 
 import msgspec
 
-from pawsonalize.animals.tables.catalogue import Catalogue, Item
+from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
 from pawsonalize.core.errors import InvalidInput, NotReady, reason_of
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP, NOTHING, Event
 from pawsonalize.core.forms import csv_files
 from pawsonalize.core.forms.csv_files import no_formula
-from pawsonalize.core.schemas import DatasetType, Schema
-from pawsonalize.core.times import SECOND
+from pawsonalize.core.schemas import REQUIRED_FIELDS, DatasetType, Schema
+from pawsonalize.core.times import SECOND, iso
 from pawsonalize.core.work.leases import Leases
 from pawsonalize.events.datasets import (
     ANIMAL,
@@ -28,6 +28,7 @@ from pawsonalize.events.datasets import (
     item_reader,
     user_reader,
 )
+from pawsonalize.events.foreign_logs import LogOptions
 from pawsonalize.events.job_files import Outputs, Sources
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.resources.datasets import (
@@ -47,6 +48,7 @@ from pawsonalize.resources.kind import Status, moved, new_resource_name
 from pawsonalize.resources.registry import Registry
 
 _ERRORS_KEPT = 20  # by report: if every row is wrong, the first few say why
+_VALUE_CHARS = 80
 CHUNK_ROWS = 10_000  # in one transaction, for which events that are sent wait
 
 
@@ -74,7 +76,11 @@ def load_rows(
                     yield convert(row)
                     continue
                 except InvalidInput as wrong:  # it costs this row alone
-                    error = csv_files.RowError(row.line, wrong.field, wrong.message)
+                    name = wrong.field or ""
+                    value = dict(zip(table.header, row.values, strict=True)).get(name)
+                    value = value and value[:_VALUE_CHARS]
+                    column = table.renamed.get(name, wrong.field)
+                    error = csv_files.RowError(row.line, column, wrong.message, value)
             assert isinstance(error, csv_files.RowError)
             rejected += 1
             if rejected <= _ERRORS_KEPT:
@@ -90,17 +96,42 @@ def load_rows(
         on_progress(table.bytes_read, size)
         # Fewer rows than wanted: the file has ended.
         if len(chunk) < chunk_rows:
+            columns = (table.renamed, table.note, dict(table.left_out))
             return csv_files.ImportReport(
-                dataset, accepted, good - accepted, rejected, tuple(errors)
+                dataset, accepted, good - accepted, rejected, tuple(errors), *columns
             )
+
+
+class DryRun(msgspec.Struct):
+    """The users and items of the rows of a file, and the moments of its first and last event."""
+
+    users: set[str] = msgspec.field(default_factory=set)
+    items: set[str] = msgspec.field(default_factory=set)
+    moments: list[int] = []
+
+    def add(self, rows: list[Any]) -> None:
+        """Count rows, and store nothing."""
+        self.users.update(row.user_id for row in rows if not isinstance(row, Item))
+        self.items.update(row.item_id for row in rows if not isinstance(row, User))
+        moments = [*self.moments, *(row.sent_at for row in rows if isinstance(row, Event))]
+        self.moments = [min(moments), max(moments)] if moments else []
+
+    def reported(self, report: csv_files.ImportReport) -> csv_files.ImportReport:
+        """Return the report of the file with these counts."""
+        counts = (len(self.users), len(self.items), *map(iso, self.moments))
+        names = ("users", "items", "first", "last")
+        return msgspec.structs.replace(report, **dict(zip(names, counts, strict=False)))
 
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """Imports CSV, each chunk of rows in one transaction; run it again if it died."""
+    """Imports CSV, each chunk of rows in one transaction; run it again if it died.
 
-    log: EventLog
-    catalogue: Catalogue
+    Without a catalogue and a log it stores nothing: a dry run.
+    """
+
+    log: EventLog | None
+    catalogue: Catalogue | None
     _: KW_ONLY
     received_at: int
     chunk_rows: int = CHUNK_ROWS
@@ -127,36 +158,50 @@ class Importer:
         schema: Schema | None = None,
         *,
         form: csv_files.TextForm = csv_files.DETECTED,
+        log: LogOptions | None = None,
         **options: Any,
     ) -> csv_files.ImportReport:
-        """Import a binary stream; `options` as `load_rows`. InvalidInput if it lacks a column."""
-        table, catalogue = csv_files.CsvTable(stream, form), self.catalogue.of(self.dataset_group)
+        """Import a binary stream; `options` as `load_rows`. InvalidInput if it lacks a column.
+
+        With `log`, columns may have other names than ours.
+        """
+        if log is None:
+            table = csv_files.CsvTable(stream, form)
+        else:
+            table = log.open(stream, form, REQUIRED_FIELDS[dataset])
         if schema is not None and is_of_actions(dataset):
             schema = as_items(schema)
             dataset = schema.dataset
             table.rename(ACTION_ID, ITEM_ID)
         columns = FileColumns.match(table.header, dataset, schema)
-        if schema is not None:
-            catalogue.put_schema(schema)
-
-        def store_events(events: list[Event]) -> int:
-            return sum(self.log.append(self.resolve(events)))
-
         read: Callable[[csv_files.CsvRow], Any]
-        store: Callable[[list[Any]], int | None]
         match dataset:
             case DatasetType.INTERACTIONS:
                 read = EventReader(columns, self.received_at, self.dataset_group).read
-                store = store_events
             case DatasetType.ITEMS:
                 read = item_reader(columns)
-                store = partial(catalogue.put_items, imported=True)
             case DatasetType.USERS:
                 read = user_reader(columns)
-                store = partial(catalogue.put_users, imported=True)
             case _:
                 raise InvalidInput(f"{dataset} are imported with their schema: give it")
-        return load_rows(table, dataset, read, store, chunk_rows=self.chunk_rows, **options)
+        dry_run, store = DryRun(), self._store(dataset, schema)
+        options["chunk_rows"] = self.chunk_rows
+        report = load_rows(table, dataset, read, store or dry_run.add, **options)
+        return report if store else dry_run.reported(report)
+
+    def _store(
+        self, dataset: DatasetType, schema: Schema | None
+    ) -> Callable[[list[Any]], int | None] | None:
+        """Return what stores rows; None in a dry run."""
+        if self.log is None or self.catalogue is None:
+            return None
+        log, catalogue = self.log, self.catalogue.of(self.dataset_group)
+        if schema is not None:
+            catalogue.put_schema(schema)
+        if dataset is DatasetType.INTERACTIONS:
+            return lambda events: sum(log.append(self.resolve(events)))
+        put = catalogue.put_items if dataset is DatasetType.ITEMS else catalogue.put_users
+        return partial(put, imported=True)
 
 
 class Imports(msgspec.Struct, frozen=True):

@@ -50,5 +50,6 @@ class RetentionSettings(IngestSettings, frozen=True):
             raise InvalidInput(
                 f"archive_days is {self.archive_days}, and event_days {self.event_days}:"
                 " archive_days must be at least event_days, which must not be 0: the archive keeps"
-                " what the table has"
+                " what the table has",
+                field="archive_days",
             )

@@ -31,7 +31,7 @@ def add_commands(kind: Kind[Any], commands: Commands) -> typer.Typer:
         text: CommandText,
         parameters: Iterable[Parameter],
         run: Callable[[Any, dict[str, Any]], Any],
-        show: Callable[[Any], object] | None = print_fields,
+        show: Callable[[Any], object] = print_fields,
         *,
         makes: bool = False,
     ) -> None:
@@ -61,7 +61,7 @@ def add_commands(kind: Kind[Any], commands: Commands) -> typer.Typer:
         changes = map(made.parameter, commands.changes)
         add("update", commands.update, [name, *changes], made.update)
     if commands.delete is not None:
-        add("delete", commands.delete, [name], made.delete, None)
+        add("delete", commands.delete, [name], made.delete, lambda _: None)
     for action, text in commands.actions.items():
         add(action, text, [name], partial(made.act, kind.actions[action]))
     return app
@@ -99,8 +99,9 @@ class _KindCommands:
         changed: Resource = self._kind.change(adapters, name, changes, clock.now())
         return changed
 
-    def delete(self, adapters: Any, given: dict[str, Any]) -> None:
+    def delete(self, adapters: Any, given: dict[str, Any]) -> dict[str, str]:
         self._kind.remove(adapters, given["name"], clock.now())
+        return {"deleted": given["name"]}
 
     def act(self, act: Action, adapters: Any, given: dict[str, Any]) -> object:
         return act(adapters, given["name"], clock.now())

@@ -118,17 +118,19 @@ def test_letters_are_removed_by_id_at_once_and_by_reason_after_a_question(
     settings: Settings,
 ) -> None:
     letter = keep(settings)
-    assert run(settings, "rm", letter).stdout == "1 dead letters removed\n"
+    assert run(settings, "delete", letter).stdout == "1 dead letters removed\n"
     keep(settings)
     keep(settings, code="invalid_json")
-    assert run(settings, "rm", "--code", "invalid_json", stdin="n\n").exit_code == 1
+    assert run(settings, "delete", "--code", "invalid_json", stdin="n\n").exit_code == 1
     assert run(settings, "ls").stdout.endswith("2 dead letters\n")
-    assert run(settings, "rm", "--code", "invalid_json", "--yes").exit_code == 0
-    assert run(settings, "rm", "--all", stdin="y\n").exit_code == 0
+    assert run(settings, "delete", "--code", "invalid_json", "--yes").exit_code == 0
+    assert run(settings, "delete", "--all", stdin="y\n").exit_code == 0
     assert run(settings, "ls").stdout == "0 dead letters\n"
 
 
-@pytest.mark.parametrize("words", ["rm", "replay", "rm x --all", "replay x --code y", "mend x"])
+@pytest.mark.parametrize(
+    "words", ["delete", "replay", "delete x --all", "replay x --code y", "mend x"]
+)
 def test_a_command_has_to_say_what(settings: Settings, words: str) -> None:
     keep(settings)
     assert isinstance(run(settings, *words.split()).exception, InvalidInput)
@@ -140,4 +142,4 @@ def test_changes_are_in_the_audit_log(settings: Settings) -> None:
         run(settings, *words.split())
     with opened(settings) as adapters:
         noted = [(one.what, one.target) for _, one in adapters.audit.newest(10)]
-    assert noted == [("dead-letters rm", None), ("dead-letters rm", letter)]
+    assert noted == [("dead-letters delete", None), ("dead-letters delete", letter)]

@@ -101,7 +101,7 @@ def test_the_commands_add_list_and_remove(
         assert done.exit_code == 0, done.output
         return done.stdout
 
-    name, secret = run("add", "--to", HOOK, "--topic", "letter", "--note", "Cats").splitlines()
+    name, secret = run("create", "--to", HOOK, "--topic", "letter", "--note", "Cats").splitlines()
     assert secret.startswith("secret: whsec_")
     (listed,) = json.loads(run("destinations", "--json"))
     assert (listed["name"], listed["address"], listed["topics"]) == (
@@ -110,5 +110,5 @@ def test_the_commands_add_list_and_remove(
         ["letter"],
     )
     assert HOOK not in run("destinations")
-    run("rm", name)
+    run("delete", name)
     assert json.loads(run("destinations", "--json")) == []

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from pawsonalize.app.cli.options import Command
+from pawsonalize.app.cli.options import Command, Json
+from pawsonalize.app.cli.terminal import print_result
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput, needing
 from pawsonalize_remote_amazon.calls import camel
@@ -35,6 +36,7 @@ def leave(
         str | None, typer.Option(help="Where it goes.", show_default="as for boto3")
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Ask both the same questions.")] = False,
+    json: Json = False,
 ) -> None:
     """Copy a dataset group to another endpoint of the API of Amazon Personalize.
 
@@ -49,16 +51,22 @@ def leave(
     try:
         copy = Copy(_clients(source), _clients(target), through.rstrip("/"), role)
         copy.copy(group)
-        for line in copy.done:
-            print(f"copied {line}")
-        for line in (*copy.stays, *_STAYS):
-            print(f"not copied: {line}")
-        for line in copy.compare() if verify else ():
-            print(line)
+        found = {"copied": copy.done, "not_copied": [*copy.stays, *_STAYS]}
+        found["compared"] = list(copy.compare()) if verify else []
     except (BotoCoreError, ClientError) as error:
         raise InvalidInput(
             f"the copy ended here: {str(error).rstrip('.')}. Correct it, then run it again"
         ) from error
+    print_result(found, json, _print_copied)
+
+
+def _print_copied(found: dict[str, list[str]]) -> None:
+    for line in found["copied"]:
+        print(f"copied {line}")
+    for line in found["not_copied"]:
+        print(f"not copied: {line}")
+    for line in found["compared"]:
+        print(line)
 
 
 def _clients(url: str | None) -> dict[str, Any]:

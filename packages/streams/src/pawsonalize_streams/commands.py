@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pawsonalize.app.cli.opening import opened_or_made
-from pawsonalize.app.cli.options import Command, DataDir
-from pawsonalize.app.cli.terminal import progress, say
+from pawsonalize.app.cli.options import Command, DataDir, Json
+from pawsonalize.app.cli.terminal import print_result, progress, say
 from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import StorageUnavailable, StreamUnavailable
@@ -48,6 +48,7 @@ def consume(
         bool, typer.Option("--until-caught-up", help="End once the stream has nothing more.")
     ] = False,
     data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
     """Read events from a stream until told to stop; any number of consumers share the work.
 
@@ -64,6 +65,10 @@ def consume(
         taking_part(adapters, (CONSUME,), servers_of(adapters), listens=False),
     ):
         sums = _consume(settings, adapters, stop, until_caught_up)
+    print_result(sums, json, _print_sums)
+
+
+def _print_sums(sums: "BatchCounts") -> None:
     print(
         f"{sums.records:,} records: {sums.accepted:,} events stored,"
         f" {sums.duplicates:,} were stored before, {sums.refused:,} dead letters"

@@ -67,14 +67,14 @@ JSON = parameter("json", Json, default=False)
 
 
 def on_data(
-    show: Callable[[Any], object] | None = None,
+    show: Callable[[Any], object] = lambda _: None,
     *,
     failed: Callable[[Any], object] = lambda _: False,
     makes: bool = False,
 ) -> Callable[[Callable[..., object]], Callable[..., None]]:
     """Make a command of a function of `Adapters`: with `--data-dir`, and the function's options.
 
-    With `show` the command has `--json` too, and prints what the function returns, either way.
+    `--json` prints what the function returns; for people `show` prints it, or returns the text.
     `failed` says of that if the exit code is to be 1.
     """
 
@@ -83,8 +83,7 @@ def on_data(
             with opened(data_dir, makes=makes) as adapters:
                 found = run(adapters, **given)
             # Now that the data are closed: what was done is recorded as done, whoever reads it.
-            if show is not None:
-                print_result(found, json, show)
+            print_result(found, json, show)
             if failed(found):
                 raise typer.Exit(1)
 
@@ -92,7 +91,7 @@ def on_data(
         _, *own = signature(run).parameters.values()
         own = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in own]
         typed: Any = command
-        typed.__signature__ = Signature([*own, DATA_DIR, *([] if show is None else [JSON])])
+        typed.__signature__ = Signature([*own, DATA_DIR, JSON])
         command.__name__, command.__doc__ = run.__name__, run.__doc__
         return command
 
@@ -100,10 +99,10 @@ def on_data(
 
 
 def add_command(
-    group: typer.Typer, name: str, show: Callable[[Any], object] | None = None, **more: Any
+    group: typer.Typer, name: str, *show: Callable[[Any], object], **more: Any
 ) -> Callable[[Callable[..., object]], Callable[..., None]]:
     """Add to a group the command of that name, made of a function of opened data by `on_data`."""
-    return lambda run: group.command(name)(on_data(show, **more)(run))
+    return lambda run: group.command(name)(on_data(*show, **more)(run))
 
 
 def dataset_group_of(adapters: "Adapters", given: str | None) -> str:
@@ -127,7 +126,8 @@ def _say_where(settings: Settings) -> None:
 @contextmanager
 def _recorded(adapters: "Adapters") -> Iterator[None]:
     words, given = running_command.get() or ("", ())
-    if not words or words in _OWN or words.rpartition(" ")[2] in _READ_ONLY:
+    changes_nothing = words.rpartition(" ")[2] in _READ_ONLY or "--dry-run" in given
+    if not words or words in _OWN or changes_nothing:
         yield
         return
     is_named = given and not given[0].startswith("-") and words not in _OF_FILES

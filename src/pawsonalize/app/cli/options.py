@@ -9,6 +9,7 @@ import msgspec
 import typer
 from typer.core import TyperGroup
 
+from pawsonalize.app.cli.terminal import say
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.limits import parse_id
@@ -93,6 +94,14 @@ running_command: ContextVar[tuple[str, tuple[str, ...]] | None] = ContextVar(
 """The words of the command that runs, and what was given to it; None where no command does."""
 
 
+_OLD_VERBS = {"rm": "delete", "add": "create"}
+
+
+def say_new(old: str, new: str) -> None:
+    """Say on stderr how a command is written now, whose old spelling was used."""
+    say(f"`{old}` is now `{new}`; the next release takes the old spelling away", "yellow")
+
+
 class CommandGroup(TyperGroup):
     """Commands under one name; their help is plain text, and quick to import."""
 
@@ -108,6 +117,11 @@ class CommandGroup(TyperGroup):
         """Find the command, and remember which one it is."""
         if ctx.parent is None and (reason := absence(f"command {args[0]}")):
             raise InvalidInput(f"there is no command {args[0]}: {reason}")
+        verb = _OLD_VERBS.get(args[0], "")
+        if args[0] not in self.commands and verb in self.commands:
+            path = " ".join(ctx.command_path.split()[1:])
+            say_new(f"{path} {args[0]}", f"{path} {verb}")
+            args = [verb, *args[1:]]
         name, command, rest = super().resolve_command(ctx, args)
         if not isinstance(command, TyperGroup):
             words = " ".join([*ctx.command_path.split()[1:], name or ""])

@@ -23,8 +23,8 @@ from pawsonalize.app.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.app.cli.terminal import say
 from pawsonalize.app.settings import Settings, as_environment, read_settings
 from pawsonalize.core import clock
-from pawsonalize.core.config import SOURCES
-from pawsonalize.core.errors import Conflict, InvalidInput
+from pawsonalize.core.config import SOURCES, refuse
+from pawsonalize.core.errors import Conflict
 from pawsonalize.core.roles import SERVE
 from pawsonalize.core.times import SECOND, iso
 
@@ -61,8 +61,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] | None = None) -> 
     from pawsonalize.app.configuration import needs, unusable
 
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
-    if wrong := list(unusable(settings)):
-        raise InvalidInput("; ".join(wrong))
+    refuse(list(unusable(settings, sources or {})))
     wait_for_port(settings)  # before anything is made or announced that would not be so
     with opened_or_made(settings) as adapters:
         for look in needs(settings):

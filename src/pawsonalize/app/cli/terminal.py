@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 
 def print_result(value: T, json: bool, show: Callable[[T], object]) -> None:
-    """Print a value as JSON for machines, or as `show` prints it for people."""
+    """Print a value as JSON for machines, or for people the text of `show`, or what it prints."""
     if json:
         print(msgspec.json.encode(value).decode())
-    else:
-        show(value)
+    elif text := show(value):
+        print(text)
 
 
 def wide_console(file_width: int) -> "Console":

@@ -6,7 +6,8 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -164,30 +165,43 @@ def _is_utf8(start: bytes, stream: BinaryIO) -> bool:
     return damaged <= others
 
 
-class RowError(msgspec.Struct, frozen=True):
+class RowError(msgspec.Struct, frozen=True, omit_defaults=True):
     """Reason for which a row was left out. `line` counts from 1; no column: the whole row."""
 
     line: int
     column: str | None
     reason: str
+    value: str | None = None
 
 
 OnError = Callable[[RowError], None]
 
 
-class ImportReport(msgspec.Struct, frozen=True):
-    """The result of one file, with the first few errors; duplicates were imported before."""
+class ImportReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The result of one file, with the first few errors; duplicates were imported before.
+
+    `columns` are the file's names for ours, where they were named or guessed, and `left_out` counts
+    lines of a log that were no interactions, by their event. A dry run has the users, the items and
+    the moments of the first and the last event that would come in.
+    """
 
     dataset: DatasetType
     accepted: int
     duplicates: int
     rejected: int
     first_errors: tuple[RowError, ...]
+    columns: Mapping[str, str] = {}
+    note: str = ""
+    left_out: Mapping[str, int] = {}
+    users: int | None = None
+    items: int | None = None
+    first: str | None = None
+    last: str | None = None
 
     @property
     def is_refused(self) -> bool:
         """True if there were rows and none of them was good."""
-        return bool(self.rejected) and not self.accepted + self.duplicates
+        return bool(self.rejected or self.left_out) and not self.accepted + self.duplicates
 
 
 MAX_FIELD_CHARS = 20_480  # Amazon Personalize's limit for the longest kind of field, a text
@@ -209,20 +223,31 @@ class CsvTable:
     """A CSV file with a header, upper-cased; InvalidInput if that cannot be read.
 
     With `names_all`, a column without a name, or with one that is there before, gets its own.
+    With `header`, the file has no line of names, and these are they.
     """
 
     def __init__(
-        self, stream: BinaryIO, form: TextForm = DETECTED, *, names_all: bool = False
+        self,
+        stream: BinaryIO,
+        form: TextForm = DETECTED,
+        *,
+        names_all: bool = False,
+        header: Sequence[str] = (),
+        note: str = "",
     ) -> None:
         # For the whole process; of itself Python takes up to 131,072.
         csv.field_size_limit(MAX_FIELD_CHARS)
         text, self.encoding = as_text(stream, form.encoding)
         self._source = stream
-        self._lines = _Lines(text)
-        self.separator = form.separator or separator_of(self._lines.first)
-        self._reader = csv.reader(self._lines, strict=True, delimiter=self.separator)
-        self.header: tuple[str, ...] = ()
-        self.header = self._read_header(names_all)
+        self.lines = Lines(text)
+        self.separator = form.separator or separator_of(self.lines.first)
+        self._reader = csv.reader(self.lines, strict=True, delimiter=self.separator)
+        self.written = tuple(header)  # names as the file has them
+        self.header = tuple(map(str.upper, header))
+        self.header = self.header or self._read_header(names_all)
+        self.renamed = dict[str, str]()  # by our name of a column, that of the file
+        self.left_out = Counter[str]()
+        self.note = note
 
     @property
     def bytes_read(self) -> int:
@@ -230,7 +255,16 @@ class CsvTable:
         return self._source.tell()
 
     def rename(self, name: str, other: str) -> None:
-        """Call a column by another name."""
+        """Call a column by another name; InvalidInput if another one has that name."""
+        if name not in self.header:
+            return
+        if name != other in self.header:
+            raise InvalidInput(
+                f"the file has a column {other} beside {name}, which is to be that: rename or"
+                " remove one",
+                field=other,
+            )
+        self.renamed[other] = self.written[self.header.index(name)]
         self.header = tuple(other if column == name else column for column in self.header)
 
     def rows(self) -> Iterator[CsvRow | RowError]:
@@ -263,7 +297,8 @@ class CsvTable:
                 f"the first line must name the columns, but it {record.reason}; save the file as"
                 " CSV in UTF-8, or name its encoding"
             )
-        header = tuple(name.strip().upper() for name in record.values)
+        self.written = tuple(map(str.strip, record.values))
+        header = tuple(map(str.upper, self.written))
         if not all(name.isprintable() for name in header):
             raise InvalidInput(
                 "the first line has control characters: save the file as CSV in UTF-8, or name its"
@@ -288,15 +323,15 @@ class CsvTable:
 
     def _next(self) -> CsvRow | RowError | None:
         while True:
-            first = self._lines.line + 1
+            first = self.lines.line + 1
             try:
                 values = next(self._reader)
             except StopIteration:
                 return None
-            except (csv.Error, _LineTooLong) as error:
+            except (csv.Error, LineTooLong) as error:
                 # A record that cannot be read costs itself alone: reading goes on with the next
                 # line.
-                reason, last = str(error), self._lines.line
+                reason, last = str(error), self.lines.line
                 reason = next((words for part, words in _REASONS.items() if part in reason), reason)
                 if last > first:
                     reason += f" (a quote is left open: lines {first} to {last} were skipped)"
@@ -323,11 +358,11 @@ def _as_it_was(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
 
 
-class _LineTooLong(Exception):
-    pass
+class LineTooLong(Exception):
+    """Raised in place of a line that is too long to be read."""
 
 
-class _Lines:
+class Lines:
     """The lines of a text, never holding more than one; counts as it goes."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
@@ -339,7 +374,7 @@ class _Lines:
             self.first = self._read()
         self._ahead = self.first
 
-    def __iter__(self) -> "_Lines":
+    def __iter__(self) -> "Lines":
         return self
 
     def __next__(self) -> str:
@@ -350,7 +385,7 @@ class _Lines:
         if _is_cut(line):
             while _is_cut(self._read()):
                 pass
-            raise _LineTooLong(f"is longer than {_MAX_LINE_CHARS:,} characters")
+            raise LineTooLong(f"is longer than {_MAX_LINE_CHARS:,} characters")
         return line
 
     def _read(self) -> str:

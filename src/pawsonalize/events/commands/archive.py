@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from pawsonalize.app.cli.opening import add_command, dataset_group_of, opened, opened_or_made
-from pawsonalize.app.cli.options import DataDir, DatasetGroupName, command_group
+from pawsonalize.app.cli.options import DataDir, DatasetGroupName, Json, command_group
 from pawsonalize.app.cli.terminal import check_folder_of, progress
 from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.core import clock
@@ -25,6 +26,7 @@ else:
     reading = late("pawsonalize.events.archive.reading")
     replaying = late("pawsonalize.events.archive.replay")
 
+_REREAD = ("same", "changed", "without_raw", "refused")
 app = command_group("The raw archive of accepted events.")
 
 Since = Annotated[
@@ -49,15 +51,18 @@ def ls(adapters: "Adapters") -> "Sequence[Segment]":
     return adapters.ledger.segments()
 
 
-@add_command(app, "run")
-def run(adapters: "Adapters") -> None:
+def _print_run(done: dict[str, Any]) -> str:
+    return "\n".join(filter(None, [f"{done['rows']:,} rows archived", done["more"]]))
+
+
+@add_command(app, "run", _print_run)
+def run(adapters: "Adapters") -> dict[str, Any]:
     """Archive now what the log holds, and dead letters; a running server does so by itself.
 
     Example: pawsonalize archive run
     """
-    print(f"{adapters.archiver.archive_once():,} rows archived")
-    if more := offered("archive_run", adapters):
-        print(more)
+    rows = adapters.archiver.archive_once()
+    return {"rows": rows, "more": offered("archive_run", adapters)}
 
 
 def _print_verification(found: "reading.Verification") -> None:
@@ -81,8 +86,8 @@ def verify(adapters: "Adapters") -> "reading.Verification":
         return reading.verify(adapters.log, adapters.ledger, adapters.objects, bar)
 
 
-@add_command(app, "compact")
-def compact(adapters: "Adapters") -> None:
+@add_command(app, "compact", "{joined:,} objects went into larger ones".format_map)
+def compact(adapters: "Adapters") -> dict[str, int]:
     """Join now the objects of days that are over; a running server does so by itself.
 
     Example: pawsonalize archive compact
@@ -91,11 +96,11 @@ def compact(adapters: "Adapters") -> None:
 
     sizes = adapters.erased_archive.index.sizes
     joined = Compaction(adapters.ledger, adapters.objects, sizes=sizes).compact(clock.now())
-    print(f"{joined:,} objects went into larger ones")
+    return {"joined": joined}
 
 
-@add_command(app, "mend")
-def mend(adapters: "Adapters") -> None:
+@add_command(app, "mend", "\n".join)
+def mend(adapters: "Adapters") -> list[str]:
     """Write objects again that are missing or damaged, if the events table still has their events.
 
     The table does not have events as they came in: what the damaged object no longer tells of
@@ -103,8 +108,7 @@ def mend(adapters: "Adapters") -> None:
 
     Example: pawsonalize archive mend
     """
-    for key in reading.mend(adapters.log, adapters.erased_archive):
-        print(key)
+    return list(reading.mend(adapters.log, adapters.erased_archive))
 
 
 @app.command("replay")
@@ -119,6 +123,7 @@ def replay(
     ] = None,
     dataset_group: DatasetGroupName = None,
     data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
     """Rebuild an empty events table from the archive alone, or append to another dataset group.
 
@@ -130,7 +135,7 @@ def replay(
     """
     settings = load_settings({"data_dir": data_dir})
     if into is not None:
-        _replay_into(settings, (since, until), reread, into, dataset_group)
+        _replay_into(settings, (since, until), reread, into, dataset_group, json)
         return
     if dataset_group is not None:
         raise InvalidInput("--dataset-group goes with --into: an empty table gets them all")
@@ -141,11 +146,10 @@ def replay(
         done = replaying.replay(
             adapters.log, archive, erasures, clock.now, bar, period=period, rereading=rereading
         )
-    print(f"{done.restored:,} events restored")
+    lines = [f"{done.restored:,} events restored"]
     if done.left_out:
-        print(f"{done.left_out:,} events left out: they came in at another time")
-    _tell_reread(rereading)
-    _name_losses(done.damaged, done.gaps)
+        lines.append(f"{done.left_out:,} events left out: they came in at another time")
+    _print_replayed(done, lines, rereading, json)
 
 
 def _replay_into(
@@ -154,6 +158,7 @@ def _replay_into(
     reread: bool,
     into: str,
     of: str | None,
+    json: bool,
 ) -> None:
     period = _period(*times)
     with opened(settings) as adapters, progress("replaying") as bar:
@@ -165,21 +170,35 @@ def _replay_into(
         done = replaying.ReplayInto(
             source, target, adapters.log, reader, adapters.erased, clock.now, rereading
         ).replay(bar)
-    print(
+    lines = [
         f"{done.read:,} events of {source} read, {done.stored:,} stored in {target},"
         f" {done.duplicates:,} were there"
-    )
+    ]
     if done.erased:
-        print(f"{done.erased:,} left out: their visitors were erased from {target}")
+        lines.append(f"{done.erased:,} left out: their visitors were erased from {target}")
     if done.refused:
-        print(f"{done.refused:,} left out: their items are no animal groups")
-        print(*(f"  {one}" for one in done.named), sep="\n")
-    _tell_reread(rereading)
-    _name_losses(done.damaged)
+        lines.append(f"{done.refused:,} left out: their items are no animal groups")
+        lines += [f"  {one}" for one in done.named]
+    _print_replayed(done, lines, rereading, json)
 
 
-def _name_losses(damaged: Sequence[str], gaps: Sequence[tuple[int, int]] = ()) -> None:
-    """Name what the archive lacks, and end with exit code 1 if that is anything."""
+def _print_replayed(
+    done: Any, lines: list[str], rereading: "replaying.Rereading | None", json: bool
+) -> None:
+    """Print what came of a replay; exit code 1 if the archive lacks anything."""
+    damaged, gaps = done.damaged, getattr(done, "gaps", ())
+    if json:
+        counts = rereading and {n: getattr(rereading, n) for n in _REREAD}
+        print(msgspec.json.encode(msgspec.structs.asdict(done) | {"reread": counts}).decode())
+    else:
+        print(*lines, sep="\n")
+        _tell_reread(rereading)
+        _name_losses(damaged, gaps)
+    if damaged or gaps:
+        raise typer.Exit(1)
+
+
+def _name_losses(damaged: Sequence[str], gaps: Sequence[tuple[int, int]]) -> None:
     for reason in damaged:
         print(f"left out: {reason}")
     for first, last in gaps:
@@ -189,10 +208,9 @@ def _name_losses(damaged: Sequence[str], gaps: Sequence[tuple[int, int]] = ()) -
         )
     if damaged or gaps:
         print("bring back from a copy what is damaged or missing, and replay again")
-        raise typer.Exit(1)
 
 
-@add_command(app, "export")
+@add_command(app, "export", lambda done: f"{done.events:,} events in {done.files:,} files")
 def export(
     adapters: "Adapters",
     parquet: Annotated[Path, typer.Option(help="A folder that gets a Parquet file for each day.")],
@@ -201,7 +219,7 @@ def export(
     dataset_group: Annotated[
         str | None, typer.Option(help="Only this dataset group.", show_default="all")
     ] = None,
-) -> None:
+) -> "reading.Exported":
     """Export the archive as Parquet, one file for each day in which events came in.
 
     Example: pawsonalize archive export --parquet lake --since 2026-11-01
@@ -211,8 +229,7 @@ def export(
     with progress("exporting") as bar:
         group = dataset_group and dataset_group_of(adapters, dataset_group)
         reader = reading.ArchiveReader(adapters.erased_archive, period)
-        done = reading.ArchiveExport(reader, parquet, group, bar).write()
-    print(f"{done.events:,} events in {done.files:,} files")
+        return reading.ArchiveExport(reader, parquet, group, bar).write()
 
 
 def _period(since: str | None, until: str | None) -> "reading.Period":

@@ -12,13 +12,14 @@ import typer
 
 from pawsonalize.app.cli import options
 from pawsonalize.app.cli.opening import dataset_group_of, opened
-from pawsonalize.app.cli.terminal import print_listing, printable, progress, say
+from pawsonalize.app.cli.terminal import print_listing, print_result, printable, progress, say
 from pawsonalize.app.settings import load_settings
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.plugin import offered
 from pawsonalize.core.times import iso, parse_moment
 
 if TYPE_CHECKING:
+    from pawsonalize.app.sending import Sent
     from pawsonalize.core.event import Event
     from pawsonalize.events.history import HistoryPage
 
@@ -96,6 +97,7 @@ def send(
         bool, typer.Option("--create", help="Make the stream if it is missing.")
     ] = False,
     key: Annotated[str, typer.Option(envvar="ACCESS_KEY", help="The service's access key.")] = "",
+    json: options.Json = False,
 ) -> None:
     """Send the events of a file. A stream keeps the order of each user, or else of each session.
 
@@ -110,13 +112,17 @@ def send(
     with closing(Sender(to, key=key, rate=rate, create=create)) as sender, progress("sent") as bar:
         for sent in sender.send(_lines(file, repeat)):
             bar(sent, 0)
-    print(f"{sender.sent.events:,} events sent, {sender.sent.refused:,} of them refused")
-    for reason in dict.fromkeys(sender.sent.reasons[:10]):
-        print(f"  {reason}")
+    print_result(sender.sent, json, _print_sent)
     for warning in sender.sent.warnings:
         say(f"  {warning}", "yellow")
     if sender.sent.refused:
         raise typer.Exit(1)
+
+
+def _print_sent(sent: "Sent") -> None:
+    print(f"{sent.events:,} events sent, {sent.refused:,} of them refused")
+    for reason in dict.fromkeys(sent.reasons[:10]):
+        print(f"  {reason}")
 
 
 def _lines(file: Path, repeat: int) -> Iterator[bytes]:

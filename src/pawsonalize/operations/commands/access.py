@@ -137,13 +137,14 @@ def ls(adapters: "Adapters") -> list["AccessKey"]:
     return list(adapters.access_keys.all())
 
 
-@add_command(app, "rm")
-def rm(adapters: "Adapters", key: KeyId) -> None:
+@add_command(app, "delete")
+def delete(adapters: "Adapters", key: KeyId) -> dict[str, str]:
     """Take an access key back; running servers refuse it within a second.
 
-    Example: pawsonalize keys rm PAWSXXXXXXXXXXXXXXXX
+    Example: pawsonalize keys delete PAWSXXXXXXXXXXXXXXXX
     """
     adapters.access_keys.delete(key)
+    return {"deleted": key}
 
 
 def _show_secret(key: "AccessKey", secret: str, settings: Settings, json: bool) -> None:

@@ -14,7 +14,7 @@ from pawsonalize.app.cli.options import DataDir, Json, Port, command_group
 from pawsonalize.app.cli.terminal import check_new, print_listing, print_result, say, write_new
 from pawsonalize.app.settings import Settings, kinds_of_settings, load_settings, read_settings
 from pawsonalize.core import clock
-from pawsonalize.core.config import USUAL_FILE, display_value
+from pawsonalize.core.config import USUAL_FILE, display_value, refuse
 from pawsonalize.core.errors import InvalidInput, NotFound, PawsonalizeError, StorageUnavailable
 from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND, parse_moment
 
@@ -177,11 +177,12 @@ def check(
         typer.Argument(help="A config file.", show_default="the file that would be read"),
     ] = None,
     data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
     """Check a config file and the environment: what `serve` would refuse is refused here.
 
-    A name that does not exist is refused with the nearest that does. Exit code 2 if anything cannot
-    be used.
+    All that is wrong is named at once, with its file or variable: a name that does not exist with
+    the nearest that does. Exit code 2 if anything cannot be used.
 
     Example: pawsonalize config check
     """
@@ -189,16 +190,20 @@ def check(
 
     if file is not None and not file.is_file():
         raise InvalidInput(f"there is no file {file}: write one with `pawsonalize init`")
-    settings, written = read_settings({"data_dir": data_dir}, file)
-    wrong = [*written.warnings, *unusable(settings)] or list(not_in_tables(settings))
-    if wrong:
-        raise InvalidInput("; ".join(wrong))
-    where = "no config file" if written.file is None else str(written.file)
+    wrong = list[str]()
+    settings, written = read_settings({"data_dir": data_dir}, file, wrong)
+    wrong += [*written.warnings, *unusable(settings, written.sources)]
+    wrong = wrong or list(not_in_tables(settings))
+    if not json:
+        refuse(wrong)
     count = len(written.sources)
+    file = None if written.file is None else str(written.file)
+    found = {"file": file, "given": count, "notes": written.notes, "faults": wrong}
     are = "setting is" if count == 1 else "settings are"
-    for note in written.notes:
-        print(note)
-    print(f"{where} and the environment can be used: {count} {are} given")
+    good = f"{file or 'no config file'} and the environment can be used: {count} {are} given"
+    print_result(found, json, lambda _: "\n".join([*written.notes, good]))
+    if wrong:
+        raise typer.Exit(2)
 
 
 def doctor(
@@ -259,8 +264,15 @@ def _print_findings(findings: list["Diagnosis"]) -> None:
     print_listing(("", "", ""), rows, 200)
 
 
-@on_data()
-def vacuum(adapters: "Adapters") -> None:
+def _print_vacuumed(found: dict[str, int] | None) -> str:
+    if found is None:
+        return "PostgreSQL sees to that by itself"
+    megabytes = {name: size / 1e6 for name, size in found.items()}
+    return "{before:,.1f} MB were {after:,.1f} MB afterwards".format_map(megabytes)
+
+
+@on_data(_print_vacuumed)
+def vacuum(adapters: "Adapters") -> dict[str, int] | None:
     """Write the SQLite file anew, once; from then on servers give free space back by themselves.
 
     It needs free space of the file's size. Meanwhile events wait, and are refused after 15 seconds.
@@ -271,11 +283,10 @@ def vacuum(adapters: "Adapters") -> None:
 
     before = FileSize.of(adapters.database)
     if before is None:
-        print("PostgreSQL sees to that by itself")
-        return
+        return None
     rewrite(adapters.database)
     after = FileSize.of(adapters.database) or before
-    print(f"{before.total / 1e6:,.1f} MB were {after.total / 1e6:,.1f} MB afterwards")
+    return {"before": before.total, "after": after.total}
 
 
 def health(

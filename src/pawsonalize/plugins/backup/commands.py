@@ -57,7 +57,9 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="The backup.")], data_dir: DataDir = None
+    file: Annotated[Path, typer.Argument(help="The backup.")],
+    data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
     """Bring a backup back into an empty data folder; nothing is ever written over.
 
@@ -71,6 +73,10 @@ def restore(
     settings = load_settings({"data_dir": data_dir})
     found = bring_back(settings, file, show=_show)
     folder = settings.data_dir.absolute()
+    if json:
+        restored = {"folder": str(folder), **msgspec.structs.asdict(found)}
+        print(msgspec.json.encode(restored).decode())
+        return
     print(f"{folder}: {found.events:,} events and {found.models:,} models, as of {found.made_at}")
     if not found.has_archive:
         print("The archive was not in the backup: set archive_url to where it is.")
@@ -84,6 +90,7 @@ def destroy(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
     """Take everything away in dependency order: campaigns, models, database, files.
 
@@ -99,14 +106,17 @@ def destroy(
     with app.opened(settings, must_exist=True) as adapters:
         refuse_while_used(adapters)
         steps = list(parts(settings, adapters, with_archive=archive))
-        print("This goes, for good:", *(what for what, _ in steps), sep="\n  ")
+        tell = say if json else print
+        tell("\n  ".join(["This goes, for good:", *(what for what, _ in steps)]))
         if stays := list(kept(settings, with_archive=archive)):
-            print("This stays:", *stays, sep="\n  ")
+            tell("\n  ".join(["This stays:", *stays]))
         if not yes:
-            typer.confirm("Take it away?", abort=True)
+            typer.confirm("Take it away?", abort=True, err=json)
         for what, remove in steps:
             remove()
-            print(f"gone: {what}")
+            tell(f"gone: {what}")
+    if json:
+        print(msgspec.json.encode({"gone": [what for what, _ in steps], "stays": stays}).decode())
 
 
 def _show(step: str) -> None:

@@ -183,26 +183,26 @@ def replay(
     )
 
 
-@add_command(app, "rm")
-def rm(
+@add_command(app, "delete", "{deleted:,} dead letters removed".format_map)
+def delete(
     adapters: "Adapters",
     letter_ids: LetterIds = None,
     everything: All = False,
     code: Code = None,
     source: Source = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
+) -> dict[str, int]:
     """Remove dead letters; the archive keeps its copies for dead_letter_days.
 
-    Example: pawsonalize dead-letters rm --code invalid_json --yes
+    Example: pawsonalize dead-letters delete --code invalid_json --yes
     """
     query = letters.DeadLetterQuery(code, source, letter_ids=letter_ids or None)
     query.checked(everything=everything)
     table = letters.DeadLetters(adapters.database)
     count = sum(reason.count for reason in table.reasons(query))
     if count and not letter_ids and not yes:
-        typer.confirm(f"Remove {count:,} dead letters?", abort=True)
-    print(f"{table.remove(query):,} dead letters removed")
+        typer.confirm(f"Remove {count:,} dead letters?", abort=True, err=True)
+    return {"deleted": table.remove(query)}
 
 
 class RefusedTail:

@@ -157,7 +157,7 @@ def _key(adapters: Adapters, visit: SiteVisit, service: str, written: str) -> Si
         what = "has ended"
     elif not key.is_public:
         what = "may do more than pages should"
-        move = f"everybody can read it: `pawsonalize keys rm {shown}`, then {make}"
+        move = f"everybody can read it: `pawsonalize keys delete {shown}`, then {make}"
     elif visit.origin not in key.origins:
         what = f"is not for pages of {visit.origin}"
     elif service and (reason := visit.why_refused(service, written)):

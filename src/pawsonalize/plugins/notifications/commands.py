@@ -53,8 +53,8 @@ def list_destinations(adapters: "Adapters") -> "list[NotificationDestination]":
     return [one.listed for one in Destinations.of(adapters).all()]
 
 
-@add_command(app, "add")
-def add(
+@add_command(app, "create", lambda new: new.name + f"\nsecret: {new.secret}" * bool(new.secret))
+def create(
     adapters: "Adapters",
     to: Annotated[str, typer.Option(help="A webhook's URL, or addresses of e-mail with commas.")],
     topics: Annotated[
@@ -62,28 +62,30 @@ def add(
         typer.Option("--topic", help="What it gets; may be repeated.", show_default="all"),
     ] = None,
     note: Annotated[str, typer.Option(help="Whose it is.")] = "",
-) -> None:
-    """Add a destination, which running servers use at once; a webhook's secret is shown this once.
+) -> "NotificationDestination":
+    """Create a destination, used at once; a webhook's secret is shown this once.
 
-    Example: pawsonalize notifications add --to https://hooks.example/cats --topic letter
+    Example: pawsonalize notifications create --to https://hooks.example/cats --topic letter
     """
     from pawsonalize.plugins.notifications.destinations import Destinations, NotificationDestination
 
     chosen = tuple(topics or NotificationTopic)
     draft = NotificationDestination(name="", address=to, topics=chosen, note=note)
-    new = Destinations.of(adapters).create(draft, clock.now())
-    print(f"{new.name}\nsecret: {new.secret}" if new.secret else new.name)
+    return Destinations.of(adapters).create(draft, clock.now())
 
 
-@add_command(app, "rm")
-def rm(adapters: "Adapters", destination: Annotated[str, typer.Argument(help="Its name.")]) -> None:
-    """Remove a destination and what waits for it.
+@add_command(app, "delete")
+def delete(
+    adapters: "Adapters", destination: Annotated[str, typer.Argument(help="Its name.")]
+) -> dict[str, str]:
+    """Delete a destination and what waits for it.
 
-    Example: pawsonalize notifications rm destination-0123456789
+    Example: pawsonalize notifications delete destination-0123456789
     """
     from pawsonalize.plugins.notifications.destinations import Destinations
 
     Destinations.of(adapters).delete(destination)
+    return {"deleted": destination}
 
 
 @app.command("test")
@@ -109,13 +111,16 @@ def _print_failures(failures: dict[str, str | None]) -> None:
         print(f"{name}: {failure or 'taken'}")
 
 
-@add_command(app, "retry", failed=bool)
+_RETRIED = "{delivered:,} of {tried:,} delivered"
+
+
+@add_command(app, "retry", _RETRIED.format_map, failed=lambda found: found["left"])
 def retry(
     adapters: "Adapters",
     notification_id: Annotated[
         str | None, typer.Option("--id", help="Only this notification.", show_default="all")
     ] = None,
-) -> int:
+) -> dict[str, int]:
     """Try again now what was not delivered, the given up too; exit code 1 if something is left.
 
     Example: pawsonalize notifications retry
@@ -131,8 +136,7 @@ def retry(
         while deliver(clock.now()):
             pass
     left = adapters.deliveries.count_undelivered(notification_id)
-    print(f"{before - left:,} of {before:,} delivered")
-    return left
+    return {"tried": before, "delivered": before - left, "left": left}
 
 
 def _state(delivery: "Delivery") -> str:

@@ -42,7 +42,6 @@ export class Pawsonalize {
     this.flush(); // what an earlier page could not send
   }
 
-  // True once the service has it, false while it is kept; rejects if refused.
   send(event) {
     const { recommendationId, eventId = randomId() } = this.#origin(event);
     const { sessionId, userId } = this;
@@ -75,14 +74,12 @@ export class Pawsonalize {
     return { recommendationId, ranking: said.ranking };
   }
 
-  // Animals to choose among; none where that is not worth it.
   async board(query) {
     const [{ boardId, animals }] =
       await this.#ask("boards", { include: ["animal"], ifWorth: true, of: undefined, ...query });
     return { boardId, animals: animals.map(merged) };
   }
 
-  // What was understood stands beside the animals: send the ids of some `without` to drop them.
   async search(words, query) {
     const [said] = await this.#ask("searches",
       { include: ["animal"], of: undefined, ...query, query: words });
@@ -171,11 +168,11 @@ export class Pawsonalize {
     const { status, said } = await this.#post("events", { events }, { keepalive: true });
     if (status > 400) throw status; // away, too busy, or a key that may be mended
     events.forEach(({ eventId }, place) => {
-      const why = said.rejected?.find(({ index }) => index === place)?.message
-        ?? said.error?.message;
-      if (why) console.warn(`Pawsonalize: an event was refused: ${why}`);
+      const why = said.rejected?.find(({ index }) => index === place)
+        ?? said.error;
+      if (why) console.warn(`Pawsonalize: an event was refused: ${why.message}`);
       const { resolve, reject } = this.#waiting.get(eventId) ?? {};
-      why ? reject?.(Error(why)) : resolve?.(true);
+      why ? reject?.(failure({ status, ...why })) : resolve?.(true);
       this.#waiting.delete(eventId);
       delete this.#kept[`${this.#prefix}event ${eventId}`];
     });
@@ -186,7 +183,7 @@ export class Pawsonalize {
     const { said, headers } = await this.#post(what, {
       of: "animals", sessionId, userId, ...query,
     }, { signal: AbortSignal.timeout(this.timeout) });
-    if (said.error) throw Error(said.error.message);
+    if (said.error) throw failure(said.error);
     return [said, headers.get("X-Recommendation-Id")];
   }
 
@@ -196,12 +193,16 @@ export class Pawsonalize {
     if (this.visitorToken) own["Pawsonalize-Visitor"] = this.visitorToken;
     const answer = await fetch(`${this.url}/v1/${what}`, {
       method: "POST", body: JSON.stringify(body), headers: own, credentials: "omit", ...options,
-    });
+    }).catch(({ name, message }) => { throw failure({ name, message, code: "unreachable" }); });
     const { ok, status, headers } = answer;
     const said = await answer.json().catch(() => ({}));
-    if (!ok) said.error ??= { message: `status ${status}` };
+    if (!ok) said.error = { code: "unreachable", message: `status ${status}`, ...said.error, status };
     return { status, headers, said };
   }
+}
+
+function failure(why) {
+  return Object.assign(Error(why.message), why);
 }
 
 // Since when the first screen has been there.

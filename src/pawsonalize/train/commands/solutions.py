@@ -45,7 +45,8 @@ def create(
     adapters: "Adapters",
     *,
     name: Name,
-    recipe: Annotated[str, typer.Argument(help="The recipe.")] = USER_PERSONALIZATION,
+    old_recipe: Annotated[str | None, typer.Argument(hidden=True)] = None,
+    recipe: Annotated[str, typer.Option(help="The recipe.")] = USER_PERSONALIZATION,
     dataset_group: options.DatasetGroupName = None,
     setting: options.Setting = None,
     event: Annotated[
@@ -59,12 +60,14 @@ def create(
 ) -> Solution:
     """Create a solution: a recipe with its settings, on the data of a dataset group.
 
-    Example: pawsonalize solutions create cats user-personalization --dataset-group shelter-b
+    Example: pawsonalize solutions create cats --recipe similar-items --dataset-group shelter-b
     """
+    if old_recipe is not None:
+        options.say_new("solutions create NAME RECIPE", "solutions create NAME --recipe RECIPE")
     solution = Solution(
         name=name,
         dataset_group=dataset_group_of(adapters, dataset_group),
-        recipe=recipe,
+        recipe=old_recipe or recipe,
         settings=options.read_pairs(setting),
         selection=TrainingSelection(tuple(map(_event, event or ()))),
         auto_training_days=auto_training_days,
@@ -188,7 +191,7 @@ def show_job(adapters: "Adapters", name: JobName) -> BatchInferenceJob | BatchSe
 
 
 @add_command(batch_jobs, "delete")
-def delete_job(adapters: "Adapters", name: JobName) -> None:
+def delete_job(adapters: "Adapters", name: JobName) -> dict[str, str]:
     """Forget a batch job that is done; its files stay.
 
     Example: pawsonalize batch-jobs delete mailing
@@ -197,6 +200,7 @@ def delete_job(adapters: "Adapters", name: JobName) -> None:
 
     job = _find_job(adapters.registry, name)
     background_jobs(adapters).delete(type(job), name)
+    return {"deleted": name}
 
 
 def _find_job(registry: "Registry", name: str) -> BatchInferenceJob | BatchSegmentJob:
