@@ -233,14 +233,14 @@ RANDOM, POPULARITY, UNSEEN = "random", "popularity", "popularity of unseen items
 OWN_HISTORY, ATTRIBUTES = "repeat own history", "attributes only"
 SIMPLE = (POPULARITY, UNSEEN, OWN_HISTORY)
 """Baselines that a version has to beat, as far as `baselines` makes them."""
-_RARE = 0.01
 
 
 def may_repeat(holdout: Holdout, model: Model) -> bool:
     """True if the model may recommend what visitors have seen, and visitors do return to that."""
     events = holdout.training
     share = splits.repeat_share(events.user, events.item, len(events.item_ids))
-    return bool(model.card.settings.get("repeats", True)) and share >= _RARE
+    wanted = model.card.settings.get("repeats", True) and not model.card.settings.get("unseen")
+    return bool(wanted) and share >= splits.RARE
 
 
 def baselines(holdout: Holdout, seed: int, *, repeats: bool) -> Mapping[str, Ranker]:
