@@ -208,9 +208,8 @@ def describe_algorithm(_services: AwsServices, members: Members) -> Answer:
         "name": name,
         "algorithmArn": members["algorithmArn"],
         "defaultHyperParameters": {
-            key: str(value).lower() if isinstance(value, bool) else str(value)
+            key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
             for key, value in asdict(recipe_named(recipe.recipe).settings()).items()
-            if value is not None
         },
         "trainingInputMode": "File",
     }
