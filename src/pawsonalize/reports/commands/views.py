@@ -146,8 +146,9 @@ def print_evaluation(evaluation: "Evaluation") -> None:
     """Print every split: rankers, slices and findings."""
     console = wide_console(_FILE_WIDTH)
     console.print(
-        f"{evaluation.recipe} on {evaluation.events:,} events of {evaluation.users:,} visitors and"
-        f" {evaluation.items:,} items, seed {evaluation.seed}, as of {iso(evaluation.as_of)}"
+        f"{evaluation.name or evaluation.recipe} on {evaluation.events:,} events of"
+        f" {evaluation.users:,} visitors and {evaluation.items:,} items, seed {evaluation.seed},"
+        f" as of {iso(evaluation.as_of)}"
     )
     for report in evaluation.splits:
         console.print()
@@ -191,7 +192,9 @@ def _cell(interval: Interval) -> str:
 
 
 def _slices(report: "SplitReport") -> Table:
-    names = [ranker.name for ranker in report.rankers]
+    from pawsonalize.train.evaluator import main_rankers  # a start of the command can spare it
+
+    names = main_rankers(report)  # more do not fit into a line; evaluation.json has them
     table = Table("slice", "users", *names, caption=f"{report.ndcg_name} on parts of the targets")
     for part in report.slices:
         cells = [_cell(part.metrics[name][NDCG_AT_5]) for name in names]

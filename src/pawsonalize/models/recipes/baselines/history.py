@@ -6,6 +6,7 @@ those of all recipes are at least 0 and sum to 1.
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
+from zlib import crc32
 
 import numpy as np
 
@@ -39,17 +40,21 @@ class HistoryModel(IndexedModel, frozen=True, dict=True):
     part: ClassVar[str]
     """Name of the contribution that is not popularity."""
 
-    def weigh(self, history: Ints) -> Floats:
+    def weigh(self, history: Ints, question: int) -> Floats:
         """Return raw scores of all items, given positions of the visitor's items, newest first."""
         raise NotImplementedError
 
     def raw_scores(self, context: Context) -> Floats:
         """Return raw scores of all items, shape (items,); they may be below 0."""
-        return self.weigh(self._history(context))
+        return self.weigh(*self._asked(context))
+
+    def order(self, history: Ints, question: int) -> Floats:
+        """Weights of all items, as `weigh` is asked; so it is a baseline of evaluations, too."""
+        return np.asarray(sum(self._parts(history, question).values()), np.float64)
 
     def score_catalogue(self, context: Context) -> Floats:
         """Weights of all items, which sum to 1, shape (items,)."""
-        return sum(self._parts(context).values(), np.zeros(len(self.share)))
+        return self.order(*self._asked(context))
 
     def score(self, context: Context, items: Sequence[str]) -> Floats:
         """Weights of any ids; 0 outside the catalogue."""
@@ -57,19 +62,22 @@ class HistoryModel(IndexedModel, frozen=True, dict=True):
 
     def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Floats]:
         """Parts of the weights, which add up to them."""
+        rows, parts = self.index.rows(items), self._parts(*self._asked(context))
+        return {name: np.append(part, 0.0)[rows] for name, part in parts.items()}
+
+    def _asked(self, context: Context) -> tuple[Ints, int]:
+        items = [event.item for event in context.events]
         rows = self.index.rows(items)
-        return {name: np.append(part, 0.0)[rows] for name, part in self._parts(context).items()}
+        # A number for each visitor and moment, for what is drawn by chance.
+        question = crc32(repr((context.visitor, context.now, items)).encode())
+        return rows[rows < len(self.share)], question
 
-    def _history(self, context: Context) -> Ints:
-        rows = self.index.rows([event.item for event in context.events])
-        return rows[rows < len(self.share)]
-
-    def _parts(self, context: Context) -> dict[str, Floats]:
-        raw = self.raw_scores(context)
+    def _parts(self, history: Ints, question: int) -> dict[str, Floats]:
+        raw = self.weigh(history, question)
         lift = raw - raw.min(initial=np.inf)
         allowed = np.ones(len(raw))
         if self.card.extra.get("unseen"):
-            allowed[self._history(context)] = 0.0
+            allowed[history] = 0.0
         if not allowed.any():  # the visitor had everything
             allowed[:] = 1.0
         lift, popularity = lift * allowed, self.share * allowed

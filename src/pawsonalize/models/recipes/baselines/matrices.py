@@ -1,6 +1,5 @@
 """`item-knn`, `ease` and `item-transitions`: the visitor's items times a matrix of items."""
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,47 +40,35 @@ def _choices(events: TrainingData) -> "Counts":
     return choices
 
 
-class MatrixModel(HistoryModel, frozen=True, dict=True):
-    """Distinct items of the visitor times their rows of a matrix, which subclasses have."""
-
-    part = "co-visits"
-
-    def weigh(self, history: Ints) -> Floats:
-        """Return Σ fade^k · row of the k-th newest distinct item, k from 0, shape (items,)."""
-        items = np.array(list(dict.fromkeys(history.tolist())), np.int64)
-        fade = np.float64(self.card.settings.get("history_fade", 1.0))
-        return self.add_rows(items, fade ** np.arange(len(items)))
-
-    @abstractmethod
-    def add_rows(self, items: Ints, factors: Floats) -> Floats:
-        """Return the sum of these items' rows, each times its factor."""
-
-
-class NeighboursModel(MatrixModel, frozen=True, dict=True):
-    """A matrix with the largest values of each row."""
+class NeighboursModel(HistoryModel, frozen=True, dict=True):
+    """A sparse matrix, with the largest values of each row."""
 
     rows: Annotated[SparseRows, Kept("neighbours.", "items")]
+    part = "co-visits"
 
-    def add_rows(self, items: Ints, factors: Floats) -> Floats:
-        """Return the sum of these items' rows, each times its factor."""
-        columns, values, lengths = self.rows.gather(items)
-        return np.bincount(columns, values * factors.repeat(lengths), len(self.share)).astype(float)
+    def weigh(self, history: Ints, question: int) -> Floats:  # noqa: ARG002
+        """Return Σ fade^k · row of the k-th newest distinct item, k from 0, shape (items,)."""
+        columns, values, lengths = self.rows.gather(np.array([*dict.fromkeys(history)], np.int64))
+        fade = np.float64(self.card.settings.get("history_fade", 1.0))
+        values = values * (fade ** np.arange(len(lengths))).repeat(lengths)
+        return np.bincount(columns, values, len(self.share)).astype(np.float64)
 
 
 class TransitionsModel(NeighboursModel, frozen=True, dict=True):
-    """A matrix of steps from item to item."""
+    """The same of steps from item to item."""
 
     part = "transitions"
 
 
-class EASEModel(MatrixModel, frozen=True, dict=True):
-    """A matrix of all pairs of items."""
+class EASEModel(HistoryModel, frozen=True, dict=True):
+    """A dense matrix of all pairs of items."""
 
     matrix: Annotated[Singles, Kept("matrix", "items items", finite)]
+    part = "co-visits"
 
-    def add_rows(self, items: Ints, factors: Floats) -> Floats:
-        """Return the sum of these items' rows, each times its factor."""
-        return factors @ self.matrix[items].astype(np.float64)
+    def weigh(self, history: Ints, question: int) -> Floats:  # noqa: ARG002
+        """Return the sum of the visitor's distinct items' rows, shape (items,)."""
+        return np.asarray(self.matrix[np.unique(history)].sum(axis=0, dtype=np.float64), np.float64)
 
 
 class ItemKNNSettings(BaselineSettings, frozen=True):

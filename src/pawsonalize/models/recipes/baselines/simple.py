@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any
-from zlib import crc32
 
 from pawsonalize.models.evaluation.splits import by_attributes, by_chance, by_own_history
 from pawsonalize.models.recipes import ATTRIBUTES, OWN_HISTORY, RANDOM
 from pawsonalize.models.recipes.artefact import Kept
 from pawsonalize.models.recipes.baselines.history import Baseline, HistoryModel
-from pawsonalize.models.recipes.contract import Context
 from pawsonalize.models.recipes.data import Floats, Int32s, Ints, TrainingData
 
 
@@ -17,11 +15,9 @@ class RandomModel(HistoryModel, frozen=True, dict=True):
 
     part = "chance"
 
-    def raw_scores(self, context: Context) -> Floats:
+    def weigh(self, history: Ints, question: int) -> Floats:
         """Return numbers from 0 to 1, the same for the same question."""
-        items = [event.item for event in context.events]
-        question = crc32(repr((context.visitor, context.now, items)).encode())
-        return by_chance(len(self.share), self.card.seed)(self._history(context), question)
+        return by_chance(len(self.share), self.card.seed)(history, question)
 
 
 class Random(Baseline):
@@ -36,9 +32,9 @@ class OwnHistoryModel(HistoryModel, frozen=True, dict=True):
 
     part = "own history"
 
-    def weigh(self, history: Ints) -> Floats:
+    def weigh(self, history: Ints, question: int) -> Floats:
         """Return 2 to 3 for the visitor's own items, and the share of users for others."""
-        return by_own_history(self.share)(history, 0)
+        return by_own_history(self.share)(history, question)
 
 
 class OwnHistory(Baseline):
@@ -52,12 +48,11 @@ class AttributesModel(HistoryModel, frozen=True, dict=True):
     """Attributes of the items, as in `ItemAttributes.codes`, an attribute each row."""
 
     codes: Annotated[Int32s, Kept("codes", "attributes items")]
-
     part = "related items"
 
-    def weigh(self, history: Ints) -> Floats:
+    def weigh(self, history: Ints, question: int) -> Floats:
         """Return the number of attributes that each item shares with the visitor's items."""
-        return by_attributes(self.codes.T)(history, 0)
+        return by_attributes(self.codes.T)(history, question)
 
 
 class Attributes(Baseline):
