@@ -18,7 +18,8 @@ from pawsonalize.app.cli.terminal import (
 from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.times import parse_moment
+from pawsonalize.core.limits import check_between
+from pawsonalize.core.times import DAY, parse_moment
 
 if TYPE_CHECKING:
     from pawsonalize.train.evaluator import Evaluation
@@ -184,3 +185,30 @@ def outcomes(
     print_result(report, json, print_outcomes)
     if svg is not None and not json:
         print(f"Written: {svg}")
+
+
+def ope(
+    policy: Annotated[str, typer.Option(help="The solution version to judge.")],
+    days: Annotated[int, typer.Option(help="From the answers of so many days, 1 to 365.")] = 30,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
+) -> None:
+    """Estimate what a version would have earned, from answers that others gave with exploration.
+
+    Needs answers of groups with propensities; an answer takes a few milliseconds.
+
+    Example: pawsonalize ope --policy recommender-20260518T030000000Z --days 30
+    """
+    from pawsonalize.recommend.live_model import Loader, ServingSettings
+    from pawsonalize.reports.commands.views import print_estimate
+    from pawsonalize.reports.outcomes_report import OutcomesOrder, estimate_version
+
+    check_between("--days", days, 1, 365)
+    now = clock.now()
+    with opened(data_dir) as adapters:
+        group = adapters.versions.dataset_group(adapters.versions.get(policy))
+        loader = Loader(adapters.registry, adapters.artefacts)
+        served = loader.newest(policy, ServingSettings(), now)
+        sources, order = adapters.outcomes.of(group), OutcomesOrder(now - days * DAY, now)
+        found = estimate_version(sources, order, adapters.catalogue.of(group), served)
+    print_result(found, json, print_estimate)

@@ -96,12 +96,28 @@ def _stays(rows: Sequence[tuple[str, "Stays"]]) -> Table:
 def _other(judged: "PolicyEstimate") -> str:
     if judged.estimate is None or judged.served is None:
         return f"{judged.policy}: nobody can say; {judged.refusal}"
-    value = judged.estimate
-    return (
-        f"{judged.policy}: {1_000 * value.mean:.2f} of value per 1,000 places"
-        f" ({1_000 * value.low:.2f} to {1_000 * value.high:.2f});"
-        f" as served, {1_000 * judged.served:.2f}"
-    )
+    value = _per1000(judged.estimate)
+    return f"{judged.policy}: {value}; as served, {1_000 * judged.served:.2f}"
+
+
+def _per1000(value: Interval) -> str:
+    bounds = f"{1_000 * value.low:.2f} to {1_000 * value.high:.2f}"
+    return f"{1_000 * value.mean:.2f} of value per 1,000 places ({bounds})"
+
+
+def print_estimate(judged: "PolicyEstimate") -> None:
+    """Print what a policy would have earned, by each estimator, or that nobody can tell."""
+    print(f"{judged.rows:,} places, worth {judged.sample:,.0f} of its own (effective sample)")
+    if judged.estimate is None or judged.served is None:
+        print(f"Not enough to tell what {judged.policy} would have earned: {judged.refusal}")
+        return
+    print(f"As served: {1_000 * judged.served:.2f} of value per 1,000 places. {judged.policy}:")
+    for name, value in (("SNIPS", judged.estimate), ("IPS", judged.ips), ("DR", judged.dr)):
+        if value is not None:
+            print(f"  {name:<6} {_per1000(value)}")
+    served, (low, high) = judged.served, (judged.estimate.low, judged.estimate.high)
+    verdict = "more than" if low > served else "less than" if high < served else "about as much as"
+    print(f"It would have earned {verdict} what served, by SNIPS and its 95% interval.")
 
 
 def _share(value: float | None) -> str:
