@@ -73,6 +73,29 @@ def test_the_answer_for_machines_is_the_report(demo_data: Path) -> None:
     assert [split.split for split in report.splits] == ["time"]
 
 
+def test_recipes_and_versions_are_compared_and_their_predictions_written(
+    demo_data: Path, tmp_path: Path
+) -> None:
+    at, folder = ("--at", str(END)), ("--data-dir", str(demo_data))
+    trained = forked.run(["train", *folder, *at, "--recipe", "item-knn", "--json"], timeout=300)
+    assert trained.returncode == 0, trained.stderr
+    version = msgspec.json.decode(trained.stdout)[0]["name"]
+    named = ("--recipe", "ease", "--recipe", "random", "--version", version, "--split", "time")
+    out, rows = ("--out", str(tmp_path / "report")), tmp_path / "best.csv"
+    done = evaluate(demo_data, *named, *at, *out, "--predictions", str(rows))
+    assert done.returncode == 0, done.stderr
+    words = " ".join(done.stdout.split())
+    for model in ("random", version):
+        assert f"than {model} (" in words or f"apart from {model} (" in words
+    assert f"{version} is fitted anew" in words
+    assert str(rows) in words
+    header, *lines = rows.read_text().splitlines()
+    assert header == "split,model,user,item,score,rank"
+    assert {line.split(",")[1] for line in lines} == {"ease", "random", version}
+    again = evaluate(demo_data, "--version", version, "--set", "neighbours=3", *at)
+    assert (again.returncode, "--set is for a recipe" in again.stderr) == (2, True)
+
+
 def test_an_empty_folder_is_told_what_to_do(tmp_path: Path) -> None:
     done = evaluate(tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from pawsonalize.core.times import HOUR
+from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core.times import DAY, HOUR
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.evaluation.off_policy import Choices, off_policy_value
+from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.recommend.exploration import explore, novelty
+from pawsonalize.recommend.live_model import LoadedModel
 from pawsonalize.recommend.tables import Impression, Impressions
-from pawsonalize.reports.outcomes import logged_choices
+from pawsonalize.reports.outcomes import WEIGHTS, logged_choices
+from pawsonalize.reports.outcomes_report import OutcomesOrder, OutcomeSources, estimate_version
+from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests.event_data import T0, event
+from tests.recipe_data import training_data
 
 REWARDS = {"view": 0.1, "favorite": 1.0}
 
@@ -130,3 +136,60 @@ def test_the_value_of_not_exploring_is_found_in_the_log_of_an_exploring_service(
     estimate = verdict.estimate
     assert estimate.low <= 0.4 <= estimate.high
     assert served < estimate.low, "exploring costs something, and the log tells how much"
+
+
+def test_a_policy_is_compared_place_by_place_with_the_best_that_it_has_left(
+    log: EventLog, shown: Impressions
+) -> None:
+    shown.append([answer("R1", "a", "b", "c"), answer("R2", "d", "e", question="animals")])
+    found = logged_choices(
+        shown,
+        log,
+        REWARDS,
+        since=T0,
+        until=T0 + HOUR,
+        within=HOUR,
+        policy=lambda _shown, places: ["b", "c", "a"][:places],
+    )
+    assert found is not None
+    # At the first place it wants b; at the second, after a, b again; at the third c.
+    assert found.target.tolist() == [0, 1, 1]
+    assert found.item is not None
+    assert found.wanted is not None
+    assert (found.item == found.wanted).tolist() == [False, True, True]
+
+
+def test_a_version_that_shows_what_earns_most_is_worth_more_than_what_served(
+    log: EventLog, shown: Impressions, catalogue: Catalogue
+) -> None:
+    dice, items = np.random.default_rng(0), [f"2-B-1-{item}" for item in range(4)]
+    # Half of the places were drawn evenly, and only the last item is ever inquired about.
+    for answers in range(800):
+        best = dice.random() < 0.5
+        item = items[0] if best else items[int(dice.integers(4))]
+        odds = 0.625 if item == items[0] else 0.125
+        shown.append([answer(f"R{answers}", item, propensities=(odds,))])
+        if item == items[3] and dice.random() < 0.5:
+            log.append([outcome(f"R{answers}", item, "inquiry", at=1)])
+    order = OutcomesOrder(T0, T0 + DAY)
+    sources = OutcomeSources(shown, None, log, has_inventory=False)  # type: ignore[arg-type]
+    recipe = recipe_named("popularity-count")
+    for best_item, better in ((items[3], True), (items[1], False)):
+        data = training_data(
+            [("u", best_item, T0), ("v", best_item, T0), ("v", items[2], T0)], items
+        )
+        version = SolutionVersion(name="v", solution="s", recipe=recipe.name, cut=Cut(0, 0))
+        served = LoadedModel(version, recipe.fit(data, recipe.settings(), 0))
+        found = estimate_version(sources, order, catalogue, served)
+        assert found.estimate is not None, found.refusal
+        assert found.ips is not None
+        assert found.dr is not None
+        assert found.served is not None
+        if better:
+            worth = 0.5 * WEIGHTS["inquiry"]
+            for interval in (found.estimate, found.ips, found.dr):
+                assert interval.low <= worth <= interval.high
+                assert interval.low > found.served
+        else:
+            assert found.estimate.mean == 0
+            assert found.dr.mean == pytest.approx(0, abs=found.served / 2)

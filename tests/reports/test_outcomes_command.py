@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.cli.main import app
 from pawsonalize.app.settings import Settings
-from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.errors import InvalidInput, NotFound
 from pawsonalize.core.times import DAY, iso
 from tests.animal_data import animal
 from tests.event_data import T0, event
@@ -59,3 +59,18 @@ def test_a_wrong_weight_and_a_bad_file_name_the_next_move(settings: Settings) ->
         outcomes(settings, "--weight", "view=1")
     with pytest.raises(InvalidInput, match="choose another"):
         outcomes(settings, "--svg", str(settings.data_dir / "nowhere" / "x.svg"))
+
+
+def test_a_version_that_nobody_can_judge_is_told_so_in_words(settings: Settings) -> None:
+    words = ("--data-dir", str(settings.data_dir))
+    trained = CliRunner().invoke(app, ["train", "--recipe", "item-knn", "--json", *words])
+    version = json.loads(trained.stdout)[0]["name"]
+    told = CliRunner().invoke(app, ["ope", "--policy", version, *words]).stdout
+    assert f"Not enough to tell what {version} would have earned: " in told
+    assert "turn exploration on" in told
+    found = json.loads(
+        CliRunner().invoke(app, ["ope", "--policy", version, "--json", *words]).stdout
+    )
+    assert (found["policy"], found["estimate"], found["rows"]) == (version, None, 0)
+    gone = CliRunner().invoke(app, ["ope", "--policy", "gone", *words])
+    assert isinstance(gone.exception, NotFound)

@@ -208,6 +208,11 @@ class LoadedModel:
             return self.version.name
         return FALLBACK if self.model.used_fallback(context) else self.version.name
 
+    def unexplored(self) -> "LoadedModel":
+        """Return the same without exploration, so that versions differ in their models alone."""
+        plain = msgspec.structs.replace(self.settings, exploration_weight=0.0)
+        return replace(self, settings=plain)
+
     @property
     def cut(self) -> Cut:
         """Part of the log that the model knows."""

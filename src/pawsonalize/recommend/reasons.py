@@ -22,6 +22,7 @@ IN_ENGLISH: Final[Mapping[str, str]] = {
     "size": "of the size you {seen:pick=picked|look at}",
     "age": "of the age you {seen:pick=picked|look at}",
     "trend": "asked for more and more",
+    "chance": "shown by chance",
     "context": "liked by visitors like you",
     "preferences": "fits what you are looking for",
     "blend": "fits your visit best all in all",

@@ -13,8 +13,9 @@ If none applies, no answer gets the credit.
 from array import array
 from bisect import bisect_right, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import islice
 from operator import itemgetter
 
 import msgspec
@@ -30,6 +31,7 @@ from pawsonalize.recommend.tables import (
     ANIMAL_RANKING,
     BOARD,
     RANKING,
+    RECOMMENDATION,
     Impression,
     Impressions,
 )
@@ -268,6 +270,10 @@ def attribute(
         yield outcome, cause
 
 
+Ranked = Callable[[Impression, int], Sequence[str]]
+"""Returns the first so many items that a policy would have shown in place of an answer."""
+
+
 def logged_choices(
     impressions: Impressions,
     log: EventLog,
@@ -276,13 +282,16 @@ def logged_choices(
     since: int,
     until: int,
     within: int,
+    policy: Ranked | None = None,
+    most: int | None = None,
 ) -> Choices | None:
     """The recommendations from `since` to before `until` that visitors saw; None without any.
 
     One row for each of the first places of answers with propensities. An outcome counts, by its
     event type's value in `rewards`, if it names the answer, and one of these places held what it is
-    about, at most `within` later. The target policy shows the best that is left. Times are in
-    milliseconds.
+    about, at most `within` later. The target policy shows the best that is left, of `policy` or of
+    what was served. A policy ranks groups: pages of animals do not count. `most` answers are
+    enough, the oldest. Times are in milliseconds.
     """
     worth = {log.event_types.meaning(name): value for name, value in rewards.items()}
     came, after = defaultdict[str, list[tuple[Event, float]]](list), 0
@@ -293,23 +302,46 @@ def logged_choices(
                 came[event.recommendation_id or ""].append((event, value))
         after = events[-1].offset
     count, answers, odds, reward = 0, array("q"), array("d"), array("d")
-    for page in answers_between(impressions, since, until):
-        for shown in page:
-            if shown.propensities is None or shown.question in _POLICY_OF:
-                continue
-            of_places, last = shown.propensities[:MAX_IMPRESSION_ITEMS], shown.answered_at + within
-            values = [0.0] * len(of_places)
-            for event, value in came.get(shown.recommendation_id, ()):
-                place = _place_of(shown, _names(event))
-                if place is not None and place < len(values) and event.sent_at <= last:
-                    # Outcomes of one place are steps on one way, so the greatest counts.
-                    values[place] = max(values[place], value)
-            answers.extend([count] * len(of_places))
-            odds.extend(of_places)
-            reward.extend(values)
-            count += 1
+    items, wanted = array("q"), array("q")
+    codes: dict[str, int] = defaultdict(lambda: len(codes))
+    judged = _explored(impressions, since, until, groups_only=policy is not None)
+    for shown in islice(judged, most):
+        of_places = (shown.propensities or ())[:MAX_IMPRESSION_ITEMS]
+        values, last = [0.0] * len(of_places), shown.answered_at + within
+        for event, value in came.get(shown.recommendation_id, ()):
+            place = _place_of(shown, _names(event))
+            if place is not None and place < len(values) and event.sent_at <= last:
+                # Outcomes of one place are steps on one way, so the greatest counts.
+                values[place] = max(values[place], value)
+        answers.extend([count] * len(of_places))
+        odds.extend(of_places)
+        reward.extend(values)
+        if policy is not None:
+            items.extend(codes[one] for one in shown.item_ids[: len(of_places)])
+            wanted.extend(codes[one] for one in _best_left(policy(shown, len(of_places)), shown))
+        count += 1
     if not count:
         return None
-    logged = np.array(odds, np.float64)
-    target = (logged > CHOSEN).astype(np.float64)
-    return Choices(np.array(reward), logged, target, np.array(answers, np.int64))
+    logged, numbers = np.array(odds, np.float64), np.array(answers, np.int64)
+    if policy is None:
+        return Choices(np.array(reward), logged, (logged > CHOSEN).astype(np.float64), numbers)
+    item, best = np.array(items, np.int64), np.array(wanted, np.int64)
+    target = (item == best).astype(np.float64)
+    return Choices(np.array(reward), logged, target, numbers, item, best)
+
+
+def _explored(
+    impressions: Impressions, since: int, until: int, *, groups_only: bool
+) -> Iterator[Impression]:
+    for page in answers_between(impressions, since, until):
+        for shown in page:
+            known = shown.propensities is not None and shown.question not in _POLICY_OF
+            if known and (shown.question == RECOMMENDATION or not groups_only):
+                yield shown
+
+
+def _best_left(ranked: Sequence[str], shown: Impression) -> Iterator[str]:
+    """Yield the best of the ranked items at each place, without those shown before; "" for none."""
+    for place in range(min(len(shown.item_ids), MAX_IMPRESSION_ITEMS)):
+        before = shown.item_ids[:place]
+        yield next((one for one in ranked if one not in before), "")

@@ -7,12 +7,17 @@ import msgspec
 
 from pawsonalize.animals.inventory import Inventory
 from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.event import DEFAULT_DATASET_GROUP, MAX_IMPRESSION_ITEMS
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP, MAX_IMPRESSION_ITEMS, Visitor
 from pawsonalize.core.limits import check_between
 from pawsonalize.core.times import DAY, iso, parse_moment
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.evaluation.off_policy import off_policy_value
+from pawsonalize.recommend.filtering import Filtering
+from pawsonalize.recommend.groups import GroupRecommender
+from pawsonalize.recommend.live_model import Fixed, LoadedModel
+from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.tables import Impression, Impressions
 from pawsonalize.reports import report
 from pawsonalize.reports.outcomes import (
@@ -22,6 +27,7 @@ from pawsonalize.reports.outcomes import (
     Outcome,
     OutcomeKind,
     Policy,
+    Ranked,
     answers_between,
     attribute,
     held_at,
@@ -210,7 +216,7 @@ def report_outcomes(
         versions=_versions(tally, order, arrivals, hard),
         curve=report.curve_of(arrivals),
         hardest_curve=report.curve_of(hard),
-        other_policy=_without_exploration(sources, order),
+        other_policy=estimate_policy(sources, order, "recommended, without exploration"),
     )
 
 
@@ -236,8 +242,35 @@ def _versions(
     return lines
 
 
-def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> report.PolicyEstimate:
-    name = "recommended, without exploration"
+def estimate_version(
+    sources: OutcomeSources,
+    order: OutcomesOrder,
+    catalogue: Catalogue,
+    served: LoadedModel,
+    most: int | None = None,
+) -> report.PolicyEstimate:
+    """Estimate what a version would have earned in the answers of groups of that time.
+
+    `most` of them are enough, the oldest. It is asked again for each of them, as of its moment and
+    without exploration.
+    """
+    groups = GroupRecommender(Filtering(sources.log, catalogue), Fixed(served.unexplored()), None)
+
+    def ranked(shown: Impression, places: int) -> list[str]:
+        visitor, at = Visitor(shown.user_id, shown.session_id), shown.answered_at
+        return [one.item_id for one in groups.recommend(Query(visitor, at, at, limit=places)).items]
+
+    return estimate_policy(sources, order, served.version.name, ranked, most)
+
+
+def estimate_policy(
+    sources: OutcomeSources,
+    order: OutcomesOrder,
+    name: str,
+    policy: Ranked | None = None,
+    most: int | None = None,
+) -> report.PolicyEstimate:
+    """Estimate what a policy would have earned; without one, what was served, unexplored."""
     choices = logged_choices(
         sources.impressions,
         sources.log,
@@ -245,6 +278,8 @@ def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> repor
         since=order.since,
         until=order.until,
         within=order.within_days * DAY,
+        policy=policy,
+        most=most,
     )
     if choices is None:
         why = "no recommendation with propensities was given in that time: turn exploration on"
@@ -254,5 +289,12 @@ def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> repor
         return report.PolicyEstimate(name, None, None, 0.0, len(choices.reward), why)
     found, served = off_policy_value(choices), float(choices.reward.mean())
     return report.PolicyEstimate(
-        name, served, found.estimate, found.effective_sample, found.rows, found.refusal
+        name,
+        served,
+        found.estimate,
+        found.effective_sample,
+        found.rows,
+        found.refusal,
+        found.ips,
+        found.dr,
     )

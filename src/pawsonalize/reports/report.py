@@ -76,7 +76,8 @@ class PolicyEstimate(msgspec.Struct, frozen=True, rename="camel"):
     """Estimated value per shown place of another policy, or why there is no number.
 
     `served` is what the logged places reached. `estimate` is self-normalised importance sampling
-    with its 95% interval. `sample` is how many of the `rows` count, if all counted alike.
+    with its 95% interval; `ips` and `dr` are the plain and the doubly robust one. `sample` is how
+    many of the `rows` count, if all counted alike.
     """
 
     policy: str
@@ -85,6 +86,8 @@ class PolicyEstimate(msgspec.Struct, frozen=True, rename="camel"):
     sample: float
     rows: int
     refusal: str | None
+    ips: Interval | None = None
+    dr: Interval | None = None
 
 
 class OutcomesReport(msgspec.Struct, frozen=True, rename="camel"):

@@ -1,6 +1,7 @@
 """An evaluation from the log to the report."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,10 +28,13 @@ from pawsonalize.models.evaluation.metrics import (
     judge,
 )
 from pawsonalize.models.evaluation.splits import Slice, shuffled_order
+from pawsonalize.models.recipes import EASE
+from pawsonalize.models.recipes.baselines.matrices import MOST_ITEMS
 from pawsonalize.models.recipes.catalogue import recipe_named
-from pawsonalize.models.recipes.contract import Recipe
+from pawsonalize.models.recipes.contract import Model
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.resources.job_table import Progress, silent
+from pawsonalize.resources.solutions import Cut, SolutionVersion
 from pawsonalize.train.holdout import (
     MAX_QUESTIONS,
     OWN_HISTORY,
@@ -45,8 +49,9 @@ from pawsonalize.train.holdout import (
     set_questions,
     slices_of,
 )
-from pawsonalize.train.solutions import read_settings
-from pawsonalize.train.training_data import Sampling, training_data, whole_log
+from pawsonalize.train.predictions import Predictions
+from pawsonalize.train.solutions import read_settings, trained_settings
+from pawsonalize.train.training_data import Sampling, training_data, visitors_in, whole_log
 
 Measured = Mapping[str, Interval]
 """An interval for every metric, by its name."""
@@ -74,8 +79,9 @@ class SplitReport(msgspec.Struct, frozen=True):
     """One split. Moments are milliseconds since 1970.
 
     `moment` is when the model was trained. `repeated` is the share of targets that the user had
-    chosen before, `missing` the share that was no candidate. Rankers are the recipe first, then the
-    baselines. `shuffled_order` is the recipe again, with every history in random order.
+    chosen before, `missing` the share that was no candidate. Rankers are the
+    recipe, the other models, `models` together, and the baselines. `shuffled_order` is the recipe
+    again, with every history in random order.
     """
 
     split: str
@@ -90,6 +96,7 @@ class SplitReport(msgspec.Struct, frozen=True):
     shuffled_order: RankerReport
     slices: tuple[SliceReport, ...]
     calibration: Calibration
+    models: int = 1
 
     @property
     def ndcg_name(self) -> str:
@@ -105,6 +112,24 @@ class Skipped(msgspec.Struct, frozen=True):
     reason: str
 
 
+class EvaluatedModel(msgspec.Struct, frozen=True):
+    """A model to fit on each training part; its name is its recipe's, or that of a version."""
+
+    name: str
+    recipe: str
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, version: SolutionVersion) -> "EvaluatedModel":
+        """The recipe and settings of a version."""
+        return cls(version.name, version.recipe, asdict(trained_settings(version)))
+
+    def fit(self, data: TrainingData, seed: int) -> Model:
+        """Fit on the data; InvalidInput for a wrong recipe or setting."""
+        recipe = recipe_named(self.recipe)
+        return recipe.fit(data, read_settings(recipe.settings, self.settings), seed)
+
+
 class Evaluation(msgspec.Struct, frozen=True):
     """A recipe's evaluation as of a moment; `findings` say what the numbers of each split mean."""
 
@@ -118,6 +143,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     splits: tuple[SplitReport, ...]
     skipped: tuple[Skipped, ...]
     findings: Mapping[str, tuple[str, ...]]
+    name: str | None = None
+    others: tuple[EvaluatedModel, ...] = ()
 
 
 # Users, below which another draw may change every number.
@@ -135,10 +162,18 @@ def _mean(ranker: RankerReport) -> float:
     return ranker.metrics[NDCG_AT_5].mean
 
 
+def main_rankers(report: SplitReport) -> list[str]:
+    """Return the names of the models, the best baseline by NDCG@5, and those of `SIMPLE`."""
+    best = max(report.rankers[report.models :], key=_mean)
+    names = [*(one.name for one in report.rankers[: report.models]), best.name, *SIMPLE]
+    return [name for name in dict.fromkeys(names) if name in {one.name for one in report.rankers}]
+
+
 def _leads(report: SplitReport) -> Iterator[str]:
-    for ranker in report.rankers:
-        if ranker.name not in SIMPLE:
-            continue
+    by_name = {one.name: one for one in report.rankers}
+    _, *others = main_rankers(report)
+    best = others[report.models - 1]
+    for ranker in map(by_name.__getitem__, others):
         lead = ranker.lead[NDCG_AT_5]
         bounds = f"{lead.mean:+.3f} {report.ndcg_name}, {lead.low:+.3f} to {lead.high:+.3f}"
         if lead.low > 0:
@@ -147,7 +182,8 @@ def _leads(report: SplitReport) -> Iterator[str]:
             verdict = "is worse than"
         else:
             verdict = "cannot be told apart from"
-        yield f"{report.rankers[0].name} {verdict} {ranker.name} ({bounds})."
+        title = "the best baseline, " if ranker.name == best else ""
+        yield f"{report.rankers[0].name} {verdict} {title}{ranker.name} ({bounds})."
 
 
 def _repeats(report: SplitReport) -> Iterator[str]:
@@ -183,6 +219,8 @@ def _order(report: SplitReport) -> Iterator[str]:
 
 
 def _limits(report: SplitReport) -> Iterator[str]:
+    if report.candidates > MOST_ITEMS:
+        yield f"{EASE} is left out: it takes up to {MOST_ITEMS:,} items."
     if report.missing > 0:
         yield (
             f"{report.missing:.1%} of the targets were not in the catalogue when the model was"
@@ -199,9 +237,13 @@ SHUFFLED = "shuffled order"
 
 
 def measure(
-    holdout: Holdout, judged: Mapping[str, Judgement], control: Judgement, seed: int
+    holdout: Holdout,
+    judged: Mapping[str, Judgement],
+    control: Judgement,
+    seed: int,
+    models: int = 1,
 ) -> SplitReport:
-    """The report of a hold-out; `judged` is the recipe first, then the baselines."""
+    """The report of a hold-out; `judged` has first the `models`, then the baselines."""
     recipe = next(iter(judged))
     targets = np.concatenate(holdout.targets)
     values = {name: judgement.values() for name, judgement in judged.items()}
@@ -228,6 +270,7 @@ def measure(
         shuffled_order=report(SHUFFLED, control),
         slices=tuple(_sliced(part, judged, seed) for part in slices_of(holdout)),
         calibration=_calibration(holdout, judged[recipe]),
+        models=models,
     )
 
 
@@ -267,6 +310,23 @@ class EvaluationOrder(msgspec.Struct, frozen=True):
     seed: int = 0  # the model's, and that of test users, orders and resamples
     splits: tuple[SplitName, ...] = tuple(SplitName)
     max_questions: int = MAX_QUESTIONS
+    name: str | None = None  # of the model that is measured; None: its recipe's
+    others: tuple[EvaluatedModel, ...] = ()
+    """Models on the same test cases, which it is compared with."""
+
+    @property
+    def models(self) -> tuple[EvaluatedModel, ...]:
+        """All models, the measured one first; InvalidInput for a name that is there twice."""
+        first = EvaluatedModel(self.name or self.recipe, self.recipe, self.settings)
+        models = (first, *self.others)
+        name, times = Counter(one.name for one in models).most_common(1)[0]
+        if times > 1:
+            raise InvalidInput(f"{name} is named twice: name each model once", field="recipe")
+        return models
+
+
+Keep = Callable[[Holdout, Mapping[str, Judgement]], None]
+"""Takes the judgements of all models of a split."""
 
 
 def evaluate(
@@ -275,20 +335,30 @@ def evaluate(
     order: EvaluationOrder,
     progress: Progress = silent,
     sampling: Sampling = whole_log,
+    predictions: Predictions | None = None,
 ) -> Evaluation:
     """Evaluate on all known as of `order.as_of`; InvalidInput also if no split is possible."""
-    recipe_named(order.recipe)  # refuse a wrong name before the log is read
-    through = log.head()
-    data = training_data(sampling(log, catalogue), catalogue, through=through, as_of=order.as_of)
-    return evaluate_data(data, item_births(data, catalogue), order, progress)
+    for model in order.models:
+        recipe_named(model.recipe)  # refuse a wrong name before the log is read
+    source, cut = sampling(log, catalogue), Cut(log.head(), order.as_of)
+    data = training_data(source, catalogue, through=cut.log_offset, as_of=cut.as_of)
+    keep = None
+    if predictions is not None:
+        predictions.users = visitors_in(source, cut)
+        keep = predictions.add
+    return evaluate_data(data, item_births(data, catalogue), order, progress, keep)
 
 
 def evaluate_data(
-    data: TrainingData, born: NDArray[np.int64], order: EvaluationOrder, progress: Progress = silent
+    data: TrainingData,
+    born: NDArray[np.int64],
+    order: EvaluationOrder,
+    progress: Progress = silent,
+    keep: Keep | None = None,
 ) -> Evaluation:
     """The same on data at hand; `born` are `item_births`."""
-    recipe = recipe_named(order.recipe)
-    settings = read_settings(recipe.settings, order.settings)
+    models = order.models
+    settings = read_settings(recipe_named(order.recipe).settings, order.settings)
     reports: list[SplitReport] = []
     skipped: list[Skipped] = []
     for done, name in enumerate(order.splits):
@@ -297,12 +367,18 @@ def evaluate_data(
         if isinstance(holdout, Skipped):
             skipped.append(holdout)
         else:
-            reports.append(_evaluate_on(holdout, recipe, settings, order.seed))
+            reports.append(_evaluate_on(holdout, models, order.seed, keep))
     progress(len(order.splits), len(order.splits))
     if not reports:
         raise InvalidInput(
             "nothing to evaluate on: " + "; ".join(f"{no.split}: {no.reason}" for no in skipped)
         )
+    anew = tuple(
+        f"{one.name} is fitted anew like all others, with its settings: the stored model"
+        " may have seen the held-out events."
+        for one in models
+        if one.name != one.recipe
+    )
     return Evaluation(
         recipe=order.recipe,
         settings=asdict(settings),
@@ -313,7 +389,9 @@ def evaluate_data(
         items=len(data.item_ids),
         splits=tuple(reports),
         skipped=tuple(skipped),
-        findings={report.split: findings(report) for report in reports},
+        findings={report.split: (*findings(report), *anew) for report in reports},
+        name=order.name,
+        others=order.others,
     )
 
 
@@ -330,16 +408,21 @@ def _possible(
     return holdout
 
 
-def _evaluate_on(holdout: Holdout, recipe: Recipe[Any], settings: Any, seed: int) -> SplitReport:
-    model = recipe.fit(holdout.training, settings, seed)
-    judged = {recipe.name: holdout.judge(model)}
-    made = baselines(holdout, seed, repeats=may_repeat(holdout, model))
+def _evaluate_on(
+    holdout: Holdout, models: Sequence[EvaluatedModel], seed: int, keep: Keep | None
+) -> SplitReport:
+    fitted = [model.fit(holdout.training, seed) for model in models]
+    judged = {one.name: holdout.judge(model) for one, model in zip(models, fitted, strict=True)}
+    if keep is not None:
+        keep(holdout, judged)
+    made = baselines(holdout, seed, repeats=may_repeat(holdout, fitted[0]))
     for name, ranker in made.items():
-        judged[name] = judge(ranker, holdout.targets)
+        if name not in judged:
+            judged[name] = judge(ranker, holdout.targets)
     # A control: a result that is no lower without the order of events does not rest on it.
     unordered = without_order(holdout, seed)
-    control = unordered.judge(recipe.fit(unordered.training, settings, seed))
-    return measure(holdout, judged, control, seed)
+    control = unordered.judge(models[0].fit(unordered.training, seed))
+    return measure(holdout, judged, control, seed, len(models))
 
 
 def without_order(holdout: Holdout, seed: int) -> Holdout:

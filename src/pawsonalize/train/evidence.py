@@ -30,6 +30,7 @@ from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize.train.holdout import (
     SIMPLE,
+    STRONG,
     Holdout,
     SplitName,
     baselines,
@@ -45,6 +46,7 @@ from pawsonalize.train.training_data import Sampling, TrainingLog, marked_traini
 from pawsonalize.train.versions import SolutionVersions
 
 _FIRST_PLACES = 5
+_FEW_ITEMS = 3_000  # up to these, baselines that only inform cost seconds at most
 
 
 def spread_of(judgement: Judgement, holdout: Holdout) -> gate.Spread:
@@ -145,11 +147,16 @@ def evidence_on(
     model = fit(holdout.training)
     ours = judge(ask.of_model(model), targets)
     # What gives everybody the same cannot leave out what a visitor has seen.
-    simple = baselines(holdout, seed, repeats=not ask.personal or may_repeat(holdout, model))
-    judged = {
-        name: judge(ask.of_baseline(simple[name]), targets) for name in SIMPLE if name in simple
-    }
+    strong = ask.personal and len(holdout.training.item_ids) <= _FEW_ITEMS
+    repeats = not ask.personal or may_repeat(holdout, model)
+    made = baselines(holdout, seed, repeats=repeats, strong=strong)
+    judged = {name: judge(ask.of_baseline(made[name]), targets) for name in SIMPLE if name in made}
     compared_with = {name: _compared(ours, theirs, seed) for name, theirs in judged.items()}
+    stronger = {
+        one.name: _compared(ours, judge(ask.of_baseline(made[one.name]), targets), seed)
+        for one in STRONG
+        if one.name in made
+    }
     # Popularity: of unseen items, where no baseline repeats.
     standing, rival = None, next(iter(judged.values()))
     if live is not None:
@@ -166,6 +173,7 @@ def evidence_on(
         candidates=len(holdout.training.item_ids),
         ndcg_at_5=intervals(ours.values(metrics=_METRIC), seed)[0],
         baselines=compared_with if ask.personal else {},
+        stronger=stronger,
         popularity=next(iter(compared_with.values())) if ask.personal else None,
         live=standing,
         spread=spread_of(ours, holdout) if ask.chooses else None,

@@ -14,6 +14,7 @@ from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.models import recipes
 from pawsonalize.models.evaluation import splits
 from pawsonalize.models.evaluation.metrics import Judgement, Ranker, judge, segment_metrics
+from pawsonalize.models.recipes.baselines.matrices import EASE, MOST_ITEMS, ItemKNN, Transitions
 from pawsonalize.models.recipes.contract import Context, Model, Scorer
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS, build_context
@@ -248,18 +249,22 @@ RANDOM, POPULARITY, UNSEEN = "random", "popularity", "popularity of unseen items
 OWN_HISTORY, ATTRIBUTES = "repeat own history", "attributes only"
 SIMPLE = (POPULARITY, UNSEEN, OWN_HISTORY)
 """Baselines that a version has to beat, as far as `baselines` makes them."""
-_RARE = 0.01
+STRONG = (ItemKNN(), Transitions(), EASE())
+"""Baselines that sometimes win; they decide nothing."""
 
 
 def may_repeat(holdout: Holdout, model: Model) -> bool:
     """True if the model may recommend what visitors have seen, and visitors do return to that."""
     events = holdout.training
     share = splits.repeat_share(events.user, events.item, len(events.item_ids))
-    return bool(model.card.settings.get("repeats", True)) and share >= _RARE
+    wanted = model.card.settings.get("repeats", True) and not model.card.settings.get("unseen")
+    return bool(wanted) and share >= splits.RARE
 
 
-def baselines(holdout: Holdout, seed: int, *, repeats: bool) -> Mapping[str, Ranker]:
-    """Every baseline, made from the training part alone, by its name.
+def baselines(
+    holdout: Holdout, seed: int, *, repeats: bool, strong: bool = True
+) -> Mapping[str, Ranker]:
+    """Every baseline, made from the training part alone, by its name; `STRONG` if asked for.
 
     Without `repeats` none recommends what the visitor has seen, so popularity and own history are
     the same as popularity of unseen items, and are left out.
@@ -280,6 +285,10 @@ def baselines(holdout: Holdout, seed: int, *, repeats: bool) -> Mapping[str, Ran
             OWN_HISTORY: splits.by_own_history(shares),
             ATTRIBUTES: attributes,
         }
+    for recipe in STRONG if strong else ():
+        if recipe.name != EASE.name or n_items <= MOST_ITEMS:
+            model = recipe.fit(training, recipe.settings(unseen=not repeats), seed)
+            made[recipe.name] = model.order
     # All that is known of each visitor, newest first, as positions among the candidates: also what
     # is too old for the context of a model.
     item = positions(holdout.there)[holdout.data.item]

@@ -152,6 +152,17 @@ def training_data(
     )
 
 
+def visitors_in(log: TrainingLog, cut: Cut) -> list[str]:
+    """Names of the users of `training_data` of a cut: ids, or digests where the log has these."""
+    against = {events.RETURN, events.DISLIKE}
+    rows = (row for row in _rows(log, 0, cut) if log.event_types.meaning(row[2]) not in against)
+    keys = {row[0] for row in rows}
+    if log.has_digests:
+        return sorted(keys, key=digest_number)
+    # A key is a letter, a colon and the id.
+    return [key[2:] for key in sorted(keys, key=lambda key: digest_number(digest(key)))]
+
+
 def has_events(log: EventLog, after: int, through: int, as_of: int) -> bool:
     """True if the log has events with `after < offset <= through`, up to `as_of`."""
     return next(iter(log.training_rows(through, as_of, after)), None) is not None

@@ -42,6 +42,9 @@ _MIXTURE = f"""{_INDEX}, {_COVISITS}, {_POPULARITY},
     learned.linear.numbers float64 2, learned.trees uint8 1, classes.values.bytes uint8 1,
     classes.values.offsets int64 1, classes.facets.bytes uint8 1, classes.facets.offsets int64 1,
     classes.size float64 1, classes.traits float64 2, classes.answers float64 2"""
+_BASELINE = f"{_INDEX}, popularity float64 1"
+_NEIGHBOURS = f"""{_BASELINE}, neighbours.starts int64 1, neighbours.columns int32 1,
+    neighbours.values float32 1"""
 LAYOUTS = {
     "popularity-count": f"{_INDEX}, {_POPULARITY}",
     "similar-items": f"{_INDEX}, {_COVISITS}, {_POPULARITY}, first_event int64 1",
@@ -51,6 +54,12 @@ LAYOUTS = {
     "personalized-ranking": _MIXTURE,
     "next-best-action": """
         actions.bytes uint8 1, actions.offsets int64 1, rates float64 1, lifts float32 3""",
+    "random": _BASELINE,
+    "own-history": _BASELINE,
+    "attributes": f"{_BASELINE}, codes int32 2",
+    "item-knn": _NEIGHBOURS,
+    "ease": f"{_BASELINE}, matrix float32 2",
+    "item-transitions": _NEIGHBOURS,
 }
 """Name, type and number of axes of each array. Artefacts that are stored have these."""
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from pawsonalize.core.errors import InvalidInput
@@ -59,4 +61,14 @@ def test_a_setting_without_sense_is_refused_by_name(subtests: pytest.Subtests) -
     for name in ["half_life_days", "smoothing"]:
         for value in [0, -1, float("nan"), float("inf")]:
             with subtests.test(name=name, value=value), pytest.raises(InvalidInput, match=name):
-                PopularityCountSettings(**{name: value})
+                PopularityCountSettings(**dict[str, Any]({name: value}))
+
+
+def test_popularity_of_unseen_items_leaves_out_what_the_visitor_had() -> None:
+    events = [(f"u{user}", item, NOW) for user in range(4) for item in ("a", "b", "c")[: user + 1]]
+    model = PopularityCount().fit(training_data(events), PopularityCountSettings(unseen=True), 0)
+    a, b, c = model.score_catalogue(context("a", "gone"))
+    assert a == 0
+    assert b > c > 0
+    assert b + c == pytest.approx(1)
+    assert (model.score_catalogue(context("c", "b", "a")) > 0).all()  # there is nothing else

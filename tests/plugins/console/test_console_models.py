@@ -350,6 +350,13 @@ def test_two_versions_stand_side_by_side_for_somebody_new_and_for_a_visitor(
     assert {live["solutionVersion"], other["solutionVersion"]} <= set(page.split())
     assert "For user 3 , now." in words(app.get("/console/models/compare?userId=user+3"))
     assert app.get("/console/models/compare?against=none").status_code == 404
+    assert new["estimates"] == []
+    judged = app.get("/v1/console/comparison?estimate=true").json()["estimates"]
+    assert [one["policy"] for one in judged] == [live["solutionVersion"], other["solutionVersion"]]
+    assert "estimate=true" in app.get("/console/models/compare").text
+    told = words(app.get("/console/models/compare?estimate=true"))
+    assert "Effective sample: " in told
+    assert ("not enough to tell" in told) == any(one["estimate"] is None for one in judged)
 
 
 def test_settings_of_a_campaign_change_while_it_serves_after_one_was_asked(tmp_path: Path) -> None:

@@ -77,6 +77,9 @@ def test_the_baselines_stand_beside_the_recipe_with_every_metric(walked: Evaluat
             "popularity of unseen items",
             "repeat own history",
             "attributes only",
+            "item-knn",
+            "item-transitions",
+            "ease",
         ]
         for one in (*report.rankers, report.shuffled_order):
             assert list(one.metrics) == list(METRICS)

@@ -97,6 +97,9 @@ def test_evidence_of_every_recipe_is_complete_and_json(subtests: pytest.Subtests
             assert found.test_cases == len(holdout.targets)
             assert found.not_finite == 0
             assert (not found.baselines) == (recipe in {"popularity-count", "trending-now"})
+            assert set(found.stronger) == (
+                {"item-knn", "item-transitions", "ease"} if found.baselines else set()
+            )
             assert msgspec.json.decode(msgspec.json.encode(found), type=Evidence) == found
 
 

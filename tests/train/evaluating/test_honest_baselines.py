@@ -19,7 +19,7 @@ from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS
 from pawsonalize.train.evaluator import EvaluationOrder, evaluate_data
 from pawsonalize.train.evidence import evidence_on
-from pawsonalize.train.holdout import Holdout, SplitName, draw_lists, hold_out, item_births
+from pawsonalize.train.holdout import STRONG, Holdout, SplitName, draw_lists, hold_out, item_births
 from pawsonalize.train.training_data import training_data as read_training_data
 from tests.recipe_data import NOW, described, training_data
 from tests.train.evaluating.test_seed_data import import_all
@@ -164,7 +164,11 @@ def test_an_evaluation_compares_with_the_same_baselines(subtests: pytest.Subtest
             born = np.zeros(len(data.item_ids), np.int64)
             found = evaluate_data(data, born, order)
             (report,) = found.splits
-            others = {one.name for one in report.rankers[1:]} - {"random", "attributes only"}
+            others = {one.name for one in report.rankers[1:]} - {
+                "random",
+                "attributes only",
+                *(recipe.name for recipe in STRONG),
+            }
             assert others == names
             told = found.findings["time"]
             assert {name for name in names if f" {name} (" in " ".join(told)} == names

@@ -66,6 +66,7 @@ _COMMANDS: dict[str, dict[str, Any]] = {
         "history": events.history,
         "evaluate": reports.evaluate,
         "outcomes": reports.outcomes,
+        "ope": reports.ope,
     },
     "Animals and events": {
         "import": importing.import_,

@@ -34,7 +34,7 @@ Write = Callable[[Sequence[LoggedEvent]], int]
 
 def check_parquet() -> None:
     """InvalidInput if what writes Parquet is not installed."""
-    _pyarrow()
+    import_pyarrow()
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def parquet_file(path: Path) -> Iterator[Write]:
 
 @contextmanager
 def _writing(file: Any) -> Iterator[Callable[[Sequence[LoggedEvent]], None]]:
-    arrow = _pyarrow()
+    arrow = import_pyarrow()
     schema = _schema(arrow)
     names = [name for name in schema.names if name != "offset"]
     with arrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
@@ -111,7 +111,8 @@ def _schema(arrow: Any) -> Any:
     )
 
 
-def _pyarrow() -> Any:
+def import_pyarrow() -> Any:
+    """Return the module, with its reader of files; InvalidInput names the extra."""
     with needing("parquet", "Parquet needs pyarrow", "parquet"):
         import pyarrow  # noqa: PLC0415 - an extra
         import pyarrow.parquet  # noqa: PLC0415

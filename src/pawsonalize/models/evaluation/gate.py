@@ -98,6 +98,7 @@ class Evidence(msgspec.Struct, frozen=True):
     candidates: int
     ndcg_at_5: Interval = _NOTHING
     baselines: Mapping[str, Comparison] = {}  # empty for a recipe that gives everybody the same
+    stronger: Mapping[str, Comparison] = {}  # baselines that are shown, and decide nothing
     popularity: Comparison | None = None  # the first of them: clients read it by this name
     live: LiveEvidence | None = None  # where nothing is live
     # None where the recipe chooses no items (a re-ranking) or gives everybody the same.
@@ -150,17 +151,33 @@ def _baselines_verdict(evidence: Evidence, settings: GateSettings) -> RuleVerdic
     if not evidence.baselines:
         return not_applicable(rule, f"{evidence.recipe} gives everybody the same")
     # The best is not picked first: picked by these test cases, it would be the best partly by luck.
-    strongest_first = sorted(evidence.baselines.items(), key=lambda one: one[1].lead.mean)
+    numbers = {
+        f"{name}: {key}": value
+        for name, compared in _strongest_first(evidence.baselines)
+        for key, value in compared.numbers.items()
+    }
+    passed = all(compared.is_better for compared in evidence.baselines.values())
+    return verdict(rule, passed, _standings(evidence.baselines), **numbers)
+
+
+def _strongest_first(compared: Mapping[str, Comparison]) -> list[tuple[str, Comparison]]:
+    return sorted(compared.items(), key=lambda one: one[1].lead.mean)
+
+
+def _standings(compared_with: Mapping[str, Comparison]) -> str:
     standings: dict[str, list[str]] = {}
-    numbers: dict[str, float] = {}
-    for name, compared in strongest_first:
+    for name, compared in _strongest_first(compared_with):
         standings.setdefault(compared.standing, []).append(
             f"{name} {compared.theirs:.4f} ({compared.led})"
         )
-        numbers |= {f"{name}: {key}": value for key, value in compared.numbers.items()}
-    message = "; ".join(f"{standing} {', '.join(names)}" for standing, names in standings.items())
-    passed = all(compared.is_better for compared in evidence.baselines.values())
-    return verdict(rule, passed, message, **numbers)
+    return "; ".join(f"{standing} {', '.join(names)}" for standing, names in standings.items())
+
+
+def _stronger_verdicts(evidence: Evidence) -> Verdicts:
+    if not evidence.stronger:
+        return ()
+    message = f"decides nothing: {_standings(evidence.stronger)}"
+    return (not_applicable("stronger baselines", message),)
 
 
 def _live_verdict(evidence: Evidence, settings: GateSettings, now: int) -> RuleVerdict:
@@ -326,6 +343,7 @@ def decide(evidence: Evidence, settings: GateSettings, now: int) -> Decision:
             *_sound_verdicts(evidence, settings),
             threshold,
             _baselines_verdict(evidence, settings),
+            *_stronger_verdicts(evidence),
             _live_verdict(evidence, settings, now),
             slice_verdict(evidence, settings),
             calibration_verdict(evidence, settings, now),

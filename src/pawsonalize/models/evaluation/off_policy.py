@@ -13,6 +13,7 @@ from pawsonalize.models.evaluation.intervals import CONFIDENCE, Floats, Interval
 LEAST_SAMPLE = 100.0
 LEAST_ANSWERS = 30
 _HEAVY = 0.1  # of all weight in a single row: more of such rows would not help
+_DOUBT = 20.0  # rows with the mean reward that each item is thought to have had
 _BOOTSTRAPPED = 2_000  # with more answers means are normal, and resampling them takes memory
 
 
@@ -25,6 +26,10 @@ class Choices(msgspec.Struct, frozen=True):
     logged: Floats
     target: Floats
     answer: Ints
+    # Codes of the item of the place, and of the one that a policy without chance puts there; None
+    # for another policy, or where nobody knows.
+    item: Ints | None = None
+    wanted: Ints | None = None
 
     def __post_init__(self) -> None:
         columns = (self.reward, self.logged, self.target, self.answer)
@@ -66,14 +71,35 @@ def self_normalised(choices: Choices) -> Floats:
     return mean + weights * (gains - mean) * (len(weights) / total)
 
 
+def doubly_robust(choices: Choices, item: Ints, wanted: Ints) -> Floats:
+    """DR = q(wanted) + w (r - q(item)), shape (rows,), with q a mean reward by item."""
+    # Unbiased whatever q is (Dudík, Langford and Li, ICML 2011), as long as that of a row has not
+    # seen its answer: it is of the answers in the other half, pulled towards the mean of these.
+    even, size = choices.answer % 2 == 0, int(max(item.max(), wanted.max())) + 1
+    corrected = np.zeros(len(item))
+    for rows in (even, ~even):
+        seen, gains = item[~rows], choices.reward[~rows]
+        mean = float(gains.mean()) if len(gains) else 0.0
+        sums, counts = np.bincount(seen, gains, size), np.bincount(seen, minlength=size)
+        worth = (sums + _DOUBT * mean) / (counts + _DOUBT)
+        off = choices.reward[rows] - worth[item[rows]]
+        corrected[rows] = worth[wanted[rows]] + choices.weights[rows] * off
+    return corrected
+
+
 class OffPolicyValue(msgspec.Struct, frozen=True):
-    """The mean reward that a policy would have had, with 95% bounds, and the data behind it."""
+    """The mean reward that a policy would have had, with 95% bounds, and the data behind it.
+
+    `estimate` is SNIPS; `ips` and `dr` are None where it is, and `dr` also without items.
+    """
 
     estimate: Interval | None
     effective_sample: float
     rows: int
     answers: int
     refusal: str | None = None  # the next move, where the log is too thin for an estimate
+    ips: Interval | None = None
+    dr: Interval | None = None
 
 
 def off_policy_value(choices: Choices, seed: int = 0) -> OffPolicyValue:
@@ -83,8 +109,15 @@ def off_policy_value(choices: Choices, seed: int = 0) -> OffPolicyValue:
     if sample < LEAST_SAMPLE or len(answers) < LEAST_ANSWERS:
         refusal = _next_move(choices, sample, len(answers))
         return OffPolicyValue(None, sample, len(codes), len(answers), refusal)
-    estimate = _interval(self_normalised(choices), codes, len(answers), seed)
-    return OffPolicyValue(estimate, sample, len(codes), len(answers))
+    estimate, ips = (
+        _interval(values, codes, len(answers), seed)
+        for values in (self_normalised(choices), choices.weights * choices.reward)
+    )
+    dr = None
+    if choices.item is not None and choices.wanted is not None:
+        values = doubly_robust(choices, choices.item, choices.wanted)
+        dr = _interval(values, codes, len(answers), seed)
+    return OffPolicyValue(estimate, sample, len(codes), len(answers), ips=ips, dr=dr)
 
 
 def _interval(values: Floats, codes: Ints, n_answers: int, seed: int) -> Interval:

@@ -18,6 +18,7 @@ Baseline = Callable[[Ints, int], Floats]
 The items are positions among the candidates, newest first, repeats kept, those outside left out.
 """
 TEST_SHARE = 10  # one user in ten, and the newest tenth of each one's events
+RARE = 0.01  # share of repeats below which visitors are taken not to come back to an item
 MIN_TARGETS = 10  # smaller slices say nothing and are left out
 
 

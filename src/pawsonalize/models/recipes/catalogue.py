@@ -8,6 +8,8 @@ from typing import Any
 from pawsonalize.core.errors import CorruptArtefact, InvalidInput
 from pawsonalize.core.extensions import BrokenExtension, load_extensions
 from pawsonalize.models.recipes.artefact import ModelCard
+from pawsonalize.models.recipes.baselines.matrices import EASE, ItemKNN, Transitions
+from pawsonalize.models.recipes.baselines.simple import Attributes, OwnHistory, Random
 from pawsonalize.models.recipes.contract import Model, Recipe
 from pawsonalize.models.recipes.counts.counting import Countable
 from pawsonalize.models.recipes.data import Arrays
@@ -28,6 +30,12 @@ RECIPES: Mapping[str, Recipe[Any]] = {
     UserPersonalization.name: UserPersonalization(),
     PersonalizedRanking.name: PersonalizedRanking(),
     NextBestAction.name: NextBestAction(),
+    Random.name: Random(),
+    OwnHistory.name: OwnHistory(),
+    Attributes.name: Attributes(),
+    ItemKNN.name: ItemKNN(),
+    EASE.name: EASE(),
+    Transitions.name: Transitions(),
 }
 
 

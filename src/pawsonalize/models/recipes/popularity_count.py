@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Annotated
 
+import numpy as np
+
 from pawsonalize.models.recipes import POPULARITY_COUNT
 from pawsonalize.models.recipes.artefact import Kept, ModelCard, make_card, read_card
 from pawsonalize.models.recipes.contract import Context
@@ -13,6 +15,7 @@ from pawsonalize.models.recipes.items import IndexedModel, ItemIndex
 from pawsonalize.models.recipes.settings import Bound, Positive, Range, RecipeSettings
 
 _FORMAT = 1
+_NOTHING = 1e-5  # what rounding may leave of a share of 0
 
 
 class PopularityCountSettings(RecipeSettings, frozen=True):
@@ -22,6 +25,8 @@ class PopularityCountSettings(RecipeSettings, frozen=True):
     """Days after which a user's choice counts half."""
     smoothing: Annotated[Positive, Bound.UP_TO_ONE] = 0.1
     """Users (less than one) added to every item, so that untouched ones keep a chance."""
+    unseen: bool = False
+    """True: nothing that the visitor had, unless that is all there is."""
 
 
 class PopularityCount:
@@ -52,17 +57,28 @@ class PopularityCount:
 
 
 class PopularityCountModel(IndexedModel, frozen=True, dict=True):
-    """The shares; the context changes nothing."""
+    """The shares; the context changes nothing, but for what was seen."""
 
     popularity: Annotated[Popularity, Kept("")]
 
-    def score_catalogue(self, context: Context) -> Singles:  # noqa: ARG002
+    def score_catalogue(self, context: Context) -> Singles:
         """The share of every item; sums to 1."""
-        return self.popularity.share.copy()
+        return self._weigh(context, self.popularity.share.copy(), self.index.ids)
 
-    def score(self, context: Context, items: Sequence[str]) -> Singles:  # noqa: ARG002
+    def score(self, context: Context, items: Sequence[str]) -> Singles:
         """The share of each id; outside the catalogue, that of an untouched related item."""
-        return self.popularity.of_ids(items, self.index)
+        return self._weigh(context, self.popularity.of_ids(items, self.index), items)
+
+    def _weigh(self, context: Context, shares: Singles, items: Sequence[str]) -> Singles:
+        if not self.card.settings.get("unseen"):
+            return shares
+        seen = {event.item for event in context.events}
+        rows = self.index.rows([*seen])
+        left = 1 - float(self.popularity.share[rows[rows < len(self.index.ids)]].sum())
+        if left <= _NOTHING:
+            return shares
+        factor = np.float32(1 / left)
+        return np.where([item in seen for item in items], np.float32(0), shares * factor)
 
     def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Singles]:
         """Popularity is all there is."""

@@ -41,7 +41,9 @@ class RecipeSettings(msgspec.Struct, frozen=True):
 def _fault(value: Any, kind: Any, bounds: Collection[Any]) -> str | None:
     if kind is str:
         return None if isinstance(value, str) else f"text, not {value!r:.40}"
-    if kind is bool:
+    if kind == bool | None and value is None:
+        return None
+    if kind in (bool, bool | None):
         return None if isinstance(value, bool) else f"true or false, not {value!r:.40}"
     # To Python true and false are numbers.
     if isinstance(value, bool) or not isinstance(value, int | float):

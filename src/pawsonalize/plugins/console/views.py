@@ -121,6 +121,7 @@ _VIEWS = (
         parameters=(
             RequestParameter("version", "A solution version; the live one if left out."),
             RequestParameter("against", "Another one; the newest that is not live if left out."),
+            RequestParameter("estimate", "true: also what each would have earned; takes seconds."),
             RequestParameter("userId", "The user."),
             RequestParameter("sessionId", "The session."),
             *ADDRESS_PARAMETERS,

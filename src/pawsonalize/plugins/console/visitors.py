@@ -6,7 +6,6 @@ compared side by side for the same visitor, or for somebody new.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP, LoggedEvent, Visitor
 from pawsonalize.core.http.json import read_count, read_text, report_of
-from pawsonalize.core.times import iso
+from pawsonalize.core.times import DAY, iso
 from pawsonalize.events.history import history_page, read_cursor
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.events.tables.event_reads import GroupEvents, HistoryQuery, TailQuery
@@ -31,11 +30,14 @@ from pawsonalize.recommend.groups import GroupRecommender
 from pawsonalize.recommend.live_model import UNTRAINED, Fixed, LoadedModel, Loader, ServingSettings
 from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.tables import Impression
+from pawsonalize.reports.outcomes_report import OutcomesOrder, estimate_version
+from pawsonalize.reports.report import PolicyEstimate
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 
 _EVENTS = 1_000  # 40 ms
 _MOST_NEWEST = 200
+_JUDGED, _JUDGED_DAYS = 1_000, 30  # answers that versions are judged from, which takes seconds
 
 
 class SeenVisitor(msgspec.Struct, frozen=True, rename="camel"):
@@ -190,7 +192,8 @@ class ComparisonReport(msgspec.Struct, frozen=True, rename="camel"):
     """The answers of two versions to one visitor, both without exploration; null says `whyNot`.
 
     Without a user and a session it is somebody new. `other` is of the newest version that is not
-    live, if none is named; it is null where there is one version alone.
+    live, if none is named; it is null where there is one version alone. `estimates` are of both,
+    from the first 1,000 answers of the newest 30 days, if they were asked for.
     """
 
     user_id: str | None
@@ -199,6 +202,7 @@ class ComparisonReport(msgspec.Struct, frozen=True, rename="camel"):
     other: ExpectedAnswer | None
     why_not: str
     versions: list[ComparableVersion]
+    estimates: list[PolicyEstimate]
 
 
 class VisitorViews(msgspec.Struct, frozen=True):
@@ -247,7 +251,22 @@ class VisitorViews(msgspec.Struct, frozen=True):
             first = version or next((one.name for one in versions if one.is_live), None)
             against = next((one.name for one in versions if one.name != first), None)
         answers = self._expected(visitor, version, against, query.group, query.now)
-        return ComparisonReport(visitor.user_id, visitor.session_id, *answers, versions)
+        estimates = []
+        if given.get("estimate") == "true":
+            sources = self._adapters.outcomes.of(query.group)
+            order = OutcomesOrder(query.now - _JUDGED_DAYS * DAY, query.now)
+            estimates = [
+                estimate_version(
+                    sources,
+                    order,
+                    self._adapters.catalogue.of(query.group),
+                    self._served(answer.solution_version, query.group, query.now),
+                    _JUDGED,
+                )
+                for answer in answers[:2]
+                if isinstance(answer, ExpectedAnswer)
+            ]
+        return ComparisonReport(visitor.user_id, visitor.session_id, *answers, versions, estimates)
 
     def _shown(
         self, group: str, visitor: Visitor, events: Sequence[LoggedEvent], now: int
@@ -306,7 +325,7 @@ class VisitorViews(msgspec.Struct, frozen=True):
             if against is None:
                 return self._ask(first, visitor, group, now), None, ""
             both = (first, self._served(against, group, now))
-            one, two = (self._ask(_unexplored(served), visitor, group, now) for served in both)
+            one, two = (self._ask(served.unexplored(), visitor, group, now) for served in both)
         except (NotReady, InvalidInput) as error:
             return None, None, error.message
         places = [{place.id: n for n, place in enumerate(each.places, 1)} for each in (one, two)]
@@ -375,12 +394,6 @@ def _place(source: Any, id_: str, item_id: str, name: str, **more: object) -> Ex
 
 def _recommends(recipe: str) -> bool:
     return recipe != NEXT_BEST_ACTION and not recipe_named(recipe).needs_item
-
-
-def _unexplored(served: LoadedModel) -> LoadedModel:
-    # So that only the models differ.
-    settings = msgspec.structs.replace(served.settings, exploration_weight=0.0)
-    return replace(served, settings=settings)
 
 
 def _compared(answer: ExpectedAnswer, others: Mapping[str, int]) -> ExpectedAnswer:

@@ -18,7 +18,8 @@ from pawsonalize.app.cli.terminal import (
 from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.times import parse_moment
+from pawsonalize.core.limits import check_between
+from pawsonalize.core.times import DAY, parse_moment
 
 if TYPE_CHECKING:
     from pawsonalize.train.evaluator import Evaluation
@@ -29,8 +30,18 @@ _DOCUMENT, _PICTURE = "evaluation.json", "evaluation.svg"
 
 def evaluate(
     *,
-    recipe: options.RecipeName = None,
-    setting: options.Setting = None,
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option(help="A recipe; may be repeated.", show_default="user-personalization"),
+    ] = None,
+    version: Annotated[
+        list[str] | None,
+        typer.Option(help="A solution version, whose settings are fitted anew; may be repeated."),
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting of the first --recipe, name=value; may be repeated."),
+    ] = None,
     seed: options.Seed = 0,
     split: Annotated[
         Literal["both", "personalize", "time"],
@@ -44,43 +55,66 @@ def evaluate(
             show_default="evaluation, in the data folder, and at artefact_url if that is set",
         ),
     ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            help="New file, .csv or .parquet, for the 25 best of each test case by each model."
+        ),
+    ] = None,
     dataset_group: options.DatasetGroupName = None,
     data_dir: options.DataDir = None,
     json: options.Json = False,
 ) -> None:
-    """Measure a recipe beside the baselines on held-out events; nothing goes live.
+    """Measure recipes and versions beside the baselines on held-out events; nothing goes live.
 
-    Example: pawsonalize evaluate --recipe user-personalization --seed 1 --out evaluation
+    Several are measured on the same test cases, and the first is compared with each of the others:
+    recipes come first, then versions, each in the order that you name them.
+
+    Example: pawsonalize evaluate --recipe user-personalization --recipe ease --out evaluation
     """
     from pawsonalize.reports.commands.views import print_evaluation
-    from pawsonalize.train.evaluator import EvaluationOrder
-    from pawsonalize.train.evaluator import evaluate as evaluate_recipe
+    from pawsonalize.train.evaluator import EvaluatedModel, EvaluationOrder
+    from pawsonalize.train.evaluator import evaluate as evaluate_models
     from pawsonalize.train.holdout import SplitName
+    from pawsonalize.train.predictions import Predictions
 
+    check_new(predictions)
+    rows = None if predictions is None else Predictions(predictions)
     if out is not None:
         check_folder_of(out)
         # Before the measurement, which takes long.
         for name in (_DOCUMENT, _PICTURE) if out.exists() else ():
             check_new(out / name)
     settings = load_settings({"data_dir": data_dir})
-    order = EvaluationOrder(
-        recipe=recipe or settings.recipe,
-        as_of=clock.now() if at is None else parse_moment(at, "--at"),
-        settings=options.read_pairs(setting),
-        seed=seed,
-        splits=tuple(SplitName) if split == "both" else (SplitName(split),),
-    )
+    given, names = options.read_pairs(setting), recipe or ([] if version else [settings.recipe])
+    if given and not names:
+        raise InvalidInput("--set is for a recipe, and a version has its own settings: name both")
     with opened(settings) as adapters, progress("evaluating") as bar:
+        models = [EvaluatedModel(name, name, {}) for name in names]
+        models += [EvaluatedModel.of(adapters.versions.get(name)) for name in version or ()]
+        first = models[0]
+        order = EvaluationOrder(
+            recipe=first.recipe,
+            as_of=clock.now() if at is None else parse_moment(at, "--at"),
+            settings=given or first.settings,
+            seed=seed,
+            splits=tuple(SplitName) if split == "both" else (SplitName(split),),
+            name=None if first.name == first.recipe else first.name,
+            others=tuple(models[1:]),
+        )
         group = dataset_group_of(adapters, dataset_group)
         log, catalogue = adapters.log.of(group), adapters.catalogue.of(group)
-        evaluation = evaluate_recipe(log, catalogue, order, bar, adapters.sampling)
+        evaluation = evaluate_models(log, catalogue, order, bar, adapters.sampling, rows)
+    if rows is not None:
+        rows.write()
     folder = out or settings.data_dir / "evaluation"
     _write(evaluation, folder)
     shared = "" if out else _share(settings, folder)
     print_result(evaluation, json, print_evaluation)
     if json:
         return
-    print(f"Written: {folder / _DOCUMENT} and {folder / _PICTURE}")
+    written = ", ".join(map(str, filter(None, (folder / _DOCUMENT, predictions))))
+    print(f"Written: {written} and {folder / _PICTURE}")
     if shared:
         print(f"Copied to {shared}")
 
@@ -151,3 +185,30 @@ def outcomes(
     print_result(report, json, print_outcomes)
     if svg is not None and not json:
         print(f"Written: {svg}")
+
+
+def ope(
+    policy: Annotated[str, typer.Option(help="The solution version to judge.")],
+    days: Annotated[int, typer.Option(help="From the answers of so many days, 1 to 365.")] = 30,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
+) -> None:
+    """Estimate what a version would have earned, from answers that others gave with exploration.
+
+    Needs answers of groups with propensities; an answer takes a few milliseconds.
+
+    Example: pawsonalize ope --policy recommender-20260518T030000000Z --days 30
+    """
+    from pawsonalize.recommend.live_model import Loader, ServingSettings
+    from pawsonalize.reports.commands.views import print_estimate
+    from pawsonalize.reports.outcomes_report import OutcomesOrder, estimate_version
+
+    check_between("--days", days, 1, 365)
+    now = clock.now()
+    with opened(data_dir) as adapters:
+        group = adapters.versions.dataset_group(adapters.versions.get(policy))
+        loader = Loader(adapters.registry, adapters.artefacts)
+        served = loader.newest(policy, ServingSettings(), now)
+        sources, order = adapters.outcomes.of(group), OutcomesOrder(now - days * DAY, now)
+        found = estimate_version(sources, order, adapters.catalogue.of(group), served)
+    print_result(found, json, print_estimate)

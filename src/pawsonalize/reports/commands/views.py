@@ -96,12 +96,28 @@ def _stays(rows: Sequence[tuple[str, "Stays"]]) -> Table:
 def _other(judged: "PolicyEstimate") -> str:
     if judged.estimate is None or judged.served is None:
         return f"{judged.policy}: nobody can say; {judged.refusal}"
-    value = judged.estimate
-    return (
-        f"{judged.policy}: {1_000 * value.mean:.2f} of value per 1,000 places"
-        f" ({1_000 * value.low:.2f} to {1_000 * value.high:.2f});"
-        f" as served, {1_000 * judged.served:.2f}"
-    )
+    value = _per1000(judged.estimate)
+    return f"{judged.policy}: {value}; as served, {1_000 * judged.served:.2f}"
+
+
+def _per1000(value: Interval) -> str:
+    bounds = f"{1_000 * value.low:.2f} to {1_000 * value.high:.2f}"
+    return f"{1_000 * value.mean:.2f} of value per 1,000 places ({bounds})"
+
+
+def print_estimate(judged: "PolicyEstimate") -> None:
+    """Print what a policy would have earned, by each estimator, or that nobody can tell."""
+    print(f"{judged.rows:,} places, worth {judged.sample:,.0f} of its own (effective sample)")
+    if judged.estimate is None or judged.served is None:
+        print(f"Not enough to tell what {judged.policy} would have earned: {judged.refusal}")
+        return
+    print(f"As served: {1_000 * judged.served:.2f} of value per 1,000 places. {judged.policy}:")
+    for name, value in (("SNIPS", judged.estimate), ("IPS", judged.ips), ("DR", judged.dr)):
+        if value is not None:
+            print(f"  {name:<6} {_per1000(value)}")
+    served, (low, high) = judged.served, (judged.estimate.low, judged.estimate.high)
+    verdict = "more than" if low > served else "less than" if high < served else "about as much as"
+    print(f"It would have earned {verdict} what served, by SNIPS and its 95% interval.")
 
 
 def _share(value: float | None) -> str:
@@ -146,8 +162,9 @@ def print_evaluation(evaluation: "Evaluation") -> None:
     """Print every split: rankers, slices and findings."""
     console = wide_console(_FILE_WIDTH)
     console.print(
-        f"{evaluation.recipe} on {evaluation.events:,} events of {evaluation.users:,} visitors and"
-        f" {evaluation.items:,} items, seed {evaluation.seed}, as of {iso(evaluation.as_of)}"
+        f"{evaluation.name or evaluation.recipe} on {evaluation.events:,} events of"
+        f" {evaluation.users:,} visitors and {evaluation.items:,} items, seed {evaluation.seed},"
+        f" as of {iso(evaluation.as_of)}"
     )
     for report in evaluation.splits:
         console.print()
@@ -191,7 +208,9 @@ def _cell(interval: Interval) -> str:
 
 
 def _slices(report: "SplitReport") -> Table:
-    names = [ranker.name for ranker in report.rankers]
+    from pawsonalize.train.evaluator import main_rankers  # a start of the command can spare it
+
+    names = main_rankers(report)  # more do not fit into a line; evaluation.json has them
     table = Table("slice", "users", *names, caption=f"{report.ndcg_name} on parts of the targets")
     for part in report.slices:
         cells = [_cell(part.metrics[name][NDCG_AT_5]) for name in names]

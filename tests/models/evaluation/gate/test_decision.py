@@ -132,6 +132,17 @@ def test_a_version_must_beat_every_simple_baseline_and_each_is_told_with_its_num
     assert told.numbers["repeat own history: theirs"] == 0.245
 
 
+def test_stronger_baselines_are_named_and_decide_nothing() -> None:
+    found = decide(
+        evidence(stronger={"ease": compared(-0.2), "item-knn": compared(0.1)}), FULL, NOW
+    )
+    assert found.promoted == decide(evidence(), FULL, NOW).promoted is True
+    (told,) = (one for one in found.verdicts if one.rule == "stronger baselines")
+    assert told.message.startswith("decides nothing: worse than ease")
+    assert "better than item-knn" in told.message
+    assert "ease" not in found.reason
+
+
 def test_an_old_live_version_is_refreshed_by_one_that_is_about_as_good(
     subtests: pytest.Subtests,
 ) -> None:

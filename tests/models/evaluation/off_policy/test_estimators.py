@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.models.evaluation.off_policy import Choices, effective_sample, self_normalised
+from pawsonalize.models.evaluation.off_policy import (
+    Choices,
+    doubly_robust,
+    effective_sample,
+    self_normalised,
+)
 
 SEEDS = st.integers(0, 10_000)
 
@@ -61,6 +66,24 @@ def test_the_estimate_is_right_on_average_where_the_plain_mean_is_not() -> None:
     errors = np.array(found) - truth
     assert abs(errors.mean()) <= 4 * errors.std() / np.sqrt(len(errors)) + 0.002
     assert abs(np.mean(plain) - truth) > 0.1
+
+
+def test_doubly_robust_is_right_on_average_and_varies_less_than_ips() -> None:
+    logged, worth = np.array([0.7, 0.2, 0.1]), np.array([0.1, 0.2, 0.8])
+    by_ips, by_dr = [], []
+    for seed in range(300):
+        dice = np.random.default_rng(seed)
+        item = dice.choice(3, 300, p=logged)
+        wanted = dice.choice(3, 300, p=[0.1, 0.1, 0.8])  # by visitor; its truth is known
+        reward = (dice.random(300) < worth[item]).astype(np.float64)
+        target = (item == wanted).astype(np.float64)
+        found = Choices(reward, logged[item], target, np.arange(300), item, wanted)
+        by_ips.append((found.weights * reward).mean())
+        by_dr.append(doubly_robust(found, item, wanted).mean())
+    truth = 0.1 * 0.1 + 0.1 * 0.2 + 0.8 * 0.8
+    for means in (np.array(by_ips), np.array(by_dr)):
+        assert abs(means.mean() - truth) <= 4 * means.std() / np.sqrt(300)
+    assert np.std(by_dr) < 0.8 * np.std(by_ips)
 
 
 def test_what_cannot_have_been_logged_is_refused(subtests: pytest.Subtests) -> None:

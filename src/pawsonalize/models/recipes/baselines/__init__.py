@@ -1,0 +1,1 @@
+"""Simple recipes that a better one has to beat, and that sometimes win."""
