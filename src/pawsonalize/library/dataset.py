@@ -31,7 +31,7 @@ _USUAL = {
     "eventtype": "type",
     "eventvalue": "value",
 } | {name: name for name in _MEANINGS}
-_BATCH = 100_000
+_BATCH = 10_000
 _FIRST_MILLISECONDS = 100_000_000_000
 _BINS = 5
 _FEW_NUMBERS = 20  # of a numeric column with more values, bins are made
@@ -85,12 +85,12 @@ class Dataset(msgspec.Struct, frozen=True):
                 )
             made, first = _Columns(), 1
             while batch := [*islice(filter(None, rows), _BATCH)]:  # an empty line is no row
-                for number, row in enumerate(batch, first):
-                    if len(row) != len(names):
-                        raise InvalidInput(
-                            f"{place}, row {number}: {len(row)} values for {len(names)} columns:"
-                            f" is {separator!r} the separator?"
-                        )
+                if {*map(len, batch)} != {len(names)}:
+                    at, row = next(one for one in enumerate(batch) if len(one[1]) != len(names))
+                    raise InvalidInput(
+                        f"{place}, row {first + at}: {len(row)} values for {len(names)} columns:"
+                        f" is {separator!r} the separator?"
+                    )
                 taken = [*zip(*batch, strict=True)]
                 made.add({what: taken[at] for what, at in meanings.items()}, first, place)
                 first += len(batch)
@@ -146,8 +146,11 @@ class _Columns:
         """Add a batch, whose first row has that number."""
         rows = len(batch["user"])
         for name, codes in self._codes.items():
-            if "" in (texts := [*map(_id, batch[name])]):
-                row = first + texts.index("")
+            texts = batch[name]
+            if {*map(type, texts)} != {str}:
+                texts = [*map(_id, texts)]
+            if "" in texts:
+                row = first + list(texts).index("")
                 raise InvalidInput(f"{place}, row {row}: {name} is empty", field=name)
             self._rows[name].append(np.fromiter(map(codes.__getitem__, texts), np.int32, rows))
         if "time" in batch:
