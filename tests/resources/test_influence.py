@@ -10,8 +10,8 @@ from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, SolutionVersion
+from pawsonalize.testing.recipe_data import context, training_data
 from tests.event_data import T0
-from tests.recipe_data import context, training_data
 from tests.releases import Release
 
 ASKED, ALIKE, HIT = "2-Beagle-1-1", "2-Boxer-1-1", "2-Boxer-2-3"

@@ -10,6 +10,7 @@ from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.plugins.demo.settings import WorldSettings
 from pawsonalize.plugins.demo.world import generate
+from pawsonalize.testing.recipe_data import NOW, described, training_data
 from pawsonalize.train.retraining.checking import (
     Finding,
     Severity,
@@ -20,7 +21,6 @@ from pawsonalize.train.retraining.checking import (
 from pawsonalize.train.retraining.schedule import CheckSettings
 from pawsonalize.train.training_data import training_data as read_training_data
 from tests.event_data import T0, event
-from tests.recipe_data import NOW, described, training_data
 
 SETTINGS = CheckSettings()
 MINUTE = 60_000

@@ -25,6 +25,7 @@ from pawsonalize.resources.solutions import (
     Tuned,
     Tuning,
 )
+from pawsonalize.testing.recipe_data import NOW, training_data
 from pawsonalize.train.evidence import fit_of
 from pawsonalize.train.holdout import SplitName, hold_out
 from pawsonalize.train.solutions import planned_trials, trained_settings
@@ -32,7 +33,6 @@ from pawsonalize.train.trainer import Trainer
 from pawsonalize.train.tuning import tune
 from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0, event
-from tests.recipe_data import NOW, training_data
 
 USERS, DAYS = 200, 100
 

@@ -1,11 +1,13 @@
-"""A real service for the tests of programs that use Amazon Personalize: a pytest plugin.
+"""A real service for tests of programs that use Amazon Personalize, and the checks of a recipe.
 
     pytest_plugins = ["pawsonalize.testing"]    # in conftest.py
 
-Needs pytest and boto3 (the extra `aws`). See docs/how-to/test-with-boto3.md.
+The service needs pytest and boto3 (the extra `aws`); see docs/how-to/test-with-boto3.md.
+`RecipeChecks` needs pytest and hypothesis; see docs/how-to/write-a-recipe.md.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from pawsonalize.testing.service import NotActive, Service, running_service
 
 __all__ = [
     "NotActive",
+    "RecipeChecks",
     "Service",
     "pawsonalize_environment",
     "pawsonalize_service",
@@ -35,3 +38,11 @@ def pawsonalize_environment(
     for name, value in pawsonalize_service.environment.items():
         monkeypatch.setenv(name, value)
     return pawsonalize_service
+
+
+def __getattr__(name: str) -> Any:
+    if name != "RecipeChecks":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pawsonalize.testing.recipe_checks import RecipeChecks
+
+    return RecipeChecks

@@ -14,9 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 REGION = "us-east-1"
 _LOOK_SECONDS = 0.05
 _START_SECONDS = 120
@@ -65,6 +62,9 @@ class Service:
 
     def client(self, service: str) -> Any:
         """A boto3 client of its own."""
+        import boto3  # checks of recipes need none
+        from botocore.config import Config
+
         return boto3.client(
             service,
             endpoint_url=self.url,

@@ -12,8 +12,8 @@ from pawsonalize.models.recipes.user_personalization import (
     UserPersonalizationModel,
     UserPersonalizationSettings,
 )
+from pawsonalize.testing.recipe_data import NOW, context, training_data
 from tests.facet_data import DEVICE, ITEMS, arriving, share_of, visits, without_facets
-from tests.recipe_data import NOW, context, training_data
 
 HOUR = 3_600_000
 MIXTURE = UserPersonalizationSettings(learn=False)

@@ -10,7 +10,7 @@ from pawsonalize.models.recipes.learned.signals import Pairs, hide
 from pawsonalize.models.recipes.learned.tables import count
 from pawsonalize.models.recipes.mixture import Mixture, MixtureCounts
 from pawsonalize.models.recipes.user_personalization import UserPersonalizationSettings
-from tests.recipe_checks import walks
+from pawsonalize.testing.recipe_checks import walks
 
 SETTINGS, DESIGN = UserPersonalizationSettings(), Design()
 

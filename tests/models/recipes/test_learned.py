@@ -28,9 +28,9 @@ from pawsonalize.models.recipes.user_personalization import (
     UserPersonalizationSettings,
 )
 from pawsonalize.recommend.animals.reasons import group_reasons
-from tests.recipe_checks import WALKED as ITEMS
-from tests.recipe_checks import walks
-from tests.recipe_data import context
+from pawsonalize.testing.recipe_checks import WALKED as ITEMS
+from pawsonalize.testing.recipe_checks import walks
+from pawsonalize.testing.recipe_data import context
 
 SETTINGS = UserPersonalizationSettings(learn=True, trees=30, candidates=20)
 
@@ -86,7 +86,7 @@ def test_without_lightgbm_the_linear_blend_stands_alone(tmp_path: Path) -> None:
     (tmp_path / "lightgbm.py").write_text("raise OSError('libgomp.so.1: cannot open')")
     code = (
         "from tests.models.recipes.test_learned import ITEMS, SETTINGS, walks, UserPersonalization;"
-        "from tests.recipe_data import context;"
+        "from pawsonalize.testing.recipe_data import context;"
         "model = UserPersonalization().fit(walks(), SETTINGS, 3);"
         "print(model.card.extra['learned']['trees'],"
         " model.item_ids[int(model.score_catalogue(context(*ITEMS[21:18:-1])).argmax())])"

@@ -8,8 +8,8 @@ from pawsonalize.models.recipes.next_best_action import (
     NextBestActionModel,
     NextBestActionSettings,
 )
-from tests.recipe_checks import DAY, RecipeChecks
-from tests.recipe_data import NOW, training_data
+from pawsonalize.testing.recipe_checks import DAY, RecipeChecks
+from pawsonalize.testing.recipe_data import NOW, training_data
 
 Event = tuple[str, str, int, str]
 

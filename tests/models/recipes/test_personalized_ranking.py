@@ -1,5 +1,5 @@
 from pawsonalize.models.recipes.catalogue import RECIPES
-from tests.recipe_checks import RecipeChecks
+from pawsonalize.testing.recipe_checks import RecipeChecks
 
 
 class TestPersonalizedRanking(RecipeChecks):

@@ -14,9 +14,9 @@ from pawsonalize.models.recipes.user_personalization import (
     UserPersonalizationModel,
     UserPersonalizationSettings,
 )
-from tests.recipe_checks import WALKED as ITEMS
-from tests.recipe_checks import shop, walks
-from tests.recipe_data import NOW, context, training_data
+from pawsonalize.testing.recipe_checks import WALKED as ITEMS
+from pawsonalize.testing.recipe_checks import shop, walks
+from pawsonalize.testing.recipe_data import NOW, context, training_data
 
 SETTINGS = UserPersonalizationSettings(trees=2, candidates=10, max_requests=310)
 LEARNED = {"source", "targets", "linear.columns", "linear.numbers", "trees"}

@@ -9,8 +9,8 @@ from pawsonalize.models.recipes.user_personalization import (
     UserPersonalizationModel,
     UserPersonalizationSettings,
 )
-from tests.recipe_checks import CONTEXTS, DAY, GROUPS, RecipeChecks, shop
-from tests.recipe_data import NOW, context, training_data
+from pawsonalize.testing.recipe_checks import CONTEXTS, DAY, GROUPS, RecipeChecks, shop
+from pawsonalize.testing.recipe_data import NOW, context, training_data
 
 SETTINGS = UserPersonalizationSettings()
 

@@ -13,6 +13,7 @@ from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.evaluation.metrics import METRICS, NDCG_AT_5
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.testing.recipe_data import NOW, described, training_data
 from pawsonalize.train.evaluator import (
     Evaluation,
     EvaluationOrder,
@@ -23,7 +24,6 @@ from pawsonalize.train.evaluator import (
 )
 from pawsonalize.train.holdout import SplitName, hold_out, reorder
 from tests.event_data import T0, event
-from tests.recipe_data import NOW, described, training_data
 from tests.training import LEARNS_QUICKLY
 
 ORDER = EvaluationOrder("user-personalization", NOW, {"learn": False})

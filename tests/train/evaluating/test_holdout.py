@@ -10,6 +10,7 @@ from pawsonalize.core.event import Visitor
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS, context_of
+from pawsonalize.testing.recipe_data import NOW, training_data
 from pawsonalize.train.evaluator import without_order
 from pawsonalize.train.holdout import (
     Holdout,
@@ -21,7 +22,6 @@ from pawsonalize.train.holdout import (
 )
 from pawsonalize.train.training_data import training_data as read_training_data
 from tests.event_data import T0, event
-from tests.recipe_data import NOW, training_data
 
 DAY = 86_400_000
 

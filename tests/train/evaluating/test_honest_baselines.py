@@ -17,11 +17,11 @@ from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Model
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS
+from pawsonalize.testing.recipe_data import NOW, described, training_data
 from pawsonalize.train.evaluator import EvaluationOrder, evaluate_data
 from pawsonalize.train.evidence import evidence_on
 from pawsonalize.train.holdout import STRONG, Holdout, SplitName, draw_lists, hold_out, item_births
 from pawsonalize.train.training_data import training_data as read_training_data
-from tests.recipe_data import NOW, described, training_data
 from tests.train.evaluating.test_seed_data import import_all
 from tests.train.evaluating.test_seed_data import pytestmark as needs_seed_data
 

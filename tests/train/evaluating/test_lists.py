@@ -4,6 +4,7 @@ import numpy as np
 
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.data import TrainingData
+from pawsonalize.testing.recipe_data import NOW, training_data
 from pawsonalize.train.holdout import (
     Holdout,
     SplitName,
@@ -12,7 +13,6 @@ from pawsonalize.train.holdout import (
     ranked_lists,
     within_lists,
 )
-from tests.recipe_data import NOW, training_data
 
 
 def visits(users: int = 60, items: int = 80) -> TrainingData:

@@ -19,6 +19,7 @@ from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Context, Model
 from pawsonalize.models.recipes.data import Scores, TrainingData
 from pawsonalize.resources.solutions import Cut, SolutionVersion
+from pawsonalize.testing.recipe_data import NOW
 from pawsonalize.train.evaluator import EvaluationOrder, evaluate
 from pawsonalize.train.evidence import evidence_on, gather, unsound
 from pawsonalize.train.holdout import (
@@ -32,7 +33,6 @@ from pawsonalize.train.holdout import (
 from pawsonalize.train.retraining.checking import check_data
 from pawsonalize.train.training_data import training_data
 from tests.event_data import T0, event
-from tests.recipe_data import NOW
 
 SEED_DATA = (
     Path(os.environ.get("PAWSONALIZE_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))

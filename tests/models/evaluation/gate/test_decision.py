@@ -10,9 +10,9 @@ from pawsonalize.models.calibration import find_off
 from pawsonalize.models.evaluation.gate import Decision, Evidence, RuleOutcome, Spread, decide
 from pawsonalize.models.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.models.evaluation.intervals import Interval
+from pawsonalize.testing.recipe_data import NOW
 from tests.calibration_data import calibration
 from tests.evidence import compared, evidence, live, part
-from tests.recipe_data import NOW
 
 FULL = GateSettings()
 _OFF = find_off(calibration(at_low_places=800))

@@ -15,8 +15,8 @@ from pawsonalize.models.evaluation.gate import (
 )
 from pawsonalize.models.evaluation.gate_settings import GateSettings
 from pawsonalize.models.evaluation.intervals import chance_of_lead, paired_differences
+from pawsonalize.testing.recipe_data import NOW
 from tests.evidence import evidence, live
-from tests.recipe_data import NOW
 
 GAINS = np.append(1 / np.log2(np.arange(2, 7)), 0)  # NDCG@5 of one target at ranks 1 to 5, or none
 CHANCES = (0.08, 0.06, 0.04, 0.03, 0.03, 0.76)

@@ -1,4 +1,7 @@
-"""What every recipe promises, as tests: subclass `RecipeChecks` and name the recipe."""
+"""What every recipe promises, as tests: subclass `RecipeChecks` and name the recipe.
+
+Needs pytest and hypothesis.
+"""
 
 import json
 from functools import cache
@@ -14,10 +17,10 @@ from numpy.typing import NDArray
 
 from pawsonalize.core.errors import CorruptArtefact
 from pawsonalize.models.recipes.artefact import ModelCard
-from pawsonalize.models.recipes.catalogue import RECIPES, refreshed
+from pawsonalize.models.recipes.catalogue import recipe_named, refreshed
 from pawsonalize.models.recipes.contract import Context, ContextEvent, Model, Recipe
 from pawsonalize.models.recipes.data import TrainingData
-from tests.recipe_data import NOW, context, training_data
+from pawsonalize.testing.recipe_data import NOW, context, training_data
 
 DAY = 86_400_000
 GROUPS = tuple(
@@ -123,9 +126,10 @@ def quick(recipe: Recipe[Any]) -> Any:
 
 
 @cache
-def fitted(recipe: str, world: str) -> Model:
+def fitted(name: str, world: str) -> Model:
     """Models never change, so that all checks share one of each world."""
-    return RECIPES[recipe].fit(WORLDS[world], quick(RECIPES[recipe]), 7)
+    recipe = recipe_named(name)
+    return recipe.fit(WORLDS[world], quick(recipe), 7)
 
 
 def assert_sound(scores: NDArray[Any], count: int) -> None:
@@ -150,7 +154,9 @@ on_both_worlds = pytest.mark.parametrize("world", ["shop", "walks"])
 
 
 class RecipeChecks:
-    """Subclass with `recipe = RECIPES["…"]`; set `personal = False` when users do not differ.
+    """Subclass with `recipe = YourRecipe()`; it must be installed.
+
+    Set `personal = False` when users do not differ.
 
     `excludes_newest = True` is for a recipe that never proposes the newest event's item, `learns =
     True` for one that learns a ranker from `walks`. Checks of what a fit makes run on both worlds.
@@ -175,7 +181,7 @@ class RecipeChecks:
         assert (getattr(self.fitted("walks"), "learned", None) is not None) is self.learns
 
     def test_the_catalogue_of_recipes_knows_it_by_its_name(self) -> None:
-        assert RECIPES[self.recipe.name] is self.recipe
+        assert type(recipe_named(self.recipe.name)) is type(self.recipe)
 
     @on_both_worlds
     def test_the_same_data_and_seed_give_the_same_model_bit_for_bit(self, world: str) -> None:
