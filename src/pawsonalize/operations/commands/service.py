@@ -197,10 +197,10 @@ def check(
     if not json:
         refuse(wrong)
     count = len(written.sources)
-    place = None if written.file is None else str(written.file)
-    found = {"file": place, "given": count, "notes": written.notes, "faults": wrong}
+    path = written.file and str(written.file)
+    found = {"file": path, "given": count, "notes": written.notes, "faults": wrong}
     are = "setting is" if count == 1 else "settings are"
-    good = f"{place or 'no config file'} and the environment can be used: {count} {are} given"
+    good = f"{path or 'no config file'} and the environment can be used: {count} {are} given"
     print_result(found, json, lambda _: "\n".join([*written.notes, good]))
     if wrong:
         raise typer.Exit(2)
