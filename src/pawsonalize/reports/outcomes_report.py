@@ -50,6 +50,7 @@ class OutcomesOrder(msgspec.Struct, frozen=True):
     until: int
     within_days: int = WITHIN_DAYS
     weights: Mapping[str, float] = msgspec.field(default_factory=lambda: WEIGHTS)
+    most_answers: int | None = None  # enough to judge another policy, the oldest; None: all
 
     def __post_init__(self) -> None:
         if self.since >= self.until:
@@ -243,16 +244,11 @@ def _versions(
 
 
 def estimate_version(
-    sources: OutcomeSources,
-    order: OutcomesOrder,
-    catalogue: Catalogue,
-    served: LoadedModel,
-    most: int | None = None,
+    sources: OutcomeSources, order: OutcomesOrder, catalogue: Catalogue, served: LoadedModel
 ) -> report.PolicyEstimate:
     """Estimate what a version would have earned in the answers of groups of that time.
 
-    `most` of them are enough, the oldest. It is asked again for each of them, as of its moment and
-    without exploration.
+    It is asked again for each answer, as of its moment and without exploration.
     """
     groups = GroupRecommender(Filtering(sources.log, catalogue), Fixed(served.unexplored()), None)
 
@@ -260,15 +256,11 @@ def estimate_version(
         visitor, at = Visitor(shown.user_id, shown.session_id), shown.answered_at
         return [one.item_id for one in groups.recommend(Query(visitor, at, at, limit=places)).items]
 
-    return estimate_policy(sources, order, served.version.name, ranked, most)
+    return estimate_policy(sources, order, served.version.name, ranked)
 
 
 def estimate_policy(
-    sources: OutcomeSources,
-    order: OutcomesOrder,
-    name: str,
-    policy: Ranked | None = None,
-    most: int | None = None,
+    sources: OutcomeSources, order: OutcomesOrder, name: str, policy: Ranked | None = None
 ) -> report.PolicyEstimate:
     """Estimate what a policy would have earned; without one, what was served, unexplored."""
     choices = logged_choices(
@@ -279,7 +271,7 @@ def estimate_policy(
         until=order.until,
         within=order.within_days * DAY,
         policy=policy,
-        most=most,
+        most=order.most_answers,
     )
     if choices is None:
         why = "no recommendation with propensities was given in that time: turn exploration on"

@@ -1,7 +1,7 @@
 """An evaluation from the log to the report."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -79,9 +79,9 @@ class SplitReport(msgspec.Struct, frozen=True):
     """One split. Moments are milliseconds since 1970.
 
     `moment` is when the model was trained. `repeated` is the share of targets that the user had
-    chosen before, `missing` the share that was no candidate. Rankers are the
-    recipe, the other models, `models` together, and the baselines. `shuffled_order` is the recipe
-    again, with every history in random order.
+    chosen before, `missing` the share that was no candidate. Rankers are so many `models`, the
+    measured one first, and the baselines. `shuffled_order` is the first, with every history in
+    random order.
     """
 
     split: str
@@ -143,8 +143,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     splits: tuple[SplitReport, ...]
     skipped: tuple[Skipped, ...]
     findings: Mapping[str, tuple[str, ...]]
-    name: str | None = None
-    others: tuple[EvaluatedModel, ...] = ()
+    models: tuple[EvaluatedModel, ...] = ()  # none: the recipe alone
 
 
 # Users, below which another draw may change every number.
@@ -310,23 +309,13 @@ class EvaluationOrder(msgspec.Struct, frozen=True):
     seed: int = 0  # the model's, and that of test users, orders and resamples
     splits: tuple[SplitName, ...] = tuple(SplitName)
     max_questions: int = MAX_QUESTIONS
-    name: str | None = None  # of the model that is measured; None: its recipe's
-    others: tuple[EvaluatedModel, ...] = ()
-    """Models on the same test cases, which it is compared with."""
+    models: tuple[EvaluatedModel, ...] = ()
+    """All models, the one with this recipe first; none: the recipe alone."""
 
-    @property
-    def models(self) -> tuple[EvaluatedModel, ...]:
-        """All models, the measured one first; InvalidInput for a name that is there twice."""
-        first = EvaluatedModel(self.name or self.recipe, self.recipe, self.settings)
-        models = (first, *self.others)
-        name, times = Counter(one.name for one in models).most_common(1)[0]
-        if times > 1:
-            raise InvalidInput(f"{name} is named twice: name each model once", field="recipe")
-        return models
-
-
-Keep = Callable[[Holdout, Mapping[str, Judgement]], None]
-"""Takes the judgements of all models of a split."""
+    def __post_init__(self) -> None:
+        for name, times in Counter(one.name for one in self.models).items():
+            if times > 1:
+                raise InvalidInput(f"{name} is named twice: name each model once", field="recipe")
 
 
 def evaluate(
@@ -338,15 +327,13 @@ def evaluate(
     predictions: Predictions | None = None,
 ) -> Evaluation:
     """Evaluate on all known as of `order.as_of`; InvalidInput also if no split is possible."""
-    for model in order.models:
-        recipe_named(model.recipe)  # refuse a wrong name before the log is read
+    for name in (order.recipe, *(one.recipe for one in order.models)):
+        recipe_named(name)  # refuse a wrong one before the log is read
     source, cut = sampling(log, catalogue), Cut(log.head(), order.as_of)
     data = training_data(source, catalogue, through=cut.log_offset, as_of=cut.as_of)
-    keep = None
     if predictions is not None:
         predictions.users = visitors_in(source, cut)
-        keep = predictions.add
-    return evaluate_data(data, item_births(data, catalogue), order, progress, keep)
+    return evaluate_data(data, item_births(data, catalogue), order, progress, predictions)
 
 
 def evaluate_data(
@@ -354,10 +341,10 @@ def evaluate_data(
     born: NDArray[np.int64],
     order: EvaluationOrder,
     progress: Progress = silent,
-    keep: Keep | None = None,
+    predictions: Predictions | None = None,
 ) -> Evaluation:
     """The same on data at hand; `born` are `item_births`."""
-    models = order.models
+    models = order.models or (EvaluatedModel(order.recipe, order.recipe, order.settings),)
     settings = read_settings(recipe_named(order.recipe).settings, order.settings)
     reports: list[SplitReport] = []
     skipped: list[Skipped] = []
@@ -367,7 +354,7 @@ def evaluate_data(
         if isinstance(holdout, Skipped):
             skipped.append(holdout)
         else:
-            reports.append(_evaluate_on(holdout, models, order.seed, keep))
+            reports.append(_evaluate_on(holdout, models, order.seed, predictions))
     progress(len(order.splits), len(order.splits))
     if not reports:
         raise InvalidInput(
@@ -390,8 +377,7 @@ def evaluate_data(
         splits=tuple(reports),
         skipped=tuple(skipped),
         findings={report.split: (*findings(report), *anew) for report in reports},
-        name=order.name,
-        others=order.others,
+        models=order.models,
     )
 
 
@@ -409,12 +395,15 @@ def _possible(
 
 
 def _evaluate_on(
-    holdout: Holdout, models: Sequence[EvaluatedModel], seed: int, keep: Keep | None
+    holdout: Holdout,
+    models: Sequence[EvaluatedModel],
+    seed: int,
+    predictions: Predictions | None,
 ) -> SplitReport:
     fitted = [model.fit(holdout.training, seed) for model in models]
     judged = {one.name: holdout.judge(model) for one, model in zip(models, fitted, strict=True)}
-    if keep is not None:
-        keep(holdout, judged)
+    if predictions is not None:
+        predictions.add(holdout, judged)
     made = baselines(holdout, seed, repeats=may_repeat(holdout, fitted[0]))
     for name, ranker in made.items():
         if name not in judged:

@@ -21,6 +21,7 @@ from tests.event_data import T0, event
 from tests.train.evaluating.test_evaluator import ranker, run, walks
 
 ORDER = EvaluationOrder("item-transitions", NOW, {}, splits=(SplitName.TIME,))
+FIRST = EvaluatedModel("item-transitions", "item-transitions", {})
 VERSION = SolutionVersion(
     name="fans-1", solution="fans", recipe="ease", settings={"regularisation": 7}, cut=Cut(0, 0)
 )
@@ -28,7 +29,7 @@ VERSION = SolutionVersion(
 
 def test_models_share_the_test_cases_and_the_first_is_compared_with_each() -> None:
     others = (EvaluatedModel("random", "random", {}), EvaluatedModel.of(VERSION))
-    found = run(walks(), replace(ORDER, others=others))
+    found = run(walks(), replace(ORDER, models=(FIRST, *others)))
     (report,) = found.splits
     assert [one.name for one in report.rankers][:3] == ["item-transitions", "random", "fans-1"]
     assert report.models == 3
@@ -67,9 +68,8 @@ def test_a_baseline_that_is_measured_stands_in_the_table_once() -> None:
 
 
 def test_a_model_that_is_named_twice_is_refused() -> None:
-    others = (EvaluatedModel("item-transitions", "item-transitions", {}),)
     with pytest.raises(InvalidInput, match="item-transitions is named twice"):
-        run(walks(users=20), replace(ORDER, others=others))
+        replace(ORDER, models=(FIRST, FIRST))
 
 
 def test_predictions_name_the_user_the_item_and_its_rank(

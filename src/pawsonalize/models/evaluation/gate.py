@@ -153,20 +153,16 @@ def _baselines_verdict(evidence: Evidence, settings: GateSettings) -> RuleVerdic
     # The best is not picked first: picked by these test cases, it would be the best partly by luck.
     numbers = {
         f"{name}: {key}": value
-        for name, compared in _strongest_first(evidence.baselines)
+        for name, compared in evidence.baselines.items()
         for key, value in compared.numbers.items()
     }
     passed = all(compared.is_better for compared in evidence.baselines.values())
     return verdict(rule, passed, _standings(evidence.baselines), **numbers)
 
 
-def _strongest_first(compared: Mapping[str, Comparison]) -> list[tuple[str, Comparison]]:
-    return sorted(compared.items(), key=lambda one: one[1].lead.mean)
-
-
-def _standings(compared_with: Mapping[str, Comparison]) -> str:
+def _standings(others: Mapping[str, Comparison]) -> str:
     standings: dict[str, list[str]] = {}
-    for name, compared in _strongest_first(compared_with):
+    for name, compared in sorted(others.items(), key=lambda one: one[1].lead.mean):
         standings.setdefault(compared.standing, []).append(
             f"{name} {compared.theirs:.4f} ({compared.led})"
         )

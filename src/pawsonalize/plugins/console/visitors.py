@@ -253,18 +253,16 @@ class VisitorViews(msgspec.Struct, frozen=True):
         answers = self._expected(visitor, version, against, query.group, query.now)
         estimates = []
         if given.get("estimate") == "true":
-            sources = self._adapters.outcomes.of(query.group)
-            order = OutcomesOrder(query.now - _JUDGED_DAYS * DAY, query.now)
+            group, now = query.group, query.now
+            order = OutcomesOrder(now - _JUDGED_DAYS * DAY, now, most_answers=_JUDGED)
+            sources, catalogue = (
+                self._adapters.outcomes.of(group),
+                self._adapters.catalogue.of(group),
+            )
+            names = [one.solution_version for one in answers[:2] if isinstance(one, ExpectedAnswer)]
+            versions_served = (self._served(name, group, now) for name in names)
             estimates = [
-                estimate_version(
-                    sources,
-                    order,
-                    self._adapters.catalogue.of(query.group),
-                    self._served(answer.solution_version, query.group, query.now),
-                    _JUDGED,
-                )
-                for answer in answers[:2]
-                if isinstance(answer, ExpectedAnswer)
+                estimate_version(sources, order, catalogue, served) for served in versions_served
             ]
         return ComparisonReport(visitor.user_id, visitor.session_id, *answers, versions, estimates)
 

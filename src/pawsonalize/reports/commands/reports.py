@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
+from msgspec.structs import replace
 
 from pawsonalize.app.cli import options
 from pawsonalize.app.cli.opening import dataset_group_of, opened
@@ -99,8 +100,7 @@ def evaluate(
             settings=given or first.settings,
             seed=seed,
             splits=tuple(SplitName) if split == "both" else (SplitName(split),),
-            name=None if first.name == first.recipe else first.name,
-            others=tuple(models[1:]),
+            models=(replace(first, settings=given or first.settings), *models[1:]),
         )
         group = dataset_group_of(adapters, dataset_group)
         log, catalogue = adapters.log.of(group), adapters.catalogue.of(group)

@@ -162,7 +162,7 @@ def print_evaluation(evaluation: "Evaluation") -> None:
     """Print every split: rankers, slices and findings."""
     console = wide_console(_FILE_WIDTH)
     console.print(
-        f"{evaluation.name or evaluation.recipe} on {evaluation.events:,} events of"
+        f"{evaluation.splits[0].rankers[0].name} on {evaluation.events:,} events of"
         f" {evaluation.users:,} visitors and {evaluation.items:,} items, seed {evaluation.seed},"
         f" as of {iso(evaluation.as_of)}"
     )

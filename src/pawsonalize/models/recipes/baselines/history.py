@@ -10,7 +10,7 @@ from zlib import crc32
 
 import numpy as np
 
-from pawsonalize.models.evaluation.splits import RARE, repeat_share
+from pawsonalize.models.evaluation.splits import RARE, popularity_shares, repeat_share
 from pawsonalize.models.recipes.artefact import Kept, ModelCard, make_card, read_card, weights
 from pawsonalize.models.recipes.contract import Context
 from pawsonalize.models.recipes.counts.counting import Countable, counts_of
@@ -20,7 +20,7 @@ from pawsonalize.models.recipes.settings import RecipeSettings
 
 _FORMAT = 1
 _MOST_EVENTS = 10_000_000  # of a larger log, the events of its first users
-_DOUBT = 0.1  # users added to each item, so that untouched ones keep a chance
+_CHANCE = 1e-9  # share of items that nobody had
 # Weight of popularity: it decides what is equal, and is less than the rounding of raw scores.
 _FLOOR = 1e-9
 
@@ -103,14 +103,12 @@ class Baseline:
         unseen = settings.unseen
         if unseen is None:
             unseen = repeat_share(events.user, events.item, n_items) < RARE
-        pairs = np.unique(events.user.astype(np.int64) * n_items + events.item)
-        users = np.bincount(pairs % max(n_items, 1), minlength=n_items) + np.float64(_DOUBT)
         return self.model(
             card=make_card(
                 self.name, _FORMAT, settings, seed, log.summary.fingerprint, {"unseen": unseen}
             ),
             index=ItemIndex.build(catalogue.item_ids, catalogue.attributes),
-            share=users / max(float(users.sum()), _DOUBT),
+            share=popularity_shares(events.user, events.item, n_items) + _CHANCE,
             **self.learn(events, settings),
         )
 
