@@ -22,7 +22,7 @@ from pawsonalize.models.recipes import (
     TRENDING_NOW,
     USER_PERSONALIZATION,
 )
-from pawsonalize.models.recipes.catalogue import other_recipes, recipe_named
+from pawsonalize.models.recipes.catalogue import BROUGHT, other_recipes, recipe_named
 from pawsonalize.resources.kind import Status
 
 log = get_logger()
@@ -167,25 +167,25 @@ def recipe_arn(recipe: str, given: Mapping[str, Any]) -> str:
 def recipe_of(arn: str, known: Mapping[str, AwsRecipe] | None = None) -> AwsRecipe:
     """Return the recipe of that ARN; ResourceNotFoundException lists those there are."""
     if known is None:
-        known = {**AWS_RECIPES, **_of_other_distributions()}
+        known = {**AWS_RECIPES, **_under_their_own_names()}
     recipe = known.get(public_name(arn, "recipe"))
     if recipe is None:
         raise NotFound(f"there is no {arn}; there are {', '.join(known)}")
     return recipe
 
 
-def _of_other_distributions() -> Mapping[str, AwsRecipe]:
-    """Return the recipes that are installed beside the service: Amazon's ARN with their names."""
+def _under_their_own_names() -> Mapping[str, AwsRecipe]:
+    """Return recipes that Amazon has none like: its ARN with their names."""
     kinds = {True: "RELATED_ITEMS", False: "USER_PERSONALIZATION"}
     return {
         name: AwsRecipe(name, name, kinds[recipe.needs_item])
-        for name, recipe in other_recipes().items()
+        for name, recipe in (*BROUGHT.items(), *other_recipes().items())
     }
 
 
 def list_recipes(_services: AwsServices, members: Members) -> Answer:
     """Lists AWS's names of this service's recipes, or those of a domain."""
-    recipes = [*AWS_RECIPES.values(), *_of_other_distributions().values()]
+    recipes = [*AWS_RECIPES.values(), *_under_their_own_names().values()]
     if "domain" in members:
         recipes = [one for one in DOMAIN_RECIPES.values() if one.domain == members["domain"]]
     shown, token = part_of(recipes, members)
