@@ -20,7 +20,7 @@ from pawsonalize.models.recipes import POPULARITY_COUNT, USER_PERSONALIZATION
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.catalogue import rebuild_model, recipe_named
 from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
-from pawsonalize.models.recipes.contract import Recipe
+from pawsonalize.models.recipes.contract import Model, Recipe
 from pawsonalize.models.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.models.recipes.data import Arrays, TrainingData
 from pawsonalize.models.recipes.imported_scores import ImportedScores
@@ -77,8 +77,15 @@ class RemoteEngine(Protocol):
     def description(self) -> str:
         """A sentence about it, for people."""
 
+    @property
+    def most_waiting(self) -> int:
+        """Most answers that wait for it at once, which take no room from others."""
+
     def campaign(self, name: str) -> RemoteCampaign:
         """Return the campaign there behind ours of that name."""
+
+    def judged(self, dataset_group: str, fallback: Model) -> Model:
+        """Return the model that a gate asks, which raises where the remote engine is away."""
 
 
 def held_out_metrics(

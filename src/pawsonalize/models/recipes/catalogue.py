@@ -7,14 +7,14 @@ from typing import Any
 
 from pawsonalize.core.errors import CorruptArtefact, InvalidInput
 from pawsonalize.core.extensions import BrokenExtension, load_extensions
-from pawsonalize.models.recipes import IMPORTED_SCORES, IMPORTED_SIMILAR_ITEMS
+from pawsonalize.models.recipes import HTTP_SCORER, IMPORTED_SCORES, IMPORTED_SIMILAR_ITEMS
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.contract import Model, Recipe
 from pawsonalize.models.recipes.counts.counting import Countable
 from pawsonalize.models.recipes.data import Arrays
 from pawsonalize.models.recipes.imported_scores import ImportedScores
 from pawsonalize.models.recipes.next_best_action import NextBestAction
-from pawsonalize.models.recipes.popularity_count import PopularityCount
+from pawsonalize.models.recipes.popularity_count import HttpScorer, PopularityCount
 from pawsonalize.models.recipes.similar_items import SimilarItems
 from pawsonalize.models.recipes.trending_now import TrendingNow
 from pawsonalize.models.recipes.user_personalization import (
@@ -34,6 +34,7 @@ RECIPES: Mapping[str, Recipe[Any]] = {
 BROUGHT: Mapping[str, Recipe[Any]] = {
     IMPORTED_SCORES: ImportedScores(),
     IMPORTED_SIMILAR_ITEMS: ImportedScores(IMPORTED_SIMILAR_ITEMS, needs_item=True),
+    HTTP_SCORER: HttpScorer(),
 }
 """Recipes of models that were trained elsewhere: fits need what a version was trained with."""
 
