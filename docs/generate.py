@@ -31,7 +31,7 @@ from pawsonalize.aws.strict import RULES
 from pawsonalize.core.event import SYNONYMS
 from pawsonalize.core.http.operation import UNKNOWN_FIELDS_HEADER, About
 from pawsonalize.core.scopes import Scope
-from pawsonalize.models.recipes.catalogue import RECIPES
+from pawsonalize.models.recipes.catalogue import BROUGHT, RECIPES
 from pawsonalize.models.recipes.settings import Range, tunable
 from pawsonalize.site.api_pages import tags_of
 
@@ -88,7 +88,7 @@ def event_types_page() -> str:
 def recipes_page() -> str:
     """Every recipe with its settings."""
     parts = [f"# Recipes and their settings\n\n{_MADE}"]
-    for name, recipe in RECIPES.items():
+    for name, recipe in (*RECIPES.items(), *BROUGHT.items()):
         docs = field_docs(recipe.settings)
         defaults = recipe.settings()
         parts.append(f"## {name}\n\n{inspect.getdoc(type(recipe))}\n")

@@ -23,7 +23,14 @@ from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.settings import Settings
 from pawsonalize.app.upkeep import erasure_steps
 from pawsonalize.core.database.database import Database
-from pawsonalize.core.event import DEFAULT_DATASET_GROUP, SESSION, USER, visitor_digest, visitor_key
+from pawsonalize.core.event import (
+    DEFAULT_DATASET_GROUP,
+    SESSION,
+    USER,
+    digest,
+    visitor_digest,
+    visitor_key,
+)
 from pawsonalize.core.times import DAY, HOUR
 from pawsonalize.events.erasure.erased_archive import Watch, ignore_progress
 from pawsonalize.events.erasure.erasing import Erasing
@@ -33,7 +40,6 @@ from pawsonalize.events.tables.event_reads import RAW_MARK
 from pawsonalize.plugins.dead_letters.archive import ArchivedDeadLetters
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.recommend.tables import RECOMMENDATION, Impression
-from pawsonalize.train.kept_rows import digest
 from tests.event_data import T0, event
 from tests.training import train
 

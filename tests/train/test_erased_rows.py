@@ -9,6 +9,7 @@ import pytest
 
 from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.core.errors import StorageUnavailable
+from pawsonalize.core.event import digest
 from pawsonalize.core.objects.stores import LocalObjects
 from pawsonalize.core.times import DAY
 from pawsonalize.events.erasure.erased_archive import NamedErasure, ignore_progress
@@ -22,7 +23,7 @@ from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize.resources.tables import ArtefactIndex, ListedArtefact
-from pawsonalize.train.kept_rows import VISITORS, ErasedRows, KeptRows, digest
+from pawsonalize.train.kept_rows import VISITORS, ErasedRows, KeptRows
 from pawsonalize.train.refresh import CountRefresher
 from pawsonalize.train.trainer import Trainer
 from pawsonalize.train.versions import SolutionVersions

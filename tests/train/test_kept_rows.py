@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pawsonalize.animals.tables.catalogue import Catalogue, Item, User
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import CorruptArtefact
-from pawsonalize.core.event import Event
+from pawsonalize.core.event import Event, digest
 from pawsonalize.core.times import DAY
 from pawsonalize.events.tables.event_log import EventLog, TrainingRow
 from pawsonalize.models.recipes.catalogue import recipe_named
@@ -22,7 +22,7 @@ from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.plugins.dead_letters.tables import dead_letters
 from pawsonalize.recommend.query import DEVICE, FacetReader
 from pawsonalize.resources.solutions import Cut, EventParameters, TrainingSelection
-from pawsonalize.train.kept_rows import VISITORS, KeptRows, digest, rows_through
+from pawsonalize.train.kept_rows import VISITORS, KeptRows, rows_through
 from pawsonalize.train.training_data import data_of, training_data
 from tests.event_data import T0, event
 

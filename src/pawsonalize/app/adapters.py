@@ -245,6 +245,7 @@ class Adapters(msgspec.Struct, frozen=True):
     @property
     def trainer(self) -> "Trainer":
         """Trains in this very process the versions that are created by now."""
+        from pawsonalize.train.imported_files import ScoreFiles
         from pawsonalize.train.shown import learn_choices
         from pawsonalize.train.trainer import Trainer
 
@@ -258,6 +259,7 @@ class Adapters(msgspec.Struct, frozen=True):
             choices,
             self.reading,
             None if self.remote is None else self.remote.training,
+            ScoreFiles(self.sources, self.erased),
         )
 
 

@@ -33,6 +33,7 @@ def make_tenants(adapters: Adapters) -> Tenants:
         clock.real_now,
         adapters.settings.workers,
         reads_are_local=adapters.answers_at_once,
+        idle=0 if adapters.remote is None else adapters.remote.most_waiting,
     )
 
 

@@ -17,6 +17,7 @@ from pawsonalize.core.times import DAY
 from pawsonalize.core.work.problems import Problems
 from pawsonalize.core.work.processes import SideProcess
 from pawsonalize.core.work.tables import Turns
+from pawsonalize.models.recipes.contract import Model
 from pawsonalize.recommend.live_model import load_model
 from pawsonalize.reports.outcomes_process import OutcomesProcesses
 from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
@@ -142,8 +143,14 @@ class TrainingParts:
 
 def gate(adapters: Adapters) -> Gate:
     """Return the gate, which judges new versions."""
-    load = partial(load_model, adapters.artefacts)
     log, catalogue, versions = adapters.log, adapters.catalogue, adapters.versions
+
+    def load(version: SolutionVersion) -> Model:
+        model, remote = load_model(adapters.artefacts, version), adapters.remote
+        if remote is None or version.remote is None:
+            return model
+        return remote.judged(versions.dataset_group(version), model)
+
     return Gate(log, catalogue, versions, load, adapters.settings.gate, adapters.sampling)
 
 

@@ -73,14 +73,18 @@ def fetch(
     limits: Limits = _LIMITS,
     stopped: Callable[[], bool] = lambda: False,
     check: Callable[[str], None] | None = None,
+    body: bytes | None = None,
 ) -> Fetched | None:
     """Fetch an address; None if it has not changed since `known`. InvalidInput or NotFetched.
 
-    `check` raises InvalidInput for addresses that are not to be asked, also those of redirects.
+    A `body` is sent by POST. `check` raises InvalidInput for addresses that are not to be asked,
+    also those of redirects.
     """
     conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.modified}
     try:
-        with _answer(url, {**headers, **conditions}, limits.silence, check) as answer:
+        method = "GET" if body is None else "POST"
+        given = {**headers, **conditions}
+        with _answer(url, given, limits.silence, check, body, method) as answer:
             content = _read(answer, safe_address(url), limits, stopped)
             return Fetched(content, answer.url, *_version(answer.headers), answer.headers)
     except NotFetched as error:

@@ -32,6 +32,11 @@ AMAZON_CALLS = Counter(
     "Calls of Amazon Personalize, by how they ended: answered, refused or unavailable.",
     ("operation", "outcome"),
 )
+SCORER_QUESTIONS = Counter(
+    "pawsonalize_http_scorer_questions_total",
+    "Questions to the scorer: answered, late, failed, wrong, or not asked: resting, busy.",
+    ("outcome",),
+)
 RAW_TOO_LONG = Counter(
     "pawsonalize_events_too_long_to_keep_raw_total",
     "Events that are stored and archived, but not as they came in, because they are too long.",

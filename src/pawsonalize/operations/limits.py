@@ -150,11 +150,11 @@ class _Queue(msgspec.Struct):
 # same turn of the loop all stand in line before the first of them is served. So this is fair, too,
 # where answers are made in the loop itself.
 class FairSlots:
-    """Slots of one event loop, weighted and fair."""
+    """Slots of one event loop, weighted and fair; `idle` ones more, for who only waits in them."""
 
-    def __init__(self, at_once: int, most_waiting: int) -> None:
-        self._free = at_once
-        self._each = max(at_once * 3 // 4, 1)
+    def __init__(self, at_once: int, most_waiting: int, idle: int = 0) -> None:
+        self._free = at_once + idle
+        self._each = max(at_once * 3 // 4, 1) + idle
         self._room = most_waiting
         self._queues: dict[str, _Queue] = {}
         self._waiting: dict[str, _Queue] = {}
@@ -438,6 +438,7 @@ class Tenants:
         processes: int = 1,
         *,
         reads_are_local: bool = True,
+        idle: int = 0,
     ) -> None:
         self.usage = usage
         self._limits = CachedLookup(look, now)
@@ -445,7 +446,7 @@ class Tenants:
         self._processes = processes
         self._calls = _Calls(now)
         self._slots = {
-            Lane.ANSWERS: FairSlots(_HERE if reads_are_local else _IN_THREADS, _WAITING),
+            Lane.ANSWERS: FairSlots(_HERE if reads_are_local else _IN_THREADS, _WAITING, idle),
             Lane.WORK: FairSlots(_WORK, _WAITING),
             Lane.PAST: FairSlots(_PAST, _PAST_WAITING),
         }

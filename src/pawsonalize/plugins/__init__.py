@@ -15,5 +15,6 @@ BUILT_IN = (
     "inquiries",
     "letter",
     "integration",
+    "http_scorer",
     "demo",
 )

@@ -274,8 +274,8 @@ class Loader(msgspec.Struct, frozen=True):
     def _remote_of(self, version: SolutionVersion) -> RemoteCampaign:
         if self.remote is None:
             raise InvalidInput(
-                f"{version.name} was trained at Amazon Personalize. Only its campaigns can answer"
-                " for it, with `engine: amazon-personalize`: train another version, or ask there",
+                f"{version.name} was trained elsewhere, and only what trained it can answer for it:"
+                " set `engine: amazon-personalize` or http_scorer_url, or train another version",
                 field="engine",
             )
         return self.remote

@@ -38,7 +38,10 @@ from pawsonalize.core.event import (
     VIEW,
     EventTypes,
     Visitor,
+    digest,
+    digest_number,
     standing,
+    visitor_key,
 )
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.core.limits import check_between
@@ -441,7 +444,8 @@ def context_of(
         newest = [event for event in newest if not _is_withdrawn(event, wishes, log.event_types)]
     name = visitor.user_id or visitor.session_id
     context = build_context(newest, at, facets, log.event_types, visitor=name)
-    return replace(context, picked=picked, wishes=wishes)
+    number = digest_number(digest(visitor_key(visitor.user_id, visitor.session_id)))
+    return replace(context, picked=picked, wishes=wishes, digest=number)
 
 
 def query_context(

@@ -24,7 +24,7 @@ from pawsonalize.models.evaluation.metrics import (
 )
 from pawsonalize.models.evaluation.splits import Slice
 from pawsonalize.models.recipes import NEXT_BEST_ACTION
-from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.catalogue import BROUGHT, recipe_named, recipe_of
 from pawsonalize.models.recipes.contract import Model
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.resources.solutions import SolutionVersion
@@ -74,6 +74,8 @@ def unsound(ranker: Ranker, questions: int) -> tuple[int, int]:
 
 
 Fit = Callable[[TrainingData], Model]
+Load = Callable[[SolutionVersion], Model]
+"""Reads a version's model."""
 
 
 class LiveStanding(msgspec.Struct, frozen=True):
@@ -86,9 +88,11 @@ class LiveStanding(msgspec.Struct, frozen=True):
     is_first: bool = False
 
 
-def fit_of(version: SolutionVersion) -> Fit:
-    """Fit with a version's recipe, settings and seed."""
+def fit_of(version: SolutionVersion, load: Load | None = None) -> Fit:
+    """Fit with a version's recipe, settings and seed, and what it was trained with elsewhere."""
     recipe, settings = recipe_named(version.recipe), trained_settings(version)
+    if load is not None and version.recipe in BROUGHT:
+        recipe = recipe_of(load(version))
     return lambda data: recipe.fit(data, settings, version.seed)
 
 
@@ -112,7 +116,7 @@ def gather(
     new: SolutionVersion,
     live: SolutionVersion | None,
     *,
-    trained: Model | None = None,
+    load: Load | None = None,
     seed: int = 0,
 ) -> gate.Evidence:
     """Judge a new version on the newest events of its training data, beside the live one."""
@@ -122,12 +126,16 @@ def gather(
     if live is not None:
         # A first version learned no ranker, to be live soon; one that may learn is to replace it.
         learns = [one.settings.get("learn", True) for one in (live, new)]
-        standing = LiveStanding(live.name, live.as_of, fit_of(live), seen, learns == [False, True])
+        standing = LiveStanding(
+            live.name, live.as_of, fit_of(live, load), seen, learns == [False, True]
+        )
     if len(data) == 0:
         return _nothing_known(new.recipe, data, seed)
     born = item_births(data, catalogue)
     holdout = hold_out(SplitName.TIME, data, born, seed)
-    return evidence_on(holdout, born, new.recipe, fit_of(new), standing, trained, seed)
+    trained = None if load is None else load(new)
+    fit = fit_of(new, load)
+    return evidence_on(holdout, born, new.recipe, fit, standing, trained, seed)
 
 
 def evidence_on(
@@ -220,8 +228,7 @@ class Gate(msgspec.Struct, frozen=True):
     log: EventLog
     catalogue: Catalogue
     versions: SolutionVersions
-    load: Callable[[SolutionVersion], Model]
-    """Reads a version's model."""
+    load: Load
     settings: GateSettings
     sampling: Sampling = whole_log
 
@@ -229,7 +236,9 @@ class Gate(msgspec.Struct, frozen=True):
         self, new: SolutionVersion, live: SolutionVersion | None, as_of: int
     ) -> tuple[gate.Evidence | None, gate.Decision] | None:
         """The decision about a version beside the live one; None for a recipe it cannot judge."""
-        if new.remote is not None:  # its own metrics are all the evidence there is
+        if (
+            new.remote is not None and new.recipe not in BROUGHT
+        ):  # its own metrics are all the evidence there is
             served = None if live is None else _engine_metrics(live)
             return None, decide_by_metrics(_engine_metrics(new), served, self.settings, as_of)
         # It judges how items are ranked for visitors with histories.
@@ -237,9 +246,7 @@ class Gate(msgspec.Struct, frozen=True):
             return None
         group = self.versions.dataset_group(new)
         log, catalogue = self.log.of(group), self.catalogue.of(group)
-        evidence = gather(
-            self.sampling(log, catalogue), catalogue, new, live, trained=self.load(new)
-        )
+        evidence = gather(self.sampling(log, catalogue), catalogue, new, live, load=self.load)
         if new.calibration:
             newly = () if live is None else find_newly_off(new.calibration, live.calibration)
             evidence = replace(evidence, off=find_off(new.calibration), newly_off=newly)

@@ -31,6 +31,7 @@ def part_of(
         user=user.astype(np.int32),
         item=positions(items)[data.item[kept]].astype(np.int32),
         n_users=len(users),
+        visitors=data.visitors[users] if len(data.visitors) else data.visitors,
         item_ids=tuple(compress(data.item_ids, items.tolist())),
         attributes=replace(data.attributes, codes=data.attributes.codes[items]),
         as_of=as_of,
@@ -190,7 +191,9 @@ def context_before(
         (data.item_ids[item], data.event_types[kind], time, value if value == value else None)  # noqa: PLR0124
         for item, kind, time, value in rows
     )
-    return build_context(events, int(data.time[cut]), data.facets.at(cut), most=most)
+    context = build_context(events, int(data.time[cut]), data.facets.at(cut), most=most)
+    number = int(data.visitors[data.user[cut]]) if len(data.visitors) else None
+    return replace(context, digest=number)
 
 
 def only_available(

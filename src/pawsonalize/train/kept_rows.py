@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.core.errors import CorruptArtefact, NotFound
-from pawsonalize.core.event import owning_group, visitor_key
+from pawsonalize.core.event import digest, owning_group, visitor_key
 from pawsonalize.events.erasure.erased_archive import NamedErasure, Watch
 from pawsonalize.events.erasure.tables import Erasure, Trouble
 from pawsonalize.events.tables.event_log import EventLog, TrainingRow
 from pawsonalize.models.recipes.artefact import check_codes, pack_strings, take, unpack_strings
 from pawsonalize.models.recipes.data import Arrays
+from pawsonalize.models.recipes.imported_scores import OWNER, owner_digest, without_owners
 from pawsonalize.recommend.live_model import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.recommend.query import FacetReader, as_properties
 from pawsonalize.resources.artefacts import ArtefactStore
@@ -190,17 +191,6 @@ class KeptRows(msgspec.Struct, frozen=True):
         return cls(coded, time, take(own, "value", np.float64, time.shape))
 
 
-def digest(key: str) -> str:
-    """The name of a visitor among the rows, by their key."""
-    # 64 bits: among ten million visitors two share one with a probability of 3 in a million.
-    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def digest_number(digest: str) -> int:
-    """The digest as a whole number of 64 bits, which may be below 0."""
-    return int.from_bytes(bytes.fromhex(digest), "big", signed=True)
-
-
 _END_OF_TIME = 2**62
 
 
@@ -275,20 +265,22 @@ class ErasedRows(msgspec.Struct, frozen=True):
         if before is None:
             return
         try:
-            if not self._holds(before, gone):
+            if not self._holds(before, erasures):
                 return
             card, arrays = self.artefacts.load(before)
             rows = KeptRows.from_arrays(arrays)
+            kept = {**without_owners(arrays, _owners(erasures))}
+            if rows is not None:
+                kept |= rows.without(gone).arrays()
         except CorruptArtefact as error:
             yield Trouble(version.name, f"{error.message}: bring it back from a copy, or delete it")
             return
-        assert rows is not None
         # The same for every attempt of these erasures; not too long for a folder.
         ids = " ".join(one.erasure.erasure_id for one in erasures)
         mark = blake2b(ids.encode(), digest_size=8).hexdigest()
         after = f"{version.name}{_MARK}{mark}"
         self.artefacts.remove(after)  # of an attempt that ended here
-        self.artefacts.save(after, card, {**arrays, **rows.without(gone).arrays()})
+        self.artefacts.save(after, card, kept)
         watch("model written")
         # The version changes before the old artefact goes, so a crash between leaves both.
         try:
@@ -298,20 +290,26 @@ class ErasedRows(msgspec.Struct, frozen=True):
             self.artefacts.remove(after)
         self.artefacts.remove(before)
 
-    def _holds(self, location: str, visitors: set[str]) -> bool:
-        kept = self.artefacts.array(location, VISITORS)
-        return kept is not None and KeptRows.hold(kept, visitors)
+    def _holds(self, location: str, erasures: Sequence[NamedErasure]) -> bool:
+        rows, scores = (self.artefacts.array(location, name) for name in (VISITORS, OWNER))
+        if rows is not None and KeptRows.hold(rows, _digests(erasures)):
+            return True
+        return scores is not None and bool(np.isin(scores, _owners(erasures)).any())
 
     def _forget_counts(
         self, versions: Sequence[tuple[SolutionVersion, str]], erasures: Sequence[NamedErasure]
     ) -> None:
         folds = RefreshedArtefacts(self.artefacts)
         for version, group in versions:
-            about = [one.erasure for one in erasures if one.erasure.dataset_group == group]
+            named = [one for one in erasures if one.erasure.dataset_group == group]
+            about = [one.erasure for one in named]
             for counts in folds.of(version.name) if about else ():
                 before = counts.cut.as_of
-                # Counts made after the tables were purged know nothing of the visitors.
-                if any(one.tables_at is None or before <= one.tables_at for one in about):
+                # Counts made after the tables were purged know nothing of the visitors, but for
+                # scores that were imported.
+                if any(
+                    one.tables_at is None or before <= one.tables_at for one in about
+                ) or self._holds(counts.location, named):
                     self.artefacts.remove(counts.location)
 
     def _remove_unowned(
@@ -319,11 +317,11 @@ class ErasedRows(msgspec.Struct, frozen=True):
     ) -> None:
         # A process may have died before its version pointed at what it wrote, or before it removed
         # what no version points at any more.
-        gone, owned = _digests(erasures), {version.artefact for version in versions.values()}
+        owned = {version.artefact for version in versions.values()}
         for location in self.artefacts.locations(""):
             version = versions.get(_owner(location))
             is_written = version is not None and not version.status.is_settled
-            if location not in owned and not is_written and self._holds(location, gone):
+            if location not in owned and not is_written and self._holds(location, erasures):
                 # Read again, as a training may have ended since the versions were listed.
                 newest = version and self.registry.find(SolutionVersion, version.name)
                 if newest is None or newest.artefact != location:
@@ -341,6 +339,10 @@ def _concerns(erasure: Erasure, version: SolutionVersion, group: str) -> bool:
     tables_at = erasure.tables_at
     is_later = tables_at is not None and version.created_at > tables_at
     return version.log_offset <= erasure.through or not is_later
+
+
+def _owners(erasures: Sequence[NamedErasure]) -> list[int]:
+    return [owner_digest(name) for one in erasures for name in one.names.all]
 
 
 def _digests(erasures: Sequence[NamedErasure]) -> set[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.core.errors import NotFound, StorageUnavailable, reason_of
-from pawsonalize.core.event import DEFAULT_DATASET_GROUP
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP, owning_group
 from pawsonalize.core.logs import get_logger
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.evaluation.metrics import METRICS, coverage
@@ -20,9 +20,10 @@ from pawsonalize.models.recipes import POPULARITY_COUNT, USER_PERSONALIZATION
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.catalogue import rebuild_model, recipe_named
 from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
-from pawsonalize.models.recipes.contract import Recipe
+from pawsonalize.models.recipes.contract import Model, Recipe
 from pawsonalize.models.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.models.recipes.data import Arrays, TrainingData
+from pawsonalize.models.recipes.imported_scores import ImportedScores
 from pawsonalize.recommend.live_model import RemoteCampaign
 from pawsonalize.recommend.query import FacetReader
 from pawsonalize.resources.artefacts import ArtefactStore
@@ -30,6 +31,7 @@ from pawsonalize.resources.kind import Status, moved
 from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.solutions import Progress, Solution, SolutionVersion, TrainingMode
 from pawsonalize.train.holdout import SplitName, hold_out, item_births, judge_segments
+from pawsonalize.train.imported_files import ScoreFiles
 from pawsonalize.train.kept_rows import KeptRows, rows_through
 from pawsonalize.train.refresh import data_of_rows, refresh_model
 from pawsonalize.train.solutions import trained_settings
@@ -75,8 +77,15 @@ class RemoteEngine(Protocol):
     def description(self) -> str:
         """A sentence about it, for people."""
 
+    @property
+    def most_waiting(self) -> int:
+        """Most answers that wait for it at once, which take no room from others."""
+
     def campaign(self, name: str) -> RemoteCampaign:
         """Return the campaign there behind ours of that name."""
+
+    def judged(self, dataset_group: str, fallback: Model) -> Model:
+        """Return the model that a gate asks, which raises where the remote engine is away."""
 
 
 def held_out_metrics(
@@ -115,6 +124,7 @@ log = get_logger()
 class Fitted(msgspec.Struct, frozen=True):
     """A new model: `card` and `arrays` are to be stored, `sample` is what it is measured on."""
 
+    recipe: Recipe[Any]
     summary: LogSummary
     sample: TrainingData
     card: ModelCard
@@ -132,6 +142,7 @@ class Trainer(msgspec.Struct, frozen=True):
     learn_choices: Callable[[int], ChoiceModel] = lambda _: UNFITTED  # up to an offset of the log
     reading: LogReading | None = None
     remote: RemoteTraining | None = None
+    imported: ScoreFiles | None = None
 
     def train(self, name: str) -> SolutionVersion:
         """Train the version and store its model. ACTIVE, or CREATE FAILED with the reason.
@@ -157,7 +168,7 @@ class Trainer(msgspec.Struct, frozen=True):
 
     def _trained(
         self, version: SolutionVersion, report: "ProgressReport"
-    ) -> tuple[SolutionVersion, TrainingData | None]:
+    ) -> tuple[SolutionVersion, Fitted | None]:
         # An earlier training may have stored its model and died before it could say so.
         self.artefacts.remove(version.name)
         self.artefacts.sweep(lambda location: location == version.name)
@@ -174,7 +185,7 @@ class Trainer(msgspec.Struct, frozen=True):
             found, later = _BEING_MEASURED, not version.measured
             if version.measured:
                 report.phase("measuring")
-                found = self._measured(version, fitted.sample)
+                found = self._measured(version, fitted)
         report.phase("saving")
         arrays = {**fitted.arrays, **choices.arrays()}
         # The model is stored before the version says so: one that is ACTIVE can be served.
@@ -193,15 +204,15 @@ class Trainer(msgspec.Struct, frozen=True):
             calibration=choices.calibration,
             plays=choices.plays,
         )
-        return report.store(trained), fitted.sample if later else None
+        return report.store(trained), fitted if later else None
 
     def _data_group(self, version: SolutionVersion) -> str:
         return self.registry.get(Solution, version.solution).data_group
 
-    def _measured_later(self, version: SolutionVersion, data: TrainingData) -> SolutionVersion:
+    def _measured_later(self, version: SolutionVersion, fitted: Fitted) -> SolutionVersion:
         """Measure a version that may be served already; if that fails, the version still serves."""
         try:
-            found = self._measured(version, data)
+            found = self._measured(version, fitted)
         except Exception as error:  # the model is good, whatever happens here
             log.error("not measured", solution_version=version.name, exc_info=error)
             why = reason_of(error)
@@ -213,10 +224,18 @@ class Trainer(msgspec.Struct, frozen=True):
         except NotFound:  # somebody deleted it meanwhile
             return version
 
-    def _measured(self, version: SolutionVersion, data: TrainingData) -> HeldOutMetrics:
+    def _measured(self, version: SolutionVersion, fitted: Fitted) -> HeldOutMetrics:
+        data = fitted.sample
         born = item_births(data, self.catalogue.of(self._data_group(version)))
+        settings = trained_settings(version)
+        return held_out_metrics(data, born, fitted.recipe, settings, version.seed)
+
+    def _recipe(self, version: SolutionVersion, dataset_group: str) -> Recipe[Any]:
         recipe = recipe_named(version.recipe)
-        return held_out_metrics(data, born, recipe, trained_settings(version), version.seed)
+        if isinstance(recipe, ImportedScores) and self.imported is not None:
+            location = trained_settings(version).location
+            recipe = self.imported.bind(recipe, location, owning_group(dataset_group))
+        return recipe
 
     def _fitted(self, version: SolutionVersion, report: "ProgressReport") -> Fitted:
         report.phase("reading")
@@ -224,7 +243,7 @@ class Trainer(msgspec.Struct, frozen=True):
         log, catalogue = self.log.of(group), self.catalogue.of(group)
         cut, selection = version.cut, version.selection
         base = None if version.base is None else self.registry.get(SolutionVersion, version.base)
-        model = arrays = None
+        recipe, model, arrays = self._recipe(version, group), None, None
         if base is not None and version.mode is TrainingMode.UPDATE:
             assert base.artefact is not None
             card, arrays = self.artefacts.load(base.artefact)
@@ -232,10 +251,10 @@ class Trainer(msgspec.Struct, frozen=True):
 
         def fit(counts: EventCounts) -> Fitted:
             if model is None:
-                return _learned(version, counts, catalogue, report)
+                return _learned(version, recipe, counts, catalogue, report)
             report.phase("counting")
             refreshed = refresh_model(model, counts)
-            return Fitted(counts.summary, counts.sample(MEASURED_EVENTS), *refreshed)
+            return Fitted(recipe, counts.summary, counts.sample(MEASURED_EVENTS), *refreshed)
 
         if self.reading is not None:
             with self.reading.counts(
@@ -266,23 +285,26 @@ def _stand_in_of(version: SolutionVersion) -> SolutionVersion:
 
 
 def _learned(
-    version: SolutionVersion, counts: EventCounts, catalogue: Catalogue, report: "ProgressReport"
+    version: SolutionVersion,
+    recipe: Recipe[Any],
+    counts: EventCounts,
+    catalogue: Catalogue,
+    report: "ProgressReport",
 ) -> Fitted:
     sample = counts.sample(MEASURED_EVENTS)
     tuned = version.tuned
     if version.tuning is not None and tuned is None:
         report.phase("tuning")
         born = item_births(sample, catalogue)
-        tuned = tune(sample, born, version, time.monotonic, report)
+        tuned = tune(sample, born, version, time.monotonic, report, recipe)
         # Stored at once, so that a training that dies later need not tune again.
         version = report.store(msgspec.structs.replace(report.version, tuned=tuned))
     report.phase("fitting")
-    recipe = recipe_named(version.recipe)
     model = recipe.fit(counts, trained_settings(version), version.seed)
     card = model.card
     if tuned is not None:
         card = replace(card, extra={**card.extra, "tuned": msgspec.to_builtins(tuned)})
-    return Fitted(counts.summary, sample, card, model.arrays())
+    return Fitted(recipe, counts.summary, sample, card, model.arrays())
 
 
 class ProgressReport(msgspec.Struct):

@@ -27,7 +27,7 @@ from pawsonalize.models.recipes.data import (
 from pawsonalize.recommend.query import DISTANCE, FacetReader, item_attributes
 from pawsonalize.resources.job_table import Progress, silent
 from pawsonalize.resources.solutions import Cut, TrainingSelection
-from pawsonalize.train.kept_rows import NameCodes, digest, digest_number
+from pawsonalize.train.kept_rows import NameCodes
 
 # Of a longer log, visitors with so many events are drawn to measure and to tune on.
 MEASURED_EVENTS = 2_000_000
@@ -158,9 +158,11 @@ def visitors_in(log: TrainingLog, cut: Cut) -> list[str]:
     rows = (row for row in _rows(log, 0, cut) if log.event_types.meaning(row[2]) not in against)
     keys = {row[0] for row in rows}
     if log.has_digests:
-        return sorted(keys, key=digest_number)
+        return sorted(keys, key=events.digest_number)
     # A key is a letter, a colon and the id.
-    return [key[2:] for key in sorted(keys, key=lambda key: digest_number(digest(key)))]
+    return [
+        key[2:] for key in sorted(keys, key=lambda key: events.digest_number(events.digest(key)))
+    ]
 
 
 def has_events(log: EventLog, after: int, through: int, as_of: int) -> bool:
@@ -296,8 +298,8 @@ class _Columns:
         of_user = within(np.bincount(user), self._selection.user_percentiles)
         of_item = within(np.bincount(item), self._selection.item_percentiles)
         kept = np.flatnonzero(of_user[user] & of_item[item])
-        names = self._users if self._digested else map(digest, self._users)
-        numbers = list(map(digest_number, names))
+        names = self._users if self._digested else map(events.digest, self._users)
+        numbers = list(map(events.digest_number, names))
         # Users are in the order of their digests, which is the same on every machine.
         ranks = np.full(len(numbers), -1, np.int32)
         by_digest = np.argsort(np.array(numbers, np.int64), kind="stable")
@@ -316,6 +318,7 @@ class _Columns:
             value=value[order],
             time=time[order],
             n_users=len(by_digest),
+            visitors=np.array(numbers, np.int64)[by_digest],
             item_ids=item_ids,
             event_types=tuple(self._types),
             attributes=item_attributes(item_ids, self._catalogue),
@@ -335,7 +338,7 @@ class _Columns:
         found = {}
         for user in self._catalogue.users():
             key = events.visitor_key(user.user_id, None)
-            number = self._users.get(digest(key) if self._digested else key)
+            number = self._users.get(events.digest(key) if self._digested else key)
             own = tuple(self._reader.of_user(user.attributes))
             if own and number is not None and ranks[number] >= 0:
                 found[int(ranks[number])] = own

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pawsonalize.models.evaluation.intervals import paired_differences
 from pawsonalize.models.evaluation.metrics import METRICS, NDCG_AT_10, judge
 from pawsonalize.models.recipes.catalogue import recipe_named
-from pawsonalize.models.recipes.contract import Model
+from pawsonalize.models.recipes.contract import Model, Recipe
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.resources.job_table import Progress, silent
 from pawsonalize.resources.solutions import SolutionVersion, Trial, Tuned
@@ -33,6 +33,7 @@ def tune(
     version: SolutionVersion,
     clock: Callable[[], float],
     progress: Progress = silent,
+    recipe: Recipe[Any] | None = None,
 ) -> Tuned:
     """Try the version's planned trials; `born` are `item_births`, `clock` counts seconds."""
     # The same data, version and seed give the same result, unless time runs out.
@@ -47,7 +48,7 @@ def tune(
     choosing, confirming = np.array_split(questions, 2)
     given, planned = trained_settings(version), planned_trials(version)
     # The same seed each time, so that only the settings differ.
-    measure = partial(_ndcg_at_10, holdout, version.recipe, seed)
+    measure = partial(_ndcg_at_10, holdout, recipe or recipe_named(version.recipe), seed)
     until, started = version.tuning.seconds, clock()
     scores: list[float] = []
     for trial in planned:
@@ -81,12 +82,12 @@ def tune(
 
 
 def _ndcg_at_10(
-    holdout: Holdout, recipe: str, seed: int, settings: Any, questions: NDArray[np.int64]
+    holdout: Holdout, recipe: Recipe[Any], seed: int, settings: Any, questions: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """That of each of the questions with these numbers, shape (questions, 1), as the gate tests."""
     numbers = questions.tolist()
-    model: Model = recipe_named(recipe).fit(holdout.training, settings, seed)
-    ranker = gate_queries(holdout, recipe, seed).of_model(model)
+    model: Model = recipe.fit(holdout.training, settings, seed)
+    ranker = gate_queries(holdout, recipe.name, seed).of_model(model)
     targets = [holdout.targets[number] for number in numbers]
     judgement = judge(lambda place: ranker(numbers[place]), targets)
     return judgement.values(metrics={NDCG_AT_10: METRICS[NDCG_AT_10]})

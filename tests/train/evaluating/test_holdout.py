@@ -146,25 +146,25 @@ def test_questions_beyond_the_cap_are_sampled_and_the_training_part_stays() -> N
 
 def test_a_part_cuts_every_column_of_the_events() -> None:
     data = months()
+    data = msgspec.structs.replace(data, visitors=np.arange(data.n_users) + 1_000)
     rows = data.user % 2 == 0
     items = np.arange(len(data.item_ids)) % 3 > 0
     part = part_of(data, rows, items, as_of=5)
-    columns = [
-        getattr(part, field.name)
+    fields = [
+        field.name
         for field in msgspec.structs.fields(part)
-        if isinstance(getattr(data, field.name), np.ndarray)
+        if isinstance(getattr(data, field.name), np.ndarray) and field.name != "visitors"
     ]
+    columns = [getattr(part, name) for name in fields]
     assert {len(column) for column in columns} == {len(part)}
     assert part.attributes.codes.shape[0] == len(part.item_ids) == np.count_nonzero(items)
     assert part.user.max() + 1 == part.n_users == 30
+    kept_users = np.unique(data.user[rows & items[data.item]])
+    assert part.visitors.tolist() == (kept_users + 1_000).tolist()
     kept = rows & items[data.item]
     names = [data.item_ids[item] for item in data.item[kept]]
     assert [part.item_ids[item] for item in part.item] == names
-    assert [column.dtype for column in columns] == [
-        getattr(data, field.name).dtype
-        for field in msgspec.structs.fields(data)
-        if isinstance(getattr(data, field.name), np.ndarray)
-    ]
+    assert [column.dtype for column in columns] == [getattr(data, name).dtype for name in fields]
 
 
 @pytest.mark.parametrize("name", SplitName)

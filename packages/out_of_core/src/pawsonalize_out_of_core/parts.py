@@ -247,6 +247,7 @@ class LogParts(msgspec.Struct, frozen=True):
             value=rows["value"].copy(),
             time=rows["time"].copy(),
             n_users=int(first.sum()),
+            visitors=rows["visitor"][first].astype(np.int64),
             facets=facets or self.whole.facets,
         )
 

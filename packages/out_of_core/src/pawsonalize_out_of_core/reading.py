@@ -83,7 +83,7 @@ class PartedCounts(EventCounts):
                 break
         columns: dict[str, Any] = {
             name: np.concatenate([getattr(one, name) for one in found])
-            for name in ("user", "item", "event_type", "value", "time")
+            for name in ("user", "item", "event_type", "value", "time", "visitors")
         }
         codes = np.concatenate([one.facets.codes for one in found])
         facets = replace(found[0].facets, codes=codes)

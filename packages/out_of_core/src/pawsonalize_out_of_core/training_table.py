@@ -14,7 +14,15 @@ from msgspec.structs import replace
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import CorruptArtefact, NotFound
-from pawsonalize.core.event import SESSION, USER, owning_group, visitor_digest, visitor_key
+from pawsonalize.core.event import (
+    SESSION,
+    USER,
+    digest,
+    digest_number,
+    owning_group,
+    visitor_digest,
+    visitor_key,
+)
 from pawsonalize.core.objects.store import ObjectStore
 from pawsonalize.core.times import DAY
 from pawsonalize.events.erasure.erased_archive import NamedErasure, Watch
@@ -29,7 +37,6 @@ from pawsonalize.events.tables.training_files import (
 )
 from pawsonalize.recommend.query import FacetReader, as_properties
 from pawsonalize.resources.job_table import Progress, silent
-from pawsonalize.train.kept_rows import digest, digest_number
 from pawsonalize_out_of_core.files import (
     FOLDER,
     Columns,

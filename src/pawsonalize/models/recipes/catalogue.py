@@ -7,14 +7,16 @@ from typing import Any
 
 from pawsonalize.core.errors import CorruptArtefact, InvalidInput
 from pawsonalize.core.extensions import BrokenExtension, load_extensions
+from pawsonalize.models.recipes import HTTP_SCORER, IMPORTED_SCORES, IMPORTED_SIMILAR_ITEMS
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.baselines.matrices import EASE, ItemKNN, Transitions
 from pawsonalize.models.recipes.baselines.simple import Attributes, OwnHistory, Random
 from pawsonalize.models.recipes.contract import Model, Recipe
 from pawsonalize.models.recipes.counts.counting import Countable
 from pawsonalize.models.recipes.data import Arrays
+from pawsonalize.models.recipes.imported_scores import ImportedScores
 from pawsonalize.models.recipes.next_best_action import NextBestAction
-from pawsonalize.models.recipes.popularity_count import PopularityCount
+from pawsonalize.models.recipes.popularity_count import HttpScorer, PopularityCount
 from pawsonalize.models.recipes.similar_items import SimilarItems
 from pawsonalize.models.recipes.trending_now import TrendingNow
 from pawsonalize.models.recipes.user_personalization import (
@@ -37,6 +39,12 @@ RECIPES: Mapping[str, Recipe[Any]] = {
     EASE.name: EASE(),
     Transitions.name: Transitions(),
 }
+BROUGHT: Mapping[str, Recipe[Any]] = {
+    IMPORTED_SCORES: ImportedScores(),
+    IMPORTED_SIMILAR_ITEMS: ImportedScores(IMPORTED_SIMILAR_ITEMS, needs_item=True),
+    HTTP_SCORER: HttpScorer(),
+}
+"""Recipes of models that were trained elsewhere: fits need what a version was trained with."""
 
 
 GROUP = "pawsonalize.recipes"
@@ -45,14 +53,20 @@ GROUP = "pawsonalize.recipes"
 
 def recipe_named(name: str) -> Recipe[Any]:
     """The recipe of that name; InvalidInput lists the names there are."""
-    recipe = RECIPES.get(name) or other_recipes().get(name)
+    recipe = RECIPES.get(name) or BROUGHT.get(name) or other_recipes().get(name)
     if recipe is None:
-        there_are = ", ".join((*RECIPES, *other_recipes()))
+        there_are = ", ".join((*RECIPES, *BROUGHT, *other_recipes()))
         broken = "".join(f"; {one}" for one in broken_recipes() if one.name == name)
         raise InvalidInput(
             f"there is no recipe {name}; there are {there_are}{broken}", field="recipe"
         )
     return recipe
+
+
+def recipe_of(model: Model) -> Recipe[Any]:
+    """The recipe of a model, with what it was trained with elsewhere, if it was."""
+    recipe: Recipe[Any] | None = getattr(model, "recipe", None)
+    return recipe or recipe_named(model.card.recipe)
 
 
 def rebuild_model(recipe: str, card: ModelCard, arrays: Arrays) -> Model:
@@ -77,7 +91,7 @@ def broken_recipes() -> Sequence[BrokenExtension]:
 def _others() -> tuple[dict[str, Recipe[Any]], tuple[BrokenExtension, ...]]:
     def load(entry: EntryPoint) -> Recipe[Any]:
         recipe: Recipe[Any] = entry.load()()
-        if recipe.name != entry.name or recipe.name in RECIPES:
+        if recipe.name != entry.name or recipe.name in {*RECIPES, *BROUGHT}:
             raise ValueError(
                 f"its name is {recipe.name!r}: it must be that of its entry point, and no built-in"
                 " recipe's"
@@ -94,5 +108,5 @@ def refreshed(model: Model, data: Countable) -> Model:
     # It has more than counts, which a refresh leaves as it was trained.
     if isinstance(model, UserPersonalizationModel):
         return model.refreshed(data)
-    recipe = recipe_named(model.card.recipe)
+    recipe = recipe_of(model)
     return recipe.fit(data, recipe.settings(**model.card.settings), model.card.seed)

@@ -39,6 +39,8 @@ class Context(msgspec.Struct, frozen=True):
     disliked: tuple[ContextEvent, ...] = ()
     # The user's id, or else the session's; for a model whose histories lie elsewhere.
     visitor: str | None = None
+    # The same as `core.event.digest_number`, which a hold-out knows as well; None of nobody.
+    digest: int | None = None
     # The answers of the quiz: what was done before and they speak against counts no more.
     wishes: tuple[WantedValues, ...] = ()
     picked: bool = True  # False if no event answers a board, which says nothing of groups

@@ -207,6 +207,8 @@ class TrainingData(msgspec.Struct, frozen=True):
     # Animals that came back: they speak against an item, and are no choices and no rows.
     returned: Returned = msgspec.field(default_factory=Returned.nothing)
     disliked: Returned = msgspec.field(default_factory=Returned.nothing)
+    # Digest of each user (see `core.event.digest_number`); none of data that are of no log.
+    visitors: Ints = msgspec.field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.item)

@@ -1,11 +1,12 @@
 """`popularity-count`: the same for everyone, what most users chose lately."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import numpy as np
 
-from pawsonalize.models.recipes import POPULARITY_COUNT
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.models.recipes import HTTP_SCORER, POPULARITY_COUNT
 from pawsonalize.models.recipes.artefact import Kept, ModelCard, make_card, read_card
 from pawsonalize.models.recipes.contract import Context
 from pawsonalize.models.recipes.counts.counting import Countable, counts_of
@@ -32,7 +33,7 @@ class PopularityCountSettings(RecipeSettings, frozen=True):
 class PopularityCount:
     """Unique users per item, decayed by time; the baseline every other recipe has to beat."""
 
-    name = POPULARITY_COUNT
+    name: str = POPULARITY_COUNT
     needs_item = False
     settings = PopularityCountSettings
 
@@ -54,6 +55,20 @@ class PopularityCount:
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
         read_card(card, self.name, _FORMAT, self.settings)
         return PopularityCountModel.from_arrays(arrays, card=card)
+
+
+class HttpScorer(PopularityCount):
+    """Scores that a service of the operator's answers by HTTP, with popularity behind them."""
+
+    name = HTTP_SCORER
+
+    def fit(self, *_wanted: object) -> NoReturn:
+        """Refuse: versions are trained, and answer, where a scorer is set."""
+        raise InvalidInput(
+            f"{self.name} asks the scorer at http_scorer_url: set it, train a version, and ask for"
+            " that version",
+            field="recipe",
+        )
 
 
 class PopularityCountModel(IndexedModel, frozen=True, dict=True):

@@ -17,6 +17,7 @@ from pawsonalize.core import clock
 from pawsonalize.core.config import USUAL_FILE, display_value, refuse
 from pawsonalize.core.errors import InvalidInput, NotFound, PawsonalizeError, StorageUnavailable
 from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND, parse_moment
+from pawsonalize.models.recipes import HTTP_SCORER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +98,7 @@ def _describe_model(model: "CampaignModel", now: int) -> str:
     if not model.serves:
         text += " (served once a server runs)"
     if model.remote is not None:
-        text += " (at Amazon Personalize)"
+        text += " (by your scorer)" if model.remote == HTTP_SCORER else " (at Amazon Personalize)"
     if model.trained_as_of is not None:
         text += f", trained {_ago(model.trained_as_of, now)} ago"
     if model.counts_as_of is not None:

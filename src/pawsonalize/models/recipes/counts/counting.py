@@ -96,7 +96,9 @@ class EventCounts:
         users = max(int(np.searchsorted(ends, most, side="right")), 1)
         if users >= data.n_users:
             return data
-        return replace(data.of_events(data.user < users), n_users=users)
+        return replace(
+            data.of_events(data.user < users), n_users=users, visitors=data.visitors[:users]
+        )
 
     def users(self, half_life_days: float) -> Floats:
         """Users per item, each once and by the decay of their newest event, shape (items,)."""
