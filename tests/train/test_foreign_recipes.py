@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pawsonalize.app.asgi import build_app
+from pawsonalize.aws.recipes import recipe_of
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes import catalogue
 from pawsonalize.models.recipes.contract import Context
@@ -17,6 +19,7 @@ from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize.train.trainer import Trainer
 from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0, event
+from tests.service_data import client_of, make_service
 
 _CODE = """
 import numpy as np
@@ -119,3 +122,18 @@ def test_what_a_recipe_does_wrong_fails_its_version_and_the_live_one_goes_on(
     assert not live.refresh(T0 + 1)
     assert live.current.version.name == good.name
     assert live.fault is None
+
+
+def test_recipes_are_listed_with_what_their_settings_say_of_themselves(tmp_path: Path) -> None:
+    settings = make_service(tmp_path / "data", train=False)
+    with client_of(build_app(settings)) as client:
+        recipes = {one["name"]: one for one in client.get("/v1/recipes").json()["recipes"]}
+    assert {"user-personalization", "imported-scores", "http-scorer", "stored"} <= recipes.keys()
+    assert recipes["stored"]["builtIn"] is False
+    assert recipes["stored"]["settings"] == []
+    assert recipes["similar-items"]["needsItem"] is recipes["similar-items"]["builtIn"] is True
+    location, _ = recipes["imported-scores"]["settings"]
+    assert location["default"] == "file:///"
+    assert location["description"].startswith("CSV or Parquet to read")
+    arn = "arn:aws:personalize:::recipe/stored"
+    assert recipe_of(arn).recipe == "stored"
