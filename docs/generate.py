@@ -21,7 +21,7 @@ from markupsafe import Markup
 from chart_schema import CHART_SCHEMA, chart_schema
 from field_coverage import DIFFERENT, REFUSED, STORED, fields
 from pawsonalize.app.cli.main import app
-from pawsonalize.app.http.openapi import field_docs, openapi
+from pawsonalize.app.http.openapi import openapi
 from pawsonalize.app.http.operations import OPERATIONS
 from pawsonalize.app.settings import Settings, kinds_of_settings
 from pawsonalize.aws.dispatch import ACCESS, HANDLERS
@@ -29,6 +29,7 @@ from pawsonalize.aws.protocol import SERVICES, operations
 from pawsonalize.aws.recipes import WITHOUT_EFFECT
 from pawsonalize.aws.strict import RULES
 from pawsonalize.core.event import SYNONYMS
+from pawsonalize.core.field_docs import field_docs
 from pawsonalize.core.http.operation import UNKNOWN_FIELDS_HEADER, About
 from pawsonalize.core.scopes import Scope
 from pawsonalize.models.recipes.catalogue import BROUGHT, RECIPES

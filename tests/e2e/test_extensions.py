@@ -159,6 +159,10 @@ def test_an_installed_recipe_is_trained_judged_served_and_known_to_boto3_program
         aws_access_key_id="any",
         aws_secret_access_key="any",
     )
+    with server.client() as client:
+        listed = {one["name"]: one for one in client.get("/v1/recipes").json()["recipes"]}
+    days, _ = listed["paws-favourites"]["settings"]
+    assert days["description"] == "Days after which a choice counts half."
     names = [one["name"] for one in personalize.list_recipes()["recipes"]]
     assert "paws-favourites" in names
     arn = "arn:aws:personalize:::recipe/paws-favourites"

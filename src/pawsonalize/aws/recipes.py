@@ -227,7 +227,8 @@ def describe_feature_transformation(_services: AwsServices, members: Members) ->
 
 
 def _described(recipe: AwsRecipe) -> Answer:
-    text = inspect.getdoc(type(recipe_named(recipe.recipe))) or ""
+    ours = recipe_named(recipe.recipe)
+    text = inspect.getdoc(getattr(ours, "kind", type(ours))) or ""
     return _ALWAYS | {
         "name": recipe.name,
         "recipeArn": public_arn("recipe", recipe.name),

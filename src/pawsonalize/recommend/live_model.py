@@ -116,12 +116,16 @@ class RemoteModel(Model, Protocol):
 
 
 def try_out(model: Model, now: int) -> None:
-    """Score a few visitors, to page the model in; CorruptArtefact for a score that is no number."""
+    """Score a few visitors, to page the model in; CorruptArtefact for what cannot be scores."""
+    listed = model.item_ids[:_LIST]
     for context in _visitors(model, now):
-        for scores in (
-            model.score_catalogue(context),
-            model.score(context, model.item_ids[:_LIST]),
+        for scores, items in (
+            (model.score_catalogue(context), model.item_ids),
+            (model.score(context, listed), listed),
         ):
+            if np.shape(scores) != (len(items),):
+                wrong = f"the model gives scores of shape {np.shape(scores)} for {len(items)} items"
+                raise CorruptArtefact(wrong)
             if not (np.isfinite(scores) & (scores >= 0)).all():
                 raise CorruptArtefact("the model gives scores that are no finite numbers")
 

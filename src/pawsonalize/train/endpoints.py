@@ -1,5 +1,6 @@
 """Workflow runs: begun, listed and cancelled."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,11 +8,14 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from pawsonalize.core.field_docs import field_docs
 from pawsonalize.core.forms.decoder import Form
 from pawsonalize.core.http.json import read_count, read_form, report_of
 from pawsonalize.core.http.operation import Operations, RequestParameter
 from pawsonalize.core.scopes import OPERATOR
 from pawsonalize.core.times import parse_moment
+from pawsonalize.models.recipes.catalogue import BROUGHT, RECIPES, other_recipes
+from pawsonalize.models.recipes.contract import Recipe
 from pawsonalize.operations.services import services_of
 from pawsonalize.resources.defaults import DATASET_GROUP
 from pawsonalize.resources.endpoints import owning_group
@@ -93,6 +97,45 @@ class RunList(msgspec.Struct, frozen=True):
     """Workflow runs, newest first."""
 
     runs: list[Run]
+
+
+class RecipeSetting(msgspec.Struct, frozen=True):
+    """A setting of a recipe, with what its class says of it."""
+
+    name: str
+    default: str | float | bool
+    description: str
+
+
+class RecipeDescription(msgspec.Struct, frozen=True, rename="camel"):
+    """A recipe with its settings; `builtIn` is false for one of another package."""
+
+    name: str
+    description: str
+    built_in: bool
+    needs_item: bool
+    settings: list[RecipeSetting]
+
+
+class RecipeList(msgspec.Struct, frozen=True):
+    """Recipes that solutions may have."""
+
+    recipes: list[RecipeDescription]
+
+
+@OPERATIONS.add("GET", "/v1/recipes")
+async def get_recipes(_request: Request) -> RecipeList:
+    """The recipes there are, also those of other packages, with their settings."""
+    recipes = {**RECIPES, **BROUGHT, **other_recipes()}
+    return RecipeList([_described(name, recipe) for name, recipe in recipes.items()])
+
+
+def _described(name: str, recipe: Recipe[Any]) -> RecipeDescription:
+    text = inspect.getdoc(getattr(recipe, "kind", type(recipe))) or ""
+    docs, defaults = field_docs(recipe.settings), msgspec.structs.asdict(recipe.settings())
+    settings = [RecipeSetting(key, value, docs.get(key, "")) for key, value in defaults.items()]
+    is_ours = name not in other_recipes()
+    return RecipeDescription(name, text, is_ours, recipe.needs_item, settings)
 
 
 @OPERATIONS.add(

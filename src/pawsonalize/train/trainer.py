@@ -18,13 +18,13 @@ from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.evaluation.metrics import METRICS, coverage
 from pawsonalize.models.recipes import POPULARITY_COUNT, USER_PERSONALIZATION
 from pawsonalize.models.recipes.artefact import ModelCard
-from pawsonalize.models.recipes.catalogue import rebuild_model, recipe_named
+from pawsonalize.models.recipes.catalogue import other_recipes, rebuild_model, recipe_named
 from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.models.recipes.contract import Model, Recipe
 from pawsonalize.models.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.models.recipes.data import Arrays, TrainingData
 from pawsonalize.models.recipes.imported_scores import ImportedScores
-from pawsonalize.recommend.live_model import RemoteCampaign
+from pawsonalize.recommend.live_model import RemoteCampaign, try_out
 from pawsonalize.recommend.query import FacetReader
 from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.kind import Status, moved
@@ -301,6 +301,8 @@ def _learned(
         version = report.store(msgspec.structs.replace(report.version, tuned=tuned))
     report.phase("fitting")
     model = recipe.fit(counts, trained_settings(version), version.seed)
+    if recipe.name in other_recipes():  # what it cannot do is said now, and not when it goes live
+        try_out(model, version.as_of)
     card = model.card
     if tuned is not None:
         card = replace(card, extra={**card.extra, "tuned": msgspec.to_builtins(tuned)})

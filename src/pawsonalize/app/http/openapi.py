@@ -1,8 +1,5 @@
 """GET /openapi.json, made from the operations, the types of Python and their docstrings."""
 
-import ast
-import inspect
-import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from http import HTTPStatus
@@ -16,6 +13,7 @@ from starlette.responses import Response
 
 from pawsonalize import __version__
 from pawsonalize.app.http.operations import OPERATIONS
+from pawsonalize.core.field_docs import field_docs
 from pawsonalize.core.http.errors import ErrorAnswer
 from pawsonalize.core.http.json import json_response
 from pawsonalize.core.http.operation import HIDDEN, UNKNOWN_FIELDS_HEADER, WANTED, Operation
@@ -52,37 +50,6 @@ def _structs_below(kind: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]
     for subclass in kind.__subclasses__():
         yield from _structs_below(subclass)
         yield subclass
-
-
-def field_docs(kind: type) -> dict[str, str]:
-    """Return the docstring under each field of a class and its bases, by Python's name."""
-    # Without the source there are none.
-    docs: dict[str, str] = {}
-    # What a class says of a field goes before what its bases say.
-    for base in reversed(kind.__mro__):
-        docs |= _docs_in(base.__module__).get(base.__name__, {})
-    return docs
-
-
-@cache
-def _docs_in(module: str) -> dict[str, dict[str, str]]:
-    try:
-        tree = ast.parse(inspect.getsource(sys.modules[module]))
-    except (OSError, TypeError):
-        return {}
-    return {node.name: _docs_under(node) for node in tree.body if isinstance(node, ast.ClassDef)}
-
-
-def _docs_under(kind: ast.ClassDef) -> dict[str, str]:
-    docs = {}
-    for field, text in zip(kind.body, kind.body[1:], strict=False):
-        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            target = getattr(field, "target", None) or next(
-                iter(getattr(field, "targets", ())), None
-            )
-            if isinstance(target, ast.Name):
-                docs[target.id] = " ".join(str(text.value.value).split())
-    return docs
 
 
 def _describe_fields(component: Schema, kind: type) -> None:

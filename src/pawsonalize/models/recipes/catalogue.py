@@ -8,6 +8,7 @@ from typing import Any
 from pawsonalize.core.errors import CorruptArtefact, InvalidInput
 from pawsonalize.core.extensions import BrokenExtension, load_extensions
 from pawsonalize.models.recipes import HTTP_SCORER, IMPORTED_SCORES, IMPORTED_SIMILAR_ITEMS
+from pawsonalize.models.recipes.adapted import AdaptedRecipe
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.baselines.matrices import EASE, ItemKNN, Transitions
 from pawsonalize.models.recipes.baselines.simple import Attributes, OwnHistory, Random
@@ -90,7 +91,10 @@ def broken_recipes() -> Sequence[BrokenExtension]:
 @cache
 def _others() -> tuple[dict[str, Recipe[Any]], tuple[BrokenExtension, ...]]:
     def load(entry: EntryPoint) -> Recipe[Any]:
-        recipe: Recipe[Any] = entry.load()()
+        kind = entry.load()
+        # A plain class has no settings and needs no name.
+        is_plain = not hasattr(kind, "settings")
+        recipe: Recipe[Any] = AdaptedRecipe(kind, entry.name) if is_plain else kind()
         if recipe.name != entry.name or recipe.name in {*RECIPES, *BROUGHT}:
             raise ValueError(
                 f"its name is {recipe.name!r}: it must be that of its entry point, and no built-in"
