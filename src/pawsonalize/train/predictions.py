@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from io import BytesIO, StringIO
 from pathlib import Path
 
 from pawsonalize.core.errors import InvalidInput
@@ -13,13 +14,12 @@ _COLUMNS = ("split", "model", "user", "item", "score", "rank")
 
 
 class Predictions:
-    """Rows for a new file; InvalidInput if its name ends neither in .csv nor in .parquet."""
+    """Rows of a file; InvalidInput if its name ends neither in .csv nor in .parquet."""
 
     def __init__(self, path: Path) -> None:
         if path.suffix not in {".csv", ".parquet"}:
             raise InvalidInput(f"{path.name} must end in .csv or .parquet", field="predictions")
         self._arrow = None if path.suffix == ".csv" else import_pyarrow()
-        self._path = path
         self._rows: list[tuple[str, str, str, str, float, int]] = []
         self.users: Sequence[str] = ()
 
@@ -37,11 +37,13 @@ class Predictions:
                     for rank, (item, score) in enumerate(pairs, 1)
                 ]
 
-    def write(self) -> None:
-        """Write the file."""
+    def content(self) -> bytes:
+        """Return the file."""
         if self._arrow is None:
-            with self._path.open("x", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerows([_COLUMNS, *self._rows])
-        else:
-            columns = dict(zip(_COLUMNS, zip(*self._rows, strict=True), strict=True))
-            self._arrow.parquet.write_table(self._arrow.table(columns), self._path)
+            text = StringIO(newline="")
+            csv.writer(text).writerows([_COLUMNS, *self._rows])
+            return text.getvalue().encode()
+        columns = {name: [row[k] for row in self._rows] for k, name in enumerate(_COLUMNS)}
+        file = BytesIO()
+        self._arrow.parquet.write_table(self._arrow.table(columns), file)
+        return file.getvalue()

@@ -180,6 +180,8 @@ def test_own_history_comes_back_newest_first_before_what_is_popular() -> None:
     order = np.argsort(-model.score_catalogue(context("i4", "i1", "i4", "i9")))[:4]
     popular = int(np.argmax(np.where(np.isin(np.arange(30), [4, 1, 9]), 0, matrix(taste()).sum(0))))
     assert order.tolist() == [4, 1, 9, popular]
+    own, others = model.contributions(context("i4"), ["i4", "i1"])["own history"]
+    assert own > others == 0  # nobody is told that they looked at what they did not
 
 
 def test_attributes_count_what_items_have_in_common_with_the_visitors() -> None:

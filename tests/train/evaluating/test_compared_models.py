@@ -85,7 +85,7 @@ def test_predictions_name_the_user_the_item_and_its_rank(
     for path in paths:
         predictions = Predictions(path)
         report = evaluate(log, catalogue, order, predictions=predictions).splits[0]
-        predictions.write()
+        path.write_bytes(predictions.content())
     with paths[0].open(encoding="utf-8") as file:
         found = list(csv.DictReader(file))
     assert [

@@ -105,8 +105,8 @@ def evaluate(
         group = dataset_group_of(adapters, dataset_group)
         log, catalogue = adapters.log.of(group), adapters.catalogue.of(group)
         evaluation = evaluate_models(log, catalogue, order, bar, adapters.sampling, rows)
-    if rows is not None:
-        rows.write()
+    if predictions is not None and rows is not None:
+        write_new(predictions, rows.content())
     folder = out or settings.data_dir / "evaluation"
     _write(evaluation, folder)
     shared = "" if out else _share(settings, folder)

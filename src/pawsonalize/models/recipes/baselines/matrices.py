@@ -1,7 +1,7 @@
 """`item-knn`, `ease` and `item-transitions`: the visitor's items times a matrix of items."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from pawsonalize.models.recipes.artefact import Kept, finite
 from pawsonalize.models.recipes.baselines.history import Baseline, BaselineSettings, HistoryModel
 from pawsonalize.models.recipes.counts.counting import EventCounts
 from pawsonalize.models.recipes.counts.rows import (
+    Counts,
     Covisits,
     SparseRows,
     both_ways,
@@ -23,15 +24,12 @@ from pawsonalize.models.recipes.data import Floats, Ints, Singles, TrainingData
 from pawsonalize.models.recipes.late_scipy import lapack, sparse
 from pawsonalize.models.recipes.settings import Count, Positive, Range, Share
 
-if TYPE_CHECKING:
-    from pawsonalize.models.recipes.counts.rows import Counts
-
 MOST_ITEMS = 10_000
 """Items that `ease` learns at most: its matrix has a number for each pair of them."""
 _NEVER = 1e9  # half-life in days of what does not fade
 
 
-def _choices(events: TrainingData) -> "Counts":
+def _choices(events: TrainingData) -> Counts:
     """Return 1 for each item that a user had, shape (users, items)."""
     shape = (events.n_users, len(events.item_ids))
     ones = sparse.coo_array((np.ones(len(events)), (events.user, events.item)), shape=shape)

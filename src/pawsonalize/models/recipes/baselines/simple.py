@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import numpy as np
+
 from pawsonalize.models.evaluation.splits import by_attributes, by_chance, by_own_history
 from pawsonalize.models.recipes import ATTRIBUTES, OWN_HISTORY, RANDOM
 from pawsonalize.models.recipes.artefact import Kept
@@ -33,8 +35,8 @@ class OwnHistoryModel(HistoryModel, frozen=True, dict=True):
     part = "own history"
 
     def weigh(self, history: Ints, question: int) -> Floats:
-        """Return 2 to 3 for the visitor's own items, and the share of users for others."""
-        return by_own_history(self.share)(history, question)
+        """Return 2 to 3 for the visitor's own items, and 0 for others."""
+        return by_own_history(np.zeros(len(self.share)))(history, question)
 
 
 class OwnHistory(Baseline):
