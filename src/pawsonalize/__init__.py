@@ -48,7 +48,7 @@ _MODULES = {
         "UserPersonalization",
     ),
     "library.tables": ("Table",),
-    "models.recipes.artefact": ("Kept", "ModelCard", "make_card", "read_card"),
+    "models.recipes.artefact": ("Kept", "ModelCard", "finite", "make_card", "read_card", "weights"),
     "models.recipes.contract": ("Context", "ContextEvent", "Model", "Recipe"),
     "models.recipes.counts.counting": ("Countable", "counts_of"),
     "models.recipes.items": ("IndexedModel", "ItemIndex"),

@@ -51,8 +51,10 @@ from pawsonalize.library.recommenders import UserPersonalization as UserPersonal
 from pawsonalize.library.tables import Table as Table
 from pawsonalize.models.recipes.artefact import Kept as Kept
 from pawsonalize.models.recipes.artefact import ModelCard as ModelCard
+from pawsonalize.models.recipes.artefact import finite as finite
 from pawsonalize.models.recipes.artefact import make_card as make_card
 from pawsonalize.models.recipes.artefact import read_card as read_card
+from pawsonalize.models.recipes.artefact import weights as weights
 from pawsonalize.models.recipes.contract import Context as Context
 from pawsonalize.models.recipes.contract import ContextEvent as ContextEvent
 from pawsonalize.models.recipes.contract import Model as Model

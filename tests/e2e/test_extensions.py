@@ -120,6 +120,19 @@ def test_a_plugin_that_does_not_start_is_a_problem_and_its_endpoints_are_unavail
         assert client.get("/healthz").status_code == 200
 
 
+def test_an_installed_recipe_runs_the_checks_that_every_recipe_passes(packages: Path) -> None:
+    test = str(ROOT / "examples" / "recipe" / "test_favourites.py")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", test],
+        env=environment() | {"PYTHONPATH": str(packages)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "35 passed" in done.stdout
+
+
 def test_an_installed_recipe_is_trained_judged_served_and_known_to_boto3_programs(
     packages: Path, start: Start, tmp_path: Path
 ) -> None:

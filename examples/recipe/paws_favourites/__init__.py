@@ -17,6 +17,7 @@ from pawsonalize import (
     Range,
     RecipeSettings,
     counts_of,
+    finite,
     make_card,
     read_card,
 )
@@ -59,7 +60,7 @@ class Favourites:
 class FavouritesModel(IndexedModel, frozen=True, dict=True):
     """The trained model, which never changes."""
 
-    share: Annotated[Floats, Kept("share", "items")]
+    share: Annotated[Floats, Kept("share", "items", finite)]
 
     def score_catalogue(self, context: Context) -> Floats:
         """Weights of all items, which sum to 1, shape (items,)."""

@@ -7,11 +7,14 @@ The service needs pytest and boto3 (the extra `aws`); see docs/how-to/test-with-
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pawsonalize.testing.service import NotActive, Service, running_service
+
+if TYPE_CHECKING:
+    from pawsonalize.testing.recipe_checks import RecipeChecks
 
 __all__ = [
     "NotActive",
@@ -43,6 +46,6 @@ def pawsonalize_environment(
 def __getattr__(name: str) -> Any:
     if name != "RecipeChecks":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pawsonalize.testing.recipe_checks import RecipeChecks
+    from pawsonalize.testing import recipe_checks  # needs hypothesis
 
-    return RecipeChecks
+    return recipe_checks.RecipeChecks

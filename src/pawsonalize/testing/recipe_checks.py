@@ -156,14 +156,14 @@ on_both_worlds = pytest.mark.parametrize("world", ["shop", "walks"])
 class RecipeChecks:
     """Subclass with `recipe = YourRecipe()`; it must be installed.
 
-    Set `personal = False` when users do not differ.
-
-    `excludes_newest = True` is for a recipe that never proposes the newest event's item, `learns =
-    True` for one that learns a ranker from `walks`. Checks of what a fit makes run on both worlds.
+    Set `personal = False` if it does not learn that users differ, `related = False` if what is
+    outside the catalogue scores 0. `excludes_newest = True` is for a recipe that never proposes the
+    newest event's item, `learns = True` for one that learns a ranker from `walks`. Checks of what a fit makes run on both worlds.
     """
 
     recipe: ClassVar[Recipe[Any]]
     personal: ClassVar[bool] = True
+    related: ClassVar[bool] = True
     excludes_newest: ClassVar[bool] = False
     learns: ClassVar[bool] = False
 
@@ -312,8 +312,7 @@ class RecipeChecks:
         beagle, poodle, nothing, empty = model.score(
             Context((), NOW), ["2-Beagle-4-4", "2-Poodle-4-4", "9-Dragon-1-1", ""]
         )
-        assert beagle > 0
-        assert poodle > 0
+        assert (beagle > 0) == (poodle > 0) == self.related
         assert nothing == empty == 0
         assert model.score(Context((), NOW), []).shape == (0,)
 

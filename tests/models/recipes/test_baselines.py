@@ -26,9 +26,7 @@ from pawsonalize.testing.recipe_data import NOW, context, described, training_da
 class BaselineChecks(RecipeChecks):
     """Baselines know nothing of what is outside their catalogue."""
 
-    def test_a_group_outside_the_catalogue_is_scored_by_related_items(self) -> None:
-        asked = ["2-Beagle-4-4", "9-Dragon-1-1", ""]
-        assert not self.fitted().score(Context((), NOW), asked).any()
+    related = False
 
     def test_what_the_visitor_had_is_left_out_as_the_setting_says(self) -> None:
         events = [(user, item, NOW) for user in "uvw" for item in GROUPS[:5]]
