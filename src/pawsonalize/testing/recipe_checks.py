@@ -158,8 +158,8 @@ class RecipeChecks:
 
     Set `personal = False` if it does not learn that users differ, `related = False` if what is
     outside the catalogue scores 0. `excludes_newest = True` is for a recipe that never proposes the
-    newest event's item, `learns = True` for one that learns a ranker from `walks`. Checks of what a fit
-    makes run on both worlds.
+    newest event's item, `learns = True` for one that learns a ranker from `walks`. Checks of what a
+    fit makes run on both worlds.
     """
 
     recipe: ClassVar[Recipe[Any]]
