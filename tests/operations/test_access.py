@@ -109,6 +109,7 @@ MAY = {
     "GET /v1/dataset-groups/{name}/usage": CONTROL,
     "GET /v1/tenants": CONTROL,
     "GET /v1/tenants/{name}": CONTROL,
+    "GET /v1/recipes": CONTROL,
     "GET /v1/solution-versions": CONTROL,
     "POST /v1/solution-versions": CONTROL,
     "GET /v1/solution-versions/{name}": CONTROL,

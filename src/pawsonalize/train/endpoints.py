@@ -12,7 +12,7 @@ from pawsonalize.core.field_docs import field_docs
 from pawsonalize.core.forms.decoder import Form
 from pawsonalize.core.http.json import read_count, read_form, report_of
 from pawsonalize.core.http.operation import Operations, RequestParameter
-from pawsonalize.core.scopes import OPERATOR
+from pawsonalize.core.scopes import CONTROL_PLANE, OPERATOR
 from pawsonalize.core.times import parse_moment
 from pawsonalize.models.recipes.catalogue import BROUGHT, RECIPES, other_recipes
 from pawsonalize.models.recipes.contract import Recipe
@@ -103,7 +103,7 @@ class RecipeSetting(msgspec.Struct, frozen=True):
     """A setting of a recipe, with what its class says of it."""
 
     name: str
-    default: str | float | bool
+    default: str | float | bool | None
     description: str
 
 
@@ -123,7 +123,7 @@ class RecipeList(msgspec.Struct, frozen=True):
     recipes: list[RecipeDescription]
 
 
-@OPERATIONS.add("GET", "/v1/recipes")
+@OPERATIONS.add("GET", "/v1/recipes", CONTROL_PLANE)
 async def get_recipes(_request: Request) -> RecipeList:
     """The recipes there are, also those of other packages, with their settings."""
     recipes = {**RECIPES, **BROUGHT, **other_recipes()}

@@ -77,6 +77,7 @@ COMMANDS = [
     "notifications ls",
     "notifications retry",
     "notifications delete one",
+    "ope --policy one",
     "outcomes",
     "recommend --user ann",
     "rerank a-7 --user ann",
