@@ -238,6 +238,8 @@ def test_the_example_runs(words: str, place: Callable[[str], str]) -> None:
     if words in {"runs show", "runs watch", "runs cancel", "solution-versions stop"}:
         name = begin(words)
         example = re.sub(r"(retrain|recommender)-2026\S+", name, example)
+    if words == "ope":
+        example = with_trained_version(example, place)
     for command in FIRST.get(words, []):
         run(place(command))
     if words in {"doctor", "check-integration"}:  # their exit code says that something is wrong
@@ -246,6 +248,12 @@ def test_the_example_runs(words: str, place: Callable[[str], str]) -> None:
     printed = run(place(example))
     if words != "dead-letters show" and "filters" not in words:  # these show what was given
         assert not re.search(r"""[{[(]["']|[{[]}?\]?\s*$""", printed, re.M), "people read words"
+
+
+def with_trained_version(example: str, place: Callable[[str], str]) -> str:
+    """The example with the name of a version that there is."""
+    listed = run(place("pawsonalize solution-versions ls --json"))
+    return re.sub(r"recommender-2026\S+", re.findall(r"recommender-[\w-]+", listed)[0], example)
 
 
 def has_json(words: str) -> bool:
@@ -263,6 +271,8 @@ def test_the_example_prints_json_for_machines(words: str, place: Callable[[str],
     example = EXAMPLES[words]
     if words in {"runs show", "solution-versions stop"}:
         example = re.sub(r"(retrain|recommender)-2026\S+", begin(words), example)
+    if words == "ope":
+        example = with_trained_version(example, place)
     for command in FIRST.get(words, []):
         run(place(command))
     done = CliRunner().invoke(app, [*shlex.split(place(example)), "--json"])
