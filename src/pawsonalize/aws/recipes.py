@@ -22,7 +22,7 @@ from pawsonalize.models.recipes import (
     TRENDING_NOW,
     USER_PERSONALIZATION,
 )
-from pawsonalize.models.recipes.catalogue import RECIPES, other_recipes, recipe_named
+from pawsonalize.models.recipes.catalogue import all_recipes, recipe_named
 from pawsonalize.resources.kind import Status
 
 log = get_logger()
@@ -180,7 +180,7 @@ def _without_counterpart() -> Mapping[str, AwsRecipe]:
     behind = {one.recipe for one in AWS_RECIPES.values()}
     return {
         name: AwsRecipe(name, name, kinds[recipe.needs_item])
-        for name, recipe in {**RECIPES, **other_recipes()}.items()
+        for name, recipe in all_recipes().items()
         if name not in behind
     }
 

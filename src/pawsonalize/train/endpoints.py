@@ -14,7 +14,7 @@ from pawsonalize.core.http.json import read_count, read_form, report_of
 from pawsonalize.core.http.operation import Operations, RequestParameter
 from pawsonalize.core.scopes import CONTROL_PLANE, OPERATOR
 from pawsonalize.core.times import parse_moment
-from pawsonalize.models.recipes.catalogue import BROUGHT, RECIPES, other_recipes
+from pawsonalize.models.recipes.catalogue import all_recipes, other_recipes
 from pawsonalize.models.recipes.contract import Recipe
 from pawsonalize.operations.services import services_of
 from pawsonalize.resources.defaults import DATASET_GROUP
@@ -126,8 +126,7 @@ class RecipeList(msgspec.Struct, frozen=True):
 @OPERATIONS.add("GET", "/v1/recipes", CONTROL_PLANE)
 async def get_recipes(_request: Request) -> RecipeList:
     """The recipes there are, also those of other packages, with their settings."""
-    recipes = {**RECIPES, **BROUGHT, **other_recipes()}
-    return RecipeList([_described(name, recipe) for name, recipe in recipes.items()])
+    return RecipeList([_described(name, recipe) for name, recipe in all_recipes().items()])
 
 
 def _described(name: str, recipe: Recipe[Any]) -> RecipeDescription:

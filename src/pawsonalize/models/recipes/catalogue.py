@@ -54,14 +54,19 @@ GROUP = "pawsonalize.recipes"
 
 def recipe_named(name: str) -> Recipe[Any]:
     """The recipe of that name; InvalidInput lists the names there are."""
-    recipe = RECIPES.get(name) or BROUGHT.get(name) or other_recipes().get(name)
+    recipe = all_recipes().get(name)
     if recipe is None:
-        there_are = ", ".join((*RECIPES, *BROUGHT, *other_recipes()))
+        there_are = ", ".join(all_recipes())
         broken = "".join(f"; {one}" for one in broken_recipes() if one.name == name)
         raise InvalidInput(
             f"there is no recipe {name}; there are {there_are}{broken}", field="recipe"
         )
     return recipe
+
+
+def all_recipes() -> Mapping[str, Recipe[Any]]:
+    """Return the recipes that solutions may have, by their names: ours first."""
+    return {**RECIPES, **BROUGHT, **other_recipes()}
 
 
 def recipe_of(model: Model) -> Recipe[Any]:
