@@ -140,3 +140,22 @@ def test_a_long_table_says_how_many_rows_it_leaves_out() -> None:
     assert str(table).endswith("… 40 more rows")
     assert "<p>… 40 more rows</p>" in table._repr_html_()
     assert "&lt;b&gt;" in table._repr_html_()
+
+
+def test_attributes_of_items_say_what_a_visitor_would_like() -> None:
+    items = {
+        "item": [f"i{k}" for k in range(40)],
+        "genre": ["odd" if k % 2 else "even" for k in range(40)],
+    }
+    dice = np.random.default_rng(2)
+    rows = [
+        (f"u{user}", f"i{item}")
+        for user in range(80)
+        for item in dice.choice(np.arange(user % 2, 40, 2), 6, replace=False).tolist()
+    ]
+    frame = pd.DataFrame(rows, columns=["user", "item"])
+    described, plain = (
+        paws.evaluate([paws.Attributes()], paws.Dataset.from_frame(frame, items=given)).table()
+        for given in (items, None)
+    )
+    assert described["recall@10"][0] > 1.5 * plain["recall@10"][0]

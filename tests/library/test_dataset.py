@@ -130,7 +130,18 @@ def test_attributes_of_items_are_categories_bins_and_words(tmp_path: Path, form:
     assert values("other") == set()
 
 
-def test_items_without_a_column_of_ids_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ("genre\nx\n", "no column `item` or `ITEM_ID`, but genre"),
+        ("item,genre\na,x\nb\n", "items.csv, row 2: 1 values for 2 columns"),
+        ("item,genre\na,x\n,y\n", "the items, row 2: the id '' stands 1 times"),
+        ("item,genre\na,x\nb,y\na,z\n", "the items, row 1: the id 'a' stands 2 times"),
+        ("", "no column `item` or `ITEM_ID`, but "),
+    ],
+)
+def test_items_that_cannot_be_read_are_refused(tmp_path: Path, items: str, message: str) -> None:
     path = written(tmp_path, "user,item\nu,a\n")
-    with pytest.raises(InvalidInput, match="no column `item` or `ITEM_ID`, but genre"):
-        Dataset.from_csv(path, items={"genre": ["x"]})
+    (tmp_path / "items.csv").write_text(items)
+    with pytest.raises(InvalidInput, match=message):
+        Dataset.from_csv(path, items=tmp_path / "items.csv")

@@ -12,8 +12,8 @@ DAY = 24 * HOUR
 
 EARLIEST = 631_152_000 * SECOND  # 1990-01-01: no adoption site is older than the web
 LATEST = 4_102_444_800 * SECOND  # 2100-01-01
-# Below it a number means seconds (up to the year 5138), from it on milliseconds (from 1973).
-_FIRST_MILLISECONDS = 100_000_000_000
+FIRST_MILLISECONDS = 100_000_000_000
+"""A number below it means seconds (up to the year 5138), from it on milliseconds (from 1973)."""
 
 
 def parse_moment(value: object, field: str) -> int:
@@ -54,7 +54,7 @@ def _read_number(value: object) -> int | None:
         return None
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return round(value * SECOND) if abs(value) < _FIRST_MILLISECONDS else round(value)
+    return round(value * SECOND) if abs(value) < FIRST_MILLISECONDS else round(value)
 
 
 def _read_iso(text: str) -> int | None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 import numpy as np
@@ -12,34 +12,33 @@ from msgspec.structs import replace
 
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.library.dataset import Dataset
-from pawsonalize.library.recommenders import (
-    PlainModel,
-    Recommender,
-    Training,
-    named,
-    train,
-)
+from pawsonalize.library.recommenders import OwnModel, PlainModel, Recommender, named
 from pawsonalize.library.tables import Frames, Table
 from pawsonalize.models.evaluation import metrics
 from pawsonalize.models.evaluation.intervals import (
     Difference,
     Floats,
-    Interval,
     Ints,
     intervals,
     paired_differences,
 )
-from pawsonalize.models.evaluation.metrics import Judgement, Metric
+from pawsonalize.models.evaluation.metrics import Metric
 from pawsonalize.models.evaluation.splits import last_split
-from pawsonalize.models.recipes.contract import Context, Scorer
+from pawsonalize.models.recipes.contract import Context, Model, Scorer
 from pawsonalize.models.recipes.data import Scores, TrainingData
-from pawsonalize.train.holdout import MAX_QUESTIONS, Holdout, SplitName, hold_out, set_questions
+from pawsonalize.train.holdout import (
+    ALL_EVENTS,
+    MAX_QUESTIONS,
+    Holdout,
+    SplitName,
+    calibration_of,
+    hold_out,
+    set_questions,
+)
 
 SplitKind = Literal["last", "time", "users"]
 """What is held out: everybody's last interaction, all since the last tenth began (of which each
 user is asked one), or the newest tenth of one user in ten, of whom nothing is learned."""
-
-_ALL_EVENTS = 2**31
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -90,10 +89,10 @@ class Comparison(msgspec.Struct, frozen=True):
         `better` is the share of draws of users in which the first leads.
         """
         rows = [
-            {"metric": metric, "difference": found.mean, **_bounds(found), "better": found.better}
+            (metric, found.mean, found.low, found.high, found.better)
             for metric, found in zip(self.metrics, self._differences(one, other), strict=True)
         ]
-        return _table_of(rows)
+        return Table.of(("metric", "difference", "low", "high", "better"), rows)
 
     @property
     def verdict(self) -> str:
@@ -207,13 +206,11 @@ def _held_out(events: TrainingData, split: SplitKind, seed: int, most_users: int
     if split == "last":
         questions = last_split(events.user).sample(most_users, seed)
         there = np.ones(len(events.item_ids), np.bool_)
-        made = set_questions(split, events, questions, there, events.as_of, _ALL_EVENTS)
+        made = set_questions(split, events, questions, there, events.as_of, ALL_EVENTS)
     else:
         name = SplitName.TIME if split == "time" else SplitName.PERSONALIZE
         born = np.full(len(events.item_ids), np.iinfo(np.int64).min)
-        made = hold_out(name, events, born, seed, most_users)
-        split_, there, moment = made.split, made.there, made.training.as_of
-        made = set_questions(name, events, split_, there, moment, _ALL_EVENTS)
+        made = hold_out(name, events, born, seed, most_users, ALL_EVENTS)
     if not len(made.split) or not len(made.training):
         raise InvalidInput(
             f"nothing can be held out by split={split!r}: it needs users with two interactions,"
@@ -243,20 +240,27 @@ class _Timed(msgspec.Struct):
 
 
 def _measure(recommender: Recommender, holdout: Holdout, seed: int, k: int) -> Measured:
-    training = train(recommender, holdout.training, seed)
-    timed = _Timed(training.scorer, recommender.most_events)
+    began = time.perf_counter()
+    scorer = recommender.fit_events(holdout.training, seed)
+    fit_seconds = time.perf_counter() - began
+    timed = _Timed(scorer, recommender.most_events)
     judged = holdout.judge(timed)
     lists = [best[:k] for best in judged.best]
     items = len(holdout.training.item_ids)
+    off = megabytes = None
+    if not isinstance(recommender, OwnModel):
+        off = calibration_of(holdout, judged).expected_calibration_error
+        arrays = cast("Model", scorer).arrays()
+        megabytes = sum(array.nbytes for array in arrays.values()) / 1e6
     return Measured(
         judged.values(metrics=metrics_at(k)),
         metrics.coverage(lists, items),
         _novelty(lists, holdout.training),
         _gini(np.bincount(np.concatenate(lists), minlength=items)),
-        _calibration_error(judged, holdout.targets, training),
-        training.seconds,
+        off,
+        fit_seconds,
         timed.seconds * 1e3 / len(lists),
-        training.megabytes,
+        megabytes,
     )
 
 
@@ -272,24 +276,10 @@ def _gini(times: Ints) -> float:
     return float((2 * rank - len(times) - 1) @ np.sort(times) / (len(times) * max(total, 1)))
 
 
-def _calibration_error(
-    judged: Judgement, targets: Sequence[Ints], training: Training
-) -> float | None:
-    if not hasattr(training.scorer, "card"):
-        return None
-    happened = [best == wanted[0] for best, wanted in zip(judged.best, targets, strict=True)]
-    scores = np.concatenate(judged.best_scores)
-    return metrics.calibration(scores, np.concatenate(happened)).expected_calibration_error
-
-
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 
 
-def _bounds(interval: Interval) -> dict[str, float]:
-    return {"low": interval.low, "high": interval.high}
-
-
 def _table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
-    return Table({name: [row[name] for row in rows] for name in rows[0]})
+    return Table.of([*rows[0]], [[*row.values()] for row in rows])

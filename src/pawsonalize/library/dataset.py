@@ -3,6 +3,7 @@
 import csv
 import re
 from array import array
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count, islice
@@ -15,7 +16,8 @@ import numpy as np
 
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import DEFAULT_EVENT_TYPE, plain_spelling
-from pawsonalize.core.times import EARLIEST, LATEST, SECOND, parse_moment
+from pawsonalize.core.times import EARLIEST, FIRST_MILLISECONDS, LATEST, SECOND, parse_moment
+from pawsonalize.events.foreign_logs import ROLES
 from pawsonalize.models.recipes.data import Floats, Int32s, Ints, TrainingData
 from pawsonalize.recommend.query import code_attributes, values_of
 
@@ -23,21 +25,20 @@ ColumnNames = Mapping[str, str] | Sequence[str]
 """Names of a file's columns and what each is: `{"userId": "user"}`; or what the columns of a file
 without a header are, in their order: `["user", "item", "value", "time"]`."""
 
-_MEANINGS = ("user", "item", "time", "type", "value")
-_USUAL = {
-    "userid": "user",
-    "itemid": "item",
-    "timestamp": "time",
-    "eventtype": "type",
-    "eventvalue": "value",
-} | {name: name for name in _MEANINGS}
 _BATCH = 10_000
-_FIRST_MILLISECONDS = 100_000_000_000
 _BINS = 5
 _FEW_NUMBERS = 20  # of a numeric column with more values, bins are made
 _PROSE = 5  # words of a mean text, from which it is prose
 _COMMON_WORD = 0.3  # share of the items whose text has a word, from which it says nothing
 _WORDS = re.compile(r"[^\W\d_]{3,}")
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+_MEANINGS = tuple(ROLES)
+_USUAL = {_plain(ours): role for role, ours in ROLES.items()} | {role: role for role in ROLES}
 
 
 class Dataset(msgspec.Struct, frozen=True):
@@ -122,7 +123,7 @@ class Dataset(msgspec.Struct, frozen=True):
 
     def history(self, user: str) -> slice:
         """Return the rows of a user in `events`, oldest first; InvalidInput for an unknown one."""
-        code = int(np.searchsorted(self.user_ids, user))
+        code = bisect_left(self.user_ids, user)
         if code == len(self.user_ids) or self.user_ids[code] != user:
             raise InvalidInput(
                 f"user {user!r} has no interaction in these data: for a new visitor use"
@@ -147,8 +148,8 @@ class _Columns:
         rows = len(batch["user"])
         for name, codes in self._codes.items():
             texts = batch[name]
-            if {*map(type, texts)} != {str}:
-                texts = [*map(_id, texts)]
+            if (types := {*map(type, texts)}) != {str}:
+                texts = [*map(str if types == {int} else _id, texts)]
             if "" in texts:
                 row = first + list(texts).index("")
                 raise InvalidInput(f"{place}, row {row}: {name} is empty", field=name)
@@ -279,7 +280,7 @@ def _moments(values: Sequence[Any], first: int, place: str) -> Ints:
         numbers = np.array(values, np.float64)
     except (ValueError, TypeError):
         numbers = np.full(len(values), np.nan)
-    moments = np.where(numbers < _FIRST_MILLISECONDS, numbers * SECOND, numbers)
+    moments = np.where(numbers < FIRST_MILLISECONDS, numbers * SECOND, numbers)
     if ((moments >= EARLIEST) & (moments < LATEST)).all():
         return np.round(moments).astype(np.int64)
     read = array("q")
@@ -302,6 +303,13 @@ def _described(items: Any) -> dict[str, dict[str, list[str]]]:
             f"the items have no column `item` or `ITEM_ID`, but {', '.join(columns)}", field="items"
         )
     ids = [*map(_id, columns[ids_column])]
+    for item, times in Counter(ids).items():
+        if not item or times > 1:
+            raise InvalidInput(
+                f"the items, row {ids.index(item) + 1}: the id {item!r} stands {times} times, and"
+                " each row needs one of its own",
+                field="items",
+            )
     return {
         name: dict(zip(ids, _attribute(values), strict=True))
         for name, values in columns.items()
@@ -314,14 +322,16 @@ def _columns_of(items: Any) -> Mapping[str, Sequence[Any]]:
         return items
     if isinstance(items, str | Path):
         with Path(items).open(encoding="utf-8-sig", newline="") as file:
-            names, *rows = csv.reader(file)
-        return dict(zip(names, zip(*rows, strict=True), strict=True))
+            names, *rows = [*filter(None, csv.reader(file))] or [[]]
+        for number, row in enumerate(rows, 1):
+            if len(row) != len(names):
+                raise InvalidInput(
+                    f"{Path(items).name}, row {number}: {len(row)} values for {len(names)} columns",
+                    field="items",
+                )
+        return {name: [row[at] for row in rows] for at, name in enumerate(names)}
     table = nw.from_native(items, eager_only=True)
     return {name: table[name].to_list() for name in table.columns}
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()
 
 
 def _attribute(values: Sequence[Any]) -> list[list[str]]:

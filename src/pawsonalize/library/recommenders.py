@@ -1,7 +1,6 @@
 """Recommenders for notebooks: recipes with their settings, and models of others."""
 
 import re
-import time
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -16,10 +15,8 @@ from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Context, ContextEvent, Recipe, Scorer
 from pawsonalize.models.recipes.data import Scores, TrainingData
 from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS
-from pawsonalize.train.holdout import context_before
+from pawsonalize.train.holdout import ALL_EVENTS, context_before
 from pawsonalize.train.solutions import read_settings
-
-_ALL_EVENTS = 2**31
 
 
 class PlainModel(Protocol):
@@ -63,53 +60,52 @@ class Recommender:
         return self._recipe.fit(events, self._settings, seed)
 
 
-class Random(Recommender):
+class Baseline(Recommender):
+    """A simple recipe, which reads all of a visitor's events."""
+
+    most_events = ALL_EVENTS
+
+
+class Random(Baseline):
     """Every order is as likely as any other."""
 
     recipe = "random"
-    most_events = _ALL_EVENTS
 
 
-class Popularity(Recommender):
+class Popularity(Baseline):
     """What most users chose lately; with `unseen=True` without what the user had."""
 
     recipe = "popularity-count"
-    most_events = _ALL_EVENTS
 
 
-class OwnHistory(Recommender):
+class OwnHistory(Baseline):
     """What the user had before, the newest first."""
 
     recipe = "own-history"
-    most_events = _ALL_EVENTS
 
 
-class Attributes(Recommender):
+class Attributes(Baseline):
     """Items that share attributes with those that the user had."""
 
     recipe = "attributes"
-    most_events = _ALL_EVENTS
 
 
-class ItemKNN(Recommender):
+class ItemKNN(Baseline):
     """Items with the most users in common, by the cosine of their users."""
 
     recipe = "item-knn"
-    most_events = _ALL_EVENTS
 
 
-class Transitions(Recommender):
+class Transitions(Baseline):
     """Items that users chose right after an item."""
 
     recipe = "item-transitions"
-    most_events = _ALL_EVENTS
 
 
-class EASE(Recommender):
+class EASE(Baseline):
     """A linear model of the items that are had together (Steck 2019); up to 10,000 items."""
 
     recipe = "ease"
-    most_events = _ALL_EVENTS
 
 
 class TrendingNow(Recommender):
@@ -139,15 +135,15 @@ class FittedRecommender(msgspec.Struct, frozen=True):
         rows: list[tuple[str, str, float, int]] = []
         for user in [users] if isinstance(users, str) else users:
             history = self.data.history(user)
-            context = context_before(self.data.events, history.start, history.stop, _ALL_EVENTS)
+            context = context_before(self.data.events, history.start, history.stop, ALL_EVENTS)
             rows += [(user, *best) for best in self._best(context, k)]
-        return _table(("user", "item", "score", "rank"), rows)
+        return Table.of(("user", "item", "score", "rank"), rows)
 
     def recommend_after(self, items: Sequence[str], k: int = 10) -> Table:
         """Return the best k items for a visitor who chose these, the newest last."""
         now = self.data.events.as_of
         events = (ContextEvent(str(item), "view", now) for item in reversed(items))
-        return _table(("item", "score", "rank"), self._best(Context(tuple(events), now), k))
+        return Table.of(("item", "score", "rank"), self._best(Context(tuple(events), now), k))
 
     def _best(self, context: Context, k: int) -> list[tuple[str, float, int]]:
         recent = replace(context, events=context.events[: self.most_events])
@@ -157,15 +153,10 @@ class FittedRecommender(msgspec.Struct, frozen=True):
         return [(self.model.item_ids[item], float(scores[item]), rank) for rank, item in ranked]
 
 
-def _table(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Table:
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
-    return Table(dict(zip(names, columns, strict=True)))
-
-
 class OwnModel(Recommender):
     """A class of your own as a recommender; `evaluate` makes it of a `PlainModel`."""
 
-    most_events = _ALL_EVENTS
+    most_events = ALL_EVENTS
 
     def __init__(self, model: PlainModel) -> None:
         for method in ("fit", "score"):
@@ -198,25 +189,6 @@ class _CheckedScores(NamedTuple):
         elif not np.isnan(scores).any():
             return scores
         raise InvalidInput(f"{self.name} gives {wrong}", field="models")
-
-
-class Training(NamedTuple):
-    """A fitted scorer, and what it took."""
-
-    scorer: Scorer
-    seconds: float
-    megabytes: float | None
-    """Size of its arrays; None if nobody knows it."""
-
-
-def train(recommender: Recommender, events: TrainingData, seed: int) -> Training:
-    """Fit on columns, and measure."""
-    began = time.perf_counter()
-    scorer = recommender.fit_events(events, seed)
-    seconds = time.perf_counter() - began
-    arrays = getattr(scorer, "arrays", None)
-    size = sum(array.nbytes for array in arrays().values()) / 1e6 if arrays else None
-    return Training(scorer, seconds, size)
 
 
 def named(models: Sequence[Recommender | PlainModel | type]) -> dict[str, Recommender]:

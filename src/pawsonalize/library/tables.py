@@ -23,6 +23,11 @@ class Table(msgspec.Struct, frozen=True):
 
     columns: Mapping[str, Sequence[Any]]
 
+    @classmethod
+    def of(cls, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> "Table":
+        """Return the table of rows, each with a value for each name."""
+        return cls({name: [row[at] for row in rows] for at, name in enumerate(names)})
+
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
 

@@ -23,7 +23,6 @@ from pawsonalize.models.evaluation.metrics import (
     NDCG_AT_5,
     Calibration,
     Judgement,
-    calibration,
     coverage,
     judge,
 )
@@ -42,6 +41,7 @@ from pawsonalize.train.holdout import (
     Holdout,
     SplitName,
     baselines,
+    calibration_of,
     hold_out,
     item_births,
     may_repeat,
@@ -268,7 +268,7 @@ def measure(
         rankers=tuple(report(name, judgement) for name, judgement in judged.items()),
         shuffled_order=report(SHUFFLED, control),
         slices=tuple(_sliced(part, judged, seed) for part in slices_of(holdout)),
-        calibration=_calibration(holdout, judged[recipe]),
+        calibration=calibration_of(holdout, judged[recipe]),
         models=models,
     )
 
@@ -290,14 +290,6 @@ def _repeated(holdout: Holdout) -> float:
     spans = zip(split.start, split.cut, holdout.target_items, strict=True)
     known = [np.isin(wanted, item[start:cut]) for start, cut, wanted in spans]
     return float(np.concatenate(known).mean())
-
-
-def _calibration(holdout: Holdout, judgement: Judgement) -> Calibration:
-    """Of the 25 best of every test case: is it the very next choice as often as its score says?"""
-    happened = [
-        best == wanted[0] for best, wanted in zip(judgement.best, holdout.targets, strict=True)
-    ]
-    return calibration(np.concatenate(judgement.best_scores), np.concatenate(happened))
 
 
 class EvaluationOrder(msgspec.Struct, frozen=True):

@@ -236,9 +236,8 @@ class Gate(msgspec.Struct, frozen=True):
         self, new: SolutionVersion, live: SolutionVersion | None, as_of: int
     ) -> tuple[gate.Evidence | None, gate.Decision] | None:
         """The decision about a version beside the live one; None for a recipe it cannot judge."""
-        if (
-            new.remote is not None and new.recipe not in BROUGHT
-        ):  # its own metrics are all the evidence there is
+        # The metrics of an engine elsewhere are all the evidence there is.
+        if new.remote is not None and new.recipe not in BROUGHT:
             served = None if live is None else _engine_metrics(live)
             return None, decide_by_metrics(_engine_metrics(new), served, self.settings, as_of)
         # It judges how items are ranked for visitors with histories.

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.models import recipes
 from pawsonalize.models.evaluation import splits
-from pawsonalize.models.evaluation.metrics import Judgement, Ranker, judge, segment_metrics
+from pawsonalize.models.evaluation.metrics import (
+    Calibration,
+    Judgement,
+    Ranker,
+    calibration,
+    judge,
+    segment_metrics,
+)
 from pawsonalize.models.recipes.baselines.matrices import EASE, MOST_ITEMS, ItemKNN, Transitions
 from pawsonalize.models.recipes.contract import Context, Model, Scorer
 from pawsonalize.models.recipes.data import TrainingData
@@ -56,6 +63,10 @@ def positions(items: NDArray[np.bool_]) -> NDArray[np.int64]:
 # More test users are sampled: the intervals are narrow by then, and it takes seconds.
 MAX_QUESTIONS = 2_000
 _TIME_SHARE = 0.9  # as in the other split, which holds out the newest tenth of test users' events
+
+
+ALL_EVENTS = 2**31
+"""Events of a context that has the whole history of a visitor."""
 
 
 class SplitName(StrEnum):
@@ -116,6 +127,14 @@ class Holdout(msgspec.Struct, frozen=True):
         return stock.at(self.contexts[question].now, len(self.data.item_ids))[self.there]
 
 
+def calibration_of(holdout: Holdout, judgement: Judgement) -> Calibration:
+    """Of the 25 best of every test case: is it the very next choice as often as its score says?"""
+    happened = [
+        best == wanted[0] for best, wanted in zip(judgement.best, holdout.targets, strict=True)
+    ]
+    return calibration(np.concatenate(judgement.best_scores), np.concatenate(happened))
+
+
 def item_births(data: TrainingData, catalogue: Catalogue) -> NDArray[np.int64]:
     """The moment by which each item existed: the earlier of its creation and its first event."""
     created = {item.item_id: item.created_at for item in catalogue.items()}
@@ -131,6 +150,7 @@ def hold_out(
     born: NDArray[np.int64],
     seed: int,
     most: int = MAX_QUESTIONS,
+    most_events: int = MAX_CONTEXT_EVENTS,
 ) -> Holdout:
     """Split the data (at least one event) and make at most so many test cases."""
     if name is SplitName.PERSONALIZE:
@@ -142,7 +162,7 @@ def hold_out(
         split = splits.global_time_split(data.user, data.time, moment, seed)
         # What was first seen at that moment was first seen in a held-out event.
         there = born < moment
-    return set_questions(name, data, split.sample(most, seed), there, moment)
+    return set_questions(name, data, split.sample(most, seed), there, moment, most_events)
 
 
 def set_questions(

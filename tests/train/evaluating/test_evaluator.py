@@ -87,6 +87,19 @@ def test_the_baselines_stand_beside_the_recipe_with_every_metric(walked: Evaluat
         assert {part.kind for part in report.slices} == {"history", "item", "species"}
 
 
+def test_a_catalogue_of_others_has_a_slice_for_each_attribute_with_few_values() -> None:
+    data = walks()
+    items = len(data.item_ids)
+    names = ("GENRE", "TITLE")
+    rows = [("odd" if item % 2 else "even", f"t{item}") for item in range(items)]
+    few = described(rows, names)
+    titles = (*few.values[1], *(f"unused {title}" for title in range(30)))
+    attributes = replace(few, values=(few.values[0], titles))
+    (report, *_) = run(replace(data, attributes=attributes)).splits
+    assert {part.value for part in report.slices if part.kind == "GENRE"} == {"even", "odd"}
+    assert "TITLE" not in {part.kind for part in report.slices}
+
+
 def test_the_control_shows_that_the_result_rests_on_the_order(walked: Evaluation) -> None:
     assert walked.splits
     for report in walked.splits:

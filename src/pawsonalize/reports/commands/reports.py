@@ -29,39 +29,47 @@ if TYPE_CHECKING:
 _DOCUMENT, _PICTURE = "evaluation.json", "evaluation.svg"
 
 
+Recipes = Annotated[
+    list[str] | None,
+    typer.Option(help="A recipe; may be repeated.", show_default="user-personalization"),
+]
+Versions = Annotated[
+    list[str] | None,
+    typer.Option(help="A solution version, whose settings are fitted anew; may be repeated."),
+]
+FirstSetting = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A setting of the first --recipe, name=value; may be repeated."),
+]
+Split = Annotated[
+    Literal["both", "personalize", "time"],
+    typer.Option(help="Held-out users (personalize), held-out days (time), or both."),
+]
+ReportFolder = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for evaluation.json and evaluation.svg, which are new there.",
+        show_default="evaluation, in the data folder, and at artefact_url if that is set",
+    ),
+]
+PredictionsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="New file, .csv or .parquet, for the 25 best of each test case by each model."
+    ),
+]
+
+
 def evaluate(
     *,
-    recipe: Annotated[
-        list[str] | None,
-        typer.Option(help="A recipe; may be repeated.", show_default="user-personalization"),
-    ] = None,
-    version: Annotated[
-        list[str] | None,
-        typer.Option(help="A solution version, whose settings are fitted anew; may be repeated."),
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A setting of the first --recipe, name=value; may be repeated."),
-    ] = None,
+    recipe: Recipes = None,
+    version: Versions = None,
+    setting: FirstSetting = None,
     seed: options.Seed = 0,
-    split: Annotated[
-        Literal["both", "personalize", "time"],
-        typer.Option(help="Held-out users (personalize), held-out days (time), or both."),
-    ] = "both",
+    split: Split = "both",
     at: options.At = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for evaluation.json and evaluation.svg, which are new there.",
-            show_default="evaluation, in the data folder, and at artefact_url if that is set",
-        ),
-    ] = None,
-    predictions: Annotated[
-        Path | None,
-        typer.Option(
-            help="New file, .csv or .parquet, for the 25 best of each test case by each model."
-        ),
-    ] = None,
+    out: ReportFolder = None,
+    predictions: PredictionsFile = None,
     dataset_group: options.DatasetGroupName = None,
     data_dir: options.DataDir = None,
     json: options.Json = False,
