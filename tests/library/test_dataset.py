@@ -1,6 +1,8 @@
 """Interactions of others: files and frames, and what is said of what cannot be read."""
 
+import csv
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,11 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pawsonalize import Dataset, InvalidInput
+from pawsonalize.library import dataset
 
 ROWS = [("u2", "b", 1_700_000_300), ("u1", "a", 1_700_000_100), ("u1", "b", 1_700_000_200)]
 
@@ -40,6 +45,33 @@ def test_rows_are_sorted_by_user_and_time_whatever_their_order(log: Dataset) -> 
     assert log.events.item.tolist() == [0, 1, 1]
     assert log.events.time.tolist() == [1_700_000_100_000, 1_700_000_200_000, 1_700_000_300_000]
     assert log.events.as_of == 1_700_000_300_000
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.tuples(st.text('ab,"\n\r é', min_size=1), st.text("xyz", min_size=1))),
+    between=st.sampled_from(["\n", "\r\n", "\r", "\n\n"]),
+    characters=st.integers(1, 40),
+)
+def test_a_file_is_what_the_csv_module_reads_of_it(
+    rows: list[tuple[str, str]], between: str, characters: int, tmp_path: Path
+) -> None:
+    lines = [
+        ",".join('"' + v.replace('"', '""') + '"' if {*v} & {*',"\n\r'} else v for v in row)
+        for row in [("user", "item"), *rows]
+    ]
+    text = between.join([*lines, ""])
+    path = tmp_path / "log.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    _, *wanted = filter(None, csv.reader(StringIO(text, newline="")))
+    assert [*map(tuple, wanted)] == rows
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset, "_CHARACTERS", characters)
+        found = Dataset.from_csv(path)
+    events = found.events
+    codes = zip(events.user.tolist(), events.item.tolist(), strict=True)
+    read = [(found.user_ids[user], found.item_ids[item]) for user, item in codes]
+    assert read == sorted(map(tuple, wanted), key=lambda row: row[0])
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])

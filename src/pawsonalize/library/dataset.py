@@ -6,9 +6,10 @@ from array import array
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count, islice
+from io import StringIO
+from itertools import chain, count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 import narwhals as nw
@@ -26,6 +27,7 @@ ColumnNames = Mapping[str, str] | Sequence[str]
 without a header are, in their order: `["user", "item", "value", "time"]`."""
 
 _BATCH = 10_000
+_CHARACTERS = 1 << 18
 _BINS = 5
 _FEW_NUMBERS = 20  # of a numeric column with more values, bins are made
 _PROSE = 5  # words of a mean text, from which it is prose
@@ -75,26 +77,17 @@ class Dataset(msgspec.Struct, frozen=True):
         """
         place = Path(path).name
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = _split_lines(file, separator)
             if columns is None or isinstance(columns, Mapping):
-                names = next(rows, [])
+                names = next(_split_lines(file, separator), [])
                 meanings = _meanings(names, columns, place)
             else:
                 names = [*columns]
                 meanings = _meanings(
                     names, {name: name for name in names if name in _MEANINGS}, place
                 )
-            made, first = _Columns(), 1
-            while batch := [*islice(filter(None, rows), _BATCH)]:  # an empty line is no row
-                if {*map(len, batch)} != {len(names)}:
-                    at, row = next(one for one in enumerate(batch) if len(one[1]) != len(names))
-                    raise InvalidInput(
-                        f"{place}, row {first + at}: {len(row)} values for {len(names)} columns:"
-                        f" is {separator!r} the separator?"
-                    )
-                taken = [*zip(*batch, strict=True)]
-                made.add({what: taken[at] for what, at in meanings.items()}, first, place)
-                first += len(batch)
+            made = _Columns()
+            for first, batch in _read_columns(file, separator, len(names), place):
+                made.add({what: batch[at] for what, at in meanings.items()}, first, place)
         return made.dataset(items, _unused(names, meanings))
 
     @classmethod
@@ -205,6 +198,33 @@ def _sorted_codes(codes: Mapping[str, int], column: Ints) -> tuple[tuple[str, ..
     rank = np.empty(len(ids), np.int32)
     rank[np.fromiter(map(codes.__getitem__, ids), np.int64, len(ids))] = np.arange(len(ids))
     return ids, rank[column]
+
+
+def _read_columns(
+    file: TextIO, separator: str, width: int, place: str
+) -> Iterator[tuple[int, Sequence[Sequence[str]]]]:
+    """Yield the number of a first row, from 1, and the columns of it and some after it."""
+    first = 1
+    while text := file.read(_CHARACTERS) + file.readline():
+        plain = text.replace("\r\n", "\n").removesuffix("\n")
+        lines = plain.split("\n")
+        counts = {line.count(separator) for line in lines}
+        if '"' in plain or "\r" in plain or counts != {width - 1}:
+            break
+        # Four times as fast as the csv module, which all that is not so plain goes through.
+        values = separator.join(lines).split(separator)
+        yield first, [values[at::width] for at in range(width)]
+        first += len(lines)
+    rows = _split_lines(chain(StringIO(text, newline=""), file), separator)
+    while batch := [*islice(filter(None, rows), _BATCH)]:  # an empty line is no row
+        if {*map(len, batch)} != {width}:
+            at, row = next(one for one in enumerate(batch) if len(one[1]) != width)
+            raise InvalidInput(
+                f"{place}, row {first + at}: {len(row)} values for {width} columns:"
+                f" is {separator!r} the separator?"
+            )
+        yield first, [*zip(*batch, strict=True)]
+        first += len(batch)
 
 
 def _split_lines(file: Iterable[str], separator: str) -> Iterator[list[str]]:
