@@ -25,8 +25,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from benchmarks.child import run_child
+from benchmarks.genuine import NoRival, check_work
 from benchmarks.recommend import prepare
-from benchmarks.rivals import NoRival, check_work
 from benchmarks.server import answers, drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize.animals.animal import Animal, AnimalStatus, StatusChange

@@ -24,7 +24,7 @@ from moto.server import ThreadedMotoServer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
-from benchmarks.rivals import check_others
+from benchmarks.genuine import check_others
 from pawsonalize.app.databases import open_artefacts
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.database.database import Database

@@ -66,6 +66,7 @@ _FILES: Mapping[str, Sequence[str]] = {
     "artefacts": (f"{_SRC}/resources/artefacts.py",),
     "trace": (f"{_SRC}/**",),
     "gate": (*_MODELS, f"{_SRC}/train/**"),
+    "rivals": (*_MODELS, f"{_SRC}/library/**", "benchmarks/worlds.py"),
 }
 
 
@@ -295,5 +296,10 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--worlds", "1", "--runs", "1", "--events", "2000", "--mixture"),),
             (("--worlds", "1", "--runs", "10"),),
             shown=("results",),
+        ),
+        "rivals": Benchmark(
+            "The default beside what could win",
+            (("--worlds", "taste", "--users", "60", "--items", "40", "--seeds", "1"),),
+            (("--worlds", "taste", "cold", "--seeds", "1"),),
         ),
     }

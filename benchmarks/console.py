@@ -26,8 +26,8 @@ from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from benchmarks.animals import stock
+from benchmarks.genuine import check_work
 from benchmarks.recommend import prepare
-from benchmarks.rivals import check_work
 from benchmarks.server import drive, percentile, post, serving
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.pages.views import View

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rivals import check_work
+from benchmarks.genuine import check_work
 from benchmarks.server import drive, percentile, post, serving
 from pawsonalize.core.database.database import Database
 

@@ -31,9 +31,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.child import Missing, peak_megabytes, run_child
 from benchmarks.contenders import CONTROL, OURS, PEERS, SAME_FOR_EVERY_SEED, fit_named
+from benchmarks.genuine import check_others
 from benchmarks.interactions import Interactions, read_interactions, read_sequences
 from benchmarks.next_item_task import judge, make_task
-from benchmarks.rivals import check_others
 
 _MEASURES = (
     "ndcg_at_10",

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rivals import check_constant, check_others
+from benchmarks.genuine import check_constant, check_others
 from benchmarks.server import answers, drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize.animals.tables.catalogue import Item

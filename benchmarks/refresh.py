@@ -32,7 +32,7 @@ from benchmarks.child import peak_megabytes, run_child
 from benchmarks.demo_data import world_of
 from benchmarks.demo_visits import cut_of, sample_moments, training_data
 from benchmarks.demo_world import gains, make
-from benchmarks.rivals import check_work
+from benchmarks.genuine import check_work
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.times import DAY, HOUR

@@ -23,8 +23,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from benchmarks.genuine import check_others
 from benchmarks.recommend import CONNECTIONS, prepare
-from benchmarks.rivals import check_others
 from benchmarks.server import answers, drive, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize.app.adapters import opened

@@ -1,7 +1,7 @@
 """What a benchmark compares with is another program, or there are no figures."""
 
 import pytest
-from benchmarks.rivals import NoRival, check_constant, check_others, check_work
+from benchmarks.genuine import NoRival, check_constant, check_others, check_work
 
 
 def test_a_constant_is_one_and_the_service_in_its_place_is_not() -> None:
