@@ -1,5 +1,6 @@
 """Recommenders of a notebook, fitted and compared."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,28 @@ def test_a_comparison_shows_itself_and_becomes_a_frame(data: paws.Dataset) -> No
     frame = result.to_frame("pandas")
     assert list(frame["model"]) == ["Popularity", "Popularity 2"]
     assert frame["ndcg@10 low"][0] <= frame["ndcg@10"][0] <= frame["ndcg@10 high"][0]
+
+
+def test_a_plot_draws_the_mean_and_the_interval_of_each_model(data: paws.Dataset) -> None:
+    pytest.importorskip("matplotlib").use("Agg")
+    result = paws.evaluate([NextInTheCircle, paws.Popularity(), paws.Random()], data)
+    table, axes = result.table(), result.plot("mrr@10")
+    points, _, (bars,) = axes.containers[0].lines
+    assert points.get_xdata() == pytest.approx(table["mrr@10"])
+    drawn = np.array(bars.get_segments())[:, :, 0]
+    assert drawn[:, 0] == pytest.approx(table["mrr@10 low"])
+    assert drawn[:, 1] == pytest.approx(table["mrr@10 high"])
+    assert [text.get_text() for text in axes.get_yticklabels()] == table["model"]
+    assert axes.get_xlabel() == "mrr@10, 95% interval"
+    assert result.plot().get_xlabel() == "ndcg@10, 95% interval"
+
+
+def test_a_plot_without_matplotlib_says_what_to_install(
+    data: paws.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(paws.InvalidInput, match="pip install matplotlib"):
+        paws.evaluate([paws.Popularity()], data).plot()
 
 
 def test_what_cannot_be_compared_is_said(data: paws.Dataset) -> None:
