@@ -78,7 +78,18 @@ class AdaptedModel(IndexedModel, frozen=True, dict=True):
         return {**super().arrays(), **own}
 
     def _scores(self, context: Context, items: Sequence[str]) -> Floats:
-        scores = np.asarray(self.fitted.score(context, items), np.float64)
-        if scores.shape != (len(items),):
-            raise ValueError(f"score gave shape {scores.shape} for {len(items)} items")
+        return scores_of(self.fitted, self.card.recipe, context, items)
+
+
+def scores_of(fitted: Any, name: str, context: Context, items: Sequence[str]) -> Floats:
+    """Ask a plain class for any numbers but NaN, one an item; ValueError if it gives others.
+
+    A comparison orders by them. A service shares out places by them: there they are at least 0.
+    """
+    scores = np.asarray(fitted.score(context, items), np.float64)
+    if scores.shape == (len(items),) and not np.isnan(scores).any():
         return scores
+    raise ValueError(
+        f"{name} gives scores of shape {scores.shape} for {len(items)} items,"
+        f" {np.isnan(scores).sum()} of them NaN"
+    )
