@@ -18,10 +18,6 @@ _OWN = "own."
 _ALL = 1 << 62
 
 
-class NoSettings(RecipeSettings, frozen=True):
-    """A plain class has no settings."""
-
-
 @dataclass(frozen=True)
 class AdaptedRecipe:
     """The recipe of a plain class; one with `arrays()` and `load(arrays)` can be stored."""
@@ -29,9 +25,9 @@ class AdaptedRecipe:
     kind: type[Any]
     name: str
     needs_item: bool = False
-    settings = NoSettings
+    settings = RecipeSettings  # none
 
-    def fit(self, data: Countable, settings: NoSettings, seed: int) -> "AdaptedModel":
+    def fit(self, data: Countable, settings: RecipeSettings, seed: int) -> "AdaptedModel":
         """Fit an instance on all events; the seed only goes on the card."""
         counts = counts_of(data)
         events, fitted = counts.sample(_ALL), self.kind()
