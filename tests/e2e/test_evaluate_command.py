@@ -1,5 +1,6 @@
 """`pawsonalize evaluate` as somebody runs it."""
 
+import shutil
 import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ from pawsonalize.plugins.demo.settings import WorldSettings
 from pawsonalize.plugins.demo.world import generate
 from pawsonalize.train.evaluator import Evaluation
 from tests import forked
+from tests.house.test_code_blocks import blocks_of, commands
 
 END = 1_779_000_000_000
 
@@ -94,6 +96,38 @@ def test_recipes_and_versions_are_compared_and_their_predictions_written(
     assert {line.split(",")[1] for line in lines} == {"ease", "random", version}
     again = evaluate(demo_data, "--version", version, "--set", "neighbours=3", *at)
     assert (again.returncode, "--set is for a recipe" in again.stderr) == (2, True)
+
+
+def test_the_commands_of_the_page_on_judging_a_change_run_in_their_order(
+    demo_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(demo_data, "pawsonalize-data")
+    names = {"recommender": last_name("train", "--solution", "recommender", "--set", "trees=2")}
+    for block in blocks_of(Path("docs/how-to/judge-a-change.md")):
+        for line in commands(block):
+            words = [
+                names[word.partition("-2026")[0]] if "-2026" in word else word for word in line
+            ]
+            if words[:2] == ["train", "--solution"]:
+                names["trial"] = last_name(*words)
+            elif words[0] == "retrain":
+                names["retrain"] = last_name(*words)
+            else:
+                done = forked.run(words, timeout=300)
+                assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    assert {"recommender", "trial", "retrain"} == names.keys()
+    assert Path("lists.csv").read_text().startswith("split,model,user,item,score,rank")
+    assert "Not enough to tell" in forked.run(["ope", "--policy", names["trial"]]).stdout
+
+
+def last_name(*words: str) -> str:
+    """The name of what a training or a retraining made."""
+    done = forked.run([*words, "--json"], timeout=300)
+    assert done.returncode == 0, done.stderr
+    made = msgspec.json.decode(done.stdout)
+    name: str = made["run_id"] if isinstance(made, dict) else made[0]["name"]
+    return name
 
 
 def test_an_empty_folder_is_told_what_to_do(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Recommenders of a notebook, fitted and compared."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,28 @@ def test_a_comparison_shows_itself_and_becomes_a_frame(data: paws.Dataset) -> No
     assert frame["ndcg@10 low"][0] <= frame["ndcg@10"][0] <= frame["ndcg@10 high"][0]
 
 
+def test_a_plot_draws_the_mean_and_the_interval_of_each_model(data: paws.Dataset) -> None:
+    pytest.importorskip("matplotlib").use("Agg")
+    result = paws.evaluate([NextInTheCircle, paws.Popularity(), paws.Random()], data)
+    table, axes = result.table(), result.plot("mrr@10")
+    points, _, (bars,) = axes.containers[0].lines
+    assert points.get_xdata() == pytest.approx(table["mrr@10"])
+    drawn = np.array(bars.get_segments())[:, :, 0]
+    assert drawn[:, 0] == pytest.approx(table["mrr@10 low"])
+    assert drawn[:, 1] == pytest.approx(table["mrr@10 high"])
+    assert [text.get_text() for text in axes.get_yticklabels()] == table["model"]
+    assert axes.get_xlabel() == "mrr@10, 95% interval"
+    assert result.plot().get_xlabel() == "ndcg@10, 95% interval"
+
+
+def test_a_plot_without_matplotlib_says_what_to_install(
+    data: paws.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(paws.InvalidInput, match="pip install matplotlib"):
+        paws.evaluate([paws.Popularity()], data).plot()
+
+
 def test_what_cannot_be_compared_is_said(data: paws.Dataset) -> None:
     result = paws.evaluate([paws.Popularity()], data)
     assert result.verdict == "Popularity was measured alone: nothing stands beside it."
@@ -96,7 +119,7 @@ def test_what_cannot_be_compared_is_said(data: paws.Dataset) -> None:
 
 @pytest.mark.parametrize(
     ("scores", "message"),
-    [([np.nan] * 12, "Odd gives NaN among its scores"), ([1.0], r"Odd gives scores of shape \(1,")],
+    [([np.nan] * 12, "12 items, 12 of them NaN"), ([1.0], r"Odd gives scores of shape \(1,")],
 )
 def test_scores_that_are_none_are_refused(
     data: paws.Dataset, scores: list[float], message: str
@@ -107,7 +130,7 @@ def test_scores_that_are_none_are_refused(
         def score(self, context: Context, items: Sequence[str]) -> Any:
             return scores
 
-    with pytest.raises(paws.InvalidInput, match=message):
+    with pytest.raises(ValueError, match=message):
         paws.evaluate([Odd()], data)
     with pytest.raises(paws.InvalidInput, match="no method fit"):
         paws.evaluate([object()], data)  # type: ignore[list-item]

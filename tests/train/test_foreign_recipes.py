@@ -67,6 +67,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     (folder / "theirs_models.py").write_text(_CODE)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
     lines = [f"{name.lower()} = theirs_models:{name}" for name in _NAMES]
+    lines.append("ease = theirs_models:Plain")  # a name that is taken
     (about / "entry_points.txt").write_text("\n".join(["[pawsonalize.recipes]", *lines]))
     monkeypatch.syspath_prepend(folder)
     catalogue._others.cache_clear()
@@ -100,7 +101,7 @@ def test_a_plain_class_is_trained_stored_and_served(
     ("recipe", "why"),
     [
         ("raises", "out of ideas"),
-        ("notanumber", "scores that are no finite numbers"),
+        ("notanumber", "notanumber gives scores of shape .* 4 of them NaN"),
         ("short", r"shape \(3,\) for 4 items"),
         ("plain", r"can be compared but not stored: give it arrays\(\)"),
     ],
@@ -128,10 +129,17 @@ def test_recipes_are_listed_with_what_their_settings_say_of_themselves(tmp_path:
     settings = make_service(tmp_path / "data", train=False)
     with client_of(build_app(settings)) as client:
         recipes = {one["name"]: one for one in client.get("/v1/recipes").json()["recipes"]}
+        page = client.get("/console/models/recipes").text
     assert {"user-personalization", "imported-scores", "http-scorer", "stored"} <= recipes.keys()
     assert recipes["stored"]["builtIn"] is False
+    assert recipes["stored"]["distribution"] == "theirs 1.0"
+    assert recipes["ease"]["builtIn"] is True
+    assert recipes["ease"]["distribution"] is None
+    assert "theirs 1.0" in page
+    assert "its class has no docstring" in page
+    assert "ease of theirs 1.0 is left out" in page
     assert recipes["stored"]["settings"] == []
-    assert recipes["similar-items"]["needsItem"] is recipes["similar-items"]["builtIn"] is True
+    assert recipes["similar-items"]["needsItem"] is True
     location, _ = recipes["imported-scores"]["settings"]
     assert location["default"] == "file:///"
     assert location["description"].startswith("CSV or Parquet to read")

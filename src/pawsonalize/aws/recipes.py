@@ -1,6 +1,5 @@
 """Recipes by AWS's names, with the recipe of ours behind each, and those of AWS's two domains."""
 
-import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -22,7 +21,7 @@ from pawsonalize.models.recipes import (
     TRENDING_NOW,
     USER_PERSONALIZATION,
 )
-from pawsonalize.models.recipes.catalogue import all_recipes, recipe_named
+from pawsonalize.models.recipes.catalogue import all_recipes, docstring, recipe_named
 from pawsonalize.resources.kind import Status
 
 log = get_logger()
@@ -227,8 +226,7 @@ def describe_feature_transformation(_services: AwsServices, members: Members) ->
 
 
 def _described(recipe: AwsRecipe) -> Answer:
-    ours = recipe_named(recipe.recipe)
-    text = inspect.getdoc(getattr(ours, "kind", type(ours))) or ""
+    text = docstring(recipe_named(recipe.recipe))
     return _ALWAYS | {
         "name": recipe.name,
         "recipeArn": public_arn("recipe", recipe.name),

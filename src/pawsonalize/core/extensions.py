@@ -22,6 +22,11 @@ class BrokenExtension(msgspec.Struct, frozen=True):
         return f"{self.name} of {self.distribution} is left out: {self.reason}"
 
 
+def distributions(group: str) -> dict[str, str]:
+    """Return name and version of what brings each entry point of a group, by its name."""
+    return {entry.name: _source(entry) for entry in sorted(entry_points(group=group))}
+
+
 def load_extensions(
     group: str, load: Callable[[EntryPoint], T]
 ) -> tuple[dict[str, T], tuple[BrokenExtension, ...]]:
@@ -31,7 +36,10 @@ def load_extensions(
         try:
             loaded[entry.name] = load(entry)
         except Exception as error:  # noqa: BLE001 - code of others may raise anything
-            source = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
             reason = f"{type(error).__name__}: {error}"
-            broken.append(BrokenExtension(entry.name, source, reason))
+            broken.append(BrokenExtension(entry.name, _source(entry), reason))
     return loaded, tuple(broken)
+
+
+def _source(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value

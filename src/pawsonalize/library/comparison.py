@@ -36,6 +36,7 @@ from pawsonalize.train.holdout import (
     set_questions,
 )
 
+_SEED = 0  # of the draws of users for intervals
 SplitKind = Literal["last", "time", "users"]
 """What is held out: everybody's last interaction, all since the last tenth began (of which each
 user is asked one), or the newest tenth of one user in ten, of whom nothing is learned."""
@@ -66,14 +67,13 @@ class Comparison(msgspec.Struct, frozen=True):
     metrics: tuple[str, ...]
     users: int
     """Users who were asked."""
-    seed: int = 0
 
     def table(self) -> Table:
         """Return a row a recommender: each metric's mean and bounds, and what it took."""
         rows = []
         for name, one in self.measured.items():
             row: dict[str, Any] = {"model": name}
-            for metric, found in zip(self.metrics, intervals(one.values, self.seed), strict=True):
+            for metric, found in zip(self.metrics, intervals(one.values, _SEED), strict=True):
                 row |= {
                     metric: found.mean,
                     f"{metric} low": found.low,
@@ -153,7 +153,7 @@ class Comparison(msgspec.Struct, frozen=True):
             if name not in self.measured:
                 raise InvalidInput(f"there is no {name!r}; there are {', '.join(self.measured)}")
         ours, theirs = (self.measured[name].values for name in (one, other))
-        return paired_differences(ours, theirs, self.seed)
+        return paired_differences(ours, theirs, _SEED)
 
 
 def evaluate(

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.library.dataset import Dataset
 from pawsonalize.library.tables import Table
+from pawsonalize.models.recipes.adapted import scores_of
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Context, ContextEvent, Recipe, Scorer
 from pawsonalize.models.recipes.data import Scores, TrainingData
@@ -175,20 +176,14 @@ class OwnModel(Recommender):
 
 
 class _CheckedScores(NamedTuple):
-    """Scores of a model of others; InvalidInput where they are no scores of the items."""
+    """Scores of a model of others, checked."""
 
     name: str
     model: PlainModel
     item_ids: tuple[str, ...]
 
     def score_catalogue(self, context: Context) -> Scores:
-        scores = np.asarray(self.model.score(context, self.item_ids), np.float64)
-        wrong = "NaN among its scores"
-        if scores.shape != (len(self.item_ids),):
-            wrong = f"scores of shape {scores.shape} for {len(self.item_ids)} items"
-        elif not np.isnan(scores).any():
-            return scores
-        raise InvalidInput(f"{self.name} gives {wrong}", field="models")
+        return scores_of(self.model, self.name, context, self.item_ids)
 
 
 def named(models: Sequence[Recommender | PlainModel | type]) -> dict[str, Recommender]:

@@ -1,6 +1,5 @@
 """Workflow runs: begun, listed and cancelled."""
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,13 +7,14 @@ import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from pawsonalize.core.extensions import distributions
 from pawsonalize.core.field_docs import field_docs
 from pawsonalize.core.forms.decoder import Form
 from pawsonalize.core.http.json import read_count, read_form, report_of
 from pawsonalize.core.http.operation import Operations, RequestParameter
 from pawsonalize.core.scopes import CONTROL_PLANE, OPERATOR
 from pawsonalize.core.times import parse_moment
-from pawsonalize.models.recipes.catalogue import all_recipes, other_recipes
+from pawsonalize.models.recipes.catalogue import GROUP, all_recipes, docstring, other_recipes
 from pawsonalize.models.recipes.contract import Recipe
 from pawsonalize.operations.services import services_of
 from pawsonalize.resources.defaults import DATASET_GROUP
@@ -108,11 +108,15 @@ class RecipeSetting(msgspec.Struct, frozen=True):
 
 
 class RecipeDescription(msgspec.Struct, frozen=True, rename="camel"):
-    """A recipe with its settings; `builtIn` is false for one of another package."""
+    """A recipe with its settings.
+
+    `distribution` is name and version of the package that brings it, null if it is built in.
+    """
 
     name: str
     description: str
     built_in: bool
+    distribution: str | None
     needs_item: bool
     settings: list[RecipeSetting]
 
@@ -126,15 +130,21 @@ class RecipeList(msgspec.Struct, frozen=True):
 @OPERATIONS.add("GET", "/v1/recipes", CONTROL_PLANE)
 async def get_recipes(_request: Request) -> RecipeList:
     """The recipes there are, also those of other packages, with their settings."""
-    return RecipeList([_described(name, recipe) for name, recipe in all_recipes().items()])
+    return list_recipes()
 
 
-def _described(name: str, recipe: Recipe[Any]) -> RecipeDescription:
-    text = inspect.getdoc(getattr(recipe, "kind", type(recipe))) or ""
+def list_recipes() -> RecipeList:
+    """Return the recipes there are: ours first."""
+    brings = distributions(GROUP)
+    return RecipeList([_described(*one, brings) for one in all_recipes().items()])
+
+
+def _described(name: str, recipe: Recipe[Any], brings: Mapping[str, str]) -> RecipeDescription:
+    text, is_ours = docstring(recipe), name not in other_recipes()
     docs, defaults = field_docs(recipe.settings), msgspec.structs.asdict(recipe.settings())
     settings = [RecipeSetting(key, value, docs.get(key, "")) for key, value in defaults.items()]
-    is_ours = name not in other_recipes()
-    return RecipeDescription(name, text, is_ours, recipe.needs_item, settings)
+    source = None if is_ours else brings[name]
+    return RecipeDescription(name, text, is_ours, source, recipe.needs_item, settings)
 
 
 @OPERATIONS.add(

@@ -93,9 +93,8 @@ VISITORS = (("i3", "i7", "i3", "gone", "i29"), ("i0",), ("i5", "i6", "i7", "i8",
 
 
 def raw(model: HistoryModel, items: tuple[str, ...]) -> NDArray[Any]:
-    scores, weights = (
-        scored(context(*items)) for scored in (model.raw_scores, model.score_catalogue)
-    )
+    asked = context(*items)
+    scores, weights = model.weigh(*model._asked(asked)), model.score_catalogue(asked)
     # The order of weights is that of raw scores.
     clear = np.flatnonzero(np.diff(np.sort(scores)) > 1e-6)
     assert (np.diff(weights[np.argsort(scores)])[clear] > 0).all()
@@ -186,7 +185,8 @@ def test_attributes_count_what_items_have_in_common_with_the_visitors() -> None:
     about = described([["cat", "old"], ["cat", "young"], ["dog", "old"]], ("kind", "age"))
     data = training_data([("u", "a", NOW)], ["a", "b", "c"], about)
     model = RECIPES["attributes"].fit(data, RECIPES["attributes"].settings(), 0)
-    assert model.raw_scores(context("a", "b")).tolist() == [3, 3, 1]  # type: ignore[attr-defined]
+    assert isinstance(model, HistoryModel)
+    assert model.weigh(np.array([0, 1]), 0).tolist() == [3, 3, 1]
 
 
 def test_ease_refuses_a_catalogue_that_is_too_large_and_names_another_recipe() -> None:

@@ -1,5 +1,6 @@
 """The console's overview, models and outcomes: what they say, and what an operator does there."""
 
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,6 +102,18 @@ def test_a_page_and_its_json_say_the_same(app: TestClient) -> None:
         sum(one["arrivals"] for one in outcomes["periods"])
         == (outcomes["report"]["total"]["stays"]["arrivals"])
     )
+
+
+def test_the_page_of_recipes_says_of_each_what_it_does_and_that_it_is_built_in(
+    app: TestClient,
+) -> None:
+    page = html.unescape(words(app.get("/console/models/recipes")))
+    recipes = app.get("/v1/recipes").json()["recipes"]
+    assert len(recipes) > 10
+    for one in recipes:
+        says = one["description"].partition("\n")[0].replace("`", "")
+        assert f"{one['name']} {says} built in" in page
+    assert "/console/models/recipes" in app.get("/console/models").text
 
 
 def test_a_record_from_before_there_were_other_baselines_has_popularity_alone() -> None:

@@ -1,6 +1,6 @@
 """`pawsonalize import`: files of interactions, items and users into the log and the catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -80,44 +80,55 @@ def import_(
     """
     from pawsonalize.core.forms.csv_files import read_text_form
     from pawsonalize.events.foreign_logs import LogOptions
-    from pawsonalize.events.imports import run_import_job
     from pawsonalize.resources.defaults import DATASET_GROUP
 
-    files = {
-        DatasetType.ITEMS: items,
-        DatasetType.USERS: users,
-        DatasetType.INTERACTIONS: interactions,
-    }
-    given = {dataset: path for dataset, path in files.items() if path is not None}
+    kinds = (DatasetType.ITEMS, DatasetType.USERS, DatasetType.INTERACTIONS)
+    given = {k: path for k, path in zip(kinds, (items, users, interactions), strict=True) if path}
     if not given:
         raise InvalidInput("nothing to import: give --items, --interactions or --users a file")
     check_new(errors)
-    schemas = _schemas(schema or [])
     pairs = [pair for text in columns or () for pair in text.split(",")]
-    options = {
-        "form": read_text_form(encoding, separator),
-        "log": LogOptions(read_pairs(pairs, "--columns"), preset),
-    }
+    log, form = (
+        LogOptions(read_pairs(pairs, "--columns"), preset),
+        read_text_form(encoding, separator),
+    )
+    read = partial(_import, log=log, form=form, errors=errors)
     # A dry run makes no data folder, and needs none for the default dataset group.
     looks = dry_run and dataset_group is None
     open_data = opened if dry_run else opened_or_made
     with nullcontext() if looks else open_data(data_dir) as adapters:
         group = dataset_group_of(adapters, dataset_group) if adapters else DATASET_GROUP
-        names = {kind: adapters.datasets.of(group, kind) for kind in given} if adapters else {}
-        if adapters and group != DATASET_GROUP:
-            schemas = {k: adapters.datasets.schema(one) for k, one in names.items()} | schemas
-        importer = _importer(None if dry_run else adapters, group)
-        reports = []
-        for kind, path in given.items():
-            work = partial(_import, importer, kind, path, schemas.get(kind), options, errors)
-            if adapters and not dry_run:
-                job = (adapters.registry, adapters.leases, names[kind].name, str(path))
-                reports.append(run_import_job(*job, work, clock.now))
-            else:
-                reports.append(work())
+        reports = _reports(adapters, group, given, _schemas(schema or []), read, is_dry=dry_run)
     print_result(reports, json, _print_all)
     if any(report.is_refused for report in reports):
         raise typer.Exit(1)
+
+
+def _reports(
+    adapters: "Adapters | None",
+    group: str,
+    given: Mapping[DatasetType, Path],
+    schemas: dict[DatasetType, Schema],
+    read: "Callable[..., ImportReport]",
+    *,
+    is_dry: bool,
+) -> "list[ImportReport]":
+    """Read each file, as a job if its rows are to be stored."""
+    from pawsonalize.events.imports import run_import_job
+    from pawsonalize.resources.defaults import DATASET_GROUP
+
+    names = {kind: adapters.datasets.of(group, kind) for kind in given} if adapters else {}
+    if adapters and group != DATASET_GROUP:
+        schemas = {k: adapters.datasets.schema(one) for k, one in names.items()} | schemas
+    importer, reports = _importer(None if is_dry else adapters, group), []
+    for kind, path in given.items():
+        work = partial(read, importer, kind, path, schemas.get(kind))
+        if adapters and not is_dry:
+            job = (adapters.registry, adapters.leases, names[kind].name, str(path))
+            reports.append(run_import_job(*job, work, clock.now))
+        else:
+            reports.append(work())
+    return reports
 
 
 def _importer(adapters: "Adapters | None", group: str) -> "Importer":
@@ -136,8 +147,9 @@ def _import(
     dataset: DatasetType,
     path: Path,
     schema: Schema | None,
-    options: Mapping[str, Any],
+    *,
     errors: Path | None,
+    **options: Any,
 ) -> "ImportReport":
     # Appended, as each file of the command adds its own.
     rejected = nullcontext() if errors is None else errors.open("ab")

@@ -18,10 +18,6 @@ _OWN = "own."
 _ALL = 1 << 62
 
 
-class NoSettings(RecipeSettings, frozen=True):
-    """A plain class has no settings."""
-
-
 @dataclass(frozen=True)
 class AdaptedRecipe:
     """The recipe of a plain class; one with `arrays()` and `load(arrays)` can be stored."""
@@ -29,9 +25,9 @@ class AdaptedRecipe:
     kind: type[Any]
     name: str
     needs_item: bool = False
-    settings = NoSettings
+    settings = RecipeSettings  # none
 
-    def fit(self, data: Countable, settings: NoSettings, seed: int) -> "AdaptedModel":
+    def fit(self, data: Countable, settings: RecipeSettings, seed: int) -> "AdaptedModel":
         """Fit an instance on all events; the seed only goes on the card."""
         counts = counts_of(data)
         events, fitted = counts.sample(_ALL), self.kind()
@@ -78,7 +74,18 @@ class AdaptedModel(IndexedModel, frozen=True, dict=True):
         return {**super().arrays(), **own}
 
     def _scores(self, context: Context, items: Sequence[str]) -> Floats:
-        scores = np.asarray(self.fitted.score(context, items), np.float64)
-        if scores.shape != (len(items),):
-            raise ValueError(f"score gave shape {scores.shape} for {len(items)} items")
+        return scores_of(self.fitted, self.card.recipe, context, items)
+
+
+def scores_of(fitted: Any, name: str, context: Context, items: Sequence[str]) -> Floats:
+    """Ask a plain class for any numbers but NaN, one an item; ValueError if it gives others.
+
+    A comparison orders by them. A service shares out places by them: there they are at least 0.
+    """
+    scores = np.asarray(fitted.score(context, items), np.float64)
+    if scores.shape == (len(items),) and not np.isnan(scores).any():
         return scores
+    raise ValueError(
+        f"{name} gives scores of shape {scores.shape} for {len(items)} items,"
+        f" {np.isnan(scores).sum()} of them NaN"
+    )

@@ -1,5 +1,6 @@
 """Every recipe by its name: a built-in one is one line here, others are entry points."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint
@@ -67,6 +68,11 @@ def recipe_named(name: str) -> Recipe[Any]:
 def all_recipes() -> Mapping[str, Recipe[Any]]:
     """Return the recipes that solutions may have, by their names: ours first."""
     return {**RECIPES, **BROUGHT, **other_recipes()}
+
+
+def docstring(recipe: Recipe[Any]) -> str:
+    """What a recipe says of itself, its first line in one sentence; empty if it says nothing."""
+    return inspect.getdoc(getattr(recipe, "kind", type(recipe))) or ""
 
 
 def recipe_of(model: Model) -> Recipe[Any]:

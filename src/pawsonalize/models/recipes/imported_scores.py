@@ -67,7 +67,7 @@ def without_owners(arrays: Arrays, owners: Collection[int]) -> Arrays:
 
 @dataclass(frozen=True)
 class ImportedScores:
-    """Scores of a model that was trained elsewhere; popularity orders what its file lacks."""
+    """A user's or an item's scores by a model that was trained elsewhere, then what is popular."""
 
     name: str = IMPORTED_SCORES
     needs_item: bool = False

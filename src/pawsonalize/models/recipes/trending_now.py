@@ -157,7 +157,7 @@ class TrendingNowSettings(RecipeSettings, frozen=True):
 
 
 class TrendingNow:
-    """Unique visitors per item in the newest window against the window before, for any now."""
+    """Growth of the visitors of each item: the newest window against the window before."""
 
     name = TRENDING_NOW
     needs_item = False

@@ -10,6 +10,7 @@ from pawsonalize.core.http.json import read_limit
 from pawsonalize.core.http.operation import About, RequestParameter
 from pawsonalize.core.limits import parse_id
 from pawsonalize.core.scopes import Scope
+from pawsonalize.models.recipes.catalogue import broken_recipes
 from pawsonalize.operations.addressing import ADDRESS_PARAMETERS
 from pawsonalize.plugins.console import animals, models, visitors
 from pawsonalize.plugins.console.actions import ACTIONS, KEYS
@@ -26,6 +27,7 @@ from pawsonalize.plugins.console.overview import (
 from pawsonalize.plugins.console.quality import ArchiveState, DataReport, EventAnswer
 from pawsonalize.plugins.console.visitors import NewestVisitors
 from pawsonalize.reports.endpoints import AuditPage, audit_page
+from pawsonalize.train.endpoints import list_recipes
 
 _CURSOR = RequestParameter("cursor", "The `nextCursor` of the page before.")
 
@@ -126,6 +128,12 @@ _VIEWS = (
             RequestParameter("sessionId", "The session."),
             *ADDRESS_PARAMETERS,
         ),
+    ),
+    View(
+        page="/console/models/recipes",
+        template="console/recipes.html",
+        content=lambda _query, _report: {"broken": broken_recipes()},
+        read=lambda _query: list_recipes(),
     ),
     View(
         page="/console/models/solutions/{name}",

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
-from msgspec.structs import replace
 
 from pawsonalize.app.cli import options
 from pawsonalize.app.cli.opening import dataset_group_of, opened
@@ -99,16 +98,16 @@ def evaluate(
     if given and not names:
         raise InvalidInput("--set is for a recipe, and a version has its own settings: name both")
     with opened(settings) as adapters, progress("evaluating") as bar:
-        models = [EvaluatedModel(name, name, {}) for name in names]
+        models = [EvaluatedModel(name, name, {} if k else given) for k, name in enumerate(names)]
         models += [EvaluatedModel.of(adapters.versions.get(name)) for name in version or ()]
         first = models[0]
         order = EvaluationOrder(
             recipe=first.recipe,
             as_of=clock.now() if at is None else parse_moment(at, "--at"),
-            settings=given or first.settings,
+            settings=first.settings,
             seed=seed,
             splits=tuple(SplitName) if split == "both" else (SplitName(split),),
-            models=(replace(first, settings=given or first.settings), *models[1:]),
+            models=tuple(models),
         )
         group = dataset_group_of(adapters, dataset_group)
         log, catalogue = adapters.log.of(group), adapters.catalogue.of(group)

@@ -44,10 +44,6 @@ class HistoryModel(IndexedModel, frozen=True, dict=True):
         """Return raw scores of all items, given positions of the visitor's items, newest first."""
         raise NotImplementedError
 
-    def raw_scores(self, context: Context) -> Floats:
-        """Return raw scores of all items, shape (items,); they may be below 0."""
-        return self.weigh(*self._asked(context))
-
     def order(self, history: Ints, question: int) -> Floats:
         """Weights of all items, as `weigh` is asked; so it is a baseline of evaluations, too."""
         return np.asarray(sum(self._parts(history, question).values()), np.float64)
