@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def test_the_caption_names_what_put_these_animals_in_order(opened_site: Opened) 
 def test_the_caption_names_nothing_where_nothing_differs(opened_site: Opened) -> None:
     twins = [replace(REX, animal_id=f"twin{number}") for number in range(3)]
     page = opened_site(*twins, trained=False).get("/").text
-    said = "Hardly anything sets them apart. Look at somebody, and the order becomes yours."
+    said = "Everybody gets a turn. Look at somebody, and the order becomes yours."
     assert caption(page) == said
 
 
@@ -192,6 +193,53 @@ def test_where_nobody_fits_all_words_a_search_shows_the_nearest_and_says_so(
     assert set(names(page)) == {"Rex", "Bella", "Hugo", "Ida"}
     assert "Nobody here fits “small dog”" in page
     assert page.count("not “small”") == 4
+
+
+def test_the_page_of_an_animal_has_all_that_its_record_says(opened_site: Opened) -> None:
+    rex = replace(
+        REX,
+        born=date(2025, 1, 10),
+        sex="male",
+        altered=True,
+        weight="31 kg",
+        colours=("black", "tan"),
+        coat="short hair",
+        house_trained=True,
+        special_needs=False,
+        fee=1250.0,
+        good_with_kids=GoodWith.YES,
+        good_with_dogs=GoodWith.UNKNOWN,
+        good_with_cats=GoodWith.UNKNOWN,
+        photos=("https://photos.example/1.jpg", "https://photos.example/2.jpg"),
+        description='Rex "the rocket" loves a ball.',
+    )
+    client = opened_site(rex, trained=False)
+    page = client.get(f"/animals/{REX.animal_id}").text
+    told = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+    age = told.pop("Age")
+    assert re.fullmatch(r"\d+ years?(, \d+ months?)?", age)
+    assert (
+        told.items()
+        >= {
+            "Sex": "male, spayed or neutered",
+            "Weight": "31 kg",
+            "Colour": "black and tan",
+            "Coat": "short hair",
+            "House-trained": "yes",
+            "Special needs": "no",
+            "Adoption fee": "1,250",
+            "Kids": "yes",
+        }.items()
+    )
+    assert "Not known: dogs and cats" in page
+    assert page.count("https://photos.example/2.jpg") == 1
+    assert '<meta property="og:image" content="https://photos.example/1.jpg">' in page
+    assert 'content="Rex &#34;the rocket&#34; loves a ball."' in page
+
+
+def test_the_quiz_offers_the_species_that_wait(opened_site: Opened) -> None:
+    page = opened_site(REX, trained=False).get("/looking-for").text
+    assert re.findall(r'name="(species-\d)"', page) == ["species-2"]
 
 
 @pytest.mark.parametrize("trained", [True, False])

@@ -1,3 +1,5 @@
+from datetime import date
+
 import pytest
 
 from pawsonalize.core.attributes import GoodWith
@@ -35,6 +37,26 @@ def test_an_item_of_no_known_form_is_shown_by_its_id() -> None:
 @pytest.mark.parametrize(("known", "said"), [("selective", "selective"), ("unknown", "not known")])
 def test_not_known_is_an_answer_of_its_own(known: str, said: str) -> None:
     assert words.good_with(GoodWith(known)) == said
+
+
+@pytest.mark.parametrize(
+    ("born", "said"),
+    [
+        (date(2026, 11, 1), "2 weeks"),
+        (date(2026, 8, 20), "2 months"),
+        (date(2025, 11, 20), "11 months"),
+        (date(2025, 11, 19), "1 year"),
+        (date(2023, 9, 1), "3 years, 2 months"),
+        (date(2027, 1, 1), "0 weeks"),
+    ],
+)
+def test_an_age_is_as_exact_as_the_day_of_birth(born: date, said: str) -> None:
+    assert words.exact_age(born, date(2026, 11, 19)) == said
+
+
+@pytest.mark.parametrize(("amount", "said"), [(0.0, "none"), (1250.0, "1,250"), (12.5, "12.50")])
+def test_a_fee_is_written_as_money(amount: float, said: str) -> None:
+    assert words.fee(amount) == said
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,4 @@ def order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences)
         sentences = [text(key, events=known.count, what=what)]
     else:
         sentences.append(text("order.decides_little" if known.events else "order.first"))
-    if ordered.drawn:
-        sentences.append(text("order.drawn", ordered.drawn))
     return Markup(" ").join(sentences)

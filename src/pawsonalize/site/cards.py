@@ -2,12 +2,13 @@
 
 import zlib
 from collections.abc import Set
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
-from pawsonalize.animals.animal import Animal, AnimalStatus
+from pawsonalize.animals.animal import UNKNOWN, Animal, AnimalStatus
 from pawsonalize.core.times import iso
 from pawsonalize.site import words
 from pawsonalize.site.languages import reason, spoken, text, value
@@ -42,10 +43,16 @@ def animal_card(
     distance = (
         "" if kilometres is None else text("card.away", distance=spoken().distance(kilometres))
     )
-    shown_below = {"waiting", "away" if distance else ""}
+    # Said elsewhere on the card, seen there, or no praise.
+    unsaid = {"waiting", "away" if distance else "", "photos", "seldom"}
     source = {} if recommendation_id is None else {"from": recommendation_id}
-    home = {"Kids": animal.good_with_kids, "Dogs": animal.good_with_dogs}
-    home |= {"Cats": animal.good_with_cats}
+    home = {
+        "Kids": words.good_with(animal.good_with_kids),
+        "Dogs": words.good_with(animal.good_with_dogs),
+        "Cats": words.good_with(animal.good_with_cats),
+    }
+    not_known = [who.lower() for who, said in home.items() if said == "not known"]
+    photos = [one for one in animal.photos if one.startswith(_WEB)]
     event: dict[str, object] = {"animal_id": animal.animal_id, "animalMetadata": group.metadata}
     event |= {} if recommendation_id is None else {"recommendationId": recommendation_id}
     return {
@@ -53,10 +60,11 @@ def animal_card(
         "name": name,
         "recommendation_id": recommendation_id,
         "together": [one.name for one in together],
-        "reasons": [reason(one) for one in reasons if one.code not in shown_below],
+        "reasons": [reason(one) for one in reasons if one.code not in unsaid],
         "distance": distance,
         "path": path_of(animal.animal_id) + (f"?{urlencode(source)}" if source else ""),
-        "photo": next((one for one in animal.photos if one.startswith(_WEB)), ""),
+        "photo": photos[0] if photos else "",
+        "more_photos": photos[1:],
         "portrait": Portrait.of(animal, group).path,
         "favourite": is_favourite,
         "toggle": "unfavorite" if is_favourite else "favorite",
@@ -64,15 +72,39 @@ def animal_card(
         "tint": zlib.crc32(animal.name.encode()) % _TINTS,
         "breed": words.breed(group.breed),
         "age_and_size": words.age_and_size(group),
-        "coat": words.coat(animal.colours),
         "waiting": waiting,
         "waits_long": days >= _LONG_WAIT_DAYS,
-        # An animal that came back waits anew.
-        "first_came_in": spoken().date(iso(animal.first_listed_at))
-        if animal.first_listed_at < animal.listed_at
-        else "",
         "gone": text(f"gone.{animal.status}") if animal.status in _GONE else "",
-        "good_with": [(one, words.good_with(answer)) for one, answer in home.items()],
+        "good_with": [(who, said) for who, said in home.items() if said != "not known"],
+        "not_known": spoken().listed(not_known) if not_known else "",
         "event": event,
         "event_json": msgspec.json.encode(event).decode(),
     }
+
+
+def facts(animal: Animal, now: int) -> list[tuple[str, str]]:
+    """Return what the record says of an animal: names and values; what is not known is left out."""
+    speaks = spoken()
+    altered = value("spayed or neutered") if animal.altered else ""
+    sex = value(animal.sex) if animal.sex != UNKNOWN else ""
+    born = animal.born and words.exact_age(animal.born, date.fromisoformat(iso(now)[:10]))
+    fee = None if animal.fee is None else words.fee(animal.fee)
+    # An animal that came back waits anew.
+    came_in = animal.first_listed_at < animal.listed_at and iso(animal.first_listed_at)
+    told = {
+        "age": born,
+        "sex": ", ".join(filter(None, (sex, altered))),
+        "weight": animal.weight,
+        "colour": text("layout.and").join(map(value, animal.colours)),
+        "coat": value(animal.coat),
+        "house_trained": _yes_or_no(animal.house_trained),
+        "special_needs": _yes_or_no(animal.special_needs),
+        "fee": fee,
+        "shelter": animal.shelter,
+        "came_in": came_in and speaks.date(came_in),
+    }
+    return [(text(f"card.{name}"), said) for name, said in told.items() if said]
+
+
+def _yes_or_no(known: bool | None) -> str:
+    return "" if known is None else value("yes" if known else "no")

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.preferences import Preferences
 from pawsonalize.recommend.animals.eligibility import Denied, Eligibility, Place
+from pawsonalize.recommend.groups import MAX_RESULTS
 from pawsonalize.recommend.query import Query
 from pawsonalize.site import forms as endpoints
 from pawsonalize.site import words
@@ -47,6 +48,8 @@ def get_looking_for(request: Request, visitor: Visitor) -> Response:
     rules = HouseholdRules.of(request.query_params, answers).rules(known.did("adoption"))
     query = Query(visitor, now, now, preferences=answers, eligibility=rules)
     board = board_of_form(storefront, query, known)
+    waiting = storefront.animals.available(now, MAX_RESULTS)
+    here = {animal.species for animal in waiting} or {*words.SPECIES}
     return (page if board is None else animals_page)(
         "looking_for.html",
         board=board,
@@ -54,7 +57,11 @@ def get_looking_for(request: Request, visitor: Visitor) -> Response:
             (
                 text(f"quiz.{name}"),
                 name,
-                [(one, value(word), one in getattr(answers, name)) for one, word in values.items()],
+                [
+                    (one, value(word), one in getattr(answers, name))
+                    for one, word in values.items()
+                    if name != "species" or one in {*here, *answers.species}
+                ],
             )
             for name, values in _ANIMALS.items()
         ],

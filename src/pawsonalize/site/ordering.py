@@ -37,15 +37,13 @@ class Shown(msgspec.Struct, frozen=True):
 class Ordered(msgspec.Struct, frozen=True):
     """The first animals, best first, out of `total`; without a live model, by the longest wait.
 
-    `decided` are the parts of the utility in which these animals differ, the weightiest first;
-    `drawn` is the number of animals that chance chose.
+    `decided` are the parts of the utility in which these animals differ, the weightiest first.
     """
 
     shown: tuple[Shown, ...]
     total: int
     recommendation_id: str | None
     decided: tuple[str, ...] = ()
-    drawn: int = 0
     asks: bool = False
     """True if a board is worth its place on this page."""
 
@@ -97,9 +95,8 @@ def _ordered(storefront: Storefront, query: Query, answer: AnimalsAnswer, total:
         for plain, place in zip(_shown(storefront, query, firsts), places, strict=True)
     ]
     ranked = [place for place in places if place.propensity >= EXPLORED]
-    drawn = len(places) - len(ranked)
     name, decided = answer.recommendation_id, _decided(ranked)
-    return Ordered(tuple(shown), total, name, decided, drawn, answer.asks)
+    return Ordered(tuple(shown), total, name, decided, answer.asks)
 
 
 def _shown(storefront: Storefront, query: Query, animals: Sequence[Animal]) -> tuple[Shown, ...]:

@@ -1,5 +1,7 @@
 """Ids in words; an unknown id is shown as it is."""
 
+from datetime import date
+
 from pawsonalize.animals.animal import UNKNOWN
 from pawsonalize.core.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, GoodWith
 from pawsonalize.core.event import STANDARD
@@ -36,7 +38,7 @@ def several(species: str) -> str:
 def age_and_size(group: AnimalGroup) -> str:
     """Such as `young · extra large`."""
     age, size = _AGES.get(group.age), _SIZES.get(group.size)
-    in_words = value(age) if age else text("card.age", id=group.age)
+    in_words = value(age) if age else text("card.age_id", id=group.age)
     return f"{in_words} · {value(size) if size else text('card.size', id=group.size)}"
 
 
@@ -51,9 +53,19 @@ def good_with(known: GoodWith) -> str:
     return "not known" if known is GoodWith.UNKNOWN else known.value
 
 
-def coat(colours: tuple[str, ...]) -> str:
-    """Such as `black and white`."""
-    return text("layout.and").join(map(value, colours)) or value("not known")
+def exact_age(born: date, today: date) -> str:
+    """Such as `3 years, 2 months`, and of the first two months `5 weeks`."""
+    months = (today.year - born.year) * 12 + today.month - born.month - (today.day < born.day)
+    if months < 2:
+        return text("card.weeks", max((today - born).days, 0) // 7)
+    parts = (("years", months // 12), ("months", months % 12))
+    return ", ".join(text(f"card.{unit}", count) for unit, count in parts if count)
+
+
+def fee(amount: float) -> str:
+    """Write an adoption fee, which is in the site's currency; 0 in a word."""
+    whole = spoken().number(int(amount)) if amount == int(amount) else f"{amount:.2f}"
+    return whole if amount else text("card.free")
 
 
 def waiting(days: int) -> str:

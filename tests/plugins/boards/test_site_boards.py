@@ -142,7 +142,7 @@ def test_a_pick_that_the_quiz_speaks_against_since_is_not_said_to_count(
     assert f"You picked {rabbit}" in answer(client, page, rabbit)
     page = client.post("/looking-for", data={"species-2": "on"}).text
     assert "You picked" not in page
-    assert "The order counts it" not in page
+    assert "put in order by that" not in page
 
 
 def test_a_board_stays_until_it_is_answered_or_the_visitor_looks_around(
