@@ -127,10 +127,16 @@ def test_what_was_disliked_falls_in_every_answer_and_comes_last_of_a_list(
     shown = client.post("/v1/recommendations", json={**said, "of": "animals"}).json()
     groups = {one["id"]: one["itemId"] for one in shown}
     before = {of: cats(of) for of in ("animals", "groups")}
-    cat = next(iter(before["animals"]))
+    cat, mate = next(
+        (one, other)
+        for one, other in itertools.combinations(before["animals"], 2)
+        if groups[one] == groups[other]
+    )
     hide = {"userId": ann, "sessionId": ann, "eventType": "Un-Favorite", "animal_id": cat}
     assert client.post("/v1/events", json=hide).status_code == 202
-    assert cats("animals")[cat] > before["animals"][cat]
+    after = cats("animals")
+    assert after[cat] > before["animals"][cat]
+    assert after[cat] > after[mate], "the animal itself more than its group"
     assert cats("groups")[groups[cat]] > before["groups"][groups[cat]]
     for of, disliked in (("animals", cat), ("groups", groups[cat])):
         listed = list(before[of])[:6]

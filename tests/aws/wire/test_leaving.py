@@ -66,14 +66,14 @@ def test_a_dataset_group_is_copied_and_answers_alike(
             assert any(line.startswith("not copied: trained models") for line in lines)
             alike = "8 questions, mean overlap@25 1.000, identical lists 100.0%"
             assert sorted(lines[-4:]) == [f"campaign {name}: {alike}" for name in names]
-            assert leave(group, there, here)[0] == "copied dataset group quiet", (
-                "it may be run anew"
-            )
+            again = leave(group, there, here, verifies=False)
+            assert again[0] == "copied dataset group quiet", "it may be run anew"
 
 
-def leave(group: str, there: Wire, here: Wire) -> list[str]:
+def leave(group: str, there: Wire, here: Wire, *, verifies: bool = True) -> list[str]:
     """The lines that the command prints."""
     between = ["--source", there.url, "--target", here.url, "--through", "s3://leaving/shop"]
-    done = CliRunner().invoke(app, ["leave", group, *between, "--role", ROLE, "--verify"])
+    verify = ["--verify"] if verifies else []
+    done = CliRunner().invoke(app, ["leave", group, *between, "--role", ROLE, *verify])
     assert done.exit_code == 0, (done.output, done.exception)
     return done.stdout.splitlines()
