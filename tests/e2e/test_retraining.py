@@ -16,7 +16,6 @@ import pytest
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.settings import Settings
-from pawsonalize.core import clock
 from pawsonalize.core.times import DAY, iso
 from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.resources.kind import Status
@@ -26,10 +25,6 @@ from pawsonalize.train.retraining.runs import (
     Fate,
     RunOutcome,
     RunRecord,
-    Trigger,
-    as_work,
-    begun,
-    run_lease,
 )
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import (
@@ -147,28 +142,6 @@ def test_cancelling_kills_the_trainings_and_leaves_nothing_half_written(
     assert not list((folder / "models").glob("*"))
     assert view.campaign(RECOMMENDER).latest_update is None
     assert view.told()["cancelled"] == 1
-
-
-def yesterdays_run(view: Seen) -> None:
-    """A run that ended two days ago, so that the schedule's tick of today is due."""
-    then = clock.now() - 2 * DAY
-    record = begun("retrain-before", Trigger.SCHEDULE, then, then, {})
-    assert view.adapters.work.add([as_work(record)])
-    name = run_lease(record.run_id)
-    assert view.adapters.work.change(name, state="promoted", ended_at=then)
-
-
-def test_two_servers_with_one_schedule_begin_one_run(
-    folder: Path, view: Seen, start: Start
-) -> None:
-    yesterdays_run(view)
-    servers = [start(folder, retrain_schedule="0 3 * * *") for _ in range(2)]
-    record = view.ended()
-    assert record.trigger is Trigger.SCHEDULE
-    for server in servers:
-        runs = httpx.get(f"{server.url}/v1/runs").json()["runs"]
-        assert [each["runId"] for each in runs] == [record.run_id, "retrain-before"]
-    assert view.versions() == {RECOMMENDER: 1, RERANKER: 1}
 
 
 def test_the_api_begins_a_run_that_the_server_brings_to_its_end(
