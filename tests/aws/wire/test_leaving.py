@@ -1,33 +1,13 @@
 """`pawsonalize leave`, from one of our servers to another, as either may be AWS."""
 
-import json
-from typing import Any
-
 import boto3
 import pytest
 from typer.testing import CliRunner
 
 from pawsonalize.app.cli.main import app
+from tests.aws.wire.made import ROLE
 from tests.aws.wire.server import Wire, served
 from tests.aws.wire.test_new_items import create_quiet_shop, serve
-
-SCHEMAS = {
-    "Interactions": {"USER_ID": "string", "ITEM_ID": "string", "TIMESTAMP": "long"},
-    "Items": {"ITEM_ID": "string", "COLOUR": "string"},
-}
-ROLE = "arn:aws:iam::123456789012:role/reader"
-
-
-def create_shop(there: Any) -> str:
-    group: str = there.create_dataset_group(name="shop")["datasetGroupArn"]
-    for kind, columns in SCHEMAS.items():
-        fields = [{"name": name, "type": of} for name, of in columns.items()]
-        avro = json.dumps({"type": "record", "name": kind, "fields": fields, "version": "1.0"})
-        schema = there.create_schema(name=f"shop-{kind}", schema=avro)["schemaArn"]
-        there.create_dataset(name=kind, datasetGroupArn=group, schemaArn=schema, datasetType=kind)
-    expression = 'INCLUDE ItemID WHERE Items.COLOUR IN ("green")'
-    there.create_filter(name="green", datasetGroupArn=group, filterExpression=expression)
-    return group
 
 
 def test_a_dataset_group_is_copied_and_answers_alike(
