@@ -12,7 +12,7 @@ from pawsonalize.core.scopes import Scope
 from tests.adoption_site import serving
 from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules
-from tests.hostile_world import LONG, MARKUP, OTHER_VERSION, make_world
+from tests.hostile_world import LONG, make_world
 from tests.plugins.console.test_console_pages import PAGES
 from tests.service_data import make_key
 
@@ -44,7 +44,15 @@ def signed_in(browser: Browser, address: str, service: Settings, **look: Any) ->
     return page
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 768), ("light", 1440)])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 360),
+        ("dark", 1440),
+        pytest.param("dark", 768, marks=pytest.mark.nightly),
+        pytest.param("light", 1440, marks=pytest.mark.nightly),
+    ],
+)
 def test_no_page_breaks_a_rule_or_scrolls_sideways(
     browser: Browser, address: str, service: Settings, scheme: Any, width: int
 ) -> None:
@@ -64,36 +72,6 @@ def test_no_page_breaks_a_rule_or_scrolls_sideways(
     assert not any(broken.values()), {path: found for path, found in broken.items() if found}
     assert {path: found for path, found in wide.items() if found > width} == {}
     assert complaints == []
-
-
-def test_with_keys_alone_one_says_what_a_value_means(
-    browser: Browser, address: str, service: Settings
-) -> None:
-    page = signed_in(browser, address, service)
-    page.goto("/console/animals/feeds")
-    page.get_by_label(f"What does the breed {MARKUP} mean?").focus()
-    page.keyboard.type("Siamese")
-    page.keyboard.press("Enter")
-    page.get_by_role("heading", name="Say what this breed means?").wait_for()
-    page.get_by_role("button", name="Say so").focus()
-    page.keyboard.press("Enter")
-    page.get_by_role("status").filter(has_text="counts as Siamese").wait_for()
-    page.context.close()
-
-
-def test_one_finds_a_visitor_and_compares_two_versions(
-    browser: Browser, address: str, service: Settings
-) -> None:
-    page = signed_in(browser, address, service)
-    page.goto("/console/visitors")
-    page.get_by_role("link", name="looker").click()
-    page.get_by_text("Parts of the score").first.click()
-    assert page.get_by_text("waiting", exact=True).first.is_visible()
-    page.get_by_label("Compare with").select_option(OTHER_VERSION)
-    page.get_by_role("button", name="Compare").click()
-    page.get_by_role("heading", name=OTHER_VERSION).wait_for()
-    assert page.get_by_role("heading", name="(live)").count() == 1
-    page.context.close()
 
 
 def test_the_tail_brings_new_events_by_itself(

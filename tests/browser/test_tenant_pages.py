@@ -27,7 +27,10 @@ def address(service: Settings) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1280), ("dark", 360)])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [("light", 360), ("dark", 1280), pytest.param("dark", 360, marks=pytest.mark.nightly)],
+)
 def test_one_signs_in_and_no_page_breaks_a_rule(
     browser: Browser, address: str, service: Settings, scheme: Any, width: int
 ) -> None:

@@ -13,24 +13,18 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
-from msgspec.structs import replace
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.settings import Settings
-from pawsonalize.core import clock
 from pawsonalize.core.times import DAY, iso
 from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.resources.kind import Status
-from pawsonalize.resources.solutions import Solution, SolutionVersion
+from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize.train.retraining.runs import (
     RETRAINING,
     Fate,
     RunOutcome,
     RunRecord,
-    Trigger,
-    as_work,
-    begun,
-    run_lease,
 )
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import (
@@ -109,23 +103,6 @@ def test_a_better_version_goes_live_over_a_sabotaged_one(
     wait_until(serves_it)
 
 
-def test_a_worse_version_does_not_go_live_and_the_reason_is_said(
-    folder: Path, view: Seen, start: Start
-) -> None:
-    live = serve_older(folder, RECOMMENDER)
-    solution = view.adapters.registry.get(Solution, RECOMMENDER)
-    bad = replace(solution, recipe="popularity-count", settings={})
-    view.adapters.registry.update(bad, clock.now())
-    start(folder, recipe=bad.recipe)
-    wait_until(lambda: view.campaign(RECOMMENDER).solution_version == live)
-    record = retrain(folder, recipe=bad.recipe)
-    assert fates(record) == {RECOMMENDER: Fate.NOT_PROMOTED, RERANKER: Fate.PROMOTED}, record
-    assert "worse than the live version" in record.halves[0].reason
-    assert view.campaign(RECOMMENDER).solution_version == live
-    shown = run("runs", "show", record.run_id, "--data-dir", str(folder)).stdout
-    assert "worse than the live version" in shown
-
-
 def test_data_that_nothing_can_be_learned_from_fail_with_the_fix(tmp_path: Path) -> None:
     with opened(Settings(data_dir=tmp_path / "empty")):
         pass
@@ -167,28 +144,6 @@ def test_cancelling_kills_the_trainings_and_leaves_nothing_half_written(
     assert view.told()["cancelled"] == 1
 
 
-def yesterdays_run(view: Seen) -> None:
-    """A run that ended two days ago, so that the schedule's tick of today is due."""
-    then = clock.now() - 2 * DAY
-    record = begun("retrain-before", Trigger.SCHEDULE, then, then, {})
-    assert view.adapters.work.add([as_work(record)])
-    name = run_lease(record.run_id)
-    assert view.adapters.work.change(name, state="promoted", ended_at=then)
-
-
-def test_two_servers_with_one_schedule_begin_one_run(
-    folder: Path, view: Seen, start: Start
-) -> None:
-    yesterdays_run(view)
-    servers = [start(folder, retrain_schedule="0 3 * * *") for _ in range(2)]
-    record = view.ended()
-    assert record.trigger is Trigger.SCHEDULE
-    for server in servers:
-        runs = httpx.get(f"{server.url}/v1/runs").json()["runs"]
-        assert [each["runId"] for each in runs] == [record.run_id, "retrain-before"]
-    assert view.versions() == {RECOMMENDER: 1, RERANKER: 1}
-
-
 def test_the_api_begins_a_run_that_the_server_brings_to_its_end(
     folder: Path, view: Seen, start: Start
 ) -> None:
@@ -202,48 +157,6 @@ def test_the_api_begins_a_run_that_the_server_brings_to_its_end(
     assert shown["status"] == "promoted"
     assert httpx.post(f"{server.url}/v1/runs/{run_id}/cancel").status_code == 409
     assert server.stop() == 0
-
-
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_when_the_machine_that_ran_it_dies_another_finishes_it(
-    database_url: str, start: Start, tmp_path: Path
-) -> None:
-    folder, other = tmp_path / "data", tmp_path / "mounted-elsewhere"
-    make_world(folder, database_url)
-    other.symlink_to(folder)  # the same shared folder, on another machine
-    first = start(folder, database_url=database_url)
-    httpx.post(f"{first.url}/v1/runs", json={"at": iso(WORLD_END)})
-    with held_up(folder):
-        second = start(other, database_url=database_url)
-        kill_all(folder)
-    with seen(folder, database_url) as view:
-        record = view.ended()
-        assert record.status == "promoted", record.reason
-        assert view.versions() == {RECOMMENDER: 1, RERANKER: 1}
-        assert {half.trainings for half in record.halves} == {2}
-        served = httpx.get(f"{second.url}/readyz").json()["solutionVersion"]
-        assert served == record.halves[0].solution_version
-
-
-def test_a_dead_notifier_keeps_nothing_from_going_live(
-    folder: Path, view: Seen, start: Start
-) -> None:
-    nobody = {
-        "notify_webhook_url": "http://127.0.0.1:1/hook",
-        "notify_webhook_secret": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0",
-    }
-    start(folder, **nobody)
-    assert retrain(folder, **nobody).status == "promoted"
-
-    def the_log_has_it() -> bool:
-        newest = view.adapters.deliveries.newest(99)
-        logged = [each for each in newest if each.notifier == "log"]
-        return len(logged) == 4 and all(each.delivered_at is not None for each in logged)
-
-    wait_until(the_log_has_it)
-    hook = [each for each in view.adapters.deliveries.newest(99) if each.notifier == "webhook"]
-    assert len(hook) == 4
-    assert all(each.delivered_at is None for each in hook)
 
 
 def test_stopping_the_server_leaves_the_run_to_the_next_one(

@@ -15,16 +15,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pawsonalize.app.adapters import opened
-from pawsonalize.core.scopes import Scope
 from pawsonalize.resources.access_keys import secret_of
-from tests.animal_data import animal
 from tests.e2e.conftest import Server, Start, run, starting
-from tests.e2e.picking import firsts_after_picks
 from tests.e2e.test_crash import assert_exactly_once
 from tests.e2e.writers import Writers, form
-from tests.event_data import T0
-from tests.service_data import CATS, DOGS, make_key, make_service
+from tests.service_data import make_service
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -127,8 +122,7 @@ def report_of(server: Server) -> int | None:
 
 
 @on_linux
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("path", ["/v1/outcomes", "/console/outcomes"])
+@pytest.mark.parametrize(("workers", "path"), [("1", "/v1/outcomes"), ("2", "/console/outcomes")])
 def test_a_server_that_is_told_to_end_waits_for_no_report(
     start: Start, tmp_path: Path, workers: str, path: str
 ) -> None:
@@ -185,38 +179,6 @@ def test_a_worker_that_dies_while_it_is_asked_whether_it_lives_is_replaced_at_on
     os.kill(before[0], signal.SIGKILL)
     wait_until(lambda: len({*workers_of(server)} - {*before}) == 1, seconds=60)
     assert server.stop() == 0
-
-
-def test_a_training_goes_live_everywhere_and_no_request_fails(start: Start, tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    make_service(folder)
-    servers = [start(folder), start(folder)]
-    writers = Writers("ann", *servers, rest_seconds=0.05)
-
-    def version(server: Server) -> str:
-        with server.client() as client:
-            found: str = client.get("/readyz").json()["solutionVersion"]
-        return found
-
-    before = version(servers[0])
-    trained = run("train", "--data-dir", str(folder), "--recipe", "popularity-count", "--json")
-    assert trained.returncode == 0, trained.stderr
-    after = json.loads(trained.stdout)[0]["name"]
-    assert before != after
-    for server in servers:
-        wait_until(lambda server=server: version(server) == after)  # type: ignore[misc]
-        answer = httpx.post(f"{server.url}/v1/recommendations", json={"userId": "ann"})
-        assert answer.status_code == 200
-    writers.stop()
-    assert not writers.refused
-    assert writers.acknowledged
-
-
-def test_a_port_in_use_is_said_in_the_exit(server: Server, tmp_path: Path) -> None:
-    second = run("serve", "--data-dir", str(tmp_path), "--port", str(server.port))
-    assert second.returncode == 1
-    assert "address already in use" in second.stderr
-    assert "Traceback" not in second.stderr
 
 
 def test_a_body_above_the_limit_is_refused_before_it_has_all_come(server: Server) -> None:
@@ -306,17 +268,6 @@ def test_a_first_key_with_an_unknown_scope_is_named(tmp_path: Path) -> None:
     assert "operator" in refused.stderr
 
 
-def test_a_service_in_a_network_answers_who_has_a_key(tmp_path: Path, start: Start) -> None:
-    folder = tmp_path / "data"
-    key = make_key(make_service(folder), Scope.OPERATOR)
-    server = start(folder, "--host", "0.0.0.0")
-    with server.client() as client:
-        assert client.get("/v1/runs").status_code == 401
-        bearer = {"Authorization": f"Bearer {key}"}
-        assert client.get("/v1/runs", headers=bearer).status_code == 200
-        assert client.post("/aws/recommendations", json={}).status_code == 403
-
-
 @pytest.mark.parametrize("command", ["serve", "demo"])
 def test_a_port_that_is_taken_is_one_line_with_the_next_move_and_nothing_is_made(
     tmp_path: Path, command: str
@@ -334,13 +285,3 @@ def test_a_port_that_is_taken_is_one_line_with_the_next_move_and_nothing_is_made
 def test_a_server_names_its_adoption_site_when_it_starts(start: Start, tmp_path: Path) -> None:
     server = start(tmp_path / "data", site="true", site_name="Paws of San José")
     assert f"adoption site:  {server.url}/ (Paws of San José)" in server.output.read_text()
-
-
-def test_a_pick_counts_at_once_in_every_worker(start: Start, tmp_path: Path) -> None:
-    settings = make_service(tmp_path / "data")
-    with opened(settings) as adapters:
-        adapters.animals.put([animal(group, group) for group in (*CATS, *DOGS)], T0)
-    server = start(settings.data_dir, "--workers", "2")
-    wait_until(lambda: len(workers_of(server)) == 2)
-    cat, dog = firsts_after_picks([server], 12)
-    assert (cat, dog) == ({"1"}, {"2"})

@@ -18,7 +18,6 @@ from pawsonalize.reports.exposure_report import joined_events
 from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
 from tests.animal_data import animal
 from tests.e2e.conftest import Server, Start, run, starting
-from tests.e2e.picking import firsts_after_picks
 from tests.event_data import T0
 from tests.service_data import CATS, DOGS, make_key, make_service, metadata, view
 from tests.training import train
@@ -223,8 +222,3 @@ def test_one_server_answers_and_another_works(
         while "nobody works" in problems(answering):
             assert time.monotonic() < deadline + _SECONDS
             time.sleep(0.2)
-
-
-def test_a_pick_counts_at_once_at_every_server(servers: tuple[Server, ...]) -> None:
-    cat, dog = firsts_after_picks([*servers], 1)
-    assert (cat, dog) == ({"1"}, {"2"})

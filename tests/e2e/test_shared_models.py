@@ -16,7 +16,7 @@ import pytest
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.core import clock
 from tests.e2e.conftest import Server, Start
-from tests.e2e.test_campaign_updates import VERSIONS, Askers, content, everywhere, update
+from tests.e2e.test_campaign_updates import VERSIONS, Askers, everywhere
 from tests.event_data import T0
 from tests.free_ports import free_port
 from tests.service_data import make_service
@@ -96,30 +96,6 @@ def started(start: Start, folder: Path, shared: dict[str, Any]) -> tuple[Server,
     server = start(folder, "--workers", "2", **shared)
     everywhere(server, VERSIONS[0])
     return server, Askers(server)
-
-
-@pytest.mark.parametrize("updates", [4, pytest.param(20, marks=pytest.mark.nightly)])
-def test_updates_in_a_row_reach_every_machine_and_mix_no_answer(
-    start: Start, tmp_path: Path, shared: dict[str, Any], trainer: Adapters, updates: int
-) -> None:
-    machines = [started(start, tmp_path / name, shared) for name in ("a", "b")]
-    for number in range(updates):
-        wanted = VERSIONS[(number + 1) % 2]
-        update(trainer, wanted)
-        for server, _ in machines:
-            everywhere(server, wanted)
-    answers: dict[str, set[str]] = {name: set() for name in VERSIONS}
-    for server, askers in machines:
-        askers.stop()
-        assert askers.failures == []
-        for answer in askers.recommendations:
-            answers[answer["solutionVersion"]].add(repr(content(answer)))
-        assert server.stop() == 0
-    assert [len(each) for each in answers.values()] == [1, 1]
-    for name in ("a", "b"):
-        assert sorted(one.name.split("@")[0] for one in (tmp_path / name / "cache").iterdir()) == [
-            *VERSIONS
-        ]
 
 
 @pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.nightly)])

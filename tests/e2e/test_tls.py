@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trustme
 
-from tests.e2e.conftest import Server, Start, run
+from tests.e2e.conftest import Server, Start
 from tests.e2e.retraining import wait_until
 from tests.service_data import make_service
 
@@ -69,10 +69,3 @@ def test_certificates_are_replaced_under_load_without_a_failed_request(
     assert failed == []
     assert min(answered) > 0
     print(f"{sum(answered)} requests over TLS while 3 certificates were replaced, 0 failed")
-
-
-def test_a_certificate_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
-    done = run("serve", "--port", "0", "--data-dir", str(tmp_path), tls_certificate="none.pem")
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("error: tls_key is missing")
-    assert "Traceback" not in done.stderr

@@ -56,30 +56,6 @@ def test_an_acknowledged_event_is_in_the_very_next_history_and_answer(
         before = after
 
 
-def test_an_event_id_counts_once_forever(client: TestClient, user: str) -> None:
-    event = view(user, CATS[0], eventId=f"once {user}")
-    assert client.post("/v1/events", json=[event, event]).json() == {
-        "accepted": 1,
-        "duplicates": 1,
-        "rejected": [],
-    }
-    assert client.post("/v1/events", json=event).json()["duplicates"] == 1
-    assert len(history(client, user)) == 1
-
-
-def test_one_bad_event_never_costs_a_good_one(client: TestClient, user: str) -> None:
-    good = view(user, CATS[0])
-    answer = client.post("/v1/events", json=[{**good, "eventType": ""}, good, 7])
-    assert answer.status_code == 202
-    assert answer.json()["accepted"] == 1
-    rejected = answer.json()["rejected"]
-    assert [(each["index"], each.get("field")) for each in rejected] == [
-        (0, "eventType"),
-        (2, None),
-    ]
-    assert all(each["code"] and each["message"] for each in rejected)
-
-
 def test_everything_that_was_sent_comes_back(client: TestClient, user: str) -> None:
     sent = view(
         user,
@@ -166,12 +142,6 @@ def test_a_call_without_events_is_refused(client: TestClient, body: Any) -> None
     answer = client.post("/v1/events", json=body)
     assert answer.status_code == 400
     assert "send some" in error_of(answer)["message"]
-
-
-def test_more_than_1000_events_are_refused_whole(client: TestClient, user: str) -> None:
-    answer = client.post("/v1/events", json=[{"userId": user}] * 1001)
-    assert answer.status_code == 400
-    assert "split it" in error_of(answer)["message"]
 
 
 def test_anonymous_views_become_the_users_at_once(client: TestClient, user: str) -> None:

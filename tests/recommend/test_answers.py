@@ -87,43 +87,9 @@ def test_details_have_scores_reasons_and_attributes(client: TestClient, user: st
     assert isinstance(manx["reasons"], list)
 
 
-@pytest.mark.parametrize("limit", [1, 10, 13, 500])
-def test_at_most_the_limit_is_given(client: TestClient, limit: int) -> None:
-    assert len(recommend(client, limit=limit)) == min(limit, EVERYTHING)
-
-
 def test_numbers_and_text_name_the_same_user(client: TestClient) -> None:
     client.post("/v1/events", json=view("4711", CATS[0]))
     assert recommend(client, userId=4711) == recommend(client, userId="4711") != recommend(client)
-
-
-def test_unknown_groups_come_last_in_input_order(client: TestClient, user: str) -> None:
-    client.post("/v1/events", json=view(user, CATS[0]))
-    groups = ["9-Unicorn-9-9", DOGS[0], "8-Dragon-8-8", CATS[0]]
-    ranking = rerank(client, groups, userId=user)["ranking"]
-    assert ranking == ["3:1-Siamese-1-1", f"1:{DOGS[0]}", "0:9-Unicorn-9-9", "2:8-Dragon-8-8"]
-
-
-def test_animals_of_one_group_keep_their_order(client: TestClient, user: str) -> None:
-    ranking = rerank(client, [CATS[0], DOGS[0], CATS[0], CATS[0]], userId=user)["ranking"]
-    cats = [item for item in ranking if item.endswith(CATS[0])]
-    assert cats == [f"0:{CATS[0]}", f"2:{CATS[0]}", f"3:{CATS[0]}"]
-
-
-def test_one_animal_has_the_whole_score(client: TestClient, user: str) -> None:
-    ranked = rerank(client, [CATS[0]], userId=user)["personalizeResponse"]["personalizedRanking"]
-    assert ranked == [{"itemId": CATS[0], "score": 1.0}]
-
-
-def test_a_group_is_ranked_once_however_many_animals_it_has(client: TestClient, user: str) -> None:
-    client.post("/v1/events", json=view(user, DOGS[0]))
-    body = rerank(client, [CATS[0], DOGS[0], CATS[0], DOGS[0]], userId=user)
-    ranked = body["personalizeResponse"]["personalizedRanking"]
-    assert [item["itemId"] for item in ranked] == [DOGS[0], CATS[0]]
-    assert sum(item["score"] for item in ranked) == pytest.approx(1)
-    assert body["ranking"] == [f"{n}:{(CATS[0], DOGS[0])[n % 2]}" for n in (1, 3, 0, 2)]
-    one_of_each = rerank(client, [CATS[0], DOGS[0]], userId=user)["personalizeResponse"]
-    assert one_of_each["personalizedRanking"] == ranked
 
 
 def test_the_metadata_of_a_ranking_is_as_boto3_gives_it(client: TestClient, user: str) -> None:
@@ -159,25 +125,6 @@ def test_the_details_of_a_ranking_have_each_animals_score_and_reasons(
     assert animals[3]["reasons"] == []
 
 
-def test_500_animals_are_ranked(client: TestClient, user: str) -> None:
-    groups = ([*CATS, *DOGS] * 42)[:500]
-    body = rerank(client, groups, userId=user)
-    assert len(set(body["ranking"])) == 500
-    ranked = body["personalizeResponse"]["personalizedRanking"]
-    assert sum(item["score"] for item in ranked) == pytest.approx(1)
-
-
-def test_the_same_question_has_the_same_ranking(client: TestClient, user: str) -> None:
-    client.post("/v1/events", json=view(user, DOGS[3]))
-    moment = int(time.time() * 1000)
-    one, two = (rerank(client, [*CATS, *DOGS], userId=user, at=moment) for _ in range(2))
-    ids = [answer["personalizeResponse"].pop("recommendationId") for answer in (one, two)]
-    for answer in (one, two):
-        del answer["personalizeResponse"]["ResponseMetadata"]
-    assert one == two
-    assert ids[0] != ids[1]
-
-
 def test_at_replays_a_moment_as_if_later_events_had_not_happened(
     client: TestClient, user: str
 ) -> None:
@@ -211,11 +158,6 @@ def test_an_explored_answer_tells_and_keeps_its_propensities(tmp_path: Any) -> N
             assert all(0 < group["propensity"] < 1 for group in groups)
     explored = [group["explored"] for answer in answers for group in answer["recommendations"]]
     assert {*explored} == {True, False}
-
-
-def test_without_exploration_every_group_of_the_details_is_certain(client: TestClient) -> None:
-    for group in recommend(client, "?detail=full")["recommendations"]:
-        assert (group["explored"], group["propensity"]) == (False, 1)
 
 
 def test_every_answer_is_kept_as_an_impression(tmp_path: Any) -> None:

@@ -16,7 +16,7 @@ from pawsonalize.plugins.demo.settings import WorldSettings
 from pawsonalize.plugins.demo.world import generate
 from tests.event_data import T0
 from tests.http_fixtures import error_of
-from tests.service_data import client_of, clock_from
+from tests.service_data import client_of, clock_from, metadata
 from tests.training import LEARNS_QUICKLY, train_and_serve
 
 _NUMBERS = itertools.count()
@@ -113,18 +113,41 @@ def test_a_word_that_nobody_knows_is_an_error_that_lists_the_words(client: TestC
     assert (answer.status_code, error_of(answer)["field"]) == (400, "species")
 
 
-def test_what_was_disliked_stays_disliked(client: TestClient, ann: str) -> None:
-    asked = {"of": "animals", "userId": ann, "limit": 500, "preferences": {"species": ["2"]}}
+def test_what_was_disliked_falls_in_every_answer_and_comes_last_of_a_list(
+    client: TestClient, ann: str
+) -> None:
+    said = {"userId": ann, "limit": 500, "preferences": {"species": ["2"]}}
 
-    def cats() -> dict[str, int]:
-        """The place of each."""
-        shown = client.post("/v1/recommendations", json=asked).json()
-        return {one["id"]: n for n, one in enumerate(shown) if one["itemId"][0] == "1"}
+    def cats(of: str) -> dict[str, int]:
+        """The place of each, or of its group."""
+        shown = client.post("/v1/recommendations", json={**said, "of": of}).json()
+        places = {one["id"]: n for n, one in enumerate(shown)}
+        return {one: n for one, n in places.items() if groups.get(one, one)[0] == "1"}
 
-    cat, before = next(iter(cats().items()))
-    dislike = {"userId": ann, "sessionId": ann, "eventType": "dislike", "animal_id": cat}
-    assert client.post("/v1/events", json=dislike).status_code == 202
-    assert cats()[cat] > before
+    shown = client.post("/v1/recommendations", json={**said, "of": "animals"}).json()
+    groups = {one["id"]: one["itemId"] for one in shown}
+    before = {of: cats(of) for of in ("animals", "groups")}
+    cat, mate = next(
+        (one, other)
+        for one, other in itertools.combinations(before["animals"], 2)
+        if groups[one] == groups[other]
+    )
+    hide = {"userId": ann, "sessionId": ann, "eventType": "Un-Favorite", "animal_id": cat}
+    assert client.post("/v1/events", json=hide).status_code == 202
+    after = cats("animals")
+    assert after[cat] > before["animals"][cat]
+    assert after[cat] > after[mate], "the animal itself more than its group"
+    assert cats("groups")[groups[cat]] > before["groups"][groups[cat]]
+    for of, disliked in (("animals", cat), ("groups", groups[cat])):
+        listed = list(before[of])[:6]
+        told = [
+            {"itemId": one} | ({} if of == "animals" else {"animalMetadata": metadata(one)})
+            for one in listed
+        ]
+        asked = {"userId": ann, "itemMetadataList": told} | ({"of": of} if of == "animals" else {})
+        ranking = client.post("/v1/rerankings", json=asked).json()["ranking"]
+        assert disliked == ranking[-1]
+        assert sorted(ranking) == sorted(listed)
 
 
 @pytest.mark.parametrize("of", ["animals", "groups"])

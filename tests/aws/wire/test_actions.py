@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.aws.wire import made
 from tests.aws.wire.server import GROUP, Wire, served
-from tests.aws.wire.waiting import settled
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SCHEMAS = {
@@ -34,17 +34,11 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
 @pytest.fixture(scope="module")
 def datasets(wire: Wire) -> dict[str, str]:
     """The ARNs of the datasets of actions in the default group."""
-    arns = {}
-    for kind, columns in SCHEMAS.items():
-        fields = [{"name": name, "type": ["null", of]} for name, of in columns.items()]
-        schema = json.dumps({"type": "record", "name": kind, "fields": fields, "version": "1.0"})
-        arns[kind] = wire.personalize.create_dataset(
-            name=kind,
-            datasetGroupArn=GROUP,
-            datasetType=kind,
-            schemaArn=wire.personalize.create_schema(name=kind, schema=schema)["schemaArn"],
-        )["datasetArn"]
-    return arns
+    nullable = {
+        kind: {name: ["null", of] for name, of in columns.items()}
+        for kind, columns in SCHEMAS.items()
+    }
+    return {kind: made.dataset(wire, GROUP, kind, columns) for kind, columns in nullable.items()}
 
 
 def put(wire: Wire, user: str, *done: tuple[str, str]) -> None:
@@ -66,14 +60,8 @@ def put(wire: Wire, user: str, *done: tuple[str, str]) -> None:
 @pytest.fixture(scope="module")
 def campaign(wire: Wire, datasets: dict[str, str]) -> str:
     """A campaign that learned that most subscribe, few donate, and donors may not be asked anew."""
-    job = wire.personalize.create_dataset_import_job(
-        jobName="actions",
-        datasetArn=datasets["Actions"],
-        dataSource={"dataLocation": "s3://bucket/actions.csv"},
-        roleArn="arn:aws:iam::123456789012:role/reader",
-    )["datasetImportJobArn"]
-    imported = settled(wire.personalize.describe_dataset_import_job, datasetImportJobArn=job)
-    assert imported["status"] == "ACTIVE", imported
+    job = made.imported(wire, datasets["Actions"], "actions", "actions.csv")
+    assert job["status"] == "ACTIVE", job
     plain = {"VALUE": 1, "EXPIRATION_TIMESTAMP": SOON}
     wire.events.put_actions(
         datasetArn=datasets["Actions"],
@@ -95,20 +83,7 @@ def campaign(wire: Wire, datasets: dict[str, str]) -> str:
             ("old", "TAKEN"),
             ("precious", "TAKEN" if user % 5 == 0 else "NOT_TAKEN"),
         )
-    solution = wire.personalize.create_solution(
-        name="actions",
-        datasetGroupArn=GROUP,
-        recipeArn="arn:aws:personalize:::recipe/aws-next-best-action",
-        performAutoTraining=False,
-    )["solutionArn"]
-    version = wire.personalize.create_solution_version(solutionArn=solution)["solutionVersionArn"]
-    found = settled(wire.personalize.describe_solution_version, solutionVersionArn=version)
-    assert found["status"] == "ACTIVE", found
-    arn: str = wire.personalize.create_campaign(name="actions", solutionVersionArn=version)[
-        "campaignArn"
-    ]
-    assert settled(wire.personalize.describe_campaign, campaignArn=arn)["status"] == "ACTIVE"
-    return arn
+    return made.served(wire, "actions", made.trained(wire, "actions", "aws-next-best-action"))
 
 
 def suggested(wire: Wire, campaign: str, user: str, **more: Any) -> dict[str, float]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import boto3
 import pytest
 
+from tests.aws.wire import made
 from tests.aws.wire.server import Wire, served
-from tests.aws.wire.test_leaving import create_shop
 from tests.aws.wire.waiting import settled
 
 ROLE = "arn:aws:iam::123456789012:role/reader"
@@ -31,7 +31,7 @@ def wire(
         Bucket="jobs-of-the-wire", Key="in/items.csv", Body=b"ITEM_ID,COLOUR\ntea,green\n"
     )
     with served(tmp_path) as running:
-        create_shop(running.personalize)
+        made.shop(running)
         yield running
 
 

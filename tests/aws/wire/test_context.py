@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.aws.wire.server import GROUP, Wire, served
-from tests.aws.wire.waiting import settled
+from tests.aws.wire import made
+from tests.aws.wire.server import Wire, served
 from tests.service_data import CATS, DOGS, make_service
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +40,8 @@ def campaign(wire: Wire) -> str:
                 for place in range(4)
             ],
         )
-    solution = wire.personalize.create_solution(
-        name="by-context", recipeArn=RECIPE, datasetGroupArn=GROUP, performAutoTraining=False
-    )["solutionArn"]
-    version = wire.personalize.create_solution_version(solutionArn=solution)["solutionVersionArn"]
-    settled(wire.personalize.describe_solution_version, solutionVersionArn=version)
-    arn: str = wire.personalize.create_campaign(name="by-context", solutionVersionArn=version)[
-        "campaignArn"
-    ]
-    settled(wire.personalize.describe_campaign, campaignArn=arn)
-    return arn
+    version = made.trained(wire, "by-context", "aws-user-personalization")
+    return made.served(wire, "by-context", version)
 
 
 @pytest.mark.parametrize(("device", "groups"), [("phone", CATS), ("desktop", DOGS)])

@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.aws.wire.made import NOT_LEARNT, ROLE, imported, trained
 from tests.aws.wire.server import GROUP, Wire, served
 from tests.aws.wire.waiting import settled
 from tests.service_data import CATS, DOGS, make_service
-
-ROLE = "arn:aws:iam::123456789012:role/reader"
-RECIPE = "arn:aws:personalize:::recipe/"
 
 
 @pytest.fixture(scope="module")
@@ -37,34 +35,19 @@ def wire(tmp_path_factory: pytest.TempPathFactory, bucket: Path) -> Iterator[Wir
 @pytest.fixture(scope="module")
 def segmentation(wire: Wire) -> str:
     """A version of a recipe that makes segments."""
-    return version(wire, "segments", "aws-item-affinity", {"learn": "false"})
+    return trained(wire, "segments", "aws-item-affinity", solutionConfig=NOT_LEARNT)
 
 
 @pytest.fixture(scope="module")
 def personal(wire: Wire) -> str:
     """A version of a recipe that needs a user."""
-    return version(wire, "personal", "aws-user-personalization", {"learn": "false"})
+    return trained(wire, "personal", "aws-user-personalization", solutionConfig=NOT_LEARNT)
 
 
 @pytest.fixture(scope="module")
 def similar(wire: Wire) -> str:
     """A version of a recipe that needs an item."""
-    return version(wire, "similar", "aws-similar-items", {})
-
-
-def version(wire: Wire, name: str, recipe: str, settings: dict[str, str]) -> str:
-    solution = wire.personalize.create_solution(
-        name=name,
-        recipeArn=RECIPE + recipe,
-        datasetGroupArn=GROUP,
-        performAutoTraining=False,
-        solutionConfig={"algorithmHyperParameters": settings},
-    )["solutionArn"]
-    arn: str = wire.personalize.create_solution_version(solutionArn=solution)["solutionVersionArn"]
-    assert settled(wire.personalize.describe_solution_version, solutionVersionArn=arn)[
-        "status"
-    ] == ("ACTIVE")
-    return arn
+    return trained(wire, "similar", "aws-similar-items")
 
 
 def places(name: str) -> dict[str, Any]:
@@ -213,20 +196,14 @@ def test_an_export_imported_elsewhere_is_exported_the_same(wire: Wire, bucket: P
         datasetGroupArn=group,
         schemaArn=f"{GROUP.replace('dataset-group', 'schema')}-interactions",
     )["datasetArn"]
-    job = wire.personalize.create_dataset_import_job(
-        jobName="copy",
-        datasetArn=copy,
-        roleArn=ROLE,
-        dataSource={"dataLocation": "s3://bucket/exports/first"},
-    )["datasetImportJobArn"]
-    settled(wire.personalize.describe_dataset_import_job, datasetImportJobArn=job)
+    imported(wire, copy, "copy", "exports/first")
     assert exported(wire, bucket, copy, "again", ingestionMode="BULK") == first
     items = f"{GROUP.replace('dataset-group', 'dataset')}/ITEMS"
     rows = exported(wire, bucket, items, "items", ingestionMode="ALL")
     assert len(rows) == len(CATS) + len(DOGS) + 2
-    imported = exported(wire, bucket, items, "imported-items", ingestionMode="BULK")
+    by_import = exported(wire, bucket, items, "imported-items", ingestionMode="BULK")
     put = exported(wire, bucket, items, "put-items", ingestionMode="PUT")
-    assert (imported, put) == (rows[:1], rows), "the fixture puts them one by one"
+    assert (by_import, put) == (rows[:1], rows), "the fixture puts them one by one"
     listed = wire.personalize.list_dataset_export_jobs(datasetArn=items)["datasetExportJobs"]
     assert {one["jobName"] for one in listed} == {"items", "imported-items", "put-items"}
 

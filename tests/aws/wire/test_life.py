@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from pawsonalize.resources.registry import Registry
+from tests.aws.wire.made import NOT_LEARNT, dataset, imported, trained
+from tests.aws.wire.made import served as served_campaign
 from tests.aws.wire.server import Wire, served
-from tests.aws.wire.waiting import settled
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # real events meet the server's real clock
 GENRES = {"tea": [f"tea {n}" for n in range(6)], "coffee": [f"coffee {n}" for n in range(6)]}
@@ -27,11 +28,11 @@ SCHEMAS = {
 def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     """A service on an empty data folder; s3://bucket is a folder."""
     buckets = tmp_path_factory.mktemp("s3")
-    _write(buckets / "bucket" / "interactions.csv", SCHEMAS["Interactions"], _interactions())
+    write(buckets / "bucket" / "interactions.csv", SCHEMAS["Interactions"], interactions())
     items = [(item, genre) for genre, items in GENRES.items() for item in items]
-    _write(buckets / "bucket" / "items" / "part-1.csv", SCHEMAS["Items"], items)
-    _write(buckets / "bucket" / "users.csv", SCHEMAS["Users"], [("user 0", 33)])
-    _write(buckets / "bucket" / "wrong.csv", {"USER_ID": "", "OTHER": ""}, [("user 0", 33)])
+    write(buckets / "bucket" / "items" / "part-1.csv", SCHEMAS["Items"], items)
+    write(buckets / "bucket" / "users.csv", SCHEMAS["Users"], [("user 0", 33)])
+    write(buckets / "bucket" / "wrong.csv", {"USER_ID": "", "OTHER": ""}, [("user 0", 33)])
     with served(tmp_path_factory.mktemp("data"), s3_root=str(buckets)) as running:
         yield running
 
@@ -46,10 +47,10 @@ def group(wire: Wire) -> str:
 @pytest.fixture(scope="module")
 def datasets(wire: Wire, group: str) -> dict[str, str]:
     """The ARNs of its datasets, filled by import jobs."""
-    arns = {kind: _dataset(wire, group, kind) for kind in SCHEMAS}
+    arns = {kind: dataset(wire, group, kind, SCHEMAS[kind]) for kind in SCHEMAS}
     places = {"Interactions": "interactions.csv", "Items": "items/", "Users": "users.csv"}
     for kind, place in places.items():
-        job = _import(wire, arns[kind], f"{kind}-1", place)
+        job = imported(wire, arns[kind], f"{kind}-1", place)
         assert job["status"] == "ACTIVE", job
     return arns
 
@@ -65,41 +66,30 @@ def tracking_id(wire: Wire, group: str) -> str:
 @pytest.fixture(scope="module")
 def campaign(wire: Wire, group: str, datasets: dict[str, str]) -> str:
     """The ARN of a campaign that serves what was trained on the imports."""
-    return _campaign(wire, group, "drinks", "user-personalization-v2")
+    return campaign_of(wire, group, "drinks", "aws-user-personalization-v2")
 
 
 @pytest.fixture(scope="module")
 def ranking(wire: Wire, group: str, datasets: dict[str, str]) -> str:
     """The ARN of one that ranks lists."""
-    return _campaign(wire, group, "ranking", "personalized-ranking-v2")
+    return campaign_of(wire, group, "ranking", "aws-personalized-ranking-v2")
 
 
-def _campaign(wire: Wire, group: str, name: str, recipe: str) -> str:
-    solution = wire.personalize.create_solution(
-        name=name,
-        datasetGroupArn=group,
-        recipeArn=f"arn:aws:personalize:::recipe/aws-{recipe}",
-        performAutoTraining=False,
-        solutionConfig={"algorithmHyperParameters": {"learn": "false"}},
-    )["solutionArn"]
-    version = wire.personalize.create_solution_version(solutionArn=solution)["solutionVersionArn"]
-    settled(wire.personalize.describe_solution_version, solutionVersionArn=version)
-    arn: str = wire.personalize.create_campaign(
-        name=name,
-        solutionVersionArn=version,
-        campaignConfig={"enableMetadataWithRecommendations": True},
-    )["campaignArn"]
-    assert settled(wire.personalize.describe_campaign, campaignArn=arn)["status"] == "ACTIVE"
-    return arn
+def campaign_of(wire: Wire, group: str, name: str, recipe: str) -> str:
+    """A campaign whose answers have metadata, on a version that learned nothing."""
+    version = trained(wire, name, recipe, group, solutionConfig=NOT_LEARNT)
+    return served_campaign(
+        wire, name, version, campaignConfig={"enableMetadataWithRecommendations": True}
+    )
 
 
-def _write(path: Path, schema: dict[str, str], rows: Sequence[Sequence[Any]]) -> None:
+def write(path: Path, schema: dict[str, str], rows: Sequence[Sequence[Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([list(schema), *rows])
 
 
-def _interactions() -> list[tuple[str, str, int]]:
+def interactions() -> list[tuple[str, str, int]]:
     """Users keep to their drink; tea has more of them."""
     start = NOW - timedelta(days=3)
     return [
@@ -107,27 +97,6 @@ def _interactions() -> list[tuple[str, str, int]]:
         for user in range(30)
         for n, item in enumerate(GENRES["coffee" if user % 3 == 0 else "tea"][user % 2 :: 2])
     ]
-
-
-def _dataset(wire: Wire, group: str, kind: str) -> str:
-    fields = [{"name": name, "type": of} for name, of in SCHEMAS[kind].items()]
-    schema = json.dumps({"type": "record", "name": kind, "fields": fields, "version": "1.0"})
-    created = wire.personalize.create_schema(name=f"drinks-{kind}", schema=schema)
-    arn: str = wire.personalize.create_dataset(
-        name=kind, schemaArn=created["schemaArn"], datasetGroupArn=group, datasetType=kind
-    )["datasetArn"]
-    return arn
-
-
-def _import(wire: Wire, dataset: str, name: str, place: str, **more: Any) -> dict[str, Any]:
-    arn = wire.personalize.create_dataset_import_job(
-        jobName=name,
-        datasetArn=dataset,
-        dataSource={"dataLocation": f"s3://bucket/{place}"},
-        roleArn="arn:aws:iam::123456789012:role/reader",
-        **more,
-    )["datasetImportJobArn"]
-    return settled(wire.personalize.describe_dataset_import_job, datasetImportJobArn=arn)
 
 
 def recommended(wire: Wire, campaign: str, user: str) -> list[str]:
@@ -174,7 +143,7 @@ def test_a_list_is_ordered_for_a_user(wire: Wire, ranking: str) -> None:
 def test_an_import_says_what_was_asked_and_why_it_failed(
     wire: Wire, datasets: dict[str, str]
 ) -> None:
-    failed = _import(wire, datasets["Users"], "wrong", "wrong.csv", importMode="INCREMENTAL")
+    failed = imported(wire, datasets["Users"], "wrong", "wrong.csv", importMode="INCREMENTAL")
     assert (failed["status"], failed["importMode"]) == ("CREATE FAILED", "INCREMENTAL")
     assert failed["failureReason"]
     assert failed["dataSource"] == {"dataLocation": "s3://bucket/wrong.csv"}
@@ -182,9 +151,9 @@ def test_an_import_says_what_was_asked_and_why_it_failed(
     assert {job["jobName"] for job in listed["datasetImportJobs"]} == {"Users-1", "wrong"}
     errors = wire.personalize.exceptions
     with pytest.raises(errors.InvalidInputException):
-        _import(wire, datasets["Users"], "nowhere", "nowhere.csv")
+        imported(wire, datasets["Users"], "nowhere", "nowhere.csv")
     with pytest.raises(errors.ResourceAlreadyExistsException):
-        _import(wire, datasets["Users"], "wrong", "users.csv")
+        imported(wire, datasets["Users"], "wrong", "users.csv")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.aws.wire import made
 from tests.aws.wire.server import GROUP, served
-from tests.aws.wire.test_leaving import create_shop
 
 LISTS = {
     "list_dataset_groups": "datasetGroups",
@@ -33,7 +33,7 @@ def test_lists_have_what_every_installation_has_only_if_they_shall(
 ) -> None:
     with served(tmp_path, aws_lists_defaults=shown) as wire:
         personalize = wire.personalize
-        create_shop(personalize)
+        made.shop(wire)
         found = listed(personalize)
         assert ("pawsonalize" in found["datasetGroups"]) is shown
         assert ("recommender" in found["campaigns"]) is shown

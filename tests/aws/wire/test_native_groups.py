@@ -1,27 +1,21 @@
 """What is made through /aws is asked through the native API: by dataset group, campaign, ARN."""
 
-import csv
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP
+from tests.aws.wire import made
 from tests.aws.wire.server import Wire, served
-from tests.aws.wire.waiting import settled
+from tests.aws.wire.test_life import GENRES, NOW, SCHEMAS, interactions, write
 from tests.aws_shapes import ACCOUNT, REGION
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-TEAS, COFFEES = ([f"{drink} {n}" for n in range(6)] for drink in ("tea", "coffee"))
-FIELDS = [("USER_ID", "string"), ("ITEM_ID", "string"), ("TIMESTAMP", "long")]
+TEAS, COFFEES = GENRES["tea"], GENRES["coffee"]
 ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}"
-RECIPE = "arn:aws:personalize:::recipe/aws-"
 
 
 @dataclass(frozen=True)
@@ -47,72 +41,29 @@ class Drinks:
 def drinks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drinks]:
     """Group, schema, dataset, import, solutions, versions, campaigns, tracker; nothing native."""
     buckets = tmp_path_factory.mktemp("s3")
-    _interactions(buckets / "bucket" / "interactions.csv")
+    write(buckets / "bucket" / "interactions.csv", SCHEMAS["Interactions"], interactions())
     with (
         served(tmp_path_factory.mktemp("data"), s3_root=str(buckets)) as wire,
         httpx.Client(base_url=wire.url.removesuffix("/aws"), timeout=60) as api,
     ):
         group = wire.personalize.create_dataset_group(name="drinks")["datasetGroupArn"]
-        _import(wire, group)
-        campaigns = {
-            name: _campaign(wire, group, name, recipe)
-            for name, recipe in (
-                ("popular", "popularity-count"),
-                ("personal", "user-personalization-v2"),
-                ("alike", "similar-items"),
-            )
+        clicks = made.dataset(wire, group, "Interactions", SCHEMAS["Interactions"])
+        job = made.imported(wire, clicks, "drinks", "interactions.csv")
+        assert job["status"] == "ACTIVE", job
+        versions = {
+            "popular": made.trained(wire, "popular", "aws-popularity-count", group),
+            "personal": made.trained(
+                wire,
+                "personal",
+                "aws-user-personalization-v2",
+                group,
+                solutionConfig=made.NOT_LEARNT,
+            ),
+            "alike": made.trained(wire, "alike", "aws-similar-items", group),
         }
+        campaigns = {name: made.served(wire, name, one) for name, one in versions.items()}
         tracker = wire.personalize.create_event_tracker(name="drinks", datasetGroupArn=group)
         yield Drinks(wire, api, group, campaigns, tracker["trackingId"])
-
-
-def _interactions(path: Path) -> None:
-    """Users keep to their drink; tea has more of them."""
-    path.parent.mkdir(parents=True)
-    start = NOW - timedelta(days=3)
-    with path.open("w", newline="") as file:
-        out = csv.writer(file)
-        out.writerow([name for name, _ in FIELDS])
-        for user in range(30):
-            for n, item in enumerate((COFFEES if user % 3 == 0 else TEAS)[user % 2 :: 2]):
-                at = int((start + timedelta(minutes=n)).timestamp())
-                out.writerow((f"user {user}", item, at))
-
-
-def _import(wire: Wire, group: str) -> None:
-    fields = [{"name": name, "type": of} for name, of in FIELDS]
-    avro = json.dumps({"type": "record", "name": "Interactions", "fields": fields})
-    schema = wire.personalize.create_schema(name="drinks", schema=avro)["schemaArn"]
-    dataset = wire.personalize.create_dataset(
-        name="drinks", schemaArn=schema, datasetGroupArn=group, datasetType="Interactions"
-    )["datasetArn"]
-    job = wire.personalize.create_dataset_import_job(
-        jobName="drinks",
-        datasetArn=dataset,
-        dataSource={"dataLocation": "s3://bucket/interactions.csv"},
-        roleArn="arn:aws:iam::123456789012:role/reader",
-    )["datasetImportJobArn"]
-    done = settled(wire.personalize.describe_dataset_import_job, datasetImportJobArn=job)
-    assert done["status"] == "ACTIVE", done
-
-
-def _campaign(wire: Wire, group: str, name: str, recipe: str) -> str:
-    learns = recipe == "user-personalization-v2"
-    config = {"algorithmHyperParameters": {"learn": "false"}} if learns else {}
-    solution = wire.personalize.create_solution(
-        name=name,
-        datasetGroupArn=group,
-        recipeArn=f"{RECIPE}{recipe}",
-        performAutoTraining=False,
-        solutionConfig=config,
-    )["solutionArn"]
-    version = wire.personalize.create_solution_version(solutionArn=solution)["solutionVersionArn"]
-    settled(wire.personalize.describe_solution_version, solutionVersionArn=version)
-    arn: str = wire.personalize.create_campaign(name=name, solutionVersionArn=version)[
-        "campaignArn"
-    ]
-    assert settled(wire.personalize.describe_campaign, campaignArn=arn)["status"] == "ACTIVE"
-    return arn
 
 
 def test_the_service_is_ready_as_soon_as_a_campaign_of_any_group_answers(drinks: Drinks) -> None:

@@ -7,14 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.aws.wire import made
 from tests.aws.wire.server import Wire, served
-from tests.aws.wire.waiting import settled
 
-SCHEMAS = {
-    "Interactions": {"USER_ID": "string", "ITEM_ID": "string", "TIMESTAMP": "long"},
-    "Items": {"ITEM_ID": "string", "COLOUR": "string"},
-}
-ROLE = "arn:aws:iam::123456789012:role/reader"
 EXPLORING = {"explorationWeight": "0.5", "explorationItemAgeCutOff": "30"}
 USERS = [f"u{number}" for number in range(8)]
 
@@ -28,18 +23,8 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
 
 def create_quiet_shop(wire: Wire) -> tuple[str, dict[str, str]]:
     """A dataset group with events of ten items; its ARN, and those of its datasets."""
-    personalize = wire.personalize
-    group: str = personalize.create_dataset_group(name="quiet")["datasetGroupArn"]
-    datasets = {}
-    for kind, columns in SCHEMAS.items():
-        fields = [{"name": name, "type": of} for name, of in columns.items()]
-        avro = json.dumps({"type": "record", "name": kind, "fields": fields, "version": "1.0"})
-        schema = personalize.create_schema(name=f"quiet-{kind}", schema=avro)["schemaArn"]
-        created = personalize.create_dataset(
-            name=kind, datasetGroupArn=group, schemaArn=schema, datasetType=kind
-        )
-        datasets[kind] = created["datasetArn"]
-    tracker = personalize.create_event_tracker(name="quiet", datasetGroupArn=group)
+    group, datasets = made.shop(wire, "quiet")
+    tracker = wire.personalize.create_event_tracker(name="quiet", datasetGroupArn=group)
     for number, user in enumerate(USERS):
         events = [
             {
@@ -57,17 +42,7 @@ def create_quiet_shop(wire: Wire) -> tuple[str, dict[str, str]]:
 
 def serve(wire: Wire, group: str, recipe: str, **config: Any) -> str:
     """Train the recipe, and serve it; returns the campaign's ARN."""
-    personalize = wire.personalize
-    solution = personalize.create_solution(
-        name=recipe, datasetGroupArn=group, recipeArn=f"arn:aws:personalize:::recipe/{recipe}"
-    )["solutionArn"]
-    version = personalize.create_solution_version(solutionArn=solution)["solutionVersionArn"]
-    settled(personalize.describe_solution_version, solutionVersionArn=version)
-    campaign: str = personalize.create_campaign(name=recipe, solutionVersionArn=version, **config)[
-        "campaignArn"
-    ]
-    settled(personalize.describe_campaign, campaignArn=campaign)
-    return campaign
+    return made.served(wire, recipe, made.trained(wire, recipe, recipe, group), **config)
 
 
 def answers(wire: Wire, campaign: str, **more: Any) -> set[str]:

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from pawsonalize.app.adapters import opened
-from tests.aws.wire.server import GROUP, Wire, served
+from tests.aws.wire.made import ROLE, trained
+from tests.aws.wire.server import Wire, served
 from tests.aws.wire.waiting import settled
 from tests.event_data import event
 from tests.service_data import CATS, make_service
 
-ROLE = "arn:aws:iam::123456789012:role/reader"
-RECIPE = "arn:aws:personalize:::recipe/"
 POPULAR = {"rankingInfluence": {"POPULARITY": 1.0}}
 HIT = CATS[0]
 ASKED = "1-Unseen-2-1"  # of another size than the hit: others are more like it
@@ -39,20 +38,10 @@ def wire(tmp_path_factory: pytest.TempPathFactory, bucket: Path) -> Iterator[Wir
         yield running
 
 
-def version(wire: Wire, name: str, recipe: str) -> str:
-    solution = wire.personalize.create_solution(
-        name=name, recipeArn=RECIPE + recipe, datasetGroupArn=GROUP, performAutoTraining=False
-    )["solutionArn"]
-    arn: str = wire.personalize.create_solution_version(solutionArn=solution)["solutionVersionArn"]
-    made = settled(wire.personalize.describe_solution_version, solutionVersionArn=arn)
-    assert made["status"] == "ACTIVE", made
-    return arn
-
-
 @pytest.fixture(scope="module")
 def similar(wire: Wire) -> str:
     """The ARN of a version of similar-items, trained without any influence."""
-    return version(wire, "similar", "aws-similar-items")
+    return trained(wire, "similar", "aws-similar-items")
 
 
 def first(wire: Wire, campaign: str) -> str:
@@ -113,7 +102,7 @@ def test_an_influence_that_there_is_not_is_refused(
 
 
 def test_a_recipe_without_similar_items_has_no_influence_to_set(wire: Wire) -> None:
-    popular = version(wire, "popular", "aws-popularity-count")
+    popular = trained(wire, "popular", "aws-popularity-count")
     with pytest.raises(wire.personalize.exceptions.InvalidInputException, match="similar-items"):
         wire.personalize.create_campaign(
             name="refused", solutionVersionArn=popular, campaignConfig=POPULAR

@@ -175,15 +175,24 @@ CASES: dict[str, tuple[Call, str, str]] = {
 }
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["strict", "lenient"])
-def world(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, bool]]:
-    """A service that refuses as AWS does, and one that does not."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, dict[str, Path]]:
+    """What calls need, made once, and the folders that it is in."""
     bucket = tmp_path_factory.mktemp("s3") / "bucket"
     bucket.mkdir()
-    folder = tmp_path_factory.mktemp("data")
-    make_service(folder, train=False)
-    with served(folder, s3_root=str(bucket.parent), aws_strict=request.param) as wire:
-        yield World(wire, bucket), request.param
+    folders = {"folder": tmp_path_factory.mktemp("data"), "s3_root": bucket.parent}
+    make_service(folders["folder"], train=False)
+    with served(folders["folder"], s3_root=str(bucket.parent)) as wire:
+        return World(wire, bucket), folders
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["strict", "lenient"])
+def world(request: Any, made: tuple[World, dict[str, Path]]) -> Iterator[tuple[World, bool]]:
+    """A service that refuses as AWS does, and one that does not."""
+    there, folders = made
+    s3_root = str(folders["s3_root"])
+    with served(folders["folder"], s3_root=s3_root, aws_strict=request.param) as there.wire:
+        yield there, request.param
 
 
 def test_what_amazon_refuses_is_refused_unless_the_setting_says_otherwise(

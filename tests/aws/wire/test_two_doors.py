@@ -131,21 +131,6 @@ def test_what_the_native_api_made_is_known_to_boto3_and_goes_live_by_a_retrainin
     assert campaign["status"] == "ACTIVE"
 
 
-def test_who_wants_no_automatic_training_is_left_alone_unless_named(
-    wire: Wire, folder: Path
-) -> None:
-    group = wire.personalize.create_dataset_group(name="drinks")["datasetGroupArn"]
-    wire.personalize.create_solution(
-        name="drinks", datasetGroupArn=group, recipeArn=RECIPE, performAutoTraining=False
-    )
-    native(wire, "POST", "campaigns", name="drinks", solution="drinks")
-    for wish, left_out in ((False, True), (True, False)):
-        arn = wire.personalize.list_solutions(datasetGroupArn=group)["solutions"][0]["solutionArn"]
-        wire.personalize.update_solution(solutionArn=arn, performAutoTraining=wish)
-        done = retrain(folder)
-        assert ("left out: drinks" in done.stdout) is left_out, done.stdout
-
-
 def test_a_training_is_begun_by_the_native_api(wire: Wire) -> None:
     native(wire, "POST", "solutions", name="hot", recipe="popularity-count")
     version = native(wire, "POST", "solution-versions", solution="hot", name="first")

@@ -205,15 +205,6 @@ def test_what_changed_since_it_was_asked_is_not_done(app: TestClient) -> None:
     assert "updated by somebody else meanwhile" in refused.text
 
 
-def test_a_page_of_another_site_does_nothing_here(app: TestClient) -> None:
-    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
-        refused = app.post(
-            "/console/models/retrain", data={}, headers=_FORM | headers, follow_redirects=False
-        )
-        assert refused.status_code == 403
-    assert app.get("/v1/console/models").json()["running"] is None
-
-
 def test_a_retraining_is_begun_followed_and_cancelled(app: TestClient, service: Settings) -> None:
     asked = app.get("/console/models/retrain?solution=recommender")
     assert "goes live only if the gate lets it" in words(asked)

@@ -256,14 +256,6 @@ def test_the_page_of_settings_leads_to_all_that_changes_while_it_serves(
     assert {browser.get(path).status_code for path, _ in found} == {200}
 
 
-def test_no_form_of_another_site_does_anything(browser: TestClient) -> None:
-    for path in ("animals/meaning", "animals/upload", "data/letters/mend", "data/letters/remove"):
-        answer = browser.post(
-            f"/console/{path}", data={}, headers={**_FORM, "Origin": "https://evil.example"}
-        )
-        assert answer.status_code == 403
-
-
 def test_a_key_is_made_after_one_was_asked_and_its_secret_is_shown_once(
     browser: TestClient, service: Settings
 ) -> None:

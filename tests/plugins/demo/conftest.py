@@ -1,9 +1,11 @@
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pawsonalize.core.event import Event
 from pawsonalize.plugins.demo.settings import WorldSettings
 from pawsonalize.plugins.demo.world import VIEW, World, generate
 
@@ -14,6 +16,12 @@ END = 1_779_000_000_000  # 2026-05-17
 def world() -> World:
     """The world of the demo site."""
     return generate(WorldSettings(), seed=7, end=END)
+
+
+@pytest.fixture(scope="session")
+def events(world: World) -> Sequence[Event]:
+    """All its events: each is made anew whenever the world is asked for it."""
+    return tuple(world.events)
 
 
 @dataclass(frozen=True)

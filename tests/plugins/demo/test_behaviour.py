@@ -1,10 +1,12 @@
 """How visitors behave: what the log shows to one who looks for it."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from pawsonalize.core.event import Event
 from pawsonalize.core.times import DAY
 from pawsonalize.plugins.demo.settings import WorldSettings
 from pawsonalize.plugins.demo.world import ADOPTION, EVENT_TYPES, VIEW, World, generate
@@ -99,9 +101,9 @@ def test_each_step_towards_adoption_is_rarer(world: World) -> None:
     assert counts[ADOPTION] > 200
 
 
-def test_adoptions_follow_a_look_an_application_and_desire(world: World) -> None:
+def test_adoptions_follow_a_look_an_application_and_desire(events: Sequence[Event]) -> None:
     told = defaultdict(list)
-    for event in world.events:
+    for event in events:
         told[event.user_id, event.animal_id].append(event.event_type)
     stories = [types for types in told.values() if "adoption" in types]
 
@@ -144,16 +146,16 @@ def test_bots_look_at_very_much_and_want_nothing(world: World) -> None:
     assert 0.02 < mine.mean() < 0.04
 
 
-def test_some_visitors_never_have_an_account(world: World) -> None:
-    guests = [event for event in world.events if event.user_id is None]
+def test_some_visitors_never_have_an_account(events: Sequence[Event]) -> None:
+    guests = [event for event in events if event.user_id is None]
 
-    assert 0.3 < len(guests) / len(world.events) < 0.55
+    assert 0.3 < len(guests) / len(events) < 0.55
     assert all(event.session_id for event in guests)
 
 
-def test_some_sessions_log_in_on_the_way(world: World) -> None:
+def test_some_sessions_log_in_on_the_way(events: Sequence[Event]) -> None:
     known = defaultdict(list)
-    for event in world.events:
+    for event in events:
         if event.session_id:
             known[event.session_id].append(event.user_id)
     late = [users for users in known.values() if users[0] is None and users[-1] is not None]

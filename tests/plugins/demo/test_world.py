@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from benchmarks.demo_oracle import propensity
 
 from pawsonalize.animals.animal import AnimalStatus, StatusChange
 from pawsonalize.core.errors import InvalidInput, NotFound
+from pawsonalize.core.event import Event
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.plugins.demo.settings import WorldSettings
 from pawsonalize.plugins.demo.world import World, generate
@@ -39,17 +41,19 @@ def test_event_volume_follows_the_settings(events: int) -> None:
     assert len(made.events) == pytest.approx(events, rel=0.15)
 
 
-def test_events_are_in_order_inside_the_world_and_named_once(world: World) -> None:
-    sent = [event.sent_at for event in world.events]
+def test_events_are_in_order_inside_the_world_and_named_once(
+    world: World, events: Sequence[Event]
+) -> None:
+    sent = [event.sent_at for event in events]
 
     assert sent == sorted(sent)
     assert world.start <= sent[0] <= sent[-1] < world.end
-    assert len({event.event_id for event in world.events}) == len(sent)
-    assert all(event.received_at == event.sent_at for event in world.events)
+    assert len({event.event_id for event in events}) == len(sent)
+    assert all(event.received_at == event.sent_at for event in events)
 
 
-def test_events_can_be_read_by_position_and_by_slice(world: World) -> None:
-    assert world.events[-1] == list(world.events)[-1]
+def test_events_can_be_read_by_position_and_by_slice(world: World, events: Sequence[Event]) -> None:
+    assert world.events[-1] == events[-1]
     assert world.events[10:12] == [world.events[10], world.events[11]]
     with pytest.raises(IndexError):
         _ = world.events[len(world.events)]
@@ -64,16 +68,16 @@ def test_events_carry_the_item_of_their_animal(world: World) -> None:
         assert groups[event.animal_id].id == event.item_id
 
 
-def test_only_available_animals_are_looked_at(world: World) -> None:
+def test_only_available_animals_are_looked_at(world: World, events: Sequence[Event]) -> None:
     animals = {animal.animal_id: animal for animal in world.animals}
-    for event in world.events:
+    for event in events:
         animal = animals[event.animal_id or ""]
         assert animal.listed_at <= event.sent_at
         if event.event_type == "adoption":
             assert animal.history[-1] == StatusChange(AnimalStatus.ADOPTED, event.sent_at)
         else:
             assert animal.is_available(event.sent_at)
-    assert {"view", "adoption"} <= {event.event_type for event in world.events}
+    assert {"view", "adoption"} <= {event.event_type for event in events}
 
 
 def test_no_adoption_is_known_before_it_happens(world: World) -> None:

@@ -145,16 +145,6 @@ def test_after_signing_in_one_is_led_to_no_other_site(
     assert answer.headers["location"] == "/console"
 
 
-def test_a_page_of_another_site_signs_nobody_in(browser: TestClient, service: Settings) -> None:
-    key = make_key(service, Scope.OPERATOR)
-    answer = browser.post(
-        "/console/sign-in",
-        data={"key": key},
-        headers={"Origin": "https://evil.example", "Content-Type": "text/plain"},
-    )
-    assert answer.status_code == 403
-
-
 def test_on_its_own_machine_the_service_shows_everybody(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

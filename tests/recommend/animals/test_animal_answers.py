@@ -166,25 +166,6 @@ def test_a_bonded_pair_is_one_place_that_names_both(client: TestClient, put: Any
     assert ask(client) == ["bob"]
 
 
-def test_five_hundred_animals_have_five_hundred_places_in_both_questions(
-    client: TestClient, put: Any
-) -> None:
-    listed = {"listedAt": "2026-01-01"}
-    put(**{f"d{number:03}": {**(CAT, DOG)[number % 2], **listed} for number in range(500)})
-    assert len(ask(client)) == 500
-    given = [{"itemId": f"d{number:03}"} for number in range(499, -1, -1)]
-    body = {"userId": "ann", "itemMetadataList": given}
-    for more in ({}, {"of": "animals"}):
-        answer = client.post("/v1/rerankings", json=body | more).json()
-        assert sorted(answer["ranking"]) == [f"d{number:03}" for number in range(500)]
-        shares = answer["personalizeResponse"]["personalizedRanking"]
-        assert abs(sum(one["score"] for one in shares) - 1) < 1e-6
-    ranked = client.post("/v1/rerankings", json=body | {"of": "animals"}).json()["ranking"]
-    for kind in (0, 1):
-        alike = [one for one in ranked if int(one[1:]) % 2 == kind]
-        assert alike == sorted(alike), "ties go by id where all are listed as long"
-
-
 def test_a_ranking_of_animals_leaves_out_who_is_not_there(client: TestClient, put: Any) -> None:
     put(rex=DOG, tom=CAT, gone={**CAT, "status": "adopted"})
     given = [{"itemId": one} for one in ("gone", "tom", "nobody", "rex")]

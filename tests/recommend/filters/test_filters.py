@@ -8,11 +8,10 @@ from starlette.testclient import TestClient
 from pawsonalize.core.http.examples import FILTERED, PROMOTED
 from pawsonalize.resources.endpoints import OPERATIONS
 from tests.http_fixtures import error_of
-from tests.service_data import CATS, DOGS, metadata, view
+from tests.service_data import CATS, DOGS, metadata
 
 DOGS_ONLY = 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")'
 OF_BREED = "INCLUDE ItemID WHERE Items.ANIMAL_BREED IN ($BREED)"
-UNSEEN = 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("view")'
 
 
 def recommend(client: TestClient, path: str = "", **question: Any) -> Any:
@@ -58,16 +57,6 @@ def test_a_filter_may_be_written_out_and_take_values(client: TestClient) -> None
     asked = {"filter": OF_BREED, "filterValues": {"BREED": '"Pug","Maine Coon"'}}
     expected = [group for group in (*CATS, *DOGS) if group.split("-")[1] in {"Pug", "Maine Coon"}]
     assert sorted(groups(client, **asked)) == sorted(expected)
-
-
-def test_the_next_event_changes_what_a_filter_of_interactions_says(
-    client: TestClient, user: str
-) -> None:
-    assert CATS[0] in groups(client, userId=user, filter=UNSEEN)
-    assert client.post("/v1/events", json=view(user, CATS[0])).status_code == 202
-    left = groups(client, userId=user, filter=UNSEEN)
-    assert CATS[0] not in left
-    assert len(left) == 12, "and nobody else is missing"
 
 
 def test_promoted_groups_are_marked_in_details_too(client: TestClient, user: str) -> None:
