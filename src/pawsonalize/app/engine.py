@@ -16,6 +16,7 @@ from pawsonalize.app.background import (
     when_nobody_works,
 )
 from pawsonalize.app.fleet import servers_of, taking_part
+from pawsonalize.app.ports import REFUSALS
 from pawsonalize.app.serving import ServingParts
 from pawsonalize.app.tenants import make_ingest, make_tenants
 from pawsonalize.app.training import TrainingParts, outcomes_processes
@@ -23,9 +24,8 @@ from pawsonalize.app.upkeep import UpkeepParts
 from pawsonalize.core import clock
 from pawsonalize.core.errors import NotReady
 from pawsonalize.core.logs import get_logger
-from pawsonalize.core.plugin import Plugin, broken_plugins, offered, parts
+from pawsonalize.core.plugin import Plugin, broken_plugins, parts
 from pawsonalize.core.roles import SERVE, WORK
-from pawsonalize.events.ingest import RefusalSink
 from pawsonalize.models.recipes.catalogue import broken_recipes
 from pawsonalize.operations.admission import Admission
 from pawsonalize.operations.limits import HeavyReads, Rates
@@ -44,14 +44,14 @@ class Engine:
     def __init__(self, adapters: Adapters) -> None:
         """Put the parts together; nothing runs yet."""
         settings = adapters.settings
-        self._settings, self._adapters = settings, adapters
+        self.settings, self.adapters = settings, adapters
         self.problems = adapters.problems
         self.serving = ServingParts(adapters)
         self.training = TrainingParts(adapters, self.serving)
         self.upkeep = UpkeepParts(adapters, self.serving.filterings, self.problems)
         self.ingest = make_ingest(adapters)
         self.intake = adapters.intake
-        self.refusals: RefusalSink | None = offered("refusals", settings, adapters)
+        self.refusals = REFUSALS(adapters)
         self.servers = servers_of(adapters)
         self.admission = Admission(
             adapters.access_keys,
@@ -66,8 +66,8 @@ class Engine:
 
     def taking_part(self) -> AbstractContextManager[None]:
         """Show this process in the list of servers, with heartbeats, while the block runs."""
-        roles, served = self._settings.own_roles, self.serving.served
-        return taking_part(self._adapters, roles, self.servers, served)
+        roles, served = self.settings.own_roles, self.serving.served
+        return taking_part(self.adapters, roles, self.servers, served)
 
     def catch_up(self) -> None:
         """Do the work that must precede the first answer."""
@@ -75,14 +75,14 @@ class Engine:
             ("erase visitors", self.upkeep.erasing.catch_up),
             ("begin data deletion jobs", self.upkeep.deletions.catch_up),
         ]
-        if self._settings.has_role(SERVE):
+        if self.settings.has_role(SERVE):
             first += self.serving.before_answers(self.problems)
         for name, work in first:
             attempt(name, work, Reporting(self.problems, name))
 
     def tasks(self) -> Iterator[Task]:
         """Yield the background tasks of the process, by its roles."""
-        settings, adapters = self._settings, self._adapters
+        settings, adapters = self.settings, self.adapters
         if settings.has_role(SERVE):
             yield from self.serving.tasks(self.problems)
             uses, usage = self.admission.store_uses, self.tenants.usage.store

@@ -11,13 +11,13 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
 from pawsonalize.app.doctor import checks
 from pawsonalize.app.engine import Engine
+from pawsonalize.app.ports import DEMO_SITE, SITE_ALERTS, SITE_BOARDS, SITE_INQUIRIES
 from pawsonalize.app.tenants import group_of
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
 from pawsonalize.core import clock
 from pawsonalize.core.cached_lookup import CachedLookup
-from pawsonalize.core.plugin import offered
 from pawsonalize.core.times import SECOND
 from pawsonalize.core.work.servers import Servers
 from pawsonalize.operations.limits import HeavyReads
@@ -135,10 +135,10 @@ def make_storefront(adapters: Adapters, engine: Engine) -> Storefront:
         animals=adapters.animals,
         live=engine.serving.live[RECOMMENDER],
         now=clock.now,
-        demo=offered("demo", settings, adapters, engine),
-        boards=offered("site_boards", settings, engine),
-        alerts=offered("site_alerts", settings, adapters),
-        inquiry_form=offered("site_inquiries", settings),
+        demo=DEMO_SITE(adapters, engine),
+        boards=SITE_BOARDS(engine),
+        alerts=SITE_ALERTS(adapters),
+        inquiry_form=SITE_INQUIRIES(settings),
         name="Pawsonalize" if settings.is_demo else settings.site_name,
         page_key=f"{found[0].name}.{found[1]}" if found else None,
         erasing=engine.upkeep.erasing,

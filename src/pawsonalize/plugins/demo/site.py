@@ -12,7 +12,6 @@ from starlette.routing import BaseRoute, Route
 
 from pawsonalize.animals.animal import AnimalStatus
 from pawsonalize.animals.inventory import Inventory
-from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.core.event import Visitor
@@ -74,11 +73,9 @@ class Learning(msgspec.Struct, frozen=True):
         return ". The first training is about to begin."
 
 
-def demo_of(settings: Settings, adapters: "Adapters", engine: "Engine") -> DemoSite | None:
-    """Return what the site adds, or None where it is a shelter's own."""
-    if not settings.is_demo:
-        return None
-    is_open = not settings.requires_keys
+def demo_site(adapters: "Adapters", engine: "Engine") -> DemoSite:
+    """Return what the site of a made-up shelter adds."""
+    is_open = not adapters.settings.requires_keys
     return DemoSite(
         learning=Learning(adapters.log, engine.training.runs, engine.training.first_run).in_words,
         actions=(_ADOPT,) if is_open else (),
