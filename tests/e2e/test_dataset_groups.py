@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.engine import Engine
+from pawsonalize.app.app import App
 from pawsonalize.app.settings import Settings
 from pawsonalize.app.upkeep import background_jobs
 from pawsonalize.core import clock
@@ -79,13 +79,13 @@ def served(adapters: Adapters) -> None:
 
 def answer(settings: Settings, adapters: Adapters) -> set[str]:
     """What a third process answers for the campaign, as a door does."""
-    engine = Engine(adapters)
+    app = App(adapters)
     try:
-        group_recommender = run(engine.serving.campaign_models.of("shop"))
+        group_recommender = run(app.serving.campaign_models.of("shop"))
         now = clock.now()
         items = group_recommender.recommend(Query(Visitor("seed 0"), now, now, limit=9)).items
     finally:
-        engine.close()
+        app.close()
     return {item.item_id for item in items}
 
 

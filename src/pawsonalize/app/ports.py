@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pawsonalize.animals.tables.catalogue import Catalogue
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.app.engine import Engine
+    from pawsonalize.app.app import App
     from pawsonalize.app.pages.reports import RefusalReports
     from pawsonalize.app.sending import Producer
     from pawsonalize.app.settings import Settings
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 SERVES_DEMO: "Port[[Settings], bool]" = Port()
 """True if the adoption site is a made-up shelter's."""
-DEMO_SITE: "Port[[Adapters, Engine], DemoSite]" = Port()
+DEMO_SITE: "Port[[App], DemoSite]" = Port()
 """What the adoption site of a made-up shelter shows beside its pages."""
-SITE_BOARDS: "Port[[Engine], SiteBoards]" = Port()
+SITE_BOARDS: "Port[[App], SiteBoards]" = Port()
 SITE_ALERTS: "Port[[Adapters], ReadAlerts]" = Port()
 SITE_INQUIRIES: "Port[[Settings], str]" = Port()
 """The template of the form by which visitors write to the shelter."""

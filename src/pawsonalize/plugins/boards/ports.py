@@ -6,7 +6,7 @@ from pawsonalize.app.ports import OFFERS_BOARD, SITE_BOARDS
 from pawsonalize.plugins.boards import BoardSettings
 
 if TYPE_CHECKING:
-    from pawsonalize.app.engine import Engine
+    from pawsonalize.app.app import App
     from pawsonalize.app.settings import Settings
     from pawsonalize.plugins.boards.giving import BoardRule, Boards
 
@@ -18,13 +18,13 @@ def board_rule(settings: "Settings") -> "BoardRule":
     return BoardRule(settings.part(BoardSettings).boards_per_visitor)
 
 
-def site_boards(engine: "Engine") -> "Boards | None":
+def site_boards(app: "App") -> "Boards | None":
     """Return the boards of this server's pages; None where nobody is to be asked."""
     from pawsonalize.plugins.boards.giving import Boards
 
-    own = engine.settings.part(BoardSettings)
-    recommender = engine.serving.animal_recommender
-    return Boards(recommender, own.board_size) if own.boards_per_visitor else None
+    own = app.settings.part(BoardSettings)
+    boards = Boards(app.animal_recommender, own.board_size)
+    return boards if own.boards_per_visitor else None
 
 
 PORTS = (OFFERS_BOARD.by(board_rule), SITE_BOARDS.by(site_boards))

@@ -6,8 +6,7 @@ from pawsonalize.app.ports import DEMO_SITE, SERVES_DEMO
 from pawsonalize.plugins.demo import DemoSettings
 
 if TYPE_CHECKING:
-    from pawsonalize.app.adapters import Adapters
-    from pawsonalize.app.engine import Engine
+    from pawsonalize.app.app import App
     from pawsonalize.app.settings import Settings
     from pawsonalize.site.storefront import DemoSite
 
@@ -17,11 +16,11 @@ def serves_demo(settings: "Settings") -> bool | None:
     return settings.part(DemoSettings).demo_site or None
 
 
-def demo_site(adapters: "Adapters", engine: "Engine") -> "DemoSite | None":
+def demo_site(app: "App") -> "DemoSite | None":
     """Return what the site adds; None where it is a shelter's own."""
     from pawsonalize.plugins.demo import site
 
-    return site.demo_site(adapters, engine) if adapters.settings.is_demo else None
+    return site.demo_site(app) if app.settings.is_demo else None
 
 
 PORTS = (SERVES_DEMO.by(serves_demo), DEMO_SITE.by(demo_site))
