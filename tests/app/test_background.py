@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.app import App
 from pawsonalize.app.background import Reporting, Task, attempt
-from pawsonalize.app.engine import Engine
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput
@@ -27,11 +27,11 @@ def running(tmp_path: Path) -> Iterator[tuple[Adapters, dict[str, Task]]]:
     """The tables, and the tasks by name, of a server that keeps answers for three days."""
     settings = msgspec.structs.replace(make_service(tmp_path), impression_days=3)
     with opened(settings) as adapters:
-        engine = Engine(adapters)
-        engine.catch_up()
-        tasks = engine.tasks()
+        app = App(adapters)
+        app.catch_up()
+        tasks = app.tasks()
         yield adapters, {task.name: task for task in tasks}
-        engine.close()
+        app.close()
 
 
 def test_a_schedule_that_fails_keeps_no_run_from_its_worker(
@@ -45,15 +45,15 @@ def test_a_schedule_that_fails_keeps_no_run_from_its_worker(
     monkeypatch.setattr(WorkerProcesses, "look", lambda _workers, now: looked.append(now))
     settings = msgspec.structs.replace(make_service(tmp_path), retrain_here=True)
     with opened(settings) as adapters:
-        engine = Engine(adapters)
-        for task in engine.tasks():
+        app = App(adapters)
+        for task in app.tasks():
             if "retrain" in task.name:
-                attempt(task.name, task.work, Reporting(engine.problems, task.name))
+                attempt(task.name, task.work, Reporting(app.problems, task.name))
         assert looked
-        assert [one.name for one in engine.problems.standing(clock.now())] == [
+        assert [one.name for one in app.problems.standing(clock.now())] == [
             "retrain dataset groups when due"
         ]
-        engine.close()
+        app.close()
 
 
 def test_jobs_are_let_end_before_the_worker_of_a_retraining_is_waited_for(
@@ -61,12 +61,12 @@ def test_jobs_are_let_end_before_the_worker_of_a_retraining_is_waited_for(
 ) -> None:
     settings = make_service(tmp_path)
     with opened(settings) as adapters:
-        engine = Engine(adapters)
-        stopping, seen = engine.upkeep.jobs.stopping, list[bool]()
+        app = App(adapters)
+        stopping, seen = app.upkeep.jobs.stopping, list[bool]()
         monkeypatch.setattr(
             WorkerProcesses, "stop", lambda _workers: seen.append(stopping.is_set())
         )
-        engine.close()
+        app.close()
     assert seen == [True]
 
 

@@ -1,6 +1,7 @@
 """A plugin is taken away with its folder and its line, and the rest is a service that runs."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,12 +13,12 @@ from sysconfig import get_path
 import pytest
 from msgspec.structs import fields
 
-from pawsonalize.app import databases
+from pawsonalize.app import databases, ports
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import plugin as plugins
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.plugin import SEPARATE, Plugin, absence, installed, parts
+from pawsonalize.core.plugin import SEPARATE, Plugin, Port, absence, added, installed, parts
 from pawsonalize.plugins import BUILT_IN
 
 ROOT = Path(__file__).parents[2]
@@ -100,20 +101,20 @@ def run_a_service(gone: Sequence[str], data: Path) -> None:
 def test_every_part_that_a_plugin_names_is_there_and_every_port_is_asked_for() -> None:
     places = (SOURCE, *map(source_of, SEPARATE))
     source = "".join(file.read_text() for place in places for file in place.rglob("*.py"))
-    wrong = []
+    declared = {name: port for name, port in vars(ports).items() if isinstance(port, Port)}
+    provided = {one.port for one in added("ports")}
+    wrong = [f"no plugin provides {name}" for name in declared if declared[name] not in provided]
+    wrong += [
+        f"nobody asks for {name}" for name in declared if not re.search(rf"(?<!\w){name}\(", source)
+    ]
     for plugin in installed():
-        kinds = {part.name for part in fields(Plugin)} - {"name", "package", "ports"}
+        kinds = {part.name for part in fields(Plugin)} - {"name", "package"}
         named = [part for kind in kinds if (part := getattr(plugin, kind))]
-        for reference in (*named, *plugin.ports.values()):
+        for reference in named:
             try:
                 plugin.load(reference)
             except (AttributeError, ImportError) as error:
                 wrong.append(f"{plugin.name}: {reference}: {error}")
-        wrong += [
-            f"{plugin.name}: nobody asks for {port}"
-            for port in plugin.ports
-            if f'offered("{port}"' not in source
-        ]
     assert wrong == []
 
 
@@ -185,7 +186,7 @@ def test_without_a_plugin_and_its_line_the_rest_is_a_service_that_runs(
 def test_a_bucket_of_models_is_refused_where_no_plugin_opens_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databases, "offered", lambda *_: None)
+    monkeypatch.setattr(databases, "ARTEFACTS", lambda *_: None)
     settings = Settings(data_dir=tmp_path / "data", artefact_url=str(tmp_path / "bucket"))
     with pytest.raises(InvalidInput, match="no plugin fleet") as refused, opened(settings):
         pass

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.app import App, plugin_tasks, start_plugins
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.cli.serve import run_server
-from pawsonalize.app.engine import Engine, plugin_tasks, start_plugins
-from pawsonalize.app.interfaces import make_services
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import InvalidInput
 from tests.service_data import client_of, make_service
@@ -19,14 +18,13 @@ def tasks(settings: Settings, **more: str) -> set[str]:
     """What a server with these settings does again and again."""
     settings = settings.changed(**more)
     with opened(settings) as adapters, ExitStack() as stack:
-        engine = Engine(adapters)
-        services = make_services(adapters, engine)
-        shared = start_plugins(adapters, services, stack)
+        app = App(adapters)
+        shared = start_plugins(app, stack)
         found = [
-            *engine.tasks(),
-            *plugin_tasks(adapters, services, shared),
+            *app.tasks(),
+            *plugin_tasks(app, shared),
         ]
-        engine.close()
+        app.close()
     return {one.name for one in found}
 
 

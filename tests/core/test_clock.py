@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.app import App
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.background import Reporting, attempt
 from pawsonalize.app.configuration import check_clock_follows, unusable
-from pawsonalize.app.engine import Engine
 from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.core import clock
@@ -211,11 +211,11 @@ def test_a_session_and_the_age_of_a_file_are_of_the_machines_clock(
     exported.parent.mkdir()
     exported.touch()
     with opened(settings) as adapters:
-        engine = Engine(adapters)
+        app = App(adapters)
         key, secret = adapters.access_keys.create([Scope.OPERATOR], "", clock.real_now())
-        session = engine.admission.sign_in(f"{key.name}.{secret}", OPERATOR)
+        session = app.admission.sign_in(f"{key.name}.{secret}", OPERATOR)
         write("2050-01-01T00:00:00Z")
-        assert engine.admission.of_session(session, OPERATOR).key_id == key.name
+        assert app.admission.of_session(session, OPERATOR).key_id == key.name
         dict(upkeep(adapters))["delete old exports"]()
         assert exported.exists()
-        engine.close()
+        app.close()

@@ -1,10 +1,10 @@
 """Dataset groups and campaigns at the native door, where the default group is the busy one."""
 
+from copy import copy
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from pawsonalize.operations.addressing import answering
@@ -32,7 +32,8 @@ def test_who_names_nothing_costs_no_look_at_the_tables(
     client: TestClient, purpose: Purpose
 ) -> None:
     nothing: Any = None
-    blind = replace(services_of(client), directory=nothing, campaign_models=nothing)
+    blind = copy(services_of(client))
+    blind.directory = blind.campaign_models = nothing
     state = SimpleNamespace(services=blind, tenants=app_of(client).state.tenants)
     request: Any = SimpleNamespace(
         app=SimpleNamespace(state=state),

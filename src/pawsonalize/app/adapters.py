@@ -12,6 +12,7 @@ import msgspec
 from pawsonalize.animals.tables.animals import AnimalExposures, Animals, Availability
 from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.app import databases
+from pawsonalize.app.ports import DESTINATIONS, LOG_READING, NOTIFIERS, REMOTE_ENGINE
 from pawsonalize.app.settings import Settings, as_environment, kinds_of_settings
 from pawsonalize.core import clock
 from pawsonalize.core.database.database import Database
@@ -19,7 +20,6 @@ from pawsonalize.core.database.journal import AuditLog, ProblemTable
 from pawsonalize.core.event import EventTypes
 from pawsonalize.core.objects.store import ObjectStore
 from pawsonalize.core.objects.stores import open_objects
-from pawsonalize.core.plugin import offered
 from pawsonalize.core.times import SECOND
 from pawsonalize.core.work.heartbeats import GONE_SECONDS
 from pawsonalize.core.work.leases import LOCAL_LEASE_SECONDS, Leases
@@ -225,8 +225,8 @@ class Adapters(msgspec.Struct, frozen=True):
     def outbox(self) -> Outbox:
         """The outbox for the notifiers that a plugin offers."""
         # Notifiers take long to import.
-        names = offered("notifiers", self.settings) or ()
-        return Outbox(self.deliveries, names, offered("destinations", self) or (lambda _: ()))
+        names = NOTIFIERS(self.settings) or ()
+        return Outbox(self.deliveries, names, DESTINATIONS(self) or (lambda _: ()))
 
     @property
     def intake(self) -> "Intake":
@@ -302,7 +302,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     objects = open_objects(settings.archive, settings.archive_kms_key)
     log = EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw)
     catalogue = Catalogue(database)
-    remote = offered("remote_engine", settings, registry, log, catalogue, leases)
+    remote = REMOTE_ENGINE(settings, registry, log, catalogue, leases)
     return Adapters(
         settings=settings,
         database=database,
@@ -332,7 +332,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
         remote=remote,
         work=work,
         leases=leases,
-        reading=offered("log_reading", settings, database, objects),
+        reading=LOG_READING(settings, database, objects),
     )
 
 

@@ -22,11 +22,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.app import App, plugin_tasks, start_plugins
 from pawsonalize.app.background import attempt, in_background
-from pawsonalize.app.engine import Engine, plugin_tasks, start_plugins
 from pawsonalize.app.http.openapi import get_openapi, openapi
 from pawsonalize.app.http.operations import MarkAnswering, monitoring_routes, routes
-from pawsonalize.app.interfaces import make_aws_services, make_services, make_storefront
 from pawsonalize.app.settings import Settings, load_settings, read_settings
 from pawsonalize.app.upkeep import archive_new
 from pawsonalize.aws.dispatch import routes as aws_routes
@@ -112,27 +111,25 @@ def build_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         with opened(settings) as adapters, ExitStack() as stack:
-            engine = Engine(adapters)
-            stack.enter_context(engine.taking_part())
+            service = App(adapters, sources)
+            stack.enter_context(service.taking_part())
             # Requests in flight are answered before the server ends; these would let it wait.
-            stack.enter_context(at_the_end_signal(engine.outcomes.close))
-            services = app.state.services = make_services(adapters, engine, sources)
-            app.state.plugins = start_plugins(adapters, services, stack)
-            more = plugin_tasks(adapters, services, app.state.plugins)
-            app.state.admission = engine.admission
-            app.state.tenants = engine.tenants
-            app.state.aws = make_aws_services(adapters, engine, services)
-            app.state.storefront = make_storefront(adapters, engine)
-            engine.catch_up()
+            stack.enter_context(at_the_end_signal(service.outcomes.close))
+            app.state.services, app.state.aws = service, service
+            app.state.plugins = start_plugins(service, stack)
+            more = plugin_tasks(service, app.state.plugins)
+            app.state.admission, app.state.tenants = service.admission, service.tenants
+            app.state.storefront = service.storefront()
+            service.catch_up()
             if loaded is not None:
                 loaded()
-            async with in_background([*engine.tasks(), *more], engine.problems):
+            async with in_background([*service.tasks(), *more], service.problems):
                 yield
-            services.reports.close()
-            engine.close()
+            service.reports.close()
+            service.close()
             if settings.has_role(WORK):
                 # What no round archived yet would wait until a server starts again.
-                attempt("archive new", partial(archive_new, engine.upkeep.archiver))
+                attempt("archive new", partial(archive_new, service.upkeep.archiver))
 
     return Starlette(
         routes=_routes(settings),

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.app.ports import ARTEFACTS
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.database import data_folder
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.core.event import EventTypes
-from pawsonalize.core.plugin import offered
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.recommend.tables import Impressions
 from pawsonalize.resources.access_keys import ROOT_KEY_BYTES, RootKeyFile
@@ -96,7 +96,7 @@ def opened_outcome_tables(settings: Settings) -> Iterator["OutcomeSources"]:
 
 def open_artefacts(settings: Settings, database: Database) -> ArtefactStore:
     """Open the store of models: one that machines share, or a folder of this machine."""
-    shared: ArtefactStore | None = offered("artefacts", settings, database)
+    shared = ARTEFACTS(settings, database)
     if shared is None and settings.artefact_url:
         raise InvalidInput(
             "artefact_url names a place that machines share, and this installation has no plugin"

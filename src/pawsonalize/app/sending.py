@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from pawsonalize.app.ports import PRODUCER
 from pawsonalize.core.errors import InvalidInput, StreamUnavailable
-from pawsonalize.core.plugin import how_to_install, offered
+from pawsonalize.core.plugin import how_to_install
 from pawsonalize.events.event_form import single
 
 _BATCH = 50
@@ -110,14 +111,14 @@ class Sender:
 
 
 def _producer(url: str, create: bool) -> Producer:
-    found: Producer | None = offered("producer", url, create)
-    if found is None:
+    producer = PRODUCER(url, create)
+    if producer is None:
         raise InvalidInput(
             f"{url} is no service: name one, such as http://127.0.0.1:8080. To write to a stream,"
             f" {how_to_install('streams')}",
             field="to",
         )
-    return found
+    return producer
 
 
 class _Service:

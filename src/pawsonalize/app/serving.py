@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import LOOK_SECONDS, Reporting, Task, at_the_moment
+from pawsonalize.app.ports import OFFERS_BOARD, SEARCHES
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.logs import get_logger
-from pawsonalize.core.plugin import offered
 from pawsonalize.core.work.leases import held
 from pawsonalize.core.work.problems import Problems
 from pawsonalize.models.recipes.catalogue import recipe_named
@@ -230,6 +230,6 @@ def animal_recommender(
         AnimalEffects(adapters.impressions, adapters.log, adapters.erased),
         adapters.settings.animals,
         OpenPages(adapters.impressions, adapters.log, impressions),
-        offered("asks", adapters.settings) or never,
-        offered("searches", adapters.settings, adapters),
+        OFFERS_BOARD(adapters.settings) or never,
+        SEARCHES(adapters),
     )

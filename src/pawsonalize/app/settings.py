@@ -16,6 +16,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from pawsonalize.app.fleet_settings import FleetSettings
+from pawsonalize.app.ports import SERVES_DEMO
 from pawsonalize.core import clock
 from pawsonalize.core.config import (
     PREFIX,
@@ -29,7 +30,7 @@ from pawsonalize.core.config import (
 )
 from pawsonalize.core.database.data_folder import DATABASE_FILE
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.plugin import offered, parts
+from pawsonalize.core.plugin import parts
 from pawsonalize.models.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.recommend.animals.settings import AnimalSettings
 from pawsonalize.train.retraining.schedule import CheckSettings, read_schedule
@@ -262,7 +263,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     @property
     def is_demo(self) -> bool:
         """True if the adoption site is a made-up shelter's."""
-        return bool(offered("serves_demo", self))
+        return bool(SERVES_DEMO(self))
 
     @property
     def serves_site(self) -> bool:

@@ -1,4 +1,4 @@
-"""The parts of the engine that operations use, as the composition root hands them over."""
+"""What operations of the Personalize API use of the running service."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,8 +20,8 @@ Members = Mapping[str, Any]
 Answer = dict[str, Any]
 
 
-class AwsServices(Services, frozen=True, kw_only=True):
-    """The engine's parts, with those that this door alone translates for."""
+class AwsServices(Services):
+    """The parts of the running service, with those that this interface alone uses."""
 
     arns: Arns
     action_recommending: ActionRecommending
@@ -35,9 +35,9 @@ class AwsServices(Services, frozen=True, kw_only=True):
     """The dataset group of a resource, by its kind and name; NotFound if it has none."""
     schemas: CachedLookup[tuple[str, DatasetType], Schema | None]
     """The schema of a dataset group's dataset of a type; None without such a dataset."""
-    lists_defaults: bool = False
+    lists_defaults: bool
     """Lists, beside what callers made, the resources that every installation has."""
-    is_strict: bool = True
+    is_strict: bool
     """Refuses what AWS refuses: see `strict.py`."""
 
     def resource(self, kind: type[ResourceT], arn: str) -> ResourceT:

@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.core.extensions import BrokenExtension, load_extensions
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 GROUP = "pawsonalize.plugins"
 """The entry points of plugins that other distributions bring."""
@@ -76,9 +79,9 @@ class Plugin(msgspec.Struct, frozen=True):
     """A tuple of functions of a key: True if the plugin wrote that object of the archive."""
     middleware: str = ""
     """A tuple of ASGI middleware classes."""
-    ports: dict[str, str] = msgspec.field(default_factory=dict)
-    """Adapters for ports of the core, by the port's name: functions that return None where the
-    settings do not ask for them; see `offered`. They are not promised to other distributions."""
+    ports: str = ""
+    """A tuple of what it provides for ports of the service, each `PORT.by(function)`, in a module
+    that imports nothing heavy. Ports are not promised to other distributions."""
     package: str = ""
     """The package of a plugin of another distribution, `__name__` in its `__init__.py`."""
 
@@ -91,6 +94,30 @@ class Plugin(msgspec.Struct, frozen=True):
         """Import the object that a reference names, such as `module:NAME`."""
         module, _, name = part.partition(":")
         return getattr(import_module(f"{self.folder}.{module}".rstrip(".")), name)
+
+
+class Port(Generic[P, T]):
+    """A function that the service asks of plugins; `app.ports` has all of them."""
+
+    def by(self, function: Callable[P, T | None]) -> "Provided":
+        """Return the port with a plugin's function, which returns None where it has no answer."""
+        return Provided(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T | None:
+        """Return the answer of the first plugin that has one, or None."""
+        for provided in added("ports"):
+            if provided.port is self:
+                answer: T | None = provided.function(*args, **kwargs)
+                if answer is not None:
+                    return answer
+        return None
+
+
+class Provided(msgspec.Struct, frozen=True):
+    """A port, and the function by which a plugin answers it; made by `Port.by`, which types it."""
+
+    port: object
+    function: Callable[..., Any]
 
 
 @cache
@@ -128,7 +155,7 @@ def _load_foreign() -> tuple[dict[str, Plugin], tuple[BrokenExtension, ...]]:
             return plugin  # of this release, so its parts fit, and load when they are needed
         for kind in Plugin.__struct_fields__:
             # All parts now, so that one that is broken leaves no half of a plugin.
-            if kind not in {"name", "package", "ports"} and (part := getattr(plugin, kind)):
+            if kind not in {"name", "package"} and (part := getattr(plugin, kind)):
                 plugin.load(part)
         return plugin
 
@@ -171,13 +198,3 @@ def added(kind: str) -> Iterator[Any]:
     """Yield each member of the tuples that the plugins add of a kind."""
     for _, members in parts(kind):
         yield from members
-
-
-def offered(port: str, *arguments: Any) -> Any:
-    """Return the adapter that a plugin offers for a port, or None."""
-    for plugin in installed():
-        if reference := plugin.ports.get(port):
-            make: Callable[..., Any] = plugin.load(reference)
-            if (adapter := make(*arguments)) is not None:
-                return adapter
-    return None

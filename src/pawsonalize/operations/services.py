@@ -1,10 +1,9 @@
-"""The parts of the engine that the doors use, as the composition root hands them over."""
+"""What endpoints and pages use of the running service; `app.app.App` is all of it."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -36,9 +35,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-# By keywords alone, so that a door may add parts of its own after those with defaults.
-class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine's parts that the doors translate for."""
+class Services:
+    """The parts of the running service that endpoints and pages use."""
 
     log: EventLog
     inventory: Inventory
@@ -75,23 +73,27 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...]
     """Roles of this server."""
     audit: AuditLog
-    figures: Callable[[], ServiceFigures]
-    """Figures of the whole service, as of some seconds ago."""
     refusals: RefusalSink | None
     """Keeps what /v1/events refuses; None if it is not to be kept."""
     intake: Intake
     why_not_writable: Callable[[], str | None]
     """Returns the reason if nothing can be stored right now."""
-    why_not_ready: Callable[[], str | None]
-    """Returns the first finding of the checks that `/readyz` shows, if one needs attention."""
     now: Callable[[], int]
     # A read takes a fraction of a millisecond and cannot hang: it needs no thread.
     reads_are_local: bool
     max_body_bytes: int
     sources: Mapping[str, str]
     """Places where settings were written, by their names."""
-    metrics_dir: Path | None = None
+    metrics_dir: Path | None
     """Folder of worker processes' metrics; None for a single process."""
+
+    def figures(self) -> ServiceFigures:
+        """Return figures of the whole service, as of some seconds ago."""
+        raise NotImplementedError
+
+    def why_not_ready(self) -> str | None:
+        """Return the first finding of the checks that `/readyz` shows, if one needs attention."""
+        raise NotImplementedError
 
     async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call that reads the tables without stalling the event loop."""

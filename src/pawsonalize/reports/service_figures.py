@@ -1,5 +1,6 @@
 """Figures of the whole service for `/metrics`, the same from any process or machine."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -14,7 +15,9 @@ from pawsonalize.resources.datasets import DatasetImportJob
 from pawsonalize.resources.kind import Resource
 from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.retraining.runs import Fate, Runs
 
+_NEWEST_RUNS = 200
 _JOBS: Mapping[str, type[Resource]] = {
     "trainings": SolutionVersion,
     "imports": DatasetImportJob,
@@ -35,6 +38,20 @@ class RunFigures(msgspec.Struct, frozen=True):
     by_status: Mapping[str, int]
     newest_end: Mapping[str, int]
     verdicts: Mapping[tuple[str, str], str]
+
+    @classmethod
+    def of(cls, runs: Runs) -> "RunFigures":
+        """Read the newest runs; more than one a day is rare, and older ones are deleted."""
+        records = runs.newest(_NEWEST_RUNS)
+        newest_end: dict[str, int] = {}
+        verdicts: dict[tuple[str, str], str] = {}
+        for record in records:
+            if record.ended_at is not None:
+                newest_end.setdefault(record.status, record.ended_at)
+            for half in record.halves:
+                if half.fate is not Fate.OPEN:
+                    verdicts.setdefault((half.dataset_group, half.campaign), half.fate.value)
+        return cls(Counter(record.status for record in records), newest_end, verdicts)
 
 
 class ServiceFigures(msgspec.Struct, frozen=True):

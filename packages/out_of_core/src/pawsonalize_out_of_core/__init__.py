@@ -1,14 +1,17 @@
 """Counting of logs that do not fit in memory, in parts on disk."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from pawsonalize.app.ports import LOG_READING
 from pawsonalize.core.plugin import Plugin
 
 if TYPE_CHECKING:
     from pawsonalize.app.settings import Settings
+    from pawsonalize.core.database.database import Database
+    from pawsonalize.core.objects.store import ObjectStore
     from pawsonalize_out_of_core.reading import TableReading
 
 
@@ -21,16 +24,19 @@ class CountingSettings(msgspec.Struct, frozen=True):
     """Memory that a part of `out-of-core` may take; the smaller, the more parts there are."""
 
 
-def open_reading(settings: "Settings", *stores: Any) -> "TableReading | None":
+def open_reading(
+    settings: "Settings", database: "Database", objects: "ObjectStore"
+) -> "TableReading | None":
     """Open what reads the training table; None where trainings read the log into memory."""
     own = settings.part(CountingSettings)
     if own.training_engine == "memory":
         return None
-    from pawsonalize_out_of_core import reading  # noqa: PLC0415 - every command is here
+    from pawsonalize_out_of_core import reading
 
-    return reading.open_reading(settings, own.training_memory_megabytes, *stores)
+    return reading.open_reading(settings, own.training_memory_megabytes, database, objects)
 
 
+PORTS = (LOG_READING.by(open_reading),)
 PLUGIN = Plugin(
     "out_of_core",
     package=__name__,
@@ -38,5 +44,5 @@ PLUGIN = Plugin(
     upkeep="training_table:upkeep",
     purges="training_table:PURGES",
     archive_keys="files:ARCHIVE_KEYS",
-    ports={"log_reading": ":open_reading"},
+    ports=":PORTS",
 )

@@ -28,5 +28,5 @@ PLUGIN = Plugin(
     started="served:started",
     tasks="served:tasks",
     gauges="served:gauges",
-    ports={"producer": "reading:open_producer", "default_stream": "reading:default_stream"},
+    ports="ports:PORTS",
 )

@@ -14,16 +14,16 @@ import msgspec
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
+from pawsonalize.app.ports import STREAM_REFUSALS
 from pawsonalize.app.sending import Producer
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP
 from pawsonalize.core.logs import get_logger
-from pawsonalize.core.plugin import offered
 from pawsonalize.core.roles import CONSUME
 from pawsonalize.core.times import MINUTE, iso
-from pawsonalize.events.ingest import Intake, KeepRefusals, log_refusals
+from pawsonalize.events.ingest import Intake, log_refusals
 from pawsonalize_streams import StreamSettings, stream_shards
 from pawsonalize_streams.consuming import BatchCounts, Consumer, StreamSource
 from pawsonalize_streams.stream import Stream, StreamAddress
@@ -82,7 +82,7 @@ def consumer_of(
     source = source_of(settings, adapters)
     address = StreamAddress.parse(settings.part(StreamSettings).stream_url)
     stream = _open_stream(address, shards_of(source, adapters))
-    refused: KeepRefusals = offered("stream_refusals", adapters) or log_refusals
+    refused = STREAM_REFUSALS(adapters) or log_refusals
     return Consumer(stream, source, ingest, refused, clock.now, note_batch)
 
 
@@ -190,11 +190,6 @@ def tracked_source(settings: Settings) -> Callable[[Adapters], StreamSource] | N
     """Return what finds the event tracker of the stream; None where the settings name none."""
     own = settings.part(StreamSettings)
     return partial(source_of, settings) if own.stream_url and own.stream_tracking_id else None
-
-
-def default_stream(settings: Settings) -> str | None:
-    """Return the URL of the stream that the settings name, or None."""
-    return settings.part(StreamSettings).stream_url or None
 
 
 USABLE = (check_stream,)

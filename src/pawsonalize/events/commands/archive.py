@@ -10,11 +10,11 @@ import typer
 from pawsonalize.app.cli.opening import add_command, dataset_group_of, opened, opened_or_made
 from pawsonalize.app.cli.options import DataDir, DatasetGroupName, Json, command_group
 from pawsonalize.app.cli.terminal import check_folder_of, progress
+from pawsonalize.app.ports import ARCHIVE_REFUSED
 from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.late import late
-from pawsonalize.core.plugin import offered
 from pawsonalize.core.times import parse_moment
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def run(adapters: "Adapters") -> dict[str, Any]:
     Example: pawsonalize archive run
     """
     rows = adapters.archiver.archive_once()
-    return {"rows": rows, "more": offered("archive_run", adapters)}
+    return {"rows": rows, "more": ARCHIVE_REFUSED(adapters)}
 
 
 def _print_verification(found: "reading.Verification") -> None:

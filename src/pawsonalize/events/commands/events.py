@@ -13,9 +13,9 @@ import typer
 from pawsonalize.app.cli import options
 from pawsonalize.app.cli.opening import dataset_group_of, opened
 from pawsonalize.app.cli.terminal import print_listing, print_result, printable, progress, say
+from pawsonalize.app.ports import DEFAULT_STREAM, REFUSED_LINES
 from pawsonalize.app.settings import load_settings
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.plugin import offered
 from pawsonalize.core.times import iso, parse_moment
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def tail(
     owner = {"user_id": user, "session_id": session}
     wanted = {name: one for name, one in owner.items() if one is not None}
     with opened(data_dir) as adapters, suppress(KeyboardInterrupt):
-        log, refused = adapters.log, offered("refused_tail", adapters, lines)
+        log, refused = adapters.log, REFUSED_LINES(adapters, lines)
         offset = max(0, log.head() - lines)
         while True:
             head = log.head()
@@ -61,7 +61,7 @@ def tail(
                 for event in (one.event for one in found):
                     if all(getattr(event, name) == one for name, one in wanted.items()):
                         print(_stored_json(event) if json else _stored(event), flush=True)
-            for line in () if wanted or refused is None else refused.lines(json=json):
+            for line in () if wanted or refused is None else refused(json):
                 print(line, flush=True)
             if not follow:
                 return
@@ -105,7 +105,7 @@ def send(
     """
     from pawsonalize.app.sending import Sender
 
-    if not (to := to or offered("default_stream", load_settings())):
+    if not (to := to or DEFAULT_STREAM(load_settings())):
         raise InvalidInput("say where to: --to, with a stream's URL or the service's", field="to")
     if str(file) != "-" and not file.is_file():
         raise InvalidInput(f"there is no file {file}: make one with `pawsonalize events sample`")

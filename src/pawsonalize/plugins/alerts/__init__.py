@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
+from pawsonalize.app.ports import NOTIFIERS
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.core.plugin import Plugin, offered
+from pawsonalize.core.plugin import Plugin
 from pawsonalize.operations.settings import Days
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def channels_of(settings: "Settings") -> tuple[str, ...]:
     E-mail goes to the operator's addresses, so elsewhere it would reach no visitor.
     """
     wanted = ("webhook", "email") if settings.is_demo else ("webhook",)
-    known = offered("notifiers", settings) or ()
+    known = NOTIFIERS(settings) or ()
     return tuple(one for one in wanted if one in known)
 
 
@@ -76,5 +77,5 @@ PLUGIN = Plugin(
     tasks="composition:tasks",
     upkeep="composition:upkeep",
     visitor_rows="book:VISITOR_ROWS",
-    ports={"site_alerts": "pages:site_alerts"},
+    ports="ports:PORTS",
 )

@@ -13,7 +13,6 @@ from starlette.routing import BaseRoute, Route
 from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.app.pages.shell import Link
 from pawsonalize.app.pages.views import Confirmation, Done, PageAction, View, ViewQuery
-from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import Conflict, InvalidInput
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.http.json import report_of
@@ -236,12 +235,11 @@ if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
 
 
-def site_alerts(settings: Settings, adapters: "Adapters") -> ReadAlerts | None:
-    """Return what reads the alerts of a visitor for pages; None where nobody is told."""
-    own = settings.part(AlertSettings)
-    if not own.alerts:
-        return None
-    book, most = book_of(settings, adapters), own.alerts_per_visitor_week
+def site_alerts(adapters: "Adapters") -> ReadAlerts:
+    """Return what reads the alerts of a visitor for pages."""
+    settings = adapters.settings
+    most = settings.part(AlertSettings).alerts_per_visitor_week
+    book = book_of(settings, adapters)
     return partial(_alerts_of, adapters.catalogue, book, most)
 
 

@@ -27,5 +27,5 @@ PLUGIN = Plugin(
     settings=":BoardSettings",
     operations="endpoints:OPERATIONS",
     started="endpoints:started",
-    ports={"asks": "giving:rule", "site_boards": "giving:boards_of"},
+    ports="ports:PORTS",
 )

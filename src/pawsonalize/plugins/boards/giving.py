@@ -22,14 +22,12 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.core.event import NO_PICK, PICK, UNPICK, Visitor
 from pawsonalize.core.times import HOUR, iso
 from pawsonalize.events.event_form import Part, unpack
 from pawsonalize.models.recipes.choices.own_effects import VisitorPosterior
 from pawsonalize.models.recipes.data import Floats, Ints
-from pawsonalize.plugins.boards import BoardSettings
 from pawsonalize.recommend.animals.available import EVERY_SLOT, Slots
 from pawsonalize.recommend.animals.pages import (
     MOST_PICKS,
@@ -83,11 +81,6 @@ class BoardRule:
         if len(newest) == _NONE and not any(board.picks for board in newest):
             return False
         return float(inputs.variance_left(slots).mean()) >= _WORTH
-
-
-def rule(settings: Settings) -> BoardRule:
-    """The rule by the settings."""
-    return BoardRule(settings.part(BoardSettings).boards_per_visitor)
 
 
 def give_board(
@@ -302,7 +295,7 @@ def _events(board: Impression, places: tuple[int, ...], picks: Picks) -> Iterato
 
 
 if TYPE_CHECKING:
-    from pawsonalize.app.engine import Engine
+    pass
 
 
 class Boards(msgspec.Struct, frozen=True):
@@ -342,13 +335,3 @@ class Boards(msgspec.Struct, frozen=True):
     @property
     def _door(self) -> PickDoor:
         return PickDoor(self.animal_recommender.pages, self.animal_recommender.impressions)
-
-
-def boards_of(settings: Settings, engine: "Engine") -> Boards | None:
-    """The boards of this server's pages, or None where nobody is to be asked."""
-    own = settings.part(BoardSettings)
-    return (
-        Boards(engine.serving.animal_recommender, own.board_size)
-        if own.boards_per_visitor
-        else None
-    )

@@ -1,6 +1,6 @@
 """The console of a running server: its views, quick search, and happenings, over the adapters."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -13,12 +13,12 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task
 from pawsonalize.app.pages.finding import Hit
 from pawsonalize.app.pages.happenings import Happening
+from pawsonalize.app.ports import NOTIFIERS, REFUSAL_REPORTS
 from pawsonalize.core import clock
 from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.notifications import NotificationKind
-from pawsonalize.core.plugin import offered
 from pawsonalize.core.roles import SERVE
 from pawsonalize.core.times import MINUTE, iso
 from pawsonalize.events.tables.event_reads import GroupEvents, HistoryQuery
@@ -53,8 +53,8 @@ class Console:
 
     def __init__(self, adapters: Adapters, services: Services) -> None:
         settings, database = adapters.settings, adapters.database
-        refusals = offered("refused_events", adapters)
-        channels: Iterable[str] = offered("notifiers", settings) or ()
+        refusals = REFUSAL_REPORTS(adapters)
+        channels = NOTIFIERS(settings) or ()
         self.traffic = TrafficHistory(partial(read_counts, services.metrics_dir), clock.real_now())
         self.overview = OverviewReports(settings, adapters, services, self.traffic)
         self.models = ModelReports(settings, adapters.registry, database, services.runs)

@@ -35,11 +35,5 @@ PLUGIN = Plugin(
     visitor_rows="letters:VISITOR_ROWS",
     visitor_objects="archive:VISITOR_OBJECTS",
     archive_keys="archive:ARCHIVE_KEYS",
-    ports={
-        "refusals": "keeping:refusals",
-        "stream_refusals": "keeping:stream_refusals",
-        "refused_tail": "commands:RefusedTail",
-        "refused_events": "pages:NamedDeadLetters",
-        "archive_run": "archive:archive_run",
-    },
+    ports="ports:PORTS",
 )

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from sqlalchemy import and_, bindparam, func, select, update
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.core import clock
 from pawsonalize.core.database.table_access import TableAccess
 from pawsonalize.core.errors import CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.core.event import owning_group
@@ -178,12 +177,6 @@ class ArchivedDeadLetters(TableAccess):
 
 def _visitors(letters: Iterable[DeadLetter]) -> frozenset[str]:
     return visitors_in(*(letter.raw for letter in letters))
-
-
-def archive_run(adapters: Adapters) -> str | None:
-    """Archive new letters now; returns how many, in words."""
-    count = ArchivedDeadLetters(adapters).archive_once(clock.now())
-    return f"{count:,} dead letters archived" if count else None
 
 
 def upkeep(

@@ -212,7 +212,7 @@ class RefusedTail:
         self._letters = letters.DeadLetters(adapters.database)
         self._most, self._since, self._seen = lines, 0, set[str]()
 
-    def lines(self, *, json: bool) -> "Iterator[str]":
+    def lines(self, json: bool) -> "Iterator[str]":
         """Yield a line for each, oldest first; of a flood, the newest."""
         newest = self._letters.page(_AT_ONCE, letters.DeadLetterQuery(since=self._since)).letters
         new = [letter for letter in newest if letter.letter_id not in self._seen][: self._most]

@@ -16,7 +16,6 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.disk_forecast import DiskGrowth, Growth
-from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import InvalidInput, NotReady, PawsonalizeError
@@ -129,14 +128,6 @@ def _without_others(letters: Sequence[DeadLetter], user_id: str | None) -> list[
         for letter in letters
         if all(name == user_id for kind, name in names_in(letter.raw) if kind == USER)
     ]
-
-
-def refusals(settings: Settings, adapters: Adapters) -> Refusals | None:
-    """Return what keeps events that /v1/events refused; None if they are not to be kept."""
-    limits = settings.part(DeadLetterSettings)
-    if not limits.keep_refused_events:
-        return None
-    return Refusals(DeadLetters(adapters.database), adapters.problems, limits.max_dead_letters)
 
 
 def stream_refusals(adapters: Adapters) -> KeepRefusals:

@@ -6,14 +6,9 @@
 `world.generate(WorldSettings(), seed, end)` runs all of it and gives a `World`.
 """
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from pawsonalize.core.plugin import Plugin
-
-if TYPE_CHECKING:
-    from pawsonalize.app.settings import Settings
 
 
 class DemoSettings(msgspec.Struct, frozen=True):
@@ -23,15 +18,10 @@ class DemoSettings(msgspec.Struct, frozen=True):
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
 
 
-def serves_demo(settings: "Settings") -> bool | None:
-    """True if the adoption site is the made-up shelter's."""
-    return settings.part(DemoSettings).demo_site or None
-
-
 PLUGIN = Plugin(
     "demo",
     settings=":DemoSettings",
     commands="commands:COMMANDS",
     pages="site:routes",
-    ports={"serves_demo": ":serves_demo", "demo": "site:demo_of"},
+    ports="ports:PORTS",
 )

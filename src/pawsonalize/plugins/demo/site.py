@@ -12,7 +12,6 @@ from starlette.routing import BaseRoute, Route
 
 from pawsonalize.animals.animal import AnimalStatus
 from pawsonalize.animals.inventory import Inventory
-from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.core.event import Visitor
@@ -24,8 +23,7 @@ from pawsonalize.site.storefront import DemoSite, Storefront
 from pawsonalize.train.retraining.runs import FirstRun, Runs, Step
 
 if TYPE_CHECKING:
-    from pawsonalize.app.adapters import Adapters
-    from pawsonalize.app.engine import Engine
+    from pawsonalize.app.app import App
 
 # Elsewhere the shelter itself says who was adopted.
 _ADOPT = ("adoption", "card.adopt", "card.did_adopt")
@@ -74,16 +72,14 @@ class Learning(msgspec.Struct, frozen=True):
         return ". The first training is about to begin."
 
 
-def demo_of(settings: Settings, adapters: "Adapters", engine: "Engine") -> DemoSite | None:
-    """Return what the site adds, or None where it is a shelter's own."""
-    if not settings.is_demo:
-        return None
-    is_open = not settings.requires_keys
+def demo_site(app: "App") -> DemoSite:
+    """Return what the site of a made-up shelter adds."""
+    is_open = not app.settings.requires_keys
     return DemoSite(
-        learning=Learning(adapters.log, engine.training.runs, engine.training.first_run).in_words,
+        learning=Learning(app.log, app.runs, app.training.first_run).in_words,
         actions=(_ADOPT,) if is_open else (),
-        adopt=partial(_adopt, Inventory(adapters.animals)) if is_open else None,
-        start_training=engine.start_retraining if is_open else None,
+        adopt=partial(_adopt, app.inventory) if is_open else None,
+        start_training=app.start_retraining if is_open else None,
         is_open=is_open,
         panel="demo/panel.html",
         account="demo/account.html",

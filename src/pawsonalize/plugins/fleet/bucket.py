@@ -252,11 +252,9 @@ def _key(stored: ListedArtefact, file: str) -> str:
     return f"models/{stored.location}/{stored.draft}/{file}"
 
 
-def open_artefacts(settings: Settings, database: Database) -> BucketArtefacts | None:
-    """Open the models that machines share; None where each has its own."""
+def open_artefacts(settings: Settings, database: Database) -> BucketArtefacts:
+    """Open the models that machines share."""
     url = settings.artefact_url
-    if not url:
-        return None
     return BucketArtefacts(
         ArtefactIndex(database),
         open_objects(url),

@@ -1,15 +1,18 @@
 """Recommendations by a scorer of the operator's own, which is asked by HTTP."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
 
+from pawsonalize.app.ports import REMOTE_ENGINE
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.plugin import Plugin
 
 if TYPE_CHECKING:
     from pawsonalize.app.settings import Settings
+    from pawsonalize.events.tables.event_log import EventLog
+    from pawsonalize.plugins.http_scorer.scoring import ScorerEngine
 
 
 class HttpScorerSettings(msgspec.Struct, frozen=True):
@@ -22,7 +25,7 @@ class HttpScorerSettings(msgspec.Struct, frozen=True):
 
     def check(self, settings: "Settings") -> None:
         """Refuse another engine beside it."""
-        from pawsonalize.app.settings import kinds_of_settings  # noqa: PLC0415 - a circle
+        from pawsonalize.app.settings import kinds_of_settings
 
         other = settings.value("engine") if "engine" in kinds_of_settings() else "pawsonalize"
         if self.http_scorer_url and other != "pawsonalize":
@@ -32,17 +35,18 @@ class HttpScorerSettings(msgspec.Struct, frozen=True):
             )
 
 
-def open_engine(settings: "Settings", _registry: Any, log: Any, *_tables: Any) -> Any:
+def open_engine(
+    settings: "Settings", _registry: object, log: "EventLog", *_stores: object
+) -> "ScorerEngine | None":
     """Open the scorer; None without one. Calls nobody yet."""
     own = settings.part(HttpScorerSettings)
     if not own.http_scorer_url:
         return None
-    from pawsonalize.plugins.http_scorer import scoring  # noqa: PLC0415 - most commands need none
+    from pawsonalize.plugins.http_scorer import scoring
 
     scorer = scoring.Scorer(own.http_scorer_url, own.http_scorer_seconds)
     return scoring.ScorerEngine(scorer, log)
 
 
-PLUGIN = Plugin(
-    "http_scorer", settings=":HttpScorerSettings", ports={"remote_engine": ":open_engine"}
-)
+PORTS = (REMOTE_ENGINE.by(open_engine),)
+PLUGIN = Plugin("http_scorer", settings=":HttpScorerSettings", ports=":PORTS")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
+from pawsonalize.app.ports import SITE_INQUIRIES
 from pawsonalize.core.plugin import Plugin
 from pawsonalize.operations.settings import Days
 
@@ -35,6 +36,7 @@ def site_inquiries(settings: "Settings") -> str | None:
     return "inquiries/form.html" if takes_inquiries(settings) else None
 
 
+PORTS = (SITE_INQUIRIES.by(site_inquiries),)
 PLUGIN = Plugin(
     "inquiries",
     settings=":InquirySettings",
@@ -44,5 +46,5 @@ PLUGIN = Plugin(
     started="taking:started",
     upkeep="taking:upkeep",
     visitor_rows="book:VISITOR_ROWS",
-    ports={"site_inquiries": ":site_inquiries"},
+    ports=":PORTS",
 )

@@ -40,9 +40,5 @@ PLUGIN = Plugin(
     started="delivery:started",
     tasks="delivery:tasks",
     upkeep="delivery:upkeep",
-    ports={
-        "notifiers": "delivery:open_notifiers",
-        "destinations": "destinations:chosen_of",
-        "deliveries": "delivery:deliveries",
-    },
+    ports="ports:PORTS",
 )

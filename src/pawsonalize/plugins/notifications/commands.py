@@ -132,7 +132,7 @@ def retry(
     configure_logs(settings.log_format, settings.log_level)
     before = adapters.deliveries.count_undelivered(notification_id)
     adapters.deliveries.retry(clock.now(), notification_id)
-    for _, deliver in deliveries(settings, adapters):
+    for _, deliver in deliveries(adapters):
         while deliver(clock.now()):
             pass
     left = adapters.deliveries.count_undelivered(notification_id)

@@ -185,11 +185,9 @@ def destination_couriers(adapters: Adapters) -> Iterator[DestinationCouriers]:
         yield DestinationCouriers(Destinations.of(adapters), adapters.leases, threads)
 
 
-def deliveries(
-    settings: Settings, adapters: Adapters
-) -> Iterator[tuple[str, Callable[[int], object]]]:
+def deliveries(adapters: Adapters) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield what delivers once to each notifier, and to all destinations that there then are."""
-    yield from _to_notifiers(settings, adapters)
+    yield from _to_notifiers(adapters.settings, adapters)
     yield _TO_DESTINATIONS, partial(_to_destinations_once, adapters)
 
 

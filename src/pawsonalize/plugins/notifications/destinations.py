@@ -32,8 +32,6 @@ from pawsonalize.resources.kind import Resource
 from pawsonalize.resources.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pawsonalize.app.adapters import Adapters
 
 MOST_DESTINATIONS = 20  # each may hang in a thread of its own
@@ -169,11 +167,6 @@ class DestinationNotifier(msgspec.Struct, frozen=True):
     def send(self, notification: Notification) -> None:
         """See `Notifier.send`."""
         self.destinations.open(self.destinations.get(self.name)).send(notification)
-
-
-def chosen_of(adapters: "Adapters") -> "Callable[[NotificationKind], list[str]]":
-    """Return what names the destinations that get a kind."""
-    return Destinations.of(adapters).chosen
 
 
 def _is_mail(address: str) -> bool:

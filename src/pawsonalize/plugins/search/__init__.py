@@ -19,5 +19,5 @@ PLUGIN = Plugin(
     tasks="finding:tasks",
     commands="commands:COMMANDS",
     console_pages="pages:PAGES",
-    ports={"searches": "finding:searches"},
+    ports="ports:PORTS",
 )

@@ -17,12 +17,10 @@ from pawsonalize.animals.wishes import Rule, Wish, read_wish
 from pawsonalize.animals.wishes.rules import Vocabulary, words_in
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task
-from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.breeds import UNKNOWN_BREED
 from pawsonalize.core.preferences import Preferences
 from pawsonalize.core.roles import SERVE
-from pawsonalize.plugins.search import SearchSettings
 from pawsonalize.plugins.search.index import AnimalIndex, Floats, Verdicts, stem, stems
 from pawsonalize.plugins.search.meaning import Encoder
 from pawsonalize.plugins.search.meanings import DescriptionMeanings
@@ -365,12 +363,6 @@ if TYPE_CHECKING:
 
 _SECONDS = 0.5
 _PARTS = 10  # at a time, so that a server that ends waits for half a second at most
-
-
-def searches(settings: Settings, adapters: Adapters) -> Searching:
-    """The searches of this process."""
-    meanings = DescriptionMeanings.of(settings, adapters.animals)
-    return Searching(adapters.animals, meanings, settings.part(SearchSettings).search_log)
 
 
 def tasks(adapters: Adapters, services: "Services", _shared: None) -> Iterator[Task]:

@@ -100,8 +100,8 @@ def work(token: int) -> None:
     Example: pawsonalize work 4711
     """
     from pawsonalize.app.background import attempt
+    from pawsonalize.app.ports import DELIVERIES
     from pawsonalize.app.training import worker
-    from pawsonalize.core.plugin import offered
     from pawsonalize.train.retraining.runs import RETRAINING
 
     settings = _settings()
@@ -110,7 +110,7 @@ def work(token: int) -> None:
     with _taking_part("retrain", settings) as adapters:
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         worker(adapters, name).work(token)
-        for what, deliver in offered("deliveries", settings, adapters) or ():  # no server may run
+        for what, deliver in DELIVERIES(adapters) or ():  # no server may run
             attempt(what, partial(deliver, clock.now()))
         adapters.work.forget(RETRAINING, clock.now() - settings.run_retention_days * DAY)
 
