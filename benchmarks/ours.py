@@ -16,7 +16,7 @@ from pawsonalize.models.recipes.data import ItemAttributes, TrainingData
 from pawsonalize.models.recipes.user_personalization import UserPersonalizationModel
 
 RECIPE = "user-personalization"
-_READ = 50  # events of a context, as in serving
+_READ = 200  # events of a context, as in serving
 
 # What each variant sets; the recipe must have all of it.
 VARIANTS: Mapping[str, Mapping[str, Any]] = {

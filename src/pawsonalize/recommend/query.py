@@ -418,7 +418,7 @@ def _distance(value: object) -> Iterator[Facet]:
         yield DISTANCE, str(bisect_right(_BANDS, distance))
 
 
-MAX_CONTEXT_EVENTS = 50  # older events have decayed to nothing in every recipe
+MAX_CONTEXT_EVENTS = 200  # older events say nothing more in any recipe
 THE_ANIMAL = 3.0  # loss of a disliked animal in addition to its group's, as a log
 _AGAINST = frozenset({RETURN, DISLIKE})
 _WEIGHTS = {"species": 1.0, "breed": 0.5, "family": 0.5, "size": 0.25, "age": 0.25}

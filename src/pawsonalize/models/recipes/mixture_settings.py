@@ -48,7 +48,7 @@ class MixtureSettings(RecipeSettings, frozen=True):
     """Days after which a step from one item to the next counts half."""
     context_half_life_days: Positive = 90.0
     """Days after which an event of the visitor's own counts half."""
-    context_events: int = 50
+    context_events: int = 200
     """Number of the visitor's newest events that are read."""
     history_decay: Annotated[Share, Range(0.3, 0.9)] = 0.5
     """Weight of the second-newest item beside the newest, the third beside the second, …"""

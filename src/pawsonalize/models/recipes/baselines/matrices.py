@@ -21,7 +21,8 @@ from pawsonalize.models.recipes.counts.rows import (
 )
 from pawsonalize.models.recipes.counts.weights import EventWeights
 from pawsonalize.models.recipes.data import Floats, Ints, Singles, TrainingData
-from pawsonalize.models.recipes.late_scipy import lapack, sparse
+from pawsonalize.models.recipes.ease import choices, ease_weights
+from pawsonalize.models.recipes.late_scipy import sparse
 from pawsonalize.models.recipes.settings import Count, Positive, Range, Share
 
 MOST_ITEMS = 10_000
@@ -30,12 +31,7 @@ _NEVER = 1e9  # half-life in days of what does not fade
 
 
 def _choices(events: TrainingData) -> Counts:
-    """Return 1 for each item that a user had, shape (users, items)."""
-    shape = (events.n_users, len(events.item_ids))
-    ones = sparse.coo_array((np.ones(len(events)), (events.user, events.item)), shape=shape)
-    choices = sparse.csr_array(ones)
-    choices.data[:] = 1.0
-    return choices
+    return choices(events.user, events.item, (events.n_users, len(events.item_ids)))
 
 
 class NeighboursModel(HistoryModel, frozen=True, dict=True):
@@ -87,10 +83,10 @@ class ItemKNN(Baseline):
 
     def learn(self, events: TrainingData, settings: ItemKNNSettings) -> Mapping[str, Any]:
         """Return each item's nearest neighbours."""
-        choices = _choices(events)
-        by_item = sparse.csr_array(choices.T)
-        users = np.asarray(choices.sum(axis=0), np.float64)
-        together = Covisits(lambda start, end: by_item[start:end] @ choices, users)
+        had = _choices(events)
+        by_item = sparse.csr_array(had.T)
+        users = np.asarray(had.sum(axis=0), np.float64)
+        together = Covisits(lambda start, end: by_item[start:end] @ had, users)
         table = covisit_table(together, width=settings.neighbours, shrinkage=settings.shrinkage)
         return {"rows": table}
 
@@ -110,7 +106,7 @@ class EASE(Baseline):
     model = EASEModel
 
     def learn(self, events: TrainingData, settings: EASESettings) -> Mapping[str, Any]:
-        """Return B = -P / diag(P) with a diagonal of 0, where P = (XᵀX + λI)⁻¹."""
+        """Return the weights of all pairs of items."""
         n_items = len(events.item_ids)
         if n_items > MOST_ITEMS:
             raise InvalidInput(
@@ -118,19 +114,8 @@ class EASE(Baseline):
                 f" of them, and there are {n_items:,}: take item-knn",
                 field="recipe",
             )
-        if n_items == 0:
-            return {"matrix": np.zeros((0, 0), np.float32)}
-        choices = _choices(events)
-        gram = (choices.T @ choices).toarray(order="F")
-        gram[np.diag_indices(n_items)] += settings.regularisation
-        # By Cholesky's factor, in place: half the time and memory of a general inverse.
-        factor, _ = lapack.dpotrf(gram, lower=1, overwrite_a=1)
-        inverse = np.tril(lapack.dpotri(factor, lower=1, overwrite_c=1)[0])
-        scale = -1 / np.diag(inverse)
-        inverse += np.tril(inverse, -1).T
-        inverse *= scale
-        np.fill_diagonal(inverse, 0.0)
-        return {"matrix": np.ascontiguousarray(inverse, np.float32)}
+        weights = ease_weights(_choices(events), settings.regularisation)
+        return {"matrix": np.ascontiguousarray(weights, np.float32)}
 
 
 class TransitionsSettings(BaselineSettings, frozen=True):

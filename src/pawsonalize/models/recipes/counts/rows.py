@@ -41,8 +41,8 @@ class SparseRows(Stored, frozen=True):
     floor: Singles = msgspec.field(default_factory=lambda: np.zeros(0, np.float32))
 
     @classmethod
-    def of(cls, counts: Counts, keep: int) -> "SparseRows":
-        """The `keep` largest values of each row, among equals the first; `counts` is sorted."""
+    def of(cls, counts: Counts, keep: int) -> Self:
+        """The `keep` values of largest size of each row, among equals the first."""
         counts.eliminate_zeros()
         kept = keep_largest(counts, keep)
         return cls(
@@ -98,14 +98,14 @@ def expand(starts: Array, lengths: Array) -> tuple[Array, Array]:
 
 
 def keep_largest(rows: Counts, width: int) -> Counts:
-    """The same rows with only the `width` largest entries of each; among equals the first."""
+    """The same rows with only the `width` entries of largest size; among equals the first."""
     rows.sort_indices()
     starts = rows.indptr
     keep = np.ones(rows.nnz, np.bool_)
     for row in np.flatnonzero(np.diff(starts) > width).tolist():
         first, end = starts[row], starts[row + 1]
         keep[first:end] = False
-        keep[first + largest(rows.data[first:end], width)] = True
+        keep[first + largest(np.abs(rows.data[first:end]), width)] = True
     kept = np.concatenate(([0], np.cumsum(np.minimum(np.diff(starts), width))))
     return sparse.csr_array((rows.data[keep], rows.indices[keep], kept), shape=rows.shape)
 

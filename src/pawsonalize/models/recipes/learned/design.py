@@ -14,7 +14,7 @@ class Design(msgspec.Struct, frozen=True):
     weights: EventWeights = msgspec.field(default_factory=EventWeights)
     context_half_life_days: float = 90.0
     # Newest events of a visitor that are known when serving; so no more when training.
-    seen_events: int = 50
+    seen_events: int = 200
     min_requests: int = 300
     """Fewer training requests than this teach nothing: no ranker is fitted."""
     sample_cap: int = 24_000
@@ -45,6 +45,14 @@ class Design(msgspec.Struct, frozen=True):
     """Counts to this power are factorised, degrees to `degree_power` divide them."""
     degree_power: float = 0.3
     sweeps: int = 3
+    ease_items: int = 4_000
+    """EASE is for so many items at most: its time is their number to the third power."""
+    ease_visits: int = 1_000_000
+    """Of a longer log EASE has the first users."""
+    ease_penalty: float = 300.0
+    ease_keep: int = 100
+    ease_fade: float = 0.95
+    """Fade of the second of EASE's two readings of a history; the first reads it as a set."""
     factor_entries: int = 8_000_000
     """Above this many counts the rows are pruned before factorising."""
     sample_cells: int = 300_000_000

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from pawsonalize.core.errors import CorruptArtefact
 from pawsonalize.models.recipes import artefact
 from pawsonalize.models.recipes.contract import Context
 from pawsonalize.models.recipes.counts.counting import EventCounts
 from pawsonalize.models.recipes.data import Array, Arrays, TrainingData
+from pawsonalize.models.recipes.ease import SignedRows
 from pawsonalize.models.recipes.learned.design import Design
 from pawsonalize.models.recipes.learned.features import Wanted, describe, feature_names, propose
 from pawsonalize.models.recipes.learned.ranker import Linear, Ranker, Trees, fit_ranker
@@ -25,6 +27,7 @@ from pawsonalize.models.recipes.learned.tables import (
     Trend,
     count,
     derive,
+    fit_ease,
     slice_edges,
 )
 from pawsonalize.models.recipes.mixture import Mixture, MixtureCounts
@@ -70,6 +73,7 @@ _PARTS = {
     "mix_related": "related items",
     "mix_popularity": "popularity",
     "mixture": "blend",
+    "ease": "co-visits",
     "blend": "blend",
     "like": "related items",
     "related": "related items",
@@ -133,8 +137,12 @@ class Learned(artefact.Stored, frozen=True):
         samples = draw(counted, settings)
         if samples is None:
             return None
-        ranker = fit_ranker(*samples, feature_names(counted.tables), design)
-        return None if ranker is None else cls.of(counted.tables, ranker)
+        tables = counted.tables
+        if samples.with_ease:
+            every = np.ones(len(counted.log.items), np.bool_)
+            tables = replace(tables, ease=fit_ease(counted.log, every, design))
+        ranker = fit_ranker(samples.train, samples.held, feature_names(tables), design)
+        return None if ranker is None else cls.of(tables, ranker)
 
     def refreshed(self, log: EventCounts, sample: TrainingData, mixture: Mixture) -> "Learned":
         """Ranker and factors above newly counted tables; new features wait for a training."""
@@ -143,7 +151,8 @@ class Learned(artefact.Stored, frozen=True):
         counts = StepCounts.of(log, slice_edges(summary), before.design)
         factors = before.factors.of_rows(before.index.rows(mixture.index.ids))
         likeness = likeness_of(*build_likeness(summary.data.attributes))
-        _, tables = derive(visits, counts, factors, mixture, likeness, before.design)
+        ease = before.ease and before.ease.of_rows(before.index.rows(mixture.index.ids))
+        _, tables = derive(visits, counts, factors, mixture, likeness, before.design, ease)
         return Learned.of(tables, self.ranker)
 
     def ask(self, context: Context, outside: Sequence[str]) -> Candidates | None:
@@ -211,6 +220,7 @@ class Learned(artefact.Stored, frozen=True):
             arrays = {**arrays, f"{_PRE}targets": arrays[f"{_PRE}target"].T}
         n = len(mixture.index.ids)
         own = arrays, {"items": n, "items+1": n + 1}, _PRE
+        rows, has_ease = {"rows": n, "rows+2": n + 2}, f"{_PRE}ease.starts" in arrays
         trend, likeness, factors = Trend.read(*own), Likeness.read(*own), Factors.read(*own)
         recent = trend["recent"]
         tables = Tables.from_arrays(
@@ -219,6 +229,7 @@ class Learned(artefact.Stored, frozen=True):
             trend=Trend(trend["total"], recent[:, np.newaxis], np.zeros(len(recent[:1]))),
             likeness=likeness_of(**likeness),
             factors=Factors.of(**factors),
+            ease=SignedRows.from_arrays(arrays, rows, f"{_PRE}ease.") if has_ease else None,
             mixture=mixture,
         )
         p = tables.postings

@@ -49,6 +49,7 @@ _PLACES_SCALED, _PLACES_RANKED, _PLACES_LIFTED, _PLACES_LOGGED = (
 )
 _LEAST_LOG = np.float32(0.01)  # added to shares of the best before their log is taken
 _LEAST = np.float32(1e-9)
+_EASE = ("", "_scaled", "_rank", "_log")
 _SHORTLIST = 2  # times the candidates
 
 
@@ -148,6 +149,8 @@ def feature_names(t: Tables) -> tuple[str, ...]:
         names += [f"rate_{level}_log" for level in levels]
     for k in range(len(t.trend.recent)):
         names += [f"trend_{k}", f"trend_{k}_count"]
+    if t.ease is not None:
+        names += [f"ease_{kind}{form}" for form in _EASE for kind in ("set", "faded")]
     if t.mixture.facets.counted:
         names += [f"facet_{k}_{level}_log" for level in (*levels, "item") for k in ("sum", "max")]
     return tuple(names)
@@ -185,6 +188,8 @@ def describe(t: Tables, r: Request, proposed: Proposed, wanted: Wanted = EVERYTH
         *_availability(t, r, top),
         _trends(t, r, top, root, wanted),
     ]
+    if t.ease is not None:
+        blocks.append(_ease(proposed, wanted))
     if t.mixture.facets.counted:
         blocks.append(_facet_columns(t, r, top))
     return np.concatenate(blocks, dtype=np.float32)
@@ -211,6 +216,16 @@ def _behaviour(proposed: Proposed, root: Array, wanted: Wanted) -> Array:
     logs += _LEAST_LOG
     np.log(logs, out=logs)
     return columns
+
+
+def _ease(proposed: Proposed, wanted: Wanted) -> Array:
+    scores = proposed.found.ease[:, proposed.top]
+    shares = scores / np.maximum(scores.max(axis=1, keepdims=True), _LEAST)
+    ranks = np.zeros_like(scores)
+    if wanted.ranks:
+        _rank(scores, ranks)
+    logs = np.log(np.maximum(shares, np.float32(0.0)) + _LEAST_LOG)
+    return np.concatenate([scores, shares, ranks, logs])
 
 
 def _rank(values: Array, out: Array) -> None:

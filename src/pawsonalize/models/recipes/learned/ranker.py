@@ -12,7 +12,7 @@ import numpy as np
 from pawsonalize.core.errors import CorruptArtefact
 from pawsonalize.models.recipes.data import Array
 from pawsonalize.models.recipes.learned.design import Design
-from pawsonalize.models.recipes.learned.samples import Samples
+from pawsonalize.models.recipes.learned.samples import Samples, ndcg_at_10
 
 _CHUNK = 512  # rows whose comparisons fit the cache
 _WORDS = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}  # by the bits they have
@@ -308,14 +308,6 @@ def fit_ranker(
     weight = _WEIGHTS[best]
     heat = _fit_heat(base + weight * more, held.y)
     return Ranker(names, linear, trees if weight > 0 else None, weight, heat, recall, tuple(found))
-
-
-def ndcg_at_10(score: Array, y: Array) -> float:
-    """Mean NDCG@10 of single choices, ties at their expected rank."""
-    # A tie gets its expected rank, so that equal scores gain nothing by the order of columns.
-    own = score[y][:, None]
-    rank = (score > own).sum(axis=1) + ((score == own).sum(axis=1) - 1) / 2.0
-    return float(np.where(rank < 10, 1.0 / np.log2(rank + 2.0), 0.0).mean())
 
 
 def _fit_heat(score: Array, y: Array) -> float:

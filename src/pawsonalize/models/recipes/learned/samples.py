@@ -1,19 +1,24 @@
 """Training requests cut from the log itself, with everything their users did later hidden."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from pawsonalize.models.recipes.counts.weights import VisitLog
 from pawsonalize.models.recipes.data import Array
 from pawsonalize.models.recipes.learned.design import Design
 from pawsonalize.models.recipes.learned.features import describe, may_propose, propose
 from pawsonalize.models.recipes.learned.signals import Hidden, at_position, hide, signals
-from pawsonalize.models.recipes.learned.tables import Counted, Tables, without_fold
+from pawsonalize.models.recipes.learned.tables import Counted, Tables, fit_ease, without_fold
 from pawsonalize.models.recipes.mixture_settings import MixtureSettings
 
 _CHUNK = 64
+_ASKED = 600  # requests that say whether EASE is worth its while
+_NEWEST = 0.2  # share of the visits that are the newest
+_GAIN = 1.01
 _HELD = 200  # candidates kept of a held-out request, at most
 
 
@@ -32,8 +37,24 @@ class Samples(msgspec.Struct, frozen=True):
         return cls(np.zeros((0, 0, 0), np.float32), none, none, requests)
 
 
-def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | None:
-    """Training and held-out requests of different users; None if too few."""
+def ndcg_at_10(score: Array, y: Array) -> float:
+    """Mean NDCG@10 of single choices, ties at their expected rank."""
+    # A tie gets its expected rank, so that equal scores gain nothing by the order of columns.
+    own = score[y][:, None]
+    rank = (score > own).sum(axis=1) + ((score == own).sum(axis=1) - 1) / 2.0
+    return float(np.where(rank < 10, 1.0 / np.log2(rank + 2.0), 0.0).mean())
+
+
+class Drawn(NamedTuple):
+    """Training and held-out requests of different users; EASE is a signal if that helped."""
+
+    train: Samples
+    held: Samples
+    with_ease: bool
+
+
+def draw(c: Counted, settings: MixtureSettings) -> Drawn | None:
+    """Draw requests; None if too few."""
     d, n_users = c.tables.design, c.log.n_users
     rng = np.random.default_rng(d.seed)
     users, cuts = _pick(c.log, d, rng)
@@ -45,18 +66,50 @@ def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | Non
     done: tuple[list[Samples], list[Samples]] = ([], [])
     # The next fold's tables are made meanwhile: their linear algebra needs no lock of Python's.
     with ThreadPoolExecutor(1) as background:
-        made = background.submit(without_fold, c, fold == 0, settings)
+        made, with_ease = background.submit(without_fold, c, fold == 0, settings), False
         for index in range(d.folds):
             tables = made.result()
             if index + 1 < d.folds:
                 made = background.submit(without_fold, c, fold == index + 1, settings)
+            if index == 0:
+                first = np.flatnonzero(fold[users] == 0)
+                with_ease = _ease_helps(c, tables, users[first], cuts[first])
+            if with_ease:
+                tables = replace(tables, ease=fit_ease(c.log, fold[c.log.owners] != index, d))
             for kind, size in ((0, d.negatives + 1), (1, min(d.candidates, _HELD))):
                 inside = np.flatnonzero((fold[users] == index) & (held[users] == kind))
                 done[kind].extend(_cut(c, tables, users[inside], cuts[inside], size))
     train, out = (_joined(parts) for parts in done)
     least_train, least_out = max(d.min_requests // 2, 1), max(d.min_requests // 20, 1)
     enough = len(train.x) >= least_train and len(out.x) >= least_out
-    return (train, out) if enough else None
+    return Drawn(train, out, with_ease) if enough else None
+
+
+def _ease_helps(c: Counted, tables: Tables, users: Array, cuts: Array) -> bool:
+    """True if with EASE the blend alone answers the newest requests better by a hundredth.
+
+    This EASE knows what came before those requests. A live one knows no more: it is not counted
+    anew between trainings, and where items come and go it soon says too little.
+    """
+    log, cut = c.log, np.quantile(c.log.times, 1 - _NEWEST)
+    newest = np.flatnonzero(log.times[log.offsets[users] + cuts] >= cut)[:_ASKED]
+    users, cuts = users[newest], cuts[newest]
+    ease = fit_ease(log, log.times < cut, tables.design) if len(users) else None
+    if ease is None:
+        return False
+    targets, own = log.items[log.offsets[users] + cuts], hide(c, users, cuts)
+    found = []
+    for t in (tables, replace(tables, ease=ease)):
+        scores = np.stack(
+            [
+                signals(
+                    t, at_position(c.log, t.index, c.stays, user, cut, c.facets, t.design), hidden
+                ).blend
+                for user, cut, hidden in zip(users.tolist(), cuts.tolist(), own, strict=True)
+            ]
+        )
+        found.append(ndcg_at_10(scores, targets[:, None] == np.arange(t.n_items)))
+    return bool(found[1] > _GAIN * found[0])
 
 
 def _joined(parts: list[Samples]) -> Samples:

@@ -26,9 +26,11 @@ FACTOR_RATES = (LONG, NEWEST, FAST)
 CELL_RATES = (NEWEST, SLOW, ALL)
 _FACTOR_ROWS, _CELL_ROWS = list(FACTOR_RATES), list(CELL_RATES)
 _LEAST_DECAY = 1e-3
+_NO_EASE = np.zeros((0, 0), np.float32)
 SIGNALS = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "mixture")
 FACTOR, MIXTURE = SIGNALS.index("factor"), SIGNALS.index("mixture")
 FACTOR_SHARE = np.float32(3.0)
+EASE_SHARE = np.float32(3.0)
 # What each adds to the blend, as a share of the best item's.
 _FIRST_STAGE = np.array([0.0, 1.0, 1.0, 0.5, 0.7, 1.0, FACTOR_SHARE, 0.3], np.float32)
 
@@ -151,6 +153,7 @@ class Signals(NamedTuple):
     weights: Array  # weights of the context by `RATES`, shape (rates, L)
     places: Array
     """Position of the context among the factors, by `FACTOR_RATES`; shape (rates, rank)."""
+    ease: Array  # scores by EASE, of the history as a set and faded, shape (2 or none, items)
     reached: Array
     """Gain of each cell from the context's cells, by `CELL_RATES`; shape (rates, cells + 1)."""
 
@@ -218,7 +221,18 @@ def signals(
     t.mixture.weigh(seen, outside, r.availability, r.facets, reached[-1], parts)
     parts.sum(axis=0, out=dense[MIXTURE])
     most = counted.max(axis=1)
-    return Signals(dense, most, _blend(t, r, counted, most), weights, factors, reached[:-1])
+    ease = _ease(t, r)
+    blend = _blend(t, r, counted, most, ease)
+    return Signals(dense, most, blend, weights, factors, ease, reached[:-1])
+
+
+def _ease(t: Tables, r: Request) -> Array:
+    if t.ease is None:
+        return _NO_EASE
+    # Each item once, and as old as its newest visit, which is written last.
+    age = dict(zip(r.seen_item.tolist(), r.seen_age.tolist(), strict=True))
+    faded = t.design.ease_fade ** np.array([*age.values()], np.float64)
+    return t.ease.scores(np.array([*age], np.int64), np.stack([np.ones_like(faded), faded]))
 
 
 def _reached(t: Tables, r: Request, weights: Array, seen: Interests, places: list[int]) -> Array:
@@ -241,8 +255,11 @@ def _add(dense: Array, forward: Entries, backward: Entries, weights: Array) -> N
     np.add.at(dense[3], columns, values * weights[SLOW].repeat(lengths))
 
 
-def _blend(t: Tables, r: Request, dense: Array, most: Array) -> Array:
+def _blend(t: Tables, r: Request, dense: Array, most: Array, ease: Array) -> Array:
     blend = np.matmul(_FIRST_STAGE / np.maximum(most, np.float32(1e-9)), dense)
+    if len(ease):
+        best = np.maximum(ease.max(axis=1), np.float32(1e-9))
+        blend += (EASE_SHARE / best) @ ease
     # Of equals the more popular comes first.
     blend += t.trend.between_equals
     if r.availability is not None:

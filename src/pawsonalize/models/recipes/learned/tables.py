@@ -11,8 +11,9 @@ from pawsonalize.models.recipes.artefact import Kept, Stored, finite, weights
 from pawsonalize.models.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.models.recipes.counts.popularity import AvailabilityFactor, AvailabilityHistory
 from pawsonalize.models.recipes.counts.rows import Counts, SparseRows, keep_largest, tidy
-from pawsonalize.models.recipes.counts.weights import LogClock, VisitLog
+from pawsonalize.models.recipes.counts.weights import LogClock, VisitLog, on_grain
 from pawsonalize.models.recipes.data import Array, Ints, Singles, TrainingData
+from pawsonalize.models.recipes.ease import SignedRows, choices, ease_weights
 from pawsonalize.models.recipes.items import ItemIndex
 from pawsonalize.models.recipes.late_scipy import sparse
 from pawsonalize.models.recipes.learned.design import Design
@@ -163,6 +164,7 @@ class Tables(Stored, frozen=True, dict=True):
     trend: Annotated[Trend, Kept("")]
     likeness: Annotated[Likeness, Kept("")]
     factors: Annotated[Factors, Kept("")]
+    ease: Annotated[SignedRows | None, Kept("ease.")]
     mixture: Mixture
 
     @cached_property
@@ -263,6 +265,7 @@ def derive(
     mixture: Mixture,
     likeness: Likeness,
     design: Design,
+    ease: SignedRows | None = None,
 ) -> tuple[tuple[Array, Array], Tables]:
     """Everything that is served, from the additive counts; first the scales of the rows."""
     steps = counts.steps
@@ -276,9 +279,23 @@ def derive(
         build_trend(counts),
         likeness,
         factors,
+        ease,
         mixture,
     )
     return (scale, back_scale), tables
+
+
+def fit_ease(log: VisitLog, among: Array, design: Design) -> SignedRows | None:
+    """Fit EASE on these visits (a mask), as rows; None for a catalogue that is too large."""
+    if log.n_items > design.ease_items:
+        return None
+    # What is older than a visitor who is served is known by says nothing of such visitors.
+    newest = log.offsets[1:].repeat(log.lengths) - np.arange(len(log.items)) <= design.seen_events
+    kept = among & newest & (np.arange(len(log.items)) < design.ease_visits)
+    had = choices(log.owners[kept], log.items[kept], (log.n_users, log.n_items))
+    # On the grain, as the last bits hang on how many threads solve it.
+    weights = on_grain(ease_weights(had, design.ease_penalty))
+    return SignedRows.of(sparse.csr_array(weights), design.ease_keep)
 
 
 def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> Tables:
