@@ -5,7 +5,7 @@
 
 A world (benchmarks/worlds.py) is a log that is made up: in `order` an item follows from the one
 before it, in `taste` the order says nothing, in `repeats` users come back to what they had, in
-`cold` every held-out item is new. `--interactions` adds a log of your own. All are asked by
+`cold` items come and go within 40 days. `--interactions` adds a log of your own. All are asked by
 `pawsonalize.evaluate`, so with all items as candidates; each line has the mean NDCG@10 over the
 seeds, and how far the default is ahead of that rival, user by user, with its 95% interval. A
 rival that may not repeat is told so, as the default is.
