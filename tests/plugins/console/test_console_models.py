@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.pages.period import PagePeriod
-from pawsonalize.app.settings import Settings
+from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.core import clock
 from pawsonalize.core.notifications import Notification, NotificationKind
 from pawsonalize.core.times import DAY
@@ -138,6 +138,17 @@ def test_what_goes_wrong_needs_attention_on_the_overview(app: TestClient) -> Non
     assert found["health"] == "attention"
     assert any(HOSTILE in one["message"] for one in found["attention"])
     assert f"{len(found['attention'])} thing" in found["headline"]
+
+
+def test_a_fresh_service_is_new_and_says_how_to_begin(tmp_path: Path) -> None:
+    with client_of(build_app(load_settings({"data_dir": tmp_path / "data"}))) as client:
+        assert client.get("/v1/console/overview").json()["health"] == "new"
+        page = client.get("/console")
+        said = words(page)
+        assert "Next steps" in said
+        assert "does not work" not in said
+        assert '<li><a href="/console/animals/upload">' in page.text
+        assert client.get("/console/animals/upload").status_code == 200
 
 
 def test_requests_and_events_are_counted_with_the_times_they_took(app: TestClient) -> None:

@@ -50,6 +50,8 @@ class ServiceHealth(StrEnum):
     """It works, and something is wrong beside."""
     DOWN = "down"
     """It cannot answer, or take events in."""
+    NEW = "new"
+    """It serves no model yet: pages show animals, the longest wait first."""
 
 
 class ConsoleFinding(msgspec.Struct, frozen=True, rename="camel"):
@@ -135,13 +137,15 @@ class OverviewReports:
         runs = [run_report(one, now) for one in self._services.runs.newest(_LOOKED_AT)]
         served = tuple(self._served())
         attention = (*self._quick.find(False), *self._slow.find(True))
-        reasons = (self._services.why_not_writable(), self._why_no_answers())
-        down = [one for one in reasons if one]
+        unwritable, unanswered = self._services.why_not_writable(), self._why_no_answers()
+        is_new = not unwritable and not any(one.solution_version for one in served)
+        down = [] if is_new else [one for one in (unwritable, unanswered) if one]
         health = ServiceHealth.ATTENTION if attention else ServiceHealth.GOOD
+        health = ServiceHealth.NEW if is_new else health
         return Overview(
             at=iso(now),
             health=ServiceHealth.DOWN if down else health,
-            headline=_headline(down, len(attention)),
+            headline=_NEW if is_new else _headline(down, len(attention)),
             verdict=next((summary_of(one) for one in runs if not one.is_running), None),
             running=next((summary_of(one) for one in runs if one.is_running), None),
             attention=attention[:_FINDINGS],
@@ -200,6 +204,9 @@ class OverviewReports:
         )
 
 
+_NEW = "It shows your animals, who waits longest first, and learns from what visitors do."
+
+
 def _headline(down: Sequence[str], things: int) -> str:
     if down:
         return f"It does not work: {'; '.join(down)}."
@@ -222,8 +229,9 @@ def _fresh(name: str, at: int | None, now: int) -> Freshness:
 def overview_content(query: ViewQuery, found: Overview) -> dict[str, object]:
     """Return the charts of the traffic, and what happened in the time of the page."""
     points, happened = found.traffic.points, find_happenings(query, query.period("7d"))
+    animal_pages = {path for _, path in links("/console/animals")}
     if not points:
-        return {"charts": (), "happened": happened}
+        return {"charts": (), "happened": happened, "animal_pages": animal_pages}
     heads = [point.at[11:16] for point in points]
     moments = tuple(float(parse_moment(point.at, "at")) for point in points)
     rates = {"answers": "answers_per_second", "events": "events_per_second"}
@@ -232,6 +240,7 @@ def overview_content(query: ViewQuery, found: Overview) -> dict[str, object]:
     more["marks"] = marks_of(one for one in happened if one.at >= points[0].at)
     return {
         "happened": happened,
+        "animal_pages": animal_pages,
         "charts": (
             LineChart.of("Answers and events a second", heads, points, rates, **more),
             LineChart.of("Milliseconds to an answer", heads, points, times, **more),
