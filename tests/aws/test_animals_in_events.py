@@ -90,6 +90,13 @@ def test_a_board_is_answered_on_the_wire_too(client: TestClient) -> None:
         liked[user] = {one["id"]: one["factors"]["visitor"] for one in page}
     assert liked["eve"]["rex-7"] > 0 > max(liked["fay"].values())
     assert history(client, "fay")[0]["itemId"] == ""
+    picks, asked = f"/v1/boards/{board['boardId']}/picks", {"userId": "thief", "animals": []}
+    # The call waits until a board of that id must have been written.
+    assert client.post(picks, json=asked).status_code == 404
+    stolen = {**body, "userId": "thief", "sessionId": "thief", "eventList": [{**sent, **shown}]}
+    answer = client.post("/aws/events", json=stolen)
+    assert (answer.status_code, "was given to another visitor" in answer.text) == (400, True)
+    assert answer.headers["x-amzn-errortype"] == "InvalidInputException"
 
 
 @pytest.mark.parametrize(
