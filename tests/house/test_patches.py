@@ -146,17 +146,17 @@ def test_every_name_that_is_replaced_exists() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        'from pawsonalize.app import engine\nsetattr(engine, "Runtime", None)',
-        "from pawsonalize.app import engine\nengine.Runtime = None",
-        "import pawsonalize.app.engine\npawsonalize.app.engine.Runtime = None",
-        'def test(monkeypatch):\n    monkeypatch.setattr("pawsonalize.app.engine.Runtime", None)',
-        "from pawsonalize.app import engine\n"
-        'def test(monkeypatch):\n    monkeypatch.setattr(engine, "Runtime", None)',
+        'from pawsonalize.app import app\nsetattr(app, "Runtime", None)',
+        "from pawsonalize.app import app\napp.Runtime = None",
+        "import pawsonalize.app.app\npawsonalize.app.app.Runtime = None",
+        'def test(monkeypatch):\n    monkeypatch.setattr("pawsonalize.app.app.Runtime", None)',
+        "from pawsonalize.app import app\n"
+        'def test(monkeypatch):\n    monkeypatch.setattr(app, "Runtime", None)',
         "def test(monkeypatch, world):\n"
         '    monkeypatch.setattr(world, "anything", None, raising=False)',
         "from unittest.mock import patch\n"
         'def test(world):\n    patch.object(world, "anything", create=True)',
-        'from unittest.mock import patch\npatch("pawsonalize.app.engine.Runtime")',
+        'from unittest.mock import patch\npatch("pawsonalize.app.app.Runtime")',
     ],
 )
 def test_a_name_that_is_gone_is_found(source: str) -> None:
@@ -165,11 +165,11 @@ def test_a_name_that_is_gone_is_found(source: str) -> None:
 
 def test_a_name_that_exists_is_let_through() -> None:
     source = (
-        "from unittest.mock import patch\nfrom pawsonalize.app import engine\n"
+        "from unittest.mock import patch\nfrom pawsonalize.app import app\n"
         "def test(monkeypatch, world):\n"
-        '    monkeypatch.setattr(engine, "Engine", None)\n'
+        '    monkeypatch.setattr(app, "App", None)\n'
         '    monkeypatch.setattr("pawsonalize.core.clock.now", None)\n'
-        '    patch.object(engine.Engine, "catch_up")\n'
+        '    patch.object(app.App, "catch_up")\n'
         "    world.value = 1\n"
     )
     resolved: list[str] = []

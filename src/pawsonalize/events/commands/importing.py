@@ -136,7 +136,7 @@ def _import(
     dataset: DatasetType,
     path: Path,
     schema: Schema | None,
-    options: Mapping[str, Any],
+    options: Mapping[str, object],
     errors: Path | None,
 ) -> "ImportReport":
     # Appended, as each file of the command adds its own.
