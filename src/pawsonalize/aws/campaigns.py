@@ -107,7 +107,7 @@ def _requested_version(
 
 def _campaign_settings(services: AwsServices, members: Members) -> dict[str, Any]:
     config = members.get("campaignConfig")
-    settings: dict[str, Any] = {}
+    settings: dict[str, object] = {}
     if "minProvisionedTPS" in members:
         settings["min_provisioned_tps"] = members["minProvisionedTPS"]
         check_rate(services, members["minProvisionedTPS"])
@@ -118,9 +118,9 @@ def _campaign_settings(services: AwsServices, members: Members) -> dict[str, Any
     return settings | follows | serving | {"extras": {"campaignConfig": config}}
 
 
-def exploration_of(config: Mapping[str, Any]) -> dict[str, Any]:
+def exploration_of(config: Mapping[str, Any]) -> dict[str, object]:
     """Return the exploration of a configuration; None where the service's settings count."""
-    settings: dict[str, Any] = {field: None for field, *_ in _EXPLORATION.values()}
+    settings: dict[str, object] = {field: None for field, *_ in _EXPLORATION.values()}
     for name, text in config.get("itemExplorationConfig", {}).items():
         if name not in _EXPLORATION:
             raise InvalidInput(

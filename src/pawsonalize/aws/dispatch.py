@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -262,7 +262,7 @@ async def group_of_call(
     return confined_to
 
 
-def _references(members: Any) -> Iterator[tuple[str, str]]:
+def _references(members: object) -> Iterator[tuple[str, str]]:
     """Yield the ARNs and tracking ids in a request with their members' names, however deep."""
     if isinstance(members, dict):
         for name, value in members.items():

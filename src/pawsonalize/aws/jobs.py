@@ -117,7 +117,7 @@ def _metrics(given: Any) -> tuple[AttributedMetric, ...]:
     )
 
 
-def _output(config: Mapping[str, Any]) -> dict[str, Any]:
+def _output(config: Mapping[str, Any]) -> dict[str, object]:
     target = config.get("s3DataDestination", {}).get("path")
     return {"target": target, "extras": {"metricsOutputConfig": config}}
 

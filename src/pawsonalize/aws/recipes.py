@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec.structs import asdict
@@ -113,9 +113,9 @@ _PERCENTILES: Final = {
 _TREND_HOURS: Final = {"30 minutes": 0.5, "1 hour": 1.0, "3 hours": 3.0, "1 day": 24.0}
 
 
-def hyperparameters(given: Mapping[str, str]) -> dict[str, Any]:
+def hyperparameters(given: Mapping[str, str]) -> dict[str, object]:
     """Return our settings of AWS's hyperparameters; InvalidInputException for what AWS refuses."""
-    settings: dict[str, Any] = {}
+    settings: dict[str, object] = {}
     for name, text in given.items():
         if name in WITHOUT_EFFECT:
             bounds = WITHOUT_EFFECT[name]
@@ -155,7 +155,7 @@ def _number(name: str, text: str) -> float:
         raise InvalidInput(f"{name} must be a number, not {text}") from None
 
 
-def recipe_arn(recipe: str, given: Mapping[str, Any]) -> str:
+def recipe_arn(recipe: str, given: Mapping[str, object]) -> str:
     """Return the ARN of our recipe: the one that a request named, or AWS's newest name."""
     if "recipeArn" in given:
         return str(given["recipeArn"])

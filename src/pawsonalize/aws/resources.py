@@ -25,7 +25,7 @@ _MAX_DIGITS = 6
 _MAX_TAGS = 50
 _BAD_TOKEN = "nextToken is not one this service gave"  # noqa: S105 - no secret
 
-Handler = Callable[[AwsServices, Members], Any]
+Handler = Callable[[AwsServices, Members], object]
 """Returns an `Answer`, None where the operation answers nothing, or is a coroutine of either."""
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ def by_name(*handlers: Handler) -> dict[str, Handler]:
     return {one.__name__.title().replace("_", ""): one for one in handlers}
 
 
-def nothing(_services: AwsServices, _given: Any) -> dict[str, Any]:
+def nothing(_services: AwsServices, _given: object) -> dict[str, object]:
     """Return no member and no field."""
     return {}
 
@@ -110,8 +110,10 @@ def described(services: AwsServices, one: Resource) -> Answer:
     return answer | {**one.extras} | {name: show(one) for name, show in wire.shown.items()}
 
 
-def _fields(services: AwsServices, kind: Kind[Any], wire: Wire, members: Members) -> dict[str, Any]:
-    values: dict[str, Any] = {
+def _fields(
+    services: AwsServices, kind: Kind[Any], wire: Wire, members: Members
+) -> dict[str, object]:
+    values: dict[str, object] = {
         **wire.defaults,
         "name": members.get("jobName" if kind.is_job else "name"),
         "tags": given_tags(members),
@@ -132,13 +134,13 @@ def _fields(services: AwsServices, kind: Kind[Any], wire: Wire, members: Members
     return {field: msgspec.convert(value, types[field]) for field, value in values.items()}
 
 
-def _at(members: Mapping[str, Any], path: str) -> Any:
+def _at(members: Mapping[str, Any], path: str) -> object:
     first, _, rest = path.partition(".")
     found = members.get(first)
     return _at(found, rest) if rest and found is not None else found
 
 
-def _put(answer: dict[str, Any], path: str, value: Any) -> None:
+def _put(answer: dict[str, Any], path: str, value: object) -> None:
     first, _, rest = path.partition(".")
     if rest:
         _put(answer.setdefault(first, {}), rest, value)

@@ -17,7 +17,7 @@ from pawsonalize.train.campaigns import Recommenders
 
 # The members of a request, and those of an answer; both by AWS's names.
 Members = Mapping[str, Any]
-Answer = dict[str, Any]
+Answer = dict[str, object]
 
 
 class AwsServices(Services):

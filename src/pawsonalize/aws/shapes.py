@@ -39,12 +39,12 @@ class Structure(dict[str, Any]):
 
     __slots__ = ("sent",)
 
-    def __init__(self, members: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
+    def __init__(self, members: Mapping[str, object], sent: Mapping[str, object]) -> None:
         super().__init__(members)
         self.sent = sent
 
 
-def parse(shape: Any, body: bytes) -> Structure:
+def parse(shape: object, body: bytes) -> Structure:
     """Return the members of the input; an empty body has none.
 
     InvalidInputException names every breach of the shape, worded as AWS words it.
@@ -67,11 +67,11 @@ def parse(shape: Any, body: bytes) -> Structure:
     return members
 
 
-def _value(shape: Any, value: Any, path: str, breaches: list[str]) -> Any:
+def _value(shape: Any, value: object, path: str, breaches: list[str]) -> Any:
     return _READERS[shape.type_name](shape, value, path, breaches)
 
 
-def _structure(shape: Any, value: Any, path: str, breaches: list[str]) -> Structure:
+def _structure(shape: Any, value: object, path: str, breaches: list[str]) -> Structure:
     given = _expected(dict, value, path)
     paths = {name: f"{path}.{name}" if path else name for name in shape.members}
     missing = (paths[name] for name in shape.required_members if given.get(name) is None)
@@ -84,7 +84,7 @@ def _structure(shape: Any, value: Any, path: str, breaches: list[str]) -> Struct
     return Structure(members, given)
 
 
-def _list(shape: Any, value: Any, path: str, breaches: list[str]) -> list[Any]:
+def _list(shape: Any, value: object, path: str, breaches: list[str]) -> list[object]:
     given = _expected(list, value, path)
     _bound(shape, "length", len(given), None, path, breaches)
     return [
@@ -93,7 +93,7 @@ def _list(shape: Any, value: Any, path: str, breaches: list[str]) -> list[Any]:
     ]
 
 
-def _map(shape: Any, value: Any, path: str, breaches: list[str]) -> dict[str, Any]:
+def _map(shape: Any, value: object, path: str, breaches: list[str]) -> dict[str, object]:
     given = {key: one for key, one in _expected(dict, value, path).items() if one is not None}
     _bound(shape, "length", len(given), None, path, breaches)
     return {
@@ -104,7 +104,7 @@ def _map(shape: Any, value: Any, path: str, breaches: list[str]) -> dict[str, An
     }
 
 
-def _string(shape: Any, value: Any, path: str, breaches: list[str]) -> str:
+def _string(shape: Any, value: object, path: str, breaches: list[str]) -> str:
     if shape.serialization.get("jsonvalue") and isinstance(value, dict | list):
         value = encode_text(value, path)  # some clients forget to quote it
     text: str = _expected(str, value, path)
@@ -123,7 +123,7 @@ def _string(shape: Any, value: Any, path: str, breaches: list[str]) -> str:
     return text
 
 
-def _integer(shape: Any, value: Any, path: str, breaches: list[str]) -> int:
+def _integer(shape: object, value: object, path: str, breaches: list[str]) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not -_INT32 <= value < _INT32:
@@ -132,7 +132,7 @@ def _integer(shape: Any, value: Any, path: str, breaches: list[str]) -> int:
     return value
 
 
-def _number(shape: Any, value: Any, path: str, breaches: list[str]) -> float:
+def _number(shape: object, value: object, path: str, breaches: list[str]) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _misfit("a number", path)
     with suppress(OverflowError):
@@ -142,7 +142,7 @@ def _number(shape: Any, value: Any, path: str, breaches: list[str]) -> float:
     raise _misfit("a finite number", path)
 
 
-_READERS: Mapping[str, Callable[[Any, Any, str, list[str]], Any]] = {
+_READERS: Mapping[str, Callable[[object, object, str, list[str]], object]] = {
     "structure": _structure,
     "list": _list,
     "map": _map,
@@ -158,7 +158,7 @@ _READERS: Mapping[str, Callable[[Any, Any, str, list[str]], Any]] = {
 _WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
 
 
-def _expected(kind: type, value: Any, path: str) -> Any:
+def _expected(kind: type, value: object, path: str) -> Any:
     if not isinstance(value, kind):
         raise _misfit(_WORDS[kind], path)
     return value
@@ -168,7 +168,9 @@ def _misfit(wanted: str, path: str) -> AwsError:
     return AwsError(SERIALIZATION, f"{path or 'the body'} must be {wanted}")
 
 
-def _bound(shape: Any, noun: str, size: float, shown: Any, path: str, breaches: list[str]) -> bool:
+def _bound(
+    shape: Any, noun: str, size: float, shown: object, path: str, breaches: list[str]
+) -> bool:
     """Note a size that is out of the shape's bounds; True if it is."""
     limits = shape.metadata
     if size < limits.get("min", size):
@@ -181,7 +183,7 @@ def _bound(shape: Any, noun: str, size: float, shown: Any, path: str, breaches: 
     return True
 
 
-def _breach(value: Any, path: str, rule: str) -> str:
+def _breach(value: object, path: str, rule: str) -> str:
     """One sentence of the message; what is long or sensitive is not repeated."""
     shown = "" if value is None or len(str(value)) > _MAX_SHOWN else f" '{value}'"
     return f"Value{shown} at '{path[:_MAX_SHOWN]}' failed to satisfy constraint: {rule}"
@@ -197,13 +199,13 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, flags)
 
 
-def serialise(shape: Any, value: Mapping[str, Any] | None) -> bytes:
+def serialise(shape: object, value: Mapping[str, object] | None) -> bytes:
     """Return the body of an answer; empty where the operation answers nothing."""
     return b"" if shape is None else _ENCODER.encode(_writer(shape)(value or {}))
 
 
 @cache
-def _writer(shape: Any) -> Callable[[Any], Any]:
+def _writer(shape: Any) -> Callable[[Any], object]:
     match shape.type_name:
         case "structure":
             members = [(name, _writer(member)) for name, member in shape.members.items()]

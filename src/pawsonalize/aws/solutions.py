@@ -205,7 +205,7 @@ def _version_fields(services: AwsServices, members: Members) -> Values:
     return {"name": name, "mode": TrainingMode(mode), "extras": {**solution.extras, "name": name}}
 
 
-def _settings(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _settings(config: Mapping[str, Any]) -> tuple[dict[str, object], dict[str, Any]]:
     """Return our settings, and the selection's percentiles."""
     transformation, settings = config.get(_TRANSFORMATION, {}), "algorithmHyperParameters"
     if unknown := hyperparameters(percentiles(transformation)[1]):

@@ -178,10 +178,10 @@ def _find_file(environ: Mapping[str, str]) -> Path | None:
 
 def _read_file(
     path: Path, known: Collection[str], warnings: list[str], notes: list[str], faults: list[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the values of a config file; add what is to be said of it to the lists."""
     by_plain_name = {_plain(name): name for name in known}
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     spelt: dict[str, str] = {}
     content = _read_yaml(path)
     if content is None:
@@ -211,7 +211,7 @@ def _read_file(
     return values
 
 
-def _read_yaml(path: Path) -> dict[Any, Any] | None:
+def _read_yaml(path: Path) -> dict[object, object] | None:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _loader())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -226,7 +226,7 @@ def _loader() -> "type[yaml.SafeLoader]":
     class OnceOnlyLoader(yaml.SafeLoader):
         def construct_mapping(
             self, node: "yaml.MappingNode", deep: bool = False
-        ) -> dict[Hashable, Any]:
+        ) -> dict[Hashable, object]:
             """See `SafeLoader.construct_mapping`; refuse a key that YAML would overwrite."""
             seen = set()
             for key, _ in node.value:
@@ -269,7 +269,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def expected_value(kind: Any, complaint: str) -> str:
+def expected_value(kind: object, complaint: str) -> str:
     """Say what to write instead of a value that msgspec's `complaint` refuses, by its type."""
     if get_origin(kind) is Literal:
         return f"write one of {', '.join(get_args(kind))}"
@@ -280,7 +280,7 @@ def expected_value(kind: Any, complaint: str) -> str:
     return complaint
 
 
-def read_json(name: str, value: Any) -> Any:
+def read_json(name: str, value: object) -> object:
     """A setting that is JSON where it is text: in an environment variable."""
     if not isinstance(value, str):
         return value

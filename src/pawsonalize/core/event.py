@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.words import WORDS, by_word
@@ -211,7 +211,7 @@ class EventTypes:
 EventT = TypeVar("EventT")
 Named = tuple[str, str | None, str | None]
 """Type, board and animal of an event."""
-_NAMED: Callable[[Any], Named] = attrgetter("event_type", "recommendation_id", "animal_id")
+_NAMED: Callable[[object], Named] = attrgetter("event_type", "recommendation_id", "animal_id")
 
 
 def standing(

@@ -358,7 +358,7 @@ def _impression(ids: Sequence[object] | None, field: str) -> tuple[str, ...]:
     return tuple(parse_id(item, field) for item in shown)
 
 
-def _properties(properties: Mapping[str, Any] | None, field: str) -> str | None:
+def _properties(properties: Mapping[str, object] | None, field: str) -> str | None:
     """The properties as JSON text; InvalidInput if that is too long."""
     if properties is None:
         return None
@@ -513,7 +513,7 @@ def read_sent_at(value: object, received_at: int) -> int:
 def read_interaction(
     dataset_group: str,
     received_at: int,
-    given: Mapping[str, Any],
+    given: Mapping[str, object],
     *,
     animal_id: str | None = None,
     raw: str | None = None,

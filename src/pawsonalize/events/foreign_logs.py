@@ -118,7 +118,7 @@ class LogOptions(msgspec.Struct, frozen=True):
         return columns
 
 
-def _read_record(text: str) -> dict[str, Any]:
+def _read_record(text: str) -> dict[str, object]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -165,7 +165,7 @@ class JsonLines(CsvTable):
             except (InvalidInput, csv_files.LineTooLong) as error:
                 yield RowError(self.lines.line, None, str(error))
 
-    def _rows(self, record: dict[str, Any]) -> Iterator[CsvRow]:
+    def _rows(self, record: dict[str, object]) -> Iterator[CsvRow]:
         values = {ours: self._values(record, names) for ours, names in self._columns.items()}
         items, kind = values[ROLES["item"]], (values.get(ROLES["type"]) or ["line"])[0]
         if kind in self._preset.shown:
@@ -179,7 +179,7 @@ class JsonLines(CsvTable):
         for item in items:
             yield CsvRow(self.lines.line, list((first | {ROLES["item"]: item}).values()))
 
-    def _values(self, record: dict[str, Any], names: Sequence[str]) -> list[str]:
+    def _values(self, record: dict[str, object], names: Sequence[str]) -> list[str]:
         """Return what stands at the first of these paths that holds something, each text once."""
         nothing = ("", *self._preset.nothing)
         found = (dict.fromkeys(_texts(record, name.split("."))) for name in names)

@@ -55,8 +55,8 @@ CHUNK_ROWS = 10_000  # in one transaction, for which events that are sent wait
 def load_rows(
     table: csv_files.CsvTable,
     dataset: DatasetType,
-    convert: Callable[[csv_files.CsvRow], Any],
-    store: Callable[[list[Any]], int | None],
+    convert: Callable[[csv_files.CsvRow], object],
+    store: Callable[[list[object]], int | None],
     *,
     chunk_rows: int = CHUNK_ROWS,
     size: int = 0,
@@ -67,7 +67,7 @@ def load_rows(
     errors: list[csv_files.RowError] = []
     rejected = good = accepted = 0
 
-    def converted() -> Iterator[Any]:
+    def converted() -> Iterator[object]:
         nonlocal rejected
         for row in table.rows():
             error = row
@@ -174,7 +174,7 @@ class Importer:
             dataset = schema.dataset
             table.rename(ACTION_ID, ITEM_ID)
         columns = FileColumns.match(table.header, dataset, schema)
-        read: Callable[[csv_files.CsvRow], Any]
+        read: Callable[[csv_files.CsvRow], object]
         match dataset:
             case DatasetType.INTERACTIONS:
                 read = EventReader(columns, self.received_at, self.dataset_group).read
@@ -218,7 +218,7 @@ class Imports(msgspec.Struct, frozen=True):
         """InvalidInput for a location out of reach."""
         self.sources.files(job.source)
 
-    def perform(self, job: DatasetImportJob) -> dict[str, Any]:
+    def perform(self, job: DatasetImportJob) -> dict[str, object]:
         """Import the files; returns the counts, and the first errors."""
         dataset = self.datasets.registry.get(Dataset, job.dataset)
         schema = self.datasets.schema(dataset)
@@ -262,7 +262,7 @@ def _outcome(reports: Sequence[tuple[str, csv_files.ImportReport]]) -> dict[str,
         for error in report.first_errors
     )[:_ERRORS_KEPT]
     good = sum(report.accepted + report.duplicates for _, report in reports)
-    outcome: dict[str, Any] = {
+    outcome: dict[str, object] = {
         "accepted": sum(report.accepted for _, report in reports),
         "duplicates": sum(report.duplicates for _, report in reports),
         "rejected": sum(report.rejected for _, report in reports),
@@ -317,7 +317,7 @@ class Exports(msgspec.Struct, frozen=True):
         """InvalidInput for a place where nothing may be written."""
         self.outputs.at(job.target)
 
-    def perform(self, job: DatasetExportJob) -> dict[str, Any]:
+    def perform(self, job: DatasetExportJob) -> dict[str, object]:
         """Write the dataset to `{target}/{job}/{dataset}.csv`; returns how many rows it has."""
         dataset = self.datasets.registry.get(Dataset, job.dataset)
         schema = self.datasets.schema(dataset)
@@ -391,7 +391,7 @@ def _text(value: str | float | None) -> str:
     return number_text(float(value))
 
 
-def _plain(value: Any) -> str | float | None:
+def _plain(value: object) -> str | float | None:
     """A property as a column holds it: text and numbers as they are, the rest as JSON."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | None):
         return msgspec.json.encode(value).decode()

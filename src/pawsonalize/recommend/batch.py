@@ -51,7 +51,7 @@ class Batch(msgspec.Struct, frozen=True):
         self._check(job, group, MAX_RESULTS)
         check_influence(version.recipe, job)
 
-    def infer(self, job: BatchInferenceJob, at: int) -> dict[str, Any]:
+    def infer(self, job: BatchInferenceJob, at: int) -> dict[str, object]:
         """Answer every line as a campaign would at that moment, without impressions; the counts."""
         version, group = self._version(job)
         settings = ServingSettings(
@@ -83,7 +83,7 @@ class Batch(msgspec.Struct, frozen=True):
             )
         self._check(job, group, MAX_USERS)
 
-    def segment(self, job: BatchSegmentJob, at: int) -> dict[str, Any]:
+    def segment(self, job: BatchSegmentJob, at: int) -> dict[str, object]:
         """Answer every line as of the moment `at`; returns the counts."""
         version, group = self._version(job)
         segmenting = _Segmenting(
@@ -142,11 +142,11 @@ def _lines(stream: BinaryIO) -> Lines:
             yield {"input": given} if is_object else _failed(given, "must be a JSON object")
 
 
-def _failed(given: Any, reason: str) -> Line:
+def _failed(given: object, reason: str) -> Line:
     return {"input": given, "output": None, "error": reason}
 
 
-def _answered(line: Line, answer: Callable[[Mapping[str, Any]], Any]) -> Line:
+def _answered(line: Line, answer: Callable[[Mapping[str, object]], object]) -> Line:
     if "error" in line:
         return line
     try:
@@ -155,7 +155,9 @@ def _answered(line: Line, answer: Callable[[Mapping[str, Any]], Any]) -> Line:
         return _failed(line["input"], error.message)
 
 
-def _apply(expression: FilterExpression | None, given: Mapping[str, Any]) -> AppliedFilter | None:
+def _apply(
+    expression: FilterExpression | None, given: Mapping[str, object]
+) -> AppliedFilter | None:
     values = given.get("filterValues", {})
     if not isinstance(values, dict) or not all(isinstance(one, str) for one in values.values()):
         raise InvalidInput("filterValues must be an object of texts", field="filterValues")
@@ -171,7 +173,7 @@ class _Inference(msgspec.Struct, frozen=True):
     expression: FilterExpression | None
     at: int
 
-    def __call__(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    def __call__(self, given: Mapping[str, object]) -> Mapping[str, object]:
         needs_item = recipe_named(self.recipe).needs_item
         if self.recipe == PERSONALIZED_RANKING:
             listed = given.get("itemList")
@@ -184,10 +186,10 @@ class _Inference(msgspec.Struct, frozen=True):
             item = parse_id(given.get("itemId"), "itemId") if needs_item else None
             query = replace(self._query(given), item_id=item, limit=self.results)
             found = self.group_recommender.recommend(query).items
-        output: dict[str, Any] = {"recommendedItems": [one.item_id for one in found]}
+        output: dict[str, object] = {"recommendedItems": [one.item_id for one in found]}
         return output if needs_item else output | {"scores": [one.score for one in found]}
 
-    def _query(self, given: Mapping[str, Any]) -> Query:
+    def _query(self, given: Mapping[str, object]) -> Query:
         user = given.get("userId")
         is_anybody = user is None and recipe_named(self.recipe).needs_item
         visitor = Visitor(None if is_anybody else parse_id(user, "userId"))
@@ -219,10 +221,10 @@ class _Segmenting(msgspec.Struct, frozen=True):
                 segment: _Segment | None = line["output"]
                 yield line | {"output": segment and {"recommendedUsers": segment.users}}
 
-    def _segment(self, given: Mapping[str, Any]) -> _Segment:
+    def _segment(self, given: Mapping[str, object]) -> _Segment:
         return _Segment(self._items(given), _apply(self.expression, given))
 
-    def _items(self, given: Mapping[str, Any]) -> NDArray[np.bool_]:
+    def _items(self, given: Mapping[str, object]) -> NDArray[np.bool_]:
         ids = self.served.model.item_ids
         if "itemId" in given:
             item = parse_id(given["itemId"], "itemId")

@@ -71,7 +71,7 @@ class _OfThread(threading.local):
 _OF_THREAD = _OfThread()
 
 
-def pack(value: Any) -> bytes:
+def pack(value: object) -> bytes:
     """The bytes of a value as compressed JSON, which keeps numbers to the last digit."""
     return _OF_THREAD.compress(msgspec.json.encode(value))
 
@@ -212,7 +212,7 @@ class Impressions(GroupTables):
     def pages_of(self, visitor: Visitor, at: int, limit: int) -> list[Impression]:
         """The newest pages and boards before `at`: `limit` of user and session each."""
         arguments = {"group": self._dataset_group, "at": at, "limit": limit}
-        found: dict[bytes, Sequence[Any]] = {}
+        found: dict[bytes, Sequence[object]] = {}
         for column, name in (("user_id", visitor.user_id), ("session_id", visitor.session_id)):
             if name is not None:
                 rows = self._database.rows(_PAGES_BY[column], {**arguments, "visitor": name})
@@ -220,11 +220,11 @@ class Impressions(GroupTables):
         pages = map(_impression, found.values())
         return sorted(pages, key=lambda page: page.as_of, reverse=True)
 
-    def _pages(self) -> Select[Any]:
+    def _pages(self) -> Select[object]:
         no_board = impressions.c.question != BOARD
         return select(*_BARE).where(*_OF_PAGES, no_board, self._mine(impressions))
 
-    def _read(self, wanted: Select[Any]) -> list[Impression]:
+    def _read(self, wanted: Select[object]) -> list[Impression]:
         return [_impression(row) for row in self._rows(wanted)]
 
     def forget(self, before: int, first_id: str, limit: int) -> int:
@@ -277,7 +277,7 @@ _PAGES_BY = {
 }
 
 
-def _row(shown: Impression) -> dict[str, Any]:
+def _row(shown: Impression) -> dict[str, object]:
     # Not asdict: it copies every value deeply, and this runs once per answer.
     row = {name: getattr(shown, name) for name in _COPIED}
     row["recommendation_id"] = packed_id(shown.recommendation_id)
@@ -309,7 +309,7 @@ def _impression(row: Sequence[Any]) -> Impression:
     # By place: each page costs its visitor's next answer time.
     packed, *copied, dataset_group, search, animals = row[: len(_BARE)]
     places = None if animals is None else _DECODE_ANIMALS(unpack(animals))
-    inside: tuple[Any, ...] = (), None, None
+    inside: tuple[object, ...] = (), None, None
     if len(row) > len(_BARE):
         inside = _DECODE_PLACES(unpack(row[-1]))
     elif places is not None:

@@ -6,7 +6,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
@@ -137,7 +136,7 @@ class MetricAttributions(msgspec.Struct, frozen=True):
         *,
         add: Sequence[AttributedMetric] = (),
         remove: Sequence[str] = (),
-        **changes: Any,
+        **changes: object,
     ) -> MetricAttribution:
         """Add and remove metrics, or report elsewhere; InvalidInput as `create` says it."""
 

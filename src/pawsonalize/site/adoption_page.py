@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any
 from urllib.parse import quote
 from zlib import crc32
 
@@ -75,7 +74,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
     picks = pick(storefront, query, pickable, ordered) if is_whole else ()
     animals = available or [one.animal for one in (*ordered.shown, *nearly.shown)]
 
-    def card(one: Shown | Pick, place: Shown | None = None) -> dict[str, Any]:
+    def card(one: Shown | Pick, place: Shown | None = None) -> dict[str, object]:
         return animal_card(one.animal, now, one.recommendation_id, favourites, place)
 
     call = _call(request, known, filters, looking_for)

@@ -75,7 +75,11 @@ def _operation(method: str, path: str, one: Mapping[str, Any]) -> SimpleNamespac
 
 
 def _row(
-    name: str, one: Mapping[str, Any], schema: Mapping[str, Any], is_required: bool, where: str = ""
+    name: str,
+    one: Mapping[str, Any],
+    schema: Mapping[str, object],
+    is_required: bool,
+    where: str = "",
 ) -> SimpleNamespace:
     """Return a line of a table: a parameter in a path or query, a header or a field of a type."""
     return SimpleNamespace(
@@ -95,7 +99,7 @@ def _answered(answer: Mapping[str, Any]) -> Markup:
     return kind_of(given["schema"]) if kind == "application/json" else Markup("text")
 
 
-def kind_of(schema: Mapping[str, Any]) -> Markup:
+def kind_of(schema: Mapping[str, object]) -> Markup:
     """Describe the type of a value; a type of its own is a link to its table."""
     words = [_kind(schema)]
     if "default" in schema and schema["default"] not in (None, [], {}, ""):
@@ -132,7 +136,7 @@ def _named(name: str, schema: Mapping[str, Any]) -> Markup:
     return escape(words)
 
 
-def _reached(operations: Sequence[Mapping[str, Any]], document: Document) -> list[str]:
+def _reached(operations: Sequence[Mapping[str, object]], document: Document) -> list[str]:
     found: dict[str, None] = {}
     waiting = [name for one in operations for name in _references(one)]
     while waiting:
@@ -143,7 +147,7 @@ def _reached(operations: Sequence[Mapping[str, Any]], document: Document) -> lis
     return list(found)
 
 
-def _references(part: Any) -> list[str]:
+def _references(part: object) -> list[str]:
     if isinstance(part, Mapping):
         own = str(part.get("$ref", ""))
         named = [own.removeprefix(_PREFIX)] if own.startswith(_PREFIX) else []

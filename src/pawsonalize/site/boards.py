@@ -32,7 +32,7 @@ _FIRST = 3
 
 def board_of_page(
     storefront: Storefront, query: Query, ordered: Ordered, known: Knowledge
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """Return the board of a page for templates; None if none is worth its place there.
 
     Whoever loads the page again finds the same board, until they do something else.
@@ -51,7 +51,9 @@ def board_of_page(
     return None if board is None else _in_template(storefront, query, known, board)
 
 
-def board_of_form(storefront: Storefront, query: Query, known: Knowledge) -> dict[str, Any] | None:
+def board_of_form(
+    storefront: Storefront, query: Query, known: Knowledge
+) -> dict[str, object] | None:
     """Return the board that waits for the visitor; a new one for somebody who did nothing yet."""
     boards = storefront.boards
     if boards is None or not storefront.animal_recommender.can_order(query.now):
@@ -64,7 +66,7 @@ def board_of_form(storefront: Storefront, query: Query, known: Knowledge) -> dic
 
 def _in_template(
     storefront: Storefront, query: Query, known: Knowledge, board: SiteBoard
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     # The page may have other rules by now than when the board was given.
     if len(board.animal_ids) < _FEWEST or not {
         *storefront.animal_recommender.fitting(query)
@@ -88,7 +90,7 @@ def _newest_answer(known: Knowledge, now: int) -> Sequence[Event]:
 
 def picked_last(
     storefront: Storefront, query: Query, known: Knowledge, ordered: Ordered
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """Return this visit's answer to a board for templates, if nothing was done since."""
     answer = _newest_answer(known, storefront.now())
     wishes = about_picks(query.preferences.wishes(query.at))

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
-from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -88,7 +87,7 @@ async def post_looking_for(
     return response
 
 
-def as_call(preferences: Preferences) -> dict[str, Any]:
+def as_call(preferences: Preferences) -> dict[str, object]:
     """Return the answers as the body of an API call has them; empty without any."""
     given = {name: value for name, value in asdict(preferences).items() if value not in ((), None)}
     stated_at = given.pop("stated_at", None)

@@ -107,7 +107,7 @@ class Knowledge(msgspec.Struct, frozen=True):
         return {name: value for name, value in ids.items() if value is not None}
 
 
-def curl(address: str, body: Mapping[str, Any] | None = None) -> str:
+def curl(address: str, body: Mapping[str, object] | None = None) -> str:
     """An API call to paste into a shell; any text is quoted safely."""
     if body is None:
         return f"curl {shlex.quote(address)}"

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -129,7 +128,7 @@ async def _post_forget(request: Request, visitor: Visitor, _fields: Fields) -> R
 
 def _visitor_cards(
     storefront: Storefront, known: Knowledge, animal_ids: Sequence[str], now: int
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     found = storefront.animals.get_many(animal_ids[:_SHOWN])
     favourites = known.did("favorite")
     return [

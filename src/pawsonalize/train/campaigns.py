@@ -92,7 +92,7 @@ class Recommenders(msgspec.Struct, frozen=True):
         self.look_after(now)
         return created
 
-    def update(self, name: str, now: int, **changes: Any) -> Recommender:
+    def update(self, name: str, now: int, **changes: object) -> Recommender:
         """Change how it serves; Conflict unless it is ACTIVE. `extras` is replaced."""
         recommender = self._in_state(name, Status.ACTIVE)
         newer = msgspec.structs.replace(recommender, **changes)

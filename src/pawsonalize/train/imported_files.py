@@ -38,7 +38,7 @@ class ScoreFiles(msgspec.Struct, frozen=True):
         owner, item, score, sums = array("q"), array("i"), array("f"), hashlib.sha256()
 
         @lru_cache(_REMEMBERED)
-        def read_owner(given: Any) -> int | None:
+        def read_owner(given: object) -> int | None:
             """The digest of whose the score is; None of somebody who was erased."""
             name = parse_id(given, columns[0])
             # A log that was exported names sessions as users.
@@ -47,7 +47,7 @@ class ScoreFiles(msgspec.Struct, frozen=True):
             return None if is_gone else owner_digest(name)
 
         @lru_cache(_REMEMBERED)
-        def read_item(given: Any) -> int:
+        def read_item(given: object) -> int:
             return items[parse_id(given, columns[1])]
 
         for file in self.sources.files(location, (*CSV, ".parquet")):
@@ -100,7 +100,7 @@ def _read_score(given: Any) -> float:
 
 def _rows(
     file: str, stream: BinaryIO, columns: Sequence[str]
-) -> Iterator[tuple[int, Sequence[Any]]]:
+) -> Iterator[tuple[int, Sequence[object]]]:
     """Each row's line, from 1 on in Parquet, and what it has in the columns."""
     if file.lower().endswith(CSV):
         table = CsvTable(stream)

@@ -51,7 +51,7 @@ class Coded(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     codes: NDArray[np.int32]
 
-    def read(self, rows: NDArray[np.intp]) -> list[Any]:
+    def read(self, rows: NDArray[np.intp]) -> list[object]:
         """The names of these rows, None for none."""
         names = (*self.names, None)  # -1 reads the last
         return [names[code] for code in self.codes[rows].tolist()]

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
@@ -63,9 +62,9 @@ class SolutionVersions(msgspec.Struct, frozen=True):
         seed: int = 0,
         name: str | None = None,
         recipe: str | None = None,
-        settings: Mapping[str, Any] | None = None,
+        settings: Mapping[str, object] | None = None,
         tuning: Tuning | None = None,
-        **others: Any,
+        **others: object,
     ) -> SolutionVersion:
         """Store what to train: the log up to its head, as of a moment. CREATE PENDING.
 
@@ -106,7 +105,7 @@ class SolutionVersions(msgspec.Struct, frozen=True):
             )
 
     def _wanted(
-        self, name: str, solution: str, as_of: int, given: Mapping[str, Any]
+        self, name: str, solution: str, as_of: int, given: Mapping[str, object]
     ) -> SolutionVersion:
         trained = self.registry.get(Solution, solution)
         if trained.status is not Status.ACTIVE:
@@ -139,7 +138,7 @@ class SolutionVersions(msgspec.Struct, frozen=True):
         versions = self.registry.all(SolutionVersion, parent=solution)
         return next((one for one in versions if one.status is Status.ACTIVE), None)
 
-    def first_settings(self, solution: str) -> Mapping[str, Any] | None:
+    def first_settings(self, solution: str) -> Mapping[str, object] | None:
         """Settings of a first version, without a ranker: live soon. None if there is one."""
         found = self.registry.get(Solution, solution)
         known = recipe_named(found.recipe).settings.__struct_fields__
@@ -222,7 +221,7 @@ class SolutionVersions(msgspec.Struct, frozen=True):
         )
 
 
-def _as_wished(existing: SolutionVersion, wishes: Mapping[str, Any]) -> SolutionVersion:
+def _as_wished(existing: SolutionVersion, wishes: Mapping[str, object]) -> SolutionVersion:
     """The existing version, if it is as ordered (None: anything); the log may have grown."""
     for field, wish in wishes.items():
         if wish is not None and getattr(existing, field) != wish:

@@ -40,7 +40,7 @@ from pawsonalize_out_of_core.training_table import TrainingTable, training_table
 _BATCH = 50_000
 _END_OF_TIME = 2**62
 _TRIES = 2
-_Count = TypeVar("_Count", bound=Callable[..., Any])
+_Count = TypeVar("_Count", bound=Callable[..., object])
 
 
 # Sums are of whole numbers on a grain, so those of the parts make the whole, to the bit.
@@ -48,7 +48,7 @@ def _summed(count: _Count) -> _Count:
     """Return the method that adds up what this one counts in each part."""
 
     @wraps(count)
-    def summed(self: "PartedCounts", *args: Any, **named: Any) -> Any:
+    def summed(self: "PartedCounts", *args: object, **named: object) -> object:
         total: Any = reduce(add, (count(one, *args, **named) for one in self.parts()))
         return total if isinstance(total, np.ndarray) else tidy(total)
 
@@ -81,7 +81,7 @@ class PartedCounts(EventCounts):
             users, events = users + part.n_users, events + len(part)
             if events > most:
                 break
-        columns: dict[str, Any] = {
+        columns: dict[str, object] = {
             name: np.concatenate([getattr(one, name) for one in found])
             for name in ("user", "item", "event_type", "value", "time", "visitors")
         }

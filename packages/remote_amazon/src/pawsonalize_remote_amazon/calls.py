@@ -50,10 +50,10 @@ class Calls:
         self._region = region
         self._query_seconds = query_seconds
         self._heard = heard
-        self._clients: dict[Service, Any] = {}
+        self._clients: dict[Service, object] = {}
         self._making = threading.Lock()
 
-    def control(self, operation: str, **parameters: Any) -> dict[str, Any]:
+    def control(self, operation: str, **parameters: object) -> dict[str, Any]:
         """An operation of the control plane, such as `create_solution_version`."""
         return self.call("personalize", operation, **parameters)
 
@@ -63,9 +63,9 @@ class Calls:
         found = self.control(f"describe_{kind}", **{f"{member}Arn": arn})[member]
         return dict(found)
 
-    def listed(self, kind: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+    def listed(self, kind: str, **parameters: object) -> Iterator[dict[str, object]]:
         """Yield all resources of a kind, page by page."""
-        more: dict[str, Any] = {}
+        more: dict[str, object] = {}
         while True:
             page = self.control(f"list_{kind}s", maxResults=_PAGE, **parameters, **more)
             yield from page[f"{camel(kind)}s"]
@@ -73,12 +73,12 @@ class Calls:
                 return
             more = {"nextToken": page["nextToken"]}
 
-    def find(self, kind: str, name: str, **parameters: Any) -> str | None:
+    def find(self, kind: str, name: str, **parameters: object) -> str | None:
         """Return the ARN of the listed resource of that name, or None."""
         found = (one for one in self.listed(kind, **parameters) if one["name"] == name)
         return next((str(one[f"{camel(kind)}Arn"]) for one in found), None)
 
-    def create(self, kind: str, find: Callable[[], str | None], **parameters: Any) -> str:
+    def create(self, kind: str, find: Callable[[], str | None], **parameters: object) -> str:
         """Create a resource, or `find` the one of a process that was faster; return its ARN."""
         try:
             return str(self.control(f"create_{kind}", **parameters)[f"{camel(kind)}Arn"])
@@ -96,12 +96,12 @@ class Calls:
         """The address that the service has."""
         return str(self._client(service).meta.endpoint_url)
 
-    def call(self, service: Service, operation: str, **parameters: Any) -> dict[str, Any]:
+    def call(self, service: Service, operation: str, **parameters: object) -> dict[str, object]:
         """Return the answer, or raise our error; EngineUnavailable where waiting may help."""
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import
 
         try:
-            answer: dict[str, Any] = getattr(self._client(service), operation)(**parameters)
+            answer: dict[str, object] = getattr(self._client(service), operation)(**parameters)
         except (BotoCoreError, ClientError) as error:
             ours = _meaning(_titled(operation), error)
             is_away = isinstance(ours, errors.EngineUnavailable)
@@ -116,7 +116,7 @@ class Calls:
                 self._clients[service] = self._made(service)
             return self._clients[service]
 
-    def _made(self, service: Service) -> Any:
+    def _made(self, service: Service) -> object:
         import botocore.session  # noqa: PLC0415 - slow to import
         from botocore.config import Config  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415

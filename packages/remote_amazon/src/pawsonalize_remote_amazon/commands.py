@@ -69,7 +69,7 @@ def _print_copied(found: dict[str, list[str]]) -> None:
         print(line)
 
 
-def _clients(url: str | None) -> dict[str, Any]:
+def _clients(url: str | None) -> dict[str, object]:
     with needing("remote-amazon", "leave needs boto3"):
         import boto3
     names = ("personalize", "personalize-runtime")
@@ -178,7 +178,9 @@ class Copy(msgspec.Struct):
                 _wait(self.target, "campaign", arn)
                 self.campaigns.append((campaign["campaignArn"], arn))
 
-    def _tried(self, kind: str, found: dict[str, Any], *fields: str, **more: Any) -> str | None:
+    def _tried(
+        self, kind: str, found: dict[str, object], *fields: str, **more: object
+    ) -> str | None:
         """Create it there; where that is refused, the reason is noted."""
         from botocore.exceptions import ClientError
 
@@ -188,7 +190,7 @@ class Copy(msgspec.Struct):
             self.stays.append(f"{kind} {found['name']}: {error.response['Error']['Message']}")
             return None
 
-    def _created(self, kind: str, found: dict[str, Any], *fields: str, **more: Any) -> str:
+    def _created(self, kind: str, found: dict[str, object], *fields: str, **more: object) -> str:
         call, name, member = self.target["personalize"], found["name"], f"{camel(kind)}Arn"
         given = {one: found[one] for one in fields if found.get(one) not in (None, {})}
         try:
@@ -201,7 +203,7 @@ class Copy(msgspec.Struct):
         self.done.append(f"{kind.replace('_', ' ')} {name}")
         return arn
 
-    def _inside(self, kind: str, group: str) -> Iterator[dict[str, Any]]:
+    def _inside(self, kind: str, group: str) -> Iterator[dict[str, object]]:
         for one in _listed(self.source, kind, datasetGroupArn=group):
             yield _described(self.source, kind, one[f"{camel(kind)}Arn"])
 
@@ -229,7 +231,7 @@ def _answer(
     """The ids of an answer: for the user, or like the item, or the ranked list, by its recipe."""
     runtime = side["personalize-runtime"]
     recommending, ranking = runtime.get_recommendations, runtime.get_personalized_ranking
-    forms: tuple[tuple[Any, str, dict[str, Any]], ...] = (
+    forms: tuple[tuple[Any, str, dict[str, object]], ...] = (
         (recommending, "itemList", {"userId": user, "numResults": _PLACES}),
         (recommending, "itemList", {"itemId": item, "numResults": _PLACES}),
         (ranking, "personalizedRanking", {"userId": user, "inputList": ranked}),
@@ -246,7 +248,7 @@ def _answer(
 def _described(side: dict[str, Any], kind: str, arn: str) -> dict[str, Any]:
     member = camel(kind)
     call = getattr(side["personalize"], f"describe_{kind}")
-    found: dict[str, Any] = call(**{f"{member}Arn": arn})[member]
+    found: dict[str, object] = call(**{f"{member}Arn": arn})[member]
     return found
 
 
@@ -255,7 +257,7 @@ def _listed(side: dict[str, Any], kind: str, **parent: str) -> Iterator[dict[str
         yield from next(value for value in page.values() if isinstance(value, list))
 
 
-def _wait(side: dict[str, Any], kind: str, arn: str) -> None:
+def _wait(side: dict[str, object], kind: str, arn: str) -> None:
     """Wait until it is ACTIVE; InvalidInput with the reason if it failed."""
     while (found := _described(side, kind, arn))["status"] != "ACTIVE":
         if "FAILED" in found["status"]:

@@ -136,7 +136,7 @@ class AmazonCampaigns(msgspec.Struct):
             made = self._calls.control("create_campaign", name=name, **_wanted_state(wanted))
             self._arns[ours] = str(made["campaignArn"])
 
-    def _update(self, ours: str, campaign: Mapping[str, Any], wanted: AmazonServing) -> None:
+    def _update(self, ours: str, campaign: Mapping[str, object], wanted: AmazonServing) -> None:
         try:
             self._calls.control(
                 "update_campaign", campaignArn=campaign["campaignArn"], **_wanted_state(wanted)

@@ -101,7 +101,7 @@ class AmazonFeeding(msgspec.Struct):
             return UnsentEvent(event.event_id, again.message)
         return UnsentEvent(event.event_id, error.message, without=True)
 
-    def _send(self, tracker: str, session: Session, events: list[dict[str, Any]]) -> None:
+    def _send(self, tracker: str, session: Session, events: list[dict[str, object]]) -> None:
         user, session_id = session
         who = {"sessionId": session_id} | ({} if user is None else {"userId": user})
         self.calls.call(
@@ -113,9 +113,9 @@ def _is_too_long(event: Event) -> bool:
     return event.properties is not None and len(event.properties) > MAX_PROPERTIES_CHARS
 
 
-def _event(event: Event) -> dict[str, Any]:
+def _event(event: Event) -> dict[str, object]:
     # The id of an answer is ours alone, and means nothing there.
-    form: dict[str, Any] = {
+    form: dict[str, object] = {
         "eventId": event.event_id,
         "eventType": event.event_type,
         "itemId": event.item_id,

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -49,7 +49,7 @@ class _Kafka:
         user, _, password = address.login.partition(":")
         login = {"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN"}
         login |= {"sasl.username": user, "sasl.password": password}
-        self.settings: dict[str, Any] = {
+        self.settings: dict[str, object] = {
             "bootstrap.servers": address.host,
             "client.id": "pawsonalize",
             "error_cb": self._hear,

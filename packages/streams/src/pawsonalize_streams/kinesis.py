@@ -143,7 +143,7 @@ class ShardReader(msgspec.Struct):
 
     def call(
         self, client: KinesisClient, limit: int, now: float
-    ) -> Callable[[], Mapping[str, Any]]:
+    ) -> Callable[[], Mapping[str, object]]:
         """The next call, to be made in any thread; then `took` or `failed` is due."""
         shard, position, iterator = self.shard, self.position, self.iterator
         if iterator is None:
@@ -481,7 +481,7 @@ class KinesisStream:
             call = reader.call(self._client, share, now)
             self._calls.start(call, partial(self._answered, reader))
 
-    def _answered(self, reader: ShardReader, result: Mapping[str, Any] | Exception) -> None:
+    def _answered(self, reader: ShardReader, result: Mapping[str, object] | Exception) -> None:
         # The shard was given up meanwhile, or is read anew.
         if self._readers.get(reader.shard) is not reader:
             return

@@ -161,7 +161,7 @@ class KinesisClient:
 
     def shards(self) -> ShardList:
         """All shards that the stream still has, closed ones as well."""
-        page: dict[str, Any] = {"StreamName": self._name}
+        page: dict[str, object] = {"StreamName": self._name}
         parents: dict[str, Sequence[str]] = {}
         begins: dict[str, int] = {}
         at: int | None = None
@@ -185,11 +185,11 @@ class KinesisClient:
         answer = self._call(self._client.get_shard_iterator, **which, **place)
         return str(answer["ShardIterator"])
 
-    def records(self, iterator: str, limit: int) -> Mapping[str, Any]:
+    def records(self, iterator: str, limit: int) -> Mapping[str, object]:
         """Return the next records, as the API answers."""
         return dict(self._call(self._client.get_records, ShardIterator=iterator, Limit=limit))
 
-    def put(self, records: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, Any]]:
+    def put(self, records: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, object]]:
         """Put records; the results are in their order, each of them may be a failure."""
         answer = self._call(self._client.put_records, StreamName=self._name, Records=records)
         return list(answer["Records"])
@@ -215,7 +215,7 @@ class KinesisClient:
         """Let the connections go."""
         self._client.close()
 
-    def _call(self, call: Callable[..., Any], **words: object) -> Any:
+    def _call(self, call: Callable[..., object], **words: object) -> Any:
         try:
             return call(**words)
         except self._answered as error:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from zlib import crc32
 
 from pawsonalize.app.sending import Outgoing
@@ -55,7 +55,7 @@ class NatsLink:
         self._thread = threading.Thread(target=self._loop.run_forever, name="nats", daemon=True)
         self._thread.start()
 
-    def run(self, work: Coroutine[Any, Any, _T], seconds: float) -> _T:
+    def run(self, work: Coroutine[object, object, _T], seconds: float) -> _T:
         """Do the work in the thread of the connection; StreamUnavailable after the seconds."""
         if self._loop.is_closed():
             # Else Python complains that nobody awaited it.

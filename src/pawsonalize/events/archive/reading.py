@@ -71,7 +71,7 @@ def parquet_file(path: Path) -> Iterator[Write]:
 
 
 @contextmanager
-def _writing(file: Any) -> Iterator[Callable[[Sequence[LoggedEvent]], None]]:
+def _writing(file: object) -> Iterator[Callable[[Sequence[LoggedEvent]], None]]:
     arrow = import_pyarrow()
     schema = _schema(arrow)
     names = [name for name in schema.names if name != "offset"]

@@ -56,7 +56,7 @@ def _print_run(done: dict[str, Any]) -> str:
 
 
 @add_command(app, "run", _print_run)
-def run(adapters: "Adapters") -> dict[str, Any]:
+def run(adapters: "Adapters") -> dict[str, object]:
     """Archive now what the log holds, and dead letters; a running server does so by itself.
 
     Example: pawsonalize archive run

@@ -1,7 +1,7 @@
 """Erasures as durable records: of which visitors, up to where, and which steps are done."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -151,7 +151,7 @@ class Erasure(msgspec.Struct, frozen=True):
 
     def after(self, step: str, now: int) -> "Erasure":
         """The erasure with one of `STEPS` done."""
-        changes: dict[str, Any] = {f"{step}_at": now}
+        changes: dict[str, object] = {f"{step}_at": now}
         return replace(self, **changes)
 
 
@@ -325,7 +325,7 @@ class ErasureTable(TableAccess):
         anew = {"note_at": None, "archive_at": None, "done_at": None, "next_attempt_at": 0}
         self._change(sorted(erasure_ids), **anew)
 
-    def _change(self, erasure_ids: Sequence[str], **values: Any) -> None:
+    def _change(self, erasure_ids: Sequence[str], **values: object) -> None:
         if not erasure_ids:
             return
         with self._database.writing() as connection:
@@ -333,7 +333,7 @@ class ErasureTable(TableAccess):
                 mine = erasures.c.erasure_id.in_(part)
                 connection.execute(update(erasures).where(mine).values(values))
 
-    def _read(self, wanted: Select[Any]) -> list[Erasure]:
+    def _read(self, wanted: Select[object]) -> list[Erasure]:
         return [
             Erasure(
                 **{
@@ -346,7 +346,7 @@ class ErasureTable(TableAccess):
         ]
 
 
-def _row(erasure_id: str, dataset_group: str, noted_at: int, through: int) -> dict[str, Any]:
+def _row(erasure_id: str, dataset_group: str, noted_at: int, through: int) -> dict[str, object]:
     new = {"deleted": 0, "attempts": 0, "next_attempt_at": 0, "troubles": "[]", "files": "[]"}
     names = {"erasure_id": erasure_id, "dataset_group": dataset_group}
     return new | names | {"noted_at": noted_at, "through": through}

@@ -64,14 +64,14 @@ IS_IMPORTED = and_(
 _WINDOW = 200_000  # offsets: what is looked through at most, whoever else fills the log
 
 
-def as_row(event: Event) -> dict[str, Any]:
+def as_row(event: Event) -> dict[str, object]:
     """The event's columns, but for the offset."""
     # The table gives that one.
     shown = _ENCODE_ITEMS(event.impression).decode() if event.impression else None
     return {name: getattr(event, name) for name in _COPIED} | {"impression": shown}
 
 
-def read_event_row(row: Row[Any]) -> LoggedEvent:
+def read_event_row(row: Row[object]) -> LoggedEvent:
     """The event of a row, with its offset."""
     columns = dict(row._mapping)
     offset = columns.pop("offset")
@@ -217,7 +217,7 @@ _OLDEST = select(
 ).order_by(events.c.offset)
 
 
-def _release_of(connection: Connection, rows: Sequence[Row[Any]]) -> None:
+def _release_of(connection: Connection, rows: Sequence[Row[object]]) -> None:
     """Let go of the sessions of events that have left, where nothing needs them."""
     # A session of which no event is left is bound to nobody any more, unless the archive has events
     # of it that do not name its user: who is erased later is erased from those, too.
@@ -391,11 +391,11 @@ OF_AN_ANIMAL = events.c.animal_id.is_not(None)
 _RECENT = tuple(
     events.c[name] for name in ("item_id", "event_type", "sent_at", "event_value", "offset")
 )
-_GROUP: sa.BindParameter[Any] = sa.bindparam("group")
-_AT: sa.BindParameter[Any] = sa.bindparam("at")
-_USER: sa.BindParameter[Any] = sa.bindparam("user")
-_SESSION: sa.BindParameter[Any] = sa.bindparam("session")
-_LIMIT: sa.BindParameter[Any] = sa.bindparam("limit")
+_GROUP: sa.BindParameter[object] = sa.bindparam("group")
+_AT: sa.BindParameter[object] = sa.bindparam("at")
+_USER: sa.BindParameter[object] = sa.bindparam("user")
+_SESSION: sa.BindParameter[object] = sa.bindparam("session")
+_LIMIT: sa.BindParameter[object] = sa.bindparam("limit")
 _OWNER = PreparedSelect(
     sa.select(sessions.c.user_id).where(
         sessions.c.session_id == _SESSION,
@@ -414,7 +414,7 @@ def _newest(
     by_session: bool,
     *conditions: sa.ColumnElement[bool],
     most_sessions: int | None = None,
-) -> sa.Select[Any]:
+) -> sa.Select[object]:
     """The newest events of a user, a session or both; of all sessions of the user by default."""
     newest = (
         sa.select(*columns)
@@ -423,8 +423,8 @@ def _newest(
         .limit(_LIMIT)
     )
     # A branch for each index: each is then read only up to the limit.
-    branches: list[sa.Select[Any]] = []
-    mine: list[sa.Select[Any]] = []
+    branches: list[sa.Select[object]] = []
+    mine: list[sa.Select[object]] = []
     if by_user:
         branches.append(newest.where(events.c.user_id == _USER))
         theirs = sa.select(sessions.c.session_id).where(
@@ -453,7 +453,9 @@ def _newest(
 _Newest = Callable[[bool, bool], PreparedSelect]
 
 
-def _prepared(columns: tuple[sa.Column[Any], ...], *conditions: sa.ColumnElement[bool]) -> _Newest:
+def _prepared(
+    columns: tuple[sa.Column[object], ...], *conditions: sa.ColumnElement[bool]
+) -> _Newest:
     """Return the statement, by whether a user and whether a session is wanted."""
 
     @cache  # once wanted: all of them would be a twentieth of a command's start
@@ -504,11 +506,11 @@ class Histories(GroupEvents):
         wanted, values = self._resolve(visitor, at)
         return self._database.rows(statements(*wanted), values | {"limit": limit})
 
-    def _resolve(self, visitor: Visitor, at: int) -> tuple[tuple[bool, bool], dict[str, Any]]:
+    def _resolve(self, visitor: Visitor, at: int) -> tuple[tuple[bool, bool], dict[str, object]]:
         """Return whether the user and the session are wanted, and the values of the statement."""
         # A session that was bound to a user by then is that user's.
         user, session = visitor.user_id, visitor.session_id
-        values: dict[str, Any] = {"group": self._dataset_group, "at": at}
+        values: dict[str, object] = {"group": self._dataset_group, "at": at}
         if session is not None:
             owner = self.owner(session, at)
             # Bound to this user, its events are found anyway; bound to another, they are not ours.

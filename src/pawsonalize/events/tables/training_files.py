@@ -165,7 +165,7 @@ class TrainingFiles(GroupTables):
             yield [(row[0], row[1]) for row in rows]
 
     def _batches(
-        self, wanted: sa.Select[Any], after: Any, **values: Any
+        self, wanted: sa.Select[object], after: object, **values: object
     ) -> Iterator[Sequence[Any]]:
         while True:
             # A connection for each batch, as no transaction may last as long as a training reads.

@@ -32,7 +32,7 @@ def make_card(
     settings: Any,
     seed: int,
     data_fingerprint: str,
-    extra: Mapping[str, Any] | None = None,
+    extra: Mapping[str, object] | None = None,
 ) -> ModelCard:
     """The card of a model just fitted; `settings` is the recipe's frozen dataclass."""
     return ModelCard(recipe, form, asdict(settings), seed, data_fingerprint, dict(extra or {}))
@@ -53,7 +53,7 @@ def read_card(card: ModelCard, recipe: str, form: int, settings: type[SettingsT]
         raise CorruptArtefact(f"the {recipe} card has settings that do not fit: {error}") from error
 
 
-def take(arrays: Arrays, name: str, dtype: type[Any], shape: tuple[int | None, ...]) -> Array:
+def take(arrays: Arrays, name: str, dtype: type[object], shape: tuple[int | None, ...]) -> Array:
     """Return a checked array as a plain view; None in `shape` is any length."""
     if name not in arrays:
         raise CorruptArtefact(f"the artefact lacks the array {name!r}")
@@ -165,13 +165,15 @@ class Stored(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_arrays(
-        cls, arrays: Arrays, sizes: Sizes | None = None, prefix: str = "", **given: Any
+        cls, arrays: Arrays, sizes: Sizes | None = None, prefix: str = "", **given: object
     ) -> Self:
         """Rebuild from arrays, and fields that are `given`; CorruptArtefact when they misfit."""
         return cls(**cls.read(arrays, {} if sizes is None else sizes, prefix, **given))
 
     @classmethod
-    def read(cls, arrays: Arrays, sizes: Sizes, prefix: str = "", **given: Any) -> dict[str, Any]:
+    def read(
+        cls, arrays: Arrays, sizes: Sizes, prefix: str = "", **given: object
+    ) -> dict[str, Any]:
         """Return the kept fields, with those that are `given`; else as `from_arrays`."""
         for field, kept, kind in _kept_fields(cls):
             name = prefix + kept.name

@@ -238,6 +238,6 @@ def _quiz_answers(data: TrainingData, place: Ints) -> tuple[tuple[Facet, ...], I
     return tuple(code), who, what
 
 
-def _numbered(names: list[Any]) -> Ints:
-    number: dict[Any, int] = {}
+def _numbered(names: list[object]) -> Ints:
+    number: dict[object, int] = {}
     return np.array([number.setdefault(name, len(number)) for name in names], np.int64)

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from operator import itemgetter
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -121,7 +120,7 @@ class DailyAlerts:
         ids, household = self._fitting([one for _, one in arrivals[since:]], rules, now)
         if not ids:
             return 0
-        more: dict[str, Any] = dict.fromkeys(household, True)
+        more: dict[str, object] = dict.fromkeys(household, True)
         wanted = replace(rules.eligibility, **more)
         try:
             outlook = self.matching.outlook(saved.user_id, ids, now, wanted)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -36,7 +36,7 @@ _YOURS = "/you#alerts"
 _SHOWN = 100
 
 
-def _matches(query: ViewQuery) -> dict[str, Any] | None:
+def _matches(query: ViewQuery) -> dict[str, object] | None:
     """Return the animal and its matches; None where none is named yet."""
     if not (animal_id := query.text("animalId")):
         return None

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.fleet import servers_of
@@ -77,7 +76,7 @@ def _is_archived(key: str) -> bool:
     return any(one(key) for one in own) or ObjectName.parse(key) is not None
 
 
-def _each(remove: Callable[..., object], them: Iterable[tuple[Any, ...]]) -> None:
+def _each(remove: Callable[..., object], them: Iterable[tuple[object, ...]]) -> None:
     for one in them:
         remove(*one)
 

@@ -16,7 +16,7 @@ Picks are checked, and written as the events that they are.
 """
 
 from collections.abc import Container, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -271,11 +271,13 @@ def _places(board: Impression, animals: tuple[str, ...]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _events(board: Impression, places: tuple[int, ...], picks: Picks) -> Iterator[dict[str, Any]]:
+def _events(
+    board: Impression, places: tuple[int, ...], picks: Picks
+) -> Iterator[dict[str, object]]:
     name, visitor = board.recommendation_id, picks.visitor
     session = visitor.session_id if belongs(board, visitor) else None
     ids = [one[0] for one in board.animal_ids or ()]
-    event: dict[str, Any] = {
+    event: dict[str, object] = {
         # An event needs a session. Whoever has none, or signed in since, has the board's own: so it
         # is known that the pick is of its visitor.
         "sessionId": session or board.session_id or name,

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 import msgspec
 
@@ -76,7 +75,7 @@ class Console:
         self.keys = adapters.access_keys
 
     @classmethod
-    def of(cls, plugins: Mapping[str, Any]) -> "Console":
+    def of(cls, plugins: Mapping[str, object]) -> "Console":
         """Return the console, among what the plugins share."""
         console = plugins["console"]
         assert isinstance(console, cls)

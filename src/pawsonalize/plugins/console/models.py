@@ -511,7 +511,7 @@ def solution_content(query: ViewQuery, found: SolutionReport) -> dict[str, objec
         heads = [day(point.at) for point in points]
         moments = tuple(float(parse_moment(point.at, "at")) for point in points)
         title = f"NDCG@5 of {campaign}, measured by the gate"
-        more: dict[str, Any] = {"places": moments, "is_time": True, "marks": marks_of(happened)}
+        more: dict[str, object] = {"places": moments, "is_time": True, "marks": marks_of(happened)}
         charts.append(LineChart.of(title, heads, points, fields, form="{:.3f}", **more))
     return {
         "charts": charts,

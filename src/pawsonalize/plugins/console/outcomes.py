@@ -2,7 +2,6 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -126,7 +125,7 @@ def _over_time(parts: Sequence[OutcomesPeriod], marks: tuple[ChartMark, ...]) ->
     events = {one: one for one in ("adoptions", "applications", "inquiries", "returns")}
     animals = {"arrivals": "arrivals", "waiting at the end": "waiting"}
     moments = tuple(float(parse_moment(one.since, "since")) for one in parts)
-    shared: dict[str, Any] = {"places": moments, "is_time": True, "marks": marks}
+    shared: dict[str, object] = {"places": moments, "is_time": True, "marks": marks}
     whole = {**shared, "form": "{:,.0f}", "place_name": "From"}
     return [
         LineChart.of("Adoptions and what led to them", heads, parts, events, **whole),

@@ -4,7 +4,6 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -236,7 +235,7 @@ def overview_content(query: ViewQuery, found: Overview) -> dict[str, object]:
     moments = tuple(float(parse_moment(point.at, "at")) for point in points)
     rates = {"answers": "answers_per_second", "events": "events_per_second"}
     times = {"half within": "p50_ms", "99% within": "p99_ms"}
-    more: dict[str, Any] = {"form": "{:,.1f}", "places": moments, "is_time": True}
+    more: dict[str, object] = {"form": "{:,.1f}", "places": moments, "is_time": True}
     more["marks"] = marks_of(one for one in happened if one.at >= points[0].at)
     return {
         "happened": happened,

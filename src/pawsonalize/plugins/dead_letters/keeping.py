@@ -255,7 +255,7 @@ def with_values(body: bytes, values: Mapping[str, str], without: Iterable[str] =
     return msgspec.json.encode(document)
 
 
-def _place(document: Any, path: str) -> tuple[Any, Any]:
+def _place(document: Any, path: str) -> tuple[Any, object]:
     """Return the object or list that a path leads into, and the field or index there."""
     if not _PATH.fullmatch(path):
         raise InvalidInput(f"{path} is no path: write such as events[0].sessionId", field=path)

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import blake2b
-from typing import Any
 
 import msgspec
 from msgspec.structs import asdict, force_setattr, replace
@@ -314,7 +313,7 @@ def letter_of(row: RowMapping) -> DeadLetter:
     return DeadLetter(**{name: row[name] for name in DeadLetter.__struct_fields__})
 
 
-def _row(letter: DeadLetter) -> dict[str, Any]:
+def _row(letter: DeadLetter) -> dict[str, object]:
     hashes = sorted(map(bytes.fromhex, visitors_in(letter.raw, letter.mended)))
     return asdict(letter) | {"visitors": b"".join(hashes)}
 

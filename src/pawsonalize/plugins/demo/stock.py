@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -74,7 +74,7 @@ class Columns:
     def __len__(self) -> int:
         return len(getattr(self, fields(self)[0].name))
 
-    def __getitem__(self, rows: Any) -> Self:
+    def __getitem__(self, rows: object) -> Self:
         return type(self)(*(getattr(self, column.name)[rows] for column in fields(self)))
 
     @classmethod

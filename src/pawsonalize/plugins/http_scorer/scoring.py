@@ -51,7 +51,7 @@ class Scorer:
         self._changing = threading.Lock()
         self._failures, self._rests_until = 0, 0.0
 
-    def ask(self, question: Mapping[str, Any]) -> Floats:
+    def ask(self, question: Mapping[str, object]) -> Floats:
         """Return the scores of the items; EngineUnavailable if there are none in time."""
         if self._is_resting():
             raise self._counted("resting")
@@ -77,7 +77,7 @@ class Scorer:
         SCORER_QUESTIONS.labels("answered").inc()
         return scores
 
-    def _answer(self, question: Mapping[str, Any], asked: "Future[Floats]") -> None:
+    def _answer(self, question: Mapping[str, object], asked: "Future[Floats]") -> None:
         try:
             asked.set_result(self._fetched(question))
         except Exception as error:  # noqa: BLE001 - whoever waits gets it
@@ -123,7 +123,7 @@ class ScoredModel:
         self.fallback, self._scorer, self._users = fallback, scorer, users
         # The stand-in is the model that is stored here.
         self.card, self.item_ids, self.arrays = fallback.card, fallback.item_ids, fallback.arrays
-        self._kept: TTLCache[Any, tuple[Floats, bool]] = TTLCache(_KEPT, _KEPT_SECONDS)
+        self._kept: TTLCache[object, tuple[Floats, bool]] = TTLCache(_KEPT, _KEPT_SECONDS)
         self._changing = threading.Lock()
 
     @property
@@ -193,7 +193,7 @@ class ScoredModel:
         return weights, False
 
 
-def _key(context: Context) -> Any:
+def _key(context: Context) -> object:
     return context.visitor, context.digest, context.now, context.events
 
 
@@ -242,7 +242,7 @@ class ScorerEngine(msgspec.Struct, frozen=True):
     def stop(self, version: SolutionVersion) -> None:
         """Nothing was begun."""
 
-    def is_serving(self, *_wanted: Any) -> bool:
+    def is_serving(self, *_wanted: object) -> bool:
         """True: it has no versions."""
         return True
 

@@ -84,7 +84,7 @@ def _read_inbox(query: ViewQuery) -> InquiryInbox:
     return InquiryInbox(listed, book.counts(), len(found) <= _SHOWN)
 
 
-def _content(query: ViewQuery, report: InquiryInbox) -> Mapping[str, Any]:
+def _content(query: ViewQuery, report: InquiryInbox) -> Mapping[str, object]:
     chosen = query.text("state") or (_ALL if query.text("animalId") else InquiryState.NEW.value)
     counts = {**report.states, _ALL: sum(report.states.values())}
     return {"chosen": chosen, "counts": counts, "is_open": _inquiring(query.plugins).is_open}

@@ -242,7 +242,7 @@ class _SafeConnection(HTTPSConnection, _Connection):
 class OutsideHandler(HTTPHandler, HTTPSHandler):
     """Opens no address of the own network; the proxies of the environment may be there."""
 
-    def do_open(self, http_class: Any, req: Any, **arguments: Any) -> Any:
+    def do_open(self, http_class: Any, req: Any, **arguments: object) -> Any:
         """See `AbstractHTTPHandler.do_open`."""
         target = urlsplit(req.full_url)
         check_outside(target.hostname or "")

@@ -86,12 +86,12 @@ def _headline(notification: Notification) -> str:
     return sender + "".join(letter for letter in words if letter.isprintable())
 
 
-def _is_table(value: Any) -> bool:
+def _is_table(value: object) -> bool:
     rows = value if isinstance(value, list | tuple) else ()
     return bool(rows) and all(isinstance(row, Mapping) for row in rows)
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+def _table(rows: Sequence[Mapping[str, object]]) -> str:
     """Return rows below a line of column names, each column as wide as its widest cell."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     cells = [columns, *([_cell(row.get(name)) for name in columns] for row in rows)]
@@ -100,7 +100,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -204,7 +204,7 @@ def _parse_smtp_url(url: str) -> SplitResult:
 class _NoRedirects(HTTPRedirectHandler):
     """A signed body goes to the address that was set, and nowhere else."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, *_: object) -> None:
         """Refuse: the answer then counts as an error."""
 
 

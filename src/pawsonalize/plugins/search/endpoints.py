@@ -258,7 +258,7 @@ def search_answer(made: Answered, continues: tuple[str, ...], *, is_full: bool) 
         )
     kind, kind_nearest, kind_of_nearest, kind_of_answer = kinds
 
-    def fields(place: AnimalPlace, own: str | UnsetType = UNSET) -> dict[str, Any]:
+    def fields(place: AnimalPlace, own: str | UnsetType = UNSET) -> dict[str, object]:
         more = explained(place) if is_full else {"bonded_with": list(place.animal_ids[1:])}
         own = place.recommendation_id or own
         return {**shown(place, made.included), **more, "recommendation_id": own}

@@ -102,7 +102,7 @@ class SearchResult(msgspec.Struct, frozen=True):
 
     def apply(self, query: Query) -> Query:
         """The query with this search, and its household."""
-        home: dict[str, Any] = dict.fromkeys(self.household, True)
+        home: dict[str, object] = dict.fromkeys(self.household, True)
         rules = msgspec.structs.replace(query.eligibility, **home)
         return msgspec.structs.replace(query, search=self, eligibility=rules)
 

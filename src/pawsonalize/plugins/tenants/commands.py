@@ -27,7 +27,7 @@ def usage(
     adapters: "Adapters",
     name: Annotated[str, typer.Argument(help="The dataset group.")],
     days: Annotated[int, typer.Option(min=1, max=400, help="How many days.")] = 30,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Show what a dataset group used on each of the last days, and has stored.
 
     Example: pawsonalize dataset-groups usage shelter-b --days 7

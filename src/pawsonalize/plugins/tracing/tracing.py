@@ -83,10 +83,10 @@ def tracing_to(processor: "SpanProcessor") -> Iterator[None]:
         yield
 
 
-def _in_span(tracer: "Tracer", name: str, is_block: bool) -> Callable[..., Any]:
+def _in_span(tracer: "Tracer", name: str, is_block: bool) -> Callable[..., object]:
     from opentelemetry.trace import get_current_span  # noqa: PLC0415
 
-    def spanned(own: Callable[..., Any], _of: object, args: Any, kwargs: Any) -> Any:
+    def spanned(own: Callable[..., object], _of: object, args: Any, kwargs: Any) -> object:
         if not get_current_span().is_recording():  # background work reads the tables all the time
             return own(*args, **kwargs)
         if is_block:
@@ -95,7 +95,7 @@ def _in_span(tracer: "Tracer", name: str, is_block: bool) -> Callable[..., Any]:
             return own(*args, **kwargs)
 
     @contextmanager
-    def _block(block: Any) -> Iterator[Any]:
+    def _block(block: Any) -> Iterator[object]:
         with _span(tracer, name), block as value:
             yield value
 

@@ -177,7 +177,7 @@ class Eligibility(msgspec.Struct, frozen=True):
                 "maxDistanceKm needs a place: send latitude and longitude, or a postcode",
                 field="maxDistanceKm",
             )
-        changes: dict[str, Any] = {"place": place, "postcode": ""}
+        changes: dict[str, object] = {"place": place, "postcode": ""}
         for name in ("kids", "dogs", "cats"):
             if getattr(self, name) is None:
                 changes[name] = stored.get(name.upper()) == "yes"

@@ -72,7 +72,7 @@ def _with_details(
     question: str,
     names: tuple[str, str],
     parameters: tuple[RequestParameter, ...],
-    **more: Any,
+    **more: object,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare an operation, and below `…/detailed` the same with scores and reasons."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
@@ -236,7 +236,7 @@ def plot_evaluation(evaluation: "Evaluation") -> str:
     )
 
 
-def _panel(report: "SplitReport", top: float) -> dict[str, Any]:
+def _panel(report: "SplitReport", top: float) -> dict[str, object]:
     rankers = (*report.rankers, report.shuffled_order)
     scale = _round_up(max(ranker.metrics[NDCG_AT_5].high for ranker in rankers))
     marks = []

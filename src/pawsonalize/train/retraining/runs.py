@@ -156,7 +156,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def begun(
-    run_id: str, trigger: Trigger, as_of: int, now: int, settings: Any, part: Part = EVERYTHING
+    run_id: str, trigger: Trigger, as_of: int, now: int, settings: object, part: Part = EVERYTHING
 ) -> RunRecord:
     """A run before its first step."""
     first = StepTiming(step=Step.CHECK_DATA, began_at=now)
@@ -187,7 +187,7 @@ def note_times(record: RunRecord, now: int) -> RunRecord:
     return replace(record, steps=(*before, replace(last, ended_at=now), begins))
 
 
-def with_step(record: RunRecord, **changes: Any) -> RunRecord:
+def with_step(record: RunRecord, **changes: object) -> RunRecord:
     """The record with changes in its present step."""
     *before, last = record.steps
     return replace(record, steps=(*before, replace(last, **changes)))
@@ -218,9 +218,9 @@ def as_work(record: RunRecord) -> Work:
     return msgspec.structs.replace(new, **changes_of(record))
 
 
-def changes_of(record: RunRecord) -> dict[str, Any]:
+def changes_of(record: RunRecord) -> dict[str, object]:
     """The columns of the work table that follow from the record."""
-    changes: dict[str, Any] = {"payload": msgspec.json.encode(record).decode()}
+    changes: dict[str, object] = {"payload": msgspec.json.encode(record).decode()}
     if record.ended_at is not None:
         changes |= {"state": record.status, "ended_at": record.ended_at}
     return changes
@@ -265,7 +265,7 @@ def label(half: Half) -> str:
     return f"{half.campaign} (dataset group {half.dataset_group})"
 
 
-def describe_finding(finding: Mapping[str, Any]) -> str:
+def describe_finding(finding: Mapping[str, object]) -> str:
     """Return the finding's text, with its dataset group unless that is the default one."""
     message = str(finding["message"])
     group = finding.get("dataset_group")

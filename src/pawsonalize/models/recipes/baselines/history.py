@@ -113,6 +113,6 @@ class Baseline:
         read_card(card, self.name, _FORMAT, self.settings)
         return self.model.from_arrays(arrays, card=card)
 
-    def learn(self, _events: TrainingData, _settings: Any) -> Mapping[str, Any]:
+    def learn(self, _events: TrainingData, _settings: Any) -> Mapping[str, object]:
         """Return the fields that the model has beside those of all."""
         return {}

@@ -1,7 +1,7 @@
 """`item-knn`, `ease` and `item-transitions`: the visitor's items times a matrix of items."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -81,7 +81,7 @@ class ItemKNN(Baseline):
     settings = ItemKNNSettings
     model = NeighboursModel
 
-    def learn(self, events: TrainingData, settings: ItemKNNSettings) -> Mapping[str, Any]:
+    def learn(self, events: TrainingData, settings: ItemKNNSettings) -> Mapping[str, object]:
         """Return each item's nearest neighbours."""
         had = _choices(events)
         by_item = sparse.csr_array(had.T)
@@ -105,7 +105,7 @@ class EASE(Baseline):
     settings = EASESettings
     model = EASEModel
 
-    def learn(self, events: TrainingData, settings: EASESettings) -> Mapping[str, Any]:
+    def learn(self, events: TrainingData, settings: EASESettings) -> Mapping[str, object]:
         """Return the weights of all pairs of items."""
         n_items = len(events.item_ids)
         if n_items > MOST_ITEMS:
@@ -142,7 +142,7 @@ class Transitions(Baseline):
     settings = TransitionsSettings
     model = TransitionsModel
 
-    def learn(self, events: TrainingData, settings: TransitionsSettings) -> Mapping[str, Any]:
+    def learn(self, events: TrainingData, settings: TransitionsSettings) -> Mapping[str, object]:
         """Return each item's commonest next items."""
         s = settings
         weights = EventWeights(half_life_days=_NEVER)

@@ -1,7 +1,7 @@
 """`random`, `own-history` and `attributes`: what needs no learning."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -63,6 +63,6 @@ class Attributes(Baseline):
     name = ATTRIBUTES
     model = AttributesModel
 
-    def learn(self, events: TrainingData, _settings: Any) -> Mapping[str, Any]:
+    def learn(self, events: TrainingData, _settings: object) -> Mapping[str, object]:
         """Return the attributes."""
         return {"codes": events.attributes.codes.T.copy()}

@@ -204,7 +204,7 @@ class Learned(artefact.Stored, frozen=True):
             "trees": np.frombuffer(b"" if trees is None else trees.text.encode(), np.uint8),
         }
 
-    def numbers(self) -> dict[str, Any]:
+    def numbers(self) -> dict[str, object]:
         """Figures for the card."""
         r = self.ranker
         numbers = {name: getattr(r, name) for name in _NUMBERS}
@@ -213,7 +213,7 @@ class Learned(artefact.Stored, frozen=True):
 
     @classmethod
     def load(
-        cls, arrays: Arrays, numbers: Mapping[str, Any], mixture: Mixture, design: Design
+        cls, arrays: Arrays, numbers: Mapping[str, object], mixture: Mixture, design: Design
     ) -> "Learned":
         """Rebuild; CorruptArtefact when arrays and numbers do not fit together."""
         if f"{_PRE}target" in arrays:  # older ones hold targets factor by factor

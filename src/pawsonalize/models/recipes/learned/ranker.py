@@ -165,7 +165,7 @@ def grow(
         "seed": design.seed,
     }
 
-    def dataset(d: Samples, reference: Any = None) -> Any:
+    def dataset(d: Samples, reference: object = None) -> object:
         x = d.x[d.there]
         return lgb.Dataset(
             x,
