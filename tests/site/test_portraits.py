@@ -24,7 +24,17 @@ COLOURS = (
 
 @pytest.mark.parametrize("species", ["1", "2", "3", "4"])
 def test_every_animal_gets_a_well_formed_drawing(species: str) -> None:
-    breeds = ("Lionhead", "Lop-Eared", "Scottish_Fold", "Poodle", "Pug", "Corgi", "Akita", "Other")
+    breeds = (
+        "Lionhead",
+        "Lop-Eared",
+        "Scottish_Fold",
+        "Poodle",
+        "Pug",
+        "Corgi",
+        "Akita",
+        "Sphynx",
+        "Other",
+    )
     for breed, colour, age in product(breeds, COLOURS, "1345"):
         drawing = ET.fromstring(draw(Portrait(species, breed, "2", age, colour, 1)))
         assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
@@ -59,3 +69,17 @@ def test_colour_words_choose_the_markings(subtests: pytest.Subtests) -> None:
     for colour, marking in cases:
         with subtests.test(colour=colour, marking=marking):
             assert coat_of(colour).marking == marking
+
+
+@pytest.mark.parametrize(
+    ("breed", "colour", "marking"),
+    [
+        ("Siberian_Husky", "", "blaze"),
+        ("Alaskan_Malamute", "gray", "blaze"),
+        ("Siberian_Husky", "black and tan", "blaze"),
+        ("Sphynx", "gray tabby", "bare"),
+        ("Pug", "", "plain"),
+    ],
+)
+def test_huskies_have_a_mask_and_a_sphynx_no_fur(breed: str, colour: str, marking: str) -> None:
+    assert coat_of(colour, breed).marking == marking

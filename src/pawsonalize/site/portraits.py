@@ -74,6 +74,9 @@ _HUES = {
 }
 _UNKNOWN = "#b99b7b"
 _WHITE = _HUES["white"]
+_SKIN = "#efc9b4"
+_BARE = "sphynx"
+_MASKED = frozenset({"husky", "malamute"})
 _MARKED = {
     "tabby": "stripes",
     "brindle": "stripes",
@@ -108,12 +111,17 @@ class Coat(msgspec.Struct, frozen=True):
         return "#f3e9dc" if sum(_channels(self.light)) < 3 * 120 else "#3a2c26"
 
 
-def coat_of(colour: str) -> Coat:
-    """Return the coat those words describe; unknown words give a plain brown one."""
+def coat_of(colour: str, breed: str = "") -> Coat:
+    """Return the coat of a colour in words, as it is of a breed; unknown words give plain brown."""
     terms = colour.lower().replace("&", " and ").split()
     hues = [_HUES[term] for term in terms if term in _HUES] or [_UNKNOWN]
     marking = next((_MARKED[term] for term in terms if term in _MARKED), "plain")
     base, second = hues[0], hues[-1]
+    if _BARE in _words(breed):
+        return Coat(_mix(base, _SKIN, 0.6), _SKIN, "bare")
+    if marking == "plain" and not _MASKED.isdisjoint(_words(breed)):
+        base = _HUES["gray"] if base in {_UNKNOWN, _WHITE} else base
+        return Coat(base, _WHITE, "blaze")
     if marking == "mask":
         return Coat(_HUES["point"], "#5d463b" if "seal" in terms else "#8a7f83", marking)
     if marking == "patches":
@@ -135,7 +143,7 @@ def _mix(colour: str, other: str, share: float) -> str:
 
 _SPECIES = {"1": "cat", "2": "dog", "3": "rabbit"}
 _SCALES = {"1": 0.84, "2": 0.93, "3": 1.02, "4": 1.12}
-_TALLEST = {"rabbit": 1.0}  # their ears need the room
+_TALLEST = {"rabbit": 1.0, "dog": 1.02}  # their ears need the room
 _POSES = 6
 _DIGITS = frozenset(map(str, range(_POSES)))
 _PARTS = ("species", "breed", "size", "age", "colour")
@@ -176,7 +184,7 @@ def draw(portrait: Portrait) -> str:
         species=species,
         ears=ears_of(species, portrait.breed),
         long_haired=not _LONG_HAIRED.isdisjoint(_words(portrait.breed)),
-        coat=coat_of(portrait.colour),
+        coat=coat_of(portrait.colour, portrait.breed),
         scale=grown * (0.92 if portrait.age == "1" else 1),
         baby=portrait.age == "1",
         senior=portrait.age == "4",
