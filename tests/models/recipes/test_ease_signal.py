@@ -53,6 +53,13 @@ def test_where_order_says_nothing_ease_is_a_signal(
     assert "co-visits" in model.contributions(some, data.item_ids[:5])
 
 
+def test_a_log_of_one_moment_is_told_by_other_users(data: TrainingData) -> None:
+    at_once = replace(data, time=np.full_like(data.time, data.as_of))
+    model = UserPersonalization().fit(at_once, SETTINGS, 3)
+    assert model.learned is not None
+    assert model.learned.tables.ease is not None
+
+
 def test_where_the_order_says_all_nothing_of_ease_is_kept() -> None:
     model = UserPersonalization().fit(walks(), replace(SETTINGS, repeats=True), 3)
     assert model.learned is not None

@@ -73,7 +73,8 @@ def draw(c: Counted, settings: MixtureSettings) -> Drawn | None:
                 made = background.submit(without_fold, c, fold == index + 1, settings)
             if index == 0:
                 first = np.flatnonzero(fold[users] == 0)
-                with_ease = _ease_helps(c, tables, users[first], cuts[first])
+                others = fold[c.log.owners] != 0
+                with_ease = _ease_helps(c, tables, users[first], cuts[first], others)
             if with_ease:
                 tables = replace(tables, ease=fit_ease(c.log, fold[c.log.owners] != index, d))
             for kind, size in ((0, d.negatives + 1), (1, min(d.candidates, _HELD))):
@@ -85,16 +86,19 @@ def draw(c: Counted, settings: MixtureSettings) -> Drawn | None:
     return Drawn(train, out, with_ease) if enough else None
 
 
-def _ease_helps(c: Counted, tables: Tables, users: Array, cuts: Array) -> bool:
+def _ease_helps(c: Counted, tables: Tables, users: Array, cuts: Array, others: Array) -> bool:
     """True if with EASE the blend alone answers the newest requests better by a hundredth.
 
     This EASE knows what came before those requests. A live one knows no more: it is not counted
-    anew between trainings, and where items come and go it soon says too little.
+    anew between trainings, and where items come and go it soon says too little. In a log of one
+    moment it knows the visits of other users, a mask.
     """
     log, cut = c.log, np.quantile(c.log.times, 1 - _NEWEST)
+    known = log.times < cut
+    known = known if known.any() else others
     newest = np.flatnonzero(log.times[log.offsets[users] + cuts] >= cut)[:_ASKED]
     users, cuts = users[newest], cuts[newest]
-    ease = fit_ease(log, log.times < cut, tables.design) if len(users) else None
+    ease = fit_ease(log, known, tables.design) if len(users) else None
     if ease is None:
         return False
     targets, own = log.items[log.offsets[users] + cuts], hide(c, users, cuts)
