@@ -41,5 +41,5 @@ def test_a_return_takes_back_and_is_no_dislike() -> None:
 
 
 def test_only_the_newest_events_are_kept() -> None:
-    rows = newest_first(*((f"i{n}", "view") for n in range(80)))
+    rows = newest_first(*((f"i{n}", "view") for n in range(MAX_CONTEXT_EVENTS + 30)))
     assert len(build_context(rows, T0 + 99).events) == MAX_CONTEXT_EVENTS

@@ -245,19 +245,19 @@ def test_the_same_question_has_the_same_answer(ask: Question) -> None:
     assert ask.recommend(2) == ask.recommend(2)
 
 
-def test_the_model_is_told_the_visitors_newest_50_events_up_to_the_moment(
+def test_the_model_is_told_the_visitors_newest_200_events_up_to_the_moment(
     ask: Question, log: EventLog
 ) -> None:
-    log.append([event(f"e{n}", at=n, item=f"2-B-1-{n}", event_value=n / 2) for n in range(60)])
+    log.append([event(f"e{n}", at=n, item=f"2-B-1-{n}", event_value=n / 2) for n in range(210)])
     model = ask.serve({"a": 1})
-    ask.group_recommender.recommend(Query(Visitor("ann"), T0 + 57, T0 + 99, limit=1))
-    ask.group_recommender.rerank(Query(Visitor("ann"), T0 + 57, T0 + 99), [Candidate("x", "a")])
+    ask.group_recommender.recommend(Query(Visitor("ann"), T0 + 207, T0 + 299, limit=1))
+    ask.group_recommender.rerank(Query(Visitor("ann"), T0 + 207, T0 + 299), [Candidate("x", "a")])
     told, again = model.contexts
     assert again.availability is not None
     assert again.availability.tolist() == [1]  # a list holds one animal each
     assert told == msgspec.structs.replace(again, availability=None)
-    assert [seen.item for seen in told.events] == [f"2-B-1-{n}" for n in range(57, 7, -1)]
-    assert (told.events[0].time, told.events[0].value, told.now) == (T0 + 57, 28.5, T0 + 57)
+    assert [seen.item for seen in told.events] == [f"2-B-1-{n}" for n in range(207, 7, -1)]
+    assert (told.events[0].time, told.events[0].value, told.now) == (T0 + 207, 103.5, T0 + 207)
 
 
 def test_an_answer_is_kept_as_the_impression_it_made(ask: Question) -> None:
