@@ -47,7 +47,7 @@ def test_a_file_with_wrong_columns_is_mended_and_imported(
     file.write_bytes(SHELTER)
     page, complaints = operators_page(browser, address, scheme, width, has_scripts)
     # Four clicks from here to a mended column; what is chosen or typed is none.
-    page.get_by_role("link", name="Animals").click()
+    page.get_by_role("link", name="Animals", exact=True).click()
     page.get_by_role("link", name="Upload", exact=True).click()
     check(page, width, has_scripts)
     page.get_by_label("Source").fill(source)
