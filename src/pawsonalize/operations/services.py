@@ -1,5 +1,6 @@
 """What endpoints and pages use of the running service; `app.app.App` is all of it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -35,7 +36,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Services:
+class Services(ABC):
     """The parts of the running service that endpoints and pages use."""
 
     log: EventLog
@@ -87,13 +88,13 @@ class Services:
     metrics_dir: Path | None
     """Folder of worker processes' metrics; None for a single process."""
 
+    @abstractmethod
     def figures(self) -> ServiceFigures:
         """Return figures of the whole service, as of some seconds ago."""
-        raise NotImplementedError
 
+    @abstractmethod
     def why_not_ready(self) -> str | None:
         """Return the first finding of the checks that `/readyz` shows, if one needs attention."""
-        raise NotImplementedError
 
     async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call that reads the tables without stalling the event loop."""

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.preferences import Preferences
 from pawsonalize.recommend.animals.eligibility import Denied, Eligibility, Place
-from pawsonalize.recommend.groups import MAX_RESULTS
 from pawsonalize.recommend.query import Query
 from pawsonalize.site import forms as endpoints
 from pawsonalize.site import words
@@ -47,8 +46,7 @@ def get_looking_for(request: Request, visitor: Visitor) -> Response:
     rules = HouseholdRules.of(request.query_params, answers).rules(known.did("adoption"))
     query = Query(visitor, now, now, preferences=answers, eligibility=rules)
     board = board_of_form(storefront, query, known)
-    waiting = storefront.animals.available(now, MAX_RESULTS)
-    here = {animal.species for animal in waiting} or {*words.SPECIES}
+    here = storefront.animal_recommender.fitting_species(Query(visitor, now, now)) or words.SPECIES
     return (page if board is None else animals_page)(
         "looking_for.html",
         board=board,

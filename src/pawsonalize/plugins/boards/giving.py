@@ -16,7 +16,6 @@ Picks are checked, and written as the events that they are.
 """
 
 from collections.abc import Container, Iterator
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -294,10 +293,6 @@ def _events(
     for rank, place in enumerate(places, start=1):
         own = {"animal_id": picks.animals[rank - 1], "itemId": board.item_ids[place]}
         yield {**event, **own, "eventType": PICK, "eventValue": rank, "eventId": f"{name}-{rank}"}
-
-
-if TYPE_CHECKING:
-    pass
 
 
 class Boards(msgspec.Struct, frozen=True):
