@@ -39,7 +39,7 @@ def read_visits(query: ViewQuery) -> ComingVisits:
 
 
 CONSOLE_PAGES = (
-    Link("Visits", PAGE),
+    Link("Visits", PAGE, place=3),
     View(
         page=PAGE,
         template="visits/coming.html",

@@ -1,6 +1,7 @@
 """Inquiries from the form, through the API and in the inbox."""
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -123,10 +124,13 @@ def test_the_inbox_moves_an_inquiry_on_and_links_its_animal_and_its_visitor(
     (one,) = inbox(client)["inquiries"]
     page = client.get("/console/inquiries").text
     assert "May I meet &lt;Nina&gt; on Saturday?" in page
+    elsewhere = client.get("/console/animals").text
+    assert re.search(r'Inquiries <span class="count">1<span class="unseen"> new<', elsewhere)
     assert 'href="/console/animals/id/nina"' in page
     assert f"/console/visitors?sessionId={one['sessionId']}" in page
     done = send(client, "/console/inquiries/state", inquiryId=one["inquiryId"], state="answered")
     assert "The inquiry about Nina is answered." in done.text
+    assert 'class="count"' not in done.text
     assert inbox(client)["states"] == {"new": 0, "answered": 1, "closed": 0}
     assert inbox(client)["inquiries"] == []
     assert inbox(client, animalId="nina")["inquiries"][0]["state"] == "answered"

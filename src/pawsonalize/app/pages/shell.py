@@ -1,7 +1,8 @@
 """Frame of the pages for operators: access, navigation, notices and errors."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
+from typing import Any
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -46,7 +47,9 @@ class Link(msgspec.Struct, frozen=True):
     path: str
     tab_of: str = ""
     place: int = 0
-    """Place among the tabs."""
+    """Place in the navigation, or among the tabs; where several have the same, as declared."""
+    count: Callable[[Mapping[str, Any]], int] | None = None
+    """The number that waits there, of what plugins share; the navigation shows it."""
 
 
 @cache
@@ -55,6 +58,12 @@ def links(tab_of: str = "") -> tuple[tuple[str, str], ...]:
     every = [part for part in added("console_pages") if isinstance(part, Link)]
     own = sorted((link for link in every if link.tab_of == tab_of), key=lambda link: link.place)
     return tuple((link.name, link.path) for link in own)
+
+
+def waiting_counts(plugins: Mapping[str, Any]) -> dict[str, int]:
+    """Return the numbers that wait on pages of the navigation, by path; this reads tables."""
+    every = [part for part in added("console_pages") if isinstance(part, Link)]
+    return {link.path: link.count(plugins) for link in every if link.count is not None}
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -11,7 +11,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pawsonalize.app.pages.period import PagePeriod
-from pawsonalize.app.pages.shell import caller_of, failed, guarded, links, see, shown
+from pawsonalize.app.pages.shell import (
+    caller_of,
+    failed,
+    guarded,
+    links,
+    see,
+    shown,
+    waiting_counts,
+)
 from pawsonalize.core.database.journal import AuditEntry
 from pawsonalize.core.errors import PawsonalizeError
 from pawsonalize.core.http.json import filled, json_response
@@ -154,6 +162,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             self.template,
             has_photos=self.has_photos,
             report=report,
+            menu_counts=waiting_counts(query.plugins),
             period=period,
             periods=period and period.choices(self.periods),
             **({} if self.content is None else self.content(query, report)),

@@ -1,9 +1,5 @@
 """One animal on the console: its history, the pages it stood on, why it is not seen, what helps.
 
-Its shelter edits here what it says of it, and its status. They are stored as what the API and feeds
-say is. There is no second record: the next import of the animal's source says anew what it is, and
-the pages say so.
-
 To find what would help, the animal is scored with one thing changed.
 For each of the newest visitors, the animals that they may be shown are put in order by utility, as
 in every answer. The animal's place is 1 + those with a higher one. A change replaces values of the
@@ -13,37 +9,27 @@ and the most places of a group have no part in the order.
 """
 
 import dataclasses
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from itertools import groupby
 from math import exp
 from statistics import fmean, median_low
-from typing import Final
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
-from pawsonalize.animals.animal import STEPS, Animal, AnimalStatus, check_step
+from pawsonalize.animals.animal import STEPS, Animal, AnimalStatus
 from pawsonalize.animals.endpoints import AnimalAnswer, animal_answer
-from pawsonalize.animals.listings import FIELDS, AnimalForm, read_listing, read_status
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.pages.shell import links
-from pawsonalize.app.pages.views import Confirmation, Done, PageAction, ViewQuery, perform
+from pawsonalize.app.pages.views import ViewQuery
 from pawsonalize.core.attributes import GoodWith
-from pawsonalize.core.errors import Conflict
 from pawsonalize.core.event import LoggedEvent, Visitor
 from pawsonalize.core.http.json import report_of
-from pawsonalize.core.limits import parse_id
 from pawsonalize.events.tables.event_reads import GroupEvents, TailQuery
-from pawsonalize.operations.admission import Caller
-from pawsonalize.operations.services import Services, services_of
+from pawsonalize.operations.services import Services
+from pawsonalize.plugins.console.desk import ANIMALS_PAGE, edit_content, undoable
 from pawsonalize.recommend.animals import factors
 from pawsonalize.recommend.animals.available import Slots
 from pawsonalize.recommend.animals.eligibility import GOOD_WITH, NOWHERE, judge
@@ -53,8 +39,6 @@ from pawsonalize.recommend.animals.settings import PARTS, AnimalSettings
 from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.tables import Impression
 from pawsonalize.site.cards import animal_card
-from pawsonalize.site.forms import Fields, fields_of
-from pawsonalize.site.rendering import console_path_of
 
 FIRST_PAGE = 24
 """Places of the first page of the adoption site."""
@@ -313,94 +297,6 @@ _VISITORS = 6  # who are scored: 15 ms each among 20,000 animals
 _SHOWN = 10
 
 
-ANIMALS_PAGE: Final = "/console/animals"
-_ACTIONS = f"{ANIMALS_PAGE}/actions"
-_EDITED = (
-    *("name", "description", "photos", "priority", "goodWithKids", "goodWithDogs", "goodWithCats"),
-    *("houseTrained", "specialNeeds"),
-)
-_MAX_FORM_BYTES = 1 << 19  # fifty addresses and a long text, as browsers escape them
-
-
-def look_of(animal: Animal) -> str:
-    """Return what tells if somebody else edited the animal meanwhile."""
-    edited = [getattr(animal, FIELDS[name]) for name in _EDITED]
-    return f"{zlib.crc32(msgspec.json.encode(edited)):x}"
-
-
-def owner_of(animal: Animal) -> str:
-    """Say who else says what the animal is, and so writes over what is edited here."""
-    source = f"The next import of “{animal.source}”" if animal.source else "What your site sends"
-    return f"{source} says anew what it is: change it there as well."
-
-
-def _edited(animal: Animal, fields: Fields, now: int) -> Animal:
-    """Return the animal with the fields of a form, which are checked as those of the API."""
-    if fields.get("look") != look_of(animal):
-        raise Conflict("somebody else changed this animal meanwhile: load its page again")
-    values: dict[str, object] = {FIELDS[name]: fields.get(name) for name in _EDITED}
-    values["photos"] = fields.get("photos", "").split()
-    form = AnimalForm(id=animal.animal_id, species=animal.species, **values)  # type: ignore[arg-type]
-    read = read_listing(form, now).animal
-    return dataclasses.replace(
-        animal, **{FIELDS[name]: getattr(read, FIELDS[name]) for name in _EDITED}
-    )
-
-
-async def _edit(request: Request, _caller: Caller) -> Done:
-    fields = await fields_of(request, _MAX_FORM_BYTES)
-    animal_id, services = parse_id(fields.get("animalId", ""), "animalId"), services_of(request)
-    now = services.now()
-    change = partial(_edited, fields=fields, now=now)
-    animal = await run_in_threadpool(services.inventory.edit, animal_id, change, now)
-    name = animal.name or animal_id
-    return Done(console_path_of(animal_id), f"{name} is stored. {owner_of(animal)}", animal_id)
-
-
-def _ask_status(query: ViewQuery) -> Confirmation:
-    status = read_status(query.text("status"))
-    animal = query.services.inventory.get(parse_id(query.text("animalId"), "animalId"))
-    check_step(animal.status, status)
-    name = animal.name or animal.animal_id
-    is_shown = status is AnimalStatus.AVAILABLE
-    effects = (
-        f"{name} is {animal.status} now.",
-        "It may be in answers from the next one on."
-        if is_shown
-        else "It is in no answer from the next one on.",
-        "Its wait ends with an adoption, as of now."
-        if status is AnimalStatus.ADOPTED
-        else "Nobody counts that as an adoption.",
-        owner_of(animal),
-    )
-    sent = {"animalId": animal.animal_id, "status": status.value}
-    title = f"Mark {name} as {status}"
-    return Confirmation(
-        title, effects, f"Mark as {status}", console_path_of(animal.animal_id), sent
-    )
-
-
-def _set_status(query: ViewQuery) -> Done:
-    animal_id, status = parse_id(query.text("animalId"), "animalId"), query.text("status")
-    animal = query.services.inventory.set_status(animal_id, read_status(status), query.now)
-    return Done(
-        console_path_of(animal_id), f"{animal.name or animal_id} is {animal.status}.", animal_id
-    )
-
-
-async def _lead_on(request: Request) -> Response:
-    """Lead to an animal's page from where it was once: letters and bookmarks have that."""
-    page = console_path_of(request.path_params["animal_id"])
-    return RedirectResponse(f"{page}?{request.url.query}".rstrip("?"), 301)
-
-
-ANIMAL_ACTIONS = (
-    PageAction(f"{_ACTIONS}/status", _ask_status, _set_status),
-    Route(f"{_ACTIONS}/edit", partial(perform, act=_edit), methods=["POST"]),
-    Route(f"{ANIMALS_PAGE}/{{animal_id:path}}", _lead_on),
-)
-
-
 class StoodOn(msgspec.Struct, frozen=True, rename="camel"):
     """A page that the animal stood on, at a place from 1, and what was done with it there."""
 
@@ -496,8 +392,7 @@ def animal_content(query: ViewQuery, report: AnimalReport) -> dict[str, object]:
         "next_statuses": [
             one for one in AnimalStatus if one in STEPS[animal.status] - {animal.status}
         ],
-        "look": look_of(animal),
-        "owner": owner_of(animal),
-        "answers": list(GoodWith),
         "siblings": links(ANIMALS_PAGE),
+        "undoable": undoable(animal, query.now),
+        **edit_content(animal),
     }

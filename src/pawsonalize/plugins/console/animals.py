@@ -23,6 +23,7 @@ from pawsonalize.core.http.json import read_count, read_flag, read_text, report_
 from pawsonalize.core.limits import match_cursor, parse_id
 from pawsonalize.core.times import DAY
 from pawsonalize.reports.exposure_report import ExposureShare
+from pawsonalize.site.portraits import Portrait
 
 _ANY_STATUS = "any"
 _CURSOR = re.compile(r"(-?\d{1,15})\.(.+)", re.DOTALL)
@@ -43,11 +44,13 @@ _ORDERS = {
 class ListedAnimal(msgspec.Struct, frozen=True, rename="camel"):
     """An animal of the inventory in words, how long it waits and how often it was shown.
 
-    It waits since `listedAt`; `firstListedAt` is when it first came in.
+    It waits since `listedAt`; `firstListedAt` is when it first came in. `picture` is the address of
+    its first photo, or of a drawing.
     """
 
     id: str
     name: str
+    picture: str
     species: str
     breed: str
     size: str
@@ -125,6 +128,7 @@ def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedA
         ListedAnimal,
         animal,
         id=animal.animal_id,
+        picture=animal.photos[0] if animal.photos else Portrait.of(animal, group).path,
         species=SPECIES_NAMES.get(animal.species, animal.species),
         breed=animal.breed.replace("_", " "),
         size=SIZE_NAMES.get(animal.size, animal.size),

@@ -14,8 +14,9 @@ from pawsonalize.models.recipes.catalogue import broken_recipes
 from pawsonalize.operations.addressing import ADDRESS_PARAMETERS
 from pawsonalize.plugins.console import animals, models, visitors
 from pawsonalize.plugins.console.actions import ACTIONS, KEYS
-from pawsonalize.plugins.console.animal import ANIMAL_ACTIONS, AnimalReport, animal_content
+from pawsonalize.plugins.console.animal import AnimalReport, animal_content
 from pawsonalize.plugins.console.console import Console
+from pawsonalize.plugins.console.desk import ANIMAL_ACTIONS, NEW_ANIMAL_PAGE, new_animal_content
 from pawsonalize.plugins.console.models import RunReport, run_report
 from pawsonalize.plugins.console.outcomes import OutcomesOverTime, outcomes_content
 from pawsonalize.plugins.console.overview import (
@@ -51,14 +52,15 @@ def _audit(query: ViewQuery) -> AuditPage:
 
 _LINKS = (
     Link("Overview", HOME),
-    Link("Models", f"{HOME}/models"),
-    Link("Animals", f"{HOME}/animals"),
-    Link("Visitors", f"{HOME}/visitors"),
-    Link("Data", f"{HOME}/data"),
-    Link("Outcomes", f"{HOME}/outcomes"),
-    Link("Settings", f"{HOME}/settings"),
+    Link("Animals", f"{HOME}/animals", place=1),
+    Link("Visitors", f"{HOME}/visitors", place=3),
+    Link("Outcomes", f"{HOME}/outcomes", place=4),
+    Link("Models", f"{HOME}/models", place=5),
+    Link("Data", f"{HOME}/data", place=6),
+    Link("Settings", f"{HOME}/settings", place=7),
     Link("Who waits", f"{HOME}/animals", tab_of=f"{HOME}/animals", place=1),
     Link("Who is seen", f"{HOME}/animals/seen", tab_of=f"{HOME}/animals", place=2),
+    Link("Add an animal", NEW_ANIMAL_PAGE, tab_of=f"{HOME}/animals", place=3),
     Link("Events", f"{HOME}/data", tab_of=f"{HOME}/data", place=1),
     Link("Quality", f"{HOME}/data/quality", tab_of=f"{HOME}/data", place=2),
     Link("Archive", f"{HOME}/data/archive", tab_of=f"{HOME}/data", place=4),
@@ -210,6 +212,7 @@ _VIEWS = (
             _CURSOR,
         ),
         usual={"limit": "40"},
+        has_photos=True,
     ),
     View(
         page="/console/animals/id/{animal_id:path}",
@@ -226,6 +229,12 @@ _VIEWS = (
         parameters=(RequestParameter("animalId", "The animal.", where="path", required=True),),
         takes_long=True,
         has_photos=True,
+    ),
+    View(
+        page=NEW_ANIMAL_PAGE,
+        template="console/animal_new.html",
+        content=new_animal_content,
+        read=lambda _query: None,
     ),
     View(
         page="/console/animals/seen",

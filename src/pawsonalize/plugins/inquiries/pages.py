@@ -103,8 +103,12 @@ def _set_state(query: ViewQuery) -> Done:
     return Done(INBOX, f"The inquiry about {inquiry.animal} is {state}.", inquiry.inquiry_id)
 
 
+def _count_new(plugins: Mapping[str, Any]) -> int:
+    return _inquiring(plugins).book.counts()[InquiryState.NEW.value]
+
+
 CONSOLE_PAGES = (
-    Link("Inquiries", INBOX),
+    Link("Inquiries", INBOX, place=2, count=_count_new),
     View(
         page=INBOX,
         template="inquiries/inbox.html",

@@ -146,7 +146,7 @@ def _get_tenant_page(request: Request, caller: Caller) -> Response:
 
 
 PAGES = (
-    Link("Tenants", TENANTS),
+    Link("Tenants", TENANTS, place=8),
     Route(TENANTS, guarded(_get_tenants_page, CONTROL_PLANE, for_tenants=True)),
     Route(f"{TENANTS}/{{name}}", guarded(_get_tenant_page, CONTROL_PLANE, for_tenants=True)),
 )

@@ -1,0 +1,173 @@
+"""Animals that a shelter adds, edits and gives a status on the console, and what it undoes."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from pawsonalize.animals.animal import Animal, AnimalStatus
+from pawsonalize.animals.listings import AnimalForm, read_listing
+from pawsonalize.app.asgi import build_app
+from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.times import MINUTE
+from pawsonalize.plugins.console.desk import EDIT_FIELDS, _edited, look_of, texts_of, undoable
+from tests.hostile_world import NOW, make_world
+from tests.plugins.console.test_console_pages import words
+from tests.service_data import client_of
+
+ACTIONS = "/console/animals/actions"
+FULL = AnimalForm(
+    id="rex",
+    species="dog",
+    breed="Saint Bernard / Beagle",
+    mixed=True,
+    birth_date="2024-02-29",
+    size="large",
+    sex="male",
+    name="Rex",
+    weight="41.5 kg",
+    colours=["white", "red"],
+    coat="long",
+    altered=False,
+    house_trained=True,
+    special_needs=False,
+    good_with_kids="selective",
+    good_with_dogs="yes",
+    good_with_cats="no",
+    fee=125.5,
+    shelter="Paws & Claws",
+    postcode="02139",
+    bonded_unit="pair-1",
+    url="https://paws.example/rex",
+    priority=0.25,
+    photos=["https://paws.example/1.jpg", "https://paws.example/2.jpg"],
+    description="Two\nlines, and a comma.",
+)
+OTHER = {
+    "name": ("Max", "name", "Max"),
+    "species": ("cat", "species", "1"),
+    "breed": ("Poodle", "breed", "Poodle"),
+    "mixed": ("no", "mixed", False),
+    "birthDate": ("", "born", None),
+    "age": ("senior", "age", "4"),
+    "size": ("small", "size", "1"),
+    "sex": ("female", "sex", "female"),
+    "weight": ("12 kg", "weight", "12 kg"),
+    "colours": ("black, tan", "colours", ("black", "tan")),
+    "coat": ("short", "coat", "short"),
+    "altered": ("yes", "altered", True),
+    "houseTrained": ("unknown", "house_trained", None),
+    "specialNeeds": ("yes", "special_needs", True),
+    "goodWithKids": ("no", "good_with_kids", "no"),
+    "goodWithDogs": ("unknown", "good_with_dogs", "unknown"),
+    "goodWithCats": ("yes", "good_with_cats", "yes"),
+    "fee": ("80", "fee", 80.0),
+    "shelter": ("North", "shelter", "North"),
+    "postcode": ("10115", "postcode", "10115"),
+    "bondedUnit": ("", "bonded_unit", None),
+    "url": ("https://paws.example/max", "url", "https://paws.example/max"),
+    "priority": ("1", "priority", 1.0),
+    "photos": ("https://paws.example/3.jpg", "photos", ("https://paws.example/3.jpg",)),
+    "description": ("One\r\nline", "description", "One\nline"),
+}
+
+
+def animal(form: AnimalForm = FULL) -> Animal:
+    return read_listing(form, NOW).animal
+
+
+@pytest.fixture
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with client_of(build_app(make_world(tmp_path_factory.mktemp("desk")))) as client:
+        yield client
+
+
+def send(browser: TestClient, action: str, **fields: str) -> httpx.Response:
+    answer: httpx.Response = browser.post(f"{ACTIONS}/{action}", data=fields)
+    return answer
+
+
+def stored(browser: TestClient, animal_id: str) -> dict[str, object]:
+    found: dict[str, object] = browser.get(f"/v1/animals/{animal_id}").json()
+    return found
+
+
+@pytest.mark.parametrize(
+    "form", [FULL, AnimalForm(id="a", species="cat"), AnimalForm(id="b", species="9", breed="Ox")]
+)
+def test_a_form_that_is_sent_as_it_was_shown_changes_nothing(form: AnimalForm) -> None:
+    before = animal(form)
+    assert _edited(before, {**texts_of(before), "look": look_of(before)}, NOW) == before
+
+
+@pytest.mark.parametrize("field", EDIT_FIELDS, ids=lambda field: field.name)
+def test_an_edited_field_changes_what_it_says_and_nothing_else(
+    field: object, request: pytest.FixtureRequest
+) -> None:
+    name = request.node.callspec.id
+    text, attribute, value = OTHER[name]
+    before = animal() if name != "age" else replace(animal(), born=None, age="2")
+    after = _edited(before, {name: text, "look": look_of(before)}, NOW)
+    assert getattr(after, attribute) == value
+    said = {*next(one for one in EDIT_FIELDS if one.name == name).attributes, attribute}
+    for other in (one for one in Animal.__slots__ if one not in said):
+        assert getattr(after, other) == getattr(before, other), other
+
+
+def test_an_age_beside_a_birth_date_is_refused_and_not_dropped() -> None:
+    before = animal()
+    with pytest.raises(InvalidInput, match="clear one of them"):
+        _edited(before, {"age": "senior", "look": look_of(before)}, NOW)
+
+
+def test_a_new_animal_is_in_the_next_answer_and_no_import_writes_over_it(
+    browser: TestClient,
+) -> None:
+    assert "Add an animal" in words(browser.get("/console/animals/new"))
+    page = send(browser, "add", name="Ünal the 2nd", species="rabbit", breed="Lop", fee="20")
+    assert "is added, and may be shown. " in words(page)
+    assert "It was added here: no import writes over it." in words(page)
+    (animal_id,) = re.findall(r'name="animalId" value="(unal-the-2nd-[0-9a-f]{6})"', page.text)[:1]
+    assert stored(browser, animal_id)["fee"] == 20
+    answer = browser.post("/v1/recommendations", json={"of": "animals", "limit": 50}).json()
+    assert animal_id in {one["id"] for one in answer}
+
+
+def test_a_new_animal_without_species_or_of_a_known_id_is_refused_in_words(
+    browser: TestClient,
+) -> None:
+    missing = send(browser, "add", name="Who")
+    assert missing.status_code == 400
+    assert "write one of cat, dog, rabbit" in missing.text
+    before = stored(browser, "dog-1")
+    known = send(browser, "add", name="Other", species="dog", id="dog-1")
+    assert known.status_code == 409
+    assert "here is an animal dog-1 already" in re.sub(r"<[^>]+>", "", known.text)
+    assert stored(browser, "dog-1") == before
+
+
+def test_a_status_is_undone_for_ten_minutes_and_only_once(browser: TestClient) -> None:
+    before = stored(browser, "dog-1")
+    send(browser, "status", animalId="dog-1", status="adopted")
+    page = browser.get("/console/animals/id/dog-1")
+    assert "Undo: it is available" in page.text
+    undone = send(browser, "undo", animalId="dog-1", status="adopted")
+    assert "is available again." in words(undone)
+    assert stored(browser, "dog-1") == before
+    again = send(browser, "undo", animalId="dog-1", status="adopted")
+    assert again.status_code == 409
+    assert "mark it as what it is" in again.text
+
+
+def test_what_is_older_or_was_reported_is_not_undone() -> None:
+    known = animal()
+    first = known.history[0]
+    adopted = replace(first, status=AnimalStatus.ADOPTED, at=NOW)
+    left = replace(known, history=(first, adopted))
+    assert undoable(left, NOW + 10 * MINUTE) is AnimalStatus.AVAILABLE
+    assert undoable(left, NOW + 10 * MINUTE + 1) is None
+    assert undoable(replace(left, reports=((first, adopted),)), NOW) is None
+    assert undoable(known, NOW) is None
