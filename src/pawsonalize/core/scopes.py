@@ -15,6 +15,8 @@ class Scope(StrEnum):
     """Ask for recommendations and re-rankings, at both doors."""
     SITE = "site"
     """The work of a site's own server: all of the above, inventory, visitors and their erasure."""
+    DESK = "desk"
+    """The work of a shelter's volunteers on the console: animals, uploads, inquiries, alerts."""
     CONTROL_PLANE = "control-plane"
     """Dataset groups, solutions, campaigns, filters and jobs, at both doors."""
     MONITOR = "monitor"
@@ -28,6 +30,7 @@ OPERATOR: Final = frozenset({Scope.OPERATOR})
 SITE: Final = OPERATOR | {Scope.SITE}
 EVENTS: Final = SITE | {Scope.EVENTS}
 RUNTIME: Final = SITE | {Scope.RUNTIME}
+DESK: Final = OPERATOR | {Scope.DESK}
 CONTROL_PLANE: Final = OPERATOR | {Scope.CONTROL_PLANE}
 MONITOR: Final = OPERATOR | {Scope.MONITOR}
 ANYBODY: Final = frozenset[Scope]()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,11 +13,13 @@ from pawsonalize.animals.animal import Animal, AnimalStatus
 from pawsonalize.animals.listings import AnimalForm, read_listing
 from pawsonalize.app.asgi import build_app
 from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.scopes import Scope
 from pawsonalize.core.times import MINUTE
 from pawsonalize.plugins.console.desk import EDIT_FIELDS, _edited, look_of, texts_of, undoable
 from tests.hostile_world import NOW, make_world
 from tests.plugins.console.test_console_pages import words
-from tests.service_data import client_of
+from tests.plugins.inquiries.test_inquiries import ON
+from tests.service_data import client_of, make_key
 
 ACTIONS = "/console/animals/actions"
 FULL = AnimalForm(
@@ -171,3 +174,49 @@ def test_what_is_older_or_was_reported_is_not_undone() -> None:
     assert undoable(left, NOW + 10 * MINUTE + 1) is None
     assert undoable(replace(left, reports=((first, adopted),)), NOW) is None
     assert undoable(known, NOW) is None
+
+
+@pytest.fixture
+def volunteer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A browser that has signed in with a key of the scope `desk`."""
+    settings = make_world(tmp_path_factory.mktemp("volunteer"), access_keys="required", **ON)
+    with client_of(build_app(settings)) as client:
+        signed_in = client.post(
+            "/console/sign-in", data={"key": make_key(settings, Scope.DESK)}, follow_redirects=False
+        )
+        assert signed_in.status_code == 303
+        yield client
+
+
+def test_a_volunteers_key_does_the_work_of_the_desk(volunteer: TestClient) -> None:
+    front = volunteer.get("/console")
+    assert front.url.path == "/console/animals"
+    menu = re.findall(r'<a href="(/console[^"]*)"', front.text.partition("</nav>")[0])
+    assert menu == ["/console/animals", "/console/inquiries"]
+    for page in ("new", "seen", "upload", "alerts", "id/dog-1"):
+        assert volunteer.get(f"/console/animals/{page}").status_code == 200, page
+    assert volunteer.get("/console/inquiries").status_code == 200
+    assert "is adopted." in words(send(volunteer, "status", animalId="dog-1", status="adopted"))
+    assert "is added" in words(send(volunteer, "add", name="Ada", species="cat"))
+    page = volunteer.get("/console/animals/id/cat-1").text
+    assert "/console/visitors" not in page
+
+
+def test_a_volunteers_key_opens_no_page_of_models_keys_settings_or_visitors(
+    volunteer: TestClient,
+) -> None:
+    volunteer.get("/console/animals")
+    for page in ("models", "settings", "settings/keys", "visitors", "data", "outcomes", "find?q=a"):
+        assert volunteer.get(f"/console/{page}").status_code == 403, page
+    for action in ("models/retrain", "settings/keys/create"):
+        refused = volunteer.post(f"/console/{action}", data={"scopes": "operator"})
+        assert refused.status_code == 403, action
+    assert volunteer.get("/console/animals/feeds").status_code == 403
+
+
+def test_a_volunteers_key_deletes_no_resource_of_the_api(tmp_path: Path) -> None:
+    settings = make_world(tmp_path, access_keys="required")
+    with client_of(build_app(settings)) as client:
+        client.headers["Authorization"] = f"Bearer {make_key(settings, Scope.DESK)}"
+        for path in ("/v1/solutions/recommender", "/v1/animals/dog-1", "/v1/users/looker"):
+            assert client.delete(path).status_code == 403, path

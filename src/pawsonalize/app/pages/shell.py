@@ -15,7 +15,7 @@ from pawsonalize.app.pages.tables import TablePage
 from pawsonalize.core import errors
 from pawsonalize.core.http.json import filled
 from pawsonalize.core.plugin import added
-from pawsonalize.core.scopes import CONTROL_PLANE, OPERATOR, Scope
+from pawsonalize.core.scopes import CONTROL_PLANE, DESK, OPERATOR, Scope
 from pawsonalize.operations.admission import Admission, Caller
 from pawsonalize.operations.limits import Lane, check_reach
 from pawsonalize.operations.services import services_of
@@ -23,7 +23,11 @@ from pawsonalize.site.rendering import animals_page, page
 
 HOME = "/console"
 TENANTS = "/tenants"
+ANIMALS = "/console/animals"
+"""The first page of who works at the desk."""
 SIGN_IN = "/console/sign-in"
+SIGNS_IN = CONTROL_PLANE | DESK
+"""Scopes that open some page: the whole console, a shelter's desk, or the tenants alone."""
 SESSION = "pawsonalize_console"
 _NOTICE = "pawsonalize_notice"
 _NOTICE_SECONDS = 60
@@ -50,12 +54,15 @@ class Link(msgspec.Struct, frozen=True):
     """Place in the navigation, or among the tabs; where several have the same, as declared."""
     count: Callable[[Mapping[str, Any]], int] | None = None
     """The number that waits there, of what plugins share; the navigation shows it."""
+    allowed: frozenset[Scope] = OPERATOR
+    """Scopes that see the link, which are those that open its page."""
 
 
 @cache
-def links(tab_of: str = "") -> tuple[tuple[str, str], ...]:
-    """Return the navigation, or the tabs of a page: names and paths."""
-    every = [part for part in added("console_pages") if isinstance(part, Link)]
+def links(tab_of: str = "", scopes: frozenset[Scope] = OPERATOR) -> tuple[tuple[str, str], ...]:
+    """Return the navigation, or the tabs of a page, for a key of these scopes: names and paths."""
+    pages = (part for part in added("console_pages") if isinstance(part, Link))
+    every = [link for link in pages if not link.allowed.isdisjoint(scopes)]
     own = sorted((link for link in every if link.tab_of == tab_of), key=lambda link: link.place)
     return tuple((link.name, link.path) for link in own)
 
@@ -105,10 +112,11 @@ def guarded(
         is_first = request.url.path == HOME
         caller = None
         try:
-            caller = await caller_of(request, CONTROL_PLANE if is_first else allowed)
+            caller = await caller_of(request, SIGNS_IN if is_first else allowed)
             group = caller.dataset_group
             if is_first and (group is not None or allowed.isdisjoint(caller.scopes)):
-                return RedirectResponse(TENANTS, 303)
+                is_desk = group is None and Scope.DESK in caller.scopes
+                return RedirectResponse(ANIMALS if is_desk else TENANTS, 303)
             if not for_tenants:
                 check_reach(group, None)
         except errors.PawsonalizeError as error:
@@ -136,10 +144,11 @@ async def _answer_soon(
 
 def _frame(request: Request, caller: Caller) -> dict[str, object]:
     """Variables of a template for the navigation."""
-    path = request.url.path
-    above = (link for _, link in links() if path == link or path.startswith(f"{link}/"))
+    path, pages = request.url.path, links(scopes=caller.scopes)
+    above = (link for _, link in pages if path == link or path.startswith(f"{link}/"))
     return {
-        "pages": links() if caller.dataset_group is None else (),
+        "pages": pages if caller.dataset_group is None else (),
+        "is_operator": Scope.OPERATOR in caller.scopes,
         "current": max(above, key=len, default=""),
         "key_id": caller.key_id,
     }

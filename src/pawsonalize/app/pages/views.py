@@ -24,7 +24,7 @@ from pawsonalize.core.database.journal import AuditEntry
 from pawsonalize.core.errors import PawsonalizeError
 from pawsonalize.core.http.json import filled, json_response
 from pawsonalize.core.http.operation import About, Operation, RequestParameter
-from pawsonalize.core.scopes import OPERATOR
+from pawsonalize.core.scopes import OPERATOR, Scope
 from pawsonalize.operations.addressing import read_group
 from pawsonalize.operations.admission import Caller
 from pawsonalize.operations.guard import ANYBODY_CALLED, note
@@ -96,6 +96,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """The page that the report leads to at once; None to show it."""
     periods: tuple[str, ...] = ()
     """The usual time of a page that shows one, such as 30d, and choices that it has more."""
+    allowed: frozenset[Scope] = OPERATOR
+    """Scopes that open it."""
     has_photos: bool = False
     """True if it shows photos of animals, which are anywhere in the web."""
 
@@ -107,7 +109,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     def routes(self) -> list[BaseRoute]:
         """Return the route of its page."""
         report = self._report if self.takes_long else None
-        return [Route(self.page, guarded(self._shown, report=report))]
+        return [Route(self.page, guarded(self._shown, self.allowed, report))]
 
     def as_operation(self) -> Operation:
         """Return the operation of the API that answers with the report."""
@@ -127,7 +129,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             f"/v1/console{self.path or f'/{self.operation}'}",
             endpoint,
             self.summary,
-            OPERATOR,
+            self.allowed,
             about=self.about,
             answer=self.answer,
             parameters=self.parameters,
@@ -167,7 +169,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             periods=period and period.choices(self.periods),
             **({} if self.content is None else self.content(query, report)),
             tab=self.page,
-            tabs=tabs_of(self.page),
+            tabs=tabs_of(self.page, caller.scopes),
             given=given,
             group=query.group,
             groups=sorted(one.name for one in groups),
@@ -177,9 +179,9 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def tabs_of(page: str) -> tuple[tuple[str, str], ...]:
+def tabs_of(page: str, scopes: frozenset[Scope] = OPERATOR) -> tuple[tuple[str, str], ...]:
     """Return name and path of the tabs that a page is one of; none for most."""
-    tabs = links("/".join(page.split("/")[:3]))
+    tabs = links("/".join(page.split("/")[:3]), scopes)
     return tabs if any(path == page for _, path in tabs) else ()
 
 
@@ -221,11 +223,13 @@ class PageAction(msgspec.Struct, frozen=True):
     path: str
     ask: Callable[[ViewQuery], Confirmation]
     act: Callable[[ViewQuery], Done]
+    allowed: frozenset[Scope] = OPERATOR
+    """Scopes that may do it."""
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the question (GET) and of the action (POST)."""
         return [
-            Route(self.path, guarded(self._confirmation)),
+            Route(self.path, guarded(self._confirmation, self.allowed)),
             Route(self.path, self._done, methods=["POST"]),
         ]
 
@@ -234,7 +238,7 @@ class PageAction(msgspec.Struct, frozen=True):
         return shown(request, caller, "console/confirmation.html", wanted=wanted, path=self.path)
 
     async def _done(self, request: Request) -> Response:
-        return await perform(request, self._act)
+        return await perform(request, self._act, self.allowed)
 
     async def _act(self, request: Request, _caller: Caller) -> Done:
         query = ViewQuery.of(request, DATASET_GROUP, await fields_of(request))
@@ -242,15 +246,17 @@ class PageAction(msgspec.Struct, frozen=True):
 
 
 async def perform(
-    request: Request, act: Callable[[Request, Caller], Awaitable[Done | Response]]
+    request: Request,
+    act: Callable[[Request, Caller], Awaitable[Done | Response]],
+    allowed: frozenset[Scope] = OPERATOR,
 ) -> Response:
-    """Do what a form of a page asks for, if the caller is an operator, and note it.
+    """Do what a form of a page asks for, if the caller has one of the scopes, and note it.
 
     A response of `act` asks something first: nothing is done yet.
     """
     caller = None
     try:
-        caller = await caller_of(request, OPERATOR)
+        caller = await caller_of(request, allowed)
         check_reach(caller.dataset_group, None)
         result = await act(request, caller)
     except PawsonalizeError as error:

@@ -36,6 +36,7 @@ class For(StrEnum):
     SITE = "site"
     CONTROL_PLANE = "control-plane"
     MONITOR = "monitor"
+    DESK = "desk"
     OPERATOR = "operator"
 
 

@@ -17,6 +17,7 @@ from pawsonalize.core.errors import Conflict, InvalidInput
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.http.json import report_of
 from pawsonalize.core.limits import parse_id
+from pawsonalize.core.scopes import DESK
 from pawsonalize.plugins.alerts import AlertSettings
 from pawsonalize.plugins.alerts.book import MOST_SEARCHES, AlertBook
 from pawsonalize.plugins.alerts.composition import Alerts, book_of
@@ -135,13 +136,17 @@ def _of(user_id: str) -> str:
 
 
 CONSOLE_PAGES = (
-    Link("Alerts", _ALERTS, tab_of=_ANIMALS, place=4),
-    View(page=_ALERTS, template="alerts/alerts.html", read=_read_alerts),
-    PageAction(f"{_ALERTS}/consent", _ask_consent, _change_consent),
-    PageAction(f"{_ALERTS}/search", _ask_removal, _remove_search),
-    Link("Who would love", f"{_ANIMALS}/matches", tab_of=_ANIMALS, place=3),
+    Link("Alerts", _ALERTS, tab_of=_ANIMALS, place=4, allowed=DESK),
+    View(page=_ALERTS, template="alerts/alerts.html", read=_read_alerts, allowed=DESK),
+    PageAction(f"{_ALERTS}/consent", _ask_consent, _change_consent, DESK),
+    PageAction(f"{_ALERTS}/search", _ask_removal, _remove_search, DESK),
+    Link("Who would love", f"{_ANIMALS}/matches", tab_of=_ANIMALS, place=3, allowed=DESK),
     View(
-        page=f"{_ANIMALS}/matches", template="alerts/matches.html", read=_matches, takes_long=True
+        allowed=DESK,
+        page=f"{_ANIMALS}/matches",
+        template="alerts/matches.html",
+        read=_matches,
+        takes_long=True,
     ),
 )
 

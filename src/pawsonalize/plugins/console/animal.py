@@ -22,14 +22,14 @@ from msgspec.structs import replace
 from pawsonalize.animals.animal import STEPS, Animal, AnimalStatus
 from pawsonalize.animals.endpoints import AnimalAnswer, animal_answer
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.pages.shell import links
+from pawsonalize.app.pages.shell import ANIMALS, links
 from pawsonalize.app.pages.views import ViewQuery
 from pawsonalize.core.attributes import GoodWith
 from pawsonalize.core.event import LoggedEvent, Visitor
 from pawsonalize.core.http.json import report_of
 from pawsonalize.events.tables.event_reads import GroupEvents, TailQuery
 from pawsonalize.operations.services import Services
-from pawsonalize.plugins.console.desk import ANIMALS_PAGE, edit_content, undoable
+from pawsonalize.plugins.console.desk import edit_content, undoable
 from pawsonalize.recommend.animals import factors
 from pawsonalize.recommend.animals.available import Slots
 from pawsonalize.recommend.animals.eligibility import GOOD_WITH, NOWHERE, judge
@@ -392,7 +392,7 @@ def animal_content(query: ViewQuery, report: AnimalReport) -> dict[str, object]:
         "next_statuses": [
             one for one in AnimalStatus if one in STEPS[animal.status] - {animal.status}
         ],
-        "siblings": links(ANIMALS_PAGE),
+        "siblings": links(ANIMALS),
         "undoable": undoable(animal, query.now),
         **edit_content(animal),
     }

@@ -20,21 +20,22 @@ from starlette.routing import Route
 
 from pawsonalize.animals.animal import UNKNOWN, Animal, AnimalStatus, check_step
 from pawsonalize.animals.listings import FIELDS, AnimalForm, Listing, read_listing, read_status
+from pawsonalize.app.pages.shell import ANIMALS
 from pawsonalize.app.pages.views import Confirmation, Done, PageAction, ViewQuery, perform
 from pawsonalize.core.attributes import AGE_NAMES, DOG, SIZE_NAMES, SPECIES_NAMES, GoodWith
 from pawsonalize.core.breed_spelling import plain_letters
 from pawsonalize.core.breeds import UNKNOWN_BREED
 from pawsonalize.core.errors import Conflict, InvalidInput
 from pawsonalize.core.limits import parse_id
+from pawsonalize.core.scopes import DESK
 from pawsonalize.core.times import MINUTE
 from pawsonalize.operations.admission import Caller
 from pawsonalize.operations.services import services_of
 from pawsonalize.site.forms import Fields, fields_of
 from pawsonalize.site.rendering import console_path_of
 
-ANIMALS_PAGE: Final = "/console/animals"
-NEW_ANIMAL_PAGE: Final = f"{ANIMALS_PAGE}/new"
-_ACTIONS = f"{ANIMALS_PAGE}/actions"
+NEW_ANIMAL_PAGE: Final = f"{ANIMALS}/new"
+_ACTIONS = f"{ANIMALS}/actions"
 _SOURCE = "console"
 """Source of the animals that are added here, so that no feed says they are gone."""
 _MAX_FORM_BYTES = 1 << 19  # fifty addresses and a long text, as browsers escape them
@@ -274,9 +275,9 @@ async def _lead_on(request: Request) -> Response:
 
 
 ANIMAL_ACTIONS = (
-    PageAction(f"{_ACTIONS}/status", _ask_status, _set_status),
-    Route(f"{_ACTIONS}/edit", partial(perform, act=_edit), methods=["POST"]),
-    Route(f"{_ACTIONS}/add", partial(perform, act=_add), methods=["POST"]),
-    Route(f"{_ACTIONS}/undo", partial(perform, act=_undo), methods=["POST"]),
-    Route(f"{ANIMALS_PAGE}/{{animal_id:path}}", _lead_on),
+    PageAction(f"{_ACTIONS}/status", _ask_status, _set_status, DESK),
+    Route(f"{_ACTIONS}/edit", partial(perform, act=_edit, allowed=DESK), methods=["POST"]),
+    Route(f"{_ACTIONS}/add", partial(perform, act=_add, allowed=DESK), methods=["POST"]),
+    Route(f"{_ACTIONS}/undo", partial(perform, act=_undo, allowed=DESK), methods=["POST"]),
+    Route(f"{ANIMALS}/{{animal_id:path}}", _lead_on),
 )

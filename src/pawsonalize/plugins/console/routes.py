@@ -5,11 +5,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.app.pages.shell import HOME, SESSION, SIGN_IN, TENANTS
+from pawsonalize.app.pages.shell import HOME, SESSION, SIGN_IN, SIGNS_IN, TENANTS
 from pawsonalize.app.pages.views import PageAction, View
 from pawsonalize.core.errors import PawsonalizeError, Unauthenticated
 from pawsonalize.core.plugin import added
-from pawsonalize.core.scopes import CONTROL_PLANE
 from pawsonalize.core.times import SECOND
 from pawsonalize.operations.admission import LASTS, Admission
 from pawsonalize.site.forms import fields_of
@@ -52,7 +51,7 @@ async def _post_sign_in(request: Request) -> Response:
     admission: Admission = request.app.state.admission
     try:
         session = await run_in_threadpool(
-            admission.sign_in, fields.get("key", "").strip(), CONTROL_PLANE
+            admission.sign_in, fields.get("key", "").strip(), SIGNS_IN
         )
     except Unauthenticated as error:
         return _sign_in_page(after, error.message, 401)

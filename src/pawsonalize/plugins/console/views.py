@@ -3,13 +3,13 @@
 from pawsonalize.app.pages.finding import Finder, FoundHits, find_hits
 from pawsonalize.app.pages.happenings import HappeningReport, Happenings, find_happenings
 from pawsonalize.app.pages.period import PARAMETERS
-from pawsonalize.app.pages.shell import HOME, Link
+from pawsonalize.app.pages.shell import ANIMALS, HOME, Link
 from pawsonalize.app.pages.views import GROUP_PARAMETER, View, ViewQuery
 from pawsonalize.core import clock
 from pawsonalize.core.http.json import read_limit
 from pawsonalize.core.http.operation import About, RequestParameter
 from pawsonalize.core.limits import parse_id
-from pawsonalize.core.scopes import Scope
+from pawsonalize.core.scopes import DESK, Scope
 from pawsonalize.models.recipes.catalogue import broken_recipes
 from pawsonalize.operations.addressing import ADDRESS_PARAMETERS
 from pawsonalize.plugins.console import animals, models, visitors
@@ -52,15 +52,15 @@ def _audit(query: ViewQuery) -> AuditPage:
 
 _LINKS = (
     Link("Overview", HOME),
-    Link("Animals", f"{HOME}/animals", place=1),
+    Link("Animals", ANIMALS, place=1, allowed=DESK),
     Link("Visitors", f"{HOME}/visitors", place=3),
     Link("Outcomes", f"{HOME}/outcomes", place=4),
     Link("Models", f"{HOME}/models", place=5),
     Link("Data", f"{HOME}/data", place=6),
     Link("Settings", f"{HOME}/settings", place=7),
-    Link("Who waits", f"{HOME}/animals", tab_of=f"{HOME}/animals", place=1),
-    Link("Who is seen", f"{HOME}/animals/seen", tab_of=f"{HOME}/animals", place=2),
-    Link("Add an animal", NEW_ANIMAL_PAGE, tab_of=f"{HOME}/animals", place=3),
+    Link("Who waits", ANIMALS, tab_of=ANIMALS, place=1, allowed=DESK),
+    Link("Who is seen", f"{ANIMALS}/seen", tab_of=ANIMALS, place=2, allowed=DESK),
+    Link("Add an animal", NEW_ANIMAL_PAGE, tab_of=ANIMALS, place=3, allowed=DESK),
     Link("Events", f"{HOME}/data", tab_of=f"{HOME}/data", place=1),
     Link("Quality", f"{HOME}/data/quality", tab_of=f"{HOME}/data", place=2),
     Link("Archive", f"{HOME}/data/archive", tab_of=f"{HOME}/data", place=4),
@@ -185,6 +185,7 @@ _VIEWS = (
     ),
     View(
         page="/console/animals",
+        allowed=DESK,
         template="console/animals.html",
         content=animals.animals_content,
         read=lambda query: animals.animal_listing(
@@ -216,6 +217,7 @@ _VIEWS = (
     ),
     View(
         page="/console/animals/id/{animal_id:path}",
+        allowed=DESK,
         template="console/animal.html",
         content=animal_content,
         read=lambda query: _console(query).animal(
@@ -232,12 +234,14 @@ _VIEWS = (
     ),
     View(
         page=NEW_ANIMAL_PAGE,
+        allowed=DESK,
         template="console/animal_new.html",
         content=new_animal_content,
         read=lambda _query: None,
     ),
     View(
         page="/console/animals/seen",
+        allowed=DESK,
         template="console/animals_seen.html",
         content=animals.seen_content,
         read=lambda query: _console(query).seen.find(None),

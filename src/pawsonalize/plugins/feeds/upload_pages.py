@@ -23,7 +23,7 @@ from pawsonalize.core.errors import Conflict, InputTooLarge, InvalidInput
 from pawsonalize.core.http.json import filled, read_body, read_flag
 from pawsonalize.core.http.operation import About, Operations, RequestParameter
 from pawsonalize.core.limits import parse_id
-from pawsonalize.core.scopes import SITE
+from pawsonalize.core.scopes import DESK, SITE
 from pawsonalize.core.times import iso
 from pawsonalize.operations.admission import Caller
 from pawsonalize.operations.services import Services, services_of
@@ -303,9 +303,10 @@ def page_of(upload: FeedUpload) -> str:
 
 CONSOLE_PAGES = (
     *pages.PAGES,
-    Link("Upload", _UPLOAD, tab_of=pages.INVENTORY, place=4),
+    Link("Upload", _UPLOAD, tab_of=pages.INVENTORY, place=4, allowed=DESK),
     View(
         page=_UPLOAD,
+        allowed=DESK,
         template="feeds/upload.html",
         read=read_upload,
         content=_content,
@@ -321,8 +322,8 @@ CONSOLE_PAGES = (
         needs=("upload",),
         takes_long=True,
     ),
-    Route(_UPLOAD, partial(perform, act=_keep), methods=["POST"]),
-    Route(f"{_UPLOAD}/choices", partial(perform, act=_choose), methods=["POST"]),
+    Route(_UPLOAD, partial(perform, act=_keep, allowed=DESK), methods=["POST"]),
+    Route(f"{_UPLOAD}/choices", partial(perform, act=_choose, allowed=DESK), methods=["POST"]),
 )
 
 OPERATIONS = Operations(SITE, about=About.INVENTORY)

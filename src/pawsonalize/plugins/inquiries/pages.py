@@ -18,6 +18,7 @@ from pawsonalize.core.http.json import read_text, report_of
 from pawsonalize.core.http.operation import RequestParameter
 from pawsonalize.core.limits import parse_id
 from pawsonalize.core.logs import get_logger
+from pawsonalize.core.scopes import DESK
 from pawsonalize.plugins.inquiries.book import InquiryState
 from pawsonalize.plugins.inquiries.taking import (
     INBOX,
@@ -108,9 +109,10 @@ def _count_new(plugins: Mapping[str, Any]) -> int:
 
 
 CONSOLE_PAGES = (
-    Link("Inquiries", INBOX, place=2, count=_count_new),
+    Link("Inquiries", INBOX, place=2, count=_count_new, allowed=DESK),
     View(
         page=INBOX,
+        allowed=DESK,
         template="inquiries/inbox.html",
         read=_read_inbox,
         content=_content,
@@ -122,7 +124,7 @@ CONSOLE_PAGES = (
             RequestParameter("animalId", "Only those about this animal."),
         ),
     ),
-    PageAction(f"{INBOX}/state", _ask_state, _set_state),
+    PageAction(f"{INBOX}/state", _ask_state, _set_state, DESK),
 )
 
 _SENT = "/inquiries/sent"
