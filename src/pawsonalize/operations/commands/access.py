@@ -34,9 +34,9 @@ class For(StrEnum):
     EVENTS = "events"
     RUNTIME = "runtime"
     SITE = "site"
+    DESK = "desk"
     CONTROL_PLANE = "control-plane"
     MONITOR = "monitor"
-    DESK = "desk"
     OPERATOR = "operator"
 
 
