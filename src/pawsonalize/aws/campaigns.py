@@ -153,7 +153,7 @@ def _recommender_fields(services: AwsServices, members: Members) -> Values:
             f"{recipe.name} is of the domain {recipe.domain}, and the dataset group of"
             f" {group.extras.get('domain', 'none')}: create a group with that domain"
         )
-    events = () if recipe.event_type is None else (EventParameters(recipe.event_type),)
+    events = () if recipe.learns_from is None else (EventParameters(recipe.learns_from),)
     settings = _recommender_settings(services, members)
     training = members.get("recommenderConfig", {}).get(_TRAINING, {})
     check_interactions(services, group.name, group.name)
@@ -161,6 +161,7 @@ def _recommender_fields(services: AwsServices, members: Members) -> Values:
     return {
         **settings,
         "recipe": recipe.recipe,
+        "settings": recipe.settings,
         "selection": TrainingSelection(events, without=without),
         "extras": {**settings.get("extras", {}), "recipeArn": members["recipeArn"]},
     }

@@ -7,13 +7,19 @@ from typing import Concatenate, Final, ParamSpec
 
 import msgspec
 
-from pawsonalize.aws.recipes import AWS_RECIPES, SEGMENTATION, recipe_arn
+from pawsonalize.aws.recipes import AWS_RECIPES, SEGMENTATION, AwsRecipe, recipe_arn
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.core.errors import InvalidInput, LimitExceeded
 from pawsonalize.core.event import NOTHING, Event
 from pawsonalize.core.schemas import DatasetType, Schema
-from pawsonalize.models.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
+from pawsonalize.models.recipes import (
+    PERSONALIZED_RANKING,
+    POPULARITY_COUNT,
+    SIMILAR_ITEMS,
+    USER_PERSONALIZATION,
+)
 from pawsonalize.resources.datasets import DatasetGroup, DatasetSchema, new_schema
+from pawsonalize.resources.filters import AppliedFilter, Source
 from pawsonalize.resources.solutions import SolutionVersion
 
 P = ParamSpec("P")
@@ -22,6 +28,11 @@ _ITEMS: Final[Mapping[str | None, tuple[str, ...]]] = {
     "VIDEO_ON_DEMAND": ("GENRES", "CREATION_TIMESTAMP"),
 }
 _WITH_METADATA = (DatasetType.ITEMS, DatasetType.USERS)
+_REQUIRES: Final[Mapping[str, tuple[str, ...]]] = {
+    USER_PERSONALIZATION: ("userId",),
+    POPULARITY_COUNT: ("userId",),
+    SIMILAR_ITEMS: ("itemId",),
+}
 _MOST_TPS = 500  # requests per second of a campaign, by AWS's page of quotas
 _MOST_WITH_METADATA = 50
 _FEWEST_FIELDS = 2  # an id and one of metadata
@@ -55,12 +66,30 @@ def check_ranks(_services: AwsServices, recipe: str) -> Iterator[str]:
 
 
 @rule
-def check_recommends(_services: AwsServices, recipe: str, members: Members) -> Iterator[str]:
-    """GetRecommendations: not of type PERSONALIZED_RANKING; USER_PERSONALIZATION needs a userId."""
+def check_recommends(
+    _services: AwsServices, recipe: str, members: Members, use_case: AwsRecipe | None
+) -> Iterator[str]:
+    """GetRecommendations: what the recipe or use case requires; never PERSONALIZED_RANKING."""
     if recipe == PERSONALIZED_RANKING:
         yield f"the campaign is of {recipe}: use GetPersonalizedRanking"
-    if recipe == USER_PERSONALIZATION and "userId" not in members:
-        yield f"userId is missing: {recipe} requires it"
+    asked = recipe if use_case is None else use_case.title
+    for name in _REQUIRES.get(recipe, ()) if use_case is None else use_case.requires:
+        if name not in members:
+            yield f"{name} is missing: {asked} requires it"
+
+
+@rule
+def check_user(
+    _services: AwsServices, members: Members, applied: AppliedFilter | None
+) -> Iterator[str]:
+    """GetRecommendations: a userId for a filter by CurrentUser or Interactions."""
+    expression = None if applied is None else applied.expression
+    if (
+        "userId" not in members
+        and expression is not None
+        and any(map(expression.speaks_of, (Source.CURRENT_USER, Source.INTERACTIONS)))
+    ):
+        yield "userId is missing: the filter is about the user"
 
 
 @rule
