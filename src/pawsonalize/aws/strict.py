@@ -9,7 +9,7 @@ import msgspec
 
 from pawsonalize.aws.recipes import AWS_RECIPES, SEGMENTATION, AwsRecipe, recipe_arn
 from pawsonalize.aws.services import AwsServices, Members
-from pawsonalize.core.errors import InvalidInput, LimitExceeded
+from pawsonalize.core.errors import Conflict, InvalidInput, LimitExceeded
 from pawsonalize.core.event import NOTHING, Event
 from pawsonalize.core.schemas import DatasetType, Schema
 from pawsonalize.models.recipes import (
@@ -18,6 +18,7 @@ from pawsonalize.models.recipes import (
     SIMILAR_ITEMS,
     USER_PERSONALIZATION,
 )
+from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.datasets import DatasetGroup, DatasetSchema, new_schema
 from pawsonalize.resources.filters import AppliedFilter, Source
 from pawsonalize.resources.solutions import SolutionVersion
@@ -167,6 +168,15 @@ def check_domain(services: AwsServices, schema: DatasetSchema, group: str) -> It
     wanted = services.registry.get(DatasetGroup, group).extras.get("domain")
     if (found := schema.extras.get("domain")) != wanted:
         yield f"schemaArn: the schema is of the domain {found}, and the dataset group of {wanted}"
+
+
+@rule
+def check_updates(_services: AwsServices, campaign: Campaign) -> Iterator[str]:
+    """UpdateCampaign and UpdateRecommender: the update before is done."""
+    if campaign.pending is not None:
+        status = campaign.pending.status
+        raise Conflict(f"{campaign.name} has an update that is {status}: wait until it is ACTIVE")
+    yield from ()
 
 
 @rule

@@ -336,9 +336,14 @@ def test_a_campaign_answers_and_goes_on_with_another_version(wire: Wire, popular
     wire.personalize.update_campaign(
         campaignArn=campaign, solutionVersionArn=second, minProvisionedTPS=3
     )
+    busy = wire.personalize.exceptions.ResourceInUseException
+    shown = wire.personalize.describe_campaign(campaignArn=campaign)["campaign"]
+    if shown["latestCampaignUpdate"]["status"] != "ACTIVE":
+        assert (shown["solutionVersionArn"], shown["minProvisionedTPS"]) == (first, 1)
+    assert shown["latestCampaignUpdate"]["minProvisionedTPS"] == 3
     after = settled(wire.personalize.describe_campaign, campaignArn=campaign)
     assert (after["solutionVersionArn"], after["minProvisionedTPS"]) == (second, 3)
-    with pytest.raises(wire.personalize.exceptions.ResourceInUseException):
+    with pytest.raises(busy):
         wire.personalize.update_campaign(campaignArn=campaign, solutionVersionArn=popular)
 
 
