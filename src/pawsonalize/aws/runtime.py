@@ -9,7 +9,13 @@ from pawsonalize.aws.arn import public_name
 from pawsonalize.aws.recipes import DOMAIN_RECIPES, WITH_SCORES, AwsRecipe
 from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.aws.strict import check_columns, check_ranks, check_recommends, check_user
+from pawsonalize.aws.strict import (
+    check_columns,
+    check_ranks,
+    check_recommends,
+    check_user,
+    check_values,
+)
 from pawsonalize.core.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.core.event import ACTIONS, Visitor
 from pawsonalize.core.limits import parse_id
@@ -161,6 +167,7 @@ def _filter(services: AwsServices, given: Mapping[str, Any], group: str) -> Appl
         if values:
             raise InvalidInput("filterValues are of a filter: send a filterArn")
         return None
+    check_values(services, values)
     name = services.arns.name(given["filterArn"], Filter)
     return apply(services.filters.find(name, dataset_group=group), values)
 

@@ -77,7 +77,18 @@ def test_a_solution_is_tuned_where_hpo_is_asked_for(wire: Wire) -> None:
     version = described_version(wire, trained(wire, arn))
     assert version["performHPO"] is True
     chosen = version["tunedHPOParams"]["algorithmHyperParameters"]
-    assert set(chosen) <= {"half_life_days"}
+    assert set(chosen) == {"half_life_days"}, "the given one, if none was better"
+
+
+def test_ranges_of_parameters_without_effect_give_way_to_those_of_the_recipe(wire: Wire) -> None:
+    config = {"hpoConfig": hpo("min_cointeraction_count")}
+    config["hpoConfig"]["algorithmHyperParameterRanges"]["continuousHyperParameterRanges"][0][
+        "maxValue"
+    ] = 9.0
+    arn = create_solution(wire, "tuned-of-nothing", performHPO=True, solutionConfig=config)
+    version = described_version(wire, trained(wire, arn))
+    assert set(version["tunedHPOParams"]["algorithmHyperParameters"]) == {"half_life_days"}
+    wire.personalize.delete_solution(solutionArn=arn)
 
 
 def test_a_solution_is_answered_as_it_was_asked_for(wire: Wire) -> None:
@@ -170,6 +181,13 @@ def test_configurations_of_aws_are_taken_and_answered(
     solution = wire.personalize.describe_solution(solutionArn=arn)["solution"]
     assert (solution["performAutoML"], solution["performHPO"]) == (True, True)
     assert solution["recipeArn"] == personal
+    wire.personalize.delete_solution(solutionArn=arn)
+    listed = {"autoMLConfig": {"recipeList": [f"{RECIPE}aws-hrnn"]}}
+    arn = wire.personalize.create_solution(
+        name="listed", performAutoML=True, datasetGroupArn=GROUP, solutionConfig=listed
+    )["solutionArn"]
+    solution = wire.personalize.describe_solution(solutionArn=arn)["solution"]
+    assert solution["recipeArn"] == f"{RECIPE}aws-hrnn"
     wire.personalize.delete_solution(solutionArn=arn)
 
 
