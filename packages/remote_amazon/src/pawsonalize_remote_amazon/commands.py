@@ -13,9 +13,11 @@ from pawsonalize.app.cli.terminal import print_result
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput, needing
 from pawsonalize_remote_amazon.calls import camel
+from pawsonalize_remote_amazon.contract import contract
 
 _POLL_SECONDS = 0.5
 _QUESTIONS, _PLACES = 1_000, 25
+_EXPLORED = "Exploration"  # the reason of an item that is there by chance
 _STAYS = (
     "trained models: solutions were trained anew, so lists may differ a little",
     "recommendation ids, what was shown, jobs and tags: there is no call that creates them",
@@ -125,7 +127,10 @@ class Copy(msgspec.Struct):
         for user, item in questions.items():
             one = _answer(self.source, campaign, user, item, ranked)
             other = _answer(self.target, copied, user, item, ranked)
-            shared += len({*one} & {*other}) / max(len(one), len(other), 1)
+            # Each side left out what it explored.
+            places = min(len(one), len(other))
+            one, other = one[:places], other[:places]
+            shared += len({*one} & {*other}) / max(places, 1)
             same += one == other
         return (
             f"{len(questions)} questions, mean overlap@{_PLACES} {shared / count:.3f},"
@@ -228,7 +233,7 @@ class Copy(msgspec.Struct):
 def _answer(
     side: dict[str, Any], campaign: str, user: str, item: str, ranked: list[str]
 ) -> list[str]:
-    """The ids of an answer: for the user, or like the item, or the ranked list, by its recipe."""
+    """The ids of an answer: for the user, or like the item, or the best of a ranked list."""
     runtime = side["personalize-runtime"]
     recommending, ranking = runtime.get_recommendations, runtime.get_personalized_ranking
     forms: tuple[tuple[Any, str, dict[str, object]], ...] = (
@@ -238,7 +243,10 @@ def _answer(
     )
     for call, member, question in forms:
         try:
-            return [one["itemId"] for one in call(campaignArn=campaign, **question)[member]]
+            items = call(campaignArn=campaign, **question)[member]
+            if call is ranking:  # all of one list is the same: its better half says more
+                items = items[: max(len(items) // 2, 1)]
+            return [one["itemId"] for one in items if _EXPLORED not in one.get("reason", ())]
         except runtime.exceptions.InvalidInputException:
             if call is ranking:  # the last form
                 raise
@@ -265,4 +273,7 @@ def _wait(side: dict[str, object], kind: str, arn: str) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-COMMANDS = (Command("leave", leave, "Look after the service"),)
+COMMANDS = (
+    Command("leave", leave, "Look after the service"),
+    Command("contract", contract, "Look after the service"),
+)
