@@ -10,6 +10,7 @@ import typer
 
 from pawsonalize.app.cli.options import Command, Json
 from pawsonalize.app.cli.terminal import print_result
+from pawsonalize.aws.warnings import without_effect
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput, needing
 from pawsonalize_remote_amazon.calls import camel
@@ -38,6 +39,9 @@ def leave(
         str | None, typer.Option(help="Where it goes.", show_default="as for boto3")
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Ask both the same questions.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Copy nothing, and say what would do nothing here.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Copy a dataset group to another endpoint of the API of Amazon Personalize.
@@ -52,6 +56,10 @@ def leave(
 
     try:
         copy = Copy(_clients(source), _clients(target), through.rstrip("/"), role)
+        if dry_run:
+            warnings = list(copy.warnings(group))
+            print_result({"warnings": warnings}, json, lambda _: print(*warnings, sep="\n"))
+            return
         copy.copy(group)
         found = {"copied": copy.done, "not_copied": [*copy.stays, *_STAYS]}
         found["compared"] = list(copy.compare()) if verify else []
@@ -108,6 +116,17 @@ class Copy(msgspec.Struct):
         for kind in ("recommender", "metric_attribution"):
             for one in self._inside(kind, arn):
                 self.stays.append(f"{kind.replace('_', ' ')} {one['name']}: create it there")
+
+    def warnings(self, arn: str) -> Iterator[str]:
+        """Say of each resource what it has that does nothing here."""
+        yield from _warned("dataset group", _described(self.source, "dataset_group", arn))
+        for solution in self._inside("solution", arn):
+            yield from _warned("solution", solution)
+            for one in _listed(self.source, "campaign", solutionArn=str(solution["solutionArn"])):
+                found = _described(self.source, "campaign", one["campaignArn"])
+                yield from _warned("campaign", found)
+        for recommender in self._inside("recommender", arn):
+            yield from _warned("recommender", recommender)
 
     def compare(self) -> Iterator[str]:
         """Ask both sides of each campaign the same questions, and say how alike the lists are."""
@@ -251,6 +270,11 @@ def _answer(
             if call is ranking:  # the last form
                 raise
     raise AssertionError("the last form answers or raises")
+
+
+def _warned(kind: str, described: dict[str, Any]) -> Iterator[str]:
+    for warning in dict.fromkeys(without_effect(described)):
+        yield f"{kind} {described['name']}: {warning}"
 
 
 def _described(side: dict[str, Any], kind: str, arn: str) -> dict[str, Any]:
