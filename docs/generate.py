@@ -24,9 +24,10 @@ from pawsonalize.app.cli.main import app
 from pawsonalize.app.http.openapi import openapi
 from pawsonalize.app.http.operations import OPERATIONS
 from pawsonalize.app.settings import Settings, kinds_of_settings
+from pawsonalize.aws.contract import contract_cases
 from pawsonalize.aws.dispatch import ACCESS, HANDLERS
 from pawsonalize.aws.protocol import SERVICES, operations
-from pawsonalize.aws.recipes import WITHOUT_EFFECT
+from pawsonalize.aws.recipes import DOMAIN_RECIPES, WITHOUT_EFFECT
 from pawsonalize.aws.strict import RULES
 from pawsonalize.core.event import SYNONYMS
 from pawsonalize.core.field_docs import field_docs
@@ -280,6 +281,8 @@ def coverage_page() -> str:
         " with an `InvalidInputException` that says so.\n"
     ]
     parts += [_STRICT, "\n".join(f"- {_first_line(rule)}" for rule in RULES) + "\n"]
+    parts.append(_use_cases())
+    parts.append(_contract())
     parts.append(_different())
     found = fields()
     parts.append(_exceptions(found))
@@ -293,6 +296,47 @@ def coverage_page() -> str:
         ]
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)
+
+
+def _use_cases() -> str:
+    rows = [
+        f"| {one.title} | `{one.name}` | {', '.join(f'`{name}`' for name in one.requires)} |"
+        f" {one.learns_from or 'all'} | {one.leaves_out or ''} |"
+        for one in DOMAIN_RECIPES.values()
+    ]
+    return (
+        "## Use cases\n\n"
+        "The use cases of the domains ECOMMERCE and VIDEO_ON_DEMAND, as AWS's pages of the same"
+        " names describe them (`tests/aws/wire/test_use_cases.py`). Items with which the user had"
+        " an event of the last column are left out before the filter of the request; promoted items"
+        " keep to the filter of their promotion alone.\n\n"
+        "| use case | recipe | required | learns from | leaves out |\n|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def _contract() -> str:
+    cases = list(contract_cases())
+    count = Counter(case.source for case in cases)
+    rests = ", ".join(f"{source} {number}" for source, number in count.most_common())
+    rows = [
+        f"| {case.operation} | {case.name} | {case.error} | {case.source} |"
+        f" {'' if case.needs else 'yes'} |"
+        for case in cases
+    ]
+    return (
+        "## Contract cases\n\n"
+        f"{len(cases)} calls that end with an error, and what says that they do at Amazon:"
+        " botocore's model of the service, or a page of AWS's by its title. What is *observed by no"
+        " one yet* is our reading. `tests/aws/wire/test_contract.py` asks each of this service."
+        " `pawsonalize contract` asks those of the last column, which cost and change nothing, of"
+        " any endpoint. Without `--endpoint` it asks Amazon Personalize with your credentials, and"
+        f" says where we differ.\n\nBy source: {rests}.\n\n"
+        "| operation | case | error | source | may be asked anywhere |\n|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+    )
 
 
 def _different() -> str:

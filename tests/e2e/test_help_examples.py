@@ -95,7 +95,8 @@ FIRST = {
 RUNNING = {"serve", "demo", "animals watch", "health"}
 BY_PROCESSES = ("retrain", "runs watch", "runs cancel", "train")
 WITH_A_BROKER = {"consume", "events send"}
-BETWEEN_TWO = {"leave"}  # run by tests/aws/wire/test_leaving.py
+# Run by test_leaving.py and test_contract.py of tests/aws/wire.
+BETWEEN_TWO = {"leave", "contract"}
 
 
 def examples() -> dict[str, str]:

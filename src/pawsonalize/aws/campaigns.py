@@ -9,7 +9,7 @@ from pawsonalize.aws.recipes import DOMAIN_RECIPES, recipe_of
 from pawsonalize.aws.resources import by_name, given_tags, operations_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.solutions import columns_left_out, metrics_of
-from pawsonalize.aws.strict import check_deploys, check_interactions, check_rate
+from pawsonalize.aws.strict import check_deploys, check_interactions, check_rate, check_updates
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.resources.campaigns import Campaign, Recommender
 from pawsonalize.resources.catalogue import KINDS
@@ -24,6 +24,8 @@ from pawsonalize.resources.solutions import (
 
 _SYNC = "syncWithLatestSolutionVersion"
 _LATEST = "/$LATEST"
+_UPDATE = "latestRecommenderUpdate"
+_BEFORE = "before"  # what is described until the latest update is done
 _TRAINING = "trainingDataConfig"
 _EXPLORATION = {
     "explorationWeight": ("exploration_weight", float, "a number from 0 to 1"),
@@ -54,18 +56,34 @@ def update_campaign(services: AwsServices, members: Members) -> Answer:
         version, settings = requested.name, settings | more
     if version is None:
         raise InvalidInput("the campaign serves nothing yet: send a solutionVersionArn")
-    services.campaigns.update(campaign.name, version, services.now(), **settings)
+    check_updates(services, campaign)
+    if settings:
+        extras = {**campaign.extras, **settings.get("extras", {})}
+        settings["extras"] = extras | {_BEFORE: _settings_shown(campaign)}
+    services.campaigns.update(
+        campaign.name, version, services.now(), expected_revision=campaign.revision, **settings
+    )
     return {"campaignArn": services.arns.of(campaign)}
+
+
+def delete_campaign(services: AwsServices, members: Members) -> None:
+    """Deletes a campaign at once; its solution version stays."""
+    name = services.arns.name(members["campaignArn"], Campaign)
+    KINDS[Campaign].remove(services, name, services.now())
+    services.campaign_models.forget(name)
+
+
+def _settings_shown(campaign: Campaign) -> Answer:
+    return {
+        "minProvisionedTPS": campaign.min_provisioned_tps or 1,
+        "campaignConfig": campaign.extras.get("campaignConfig"),
+    }
 
 
 def _campaign_shown(services: AwsServices, campaign: Campaign) -> Answer:
     def serving(version: str | None) -> Answer:
         arn = services.arns.named(Solution, f"{campaign.solution}/{version}") if version else None
-        return {
-            "solutionVersionArn": arn,
-            "minProvisionedTPS": campaign.min_provisioned_tps or 1,
-            "campaignConfig": campaign.extras.get("campaignConfig"),
-        }
+        return {"solutionVersionArn": arn, **_settings_shown(campaign)}
 
     update, latest = campaign.latest_update, None
     reason = None if update is None else update.failure_reason
@@ -77,7 +95,9 @@ def _campaign_shown(services: AwsServices, campaign: Campaign) -> Answer:
             "creationDateTime": update.requested_at,
             "lastUpdatedDateTime": update.settled_at or update.requested_at,
         }
-    return serving(campaign.solution_version or campaign.target_version) | {
+    before = campaign.extras.get(_BEFORE) if campaign.pending and latest else None
+    served = serving(campaign.solution_version or campaign.target_version) | (before or {})
+    return served | {
         "status": campaign.serving_status,
         "failureReason": reason if latest is None else None,
         "latestCampaignUpdate": latest,
@@ -153,7 +173,7 @@ def _recommender_fields(services: AwsServices, members: Members) -> Values:
             f"{recipe.name} is of the domain {recipe.domain}, and the dataset group of"
             f" {group.extras.get('domain', 'none')}: create a group with that domain"
         )
-    events = () if recipe.event_type is None else (EventParameters(recipe.event_type),)
+    events = () if recipe.learns_from is None else (EventParameters(recipe.learns_from),)
     settings = _recommender_settings(services, members)
     training = members.get("recommenderConfig", {}).get(_TRAINING, {})
     check_interactions(services, group.name, group.name)
@@ -161,6 +181,7 @@ def _recommender_fields(services: AwsServices, members: Members) -> Values:
     return {
         **settings,
         "recipe": recipe.recipe,
+        "settings": recipe.settings,
         "selection": TrainingSelection(events, without=without),
         "extras": {**settings.get("extras", {}), "recipeArn": members["recipeArn"]},
     }
@@ -169,11 +190,15 @@ def _recommender_fields(services: AwsServices, members: Members) -> Values:
 def update_recommender(services: AwsServices, members: Members) -> Answer:
     """Changes how a recommender explores and serves; it answers on meanwhile."""
     recommender = services.resource(Recommender, members["recommenderArn"])
-    changes = _recommender_settings(services, members)
+    changes, now = _recommender_settings(services, members), services.now()
     if members.get("recommenderConfig", {}).get(_TRAINING):
         raise InvalidInput(f"{_TRAINING} is that of its creation: leave it out")
-    kept = {**recommender.extras, **changes.pop("extras", {})}
-    services.recommenders.update(recommender.name, services.now(), extras=kept, **changes)
+    if (campaign := services.campaigns.find(recommender.served_by)) is not None:
+        check_updates(services, campaign)
+    update = {"recommenderConfig": members.get("recommenderConfig"), "creationDateTime": now}
+    before = {_BEFORE: {"recommenderConfig": recommender.extras.get("recommenderConfig")}}
+    kept = {**recommender.extras, **changes.pop("extras", {}), _UPDATE: update, **before}
+    services.recommenders.update(recommender.name, now, extras=kept, **changes)
     return {"recommenderArn": services.arns.of(recommender)}
 
 
@@ -191,7 +216,18 @@ def stop_recommender(services: AwsServices, members: Members) -> Answer:
 
 def _recommender_details(services: AwsServices, recommender: Recommender) -> Answer:
     version = services.recommenders.version(recommender)
-    return {"modelMetrics": (metrics_of(version) or None) if version else None}
+    answer: Answer = {"modelMetrics": (metrics_of(version) or None) if version else None}
+    campaign = services.campaigns.find(recommender.served_by)
+    if (update := recommender.extras.get(_UPDATE)) and campaign and campaign.latest_update:
+        done = campaign.latest_update
+        answer[_UPDATE] = update | {
+            "status": done.status,
+            "failureReason": done.failure_reason,
+            "lastUpdatedDateTime": done.settled_at or done.requested_at,
+        }
+        if campaign.pending is not None:
+            answer |= recommender.extras[_BEFORE]
+    return answer
 
 
 def _recommender_settings(services: AwsServices, members: Members) -> dict[str, Any]:
@@ -210,6 +246,11 @@ OPERATIONS = (
     operations_of(KINDS[Campaign], shown=_campaign_shown)
     | operations_of(KINDS[Recommender], details=_recommender_details, fields=_recommender_fields)
     | by_name(
-        create_campaign, update_campaign, update_recommender, start_recommender, stop_recommender
+        create_campaign,
+        update_campaign,
+        delete_campaign,
+        update_recommender,
+        start_recommender,
+        stop_recommender,
     )
 )

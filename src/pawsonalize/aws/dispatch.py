@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -29,6 +30,7 @@ from pawsonalize.aws.resources import TAG_OPERATIONS, Handler, operations_of
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.aws.shapes import parse, serialise
 from pawsonalize.aws.signatures import SignedRequest
+from pawsonalize.aws.warnings import WARNING, without_effect
 from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.database.journal import AuditEntry
 from pawsonalize.core.errors import Forbidden, InvalidInput, NotFound
@@ -132,7 +134,14 @@ async def answer(request: Request) -> Response:
         if fault.status >= _FAULT:
             log.error("request failed", path=request.url.path, code=fault.name, exc_info=error)
         return _response(fault.body, fault.status, operation, **{"x-amzn-errortype": fault.name})
-    return _response(body, 200, operation)
+    response = _response(body, 200, operation)
+    if operation.service == "personalize":
+        # What was sent, or of a description what it says.
+        is_read = operation.name.startswith(_READING)
+        said = msgspec.json.decode(body or b"{}") if is_read else request.state.members
+        for warning in dict.fromkeys(without_effect(said)):
+            response.headers.append(WARNING, warning)
+    return response
 
 
 async def _answered(services: AwsServices, operation: AwsOperation, request: Request) -> bytes:
@@ -150,7 +159,7 @@ async def _answered(services: AwsServices, operation: AwsOperation, request: Req
         )
         key = await services.read(services.signatures.check, signed, ACCESS[operation.service])
     # After the signature: what strangers send is not parsed.
-    members = parse(operation.given, body)
+    request.state.members = members = parse(operation.given, body)
     confined_to = None if key is None else key.dataset_group
     group = await group_of_call(services, operation.name, members, confined_to)
     tenants: Tenants = request.app.state.tenants

@@ -1,8 +1,10 @@
 """Recipes by AWS's names, with the recipe of ours behind each, and those of AWS's two domains."""
 
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import asdict
@@ -27,8 +29,6 @@ from pawsonalize.resources.kind import Status
 log = get_logger()
 
 SEGMENTATION = "USER_SEGMENTATION"
-_SHOP = "ECOMMERCE"
-_VIDEO = "VIDEO_ON_DEMAND"
 _TRANSFORMATION: Final = "JSON-percentile-filtering"
 _SINCE: Final = 20_454 * DAY  # they came with the service itself, at the beginning of 2026
 _ALWAYS: Final = {
@@ -46,8 +46,16 @@ class AwsRecipe(msgspec.Struct, frozen=True):
     recipe: str
     kind: str | None = None
     domain: str | None = None
-    event_type: str | None = None
+    title: str = ""
+    """What AWS's pages and its console call a use case."""
+    requires: tuple[str, ...] = ()
+    """Members of GetRecommendations that a use case requires."""
+    learns_from: str | None = None
     """The one event type that a use case learns from; None: it learns from all."""
+    leaves_out: str | None = None
+    """Event type whose items a use case does not recommend to the same user; None: none."""
+    settings: Mapping[str, Any] = {}
+    """Settings of the recipe, where a use case counts otherwise."""
 
 
 def _named(*recipes: AwsRecipe) -> Mapping[str, AwsRecipe]:
@@ -70,24 +78,8 @@ AWS_RECIPES = _named(
     AwsRecipe("aws-hrnn-coldstart", USER_PERSONALIZATION, "USER_PERSONALIZATION"),
     AwsRecipe("aws-hrnn-metadata", USER_PERSONALIZATION, "USER_PERSONALIZATION"),
 )
-_BOUGHT, _SHOP_VIEW, _WATCHED = "Purchase", "View", "Watch"
-DOMAIN_RECIPES = _named(
-    *(
-        AwsRecipe(f"aws-{name}", recipe, domain=domain, event_type=event_type)
-        for domain, name, recipe, event_type in (
-            (_SHOP, "ecomm-recommended-for-you", USER_PERSONALIZATION, None),
-            (_SHOP, "ecomm-customers-who-viewed-x-also-viewed", SIMILAR_ITEMS, _SHOP_VIEW),
-            (_SHOP, "ecomm-frequently-bought-together", SIMILAR_ITEMS, _BOUGHT),
-            (_SHOP, "ecomm-popular-items-by-purchases", POPULARITY_COUNT, _BOUGHT),
-            (_SHOP, "ecomm-popular-items-by-views", POPULARITY_COUNT, _SHOP_VIEW),
-            (_VIDEO, "vod-top-picks", USER_PERSONALIZATION, None),
-            (_VIDEO, "vod-because-you-watched-x", SIMILAR_ITEMS, _WATCHED),
-            (_VIDEO, "vod-more-like-x", SIMILAR_ITEMS, None),
-            (_VIDEO, "vod-most-popular", POPULARITY_COUNT, _WATCHED),
-            (_VIDEO, "vod-trending-now", TRENDING_NOW, None),
-        )
-    )
-)
+_USE_CASES = tomllib.loads(Path(__file__).with_name("use_cases.toml").read_text("utf-8"))
+DOMAIN_RECIPES = _named(*msgspec.convert(_USE_CASES["use_cases"], list[AwsRecipe]))
 
 # Recommendations of the others have no scores in AWS either.
 WITH_SCORES = frozenset({USER_PERSONALIZATION, PERSONALIZED_RANKING})

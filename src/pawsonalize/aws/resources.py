@@ -23,6 +23,7 @@ from pawsonalize.resources.solutions import Solution, SolutionVersion
 
 _MAX_DIGITS = 6
 _MAX_TAGS = 50
+_RESERVED = "aws:"
 _BAD_TOKEN = "nextToken is not one this service gave"  # noqa: S105 - no secret
 
 Handler = Callable[[AwsServices, Members], object]
@@ -191,7 +192,10 @@ def part_of(listed: Sequence[T], members: Members) -> tuple[Sequence[T], str | N
 
 def given_tags(members: Members) -> dict[str, str]:
     """Return the tags of a request; TooManyTagsException for more than a resource may have."""
-    return _bounded({tag["tagKey"]: tag["tagValue"] for tag in members.get("tags", ())})
+    tags = {tag["tagKey"]: tag["tagValue"] for tag in members.get("tags", ())}
+    if any(key.lower().startswith(_RESERVED) for key in tags):
+        raise InvalidInput(f"tags: keys that begin with {_RESERVED} are Amazon's: rename yours")
+    return _bounded(tags)
 
 
 def tag_resource(services: AwsServices, members: Members) -> Answer:

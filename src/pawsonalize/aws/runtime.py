@@ -3,10 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pawsonalize.aws.recipes import WITH_SCORES
+from msgspec.structs import replace
+
+from pawsonalize.aws.arn import public_name
+from pawsonalize.aws.recipes import DOMAIN_RECIPES, WITH_SCORES, AwsRecipe
 from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.aws.strict import check_columns, check_ranks, check_recommends
+from pawsonalize.aws.strict import (
+    check_columns,
+    check_ranks,
+    check_recommends,
+    check_user,
+    check_values,
+)
 from pawsonalize.core.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.core.event import ACTIONS, Visitor
 from pawsonalize.core.limits import parse_id
@@ -16,7 +25,13 @@ from pawsonalize.recommend.groups import Candidate, GroupRecommender, Scored
 from pawsonalize.recommend.query import Promotion, Query
 from pawsonalize.resources.campaigns import Campaign, Recommender
 from pawsonalize.resources.datasets import Filter
-from pawsonalize.resources.filters import AppliedFilter, apply, number_text
+from pawsonalize.resources.filters import (
+    AppliedFilter,
+    FilterExpression,
+    apply,
+    number_text,
+    parse,
+)
 from pawsonalize.resources.kind import Status
 
 _DEFAULT_RESULTS = 25
@@ -29,7 +44,6 @@ async def get_recommendations(services: AwsServices, members: Members) -> Answer
     group_recommender = await _group_recommender(services, members)
     if group_recommender.served.version.recipe == NEXT_BEST_ACTION:
         raise InvalidInput("the campaign suggests actions: GetActionRecommendations")
-    check_recommends(services, group_recommender.served.version.recipe, members)
     return await services.read(_recommended, services, group_recommender, members)
 
 
@@ -52,22 +66,24 @@ async def get_action_recommendations(services: AwsServices, members: Members) ->
 def _recommended(
     services: AwsServices, group_recommender: GroupRecommender, members: Members
 ) -> Answer:
-    item = _id(members, "itemId")
-    if item is None and "userId" not in members:
-        raise InvalidInput("userId is missing: send it, or an itemId")
+    served, use_case = group_recommender.served.version, _asked(services, members)[1]
     group = group_recommender.served.dataset_group
+    check_recommends(services, served.recipe, members, use_case)
     promotions = [_promotion(services, one, group) for one in members.get("promotions", ())]
     query = _query(
         services,
         members,
         group,
         promotion=next(iter(promotions), None),
-        item_id=item,
+        item_id=_id(members, "itemId"),
         limit=members.get("numResults") or _DEFAULT_RESULTS,
     )
+    check_user(services, members, query.filter)
+    if use_case is not None and use_case.leaves_out is not None:
+        query = replace(query, filter=_without(use_case.leaves_out, query.filter))
     answer = group_recommender.recommend(query)
     items = _items(services, members, answer, group, query.now)
-    if group_recommender.served.version.recipe not in WITH_SCORES:
+    if served.recipe not in WITH_SCORES:
         items = [item | {"score": None} for item in items]
     return {"itemList": items, "recommendationId": answer.recommendation_id}
 
@@ -98,23 +114,36 @@ def _suggested(
 
 async def _group_recommender(services: AwsServices, members: Members) -> GroupRecommender:
     try:
-        return await services.campaign_models.of(_campaign_name(services, members))
+        return await services.campaign_models.of(_asked(services, members)[0])
     except NotReady as error:  # for AWS's clients it is not there before it is ACTIVE
         raise NotFound(error.message) from error
 
 
-def _campaign_name(services: AwsServices, members: Members) -> str:
-    """Return the name of the campaign that answers; a recommender must be ACTIVE."""
+def _asked(services: AwsServices, members: Members) -> tuple[str, AwsRecipe | None]:
+    """Return the name of the campaign that answers, and a recommender's use case.
+
+    InvalidInput unless the recommender is ACTIVE.
+    """
     if "recommenderArn" not in members:
         if "campaignArn" not in members:
             raise InvalidInput("campaignArn is missing: send it, or a recommenderArn")
-        return services.arns.name(members["campaignArn"], Campaign)
+        return services.arns.name(members["campaignArn"], Campaign), None
     if "campaignArn" in members:
         raise InvalidInput("send a campaignArn or a recommenderArn, not both")
     one = services.resource(Recommender, members["recommenderArn"])
     if one.status is not Status.ACTIVE:
         raise InvalidInput(f"recommender {one.name} is {one.status}, not ACTIVE")
-    return one.served_by
+    use_case = public_name(str(one.extras["recipeArn"]), "recipe")
+    return one.served_by, DOMAIN_RECIPES.get(use_case)
+
+
+def _without(event_type: str, applied: AppliedFilter | None) -> AppliedFilter:
+    """Return the filter of a request, less the items with which the user has such events."""
+    had = parse(f'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("{event_type}")')
+    if applied is None or applied.expression is None:
+        return AppliedFilter(had, {})
+    both = (*had.clauses, *applied.expression.clauses)
+    return AppliedFilter(FilterExpression(both), applied.values)
 
 
 def _query(services: AwsServices, members: Members, group: str, **more: Any) -> Query:
@@ -138,6 +167,7 @@ def _filter(services: AwsServices, given: Mapping[str, Any], group: str) -> Appl
         if values:
             raise InvalidInput("filterValues are of a filter: send a filterArn")
         return None
+    check_values(services, values)
     name = services.arns.name(given["filterArn"], Filter)
     return apply(services.filters.find(name, dataset_group=group), values)
 
@@ -171,7 +201,7 @@ def _metadata(
     wanted = members.get("metadataColumns")
     if not wanted:
         return [None] * len(item_ids)
-    campaign = services.registry.get(Campaign, _campaign_name(services, members))
+    campaign = services.registry.get(Campaign, _asked(services, members)[0])
     if not campaign.extras.get("campaignConfig", {}).get(_METADATA):
         raise InvalidInput(f"update the campaign with {_METADATA} first")
     check_columns(services, group, members)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from pawsonalize.aws.arn import public_arn, public_name
 from pawsonalize.aws.recipes import (
@@ -17,12 +18,13 @@ from pawsonalize.aws.recipes import (
 )
 from pawsonalize.aws.resources import by_name, described, given_tags, operations_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.aws.strict import check_interactions
+from pawsonalize.aws.strict import check_interactions, check_version_two
 from pawsonalize.core.errors import Conflict, InvalidInput
 from pawsonalize.core.schemas import REQUIRED_FIELDS, DatasetType
 from pawsonalize.core.times import HOUR
 from pawsonalize.models.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
-from pawsonalize.models.recipes.settings import Range
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.models.recipes.settings import Range, tunable
 from pawsonalize.resources.catalogue import KINDS
 from pawsonalize.resources.datasets import DatasetGroup, dataset_type_named
 from pawsonalize.resources.kind import Status, Values
@@ -56,7 +58,9 @@ def create_solution(services: AwsServices, members: Members) -> Answer:
     _refuse(members, _INCREMENTAL)
     group = services.resource(DatasetGroup, members["datasetGroupArn"])
     config = members.get("solutionConfig", {})
-    recipe, given = recipe_of(_recipe_wanted(members, config)).recipe, config.get(_TRAINING, {})
+    wanted, given = _recipe_wanted(members, config), config.get(_TRAINING, {})
+    recipe = recipe_of(wanted).recipe
+    check_version_two(services, wanted, members)
     without = columns_left_out(services, group.name, given)
     settings, within = _settings(config)
     solution = Solution(
@@ -71,7 +75,7 @@ def create_solution(services: AwsServices, members: Members) -> Answer:
         auto_training_days=_auto_training(members.get(_AUTO, _SCHEDULE in config), config),
         retrain=_retrain(members),
         tags=given_tags(members),
-        extras={name: members[name] for name in _KEPT if name in members},
+        extras={name: members[name] for name in _KEPT if name in members} | {"recipeArn": wanted},
     )
     return {"solutionArn": services.arns.of(services.solutions.create(solution, services.now()))}
 
@@ -181,12 +185,19 @@ def _version_shown(services: AwsServices, version: SolutionVersion) -> Answer:
 
 def _version_details(services: AwsServices, version: SolutionVersion) -> Answer:
     solution, tuned = services.registry.get(Solution, version.solution), None
-    if version.tuned is not None:  # its settings are those that were surely better
-        chosen = {name: str(value) for name, value in version.tuned.settings.items()}
+    if version.tuned is not None and version.tuning is not None:
+        # Those that were surely better, and where none was the given ones, with which it trained.
+        kind = recipe_named(version.recipe).settings
+        used = asdict(
+            msgspec.convert({**version.settings, **version.tuned.settings}, kind, strict=False)
+        )
+        chosen = {name: str(used[name]) for name in version.tuning.ranges or tunable(kind)}
         tuned = {"algorithmHyperParameters": chosen}
-    trained = version.updated_at - version.created_at if version.status is Status.ACTIVE else None
+    trained = None
+    if version.status is Status.ACTIVE:  # without the time for which it waited for others
+        trained = (version.updated_at - (version.started_at or version.created_at)) / HOUR
     return {
-        "trainingHours": None if trained is None else trained / HOUR,
+        "trainingHours": trained,
         "datasetGroupArn": services.arns.named(DatasetGroup, solution.dataset_group),
         "recipeArn": recipe_arn(version.recipe, version.extras),
         "performHPO": version.tuning is not None,

@@ -378,6 +378,11 @@ class CampaignModels:
             except Exception as error:  # a model may throw anything
                 log.error("campaign", campaign=name, exc_info=error)
 
+    def forget(self, campaign: str) -> None:
+        """Answer from the campaign no more, as it was deleted here."""
+        with self._lock:
+            self._kept.pop(campaign, None)
+
     def live_models(self) -> list[LiveModel]:
         """The live models of the campaigns in memory."""
         with self._lock:

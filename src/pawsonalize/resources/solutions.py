@@ -185,6 +185,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
       has learned one.
     - `remote` is what the remote engine calls the version, if that trains and answers it. Then the
       model that is stored here is its stand-in: popularity, which answers while the other is away.
+    - `started_at`: when its training began, in milliseconds since 1970; before that it waited.
     - `automatic`: it was due; no caller asked for it. `run` is the retraining run that it was
       trained for, which decides whether it is served.
     """
@@ -208,6 +209,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     automatic: bool = False
     run: str | None = None
     code_version: str = ""
+    started_at: int | None = None
     progress: Progress | None = None
     artefact: str | None = None
     fingerprint: str | None = None

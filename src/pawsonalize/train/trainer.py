@@ -155,7 +155,9 @@ class Trainer(msgspec.Struct, frozen=True):
         if version.status is Status.ACTIVE:
             return version
         if version.status is not Status.CREATE_IN_PROGRESS:
-            version = self.registry.update(moved(version, Status.CREATE_IN_PROGRESS), self.now())
+            now = self.now()
+            begun = moved(version, Status.CREATE_IN_PROGRESS, started_at=now)
+            version = self.registry.update(begun, now)
         report = ProgressReport(self.registry, version, self.now)
         try:
             trained, unmeasured = self._trained(version, report)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
+from msgspec.structs import replace
 
 from pawsonalize.core.errors import (
     Conflict,
@@ -61,7 +62,7 @@ class TrainingProcesses:
             version = self._registry.get(SolutionVersion, name)
             if lease is None or version.status is Status.ACTIVE:
                 return version
-            version = self._registry.update(_begun(version), now)
+            version = self._registry.update(replace(_begun(version), started_at=now), now)
             # The one before let go of its lock, so it ends now.
             self._children.wait(name, _END_SECONDS)
             try:

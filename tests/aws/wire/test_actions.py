@@ -35,7 +35,10 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
 def datasets(wire: Wire) -> dict[str, str]:
     """The ARNs of the datasets of actions in the default group."""
     nullable = {
-        kind: {name: ["null", of] for name, of in columns.items()}
+        kind: {
+            name: of if name in {"USER_ID", "ACTION_ID", "TIMESTAMP"} else ["null", of]
+            for name, of in columns.items()
+        }
         for kind, columns in SCHEMAS.items()
     }
     return {kind: made.dataset(wire, GROUP, kind, columns) for kind, columns in nullable.items()}

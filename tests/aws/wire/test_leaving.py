@@ -5,9 +5,10 @@ import pytest
 from typer.testing import CliRunner
 
 from pawsonalize.app.cli.main import app
-from tests.aws.wire.made import ROLE
+from tests.aws.wire.made import RECIPE, ROLE
 from tests.aws.wire.server import Wire, served
 from tests.aws.wire.test_new_items import create_quiet_shop, serve
+from tests.aws_shapes import ARN
 
 
 def test_a_dataset_group_is_copied_and_answers_alike(
@@ -27,12 +28,23 @@ def test_a_dataset_group_is_copied_and_answers_alike(
             solutionVersionArn=f"{solution['solutionArn']}/$LATEST",
             campaignConfig={"syncWithLatestSolutionVersion": True},
         )
+        there.personalize.create_solution(
+            name="as-at-amazon",
+            datasetGroupArn=group,
+            recipeArn=f"{RECIPE}aws-user-personalization",
+            performAutoTraining=False,
+            solutionConfig={"algorithmHyperParameters": {"bptt": "29"}},
+        )
         there.personalize.create_filter(
             name="green",
             datasetGroupArn=group,
             filterExpression='INCLUDE ItemID WHERE Items.COLOUR IN ("green")',
         )
         with served(tmp_path_factory.mktemp("here")) as here:
+            lines = leave(group, there, here, "--dry-run")
+            assert lines == ["solution as-at-amazon: bptt: no model here has this hyperparameter"]
+            assert here.personalize.list_dataset_groups()["datasetGroups"] == []
+            there.personalize.delete_solution(solutionArn=ARN.format("solution", "as-at-amazon"))
             lines = leave(group, there, here)
             listed = here.personalize.list_campaigns()["campaigns"]
             names = ["aws-personalized-ranking", "aws-popularity-count", "aws-similar-items"]
@@ -50,10 +62,10 @@ def test_a_dataset_group_is_copied_and_answers_alike(
             assert again[0] == "copied dataset group quiet", "it may be run anew"
 
 
-def leave(group: str, there: Wire, here: Wire, *, verifies: bool = True) -> list[str]:
+def leave(group: str, there: Wire, here: Wire, *more: str, verifies: bool = True) -> list[str]:
     """The lines that the command prints."""
     between = ["--source", there.url, "--target", here.url, "--through", "s3://leaving/shop"]
     verify = ["--verify"] if verifies else []
-    done = CliRunner().invoke(app, ["leave", group, *between, "--role", ROLE, *verify])
+    done = CliRunner().invoke(app, ["leave", group, *between, "--role", ROLE, *verify, *more])
     assert done.exit_code == 0, (done.output, done.exception)
     return done.stdout.splitlines()

@@ -77,7 +77,18 @@ def test_a_solution_is_tuned_where_hpo_is_asked_for(wire: Wire) -> None:
     version = described_version(wire, trained(wire, arn))
     assert version["performHPO"] is True
     chosen = version["tunedHPOParams"]["algorithmHyperParameters"]
-    assert set(chosen) <= {"half_life_days"}
+    assert set(chosen) == {"half_life_days"}, "the given one, if none was better"
+
+
+def test_ranges_of_parameters_without_effect_give_way_to_those_of_the_recipe(wire: Wire) -> None:
+    config = {"hpoConfig": hpo("min_cointeraction_count")}
+    config["hpoConfig"]["algorithmHyperParameterRanges"]["continuousHyperParameterRanges"][0][
+        "maxValue"
+    ] = 9.0
+    arn = create_solution(wire, "tuned-of-nothing", performHPO=True, solutionConfig=config)
+    version = described_version(wire, trained(wire, arn))
+    assert set(version["tunedHPOParams"]["algorithmHyperParameters"]) == {"half_life_days"}
+    wire.personalize.delete_solution(solutionArn=arn)
 
 
 def test_a_solution_is_answered_as_it_was_asked_for(wire: Wire) -> None:
@@ -170,6 +181,13 @@ def test_configurations_of_aws_are_taken_and_answered(
     solution = wire.personalize.describe_solution(solutionArn=arn)["solution"]
     assert (solution["performAutoML"], solution["performHPO"]) == (True, True)
     assert solution["recipeArn"] == personal
+    wire.personalize.delete_solution(solutionArn=arn)
+    listed = {"autoMLConfig": {"recipeList": [f"{RECIPE}aws-hrnn"]}}
+    arn = wire.personalize.create_solution(
+        name="listed", performAutoML=True, datasetGroupArn=GROUP, solutionConfig=listed
+    )["solutionArn"]
+    solution = wire.personalize.describe_solution(solutionArn=arn)["solution"]
+    assert solution["recipeArn"] == f"{RECIPE}aws-hrnn"
     wire.personalize.delete_solution(solutionArn=arn)
 
 
@@ -336,9 +354,14 @@ def test_a_campaign_answers_and_goes_on_with_another_version(wire: Wire, popular
     wire.personalize.update_campaign(
         campaignArn=campaign, solutionVersionArn=second, minProvisionedTPS=3
     )
+    busy = wire.personalize.exceptions.ResourceInUseException
+    shown = wire.personalize.describe_campaign(campaignArn=campaign)["campaign"]
+    if shown["latestCampaignUpdate"]["status"] != "ACTIVE":
+        assert (shown["solutionVersionArn"], shown["minProvisionedTPS"]) == (first, 1)
+    assert shown["latestCampaignUpdate"]["minProvisionedTPS"] == 3
     after = settled(wire.personalize.describe_campaign, campaignArn=campaign)
     assert (after["solutionVersionArn"], after["minProvisionedTPS"]) == (second, 3)
-    with pytest.raises(wire.personalize.exceptions.ResourceInUseException):
+    with pytest.raises(busy):
         wire.personalize.update_campaign(campaignArn=campaign, solutionVersionArn=popular)
 
 

@@ -76,7 +76,7 @@ def test_a_recommender_trains_serves_pauses_and_goes(wire: Wire, shop: str) -> N
     wire.personalize.update_recommender(
         recommenderArn=arn, recommenderConfig={"minRecommendationRequestsPerSecond": 2}
     )
-    found = wire.personalize.describe_recommender(recommenderArn=arn)["recommender"]
+    found = settled(wire.personalize.describe_recommender, recommenderArn=arn)
     assert found["recommenderConfig"]["minRecommendationRequestsPerSecond"] == 2
     assert wire.personalize.list_tags_for_resource(resourceArn=arn)["tags"]
 

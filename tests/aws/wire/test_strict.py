@@ -40,6 +40,10 @@ class World:
         self.empty = self.group()
         fields = INTERACTIONS | {"EVENT_TYPE": "string", "DEVICE": "string"}
         self.dataset(self.empty, "Interactions", fields)
+        expression = "INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ($K)"
+        self.kind = wire.personalize.create_filter(
+            name="kind", datasetGroupArn=GROUP, filterExpression=expression
+        )["filterArn"]
         tracker = wire.personalize.create_event_tracker(name="e", datasetGroupArn=self.empty)
         self.tracking_id = tracker["trackingId"]
 
@@ -56,6 +60,13 @@ class World:
             "solutionVersionArn"
         ]
         return arn
+
+    def solution(self, **more: Any) -> None:
+        recipe = f"{RECIPE}user-personalization-v2"
+        made = self.wire.personalize.create_solution(
+            name=self.name(), recipeArn=recipe, datasetGroupArn=GROUP, **more
+        )
+        self.wire.personalize.delete_solution(solutionArn=made["solutionArn"])
 
     def briefly(self, campaign: str) -> None:
         self.wire.personalize.delete_campaign(campaignArn=campaign)
@@ -172,6 +183,41 @@ CASES: dict[str, tuple[Call, str, str]] = {
         "500",
     ),
     "properties": (lambda w: w.put(), "InvalidInput", r"eventList\.1.*DEVICE"),
+    "an-object-for-text": (
+        lambda w: w.put(properties=json.dumps({"DEVICE": {"a": 1}})),
+        "InvalidInput",
+        "DEVICE must be string",
+    ),
+    "timestamp-type": (
+        lambda w: w.schema("Interactions", INTERACTIONS | {"TIMESTAMP": "string"}),
+        "InvalidInput",
+        "TIMESTAMP must be long",
+    ),
+    "value-type": (
+        lambda w: w.schema("Interactions", INTERACTIONS | {"EVENT_VALUE": "string"}),
+        "InvalidInput",
+        "EVENT_VALUE must be float",
+    ),
+    "user-type": (
+        lambda w: w.schema("Interactions", INTERACTIONS | {"USER_ID": "long"}),
+        "InvalidInput",
+        "USER_ID must be string",
+    ),
+    "hpo-of-version-two": (
+        lambda w: w.solution(performHPO=True),
+        "InvalidInput",
+        "performHPO",
+    ),
+    "parameters-of-version-one": (
+        lambda w: w.solution(solutionConfig={"algorithmHyperParameters": {"bptt": "29"}}),
+        "InvalidInput",
+        "bptt",
+    ),
+    "bare-filter-values": (
+        lambda w: w.recommend("personal", userId="u", filterArn=w.kind, filterValues={"K": "Cat"}),
+        "InvalidInput",
+        'filterValues.K: write "Cat"',
+    ),
 }
 
 
@@ -217,4 +263,12 @@ def test_what_amazon_takes_is_taken(world: tuple[World, bool]) -> None:
     there.dataset(there.group(domain="ECOMMERCE"), "Interactions", fields, domain="ECOMMERCE")
     columns = {"ITEMS": ["ANIMAL_TYPE"]}
     assert there.rank("ranking", metadataColumns=columns)["personalizedRanking"][0]["metadata"]
-    assert len(RULES) == 9
+    assert len(RULES) == 13
+
+
+def test_tag_keys_of_amazon_are_refused_everywhere(wire: Wire) -> None:
+    tags = [{"tagKey": "aws:x", "tagValue": "1"}]
+    with pytest.raises(wire.personalize.exceptions.InvalidInputException, match="aws:"):
+        wire.personalize.create_dataset_group(name="tagged", tags=tags)
+    with pytest.raises(wire.personalize.exceptions.InvalidInputException, match="aws:"):
+        wire.personalize.tag_resource(resourceArn=GROUP, tags=tags)

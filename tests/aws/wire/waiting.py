@@ -23,5 +23,7 @@ def settled(describe: Callable[..., dict[str, Any]], **arn: str) -> dict[str, An
 
 
 def _update_of(found: dict[str, Any]) -> str | None:
-    update: dict[str, str] = found.get("latestCampaignUpdate", {})
+    update: dict[str, str] = found.get("latestCampaignUpdate", {}) or found.get(
+        "latestRecommenderUpdate", {}
+    )
     return update.get("status")

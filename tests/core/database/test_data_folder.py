@@ -113,6 +113,7 @@ BEGINNING = {
     "keys create",
 }
 WITHOUT_DATA = {
+    "contract",
     "leave",
     "config check",
     "config show",

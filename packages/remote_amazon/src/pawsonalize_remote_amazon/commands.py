@@ -10,12 +10,15 @@ import typer
 
 from pawsonalize.app.cli.options import Command, Json
 from pawsonalize.app.cli.terminal import print_result
+from pawsonalize.aws.warnings import without_effect
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput, needing
 from pawsonalize_remote_amazon.calls import camel
+from pawsonalize_remote_amazon.contract import contract
 
 _POLL_SECONDS = 0.5
 _QUESTIONS, _PLACES = 1_000, 25
+_EXPLORED = "Exploration"  # the reason of an item that is there by chance
 _STAYS = (
     "trained models: solutions were trained anew, so lists may differ a little",
     "recommendation ids, what was shown, jobs and tags: there is no call that creates them",
@@ -36,6 +39,9 @@ def leave(
         str | None, typer.Option(help="Where it goes.", show_default="as for boto3")
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Ask both the same questions.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Copy nothing, and say what would do nothing here.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Copy a dataset group to another endpoint of the API of Amazon Personalize.
@@ -50,6 +56,10 @@ def leave(
 
     try:
         copy = Copy(_clients(source), _clients(target), through.rstrip("/"), role)
+        if dry_run:
+            warnings = list(copy.warnings(group))
+            print_result({"warnings": warnings}, json, lambda _: print(*warnings, sep="\n"))
+            return
         copy.copy(group)
         found = {"copied": copy.done, "not_copied": [*copy.stays, *_STAYS]}
         found["compared"] = list(copy.compare()) if verify else []
@@ -107,6 +117,17 @@ class Copy(msgspec.Struct):
             for one in self._inside(kind, arn):
                 self.stays.append(f"{kind.replace('_', ' ')} {one['name']}: create it there")
 
+    def warnings(self, arn: str) -> Iterator[str]:
+        """Say of each resource what it has that does nothing here."""
+        yield from _warned("dataset group", _described(self.source, "dataset_group", arn))
+        for solution in self._inside("solution", arn):
+            yield from _warned("solution", solution)
+            for one in _listed(self.source, "campaign", solutionArn=str(solution["solutionArn"])):
+                found = _described(self.source, "campaign", one["campaignArn"])
+                yield from _warned("campaign", found)
+        for recommender in self._inside("recommender", arn):
+            yield from _warned("recommender", recommender)
+
     def compare(self) -> Iterator[str]:
         """Ask both sides of each campaign the same questions, and say how alike the lists are."""
         from botocore.exceptions import ClientError
@@ -125,7 +146,10 @@ class Copy(msgspec.Struct):
         for user, item in questions.items():
             one = _answer(self.source, campaign, user, item, ranked)
             other = _answer(self.target, copied, user, item, ranked)
-            shared += len({*one} & {*other}) / max(len(one), len(other), 1)
+            # Each side left out what it explored.
+            places = min(len(one), len(other))
+            one, other = one[:places], other[:places]
+            shared += len({*one} & {*other}) / max(places, 1)
             same += one == other
         return (
             f"{len(questions)} questions, mean overlap@{_PLACES} {shared / count:.3f},"
@@ -228,7 +252,7 @@ class Copy(msgspec.Struct):
 def _answer(
     side: dict[str, Any], campaign: str, user: str, item: str, ranked: list[str]
 ) -> list[str]:
-    """The ids of an answer: for the user, or like the item, or the ranked list, by its recipe."""
+    """The ids of an answer: for the user, or like the item, or the best of a ranked list."""
     runtime = side["personalize-runtime"]
     recommending, ranking = runtime.get_recommendations, runtime.get_personalized_ranking
     forms: tuple[tuple[Any, str, dict[str, object]], ...] = (
@@ -238,11 +262,19 @@ def _answer(
     )
     for call, member, question in forms:
         try:
-            return [one["itemId"] for one in call(campaignArn=campaign, **question)[member]]
+            items = call(campaignArn=campaign, **question)[member]
+            if call is ranking:  # all of one list is the same: its better half says more
+                items = items[: max(len(items) // 2, 1)]
+            return [one["itemId"] for one in items if _EXPLORED not in one.get("reason", ())]
         except runtime.exceptions.InvalidInputException:
             if call is ranking:  # the last form
                 raise
     raise AssertionError("the last form answers or raises")
+
+
+def _warned(kind: str, described: dict[str, Any]) -> Iterator[str]:
+    for warning in dict.fromkeys(without_effect(described)):
+        yield f"{kind} {described['name']}: {warning}"
 
 
 def _described(side: dict[str, Any], kind: str, arn: str) -> dict[str, Any]:
@@ -265,4 +297,7 @@ def _wait(side: dict[str, object], kind: str, arn: str) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-COMMANDS = (Command("leave", leave, "Look after the service"),)
+COMMANDS = (
+    Command("leave", leave, "Look after the service"),
+    Command("contract", contract, "Look after the service"),
+)

@@ -11,6 +11,7 @@ from pawsonalize.models.recipes.artefact import Kept, ModelCard, make_card, read
 from pawsonalize.models.recipes.contract import Context
 from pawsonalize.models.recipes.counts.counting import Countable, counts_of
 from pawsonalize.models.recipes.counts.popularity import Popularity
+from pawsonalize.models.recipes.counts.weights import EventWeights
 from pawsonalize.models.recipes.data import Arrays, Singles
 from pawsonalize.models.recipes.items import IndexedModel, ItemIndex
 from pawsonalize.models.recipes.settings import Bound, Positive, Range, RecipeSettings
@@ -28,10 +29,12 @@ class PopularityCountSettings(RecipeSettings, frozen=True):
     """Users (less than one) added to every item, so that untouched ones keep a chance."""
     unseen: bool = False
     """True: nothing that the visitor had, unless that is all there is."""
+    repeats: bool = False
+    """True: every event counts, such as each purchase; else each user once per item."""
 
 
 class PopularityCount:
-    """Unique users per item, decayed by time; the baseline every other recipe has to beat."""
+    """Unique users, or events, per item, decayed by time; every other recipe has to beat it."""
 
     name: str = POPULARITY_COUNT
     needs_item = False
@@ -43,7 +46,10 @@ class PopularityCount:
         """Count the log; the seed only goes on the card."""
         # Nothing is random here.
         log = counts_of(data)
-        summary, users = log.summary, log.users(settings.half_life_days)
+        summary, half_life = log.summary, settings.half_life_days
+        users = log.users(half_life)
+        if settings.repeats:
+            users = log.choices(EventWeights(half_life_days=half_life))
         index = ItemIndex.build(summary.data.item_ids, summary.data.attributes)
         return PopularityCountModel(
             make_card(self.name, _FORMAT, settings, seed, summary.fingerprint),
