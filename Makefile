@@ -88,10 +88,8 @@ synth: setup ## Write the AWS templates of ENV (dev, prod) to dist/aws/ENV, offl
 	$(BIN)/pawsonalize-deploy synth $(ENV)
 
 up: setup ## Bring ENV up to date on AWS (dev, prod), with the container's image IMAGE
-	mkdir -p dist/aws/config
-	sed 's|^image:.*|image: $(IMAGE)|' deploy/aws/config/$(ENV).yml > dist/aws/config/$(ENV).yml
-	$(BIN)/pawsonalize-deploy diff $(ENV) --config dist/aws/config
-	$(BIN)/pawsonalize-deploy up $(ENV) --config dist/aws/config
+	$(BIN)/pawsonalize-deploy diff $(ENV) --set image=$(IMAGE)
+	$(BIN)/pawsonalize-deploy up $(ENV) --set image=$(IMAGE)
 
 # The extras of a container's image.
 CONTAINER := postgres aws kinesis nats otel
