@@ -13,7 +13,7 @@ TESTERS ?= $(shell expr 1 + $(CORES))
 # Plugins that are distributions of their own, in packages/.
 PLUGINS := streams remote_amazon out_of_core
 
-.PHONY: help setup run test test-all nightly check bench figures docs image push synth up lock clean
+.PHONY: help setup run test test-all nightly check bench figures docs image push synth up lock clean acceptance
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ push: ## Push IMAGE; its name with its digest goes to dist/image-name
 	docker push --quiet $(IMAGE)
 	mkdir -p dist
 	docker image inspect --format '{{index .RepoDigests 0}}' $(IMAGE) > dist/image-name
+
+acceptance: setup ## Try the whole deployed system on this machine: up, events, retraining, down
+	$(BIN)/pawsonalize-deploy accept
 
 ENV ?= dev
 synth: setup ## Write the AWS templates of ENV (dev, prod) to dist/aws/ENV, offline

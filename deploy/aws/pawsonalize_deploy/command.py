@@ -126,6 +126,31 @@ def down(
             console.print(f"  {line}")
 
 
+@app.command()
+def accept(
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            help="AWS's own sample, with its config and its integration tests.",
+            show_default="../shared/data/reference, if it is there",
+        ),
+    ] = None,
+) -> None:
+    """Try the whole system on this machine: emulators, `up`, events, retraining, `down`.
+
+    Each step is told with its seconds. The exit code is 1 if one fails, and the last line names it.
+
+    Example: pawsonalize-deploy accept
+    """
+    from pawsonalize_deploy.acceptance import journey  # noqa: PLC0415 - seconds
+
+    try:
+        journey.accept(console.print, reference or journey.REFERENCE)
+    except journey.StepFailed as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+
+
 def _environment(env: str, config: Path, changes: Changes) -> DeployedEnvironment:
     settings = read_deploy_settings(env, config, changes or ())
     return DeployedEnvironment(settings, Account(settings.region, Names(env)), console.print)
