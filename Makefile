@@ -13,7 +13,7 @@ TESTERS ?= $(shell expr 1 + $(CORES))
 # Plugins that are distributions of their own, in packages/.
 PLUGINS := streams remote_amazon out_of_core
 
-.PHONY: help setup run test test-all nightly check bench figures docs image push synth up lock clean
+.PHONY: help setup run test test-all nightly check bench figures docs image push synth up lock clean acceptance
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,15 +83,16 @@ push: ## Push IMAGE; its name with its digest goes to dist/image-name
 	mkdir -p dist
 	docker image inspect --format '{{index .RepoDigests 0}}' $(IMAGE) > dist/image-name
 
+acceptance: setup ## Try the whole deployed system on this machine: up, events, retraining, down
+	$(BIN)/pawsonalize-deploy accept
+
 ENV ?= dev
 synth: setup ## Write the AWS templates of ENV (dev, prod) to dist/aws/ENV, offline
 	$(BIN)/pawsonalize-deploy synth $(ENV)
 
 up: setup ## Bring ENV up to date on AWS (dev, prod), with the container's image IMAGE
-	mkdir -p dist/aws/config
-	sed 's|^image:.*|image: $(IMAGE)|' deploy/aws/config/$(ENV).yml > dist/aws/config/$(ENV).yml
-	$(BIN)/pawsonalize-deploy diff $(ENV) --config dist/aws/config
-	$(BIN)/pawsonalize-deploy up $(ENV) --config dist/aws/config
+	$(BIN)/pawsonalize-deploy diff $(ENV) --set image=$(IMAGE)
+	$(BIN)/pawsonalize-deploy up $(ENV) --set image=$(IMAGE)
 
 # The extras of a container's image.
 CONTAINER := postgres aws kinesis nats otel

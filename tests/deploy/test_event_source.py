@@ -3,20 +3,22 @@
 import os
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pawsonalize_deploy.acceptance.event_source import EventSource, FunctionProcess, Record
 from pawsonalize_functions import put_events
 from pawsonalize_functions.events import read_record
 from tests.aws.wire.server import Wire
 from tests.deploy.conftest import Deployment
-from tests.deploy.event_source import EventSource, FunctionProcess, Record
 from tests.deploy.stream_batches import batch, history
 from tests.deploy.templates import Template
 from tests.free_ports import free_port
 from tests.service_data import DOGS, view
 
+ASSET = Path(put_events.__file__).parents[1]
 _TRIES_AWAY = 50
 _TRIES = 10
 
@@ -35,7 +37,7 @@ def function(self_hosted: Template) -> Iterator[FunctionProcess]:
         if "putevents" in name
     )
     process = FunctionProcess(
-        "put_events", megabytes=limits["MemorySize"], seconds=limits["Timeout"]
+        limits["Handler"], ASSET, megabytes=limits["MemorySize"], seconds=limits["Timeout"]
     )
     yield process
     process.end()
@@ -52,7 +54,7 @@ def test_a_service_that_is_away_for_fifty_tries_loses_no_event(
         if source.tries == _TRIES_AWAY:
             function.end()  # the next environment finds the service
             deployment.set(AWS_ENDPOINT_URL_PERSONALIZE_EVENTS=service)
-        return function.invoke(records)
+        return function.take(records)
 
     source = EventSource(self_hosted.only("Lambda::EventSourceMapping"), invoke)
     source.run(batch(*(view("patient", DOGS[0], eventValue=at) for at in range(20)))["Records"])
@@ -70,7 +72,7 @@ def test_a_record_that_takes_all_memory_is_kept_and_passed_and_others_arrive_onc
 ) -> None:
     events: list[Any] = [view("beside a bomb", DOGS[0], eventValue=at) for at in range(49)]
     records = batch(*events[:20], _BOMB, *events[20:])["Records"]
-    source = EventSource(self_hosted.only("Lambda::EventSourceMapping"), function.invoke)
+    source = EventSource(self_hosted.only("Lambda::EventSourceMapping"), function.take)
     source.run(records)
     assert source.handed_on["21"] <= _TRIES
     assert [event["eventValue"] for event in history(wire, "beside a bomb")] == list(range(49))

@@ -21,11 +21,7 @@ VISITORS: st.SearchStrategy[Any] = (
     | st.fixed_dictionaries({"sessionId": st.sampled_from(["session of None", "s", 12])})
     | st.fixed_dictionaries({"userId": st.sampled_from(["", True, [], "x" * 257, "a\n", None])})
 )
-LIMITS: st.SearchStrategy[Any] = (
-    st.just({})
-    | st.integers(-1, 502).map(lambda one: {"limit": one})
-    | st.sampled_from([None, "6", 2.5, True, [6]]).map(lambda one: {"limit": one})
-)
+LIMITS: st.SearchStrategy[Any] = st.just({}) | st.integers(1, 500).map(lambda one: {"limit": one})
 ANIMALS = st.builds(
     lambda name, group, odd: {"itemId": name, "animalMetadata": metadata(group) | odd},
     st.sampled_from(["1", 1, "two", 3, "", None, "4"]),
@@ -133,13 +129,47 @@ def test_a_question_comes_through_a_gateway_too(deployment: Deployment, encoded:
     assert json.loads(answer["body"]) == recommend.handler({"userId": "seed 1", "limit": 2}, None)
 
 
-@pytest.mark.parametrize("body", ["{", "[]", "5", '{"limit": 0}', '{"limit": NaN}'])
+@pytest.mark.parametrize("body", ["{", "[]", "5", '{"userid": 0}', '{"limit": NaN}'])
 def test_wrong_input_through_a_gateway_is_a_400_in_words(deployment: Deployment, body: str) -> None:
     answer = recommend.handler(proxied(body), None)
     assert answer["statusCode"] == 400
     error = json.loads(answer["body"])["error"]
     assert error["code"]
     assert error["message"]
+
+
+@pytest.mark.parametrize("limit", [0, -1, 501, 1000, "6", 2.5, True, None, [6]])
+def test_any_other_limit_is_answered_by_ten_as_the_reference_does(
+    deployment: Deployment, limit: Any
+) -> None:
+    answer = recommend.handler({"body": {"userId": "seed 1", "limit": limit}}, None)
+    assert answer["statusCode"] == 200
+    assert len(json.loads(answer["body"])) == 10
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        (
+            {"httpMethod": "GET", "queryStringParameters": {"_": "1", "userId": "seed 1"}},
+            "queryStringParameters.userId",
+        ),
+        (
+            {"requestContext": {}, "multiValueQueryStringParameters": {"userid": ["seed 1"]}},
+            "multiValueQueryStringParameters.userid",
+        ),
+        ({"body": {"body": {"userId": "seed 1"}}}, "body.userId"),
+    ],
+)
+def test_a_visitor_who_is_named_elsewhere_is_refused_as_a_misspelt_field_is(
+    deployment: Deployment, wire: Wire, event: Any, field: str
+) -> None:
+    answer = recommend.handler(event, None)
+    error = json.loads(answer["body"])["error"]
+    assert (answer["statusCode"], error["code"], error["field"]) == (400, "unknown_field", field)
+    assert recommend.handler({"httpMethod": "GET", "queryStringParameters": {"_": "1"}}, None)[
+        "statusCode"
+    ] == (200)
 
 
 def test_a_body_that_is_not_base64_is_a_400(deployment: Deployment) -> None:

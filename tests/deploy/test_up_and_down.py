@@ -1,6 +1,5 @@
 """`up` and `down`, against moto, and our own service as Amazon Personalize."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,20 +7,18 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from pawsonalize.resources.access_keys import secret_of
+from pawsonalize_deploy.acceptance.made_up import write_seed
 from pawsonalize_deploy.adopted import NOTHING
 from pawsonalize_deploy.deployed import DeployFailed
 from pawsonalize_deploy.environment import DeployedEnvironment
 from pawsonalize_functions import naming
 from tests.aws.wire.server import Wire, served
-from tests.deploy.local_account import LocalAccount, local_account, without_what_moto_cannot
+from tests.deploy.local_account import LocalAccount, local_account
 from tests.deploy.templates import ENV, Template, settings_of
 
 # What its CloudFormation does not know is asserted in the templates: alarms, Firehose, policies of
 # buckets, queues and topics, log streams.
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS")
-
-_T0 = 1_700_000_000
 
 
 class Place:
@@ -65,27 +62,14 @@ def place(
 ) -> Iterator[Place]:
     urlopen(Request(f"{aws_url}/moto-api/reset", method="POST")).close()
     buckets = tmp_path / "s3"
-    account = local_account(monkeypatch, buckets)
     write_seed(tmp_path / "seed")
-    with served(tmp_path / "data", s3_root=str(buckets)) as wire:
+    with (
+        local_account(buckets) as account,
+        served(tmp_path / "data", s3_root=str(buckets)) as wire,
+    ):
         for kind in ("", "_EVENTS", "_RUNTIME"):
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_PERSONALIZE{kind}", wire.url)
         yield Place(account, wire, tmp_path)
-
-
-def write_seed(folder: Path) -> None:
-    """Visitors who look at cats, and visitors who look at dogs."""
-    folder.mkdir()
-    groups = [f"{species}-Breed_{n}-1-1" for species in (1, 2) for n in range(12)]
-    rows = [
-        f"visitor-{v},{groups[12 * (v % 2) + (v * 5 + step * 7) % 12]},{_T0 + v * 60 + step}"
-        for v in range(60)
-        for step in range(10)
-    ]
-    (folder / "interactions.csv").write_text("\n".join(["USER_ID,ITEM_ID,TIMESTAMP", *rows]) + "\n")
-    items = [f"{one},{one.split('-')[1]},1,{one[0]},1,0.1,15000000" for one in groups]
-    head = "ITEM_ID,ANIMAL_BREED,ANIMAL_AGE,ANIMAL_TYPE,ANIMAL_SIZE,ITEM_VALUE,CREATION_TIMESTAMP"
-    (folder / "items.csv").write_text("\n".join([head, *items]) + "\n")
 
 
 def test_up_brings_everything_up_and_again_changes_nothing_and_down_leaves_what_it_says(
@@ -212,24 +196,6 @@ def test_what_parameters_name_is_adopted_unless_the_stack_made_it(
     with pytest.raises(DeployFailed, match="no seed data"):
         environment.up(on_amazon.folder, None)
     assert environment.adopted() == NOTHING
-
-
-def test_self_hosted_each_function_gets_the_secret_that_the_service_derives(
-    place: Place, self_hosted: Template, tmp_path: Path
-) -> None:
-    environment = place.environment("pawsonalize")
-    assembly = without_what_moto_cannot(self_hosted.folder, tmp_path / "for-moto")
-    with pytest.raises(DeployFailed, match="no seed data"):
-        environment.up(assembly, None)
-    outputs = place.account.stack.outputs()
-    root = bytes.fromhex(place.account.secret(outputs["RootSecret"]))
-    held = json.loads(place.account.secret(outputs["KeyPutEvents"]))
-    key_id = place.account.names.key_id("put_events")
-    assert held == {"accessKeyId": key_id, "secretAccessKey": secret_of(key_id, root)}
-    said = len(place.said)
-    with pytest.raises(DeployFailed, match="no seed data"):
-        environment.up(assembly, None)
-    assert not [one for one in place.said[said:] if "access key" in one]
 
 
 def test_what_others_made_in_amazon_personalize_is_used_and_stays(

@@ -15,6 +15,7 @@ from pawsonalize_deploy.assets import AssetBucket, empty_and_delete
 from pawsonalize_deploy.deployed import TAG, DeployedStack, DeployFailed
 from pawsonalize_deploy.names import Names
 
+_ALL = "0.0.0.0/0"
 _BEFORE = f"{TAG}:before"
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, read_timeout=150)
 
@@ -50,6 +51,29 @@ class Account:
         """The bucket of the code and the template."""
         name = f"{self.names.stack}-assets-{self.id}-{self.region}"
         return AssetBucket(self.client("s3"), name, self.region)
+
+    def subnets(self, vpc: str) -> tuple[list[str], list[str], list[str]]:
+        """The zones of a VPC with a private subnet that has a way out, that subnet of each.
+
+        Then the public subnet of each, where there is one.
+        """
+        inside = {"Filters": [{"Name": "vpc-id", "Values": [vpc]}]}
+        tables = self.client("ec2").describe_route_tables(**inside)["RouteTables"]
+        ways: dict[str, str] = {}  # of a subnet, or of the VPC: the first letters of where it leads
+        for table in tables:
+            routes = [one for one in table["Routes"] if one.get("DestinationCidrBlock") == _ALL]
+            leads = next((_leads_to(one) for one in routes), "")
+            for one in table["Associations"]:
+                ways[one.get("SubnetId") or vpc] = leads
+        private, public = dict[str, str](), dict[str, str]()
+        found = self.client("ec2").describe_subnets(**inside)["Subnets"]
+        for one in sorted(found, key=lambda one: str(one["SubnetId"])):
+            name, zone = one["SubnetId"], one["AvailabilityZone"]
+            leads = ways.get(name, ways.get(vpc, ""))
+            if leads:
+                (public if leads.startswith("igw-") else private).setdefault(zone, name)
+        zones = sorted(private)
+        return zones, [private[one] for one in zones], [public[x] for x in zones if x in public]
 
     def parameter(self, path: str) -> str | None:
         """The value of a Parameter Store entry; None without one."""
@@ -145,3 +169,11 @@ class Account:
         if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] != "PendingDeletion":
             kms.schedule_key_deletion(KeyId=arn.rpartition("/")[2], PendingWindowInDays=30)
         return True
+
+
+def _leads_to(route: dict[str, Any]) -> str:
+    """The id of a gateway, NAT gateway or other thing; empty where it leads nowhere."""
+    if route.get("State") == "blackhole":
+        return ""
+    ends = ("GatewayId", "NatGatewayId", "TransitGatewayId", "InstanceId", "NetworkInterfaceId")
+    return next((str(route[one]) for one in ends if route.get(one)), "")

@@ -24,6 +24,10 @@ app = typer.Typer(help="Pawsonalize on AWS.", no_args_is_help=True, add_completi
 console = Console(highlight=False, soft_wrap=True)
 EnvName = Annotated[str, typer.Argument(metavar="ENV", help="A config file: dev, prod.")]
 Config = Annotated[Path, typer.Option("--config", help="The folder of the config files.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A key as the file should have it."),
+]
 
 
 @app.command()
@@ -31,13 +35,15 @@ def synth(
     env: EnvName,
     out: Annotated[Path | None, typer.Option(help="Where to.", show_default="dist/aws/ENV")] = None,
     config: Config = CONFIG,
+    changes: Changes = None,
 ) -> None:
-    """Write the templates, offline.
+    """Write the templates; offline, unless subnets of a `vpcId` are looked up.
 
     Example: pawsonalize-deploy synth dev
     """
     with _told():
-        settings = read_deploy_settings(env, config)
+        environment = _environment(env, config, changes).in_its_network()
+        settings = environment.settings
         folder = out or Path("dist/aws") / env
         began = time.monotonic()
         _write(env, settings, folder)
@@ -51,19 +57,17 @@ def synth(
 
 
 @app.command()
-def diff(env: EnvName, config: Config = CONFIG) -> None:
+def diff(env: EnvName, config: Config = CONFIG, changes: Changes = None) -> None:
     """Show what `up` would change.
 
     Example: pawsonalize-deploy diff dev
     """
-    with _told(), _assembly(env, config) as (environment, assembly):
+    with _told(), _assembly(env, config, changes) as (environment, assembly):
         _say_adopted(environment.adopted())
-        changes = environment.changes(assembly)
-        for change in changes:
+        found = environment.changes(assembly)
+        for change in found:
             console.print(str(change))
-        console.print(
-            f"{len(changes)} resources would change" if changes else "nothing would change"
-        )
+        console.print(f"{len(found)} resources would change" if found else "nothing would change")
 
 
 @app.command()
@@ -79,6 +83,7 @@ def up(
     ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until the first models serve.")] = True,
     config: Config = CONFIG,
+    changes: Changes = None,
 ) -> None:
     """Bring an environment up, or up to date; what exists is used.
 
@@ -86,7 +91,7 @@ def up(
 
     Example: pawsonalize-deploy up dev --seed seed
     """
-    with _told(), _assembly(env, config) as (environment, assembly):
+    with _told(), _assembly(env, config, changes) as (environment, assembly):
         _say_adopted(environment.adopted())
         outputs = environment.up(assembly, seed, wait=wait)
         for name, value in sorted(outputs.items()):
@@ -102,13 +107,14 @@ def down(
         typer.Option("--delete-archive", help="Delete archive, seed data, access logs and key."),
     ] = False,
     config: Config = CONFIG,
+    changes: Changes = None,
 ) -> None:
     """Take an environment down; the archive stays unless you say otherwise.
 
     Example: pawsonalize-deploy down dev
     """
     with _told():
-        environment = _environment(env, config)
+        environment = _environment(env, config, changes)
         what = "with its archive" if delete_archive else "but for its archive"
         if not yes and not typer.confirm(
             f"Delete {environment.account.names.stack} in {environment.settings.region}, {what}?"
@@ -120,15 +126,42 @@ def down(
             console.print(f"  {line}")
 
 
-def _environment(env: str, config: Path) -> DeployedEnvironment:
-    settings = read_deploy_settings(env, config)
+@app.command()
+def accept(
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            help="AWS's own sample, with its config and its integration tests.",
+            show_default="../shared/data/reference, if it is there",
+        ),
+    ] = None,
+) -> None:
+    """Try the whole system on this machine: emulators, `up`, events, retraining, `down`.
+
+    Each step is told with its seconds. The exit code is 1 if one fails, and the last line names it.
+
+    Example: pawsonalize-deploy accept
+    """
+    from pawsonalize_deploy.acceptance import journey  # noqa: PLC0415 - seconds
+
+    try:
+        journey.accept(console.print, reference or journey.REFERENCE)
+    except journey.StepFailed as error:
+        console.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+
+
+def _environment(env: str, config: Path, changes: Changes) -> DeployedEnvironment:
+    settings = read_deploy_settings(env, config, changes or ())
     return DeployedEnvironment(settings, Account(settings.region, Names(env)), console.print)
 
 
 @contextmanager
-def _assembly(env: str, config: Path) -> Iterator[tuple[DeployedEnvironment, Path]]:
+def _assembly(
+    env: str, config: Path, changes: Changes
+) -> Iterator[tuple[DeployedEnvironment, Path]]:
     """The environment, and a folder with its templates."""
-    environment = _environment(env, config)
+    environment = _environment(env, config, changes).in_its_network()
     with tempfile.TemporaryDirectory(prefix="pawsonalize-deploy-") as folder:
         _write(env, environment.settings, Path(folder), environment.adopted())
         yield environment, Path(folder)

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from pawsonalize.resources.access_keys import secret_of
 from pawsonalize_deploy.account import Account
@@ -25,6 +27,28 @@ class DeployedEnvironment:
     settings: DeploySettings
     account: Account
     tell: Tell
+
+    def in_its_network(self) -> "DeployedEnvironment":
+        """The same with the subnets of its VPC, where the config names that alone."""
+        settings = self.settings
+        if settings.engine != "pawsonalize" or not settings.vpc_id or settings.availability_zones:
+            return self
+        zones, private, public = self.account.subnets(settings.vpc_id)
+        if len(zones) < 2 or (settings.internet_facing and len(public) != len(zones)):
+            raise DeployFailed(
+                f"{settings.vpc_id} has {len(zones)} zones with a private subnet that has a way"
+                f" out, {len(public)} of them with a public one, and two are needed: make them, or"
+                " give --set vpcId= for a VPC of its own"
+            )
+        return replace(
+            self,
+            settings=structs.replace(
+                settings,
+                availability_zones=zones,
+                private_subnet_ids=private,
+                public_subnet_ids=public if settings.internet_facing else [],
+            ),
+        )
 
     def adopted(self) -> Adopted:
         """What exists and is not this stack's own."""

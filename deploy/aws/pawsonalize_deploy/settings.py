@@ -1,9 +1,11 @@
-"""What a deployment is: the knobs of `config/{env}.yml`, typed and checked."""
+"""What a deployment is: the knobs of `config/{env}.yml` or `.yaml`, typed and checked."""
 
 import difflib
+import os
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 import yaml
@@ -15,40 +17,58 @@ Name = Annotated[str, Meta(pattern=r"^/[A-Za-z0-9_.\-/]+$", max_length=1000)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[int, Meta(ge=1)]
 _VPC = r"^(vpc-[0-9a-f]{8,17})?$"
+_REGION = ("CDK_DEPLOY_REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
+"""Where the reference's file leaves the region to the environment, as AWS's own tools do."""
 _SUBNETS = Annotated[list[Annotated[str, Meta(pattern=r"^subnet-[0-9a-f]{8,17}$")]], Meta()]
+
+
+def _path(name: str, end: str) -> Any:
+    """The key of a parameter, which by default is this environment's own."""
+    return field(name=name, default=f"/animal-recommender-{{env}}/{end}")
 
 
 class DeploySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One deployment.
 
-    The first block has the reference's names; what has no default must be in the file.
+    The first block has the reference's names. `{env}` in a default is the environment, as two in
+    one account must not share a parameter.
     """
 
     vpc_id: Annotated[str, Meta(pattern=_VPC)] = field(name="vpcId", default="")
     """An existing VPC to run in; empty: a new one, if the engine needs any."""
-    key_arn_path: Name = field(name="keyArnPath")
+    key_arn_path: Name = _path("keyArnPath", "kms-key/arn")
     """The parameter with the ARN of the KMS key that encrypts everything."""
-    s3_name_ssm_path: Name = field(name="s3NameSsmPath")
+    s3_name_ssm_path: Name = _path("s3NameSsmPath", "s3/name")
     """The parameter with the name of the archive's bucket."""
-    s3_seed_name_ssm_path: Name = field(name="s3SeedNameSsmPath")
+    s3_seed_name_ssm_path: Name = _path("s3SeedNameSsmPath", "s3-seed-bucket/name")
     """The parameter with the name of the bucket of seed data."""
-    kinesis_stream_name_ssm_path: Name = field(name="kinesisStreamNameSsmPath")
+    kinesis_stream_name_ssm_path: Name = _path("kinesisStreamNameSsmPath", "kinesis-stream/name")
     """The parameter with the name of the stream of events."""
-    event_tracker_id_ssm_path: Name = field(name="eventTrackerIdSsmPath")
+    event_tracker_id_ssm_path: Name = _path("eventTrackerIdSsmPath", "personalize/event-tracker/id")
     """The parameter with the event tracker's tracking id."""
-    recommendation_campaign_arn_ssm_path: Name = field(name="recommendationCampaignArnSsmPath")
+    recommendation_campaign_arn_ssm_path: Name = _path(
+        "recommendationCampaignArnSsmPath", "personalize/recommendation/campaign/id"
+    )
     """The parameter with the ARN of the recommender's campaign."""
-    recommendation_solution_version_ssm_path: Name = field(
-        name="recommendationSolutionVersionSsmPath"
+    recommendation_solution_version_ssm_path: Name = _path(
+        "recommendationSolutionVersionSsmPath", "personalize/recommendation/solution/version/arn"
     )
     """The parameter with the ARN of the solution version that campaign serves."""
-    get_recommendation_name_path: Name = field(name="getRecommendationNamePath")
+    get_recommendation_name_path: Name = _path(
+        "getRecommendationNamePath", "personalize/recommendation/function-name"
+    )
     """The parameter with the name of the function that recommends."""
-    reranking_campaign_arn_ssm_path: Name = field(name="rerankingCampaignArnSsmPath")
+    reranking_campaign_arn_ssm_path: Name = _path(
+        "rerankingCampaignArnSsmPath", "personalize/reranking/campaign/id"
+    )
     """The parameter with the ARN of the reranker's campaign."""
-    reranking_solution_version_ssm_path: Name = field(name="rerankingSolutionVersionSsmPath")
+    reranking_solution_version_ssm_path: Name = _path(
+        "rerankingSolutionVersionSsmPath", "personalize/reranking/solution/version/arn"
+    )
     """The parameter with the ARN of the solution version that campaign serves."""
-    get_reranking_name_path: Name = field(name="getRerankingNamePath")
+    get_reranking_name_path: Name = _path(
+        "getRerankingNamePath", "personalize/reranking/function-name"
+    )
     """The parameter with the name of the function that re-ranks."""
     min_provisioned_tps: Positive = field(name="minProvisionedTPS", default=1)
     """How many requests a second the recommender's campaign is always ready for."""
@@ -65,13 +85,15 @@ class DeploySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     engine: Literal["pawsonalize", "amazon-personalize"]
     """Who learns and answers: our service on Fargate, or Amazon Personalize."""
-    region: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
-    """The AWS region."""
-    logs_name_ssm_path: Name = field(name="logsNameSsmPath")
+    region: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    """The AWS region; without it `CDK_DEPLOY_REGION`, `AWS_REGION` or `AWS_DEFAULT_REGION` says."""
+    logs_name_ssm_path: Name = _path("logsNameSsmPath", "logs/name")
     """The parameter with the name of the bucket of access logs."""
-    solution_arn_ssm_path: Name = field(name="solutionArnSsmPath")
+    solution_arn_ssm_path: Name = _path("solutionArnSsmPath", "solution/arn")
     """The parameter with the ARN of the recommender's solution."""
-    reranking_solution_arn_ssm_path: Name = field(name="rerankingSolutionArnSsmPath")
+    reranking_solution_arn_ssm_path: Name = _path(
+        "rerankingSolutionArnSsmPath", "reranking-solution/arn"
+    )
     """The parameter with the ARN of the reranker's solution."""
     alarm_email: Annotated[str, Meta(pattern=r"^(\S+@\S+)?$")] = field(
         name="alarmEmail", default=""
@@ -97,9 +119,9 @@ class DeploySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     image: str = ""
     """The service's container image, with a tag or digest; needed by `engine: pawsonalize`."""
     availability_zones: list[str] = field(name="availabilityZones", default_factory=list)
-    """The zones of `privateSubnetIds`, in the same order; needed with `vpcId`."""
+    """The zones of `privateSubnetIds`, in the same order; empty: looked up in the VPC."""
     private_subnet_ids: _SUBNETS = field(name="privateSubnetIds", default_factory=list)
-    """Private subnets of the VPC with a way out (NAT), in two zones or more."""
+    """Private subnets of the VPC with a way out (NAT), in two zones or more; empty: looked up."""
     public_subnet_ids: _SUBNETS = field(name="publicSubnetIds", default_factory=list)
     """Public subnets of the VPC, for a load balancer that the internet reaches."""
     certificate_arn: Annotated[str, Meta(pattern=r"^(arn:[a-z-]+:acm:.+)?$")] = field(
@@ -139,33 +161,38 @@ class DeploySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 
 class BadSettings(Exception):
-    """A config file that cannot be meant; says the file, the key and the next move."""
+    """A config file that cannot be meant; has a line for each thing: value, place, next move."""
 
 
-def read_deploy_settings(env: str, folder: Path = CONFIG) -> DeploySettings:
-    """Read `{env}.yml`; BadSettings says what is wrong, where, and what to do."""
-    path = folder / f"{env}.yml"
-    if not re.fullmatch("[a-z][a-z0-9]{0,11}", env):
-        raise BadSettings(
-            f"{env!r} cannot be an environment: use up to 12 small letters and digits, as in dev"
+def read_deploy_settings(
+    env: str, folder: Path = CONFIG, changes: Sequence[str] = ()
+) -> DeploySettings:
+    """Read `{env}.yml` or `{env}.yaml`, and `changes` of it, each `key=value`.
+
+    BadSettings says all that is wrong at once, each with its value, its place and the next move.
+    """
+    path = _find_file(env, folder)
+    written = {**_read_file(path), **dict(_read_changes(changes))}
+    region = next((os.environ[one] for one in _REGION if os.environ.get(one)), None)
+    if region and "region" not in written:
+        written["region"] = (region, "the environment")
+    wrong: list[str] = []
+    good: dict[str, Any] = {}
+    for key, (value, place) in written.items():
+        try:
+            good[key] = _check(key, value)
+        except ValueError as error:
+            wrong.append(f"{place}: {error}")
+    if "engine" not in written:
+        wrong.append(
+            f"{path}: engine is missing: add `engine: pawsonalize` or `engine: amazon-personalize`,"
+            " or give --set engine=…"
         )
-    if not path.is_file():
-        there = ", ".join(sorted(one.stem for one in folder.glob("*.yml"))) or "none"
-        raise BadSettings(f"there is no {path}: make it, or use one of these: {there}")
-    try:
-        written = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        line = f", line {place.line + 1}" if place else ""
-        raise BadSettings(f"{path}{line}: this is not YAML: {error}") from None
-    if not isinstance(written, dict):
-        raise BadSettings(f"{path}: write one `key: value` a line")
-    _refuse_unknown(written, path)
-    try:
-        settings = msgspec.convert(written, DeploySettings)
-    except msgspec.ValidationError as error:
-        raise BadSettings(f"{path}: {_readable(str(error))}") from None
-    _refuse_contradictions(settings, path)
+    if "engine" in good:
+        settings = _of_environment(msgspec.convert(good, DeploySettings), env)
+        wrong += [f"{path}: {one}" for one in _contradictions(settings)]
+    if wrong:
+        raise BadSettings("\n".join(wrong))
     return settings
 
 
@@ -174,39 +201,104 @@ def knobs() -> dict[str, msgspec.structs.FieldInfo]:
     return {one.encode_name: one for one in msgspec.structs.fields(DeploySettings)}
 
 
-def _refuse_unknown(written: dict[Any, Any], path: Path) -> None:
+def _find_file(env: str, folder: Path) -> Path:
+    if not re.fullmatch("[a-z][a-z0-9]{0,11}", env):
+        raise BadSettings(
+            f"{env!r} cannot be an environment: use up to 12 small letters and digits, as in dev"
+        )
+    named = [folder / f"{env}{end}" for end in (".yml", ".yaml")]
+    found = [path for path in named if path.is_file()]
+    if len(found) > 1:
+        raise BadSettings(f"{found[0]} and {found[1]} are both there: keep one of them")
+    if not found:
+        there = sorted({one.stem for one in folder.glob("*.y*ml")})
+        raise BadSettings(
+            f"there is no {named[0]} and no {named[1].name}: make it, or use one of these:"
+            f" {', '.join(there) or 'none'}"
+        )
+    return found[0]
+
+
+def _read_file(path: Path) -> dict[str, tuple[Any, str]]:
+    """Each key's value, and its place for people."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        values, node = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise BadSettings(f"{path}{line}: this is not YAML: {error}") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise BadSettings(f"{path}: write one `key: value` a line")
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if key.value in lines:
+            raise BadSettings(
+                f"{path}, line {line}: {key.value} is on line {lines[key.value]}, too: keep one"
+            )
+        lines[key.value] = line
+    # A key such as `5` or `no` is no text to YAML.
+    return {
+        str(key): (value, f"{path}, line {line}")
+        for (key, value), line in zip(values.items(), lines.values(), strict=True)
+    }
+
+
+def _read_changes(changes: Sequence[str]) -> Iterator[tuple[str, tuple[Any, str]]]:
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals:
+            raise BadSettings(f"--set {change}: write --set key=value")
+        yield key, (yaml.safe_load(text) if text else "", f"--set {change}")
+
+
+def _check(key: str, value: Any) -> Any:
+    """The value as it is meant; ValueError says why it cannot be."""
     known = knobs()
-    for key in written:
-        if key in known:
-            continue
-        near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.6)
+    if key not in known:
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
         move = f"write {near[0]}" if near else "take it out; docs/how-to/deploy-on-aws.md has all"
-        raise BadSettings(f"{path}: {key} is no key of a deployment: {move}")
-    for key, one in known.items():
-        if one.required and key not in written:
-            raise BadSettings(f"{path}: {key} is missing: add it, as config/dev.yml has it")
+        raise ValueError(f"{key} is no key of a deployment: {move}")
+    kind = known[key].type
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        choices = " or ".join(map(str, get_args(kind))) if _is_choice(kind) else ""
+        move = f"write {choices}" if choices else "docs/how-to/deploy-on-aws.md says what it is for"
+        raise ValueError(f"{key} is {value!r}: {error}: {move}") from None
 
 
-def _readable(message: str) -> str:
-    """Msgspec's message with the key at its front: `$.engine` is for programs."""
-    found = re.fullmatch(r"(.*) - at `\$\.?(.*)`", message)
-    return f"{found[2]}: {found[1]}" if found else message
+def _is_choice(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is Literal
 
 
-def _refuse_contradictions(settings: DeploySettings, path: Path) -> None:
+def _of_environment(settings: DeploySettings, env: str) -> DeploySettings:
+    """With the name of the environment in the defaults."""
+    named = {
+        one.name: value.replace("{env}", env)
+        for one in knobs().values()
+        if isinstance(value := getattr(settings, one.name), str)
+    }
+    return msgspec.structs.replace(settings, **named)
+
+
+def _contradictions(settings: DeploySettings) -> Iterator[str]:
     ours = settings.engine == "pawsonalize"
-    subnets = len(settings.private_subnet_ids)
+    subnets, zones = len(settings.private_subnet_ids), len(settings.availability_zones)
+    secured = bool(settings.certificate_arn and settings.domain_name)
     for wrong, says in (
-        (ours and not settings.image, "image is missing: name the service's container image"),
         (
-            ours
-            and bool(settings.vpc_id)
-            and (subnets < 2 or subnets != len(settings.availability_zones)),
-            "vpcId needs privateSubnetIds and availabilityZones: name two or more of each, in the"
-            " same order",
+            ours and not settings.image,
+            "image is missing: name the service's container image, or give --set image=…",
         ),
         (
-            settings.internet_facing and not (settings.certificate_arn and settings.domain_name),
+            ours and bool(settings.vpc_id) and bool(subnets or zones) and not 1 < subnets == zones,
+            "privateSubnetIds and availabilityZones go together: name two or more of each, in the"
+            " same order, or neither, and they are looked up",
+        ),
+        (
+            settings.internet_facing and not secured,
             "internetFacing needs certificateArn and domainName: keys must not travel in the clear",
         ),
         (
@@ -216,7 +308,8 @@ def _refuse_contradictions(settings: DeploySettings, path: Path) -> None:
         (
             settings.internet_facing
             and bool(settings.vpc_id)
-            and len(settings.public_subnet_ids) != len(settings.availability_zones),
+            and bool(zones)
+            and len(settings.public_subnet_ids) != zones,
             "internetFacing with vpcId needs publicSubnetIds: one for each of availabilityZones",
         ),
         (
@@ -225,4 +318,4 @@ def _refuse_contradictions(settings: DeploySettings, path: Path) -> None:
         ),
     ):
         if wrong:
-            raise BadSettings(f"{path}: {says}")
+            yield says

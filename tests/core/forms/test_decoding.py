@@ -136,6 +136,7 @@ def test_unknown_fields_are_left_out_and_named_once_at_any_depth() -> None:
         ({"max_fee": "x"}, "max_fee", "maxFee"),
         ({"others": [{}, {"IsSure": 1}]}, "others[1].IsSure", "others[1].isSure"),
         ({"limit": "x", "colour": 1, "wantd": []}, "wantd", "wanted"),
+        ({"body": {"colour": 1, "limit": 3}}, "body", "limit"),
     ],
 )
 def test_a_misspelt_field_is_an_error_that_says_the_right_name(

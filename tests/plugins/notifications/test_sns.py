@@ -1,12 +1,14 @@
 """What only Amazon SNS can get wrong."""
 
+import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from pawsonalize.core.errors import InvalidInput, NotDelivered
-from pawsonalize.plugins.notifications.notifiers import SnsNotifier
+from pawsonalize.plugins.notifications.notifiers import SnsNotifier, as_text
 from tests.plugins.notifications.receivers import NEWS, Topic
 
 
@@ -17,6 +19,20 @@ def test_subscriptions_can_filter_by_kind() -> None:
     (message,) = topic.messages()
     assert message["MessageAttributes"]["kind"]["Value"] == "not-promoted"
     assert message["Subject"] == "Pawsonalize: The live version stays"
+
+
+@pytest.mark.usefixtures("aws")
+def test_people_get_text_and_programs_json() -> None:
+    notifier = SnsNotifier("arn:aws:sns:eu-west-1:123456789012:news")
+    sent: list[dict[str, Any]] = []
+    events = notifier._client.meta.events
+    events.register("provide-client-params.sns.Publish", lambda params, **_: sent.append(params))
+    with pytest.raises(NotDelivered):
+        notifier.send(NEWS)
+    forms = json.loads(sent[0]["Message"])
+    assert json.loads(forms["default"])["text"] == NEWS.text
+    assert forms["email"] == as_text(NEWS)
+    assert forms["sms"] == forms["application"] == f"{sent[0]['Subject']}\n{NEWS.text}"
 
 
 @pytest.mark.usefixtures("aws")

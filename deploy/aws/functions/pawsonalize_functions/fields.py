@@ -118,7 +118,7 @@ def check_names(form: Collection[str], known: Collection[str], within: str = "")
     for name in form:
         if name in known:
             continue
-        right = next((one for one in missing if _is_meant(name, one)), None)
+        right = next((one for one in missing if is_meant(name, one)), None)
         if right is not None:
             path = f"{within}.{name}" if within else name
             wanted = f"{within}.{right}" if within else right
@@ -168,7 +168,7 @@ def _iso(text: str) -> int | None:
         return None
 
 
-def _is_meant(name: str, right: str) -> bool:
+def is_meant(name: str, right: str) -> bool:
     """Whether they differ in case, separators, a plural or one typing error."""
     given, wanted = _bare(name), _bare(right)
     if given.rstrip("s") == wanted.rstrip("s"):

@@ -7,7 +7,14 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pawsonalize_functions.fields import Refused, check_names, read_id, read_json, read_object
+from pawsonalize_functions.fields import (
+    Refused,
+    check_names,
+    is_meant,
+    read_id,
+    read_json,
+    read_object,
+)
 
 Form = dict[str, Any]
 
@@ -41,6 +48,8 @@ _OF_THE_SERVICE = (
 )
 """Fields of the service's own API that no call of Amazon Personalize can carry."""
 
+_ELSEWHERE = ("queryStringParameters", "multiValueQueryStringParameters", "body")
+_UNKNOWN = "unknown_field"
 _ENVELOPE = frozenset({"requestContext", "httpMethod", "body"})
 _THROTTLED = frozenset({"ThrottlingException", "TooManyRequestsException"})
 _NOT_FOUND = "ResourceNotFoundException"
@@ -71,7 +80,12 @@ def answered(event: object, answer: Callable[[Form], Any]) -> Any:
 
 
 def read_form(form: Form, known: Collection[str]) -> None:
-    """Refused for fields that are misspelt, or that only the service itself can keep."""
+    """Refused for fields that are misspelt or misplaced, or that only the service can keep."""
+    for place in _ELSEWHERE:
+        for name in form.get(place) or ():
+            if any(is_meant(name, one) for one in known):
+                where = f"{place}.{name}"
+                raise Refused(f"there is no field {where}: write it into the body", where, _UNKNOWN)
     for name in _OF_THE_SERVICE:
         if form.get(name) is not None and name not in known:
             raise Refused(
@@ -112,15 +126,17 @@ def call(question: Callable[..., Form], **members: Any) -> Form:
 
 
 def _body(event: Form) -> Form:
+    # What only a GET says is not read: `read_form` refuses it.
+    elsewhere = {name: event[name] for name in _ELSEWHERE[:2] if event.get(name)}
     body = event.get("body") or "{}"
     if isinstance(body, dict):
-        return body
+        return elsewhere | body
     if event.get("isBase64Encoded"):
         try:
             body = base64.b64decode(body, validate=True)
         except ValueError:
             raise Refused("the body is not base64", code="invalid_json") from None
-    return read_object(read_json(body))
+    return elsewhere | read_object(read_json(body))
 
 
 def _fault(error: ClientError | BotoCoreError) -> tuple[int, str]:

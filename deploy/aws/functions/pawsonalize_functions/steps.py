@@ -5,6 +5,7 @@ twice.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -225,15 +226,15 @@ def _record_version(state: State) -> State:
 
 
 def _notify(state: State) -> State:
-    """Tell people; the answer says whether the model's retraining failed."""
+    """Tell people, and programs by attributes; answer whether the model's retraining failed."""
     outcome = news.outcome_of(state)
+    told = {"model": state["model"], "outcome": outcome, "state": json.dumps(state)}
     client("sns").publish(
         TopicArn=setting("NOTIFICATION_TOPIC_ARN"),
         Subject=news.subject_of(state),
         Message=news.text_of(state),
         MessageAttributes={
-            name: {"DataType": "String", "StringValue": value}
-            for name, value in (("model", state["model"]), ("outcome", outcome))
+            name: {"DataType": "String", "StringValue": value} for name, value in told.items()
         },
     )
     return state | {"outcome": outcome, "failed": outcome in {"failed", "timed_out"}}

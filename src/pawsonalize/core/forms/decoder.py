@@ -326,6 +326,8 @@ def _words(name: str) -> list[str]:
 
 
 UNKNOWN_FIELD = "unknown_field"
+_ENVELOPES = ("body", "queryStringParameters")
+"""Fields in which a request of Lambda carries the form; only functions of Lambda look into them."""
 _MAX_NOTED = 200  # to check as many as a body can hold would take seconds
 
 
@@ -374,6 +376,8 @@ def known_part(
             right = form.cls.synonyms.get(bare(name))
             right = None if right in value else right
             right = right or _likely_unsent(name, value.keys(), shapes.keys())
+            if name in _ENVELOPES and isinstance(inner, dict):
+                right = next((one for one in inner if one in shapes and one not in value), right)
             if right is not None:
                 raise _misspelt("field", _joined(path, name), _joined(path, right))
             unknown.setdefault(_joined(pattern, name), _joined(path, name))

@@ -289,7 +289,7 @@ def _webhook_key(secret: str) -> bytes:
 
 
 class SnsNotifier:
-    """`Notifier` that publishes: JSON for most subscribers, plain text for those by e-mail.
+    """`Notifier` that publishes: plain text for mail and phones, JSON for programs.
 
     The attribute `kind` lets a subscription filter. Credentials come from the environment, as
     for any tool of that cloud.
@@ -308,7 +308,13 @@ class SnsNotifier:
 
     def send(self, notification: Notification) -> None:
         """See `Notifier.send`."""
-        forms = {"default": _as_json(notification).decode(), "email": as_text(notification)}
+        short = f"{_headline(notification)}\n{notification.text}"
+        forms = {
+            "default": _as_json(notification).decode(),
+            "email": as_text(notification),
+            "sms": short,
+            "application": short,
+        }
         kind = {"DataType": "String", "StringValue": notification.kind.value}
         subject = _headline(notification).encode("ascii", "replace").decode()[:_LONGEST_SUBJECT]
         try:

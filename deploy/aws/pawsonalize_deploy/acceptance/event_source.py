@@ -19,40 +19,77 @@ Invoke = Callable[[Sequence[Record]], dict[str, Any] | None]
 
 _PROGRAM = """
 import importlib, json, sys
-handler = importlib.import_module(sys.argv[1]).handler
+sys.path.insert(0, sys.argv[2])
+module, _, name = sys.argv[1].rpartition(".")
+module = importlib.import_module(module)
+assert module.__file__.startswith(sys.argv[2]), f"{module.__file__} is not in {sys.argv[2]}"
 answers, sys.stdout = sys.stdout, sys.stderr
 for line in sys.stdin:
-    print(json.dumps(handler(json.loads(line), None)), file=answers, flush=True)
+    try:
+        said = {"answer": getattr(module, name)(json.loads(line), None)}
+    except Exception as error:
+        said = {"error": type(error).__name__, "message": str(error)}
+    print(json.dumps(said), file=answers, flush=True)
 """
 _LOOK_SECONDS = 0.005
+
+
+class FunctionFailed(Exception):
+    """A call that raised, died, used too much memory or took too long; `kind` as Lambda says it."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class FunctionProcess:
     """One environment of a function: it is killed, and begun anew, as Lambda does it."""
 
-    def __init__(self, module: str, *, megabytes: int, seconds: float) -> None:
-        self._module, self._megabytes, self._seconds = module, megabytes, seconds
+    def __init__(
+        self,
+        handler: str,
+        code: Path,
+        *,
+        megabytes: int,
+        seconds: float,
+        environment: Mapping[str, str] | None = None,
+        log: Path = Path(os.devnull),
+    ) -> None:
+        """Run `package.module.function` of the code in that folder; by default in our variables."""
+        self._handler, self._code, self._log = handler, code, log
+        self._megabytes, self._seconds = megabytes, seconds
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self.deaths = 0
 
-    def invoke(self, records: Sequence[Record]) -> dict[str, Any] | None:
-        """The answer; None where it died, used too much memory or took too long."""
+    def take(self, records: Sequence[Record]) -> dict[str, Any] | None:
+        """What it answers to records of a stream; None where it failed."""
+        try:
+            answer: dict[str, Any] = self.invoke({"Records": records})
+        except FunctionFailed:
+            return None
+        return answer
+
+    def invoke(self, event: Any) -> Any:
+        """The answer, or FunctionFailed."""
         process = self._process or self._begun()
         self._process = process
         assert process.stdin is not None
         assert process.stdout is not None
         ends = time.monotonic() + self._seconds
-        process.stdin.write(json.dumps({"Records": records}).encode() + b"\n")
+        process.stdin.write(json.dumps(event).encode() + b"\n")
         process.stdin.flush()
         while time.monotonic() < ends and _megabytes(process.pid) < self._megabytes:
             if select.select([process.stdout], [], [], _LOOK_SECONDS)[0]:
                 if line := process.stdout.readline():
-                    answer: dict[str, Any] = json.loads(line)
-                    return answer
+                    said = json.loads(line)
+                    if "error" in said:
+                        raise FunctionFailed(said["error"], said["message"])
+                    return said["answer"]
                 break
         self.end()
         self.deaths += 1
-        return None
+        raise FunctionFailed("Runtime.ExitError", f"{self._handler} died, or was ended")
 
     def end(self) -> None:
         """Kill it, and what it has started."""
@@ -64,14 +101,16 @@ class FunctionProcess:
 
     def _begun(self) -> subprocess.Popen[bytes]:
         memory = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self._megabytes)}
-        return subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, f"pawsonalize_functions.{self._module}"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | memory,
-            start_new_session=True,
-        )
+        given = os.environ if self._environment is None else self._environment
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, self._handler, str(self._code)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**given, **memory},
+                start_new_session=True,
+            )
 
 
 def _megabytes(pid: int) -> float:

@@ -1,0 +1,1 @@
+"""The deployed system on this machine: emulators of AWS, a runner of functions, acceptance."""
