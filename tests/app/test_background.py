@@ -8,11 +8,11 @@ import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.app import App
-from pawsonalize.app.background import Reporting, Task, attempt
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.times import DAY
+from pawsonalize.core.work.tasks import Reporting, Task, attempt
 from pawsonalize.recommend.tables import ANIMALS, Impression
 from pawsonalize.resources.kind import new_recommendation_id
 from pawsonalize.train.retraining.runs import GroupTimers

@@ -12,7 +12,6 @@ import pytest
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.app import App
 from pawsonalize.app.asgi import build_app
-from pawsonalize.app.background import Reporting, attempt
 from pawsonalize.app.configuration import check_clock_follows, unusable
 from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.app.upkeep import upkeep
@@ -21,6 +20,7 @@ from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.errors import InvalidInput, NotReady
 from pawsonalize.core.scopes import OPERATOR, Scope
 from pawsonalize.core.times import DAY, MINUTE, SECOND, iso, parse_moment
+from pawsonalize.core.work.tasks import Reporting, attempt
 from pawsonalize.recommend.animals import pages
 from pawsonalize.resources.kind import new_recommendation_id
 from tests.event_data import event

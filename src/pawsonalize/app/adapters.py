@@ -24,6 +24,7 @@ from pawsonalize.core.times import SECOND
 from pawsonalize.core.work.heartbeats import GONE_SECONDS
 from pawsonalize.core.work.leases import LOCAL_LEASE_SECONDS, Leases
 from pawsonalize.core.work.problems import Deliveries, Outbox, Problems
+from pawsonalize.core.work.servers import Servers, ServerTable
 from pawsonalize.core.work.tables import WorkTable
 from pawsonalize.events.archive.tables import ArchiveIndex, ArchiveLedger
 from pawsonalize.events.erasure.tables import ErasedLookup, ErasureTable
@@ -220,6 +221,11 @@ class Adapters(msgspec.Struct, frozen=True):
         """The problems that last, of which people are notified."""
         notice_after = round(self.settings.problem_notice_seconds * SECOND)
         return Problems(ProblemTable(self.database), self.outbox, notice_after)
+
+    @property
+    def servers(self) -> Servers:
+        """A watch of all processes that use the database."""
+        return Servers(ServerTable(self.database))
 
     @property
     def outbox(self) -> Outbox:

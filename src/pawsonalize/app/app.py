@@ -9,18 +9,8 @@ from typing import Any
 
 from pawsonalize.animals.inventory import AnimalNames
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import (
-    LOOK_SECONDS,
-    UPKEEP_SECONDS,
-    Reporting,
-    Task,
-    at_the_moment,
-    attempt,
-    when_nobody_works,
-)
 from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
 from pawsonalize.app.doctor import checks
-from pawsonalize.app.fleet import servers_of, taking_part
 from pawsonalize.app.ports import DEMO_SITE, REFUSALS, SITE_ALERTS, SITE_BOARDS, SITE_INQUIRIES
 from pawsonalize.app.serving import ServingParts
 from pawsonalize.app.tenants import group_of, make_ingest, make_tenants
@@ -36,6 +26,15 @@ from pawsonalize.core.logs import get_logger
 from pawsonalize.core.plugin import Plugin, broken_plugins, parts
 from pawsonalize.core.roles import SERVE, WORK
 from pawsonalize.core.times import SECOND
+from pawsonalize.core.work.servers import take_part, this_process, when_nobody_works
+from pawsonalize.core.work.tasks import (
+    LOOK_SECONDS,
+    UPKEEP_SECONDS,
+    Reporting,
+    Task,
+    at_the_moment,
+    attempt,
+)
 from pawsonalize.models.recipes.catalogue import broken_recipes
 from pawsonalize.operations.admission import Admission
 from pawsonalize.operations.limits import HeavyReads, Rates
@@ -86,7 +85,7 @@ class App(AwsServices):
         self.animal_names = AnimalNames(adapters.animals, adapters.catalogue)
         self.why_not_writable = adapters.database.why_not_writable
 
-        self.problems, self.servers = adapters.problems, servers_of(adapters)
+        self.problems, self.servers = adapters.problems, adapters.servers
         self.ingest, self.intake = make_ingest(adapters), adapters.intake
         self.refusals = REFUSALS(adapters)
         self.serving = serving = ServingParts(adapters)
@@ -169,8 +168,9 @@ class App(AwsServices):
 
     def taking_part(self) -> AbstractContextManager[None]:
         """Show this process in the list of servers, with heartbeats, while the block runs."""
-        roles, served = self.settings.own_roles, self.serving.served
-        return taking_part(self.adapters, roles, self.servers, served)
+        settings, table = self.settings, self.servers.table
+        me = this_process(settings.own_roles, settings.database_connections, settings.port)
+        return take_part(me, table, self.problems, self.servers, self.serving.served)
 
     def catch_up(self) -> None:
         """Do the work that must precede the first answer."""
@@ -199,7 +199,8 @@ class App(AwsServices):
         yield Task("forget removed models", UPKEEP_SECONDS, adapters.artefacts.forget_removed)
         yield Task("look at refusals", _PROBLEM_SECONDS, at_the_moment(self.intake.look))
         # That nobody works is a problem as well.
-        notify = when_nobody_works(settings, self.servers, at_the_moment(self.problems.look))
+        look = at_the_moment(self.problems.look)
+        notify = when_nobody_works(self.servers, look, works=settings.has_role(WORK))
         yield Task("tell problems", _PROBLEM_SECONDS, notify)
 
     def start_retraining(self) -> None:

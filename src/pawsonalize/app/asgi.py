@@ -23,7 +23,6 @@ from starlette.routing import BaseRoute, Route
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.app import App, plugin_tasks, start_plugins
-from pawsonalize.app.background import attempt, in_background
 from pawsonalize.app.http.openapi import get_openapi, openapi
 from pawsonalize.app.http.operations import MarkAnswering, monitoring_routes, routes
 from pawsonalize.app.settings import Settings, load_settings, read_settings
@@ -36,6 +35,7 @@ from pawsonalize.core.logs import configure_logs
 from pawsonalize.core.plugin import added, parts
 from pawsonalize.core.roles import SERVE, WORK
 from pawsonalize.core.work.processes import end_after
+from pawsonalize.core.work.tasks import attempt, in_background
 from pawsonalize.operations.endpoints.metrics import RequestMetrics
 from pawsonalize.operations.guard import Guard, TrustedProxies
 from pawsonalize.site.api_pages import routes as api_routes

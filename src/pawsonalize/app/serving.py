@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import LOOK_SECONDS, Reporting, Task, at_the_moment
 from pawsonalize.app.ports import OFFERS_BOARD, SEARCHES
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
@@ -16,6 +15,7 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.work.leases import held
 from pawsonalize.core.work.problems import Problems
+from pawsonalize.core.work.tasks import LOOK_SECONDS, Reporting, Task, at_the_moment
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.recommend.animals.available import AvailabilityWatch, AvailableAnimalsWatch
 from pawsonalize.recommend.animals.counting import AnimalEffects

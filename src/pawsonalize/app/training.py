@@ -7,7 +7,6 @@ from functools import partial
 from typing import IO
 
 from pawsonalize.app.adapters import COMMAND, Adapters
-from pawsonalize.app.background import LOOK_SECONDS, Task, at_the_moment
 from pawsonalize.app.serving import ServingParts, live_model, live_models
 from pawsonalize.app.settings import as_environment
 from pawsonalize.core import clock
@@ -17,6 +16,7 @@ from pawsonalize.core.times import DAY
 from pawsonalize.core.work.problems import Problems
 from pawsonalize.core.work.processes import SideProcess
 from pawsonalize.core.work.tables import Turns
+from pawsonalize.core.work.tasks import LOOK_SECONDS, Task, at_the_moment
 from pawsonalize.models.recipes.contract import Model
 from pawsonalize.recommend.live_model import load_model
 from pawsonalize.reports.outcomes_process import OutcomesProcesses

@@ -9,13 +9,6 @@ from msgspec.structs import replace
 
 from pawsonalize.animals.inventory import AnimalNames
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import (
-    HOUSEKEEPING,
-    LOOK_SECONDS,
-    UPKEEP_SECONDS,
-    Task,
-    at_the_moment,
-)
 from pawsonalize.app.tenants import group_sizing
 from pawsonalize.aws.events import read_raw_call
 from pawsonalize.aws.raw_calls import is_raw_call
@@ -27,6 +20,13 @@ from pawsonalize.core.plugin import added, parts
 from pawsonalize.core.times import DAY
 from pawsonalize.core.work.problems import Problems
 from pawsonalize.core.work.tables import Turns
+from pawsonalize.core.work.tasks import (
+    HOUSEKEEPING,
+    LOOK_SECONDS,
+    UPKEEP_SECONDS,
+    Task,
+    at_the_moment,
+)
 from pawsonalize.events.archive.archiver import Archiver, Compaction
 from pawsonalize.events.archive.replay import Reader
 from pawsonalize.events.erasure.erased_archive import ErasureNotes

@@ -54,7 +54,7 @@ def consume(
 
     Example: pawsonalize consume --stream nats://localhost:4222/EVENTS
     """
-    from pawsonalize.app.fleet import servers_of, taking_part
+    from pawsonalize.core.work.servers import take_part, this_process
 
     settings = load_settings(
         {"data_dir": data_dir, "stream_url": stream, "stream_tracking_id": tracking_id}
@@ -62,7 +62,12 @@ def consume(
     with (
         opened_or_made(settings) as adapters,
         _stopping() as stop,
-        taking_part(adapters, (CONSUME,), servers_of(adapters), listens=False),
+        take_part(
+            this_process((CONSUME,), settings.database_connections),
+            adapters.servers.table,
+            adapters.problems,
+            adapters.servers,
+        ),
     ):
         sums = _consume(settings, adapters, stop, until_caught_up)
     print_result(sums, json, _print_sums)

@@ -99,9 +99,9 @@ def work(token: int) -> None:
 
     Example: pawsonalize work 4711
     """
-    from pawsonalize.app.background import attempt
     from pawsonalize.app.ports import DELIVERIES
     from pawsonalize.app.training import worker
+    from pawsonalize.core.work.tasks import attempt
     from pawsonalize.train.retraining.runs import RETRAINING
 
     settings = _settings()
@@ -118,9 +118,14 @@ def work(token: int) -> None:
 @contextmanager
 def _taking_part(work: str, settings: Settings, **more: Any) -> Iterator["Adapters"]:
     from pawsonalize.app.adapters import opened
-    from pawsonalize.app.fleet import take_part
+    from pawsonalize.core.work.servers import take_part, this_process
 
-    with opened(settings, **more) as adapters, take_part(adapters, work):
+    # In the list of servers, so that no migration contracts the tables of a process beside them.
+    me = this_process((work,), settings.database_connections)
+    with (
+        opened(settings, **more) as adapters,
+        take_part(me, adapters.servers.table, adapters.problems),
+    ):
         yield adapters
 
 
