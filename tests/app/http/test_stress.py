@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from pawsonalize.app import app as running
-from pawsonalize.app import serving
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.settings import Settings
@@ -171,7 +170,7 @@ def begun(settings: Settings) -> Iterator[Stress]:
         )
         versions = [train(adapters, T0 + n).name for n in range(2_000, 2_006)]
         for often in ("CHOICES", "SHOWN", "FOLLOW"):
-            patch.setattr(serving, f"_{often}_SECONDS", OFTEN)
+            patch.setattr(running, f"_{often}_SECONDS", OFTEN)
         patch.setattr(running, "_USES_SECONDS", OFTEN)
         patch.setattr(tasks, "_failed", failed)
         patch.setattr(Adapters, "answers_at_once", property(lambda _: False))

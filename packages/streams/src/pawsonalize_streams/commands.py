@@ -83,13 +83,12 @@ def _print_sums(sums: "BatchCounts") -> None:
 def _consume(
     settings: Settings, adapters: "Adapters", stop: threading.Event, until_caught_up: bool
 ) -> "BatchCounts":
-    from pawsonalize.app.tenants import make_ingest
     from pawsonalize.core.logs import configure_logs
     from pawsonalize_streams.reading import consumer_of, shards_of, source_of
     from pawsonalize_streams.served import count_batch
 
     configure_logs(settings.log_format, settings.log_level)
-    source, ingest = source_of(settings, adapters), make_ingest(adapters)
+    source, ingest = source_of(settings, adapters), adapters.ingest
     intake = adapters.intake
     consumer = consumer_of(settings, adapters, ingest, intake, count_batch)
     say(f"reading {source.shown}; Ctrl-C stops", "dim")
