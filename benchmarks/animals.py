@@ -31,7 +31,7 @@ from benchmarks.server import answers, drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize.animals.animal import Animal, AnimalStatus, StatusChange
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.serving import ServingParts, follow_campaign
+from pawsonalize.app.app import opened_app
 from pawsonalize.app.settings import load_settings
 from pawsonalize.core import clock
 from pawsonalize.core.attributes import GoodWith
@@ -46,6 +46,7 @@ from pawsonalize.models.recipes.choices.own_effects import (
 )
 from pawsonalize.recommend.animals.eligibility import Eligibility, Place
 from pawsonalize.recommend.animals.pages import PageReader
+from pawsonalize.recommend.campaigns import follow_campaign
 from pawsonalize.recommend.query import Query, query_context
 from pawsonalize.resources.defaults import RECOMMENDER
 
@@ -164,11 +165,10 @@ def answer(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, flo
     reading: list[float] = []
     of_events, of_pages = _timed(query_context, reading), _timed(PageReader.of, reading)
     with (
-        opened(settings) as adapters,
+        opened_app(settings) as engine,
         patch("pawsonalize.recommend.groups.query_context", of_events),
         patch.object(PageReader, "of", of_pages),
     ):
-        engine = ServingParts(adapters)
         follow_campaign(engine.live[RECOMMENDER])
         engine.animal_recommender.count_choices(clock.now())
         gc.collect()

@@ -18,13 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.settings import Settings
-from pawsonalize.app.upkeep import erasure_steps
 from pawsonalize.core import clock
 from pawsonalize.core.event import Event
 from pawsonalize.core.objects.store import ObjectStore
@@ -90,7 +88,7 @@ def _fill(adapters: Adapters, count: int, days: int) -> None:
 def _erased(adapters: Adapters, user: str) -> dict[str, Any]:
     """Erase a user; what it took."""
     at: dict[str, float] = {}
-    steps, problems = erasure_steps(adapters), adapters.problems
+    steps, problems = adapters.erasure_steps, adapters.problems
     erasing = Erasing(
         adapters.erasures,
         steps,
@@ -122,9 +120,9 @@ def measure(count: int, days: int, users: int) -> dict[str, Any]:
     """Fill a data folder, and erase some of its visitors."""
     with tempfile.TemporaryDirectory() as name:
         settings = Settings(data_dir=Path(name))
-        with opened(settings) as given:
+        with opened(settings) as adapters:
             objects: ObjectStore = _Counted(Path(settings.archive))
-            adapters = replace(given, objects=objects)
+            adapters.objects = objects
             _fill(adapters, count, days)
             stored = list(adapters.objects.stored())
             chosen = np.linspace(0, count // _EACH - 1, users + 1).astype(int).tolist()

@@ -34,7 +34,6 @@ from benchmarks.server import percentile, serving
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.sending import Outgoing, Sender
 from pawsonalize.app.settings import load_settings
-from pawsonalize.app.tenants import make_ingest
 from pawsonalize_streams.reading import (
     CatchingUp,
     consumer_of,
@@ -138,7 +137,7 @@ def consume(url: str, data_dir: Path) -> dict[str, float]:
     """Take all that the stream has, in this process; how fast that was, and in how much memory."""
     settings = load_settings({"data_dir": data_dir, "stream_url": url})
     with opened(settings) as adapters:
-        ingest = make_ingest(adapters)
+        ingest = adapters.ingest
         intake = adapters.intake
         consumer = consumer_of(settings, adapters, ingest, intake, count_batch)
         catching_up = CatchingUp(consumer, shards_of(source_of(settings, adapters), adapters))

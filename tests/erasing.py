@@ -21,7 +21,6 @@ from sqlalchemy import create_engine, inspect, text
 from pawsonalize.animals.tables.catalogue import Item, User
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.settings import Settings
-from pawsonalize.app.upkeep import erasure_steps
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.event import (
     DEFAULT_DATASET_GROUP,
@@ -58,7 +57,7 @@ def settings_of(folder: Path, database_url: str = "") -> Settings:
 def erasing_of(
     adapters: Adapters, settings: Settings, watch: Watch = ignore_progress, now: int = NOW
 ) -> Erasing:
-    steps, problems = erasure_steps(adapters), adapters.problems
+    steps, problems = adapters.erasure_steps, adapters.problems
     return Erasing(adapters.erasures, steps, problems, adapters.leases, lambda: now, watch=watch)
 
 

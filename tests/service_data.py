@@ -3,7 +3,8 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from copy import copy
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -41,6 +42,16 @@ def make_service(folder: Path, *, train: bool = True, **more: Any) -> Settings:
     else:
         _make(settings, train)
     return settings
+
+
+def changed(adapters: Adapters, **fields: object) -> Adapters:
+    """Copy adapters with other fields, such as `settings`; what is made of them is made anew."""
+    other = copy(adapters)
+    for name in list(vars(other)):
+        if isinstance(getattr(Adapters, name, None), cached_property):
+            del vars(other)[name]
+    vars(other).update(fields)
+    return other
 
 
 @cache

@@ -5,7 +5,6 @@ from typing import Any
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.settings import Settings
-from pawsonalize.app.tenants import group_sizing
 from pawsonalize.core import clock
 from pawsonalize.core.scopes import Scope
 from pawsonalize.core.times import DAY
@@ -52,5 +51,5 @@ def make_shelters(folder: Path, **more: Any) -> Settings:
                 ]
             )
         keys.create([Scope.BROWSER], "its pages", now, dataset_group="orchard-park")
-        group_sizing(adapters).count(now)
+        adapters.group_sizing.count(now)
     return settings

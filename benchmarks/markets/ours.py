@@ -21,8 +21,8 @@ import numpy as np
 from benchmarks.markets.draw import Drawn, Floats, Ints
 from benchmarks.markets.play import Alert, Ask, Picked, Shown
 from pawsonalize.animals.animal import AnimalStatus, StatusChange
-from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.serving import ServingParts, follow_campaign
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.app import App, opened_app
 from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.core import clock
 from pawsonalize.core.event import ADOPTION, INQUIRY, NO_PICK, NOTHING, PICK, VIEW, Event, Visitor
@@ -39,6 +39,7 @@ from pawsonalize.plugins.boards.giving import give_board
 from pawsonalize.plugins.search.finding import Searching, SearchResult
 from pawsonalize.recommend.animals.eligibility import Denied, Eligibility, Place
 from pawsonalize.recommend.animals.settings import PARTS
+from pawsonalize.recommend.campaigns import follow_campaign
 from pawsonalize.recommend.filtering import Filtering
 from pawsonalize.recommend.groups import GroupRecommender
 from pawsonalize.recommend.live_model import Fixed
@@ -81,7 +82,7 @@ class Ours:
 
     drawn: Drawn
     adapters: Adapters
-    engine: ServingParts
+    engine: App
     file: Path
     """The clock that the service lives by."""
     every: int
@@ -415,7 +416,7 @@ class Ours:
     def _settle(self) -> None:
         """Wait until all pages are written, so that what is counted does not depend on the load."""
         asked = self._query
-        while asked is not None and self.engine.impressions.waiting_of(asked.visitor):
+        while asked is not None and self.engine.impression_log.waiting_of(asked.visitor):
             time.sleep(0.001)
 
 
@@ -433,7 +434,6 @@ def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
         clock.use_file(str(file))
         given: Settings = load_settings({"data_dir": Path(at, "data"), **settings})
         with (
-            opened(given) as adapters,
             patch("secrets.randbits", Random(drawn.seed).getrandbits),
             # Nothing here depends on how long it takes.
             patch("pawsonalize.train.refresh._REST", 0),
@@ -443,10 +443,10 @@ def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
             patch("pawsonalize.recommend.exploration._LINGER_SECONDS", 0.001),
             # Held-out metrics are for people to read, and cost as much as the training.
             patch.object(Trainer, "_measured_later", lambda _self, version, _data: version),
+            opened_app(given) as engine,
         ):
-            engine = ServingParts(adapters)
             try:
-                yield Ours(drawn, adapters, engine, file, every)
+                yield Ours(drawn, engine, engine, file, every)
             finally:
                 engine.close()
                 clock.use_file("")

@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "operations.services": ("Services",),
     "app.adapters": ("Adapters",),
-    "app.background": ("Task",),
+    "core.work.tasks": ("Task",),
     "app.checks": ("Check", "CheckPlace", "CheckedService", "Diagnosis", "attention", "fine"),
     "app.cli.opening": ("on_data",),
     "app.cli.options": ("Command",),

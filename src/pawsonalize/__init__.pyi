@@ -1,7 +1,6 @@
 """Types of the public face; `__init__.py` says where each name lies."""
 
 from pawsonalize.app.adapters import Adapters as Adapters
-from pawsonalize.app.background import Task as Task
 from pawsonalize.app.checks import Check as Check
 from pawsonalize.app.checks import CheckedService as CheckedService
 from pawsonalize.app.checks import CheckPlace as CheckPlace
@@ -34,6 +33,7 @@ from pawsonalize.core.plugin import Plugin as Plugin
 from pawsonalize.core.scopes import CONTROL_PLANE as CONTROL_PLANE
 from pawsonalize.core.scopes import OPERATOR as OPERATOR
 from pawsonalize.core.scopes import SITE as SITE
+from pawsonalize.core.work.tasks import Task as Task
 from pawsonalize.library.comparison import Comparison as Comparison
 from pawsonalize.library.comparison import evaluate as evaluate
 from pawsonalize.library.dataset import Dataset as Dataset

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from pawsonalize.animals.tables.catalogue import User
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.settings import Settings
-from pawsonalize.app.upkeep import erasure_steps, make_deletions
 from pawsonalize.core.errors import Conflict, CorruptArtefact
 from pawsonalize.core.event import USER, LoggedEvent, Visitor, visitor_digest
 from pawsonalize.core.objects.store import StoredObject
@@ -68,7 +67,7 @@ class World:
 
     def erasing_of(self, leases: Leases, watch: Watch = ignore_progress) -> Erasing:
         """The same with leases of its own."""
-        steps = erasure_steps(self.adapters)
+        steps = self.adapters.erasure_steps
         problems = self.adapters.problems
         return Erasing(self.adapters.erasures, steps, problems, leases, self.clock, watch=watch)
 
@@ -182,7 +181,7 @@ def test_what_is_written_down_is_never_computed_again(world: World) -> None:
     noted = world.erasing.erase_user("ann", GROUP)
     (begun,) = world.adapters.erasures.begin(world.adapters.erasures.due(world.clock()))
     names = world.adapters.erasures.names(noted.erasure_id)
-    steps = erasure_steps(world.adapters)
+    steps = world.adapters.erasure_steps
     steps.rows.erase(begun, names)  # and there the process was killed
     assert world.adapters.erasures.names(noted.erasure_id).sessions == ("s1",)
     world.erasing.work()
@@ -505,7 +504,7 @@ def job(world: World, name: str, text: str, dataset_group: str = GROUP) -> DataD
 
 
 def looked_after(world: World) -> DataDeletionJob:
-    deletions = make_deletions(world.adapters)
+    deletions = world.adapters.deletions
     deletions.look()
     world.erasing.work()
     deletions.look()
@@ -563,7 +562,7 @@ def test_a_job_of_old_that_was_killed_is_done_after_all(world: World) -> None:
         name="job", dataset_group=GROUP, user_ids=("ann",), status=Status.CREATE_FAILED
     )
     world.adapters.registry.create(killed, T0)
-    deletions = make_deletions(world.adapters)
+    deletions = world.adapters.deletions
     deletions.catch_up()
     world.erasing.work()
     deletions.look()

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.cli.main import app
-from pawsonalize.app.serving import live_model
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import InvalidInput, StorageUnavailable
 from pawsonalize.core.scopes import Scope
@@ -36,7 +35,7 @@ def settings_of(fleet: Fleet, machine: str) -> Settings:
 
 
 def serving(adapters: Adapters, settings: Settings) -> LiveModel:
-    return live_model(adapters, RECOMMENDER)
+    return adapters.live_model(RECOMMENDER)
 
 
 def version_of(live: LiveModel) -> str:

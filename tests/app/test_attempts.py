@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.background import Reporting, attempt
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.database.journal import ProblemTable
 from pawsonalize.core.errors import StorageUnavailable
 from pawsonalize.core.times import DAY
 from pawsonalize.core.work.problems import Problems
+from pawsonalize.core.work.tasks import Reporting, attempt
 from tests.service_data import make_service
 
 

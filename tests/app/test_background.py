@@ -6,13 +6,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.app import App
-from pawsonalize.app.background import Reporting, Task, attempt
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.app import opened_app
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.times import DAY
+from pawsonalize.core.work.tasks import Reporting, Task, attempt
 from pawsonalize.recommend.tables import ANIMALS, Impression
 from pawsonalize.resources.kind import new_recommendation_id
 from pawsonalize.train.retraining.runs import GroupTimers
@@ -26,11 +26,10 @@ from tests.service_data import make_service
 def running(tmp_path: Path) -> Iterator[tuple[Adapters, dict[str, Task]]]:
     """The tables, and the tasks by name, of a server that keeps answers for three days."""
     settings = msgspec.structs.replace(make_service(tmp_path), impression_days=3)
-    with opened(settings) as adapters:
-        app = App(adapters)
+    with opened_app(settings) as app:
         app.catch_up()
         tasks = app.tasks()
-        yield adapters, {task.name: task for task in tasks}
+        yield app, {task.name: task for task in tasks}
         app.close()
 
 
@@ -44,8 +43,7 @@ def test_a_schedule_that_fails_keeps_no_run_from_its_worker(
     monkeypatch.setattr(GroupTimers, "look", fails)
     monkeypatch.setattr(WorkerProcesses, "look", lambda _workers, now: looked.append(now))
     settings = msgspec.structs.replace(make_service(tmp_path), retrain_here=True)
-    with opened(settings) as adapters:
-        app = App(adapters)
+    with opened_app(settings) as app:
         for task in app.tasks():
             if "retrain" in task.name:
                 attempt(task.name, task.work, Reporting(app.problems, task.name))
@@ -60,9 +58,8 @@ def test_jobs_are_let_end_before_the_worker_of_a_retraining_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = make_service(tmp_path)
-    with opened(settings) as adapters:
-        app = App(adapters)
-        stopping, seen = app.upkeep.jobs.stopping, list[bool]()
+    with opened_app(settings) as app:
+        stopping, seen = app.jobs.stopping, list[bool]()
         monkeypatch.setattr(
             WorkerProcesses, "stop", lambda _workers: seen.append(stopping.is_set())
         )

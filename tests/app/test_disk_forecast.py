@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 from sqlalchemy import text
 
 from pawsonalize.app.adapters import Adapters, opened
@@ -28,6 +27,7 @@ from pawsonalize.resources.kind import Status, new_recommendation_id
 from pawsonalize.resources.solutions import Cut, SolutionVersion
 from tests import page_data
 from tests.event_data import T0, event
+from tests.service_data import changed
 
 DAYS = 10
 NOW = T0 + DAYS * DAY
@@ -78,7 +78,7 @@ def ten_days(ten_days_folder: Path, tmp_path: Path) -> Iterator[Adapters]:
 
 
 def found(adapters: Adapters, tmp_path: Path, **settings: Any) -> dict[str, Growth]:
-    seen = forecast(replace(adapters, settings=Settings.of(data_dir=tmp_path, **settings)), NOW)
+    seen = forecast(changed(adapters, settings=Settings.of(data_dir=tmp_path, **settings)), NOW)
     assert seen is not None
     return {growth.kind: growth for growth in seen.growths}
 

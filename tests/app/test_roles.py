@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.app.adapters import opened
-from pawsonalize.app.app import App, plugin_tasks, start_plugins
+from pawsonalize.app.app import opened_app, plugin_tasks, start_plugins
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.cli.serve import run_server
 from pawsonalize.app.settings import Settings
@@ -17,8 +16,7 @@ from tests.service_data import client_of, make_service
 def tasks(settings: Settings, **more: str) -> set[str]:
     """What a server with these settings does again and again."""
     settings = settings.changed(**more)
-    with opened(settings) as adapters, ExitStack() as stack:
-        app = App(adapters)
+    with opened_app(settings) as app, ExitStack() as stack:
         shared = start_plugins(app, stack)
         found = [
             *app.tasks(),

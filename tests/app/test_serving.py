@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.serving import live_models
 from pawsonalize.core.work.leases import held
 from pawsonalize.resources.defaults import RECOMMENDER
 from tests.event_data import T0
@@ -14,7 +13,7 @@ from tests.training import train_and_serve
 def test_while_another_process_of_the_machine_loads_this_one_serves_on(tmp_path: Path) -> None:
     settings = make_service(tmp_path / "data")
     with opened(settings) as adapters:
-        live = live_models(adapters)[RECOMMENDER]
+        live = adapters.live_models()[RECOMMENDER]
         with held(settings.data_dir):
             assert live.refresh(T0 + 2000), "there is nothing to serve on with"
             first = live.current.version.name

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.serving import ServingParts, follow_campaign
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.app import App, opened_app
 from pawsonalize.core.database.statements import PreparedReads, PreparedSelect
 from pawsonalize.core.event import Visitor
 from pawsonalize.plugins.boards.giving import give_board
+from pawsonalize.recommend.campaigns import follow_campaign
 from pawsonalize.recommend.query import Query
 from pawsonalize.resources.defaults import RECOMMENDER
 from tests.animal_data import animal
@@ -20,7 +21,7 @@ from tests.service_data import CATS, DOGS, make_service
 
 WHOLE = tuple(f"SCAN {table}" for table in ("events", "sessions", "impressions", "users"))
 VISITORS = [Visitor("seed 1"), Visitor("seed 1", "new"), Visitor(None, "new"), Visitor("new", "s1")]
-ANSWERS: dict[str, Callable[[ServingParts, Query], object]] = {
+ANSWERS: dict[str, Callable[[App, Query], object]] = {
     "groups": lambda parts, query: parts.group_recommender.recommend(query),
     "animals": lambda parts, query: parts.animal_recommender.recommend(query),
     "ranking": lambda parts, query: parts.animal_recommender.rerank(["a0", "a1"], query),
@@ -30,12 +31,11 @@ ANSWERS: dict[str, Callable[[ServingParts, Query], object]] = {
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> Iterator[tuple[Adapters, ServingParts]]:
-    with opened(make_service(tmp_path)) as adapters:
-        adapters.animals.put([animal(f"a{n}", one) for n, one in enumerate((*CATS, *DOGS))], T0)
-        parts = ServingParts(adapters)
+def parts(tmp_path: Path) -> Iterator[App]:
+    with opened_app(make_service(tmp_path)) as parts:
+        parts.animals.put([animal(f"a{n}", one) for n, one in enumerate((*CATS, *DOGS))], T0)
         follow_campaign(parts.live[RECOMMENDER])
-        yield adapters, parts
+        yield parts
         parts.close()
 
 
@@ -61,12 +61,11 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_no_answer_reads_a_table_that_grows_as_a_whole(
-    parts: tuple[Adapters, ServingParts], ran: dict[str, Any], kind: str
+    parts: App, ran: dict[str, Any], kind: str
 ) -> None:
-    adapters, serving = parts
     for visitor in VISITORS:
-        ANSWERS[kind](serving, Query(visitor, T0 + 9, T0 + 9))
-    steps = plans(adapters, ran)
+        ANSWERS[kind](parts, Query(visitor, T0 + 9, T0 + 9))
+    steps = plans(parts, ran)
     assert any("events" in step for step in steps), "histories are read"
     assert [step for step in steps if step.startswith(WHOLE)] == []
 

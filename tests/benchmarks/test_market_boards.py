@@ -124,7 +124,7 @@ def test_the_service_gives_boards_and_hears_what_is_picked(taps: int) -> None:
     with served(drawn, every=1, recipe="popularity-count") as ours:
         watching = Watching(ours)
         copy = play(drawn, {"ours": watching})["ours"]
-        ours.engine.impressions.close()
+        ours.engine.impression_log.close()
         counted = {kind: count for (_, kind), count in ours.adapters.log.types().items()}
         names = {
             interaction.recommendation_id or "" for interaction in ours.adapters.log.picks(0, 1_000)

@@ -48,7 +48,7 @@ def played() -> Played:
     with served(drawn, every=5, recipe="popularity-count") as ours:
         watching = Watching(ours)
         copy = play(drawn, {"ours": watching})["ours"]
-        ours.engine.impressions.close()
+        ours.engine.impression_log.close()
         adapters = ours.adapters
         found = adapters.animals.get_many([one.animal_id for one in drawn.animals])
         return Played(

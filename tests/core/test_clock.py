@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.app import App
+from pawsonalize.app.app import opened_app
 from pawsonalize.app.asgi import build_app
-from pawsonalize.app.background import Reporting, attempt
 from pawsonalize.app.configuration import check_clock_follows, unusable
 from pawsonalize.app.settings import Settings, load_settings
 from pawsonalize.app.upkeep import upkeep
@@ -21,6 +20,7 @@ from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.errors import InvalidInput, NotReady
 from pawsonalize.core.scopes import OPERATOR, Scope
 from pawsonalize.core.times import DAY, MINUTE, SECOND, iso, parse_moment
+from pawsonalize.core.work.tasks import Reporting, attempt
 from pawsonalize.recommend.animals import pages
 from pawsonalize.resources.kind import new_recommendation_id
 from tests.event_data import event
@@ -210,12 +210,11 @@ def test_a_session_and_the_age_of_a_file_are_of_the_machines_clock(
     exported = tmp_path / "data" / "exports" / "new.csv"
     exported.parent.mkdir()
     exported.touch()
-    with opened(settings) as adapters:
-        app = App(adapters)
-        key, secret = adapters.access_keys.create([Scope.OPERATOR], "", clock.real_now())
+    with opened_app(settings) as app:
+        key, secret = app.access_keys.create([Scope.OPERATOR], "", clock.real_now())
         session = app.admission.sign_in(f"{key.name}.{secret}", OPERATOR)
         write("2050-01-01T00:00:00Z")
         assert app.admission.of_session(session, OPERATOR).key_id == key.name
-        dict(upkeep(adapters))["delete old exports"]()
+        dict(upkeep(app))["delete old exports"]()
         assert exported.exists()
         app.close()

@@ -6,12 +6,12 @@ import pytest
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.settings import Settings
-from pawsonalize.app.training import worker
 from pawsonalize.core.times import DAY, HOUR
 from pawsonalize.plugins.demo.commands import SEED, store_world
 from pawsonalize.plugins.demo.settings import WorldSettings
 from pawsonalize.plugins.demo.world import generate
 from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.commands.processes import run_worker
 from pawsonalize.train.retraining.runs import Fate, Trigger
 from tests.event_data import T0
 
@@ -29,7 +29,7 @@ def test_the_first_model_of_a_demo_that_begins_on_any_day_is_promoted(
     with opened(settings) as adapters:
         store_world(adapters, generate(WorldSettings(), SEED, begun))
         record = adapters.runs.begin(Trigger.FIRST, begun)
-        assert worker(adapters, "the test").work()
+        assert run_worker(adapters, "the test").work()
         record = adapters.runs.get(record.run_id)
         assert [half.fate for half in record.halves] == [Fate.PROMOTED] * 2, record.reason
         for half in record.halves:

@@ -11,7 +11,6 @@ import boto3
 import pytest
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.upkeep import background_jobs
 from pawsonalize.core import clock
 from pawsonalize.core.work.heartbeats import GONE_SECONDS
 from pawsonalize.recommend.live_model import RefreshedArtefacts
@@ -182,7 +181,7 @@ def test_a_batch_job_whose_machine_is_lost_is_finished_by_another_once(
     queries = "".join(f'{{"userId": "seed {n % 20}"}}\n' for n in range(5_000))
     put(bucket, "imports/users.jsonl", queries)
     fleet.up()
-    job = background_jobs(adapters).create(
+    job = adapters.jobs.create(
         BatchInferenceJob(
             name="mailing",
             status=Status.CREATE_PENDING,
@@ -295,7 +294,7 @@ def begin_import(fleet: Fleet, bucket: Bucket) -> DatasetImportJob:
         dataset="pawsonalize-interactions",
         source=f"{bucket.url}/imports/events.csv",
     )
-    return background_jobs(fleet.view.adapters).create(job)
+    return fleet.view.adapters.jobs.create(job)
 
 
 def stored(adapters: Adapters) -> int:

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pawsonalize.app.adapters import REPORT_COMMAND
 from pawsonalize.app.settings import as_environment
-from pawsonalize.app.training import REPORT_COMMAND
 from pawsonalize.core.times import DAY
 from pawsonalize.reports.outcomes_process import OutcomesProcesses
 from pawsonalize.reports.outcomes_report import OutcomesOrder

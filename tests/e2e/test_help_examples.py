@@ -21,7 +21,6 @@ from typer.testing import CliRunner
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.cli.main import app
 from pawsonalize.app.settings import Settings
-from pawsonalize.app.upkeep import erasing
 from pawsonalize.core import clock
 from pawsonalize.core.notifications import Notification, NotificationKind, NotificationTopic
 from pawsonalize.core.scopes import Scope
@@ -161,7 +160,7 @@ def _fill(adapters: Adapters, settings: Settings) -> dict[str, str]:
         field="sessionId",
     )
     DeadLetters(adapters.database).keep([letter])
-    erased = erasing(adapters).erase_user("seed 19", "pawsonalize")
+    erased = adapters.erasing.erase_user("seed 19", "pawsonalize")
     key, _secret = adapters.access_keys.create([Scope.SITE], "", now)
     news = Notification("n", NotificationKind.TEST, "news", "text", now)
     adapters.deliveries.add([Delivery(news, "log")])

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.settings import as_environment
@@ -22,7 +21,7 @@ from pawsonalize.train.commands import trainings
 from pawsonalize.train.trainings import TrainingProcesses
 from tests.e2e.conftest import environment, run
 from tests.event_data import T0
-from tests.service_data import make_service
+from tests.service_data import changed, make_service
 
 SLOW = str(Path(__file__).parents[1] / "slow_training.py")
 
@@ -135,7 +134,7 @@ def test_who_interrupts_the_waiting_stops_the_training(
         version = create(adapters, "v1")
         monkeypatch.setattr(trainings, "time", SimpleNamespace(sleep=interrupt))
         with pytest.raises(KeyboardInterrupt):
-            trainings.train_and_serve(replace(adapters, trainings=slow), version)
+            trainings.train_and_serve(changed(adapters, trainings=slow), version)
         assert not slow.alive("v1")
         assert adapters.versions.get("v1").status is Status.CREATE_STOPPED
         assert adapters.campaigns.get("recommender").latest_update is None

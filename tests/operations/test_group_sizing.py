@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.app.tenants import GroupSizing
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.event import ACTIONS
 from pawsonalize.core.times import DAY
 from pawsonalize.events.tables.event_log import EventLog, GroupSizes
+from pawsonalize.operations.limits import GroupSizing
 from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.tables import Resources
 from pawsonalize.train.solutions import DatasetGroups

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from pawsonalize.animals.tables.catalogue import Catalogue
-from pawsonalize.app.background import attempt
-from pawsonalize.app.serving import follow_campaign
 from pawsonalize.core.errors import CorruptArtefact, NotReady, StorageUnavailable
+from pawsonalize.core.work.tasks import attempt
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes.contract import Context
+from pawsonalize.recommend.campaigns import follow_campaign
 from pawsonalize.recommend.exploration import Exposure
 from pawsonalize.recommend.live_model import LiveModel, Loader, ServingSettings
 from pawsonalize.recommend.tables import Impression, Impressions

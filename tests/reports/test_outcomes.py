@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.app import training
+from pawsonalize.app import app as running
 from pawsonalize.app.asgi import build_app
 from tests.http_fixtures import error_of
 from tests.service_data import CATS, client_of, make_service, view
@@ -72,7 +72,7 @@ def test_visitors_and_other_pages_are_answered_while_another_process_makes_a_rep
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = (sys.executable, "-c", _WAITING.format(folder=str(tmp_path)))
-    monkeypatch.setattr(training, "REPORT_COMMAND", command)
+    monkeypatch.setattr(running, "REPORT_COMMAND", command)
     app = build_app(make_service(tmp_path / "data"))
     with client_of(app) as client, ThreadPoolExecutor(2) as asking:
         page = asking.submit(client.get, "/console/outcomes")
@@ -93,7 +93,7 @@ def test_why_there_is_no_report_is_told_to_who_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusing = """print('{"reason": "the disk is full"}'); raise SystemExit(1)"""
-    monkeypatch.setattr(training, "REPORT_COMMAND", (sys.executable, "-c", refusing))
+    monkeypatch.setattr(running, "REPORT_COMMAND", (sys.executable, "-c", refusing))
     with client_of(build_app(make_service(tmp_path / "data"))) as client:
         for path in ("/v1/outcomes", "/v1/console/outcomes"):
             answer = client.get(path)

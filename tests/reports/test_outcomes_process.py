@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.app.adapters import REPORT_COMMAND
 from pawsonalize.app.settings import Settings, as_environment
-from pawsonalize.app.training import REPORT_COMMAND
 from pawsonalize.core.database.data_folder import DATABASE_FILE
 from pawsonalize.core.errors import NotReady, StorageUnavailable
 from pawsonalize.core.times import DAY

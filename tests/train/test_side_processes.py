@@ -9,16 +9,12 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.serving import live_models
 from pawsonalize.app.settings import Settings
-from pawsonalize.app.training import (
-    report_judging_end,
-    report_refresh_end,
-)
 from pawsonalize.core import clock
 from pawsonalize.core.work.problems import Problems
 from pawsonalize.core.work.processes import SideProcess
-from pawsonalize.train.refresh import refresh_served
+from pawsonalize.train.campaigns import report_judging_end
+from pawsonalize.train.refresh import refresh_served, report_refresh_end
 from tests.event_data import event
 from tests.service_data import make_service
 
@@ -27,7 +23,7 @@ from tests.service_data import make_service
 def settings(tmp_path: Path) -> Settings:
     settings = make_service(tmp_path)
     with opened(settings) as adapters:
-        for live in live_models(adapters).values():
+        for live in adapters.live_models().values():
             live.refresh(clock.now())
     return settings
 

@@ -4,14 +4,11 @@ import asyncio
 import gc
 import multiprocessing
 import resource
-import signal
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from functools import cache, partial
 from http import HTTPStatus
-from types import FrameType
 from typing import Any
 
 from starlette.applications import Starlette
@@ -21,9 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.app.adapters import opened
-from pawsonalize.app.app import App, plugin_tasks, start_plugins
-from pawsonalize.app.background import attempt, in_background
+from pawsonalize.app.app import opened_app, plugin_tasks, start_plugins
 from pawsonalize.app.http.openapi import get_openapi, openapi
 from pawsonalize.app.http.operations import MarkAnswering, monitoring_routes, routes
 from pawsonalize.app.settings import Settings, load_settings, read_settings
@@ -35,7 +30,8 @@ from pawsonalize.core.http.tls import Certificate, Handshake, open_certificate
 from pawsonalize.core.logs import configure_logs
 from pawsonalize.core.plugin import added, parts
 from pawsonalize.core.roles import SERVE, WORK
-from pawsonalize.core.work.processes import end_after
+from pawsonalize.core.work.processes import at_the_end_signal, end_after
+from pawsonalize.core.work.tasks import attempt, in_background
 from pawsonalize.operations.endpoints.metrics import RequestMetrics
 from pawsonalize.operations.guard import Guard, TrustedProxies
 from pawsonalize.site.api_pages import routes as api_routes
@@ -76,7 +72,6 @@ _SWITCH_SECONDS = 0.0005
 _COLLECT_AFTER = 700  # new objects; more would take longer at a time than an answer may wait
 _FOR_PROGRAMS = ("v1", "aws", "console")  # at their addresses an error is JSON
 _MISSING = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
-_SIGNS = (signal.SIGTERM, signal.SIGINT)
 
 
 def asgi() -> Starlette:
@@ -110,8 +105,7 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        with opened(settings) as adapters, ExitStack() as stack:
-            service = App(adapters, sources)
+        with opened_app(settings, sources) as service, ExitStack() as stack:
             stack.enter_context(service.taking_part())
             # Requests in flight are answered before the server ends; these would let it wait.
             stack.enter_context(at_the_end_signal(service.outcomes.close))
@@ -129,7 +123,7 @@ def build_app(
             service.close()
             if settings.has_role(WORK):
                 # What no round archived yet would wait until a server starts again.
-                attempt("archive new", partial(archive_new, service.upkeep.archiver))
+                attempt("archive new", partial(archive_new, service.archiver))
 
     return Starlette(
         routes=_routes(settings),
@@ -169,29 +163,3 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *(route for _, pages in parts("pages") for route in pages()),
         *(site_routes() if settings.serves_site else ()),
     ]
-
-
-@contextmanager
-def at_the_end_signal(work: Callable[[], object]) -> Iterator[None]:
-    """Do the work on the event loop at SIGTERM or SIGINT, before uvicorn handles the signal."""
-    # uvicorn tells nobody when it begins to wait for requests. Only the main thread gets signals:
-    # elsewhere, as in tests, nothing is done.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    found = {sign: signal.getsignal(sign) for sign in _SIGNS}
-    # The default of a signal is no function that could be called.
-    before = {sign: handler for sign, handler in found.items() if callable(handler)}
-
-    def hand_on(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(work)  # not here: what was interrupted may hold a lock
-        before[signal.Signals(number)](number, frame)
-
-    for sign in before:
-        signal.signal(sign, hand_on)
-    try:
-        yield
-    finally:
-        for sign, handler in before.items():
-            signal.signal(sign, handler)

@@ -5,9 +5,8 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.databases import check_shared, root_key_source
+from pawsonalize.app.databases import check_shared, load_postcodes, root_key_source
 from pawsonalize.app.doctor import newest_event_at
-from pawsonalize.app.serving import load_postcodes
 from pawsonalize.app.settings import Settings, is_loopback
 from pawsonalize.core import clock
 from pawsonalize.core.config import fault_of

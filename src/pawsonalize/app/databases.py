@@ -17,8 +17,10 @@ from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.recommend.tables import Impressions
 from pawsonalize.resources.access_keys import ROOT_KEY_BYTES, RootKeyFile
 from pawsonalize.resources.artefacts import ArtefactStore, FolderArtefacts
+from pawsonalize.resources.kind import Resource
 
 if TYPE_CHECKING:
+    from pawsonalize.recommend.animals.eligibility import Postcodes
     from pawsonalize.reports.outcomes_report import OutcomeSources
 
 
@@ -156,3 +158,25 @@ def _refuse(settings: Settings, _make: bool) -> bytes:
 def root_key_file(settings: Settings) -> Path:
     """Return the file of the root key of access keys, used if it is no setting."""
     return settings.data_dir / data_folder.ROOT_KEY_FILE
+
+
+def load_postcodes(settings: Settings) -> "Postcodes":
+    """Return the operator's postcode table; empty without one."""
+    from pawsonalize.recommend.animals.eligibility import read_postcodes  # noqa: PLC0415
+
+    if not settings.postcode_table:
+        return {}
+    try:
+        # Spreadsheet programs begin a file with a byte order mark.
+        return read_postcodes(Path(settings.postcode_table).read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"cannot read the postcode table: {error}") from error
+
+
+def read_reference(settings: Settings, text: str) -> tuple[type[Resource], str] | None:
+    """Return kind and name of a resource by its ARN; None if the text is no ARN."""
+    if not text.startswith("arn:"):
+        return None
+    from pawsonalize.aws.arn import Arns  # noqa: PLC0415
+
+    return Arns(settings.aws_region, settings.aws_account_id).resource(text)

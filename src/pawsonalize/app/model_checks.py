@@ -7,7 +7,6 @@ import msgspec
 
 from pawsonalize.app import checks
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.fleet import servers_of
 from pawsonalize.core.errors import CorruptArtefact
 from pawsonalize.core.roles import WORK
 from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND, iso
@@ -245,7 +244,7 @@ def schedules(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
 
 def _workers(service: checks.CheckedService) -> list[ServerProcess]:
     """Return the listed servers that do background work; some may have died."""
-    return [one for one in servers_of(service.adapters).table.all() if WORK in one.roles]
+    return [one for one in service.adapters.servers.table.all() if WORK in one.roles]
 
 
 CHECKS = (

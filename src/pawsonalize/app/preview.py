@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from pawsonalize.animals.inventory import Inventory
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.serving import animal_recommender, available_watch, untrained
 from pawsonalize.core.errors import InvalidInput, NotReady
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.recommend.animals.available import AvailabilityWatch
@@ -55,7 +54,7 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
         is_default = group == DATASET_GROUP
         return GroupRecommender(
             Filterings(log, self.adapters.catalogue).of(group),
-            untrained(self.adapters, ServingSettings())
+            self.adapters.untrained(ServingSettings())
             if campaign is None
             else self._serving(campaign),
             None,
@@ -73,8 +72,8 @@ class Preview(msgspec.Struct, frozen=True, dict=True):
                 f" {self.dataset_group} has none: leave --animals out",
                 field="animals",
             )
-        watch = available_watch(self.adapters)
-        found = animal_recommender(self.adapters, self.group_recommender, watch, UnseenAnswers())
+        watch = self.adapters.watch_available()
+        found = self.adapters.recommend_animals(self.group_recommender, watch, UnseenAnswers())
         found.count_choices(self.now)
         return found
 

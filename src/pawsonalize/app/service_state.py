@@ -6,7 +6,6 @@ from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.checks import CheckedService, CheckPlace, Diagnosis, examine, needing_attention
 from pawsonalize.app.doctor import checks, newest_event_at
-from pawsonalize.app.fleet import servers_of
 from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.core.times import iso
 from pawsonalize.core.work.heartbeats import HEARTBEAT_SECONDS
@@ -93,7 +92,7 @@ def service_state(adapters: Adapters, now: int) -> ServiceState:
 
 
 def _servers(adapters: Adapters) -> tuple[ServerHere, ...]:
-    states = servers_of(adapters).watch(longest=_WAIT_SECONDS)
+    states = adapters.servers.watch(longest=_WAIT_SECONDS)
     found = [(one.server, one.lives) for one in states if one.lives is not False]
     return tuple(
         ServerHere(one.place, one.roles, one.version, iso(one.started_at), lives)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import msgspec
 
 from pawsonalize.animals.tables.animals import Animals
+from pawsonalize.core import clock
 from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import InvalidInput, StorageUnavailable, TooManyRequests
@@ -42,8 +43,10 @@ from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND, iso
 from pawsonalize.core.work.problems import Problems
 from pawsonalize.events.event_form import Part, Unreadable, read_event
 from pawsonalize.events.group_commit import GroupCommit
-from pawsonalize.events.tables.event_log import DailyLimits, EventLog
+from pawsonalize.events.tables.event_log import DailyLimits, EventLog, GroupSizes
 from pawsonalize.resources.group_limits import NO_LIMITS, GroupLimits
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.solutions import Solution, named_types
 
 if TYPE_CHECKING:
     import limits as rates
@@ -492,3 +495,42 @@ def group_at(animals: Animals, animal_id: str, at: int) -> AnimalGroup | None:
     """The group of a known animal at a moment."""
     animal = animals.get(animal_id)
     return None if animal is None else animal.group_at(at)
+
+
+def build_ingest(
+    log: EventLog,
+    animals: Animals,
+    registry: Registry,
+    sizes: GroupSizes,
+    *,
+    reads_are_local: bool,
+    keeps_raw: bool,
+    check: Callable[[Event], None],
+    limits: Callable[[str], GroupLimits],
+    workers: int,
+) -> Ingest:
+    """Return the ingest of events. `check` raises InvalidInput for events that it refuses."""
+    # Commands that look at data need none.
+    from pawsonalize.core.metrics import RAW_TOO_LONG, UNKNOWN_TYPES  # noqa: PLC0415
+
+    named = CachedLookup[None, dict[str, frozenset[str]]](
+        lambda _: named_types(registry.all(Solution)), clock.passed
+    )
+
+    def stored(group: str) -> int:
+        size = sizes.of(group)  # as of the last count
+        return 0 if size is None else size.events
+
+    return Ingest(
+        log,
+        animals,
+        reads_are_local=reads_are_local,
+        check=check,
+        unknown_types=UnknownTypes(
+            log.event_types,
+            lambda: named.find(None),
+            lambda event_type: UNKNOWN_TYPES.labels(event_type).inc(),
+        ),
+        raw_too_long=RawTooLong(RAW_TOO_LONG.inc) if keeps_raw else None,
+        limits=EventLimits(limits, stored, clock.real_now, workers),
+    )

@@ -5,7 +5,7 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from enum import Enum
@@ -22,9 +22,18 @@ from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import NotReady
 from pawsonalize.core.late import late
 from pawsonalize.core.times import DAY, SECOND
-from pawsonalize.events.tables.event_log import DayCounts, GroupDays
+from pawsonalize.events.tables.event_log import (
+    CountMark,
+    DayCounts,
+    GroupDays,
+    GroupSize,
+    GroupSizes,
+)
 from pawsonalize.resources.access_keys import AccessKey
-from pawsonalize.resources.group_limits import GroupLimits
+from pawsonalize.resources.datasets import DatasetGroup
+from pawsonalize.resources.group_limits import NO_LIMITS, GroupLimits
+from pawsonalize.resources.registry import Registry
+from pawsonalize.resources.solutions import SolutionVersion
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +48,9 @@ _KEPT = 10.0  # seconds for which what is late waits for who does not ask again
 # long run, so that the rest of the interpreter is left to answers. A second that was not used is
 # saved: somebody who clicks through the pages waits for none. A report waits one second at most for
 # those before it.
+_MODELS_SECONDS = 600.0  # to list all models takes long in a bucket
+
+
 class HeavyReads:
     """Makes a few reports at a time, in threads of their own; `waiting` more may wait."""
 
@@ -515,3 +527,54 @@ def check_reach(confined_to: str | None, group: str | None) -> None:
         + (": leave datasetGroup out, or name that one" if group is not None else ""),
         code="other_dataset_group",
     )
+
+
+def find_limits(registry: Registry, dataset_group: str) -> GroupLimits:
+    """Return the limits of a dataset group; NO_LIMITS if it does not exist."""
+    found = registry.find(DatasetGroup, dataset_group)
+    return NO_LIMITS if found is None else found.limits
+
+
+class GroupSizing(msgspec.Struct):
+    """Counts what each dataset group has stored.
+
+    New events at each look, and all of them once a day, since some were deleted.
+    """
+
+    sizes: GroupSizes
+    registry: Registry
+    head: Callable[[], int]
+    artefacts: Callable[[], Mapping[str, int]]
+    _models: dict[str, int] = msgspec.field(default_factory=dict)
+    _models_until: float = 0.0
+
+    def count(self, now: int) -> None:
+        """Bring the stored sizes of dataset groups up to date."""
+        mark, head, known = self.sizes.mark(), self.head(), self.sizes.all()
+        groups = {one.name for one in self.registry.all(DatasetGroup)}
+        is_anew = mark.anew_at // DAY != now // DAY
+        new = self.sizes.events_between(0 if is_anew else mark.through, head)
+        models = self._model_bytes()
+        changed = []
+        for group in sorted(groups):
+            before = known.get(group, GroupSize(group, 0, 0))
+            events = new.get(group, 0) + (0 if is_anew else before.events)
+            size = GroupSize(group, events, models.get(group, 0))
+            if size != before:
+                changed.append(size)
+        gone = known.keys() - groups
+        reached = CountMark(head, now if is_anew else mark.anew_at)
+        if changed or gone or reached != mark:  # of several processes, the first one writes
+            self.sizes.put(changed, gone, reached, expected=mark)
+
+    def _model_bytes(self) -> dict[str, int]:
+        if time.monotonic() < self._models_until:
+            return self._models
+        found: dict[str, int] = {}
+        sizes = self.artefacts()
+        for version in self.registry.all(SolutionVersion):
+            group = self.registry.group_of(version)
+            if version.artefact is not None and group is not None:
+                found[group] = found.get(group, 0) + sizes.get(version.artefact, 0)
+        self._models, self._models_until = found, time.monotonic() + _MODELS_SECONDS
+        return found

@@ -11,6 +11,7 @@ from threading import Lock
 
 import msgspec
 
+from pawsonalize.core import clock
 from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.database.statements import in_time
 from pawsonalize.core.errors import (
@@ -22,6 +23,8 @@ from pawsonalize.core.errors import (
     PawsonalizeError,
 )
 from pawsonalize.core.logs import get_logger
+from pawsonalize.core.work.problems import Problems
+from pawsonalize.core.work.tasks import Reporting
 from pawsonalize.models import recipes
 from pawsonalize.recommend.animals.available import AvailabilityWatch
 from pawsonalize.recommend.exploration import ImpressionLog
@@ -455,3 +458,28 @@ def _why_not(campaign: Campaign) -> str:
         f"campaign {campaign.name} serves nothing, as its version failed"
         f" ({update.failure_reason}): update it to another"
     )
+
+
+def follow_campaign(live: LiveModel) -> None:
+    """Serve the version that the campaign points at."""
+    if live.refresh(clock.now()):
+        log.info("serving", solution_version=live.current.version.name)
+
+
+class Faults:
+    """Reports faults of the models of campaigns, for one process."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._reporting: dict[str, Reporting] = {}
+
+    def look(self, models: Callable[[], list[LiveModel]]) -> None:
+        """Report each model that has a fault, and clear each that has none. Raises nothing."""
+        for one in models():
+            reporting = self._reporting.setdefault(
+                one.name, Reporting(self._problems, f"model of campaign {one.name}")
+            )
+            if one.fault is None:
+                reporting.succeeded()
+            else:
+                reporting.failed(one.fault)

@@ -6,8 +6,11 @@ from typing import Any
 
 import msgspec
 
+from pawsonalize.core import clock
 from pawsonalize.core.errors import AlreadyExists, Conflict, NotFound, PawsonalizeError
 from pawsonalize.core.logs import get_logger
+from pawsonalize.core.times import DAY
+from pawsonalize.core.work.problems import Problems
 from pawsonalize.resources.campaigns import Campaign, Recommender
 from pawsonalize.resources.kind import Status, moved
 from pawsonalize.resources.registry import Campaigns, Registry
@@ -19,6 +22,8 @@ Refusal = Callable[[SolutionVersion, SolutionVersion | None, int], str | None]
 """Return the reason why a version may not replace the live one at a moment, or None."""
 
 log = get_logger()
+
+_JUDGING = "follow latest: asking the gate"
 
 
 class Following(msgspec.Struct, frozen=True):
@@ -180,3 +185,16 @@ def _serving(recommender: Recommender) -> dict[str, Any]:
     """The settings of its campaign; whether answers have metadata is up to the door."""
     serving = {name: getattr(recommender, name) for name in _SERVING}
     return serving | {"extras": dict(recommender.extras)}
+
+
+def report_judging_end(problems: Problems, code: int) -> None:
+    """Report that the process which asks the gate failed, until one succeeds."""
+    if code:
+        message = (
+            f"the process that asks the gate ended with exit code {code}: campaigns that follow"
+            " their solution stay as they are, and it is tried again; the log of the server has"
+            " the reason"
+        )
+        problems.report(_JUDGING, message, clock.now(), within=DAY)
+    else:
+        problems.clear(_JUDGING, clock.now())

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from pawsonalize.animals.tables.animals import Availability
 from pawsonalize.animals.tables.catalogue import Catalogue
+from pawsonalize.core import clock
 from pawsonalize.core.errors import NotReady, PawsonalizeError
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.times import DAY
@@ -169,6 +170,15 @@ _REST = 9  # times as long as a count took, so that answers have nine tenths of 
 
 
 # A visitor's own events and the quiz are to count from the first event on, before any training.
+def report_refresh_end(problems: Problems, code: int) -> None:
+    """Count how a refresh ended, and report a process that died; one that failed reported it."""
+    from pawsonalize.core.metrics import REFRESHES  # noqa: PLC0415 - commands that look need none
+
+    REFRESHES.labels({0: "succeeded", FAILED: "failed"}.get(code, "died")).inc()
+    if code not in {0, FAILED}:
+        report_death(problems, code, clock.now())
+
+
 class Untrained(msgspec.Struct):
     """Counts of the inventory's groups and the newest events, in place of a model."""
 

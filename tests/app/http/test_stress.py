@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from pawsonalize.app import app as running
-from pawsonalize.app import background, serving
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.settings import Settings
@@ -24,6 +23,7 @@ from pawsonalize.core import clock
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.scopes import Scope
 from pawsonalize.core.times import MINUTE
+from pawsonalize.core.work import tasks
 from pawsonalize.recommend.query import Query
 from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize.resources.kind import new_recommendation_id
@@ -170,9 +170,9 @@ def begun(settings: Settings) -> Iterator[Stress]:
         )
         versions = [train(adapters, T0 + n).name for n in range(2_000, 2_006)]
         for often in ("CHOICES", "SHOWN", "FOLLOW"):
-            patch.setattr(serving, f"_{often}_SECONDS", OFTEN)
+            patch.setattr(running, f"_{often}_SECONDS", OFTEN)
         patch.setattr(running, "_USES_SECONDS", OFTEN)
-        patch.setattr(background, "_failed", failed)
+        patch.setattr(tasks, "_failed", failed)
         patch.setattr(Adapters, "answers_at_once", property(lambda _: False))
         with client_of(build_app(settings), raise_server_exceptions=False) as client:
             client.headers["Authorization"] = f"Bearer {key}"

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.settings import Settings
@@ -22,6 +21,7 @@ from pawsonalize.plugins.dead_letters.archive import ArchivedDeadLetters, decode
 from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetterQuery, DeadLetters
 from tests.archive_world import MIDNIGHT
 from tests.erasing import erase_users
+from tests.service_data import changed
 
 NOW = MIDNIGHT + DAY
 GROUP = "pawsonalize"
@@ -48,7 +48,7 @@ class World:
     def __init__(self, adapters: Adapters, folder: Path) -> None:
         self.database, self.objects = adapters.database, Objects(folder)
         self.letters = DeadLetters(adapters.database)
-        self.archived = ArchivedDeadLetters(replace(adapters, objects=self.objects))
+        self.archived = ArchivedDeadLetters(changed(adapters, objects=self.objects))
 
     def keep(self, raw: bytes = b'{"userId": "bob"}', at: int = 0, group: str = GROUP) -> str:
         letter = DeadLetter(HTTP, group, MIDNIGHT + at, raw, code="c", message="m", field="f")

@@ -44,7 +44,7 @@ def adapters(tmp_path: Path) -> Iterator[Adapters]:
 def found(
     adapters: Adapters, monkeypatch: pytest.MonkeyPatch, *living: ServerProcess, limit: int = 0
 ) -> dict[str, Diagnosis]:
-    monkeypatch.setattr(checks, "servers_of", lambda _: SeenServers(*living))
+    monkeypatch.setattr(Adapters, "servers", SeenServers(*living))
     monkeypatch.setattr(type(adapters.database), "connection_limit", lambda _: limit or None)
     return {one.check: one for one in SERVERS.findings(CheckedService(adapters, 0))}
 

@@ -13,9 +13,7 @@ from structlog.testing import capture_logs
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.app.serving import live_models
 from pawsonalize.app.settings import Settings, load_settings
-from pawsonalize.app.training import gate
 from pawsonalize.core import clock
 from pawsonalize.core.errors import EngineUnavailable, InvalidInput
 from pawsonalize.core.event import Visitor
@@ -67,7 +65,7 @@ def driving(server: ScorerServer, settings: Settings) -> Iterator[Driving]:
     with opened(settings) as adapters:
         version = train(adapters, clock.now(), recipe="http-scorer")
         adapters.campaigns.update(RECOMMENDER, version.name, clock.now())
-        live = live_models(adapters)[RECOMMENDER]
+        live = adapters.live_models()[RECOMMENDER]
         assert live.refresh(clock.now())
         yield Driving(adapters, server, version, live)
 
@@ -172,7 +170,7 @@ def test_without_a_scorer_the_recipe_says_which_setting_is_missing(tmp_path: Pat
 
 def test_the_gate_asks_the_scorer_with_the_users_of_held_out_events(driving: Driving) -> None:
     driving.server.asked.clear()
-    judged = gate(driving.adapters).judge(driving.version, None, clock.now())
+    judged = driving.adapters.gate.judge(driving.version, None, clock.now())
     assert judged is not None
     evidence, _ = judged
     assert evidence is not None
@@ -184,7 +182,7 @@ def test_the_gate_asks_the_scorer_with_the_users_of_held_out_events(driving: Dri
     assert None not in {one["userId"] for one in driving.server.asked}
     driving.server.mood = "hangs"  # a verdict on the stand-in would be none on the scorer
     with pytest.raises(EngineUnavailable, match="no answer within"):
-        gate(driving.adapters).judge(driving.version, None, clock.now())
+        driving.adapters.gate.judge(driving.version, None, clock.now())
 
 
 def test_another_engine_beside_it_is_refused(

@@ -12,7 +12,6 @@ from pyarrow.parquet import read_table
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.settings import Settings, as_environment, load_settings
-from pawsonalize.app.upkeep import erasing
 from pawsonalize.core.event import Event
 from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize.resources.solutions import SolutionVersion, TrainingMode
@@ -121,7 +120,7 @@ def test_who_is_erased_leaves_the_files_of_the_training_table(
     adapters = open_with("out-of-core")
     adapters.log.append(visits(0, 60))
     made(adapters)
-    erase = erasing(adapters)
+    erase = adapters.erasing
     erase.erase_user("u1", "pawsonalize")
     erase.work()
     kept = [table_rows(adapters.objects.get(key)) for key in adapters.objects.list(FOLDER)]

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.serving import live_models
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.event import Event, Visitor
@@ -150,7 +149,7 @@ def driven(settings: Settings, amazon: Wire, proxy: FaultyProxy) -> Iterator[Dri
     proxy.asked.clear()
     with opened(settings) as adapters:
         fill(adapters)
-        driving = Driving(settings, adapters, live_models(adapters), amazon, proxy)
+        driving = Driving(settings, adapters, adapters.live_models(), amazon, proxy)
         yield driving
         driving.impressions.close()
     proxy.mend()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.app.training import worker
 from pawsonalize.core import clock
+from pawsonalize.train.commands.processes import run_worker
 from pawsonalize.train.retraining.runs import Fate, Trigger
 from tests.aws.wire.server import Wire
 from tests.faulty_proxy import FaultyProxy
@@ -33,7 +33,7 @@ def test_a_version_goes_live_there_only_if_the_gate_promotes_it(
     with driven(settings, amazon, proxy) as one:
         runs = one.adapters.runs
         runs.begin(Trigger.COMMAND, clock.now())
-        assert worker(one.adapters, "w").work()
+        assert run_worker(one.adapters, "w").work()
         (record,) = runs.newest(1)
         (half,) = record.halves
         assert half.fate is fate, half.reason

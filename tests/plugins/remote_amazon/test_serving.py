@@ -3,7 +3,6 @@
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.serving import live_models
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import Conflict, InvalidInput, LimitExceeded
@@ -102,7 +101,7 @@ def test_the_old_version_answers_until_the_new_one_is_live_there(driving: Drivin
     assert driving.adapters.campaigns.get(RECOMMENDER).pending is not None
     assert driving.recommend().solution_version == first.name
     # A server that starts in the middle serves the old one too.
-    fresh = live_models(driving.adapters)[RECOMMENDER]
+    fresh = driving.adapters.live_models()[RECOMMENDER]
     fresh.refresh(clock.now())
     assert fresh.current.version.name == first.name
     driving.proxy.mend()
@@ -184,7 +183,7 @@ def test_the_other_engine_refuses_what_it_cannot_ask_and_counts_answer(
 ) -> None:
     own = Settings(data_dir=live.settings.data_dir, log_level="error")
     with opened(own) as adapters:
-        other = live_models(adapters)[RECOMMENDER]
+        other = adapters.live_models()[RECOMMENDER]
         with pytest.raises(InvalidInput, match="engine: amazon-personalize"):
             other.refresh(clock.now())
         assert not other.is_ready

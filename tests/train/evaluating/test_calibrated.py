@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.training import gate
 from pawsonalize.models.calibration import Calibration
 from pawsonalize.models.evaluation.gate import RuleOutcome
 from pawsonalize.resources.solutions import SolutionVersion
@@ -38,7 +37,7 @@ def test_the_gate_holds_the_calibration_of_both_versions_side_by_side(
 ) -> None:
     with opened(make_service(tmp_path, train=False)) as adapters:
         versions = [version(adapters, name, rows) for name, rows in (("n", new), ("l", live))]
-        judged = gate(adapters).judge(versions[0], versions[1], T0 + 2_000)
+        judged = adapters.gate.judge(versions[0], versions[1], T0 + 2_000)
     assert judged is not None
     (verdict,) = (one for one in judged[1].verdicts if one.rule == "calibration")
     assert verdict.outcome is outcome

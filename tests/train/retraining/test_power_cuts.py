@@ -14,21 +14,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.settings import Settings
-from pawsonalize.app.training import worker
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.work.leases import Lease
 from pawsonalize.core.work.processes import ChildProcesses
 from pawsonalize.resources.solutions import SolutionVersion
+from pawsonalize.train.commands.processes import run_worker
 from pawsonalize.train.retraining.runs import Runs, Trigger
 from pawsonalize.train.trainings import TrainingProcesses
 from tests.e2e.retraining import MOMENTS, Seen, assert_done_once, copied
 from tests.event_data import T0
-from tests.service_data import make_service
+from tests.service_data import changed, make_service
 from tests.train.retraining.conftest import SteppedClock
 
 AS_OF = T0 + 1000
@@ -63,7 +62,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The models of a run that nothing happens to."""
     with here(copied(world, tmp_path_factory.mktemp("undisturbed") / "data")) as (_, view):
-        assert worker(view.adapters, "only").work()
+        assert run_worker(view.adapters, "only").work()
         assert_done_once(view)
         return view.models()
 
@@ -78,11 +77,11 @@ def test_a_run_that_is_cut_off_goes_on_and_does_everything_once(
 ) -> None:
     folder = copied(world, tmp_path / "data")
     with here(folder) as (_, view), power_until(moment, view), pytest.raises(PowerCut):
-        worker(view.adapters, "first").work()
+        run_worker(view.adapters, "first").work()
     with here(folder) as (_, view):
         assert moment(view)
         assert view.newest().ended_at is None
-        assert worker(view.adapters, "second").work()
+        assert run_worker(view.adapters, "second").work()
         assert_done_once(view)
         assert view.models() == undisturbed
 
@@ -111,7 +110,7 @@ def here(folder: Path) -> Iterator[tuple[Settings, Seen]]:
         )
         trainings._children = TrainingsHere(("true",), os.environ)
         trainings._children.train = adapters.trainer.train
-        yield settings, Seen(folder, replace(adapters, trainings=trainings))
+        yield settings, Seen(folder, changed(adapters, trainings=trainings))
 
 
 @contextmanager

@@ -2,22 +2,21 @@
 
 from pathlib import Path
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from pawsonalize.app.cli.main import app
 from pawsonalize.app.settings import Settings
-from pawsonalize.app.training import worker
 from pawsonalize.core.errors import Conflict, NotFound
 from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.resources.solutions import Solution
+from pawsonalize.train.commands.processes import run_worker
 from pawsonalize.train.commands.trainings import BAD
 from pawsonalize.train.retraining.runs import RETRAINING, Fate, RunOutcome, RunRecord, Runs, Trigger
 from tests.e2e.retraining import Seen
 from tests.event_data import T0
-from tests.service_data import make_service
+from tests.service_data import changed, make_service
 from tests.train.retraining.conftest import SteppedClock
 from tests.train.retraining.test_power_cuts import here
 
@@ -39,7 +38,7 @@ def runs_of(view: Seen) -> Runs:
 def retrain(settings: Settings, view: Seen, now: int = AS_OF) -> RunRecord:
     """A run to its end."""
     runs_of(view).begin(Trigger.COMMAND, now)
-    assert worker(msgspec.structs.replace(view.adapters, settings=settings), "only").work()
+    assert run_worker(changed(view.adapters, settings=settings), "only").work()
     return view.newest()
 
 
@@ -75,6 +74,6 @@ def test_a_second_retraining_is_refused_and_names_the_first(place: Path) -> None
         first = runs_of(view).begin(Trigger.COMMAND, AS_OF)
         with pytest.raises(Conflict, match=f"{first.run_id} is not finished"):
             runs_of(view).begin(Trigger.COMMAND, AS_OF + 1)
-        assert worker(view.adapters, "only").work()
+        assert run_worker(view.adapters, "only").work()
         assert view.newest().outcome is RunOutcome.PROMOTED
         assert len(view.adapters.work.newest(RETRAINING, 9)) == 1

@@ -11,7 +11,6 @@ import msgspec
 
 from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import Task
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import (
@@ -27,6 +26,7 @@ from pawsonalize.core.metrics import AMAZON_CALLS
 from pawsonalize.core.roles import WORK
 from pawsonalize.core.schemas import DatasetType
 from pawsonalize.core.work.leases import Leases
+from pawsonalize.core.work.tasks import Task
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes.contract import Model
 from pawsonalize.operations.services import Services

@@ -54,7 +54,7 @@ def consume(
 
     Example: pawsonalize consume --stream nats://localhost:4222/EVENTS
     """
-    from pawsonalize.app.fleet import servers_of, taking_part
+    from pawsonalize.core.work.servers import take_part, this_process
 
     settings = load_settings(
         {"data_dir": data_dir, "stream_url": stream, "stream_tracking_id": tracking_id}
@@ -62,7 +62,12 @@ def consume(
     with (
         opened_or_made(settings) as adapters,
         _stopping() as stop,
-        taking_part(adapters, (CONSUME,), servers_of(adapters), listens=False),
+        take_part(
+            this_process((CONSUME,), settings.database_connections),
+            adapters.servers.table,
+            adapters.problems,
+            adapters.servers,
+        ),
     ):
         sums = _consume(settings, adapters, stop, until_caught_up)
     print_result(sums, json, _print_sums)
@@ -78,13 +83,12 @@ def _print_sums(sums: "BatchCounts") -> None:
 def _consume(
     settings: Settings, adapters: "Adapters", stop: threading.Event, until_caught_up: bool
 ) -> "BatchCounts":
-    from pawsonalize.app.tenants import make_ingest
     from pawsonalize.core.logs import configure_logs
     from pawsonalize_streams.reading import consumer_of, shards_of, source_of
     from pawsonalize_streams.served import count_batch
 
     configure_logs(settings.log_format, settings.log_level)
-    source, ingest = source_of(settings, adapters), make_ingest(adapters)
+    source, ingest = source_of(settings, adapters), adapters.ingest
     intake = adapters.intake
     consumer = consumer_of(settings, adapters, ingest, intake, count_batch)
     say(f"reading {source.shown}; Ctrl-C stops", "dim")

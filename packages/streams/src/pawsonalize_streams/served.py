@@ -12,7 +12,6 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from starlette.requests import Request
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import Task
 from pawsonalize.core import clock
 from pawsonalize.core.http.json import report_of
 from pawsonalize.core.http.operation import Operations
@@ -20,6 +19,7 @@ from pawsonalize.core.metrics import EVENTS
 from pawsonalize.core.roles import CONSUME
 from pawsonalize.core.scopes import MONITOR
 from pawsonalize.core.times import SECOND
+from pawsonalize.core.work.tasks import Task
 from pawsonalize.operations.services import Services, services_of
 from pawsonalize_streams import StreamSettings
 from pawsonalize_streams.consuming import BatchCounts

@@ -1,13 +1,15 @@
 """Child processes: started, watched and ended; some run once at a time on all machines."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import IO, TYPE_CHECKING
 
 from pawsonalize.core.logs import get_logger
@@ -18,6 +20,8 @@ if TYPE_CHECKING:  # which takes long to import
 
 _SHARE = 4  # a process that took long is followed by a pause of so many times its length, less one
 _GRACE_SECONDS = 0.7
+
+_SIGNS = (signal.SIGTERM, signal.SIGINT)
 
 log = get_logger()
 
@@ -187,3 +191,29 @@ def lengthen_pause(lock: Path, began: int, now: int) -> None:
     until = (now + (_SHARE - 1) * (now - began)) / SECOND
     with suppress(FileNotFoundError):
         os.utime(lock, (until, until))
+
+
+@contextmanager
+def at_the_end_signal(work: Callable[[], object]) -> Iterator[None]:
+    """Do the work on the event loop at SIGTERM or SIGINT, before uvicorn handles the signal."""
+    # uvicorn tells nobody when it begins to wait for requests. Only the main thread gets signals:
+    # elsewhere, as in tests, nothing is done.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    found = {sign: signal.getsignal(sign) for sign in _SIGNS}
+    # The default of a signal is no function that could be called.
+    before = {sign: handler for sign, handler in found.items() if callable(handler)}
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(work)  # not here: what was interrupted may hold a lock
+        before[signal.Signals(number)](number, frame)
+
+    for sign in before:
+        signal.signal(sign, hand_on)
+    try:
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)

@@ -1,21 +1,34 @@
-"""The processes that serve, work or consume: their table, and which of them live."""
+"""The processes that serve, work or consume: their table, heartbeats, and which of them live."""
 
 import math
+import os
+import secrets
+import socket
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from sqlalchemy import delete, select, update
 
+from pawsonalize import __version__
+from pawsonalize.core import clock
 from pawsonalize.core.database.revisions import why_refused
 from pawsonalize.core.database.statements import insert_new
 from pawsonalize.core.database.table_access import TableAccess
-from pawsonalize.core.database.tables import servers
+from pawsonalize.core.database.tables import REVISION, servers
 from pawsonalize.core.errors import StorageUnavailable
-from pawsonalize.core.roles import ROLES
-from pawsonalize.core.work.heartbeats import GONE_SECONDS, Heartbeats
+from pawsonalize.core.logs import get_logger
+from pawsonalize.core.roles import ROLES, WORK
+from pawsonalize.core.work.heartbeats import GONE_SECONDS, HEARTBEAT_SECONDS, Heartbeats
+from pawsonalize.core.work.problems import Problems
+from pawsonalize.core.work.tasks import Reporting, attempt
+
+log = get_logger()
 
 _SERVES = msgspec.json.Decoder(dict[str, str])
 
@@ -142,3 +155,86 @@ class Servers:
         if self._heartbeats.is_gone(name):
             return False
         return True if self._heartbeats.has_moved(name) else None
+
+
+def this_process(
+    roles: tuple[str, ...], connections: int, port: int | None = None
+) -> ServerProcess:
+    """Return this process for the list of servers. `port` is None if it listens on none."""
+    host = socket.gethostname()
+    return ServerProcess(
+        # Process ids come back, in containers with every start.
+        name=f"{host}-{os.getpid()}-{secrets.token_hex(3)}",
+        host=host,
+        port=port,
+        roles=roles,
+        version=__version__,
+        revision=REVISION,
+        connections=connections,
+        started_at=clock.now(),
+    )
+
+
+@contextmanager
+def take_part(
+    me: ServerProcess,
+    table: ServerTable,
+    problems: Problems,
+    servers: Servers | None = None,
+    serves: Callable[[], Mapping[str, str]] = dict,
+) -> Iterator[None]:
+    """Show that this process lives while the block runs; with `servers`, look who else does."""
+
+    def heartbeat() -> None:
+        table.heartbeat(replace(me, serves=serves()))
+
+    # StorageUnavailable at once if this program may not use the tables. On a disk that is full the
+    # process is not in the list, and answers all the same.
+    try:
+        heartbeat()
+    except StorageUnavailable as error:
+        table.all()
+        log.warning("not in the list of servers", reason=error.message)
+    stopping = threading.Event()
+    # A thread of its own, so that a server whose event loop is busy does not look dead.
+    parts = (heartbeat, problems, servers, stopping)
+    sending = threading.Thread(target=_send_heartbeats, args=parts, name="heartbeats", daemon=True)
+    sending.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        sending.join()
+        attempt("leave the list of servers", partial(table.remove, me.name))
+
+
+def _send_heartbeats(
+    heartbeat: Callable[[], None],
+    problems: Problems,
+    servers: Servers | None,
+    stopping: threading.Event,
+) -> None:
+    sending = Reporting(problems, "say that this server lives", HEARTBEAT_SECONDS)
+    watching = Reporting(problems, "look which servers live", HEARTBEAT_SECONDS)
+    working = Reporting(problems, "nobody works")
+    while not stopping.wait(HEARTBEAT_SECONDS):
+        attempt("say that this server lives", heartbeat, sending)
+        if servers is None:
+            continue
+        attempt("look which servers live", servers.look, watching)
+        if servers.nobody(WORK):
+            working.failed(NOBODY_WORKS)
+        else:
+            working.succeeded()
+
+
+def when_nobody_works(
+    servers: Servers, work: Callable[[], object], *, works: bool
+) -> Callable[[], object]:
+    """Return the work; unless this server `works`, it is done only while no other one does."""
+
+    def if_nobody_works() -> None:
+        if servers.nobody(WORK):
+            work()
+
+    return work if works else if_nobody_works

@@ -1,6 +1,7 @@
 """`pawsonalize archive`: objects of archived events, their checks, and their way back."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -240,9 +241,28 @@ def _period(since: str | None, until: str | None) -> "reading.Period":
 
 
 def _rereading(adapters: "Adapters") -> "replaying.Rereading":
-    from pawsonalize.app.upkeep import raw_event_reader
+    # Raw events are those of the JSON API and Amazon's calls.
+    from msgspec.structs import replace
 
-    return replaying.Rereading(raw_event_reader(adapters))
+    from pawsonalize.aws.events import read_raw_call
+    from pawsonalize.aws.raw_calls import is_raw_call
+    from pawsonalize.core.event import Event
+    from pawsonalize.events.event_form import read_event, single
+    from pawsonalize.events.ingest import group_at
+
+    names = adapters.animal_names
+    group_of = partial(group_at, adapters.animals)
+
+    def read(raw: str, was: Event) -> Event:
+        if is_raw_call(raw):
+            return read_raw_call(raw, was, names)
+        found = single(raw.encode())
+        # A stream may have said when it took the event, which is not in what it took.
+        origin = replace(found.origin, sent_at=found.origin.sent_at or was.sent_at)
+        payload = replace(found, origin=origin)
+        return read_event(payload, was.received_at, group_of, was.dataset_group)
+
+    return replaying.Rereading(read)
 
 
 def _tell_reread(rereading: "replaying.Rereading | None") -> None:

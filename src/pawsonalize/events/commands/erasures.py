@@ -36,8 +36,6 @@ def create(
 
     Example: pawsonalize erasures create --user ann --yes
     """
-    from pawsonalize.app.upkeep import erasing
-
     if (user is None) is (session is None):
         raise InvalidInput("say whom: --user or --session")
     name = parse_id(user or session, "userId" if user else "sessionId")
@@ -45,7 +43,7 @@ def create(
         typer.confirm(f"Erase {name} for good?", abort=True)
     with opened(data_dir) as adapters:
         group = dataset_group_of(adapters, dataset_group)
-        work = erasing(adapters)
+        work = adapters.erasing
         noted = (work.erase_user if user else work.erase_session)(name, group)
         done = work.attempt(noted.erasure_id) or noted
     print_result(done, json, _print)

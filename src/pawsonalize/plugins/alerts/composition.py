@@ -24,7 +24,6 @@ from msgspec.structs import replace
 
 from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import Task, at_the_moment
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput, NotFound
@@ -33,6 +32,7 @@ from pawsonalize.core.logs import get_logger
 from pawsonalize.core.roles import SERVE
 from pawsonalize.core.times import DAY
 from pawsonalize.core.work.tables import Turns
+from pawsonalize.core.work.tasks import Task, at_the_moment
 from pawsonalize.models.recipes.data import Floats
 from pawsonalize.operations.services import Services
 from pawsonalize.plugins.alerts import AlertSettings, address_of, channels_of

@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.fleet import servers_of
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.database.copies import drop_tables
 from pawsonalize.core.database.data_folder import ARCHIVE, DRAFT, FILES, FOLDERS, is_ours
@@ -23,7 +22,7 @@ Removal = tuple[str, Callable[[], object]]
 
 def refuse_while_used(adapters: Adapters) -> None:
     """Conflict while a server, a training or another process of the service lives."""
-    living = [one.server for one in servers_of(adapters).watch() if one.lives]
+    living = [one.server for one in adapters.servers.watch() if one.lives]
     if living:
         named = ", ".join(sorted({f"{one.place} ({', '.join(one.roles)})" for one in living}))
         raise Conflict(f"the service is in use: stop {named}, then try again")

@@ -9,7 +9,6 @@ import msgspec
 from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.tables.animals import AnimalSearch, StockList
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import Task
 from pawsonalize.app.pages.finding import Hit
 from pawsonalize.app.pages.happenings import Happening
 from pawsonalize.app.ports import NOTIFIERS, REFUSAL_REPORTS
@@ -20,6 +19,7 @@ from pawsonalize.core.event import Visitor
 from pawsonalize.core.notifications import NotificationKind
 from pawsonalize.core.roles import SERVE
 from pawsonalize.core.times import MINUTE, iso
+from pawsonalize.core.work.tasks import Task
 from pawsonalize.events.tables.event_reads import GroupEvents, HistoryQuery
 from pawsonalize.operations.services import Services
 from pawsonalize.plugins.console.animal import animal_report

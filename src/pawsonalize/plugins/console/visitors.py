@@ -256,7 +256,7 @@ class VisitorViews(msgspec.Struct, frozen=True):
             group, now = query.group, query.now
             order = OutcomesOrder(now - _JUDGED_DAYS * DAY, now, most_answers=_JUDGED)
             sources, catalogue = (
-                self._adapters.outcomes.of(group),
+                self._adapters.outcome_sources.of(group),
                 self._adapters.catalogue.of(group),
             )
             names = [one.solution_version for one in answers[:2] if isinstance(one, ExpectedAnswer)]

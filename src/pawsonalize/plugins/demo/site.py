@@ -76,7 +76,7 @@ def demo_site(app: "App") -> DemoSite:
     """Return what the site of a made-up shelter adds."""
     is_open = not app.settings.requires_keys
     return DemoSite(
-        learning=Learning(app.log, app.runs, app.training.first_run).in_words,
+        learning=Learning(app.log, app.runs, app.first_run).in_words,
         actions=(_ADOPT,) if is_open else (),
         adopt=partial(_adopt, app.inventory) if is_open else None,
         start_training=app.start_retraining if is_open else None,

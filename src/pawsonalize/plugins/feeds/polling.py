@@ -30,7 +30,6 @@ import msgspec
 
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import at_the_moment
 from pawsonalize.app.checks import Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFetched, NotFound, PawsonalizeError
@@ -50,6 +49,7 @@ from pawsonalize.core.roles import WORK
 from pawsonalize.core.times import HOUR, MINUTE, iso
 from pawsonalize.core.work.leases import Leases
 from pawsonalize.core.work.problems import Problems
+from pawsonalize.core.work.tasks import LOOK_SECONDS, Task, at_the_moment
 from pawsonalize.plugins.feeds import FeedSettings
 from pawsonalize.plugins.feeds.formats import DETECTED, FeedForm, read_feed
 from pawsonalize.plugins.feeds.importing import (
@@ -299,7 +299,6 @@ def _listed(name: str, content: object, environment: Mapping[str, str]) -> Liste
 
 
 if TYPE_CHECKING:
-    from pawsonalize.app.background import Task
     from pawsonalize.operations.services import Services
 
 
@@ -488,13 +487,11 @@ def started(adapters: Adapters, _services: "Services") -> Iterator[Fetching]:
             stopping.set()
 
 
-def tasks(adapters: Adapters, _services: "Services", fetching: Fetching) -> Iterator["Task"]:
+def tasks(adapters: Adapters, _services: "Services", fetching: Fetching) -> Iterator[Task]:
     """Yield the task that fetches the feeds which are due."""
-    from pawsonalize.app import background  # noqa: PLC0415 - checks do not need it
-
     if adapters.settings.has_role(WORK):
         look = at_the_moment(fetching.polling.look)
-        yield background.Task("fetch feeds", background.LOOK_SECONDS, look, fetching.threads)
+        yield Task("fetch feeds", LOOK_SECONDS, look, fetching.threads)
 
 
 USABLE = (listed_feeds,)

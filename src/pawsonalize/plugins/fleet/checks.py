@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from pawsonalize import __version__
 from pawsonalize.app import checks
-from pawsonalize.app.fleet import servers_of
 from pawsonalize.app.fleet_settings import BACKGROUND_CONNECTIONS
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.roles import WORK
@@ -17,7 +16,7 @@ _SIDE_PROCESSES = 4
 
 def _servers(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     watched = service.servers
-    states = servers_of(service.adapters).watch() if watched is None else watched.states()
+    states = service.adapters.servers.watch() if watched is None else watched.states()
     living = [one.server for one in states if one.lives and not one.server.is_background]
     if living:
         described = {f"{one.place} ({', '.join(one.roles)}; {one.version})" for one in living}

@@ -23,10 +23,8 @@ def servers(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize servers
     """
-    from pawsonalize.app.fleet import servers_of
-
     with opened(data_dir) as adapters:
-        states = servers_of(adapters).watch()
+        states = adapters.servers.watch()
     if json:
         listed = [{**msgspec.to_builtins(one.server), "lives": one.lives} for one in states]
         print(msgspec.json.encode(listed).decode())

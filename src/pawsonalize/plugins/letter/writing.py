@@ -15,7 +15,6 @@ from pawsonalize.animals.tables.animals import (
     AnimalSearch,
     StockList,
 )
-from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, when_nobody_works
 from pawsonalize.core.attributes import SPECIES_NAMES, GoodWith
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.database.table_access import TableAccess
@@ -23,9 +22,12 @@ from pawsonalize.core.database.tables import stays
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.notifications import Notification, NotificationKind
+from pawsonalize.core.roles import WORK
 from pawsonalize.core.times import DAY
 from pawsonalize.core.work.problems import Outbox
+from pawsonalize.core.work.servers import when_nobody_works
 from pawsonalize.core.work.tables import Turns
+from pawsonalize.core.work.tasks import HOUSEKEEPING, Task, at_the_moment
 from pawsonalize.plugins.letter import schedule_of
 from pawsonalize.site.languages import ENGLISH, choose, language, speaking
 from pawsonalize.site.rendering import console_path_of, render
@@ -256,4 +258,5 @@ def tasks(adapters: "Adapters", services: "Services", _shared: object) -> Iterat
         Turns(adapters.database, TURN),
     )
     once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(post.send_due))
-    yield Task("send letters", _LOOK_SECONDS, when_nobody_works(settings, services.servers, once))
+    send = when_nobody_works(services.servers, once, works=settings.has_role(WORK))
+    yield Task("send letters", _LOOK_SECONDS, send)

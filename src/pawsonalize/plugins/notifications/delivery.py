@@ -11,16 +11,18 @@ from uuid import uuid4
 import msgspec
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, when_nobody_works
 from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import PawsonalizeError
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.notifications import Notification, NotificationKind
+from pawsonalize.core.roles import WORK
 from pawsonalize.core.times import DAY, HOUR, SECOND
 from pawsonalize.core.work.leases import Leases
 from pawsonalize.core.work.problems import Deliveries, Delivery
+from pawsonalize.core.work.servers import when_nobody_works
+from pawsonalize.core.work.tasks import HOUSEKEEPING, Task, at_the_moment
 from pawsonalize.plugins.notifications import NotificationSettings
 from pawsonalize.plugins.notifications.destinations import (
     MOST_DESTINATIONS,
@@ -259,7 +261,7 @@ def tasks(adapters: Adapters, services: "Services", notifying: Notifying) -> Ite
     to_destinations = (_TO_DESTINATIONS, notifying.couriers.deliver_due)
     for name, deliver in (*_to_notifiers(settings, adapters), to_destinations):
         once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(deliver))
-        work = when_nobody_works(settings, services.servers, once)
+        work = when_nobody_works(services.servers, once, works=settings.has_role(WORK))
         yield Task(name, _DELIVERY_SECONDS, work, notifying.threads)
 
 

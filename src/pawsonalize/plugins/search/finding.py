@@ -16,11 +16,11 @@ from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.animals.wishes import Rule, Wish, read_wish
 from pawsonalize.animals.wishes.rules import Vocabulary, words_in
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import Task
 from pawsonalize.core import clock
 from pawsonalize.core.breeds import UNKNOWN_BREED
 from pawsonalize.core.preferences import Preferences
 from pawsonalize.core.roles import SERVE
+from pawsonalize.core.work.tasks import Task
 from pawsonalize.plugins.search.index import AnimalIndex, Floats, Verdicts, stem, stems
 from pawsonalize.plugins.search.meaning import Encoder
 from pawsonalize.plugins.search.meanings import DescriptionMeanings

@@ -186,7 +186,7 @@ def outcomes(
     order = read_order(since, until, clock.now(), within, weights)
     with opened(data_dir) as adapters:
         group = dataset_group_of(adapters, dataset_group)
-        report = report_outcomes(adapters.outcomes.of(group), order)
+        report = report_outcomes(adapters.outcome_sources.of(group), order)
     if svg is not None:
         write_new(svg, plot_outcomes(report).encode())
     print_result(report, json, print_outcomes)
@@ -216,6 +216,6 @@ def ope(
         group = adapters.versions.dataset_group(adapters.versions.get(policy))
         loader = Loader(adapters.registry, adapters.artefacts)
         served = loader.newest(policy, ServingSettings(), now)
-        sources, order = adapters.outcomes.of(group), OutcomesOrder(now - days * DAY, now)
+        sources, order = adapters.outcome_sources.of(group), OutcomesOrder(now - days * DAY, now)
         found = estimate_version(sources, order, adapters.catalogue.of(group), served)
     print_result(found, json, print_estimate)

@@ -5,6 +5,7 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -19,8 +20,10 @@ from pawsonalize.core.times import DAY, SECOND
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
+    from pawsonalize.train.retraining.worker import RunWorker
 
 _LOST = 75
+_TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 
 
 def train_version(name: str, token: int) -> None:
@@ -74,10 +77,8 @@ def follow_latest(token: int) -> None:
 
     Example: pawsonalize follow-latest 4711
     """
-    from pawsonalize.app.training import following
-
     with _leased("follow-latest", token, "follow") as adapters:
-        following(adapters).look_after(clock.now())
+        adapters.following.look_after(clock.now())
 
 
 @contextmanager
@@ -94,14 +95,58 @@ def _leased(lease: str, token: int, role: str) -> Iterator["Adapters"]:
             lengthen_pause(adapters.leases.lock(lease), began, clock.real_now())
 
 
+def run_worker(adapters: "Adapters", name: str) -> "RunWorker":
+    """Return a worker, in this process, for the retraining that has none."""
+    from pawsonalize.resources.defaults import RERANKER
+    from pawsonalize.train.retraining.checking import Checking
+    from pawsonalize.train.retraining.steps import (
+        Judging,
+        News,
+        PromotionSteps,
+        Training,
+        steps,
+    )
+    from pawsonalize.train.retraining.worker import RunWorker
+
+    settings, live = adapters.settings, adapters.live_models()
+    pause = settings.retrain_check_seconds
+
+    def serve(campaign: str, now: int) -> bool:
+        if campaign not in live:
+            live[campaign] = adapters.live_model(campaign)
+        return live[campaign].refresh(now)
+
+    left_out = frozenset() if settings.reranking_enabled else frozenset({RERANKER})
+    at_once = max(settings.trainings_at_once, _TRAININGS_AT_ONCE)
+    seconds, checks = settings.campaign_check_seconds, settings.campaign_checks
+    return RunWorker(
+        name,
+        adapters.work,
+        adapters.leases,
+        steps(
+            Checking(
+                *(adapters.registry, adapters.log, adapters.catalogue, settings.checks),
+                left_out,
+                adapters.sampling,
+            ),
+            Training(adapters.versions, adapters.trainings, pause, at_once),
+            Judging(adapters.versions, adapters.campaigns, adapters.gate),
+            PromotionSteps(adapters.campaigns, serve, seconds, checks),
+            News(adapters.outbox),
+        ),
+        settings.retrain_limit_hours * 3600,
+        now=clock.now,
+        sleep=time.sleep,
+    )
+
+
 def work(token: int) -> None:
     """Work on the run whose lease has this token, after all other work of the machine.
 
     Example: pawsonalize work 4711
     """
-    from pawsonalize.app.background import attempt
     from pawsonalize.app.ports import DELIVERIES
-    from pawsonalize.app.training import worker
+    from pawsonalize.core.work.tasks import attempt
     from pawsonalize.train.retraining.runs import RETRAINING
 
     settings = _settings()
@@ -109,7 +154,7 @@ def work(token: int) -> None:
         signal.signal(sign, lambda *_: sys.exit(0))
     with _taking_part("retrain", settings) as adapters:
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        worker(adapters, name).work(token)
+        run_worker(adapters, name).work(token)
         for what, deliver in DELIVERIES(adapters) or ():  # no server may run
             attempt(what, partial(deliver, clock.now()))
         adapters.work.forget(RETRAINING, clock.now() - settings.run_retention_days * DAY)
@@ -118,9 +163,14 @@ def work(token: int) -> None:
 @contextmanager
 def _taking_part(work: str, settings: Settings, **more: Any) -> Iterator["Adapters"]:
     from pawsonalize.app.adapters import opened
-    from pawsonalize.app.fleet import take_part
+    from pawsonalize.core.work.servers import take_part, this_process
 
-    with opened(settings, **more) as adapters, take_part(adapters, work):
+    # In the list of servers, so that no migration contracts the tables of a process beside them.
+    me = this_process((work,), settings.database_connections)
+    with (
+        opened(settings, **more) as adapters,
+        take_part(me, adapters.servers.table, adapters.problems),
+    ):
         yield adapters
 
 

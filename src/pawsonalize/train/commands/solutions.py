@@ -155,8 +155,6 @@ def create_job(
 
     Example: pawsonalize batch-jobs create mailing recommender-1 file:///d/in.jsonl file:///d/out/
     """
-    from pawsonalize.app.upkeep import background_jobs
-
     kind = BatchSegmentJob if segments else BatchInferenceJob
     order = kind(
         name=name,
@@ -166,7 +164,7 @@ def create_job(
         results=results,
         filter=filter_name,
     )
-    jobs = background_jobs(adapters)
+    jobs = adapters.jobs
     job = jobs.create(order)
     return jobs.finish(job) if wait else job
 
@@ -196,10 +194,8 @@ def delete_job(adapters: "Adapters", name: JobName) -> dict[str, str]:
 
     Example: pawsonalize batch-jobs delete mailing
     """
-    from pawsonalize.app.upkeep import background_jobs
-
     job = _find_job(adapters.registry, name)
-    background_jobs(adapters).delete(type(job), name)
+    adapters.jobs.delete(type(job), name)
     return {"deleted": name}
 
 

@@ -92,22 +92,18 @@ def train_and_serve(adapters: Adapters, version: SolutionVersion) -> SolutionVer
 
 def start(adapters: Adapters) -> None:
     """Have the run worked on: by a server, or else by a process of its own."""
-    from pawsonalize.app.training import worker_processes
-
     with (adapters.settings.data_dir / _WORKER_LOG).open("ab") as output:
-        worker_processes(adapters, output, outlive=True).look(clock.now())
+        adapters.worker_processes(output, outlive=True).look(clock.now())
 
 
 def follow(adapters: Adapters, run_id: str) -> RunRecord:
     """Show a run's steps on stderr, and have it worked on; Ctrl-C ends the showing alone."""
-    from pawsonalize.app.training import worker_processes
-
     console, runs = Console(stderr=True, highlight=False), adapters.runs
     runs.get(run_id)  # NotFound before anything is printed
     console.print(f"{run_id} (Ctrl-C leaves it running)")
     log = adapters.settings.data_dir / _WORKER_LOG
     with log.open("ab") as output, console.status("") as spinner:
-        processes = worker_processes(adapters, output, outlive=True)
+        processes = adapters.worker_processes(output, outlive=True)
         shown = 0
         while True:
             processes.look(clock.now())

@@ -9,14 +9,11 @@ from functools import partial
 
 import msgspec
 
-from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import PawsonalizeError
 from pawsonalize.core.logs import get_logger
-from pawsonalize.core.roles import WORK
 from pawsonalize.core.times import MINUTE, SECOND
 from pawsonalize.core.work.problems import Problems
-from pawsonalize.core.work.servers import Servers
 
 # A dead process reports nothing more: its problems end so long after the next attempt.
 PATIENCE = 5 * MINUTE
@@ -68,18 +65,6 @@ async def _repeat(task: Task, threads: Executor, problems: Problems) -> None:
         await asyncio.sleep(pause)
         work = task.work if task.look is None else partial(task.work, task.look())
         await loop.run_in_executor(threads, attempt, task.name, work, reporting)
-
-
-def when_nobody_works(
-    settings: Settings, servers: Servers, work: Callable[[], object]
-) -> Callable[[], object]:
-    """Return the work; without the role `work`, it is done only while no server with it lives."""
-
-    def if_nobody_works() -> None:
-        if servers.nobody(WORK):
-            work()
-
-    return work if settings.has_role(WORK) else if_nobody_works
 
 
 class Reporting:
