@@ -59,9 +59,9 @@ DIFFERENT = (
     "`trainingDataConfig` leaves columns out. Animal groups are still known by their ids, which"
     " hold species, breed, size and age.",
     "`performAutoML` trains `aws-user-personalization-v2`, or the first of `recipeList`, tuned.",
-    "These hyperparameters of AWS's are checked, and a warning says that they do nothing:"
-    " {ignored}. `popularity_discount_factor` and `trend_discovery_frequency` are ours by other"
-    " names. Any other name is a [setting of a recipe](recipes.md) or refused.",
+    "These hyperparameters of AWS's are checked, and a header `x-pawsonalize-warning` says that"
+    " they do nothing: {ignored}. `popularity_discount_factor` and `trend_discovery_frequency` are"
+    " ours by other names. Any other name is a [setting of a recipe](recipes.md) or refused.",
     "The percentiles of `featureTransformationParameters` leave events of users and of items out of"
     " trainings, for every recipe. AWS's defaults, such as 0.99, are not: without them nothing is"
     " left out. Both are counted before either is left out, and equal counts stay together.",

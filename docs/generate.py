@@ -342,7 +342,11 @@ def _contract() -> str:
 def _different() -> str:
     ignored = ", ".join(f"`{name}`" for name in WITHOUT_EFFECT)
     points = (f"- {text.replace('{ignored}', ignored)}" for text in DIFFERENT)
-    return "## Still different from AWS\n\n" + "\n".join(points) + "\n"
+    page = "../explanation/different-on-purpose.md"
+    head = (
+        f"What is otherwise on purpose, why, and how to have it Amazon's way: [one page]({page})."
+    )
+    return f"## Still different from AWS\n\n{head}\n\n" + "\n".join(points) + "\n"
 
 
 def _exceptions(found: Mapping[str, Mapping[str, str]]) -> str:

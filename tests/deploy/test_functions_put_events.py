@@ -231,3 +231,10 @@ def test_both_doors_take_the_same_events(wire: Wire, deployment: Deployment, eve
     assert put_events.handler(batch(event), None) == TAKEN
     told = [one for body in calls.bodies for one in body["eventList"]]
     assert len(told) == theirs.get("accepted", 0) + theirs.get("duplicates", 0), theirs
+
+
+def test_a_record_without_a_sequence_number_is_taken(wire: Wire, deployment: Deployment) -> None:
+    bare = batch(view("by hand", DOGS[0]))
+    del bare["Records"][0]["kinesis"]["sequenceNumber"]
+    assert put_events.handler(bare, None) == TAKEN
+    assert len(history(wire, "by hand")) == 1

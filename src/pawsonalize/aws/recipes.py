@@ -24,6 +24,7 @@ from pawsonalize.models.recipes import (
     USER_PERSONALIZATION,
 )
 from pawsonalize.models.recipes.catalogue import all_recipes, docstring, recipe_named
+from pawsonalize.models.recipes.settings import tunable
 from pawsonalize.resources.kind import Status
 
 log = get_logger()
@@ -195,12 +196,19 @@ def describe_algorithm(_services: AwsServices, members: Members) -> Answer:
     """Answers our recipe's settings as the hyperparameters of AWS's algorithm."""
     name = public_name(members["algorithmArn"], "algorithm")
     recipe = DOMAIN_RECIPES.get(name) or recipe_of(public_arn("recipe", name))
+    settings = recipe_named(recipe.recipe).settings
     algorithm = {
         "name": name,
         "algorithmArn": members["algorithmArn"],
         "defaultHyperParameters": {
             key: value if isinstance(value, str) else msgspec.json.encode(value).decode()
-            for key, value in asdict(recipe_named(recipe.recipe).settings()).items()
+            for key, value in asdict(settings(**recipe.settings)).items()
+        },
+        "defaultHyperParameterRanges": {
+            "continuousHyperParameterRanges": [
+                {"name": key, "minValue": one.low, "maxValue": one.high, "isTunable": True}
+                for key, one in tunable(settings).items()
+            ]
         },
         "trainingInputMode": "File",
     }

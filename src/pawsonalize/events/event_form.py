@@ -116,7 +116,8 @@ def _of_lambda(record: dict[str, Any]) -> _Record:
     # Stream, shard and sequence number name a record for good, however often it is handed on.
     stream = str(record.get("eventSourceARN", "")).rpartition("/")[2]
     shard = str(record.get("eventID", "")).partition(":")[0]
-    place = f"{stream}/{shard}/{kinesis['sequenceNumber']}" if stream and shard else None
+    number = kinesis.get("sequenceNumber")
+    place = f"{stream}/{shard}/{number}" if stream and shard and number else None
     return _record(kinesis["data"], place, kinesis.get("approximateArrivalTimestamp"))
 
 

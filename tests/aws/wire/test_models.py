@@ -323,6 +323,10 @@ def test_every_recipe_describes_itself_its_algorithm_and_its_transformation(wire
         assert recipe["status"] == "ACTIVE"
         algorithm = wire.personalize.describe_algorithm(algorithmArn=recipe["algorithmArn"])
         assert algorithm["algorithm"]["defaultHyperParameters"]
+        ranges = algorithm["algorithm"]["defaultHyperParameterRanges"]
+        assert {one["name"] for one in ranges["continuousHyperParameterRanges"]} <= set(
+            algorithm["algorithm"]["defaultHyperParameters"]
+        )
         wire.personalize.describe_feature_transformation(
             featureTransformationArn=recipe["featureTransformationArn"]
         )

@@ -50,7 +50,10 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     _add_followers(batch)
     _put_away(batch)
     _count(batch)
-    failed = [batch.records[place]["kinesis"]["sequenceNumber"] for place in sorted(batch.failed)]
+    # Lambda sends the whole batch again where an identifier is empty.
+    failed = [
+        batch.records[place]["kinesis"].get("sequenceNumber", "") for place in sorted(batch.failed)
+    ]
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
 
 

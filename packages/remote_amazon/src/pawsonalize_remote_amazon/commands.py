@@ -10,7 +10,6 @@ import typer
 
 from pawsonalize.app.cli.options import Command, Json
 from pawsonalize.app.cli.terminal import print_result
-from pawsonalize.aws.warnings import without_effect
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput, needing
 from pawsonalize_remote_amazon.calls import camel
@@ -273,6 +272,8 @@ def _answer(
 
 
 def _warned(kind: str, described: dict[str, Any]) -> Iterator[str]:
+    from pawsonalize.aws.warnings import without_effect
+
     for warning in dict.fromkeys(without_effect(described)):
         yield f"{kind} {described['name']}: {warning}"
 
