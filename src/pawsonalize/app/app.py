@@ -480,7 +480,7 @@ def start_plugins(app: App, stack: ExitStack) -> SharedObjects:
     return shared
 
 
-def plugin_tasks(app: App, shared: Mapping[str, Any]) -> list[Task]:
+def plugin_tasks(app: App, shared: Mapping[str, object]) -> list[Task]:
     """Return the background tasks of the plugins that started; `shared` is what they returned."""
     return [
         task

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from functools import cache, partial
 from http import HTTPStatus
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -44,7 +43,7 @@ from pawsonalize.site.routes import routes as site_routes
 RESERVED_FILES = 512
 
 
-def connection(**given: Any) -> asyncio.Protocol:
+def connection(**given: object) -> asyncio.Protocol:
     """Make a connection, plain or TLS, of the arguments that uvicorn gives."""
     make = partial(Connection, _connections(), **given)
     certificate = _certificate()

@@ -217,7 +217,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         FleetSettings.__post_init__(self)
 
     @classmethod
-    def of(cls, **values: Any) -> "Settings":
+    def of(cls, **values: object) -> "Settings":
         """Return settings with these values, those of plugins too, and defaults for all others."""
         return _converted(values, strict=True)
 
@@ -226,7 +226,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         found = self.parts.get(kind.__name__)
         return found if isinstance(found, kind) else kind()
 
-    def changed(self, **values: Any) -> "Settings":
+    def changed(self, **values: object) -> "Settings":
         """Return the same settings but for these values, those of plugins too."""
         return _converted(
             {name: self.value(name) for name in kinds_of_settings()} | values, strict=True
@@ -349,13 +349,13 @@ def kinds_of_settings() -> dict[str, type[msgspec.Struct]]:
     return own | {name: kind for _, kind in parts("settings") for name in kind.__struct_fields__}
 
 
-def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     """Return the settings of file and environment, without their sources; see `read_settings`."""
     return read_settings(overrides)[0]
 
 
 def read_settings(
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, object] | None = None,
     file: Path | None = None,
     faults: list[str] | None = None,
 ) -> tuple[Settings, Written]:
@@ -388,9 +388,9 @@ def read_settings(
     return settings, replace(written, sources=sources)
 
 
-def _converted(values: Mapping[str, Any], *, strict: bool) -> Settings:
+def _converted(values: Mapping[str, object], *, strict: bool) -> Settings:
     kinds = kinds_of_settings()
-    by_kind: dict[type[msgspec.Struct], dict[str, Any]] = {kind: {} for kind in kinds.values()}
+    by_kind: dict[type[msgspec.Struct], dict[str, object]] = {kind: {} for kind in kinds.values()}
     for name, value in values.items():
         by_kind[kinds.get(name, Settings)][name] = value
     read = partial(msgspec.convert, strict=strict, dec_hook=_read)
@@ -404,7 +404,7 @@ def _converted(values: Mapping[str, Any], *, strict: bool) -> Settings:
 
 
 def _wrong(
-    error: Exception, values: Mapping[str, Any], sources: Mapping[str, str]
+    error: Exception, values: Mapping[str, object], sources: Mapping[str, str]
 ) -> tuple[str, str]:
     """Return the name of the setting that an error is about, and what is wrong with it."""
     if isinstance(error, InvalidInput):
@@ -426,7 +426,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
     return {PREFIX + name.upper(): str(value) for name, value in values.items()}
 
 
-def _read(kind: type, value: Any) -> Any:
+def _read(kind: type, value: object) -> Any:
     if not isinstance(value, str | kind):
         raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
     return kind(value)

@@ -72,7 +72,7 @@ class Comparison(msgspec.Struct, frozen=True):
         """Return a row a recommender: each metric's mean and bounds, and what it took."""
         rows = []
         for name, one in self.measured.items():
-            row: dict[str, Any] = {"model": name}
+            row: dict[str, object] = {"model": name}
             for metric, found in zip(self.metrics, intervals(one.values, _SEED), strict=True):
                 row |= {
                     metric: found.mean,
@@ -281,5 +281,5 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _table_of(rows: Sequence[Mapping[str, Any]]) -> Table:
+def _table_of(rows: Sequence[Mapping[str, object]]) -> Table:
     return Table.of([*rows[0]], [[*row.values()] for row in rows])

@@ -64,7 +64,7 @@ class Dataset(msgspec.Struct, frozen=True):
         path: str | Path,
         columns: ColumnNames | None = None,
         *,
-        items: Any = None,
+        items: object = None,
         separator: str = ",",
     ) -> "Dataset":
         """Read a file of interactions, an interaction a row.
@@ -272,7 +272,7 @@ def _values(series: nw.Series[Any]) -> list[Any]:
     return list(moments.to_list())
 
 
-def _id(value: Any) -> str:
+def _id(value: object) -> str:
     if isinstance(value, float):  # a column of numbers with gaps
         return f"{value:.0f}" if value.is_integer() else "" if value != value else str(value)  # noqa: PLR0124
     return "" if value is None else str(value)
@@ -294,7 +294,7 @@ def _numbers(values: Sequence[Any], name: str, first: int, place: str) -> Floats
         raise
 
 
-def _moments(values: Sequence[Any], first: int, place: str) -> Ints:
+def _moments(values: Sequence[object], first: int, place: str) -> Ints:
     """The moments in milliseconds since 1970."""
     try:
         numbers = np.array(values, np.float64)
@@ -314,7 +314,7 @@ def _moments(values: Sequence[Any], first: int, place: str) -> Ints:
     return np.asarray(read, np.int64)
 
 
-def _described(items: Any) -> dict[str, dict[str, list[str]]]:
+def _described(items: object) -> dict[str, dict[str, list[str]]]:
     """The values of each attribute of items, by the items' ids."""
     columns = _columns_of(items)
     ids_column = next((name for name in columns if _USUAL.get(_plain(name)) == "item"), None)
@@ -354,7 +354,7 @@ def _columns_of(items: Any) -> Mapping[str, Sequence[Any]]:
     return {name: table[name].to_list() for name in table.columns}
 
 
-def _attribute(values: Sequence[Any]) -> list[list[str]]:
+def _attribute(values: Sequence[object]) -> list[list[str]]:
     """The values of one attribute: bins of numbers, words of texts, else as `a|b` says."""
     texts = [*map(_id, values)]
     try:

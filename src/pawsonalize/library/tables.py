@@ -24,7 +24,7 @@ class Table(msgspec.Struct, frozen=True):
     columns: Mapping[str, Sequence[Any]]
 
     @classmethod
-    def of(cls, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> "Table":
+    def of(cls, names: Sequence[str], rows: Sequence[Sequence[object]]) -> "Table":
         """Return the table of rows, each with a value for each name."""
         return cls({name: [row[at] for row in rows] for at, name in enumerate(names)})
 
@@ -86,11 +86,11 @@ class Table(msgspec.Struct, frozen=True):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None:
         return ""
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _is_numeric(values: Sequence[Any]) -> bool:
+def _is_numeric(values: Sequence[object]) -> bool:
     return all(value is None or isinstance(value, int | float) for value in values)

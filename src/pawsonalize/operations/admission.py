@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
@@ -266,7 +266,7 @@ def read_visitor_token(token: str, secret_of: Callable[[str], str | None], now: 
         secret = secret_of(key_id) if isinstance(key_id, str) else None
         if secret is None:
             raise _refused("its kid must be the id of a key with the scope site")
-        claims: dict[str, Any] = jwt.decode(
+        claims: dict[str, object] = jwt.decode(
             token,
             secret,
             algorithms=[ALGORITHM],

@@ -363,7 +363,7 @@ class FacetReader(msgspec.Struct, frozen=True):
             frozenset(n.removeprefix(USER_FACET) for n in names if n.startswith(USER_FACET)),
         )
 
-    def of_context(self, given: Mapping[str, Any]) -> Iterator[Facet]:
+    def of_context(self, given: Mapping[str, object]) -> Iterator[Facet]:
         """The facets of a request's context or an event's properties; the rest is ignored."""
         for name, value in given.items():
             plain = _plain(name)

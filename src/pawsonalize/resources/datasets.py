@@ -45,7 +45,7 @@ def new_schema(
     name: str,
     avro: str,
     dataset_type: DatasetType | None = None,
-    extras: Mapping[str, Any] | None = None,
+    extras: Mapping[str, object] | None = None,
 ) -> DatasetSchema:
     """A schema of Avro record JSON; InvalidInput says what is missing or malformed."""
     # Without a type the name of the record tells which it is, or else its fields.
@@ -93,7 +93,7 @@ ITEMS_OF_A_SHOP: dict[str, Any] = {
 """A schema for examples."""
 
 
-def avro_text(schema: Any) -> Any:
+def avro_text(schema: object) -> Any:
     """Return Avro record JSON as text, if it came as an object."""
     return json.dumps(schema) if isinstance(schema, Mapping) else schema
 

@@ -219,7 +219,7 @@ def types_of(kind: Kind[Any], native: Native) -> ResourceTypes:
         " on the last."
     )
 
-    def struct(what: str, given: list[tuple[Any, ...]], base: Struct) -> Struct:
+    def struct(what: str, given: list[tuple[object, ...]], base: Struct) -> Struct:
         title = native.types.get(what, f"{name}{what.title()}")
         return _struct(title, given, base, native.docs.get(what, pages))
 
@@ -283,7 +283,7 @@ def _replaced(kind: Any, table: Mapping[Any, Any]) -> Any:
     return origin[tuple(inner)]
 
 
-def _plain(name: str, kind: Any) -> Any:
+def _plain(name: str, kind: object) -> Any:
     """Return the type as answers have it: no bounds, moments and words of a set as text."""
     if get_origin(kind) is Annotated:
         return _plain(name, get_args(kind)[0])
@@ -294,7 +294,7 @@ def _plain(name: str, kind: Any) -> Any:
     return str if name in _MOMENTS else kind
 
 
-def _stored(value: Any) -> Any:
+def _stored(value: object) -> Any:
     if isinstance(value, NestedForm):
         return value.value()
     if isinstance(value, tuple):

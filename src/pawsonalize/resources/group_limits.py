@@ -1,7 +1,7 @@
 """Limits of a dataset group, so that what one does costs no other."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -44,7 +44,7 @@ NEVER = "never"
 
 
 def changed_limits(
-    limits: GroupLimits, changes: Mapping[str, Any], check_schedule: Callable[[str], object]
+    limits: GroupLimits, changes: Mapping[str, object], check_schedule: Callable[[str], object]
 ) -> GroupLimits:
     """The limits with these changes, by the names of fields; None takes a limit away.
 

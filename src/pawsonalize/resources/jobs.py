@@ -105,14 +105,14 @@ _DELETION_STATUS: Mapping[Status, str] = MappingProxyType(
 _IN_WORK = Quota(limit=5, of_parent=False, of_group=True, in_work=True)
 _LOCATION = Annotated[str, Meta(description="A `file://` or `s3://` location.")]
 _FILES = "file:///srv/pawsonalize"
-_SEGMENTS: Mapping[str, Any] = {
+_SEGMENTS: Mapping[str, object] = {
     "name": "who-likes-saint-bernards",
     "solutionVersion": "cats-20260517T093000000Z-1f2e3d",
     "input": f"{_FILES}/imports/groups.jsonl",
     "output": f"{_FILES}/exports/",
     "results": 1000,
 }
-_MAILING: Mapping[str, Any] = {
+_MAILING: Mapping[str, object] = {
     **_SEGMENTS,
     "name": "mailing",
     "input": f"{_FILES}/imports/users.jsonl",
@@ -126,7 +126,7 @@ def _batch(
     name: str,
     texts: tuple[str, str],
     doc: str,
-    examples: Mapping[str, Any],
+    examples: Mapping[str, object],
     settings: tuple[str, ...],
     wire: Wire,
 ) -> Kind[Any]:

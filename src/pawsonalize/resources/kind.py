@@ -123,7 +123,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
 ResourceT = TypeVar("ResourceT", bound=Resource)
 
 
-def moved(resource: ResourceT, status: Status, **changes: Any) -> ResourceT:
+def moved(resource: ResourceT, status: Status, **changes: object) -> ResourceT:
     """The resource in another status, without an earlier failure; Conflict if it may not follow."""
     if not resource.status.may_become(status):
         raise Conflict(f"{resource.kind} {resource.name} is {resource.status}, so not now")

@@ -187,7 +187,7 @@ class Registry(msgspec.Struct, frozen=True):
                 return newer
         raise _meanwhile(resource)
 
-    def assign(self, kind: type[ResourceT], name: str, now: int, **values: Any) -> ResourceT:
+    def assign(self, kind: type[ResourceT], name: str, now: int, **values: object) -> ResourceT:
         """Give fields of the newest state of the resource these values, as `change` does."""
         return self.change(kind, name, lambda one: msgspec.structs.replace(one, **values), now)
 
@@ -358,7 +358,7 @@ class Campaigns:
         now: int,
         *,
         expected_revision: int | None = None,
-        **settings: Any,
+        **settings: object,
     ) -> Campaign:
         """Ask for another version, or other settings; the update is CREATE PENDING.
 

@@ -38,7 +38,7 @@ class DatasetGroups(msgspec.Struct, frozen=True):
         found = changed_limits(NO_LIMITS, limits or {}, _check_schedule)
         return self.registry.create(DatasetGroup(name=name, limits=found, **fields), now)
 
-    def change(self, name: str, limits: Mapping[str, Any], now: int) -> DatasetGroup:
+    def change(self, name: str, limits: Mapping[str, object], now: int) -> DatasetGroup:
         """Change limits of a dataset group, within a second; None takes a limit away."""
         if name == DATASET_GROUP and limits.get("retrain_schedule") is not None:
             raise InvalidInput(
@@ -66,7 +66,7 @@ _VALUED = "value_weighted_events"
 _OTHERS = "other_event_weights"
 
 
-def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
+def read_settings(kind: type[Any], given: Mapping[str, object]) -> Any:
     """Build a recipe's settings from plain values; InvalidInput names an unknown or bad one."""
     known = kind.__struct_fields__
     for name in given:

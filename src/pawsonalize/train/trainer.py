@@ -89,7 +89,7 @@ class RemoteEngine(Protocol):
 
 
 def held_out_metrics(
-    data: TrainingData, born: NDArray[np.int64], recipe: Recipe[Any], settings: Any, seed: int
+    data: TrainingData, born: NDArray[np.int64], recipe: Recipe[Any], settings: object, seed: int
 ) -> HeldOutMetrics:
     """Means over test users, of a model that was fitted without them."""
     if len(data) == 0:

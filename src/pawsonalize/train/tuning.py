@@ -82,7 +82,7 @@ def tune(
 
 
 def _ndcg_at_10(
-    holdout: Holdout, recipe: Recipe[Any], seed: int, settings: Any, questions: NDArray[np.int64]
+    holdout: Holdout, recipe: Recipe[Any], seed: int, settings: object, questions: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """That of each of the questions with these numbers, shape (questions, 1), as the gate tests."""
     numbers = questions.tolist()

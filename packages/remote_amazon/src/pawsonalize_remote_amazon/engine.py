@@ -220,7 +220,7 @@ class AmazonQueries(msgspec.Struct):
         )
         return [(one["itemId"], one.get("score")) for one in answer["personalizedRanking"]]
 
-    def _query(self, operation: str, **parameters: Any) -> dict[str, Any]:
+    def _query(self, operation: str, **parameters: object) -> dict[str, Any]:
         if time.monotonic() < self._rest_until:
             raise errors.EngineUnavailable(self._reason or "Amazon Personalize does not answer")
         try:

@@ -57,7 +57,7 @@ def opened(
 opened_or_made = partial(opened, makes=True)
 
 
-def parameter(name: str, annotation: Any, default: Any = Parameter.empty) -> Parameter:
+def parameter(name: str, annotation: object, default: object = Parameter.empty) -> Parameter:
     """Return a parameter of a command, as Typer reads it."""
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
@@ -79,7 +79,7 @@ def on_data(
     """
 
     def made(run: Callable[..., object]) -> Callable[..., None]:
-        def command(data_dir: Path | None, *, json: bool = False, **given: Any) -> None:
+        def command(data_dir: Path | None, *, json: bool = False, **given: object) -> None:
             with opened(data_dir, makes=makes) as adapters:
                 found = run(adapters, **given)
             # Now that the data are closed: what was done is recorded as done, whoever reads it.

@@ -70,7 +70,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] | None = None) -> 
         announcement = "\n".join(_announced(settings, adapters))
     os.environ.update(as_environment(settings))
     os.environ[SOURCES] = msgspec.json.encode(dict(sources or {})).decode()
-    options: dict[str, Any] = {
+    options: dict[str, object] = {
         "host": settings.host,
         "port": settings.port,
         "factory": True,

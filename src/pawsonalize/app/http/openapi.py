@@ -27,7 +27,7 @@ _SCALARS = frozenset({"string", "integer", "number", "boolean", "null"})
 Schema = dict[str, Any]
 
 
-def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema]]:
+def described(types: Sequence[object]) -> tuple[dict[str, Schema], dict[str, Schema]]:
     """Return schemas of types, by the text of the type in Python, and the components they use."""
     schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
     # Of a public name there is one class. A dataclass of the domain has no other base.
@@ -67,7 +67,7 @@ def _describe_fields(component: Schema, kind: type) -> None:
             component["required"] = [*component.get("required", []), name]
 
 
-def _plain(schema: Any) -> Any:
+def _plain(schema: object) -> Any:
     """Return the schema without `anyOf` where a list of types is enough."""
     if isinstance(schema, list | tuple):
         return [_plain(one) for one in schema]
@@ -203,7 +203,7 @@ def openapi() -> dict[str, Any]:
     types += [parameter.kind for one in OPERATIONS for parameter in one.parameters]
     types.append(ErrorAnswer)
     schemas, components = described(types)
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, dict[str, object]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.documented_path, {})[operation.method.lower()] = _document(
             operation, schemas
@@ -239,7 +239,7 @@ def _tag_of(path: str) -> Tag:
     return next((tag for tag in TAGS if path.startswith(tag.paths)), _OF_PLUGINS)
 
 
-def _security_schemes() -> dict[str, Any]:
+def _security_schemes() -> dict[str, object]:
     docs = field_docs(Scope)
     return {
         scope.value: {
@@ -252,9 +252,9 @@ def _security_schemes() -> dict[str, Any]:
     }
 
 
-def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any]:
+def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, object]:
     path = operation.documented_path
-    document: dict[str, Any] = {
+    document: dict[str, object] = {
         "operationId": operation.id,
         "tags": [_tag_of(path).name],
         "summary": operation.summary,
@@ -279,7 +279,7 @@ def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any
             for parameter in documented
         ]
     if operation.request is not None:
-        content: dict[str, Any] = {"schema": schemas[repr(operation.request)]}
+        content: dict[str, object] = {"schema": schemas[repr(operation.request)]}
         content["examples"] = {name: {"value": value} for name, value in operation.examples.items()}
         document["requestBody"] = {"required": True, "content": {"application/json": content}}
     elif operation.file_bytes:
@@ -288,7 +288,7 @@ def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any
     return document
 
 
-def _good_answer(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any]:
+def _good_answer(operation: Operation, schemas: dict[str, Schema]) -> dict[str, object]:
     phrase = HTTPStatus(operation.status).phrase
     if operation.status == HTTPStatus.NO_CONTENT:
         return {"description": phrase}

@@ -217,7 +217,7 @@ class Hosts:
         self.are_several = len(_pairs(given)) > 1
         self._last: tuple[str, str] | None = None
 
-    def ordered(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def ordered(self, given: Mapping[str, object]) -> dict[str, Any]:
         """Return the address for psycopg, with the same servers in their order."""
         pairs = _pairs(given)
         if self._last not in pairs[1:]:
@@ -239,7 +239,7 @@ def _place(connection: "psycopg.Connection[Any]") -> tuple[str, str]:
     return connection.info.host, str(connection.info.port)
 
 
-def _pairs(given: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _pairs(given: Mapping[str, object]) -> list[tuple[str, str]]:
     hosts = str(given.get("host", "")).split(",")
     ports = str(given.get("port", "") or "5432").split(",")
     ports = ports * len(hosts) if len(ports) == 1 else ports
@@ -338,7 +338,7 @@ class PostgresEngines:
         return engine
 
     def _connected(
-        self, _dialect: Any, _record: Any, args: list[Any], given: dict[str, Any]
+        self, _dialect: object, _record: object, args: list[object], given: dict[str, object]
     ) -> _Connection:
         if not answering.get():
             return self._connect(args, given)
@@ -355,7 +355,7 @@ class PostgresEngines:
                 self.pulse.note_silence()
             raise OperationalError(SILENT) from None
 
-    def _connect(self, args: Sequence[Any], given: Mapping[str, Any]) -> _Connection:
+    def _connect(self, args: Sequence[object], given: Mapping[str, object]) -> _Connection:
         connection = self._open(_Connection, args, given)
         connection.pulse, connection.hosts = self.pulse, self._hosts
         connection.longest = ANSWER_SECONDS

@@ -84,14 +84,14 @@ def insert_of(dialect: str, table: Table) -> Insert:
     return construct(table)
 
 
-def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> int:
     """Insert the rows whose unique columns are free, and return how many those were."""
     counting = connection.execution_options(preserve_rowcount=True)
     new = insert_of(connection.dialect.name, table)
     return counting.execute(new.on_conflict_do_nothing(), rows).rowcount
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows, replacing those whose primary key is taken; the last of equal keys wins."""
     keys = [column.name for column in table.primary_key]
     # PostgreSQL refuses a statement that would change one row twice.
@@ -102,7 +102,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
 
 
 def merge(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], change: Change
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, object]], change: Change
 ) -> None:
     """Insert rows; where a primary key is taken, the row is changed as the new one says."""
     if rows:

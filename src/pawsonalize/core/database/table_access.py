@@ -28,7 +28,7 @@ class TableAccess:
         with self._database.reading() as connection:
             return read(connection, *args, **kwargs)
 
-    def _put(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _put(self, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
         """Insert or replace rows, in a transaction of their own."""
         with self._database.writing() as connection:
             upsert(connection, table, rows)

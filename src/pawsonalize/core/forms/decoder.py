@@ -146,7 +146,7 @@ _KINDS: tuple[tuple[type, str], ...] = (
 )
 
 
-def explain_validation_error(text: str, document: Any, shape: mi.Type) -> InvalidInput:
+def explain_validation_error(text: str, document: object, shape: mi.Type) -> InvalidInput:
     """Say in our words what a decoding error of msgspec (`text`) found wrong in a document."""
     match = _PATH.match(text)
     what, path = (match["what"], match["path"]) if match else (text, "")
@@ -225,7 +225,7 @@ def _example(shape: mi.IntType | mi.FloatType, field: mi.Field | None) -> str:
     return f"{example:g}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """The value in a few words; what is long is not repeated."""
     words = next((words for kind, words in _KINDS if isinstance(value, kind)), "something else")
     text = msgspec.json.encode(value).decode() if not isinstance(value, list | dict) else ""
@@ -354,7 +354,7 @@ def check_names(
 
 
 def known_part(
-    value: Any, shape: mi.Type, unknown: UnknownFields, path: str = "", pattern: str = ""
+    value: object, shape: mi.Type, unknown: UnknownFields, path: str = "", pattern: str = ""
 ) -> Any:
     """The value without unknown fields; InvalidInput for a misspelt one."""
     if isinstance(value, list) and (item := inside(shape)) is not None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 
-def _animal(*ids: str | int) -> dict[str, Any]:
+def _animal(*ids: str | int) -> dict[str, object]:
     names = ("species", "primary_breed", "size", "age")
     return {f"animal_{name}_id": value for name, value in zip(names, ids, strict=True)}
 
@@ -13,18 +13,18 @@ _SIAMESE = _animal("1", "Siamese", "1", "1")
 _BEAGLE = _animal(2, "Beagle", 2, 3)
 _ANN = {"userId": "ann"}
 
-EVENT: dict[str, Any] = {
+EVENT: dict[str, object] = {
     **_ANN,
     "sessionId": "s-1",
     "eventType": "view",
     "animal_id": "a-7",
     "animalMetadata": _SAINT_BERNARD,
 }
-ONE_EVENT: dict[str, Any] = {"events": [EVENT]}
-SEVERAL_EVENTS: dict[str, Any] = {
+ONE_EVENT: dict[str, object] = {"events": [EVENT]}
+SEVERAL_EVENTS: dict[str, object] = {
     "events": [EVENT, {**EVENT, "eventType": "favorite", "eventId": "e-2", "eventValue": 1.0}]
 }
-ANIMAL: dict[str, Any] = {
+ANIMAL: dict[str, object] = {
     "id": "a-7",
     "species": "dog",
     "breed": "St. Bernard / Beagle mix",
@@ -40,14 +40,14 @@ ANIMAL: dict[str, Any] = {
     "longitude": -121.0,
 }
 _PREFERENCES = {"species": [2], "size": [2, 3], "kids": True}
-RECOMMENDATION: dict[str, Any] = {
+RECOMMENDATION: dict[str, object] = {
     **_ANN,
     "limit": 5,
     "context": {"DEVICE": "mobile"},
     "preferences": _PREFERENCES,
 }
 USER: dict[str, Any] = {"attributes": {"MEMBER_SINCE": 2024}, "preferences": _PREFERENCES}
-RERANKING: dict[str, Any] = {
+RERANKING: dict[str, object] = {
     **_ANN,
     "itemMetadataList": [
         {"itemId": "a-1", "animalMetadata": _SIAMESE},
@@ -55,7 +55,7 @@ RERANKING: dict[str, Any] = {
         {"itemId": "a-3", "animalMetadata": _BEAGLE},
     ],
 }
-ANIMALS: dict[str, Any] = {
+ANIMALS: dict[str, object] = {
     **_ANN,
     "of": "animals",
     "limit": 5,
@@ -68,7 +68,7 @@ ANIMALS: dict[str, Any] = {
     "maxDistanceKm": 50,
     "deny": {"animals": ["a-9"], "breeds": ["Chow Chow"]},
 }
-PAGE: dict[str, Any] = {
+PAGE: dict[str, object] = {
     "sessionId": "s-1",
     "of": "animals",
     "limit": 12,
@@ -76,7 +76,7 @@ PAGE: dict[str, Any] = {
     "latitude": 37.7,
     "longitude": -121.1,
 }
-ANIMALS_RERANKING: dict[str, Any] = {
+ANIMALS_RERANKING: dict[str, object] = {
     **_ANN,
     "of": "animals",
     "itemMetadataList": [{"itemId": "a-7"}, {"itemId": "a-8"}],
@@ -98,13 +98,18 @@ PROMOTED: dict[str, Any] = {
         }
     ],
 }
-SHOP_EVENT: dict[str, Any] = {**_ANN, "sessionId": "s-1", "eventType": "view", "itemId": "tent-3"}
-SHOP_RECOMMENDATION: dict[str, Any] = {**_ANN, "datasetGroup": "shop", "limit": 5}
-SHOP_SIMILAR: dict[str, Any] = {
+SHOP_EVENT: dict[str, object] = {
+    **_ANN,
+    "sessionId": "s-1",
+    "eventType": "view",
+    "itemId": "tent-3",
+}
+SHOP_RECOMMENDATION: dict[str, object] = {**_ANN, "datasetGroup": "shop", "limit": 5}
+SHOP_SIMILAR: dict[str, object] = {
     "itemId": "tent-3",
     "campaign": "arn:aws:personalize:us-east-1:000000000000:campaign/shop-similar",
 }
-SHOP_RERANKING: dict[str, Any] = {
+SHOP_RERANKING: dict[str, object] = {
     **_ANN,
     "datasetGroup": "shop",
     "itemMetadataList": [{"itemId": "tent-3"}, {"itemId": "stove-1"}],

@@ -120,7 +120,7 @@ def report_of(kind: type[StructT], source: object, /, **more: object) -> StructT
 
 
 def json_response(
-    content: Any, status: int = 200, *, headers: dict[str, str] | None = None
+    content: object, status: int = 200, *, headers: dict[str, str] | None = None
 ) -> Response:
     """Return a JSON answer."""
     return Response(_ENCODER.encode(content), status, headers, media_type="application/json")

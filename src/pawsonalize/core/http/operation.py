@@ -110,7 +110,7 @@ class Operations(list[Operation]):
         access: frozenset[Scope] | None = None,
         *,
         summary: str = "",
-        **more: Any,
+        **more: object,
     ) -> Callable[[Callable[[Request], Awaitable[Any]]], Endpoint]:
         """Declare the operation of an endpoint, whose docstring begins with its summary.
 

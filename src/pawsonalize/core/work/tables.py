@@ -88,7 +88,7 @@ class WorkTable(TableAccess):
         mine = (_COLUMNS.kind == kind, _COLUMNS.queue == queue, _COLUMNS.due_at <= now)
         return self._read(*mine, order=order, limit=limit)
 
-    def change(self, name: str, **values: Any) -> bool:
+    def change(self, name: str, **values: object) -> bool:
         """Change work that has not ended; False if there is none of that name."""
         return self._update(and_(_COLUMNS.name == name, _COLUMNS.ended_at.is_(None)), values) == 1
 
@@ -159,7 +159,7 @@ class WorkTable(TableAccess):
         wanted = select(*_ROW).where(*where).order_by(*order).limit(limit)
         return [Work(**row) for row in self._mappings(wanted)]
 
-    def _update(self, which: ColumnElement[bool], values: Mapping[str, Any]) -> int:
+    def _update(self, which: ColumnElement[bool], values: Mapping[str, object]) -> int:
         return self._execute(update(work).where(which).values(values))
 
 

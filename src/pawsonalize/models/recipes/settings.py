@@ -38,7 +38,7 @@ class RecipeSettings(msgspec.Struct, frozen=True):
         return self
 
 
-def _fault(value: Any, kind: Any, bounds: Collection[Any]) -> str | None:
+def _fault(value: object, kind: object, bounds: Collection[object]) -> str | None:
     if kind is str:
         return None if isinstance(value, str) else f"text, not {value!r:.40}"
     if kind == bool | None and value is None:

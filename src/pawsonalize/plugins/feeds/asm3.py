@@ -132,7 +132,7 @@ def _left_at(animal: rows.Record) -> str | None:
     return at if at and at >= animal["mostrecententrydate"] else None
 
 
-def _photos(animal: rows.Record, service: str, listed: Any) -> list[str]:
+def _photos(animal: rows.Record, service: str, listed: object) -> list[str]:
     """Return the addresses: of a list in JSON, of a text like one in CSV, or the service's."""
     texts = re.split(r"[\s,|;\[\]'\"]+", animal["photourls"])
     found = map(str, listed) if isinstance(listed, list) else texts

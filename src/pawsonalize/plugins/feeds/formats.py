@@ -159,7 +159,7 @@ def feed_of(
     found = ("csv" if form.columns else detected(content)) if name is None else name
     if found not in formats():
         raise InvalidInput(f"--format must be one of {', '.join(formats())}", field="format")
-    options: dict[str, Any] = {}
+    options: dict[str, object] = {}
     reader = formats()[found]
     if is_table(found, content):
         reader, options["form"] = partial(_read_table, found), form

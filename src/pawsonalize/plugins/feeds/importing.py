@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 
@@ -395,7 +395,7 @@ def keep_newest_import(
     stored = NewestImport(name=digest_name(f"{origin}\n{source}"), origin=origin, source=source)
     name = registry.ensure(stored, now).name
     first = report.rejected[:MOST_ROWS]
-    changes: dict[str, Any] = {count: getattr(report, count) for count in COUNTS} | {
+    changes: dict[str, object] = {count: getattr(report, count) for count in COUNTS} | {
         "at": now,
         "rejected": report.rejected_rows,
         "first_rejected": tuple(

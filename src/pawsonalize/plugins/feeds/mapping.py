@@ -140,7 +140,7 @@ def most_frequent(values: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(values.items(), key=lambda one: (-one[1], one[0]))
 
 
-def _check(field: str, value: str, meaning: Any) -> None:
+def _check(field: str, value: str, meaning: object) -> None:
     if isinstance(meaning, str) and (not meaning or _is_known(field, meaning)):
         return
     known = list(MEANINGS[field])

@@ -210,7 +210,7 @@ def _resources(content: bytes) -> Iterator[Found]:
         except InvalidInput as error:
             yield rows.FeedRow(place, rows.named_in(raw), reason=error.message)
             continue
-        whole: dict[str, Any] = dict(record.attributes)
+        whole: dict[str, object] = dict(record.attributes)
         for kind, relationship in record.relationships.items():
             data = relationship.get("data") or []
             references = [one for one in (data if isinstance(data, list) else [data]) if one]
@@ -219,7 +219,7 @@ def _resources(content: bytes) -> Iterator[Found]:
         yield place, _plain_keys(whole | {"id": record.id})
 
 
-def _order(attributes: dict[str, Any]) -> int:
+def _order(attributes: dict[str, object]) -> int:
     order = attributes.get("order")
     return order if isinstance(order, int) else 0
 
@@ -253,13 +253,13 @@ def _path(name: str) -> list[str]:
     return ["|".join(map(bare_name, part.split("|"))) for part in name.split(".")]
 
 
-def _plain_keys(node: Any) -> Any:
+def _plain_keys(node: object) -> Any:
     if isinstance(node, dict):
         return {bare_name(key): _plain_keys(value) for key, value in node.items()}
     return [_plain_keys(one) for one in node] if isinstance(node, list) else node
 
 
-def _texts(node: Any, path: list[str]) -> Iterator[str]:
+def _texts(node: object, path: list[str]) -> Iterator[str]:
     """Yield what stands at a path, of each member of a list; `a|b` is b where a holds nothing."""
     if isinstance(node, list):
         for one in node:
