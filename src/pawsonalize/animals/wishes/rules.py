@@ -531,7 +531,9 @@ def _months(animal: Animal, at: int) -> Span:
 
 _SPANS: Mapping[str, Callable[[Animal, int], Span]] = {
     "months": _months,
-    "pounds": lambda animal, _at: attributes.weight_range(animal.size, animal.species),
+    "pounds": lambda animal, _at: (
+        attributes.weight_in(animal.weight) or attributes.weight_range(animal.size, animal.species)
+    ),
     "fee": lambda animal, _at: None if animal.fee is None else (animal.fee, animal.fee),
 }
 FACTS: Mapping[str, Callable[[Animal, int], Facts]] = {

@@ -123,7 +123,7 @@ _TRAITS_AT_ONCE = 50
 _OF_STORIES = frozenset({"trait", "word"})  # the index of stories has the words
 _SPANS: Mapping[str, Callable[[Animal], Hashable]] = {
     "months": lambda animal: (animal.species, animal.born, animal.age),
-    "pounds": lambda animal: (animal.species, animal.size),
+    "pounds": lambda animal: (animal.species, animal.size, animal.weight),
     "fee": lambda animal: animal.fee,
 }
 

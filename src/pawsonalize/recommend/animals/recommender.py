@@ -160,7 +160,8 @@ def certain_places(inputs: ScoringInputs) -> tuple[int, Floats | None]:
     sees first what follows from it.
     """
     if inputs.relevance is not None:
-        return _CERTAIN_OF_SEARCHES, inputs.relevance.scores[inputs.available.order]
+        fits = inputs.relevance.scores - inputs.relevance.doubts
+        return _CERTAIN_OF_SEARCHES, fits[inputs.available.order]
     return int(bool(inputs.personal.boards.picked_animals)), None
 
 
