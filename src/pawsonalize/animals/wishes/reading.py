@@ -6,7 +6,7 @@ and dogs are members of a household. Children always are.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pawsonalize.animals.wishes.rules import (
@@ -197,6 +197,7 @@ _OPPOSITES = {"purebred": "mixed", "sheds": "sheds_little", "healthy": "special_
 _LISTED = ("species", "breed", "size", "colour")  # lists that `and` and commas go on
 _OPTIONAL = ("size", "age", "sex", "colour", "coat", "mixed", "special_needs", "altered", "bonded")
 _MEMBERS_APART = ("size", "age", "sex", "colour", "number", "coat", "trait", "unit", "flag")
+_SAYING_MORE = ("colour", "size", "age", "coat", "trait")  # of an animal, after its species
 _MEMBER = "member"
 _MODES = frozenset({"with", "have", "lost"})
 _PETS = frozenset({attributes.CAT, attributes.DOG})
@@ -224,6 +225,10 @@ class WishReading:
     negated: bool = False
     begun: int | None = None
     """Place of the word of negation."""
+    is_of_words: bool = False
+    """The negation is of what an animal is like: `not a lap cat`, but `no cats`."""
+    youngest: float | None = None
+    """Age of the youngest child in months, if it is told."""
     listed: str = ""
     """Part of what was negated last, in a list that may go on."""
     is_or: bool = False
@@ -238,6 +243,11 @@ class WishReading:
         place = 0
         while place < len(self.phrases):
             place += self._bound(place) or self._place(place) or self._phrase(place)
+        if self.youngest is not None:
+            self.rules = [
+                replace(one, most=self.youngest) if one.name == "kids" else one
+                for one in self.rules
+            ]
 
     def _phrase(self, place: int) -> int:
         phrase = self.phrases[place]
@@ -312,6 +322,7 @@ class WishReading:
             self._end_part(phrase, place)
         elif phrase.does("seek"):
             self.mode = self.listed = ""  # `we have a cat and want a dog`
+            self.is_of_words = False  # `I do not want big dogs`
         elif phrase.does("optional"):
             self._withdraw(place)
         elif phrase.text == ",":
@@ -326,6 +337,7 @@ class WishReading:
         elif phrase.does("not") or excepts:  # `any dog but a husky`
             self.mode = self.mode if self.phrases[place - 1].does("but") else ""
             self.negated, self.begun, self.listed = True, phrase.start, ""
+            self.is_of_words = phrase.does("adverb")
         elif (mode := phrase.values("function") & _MODES) and not phrase.values("trait"):
             self.mode = min(mode)
         elif phrase.does("for") and any(one.name in {"species", "breed"} for one in self.rules):
@@ -418,7 +430,19 @@ class WishReading:
         self.listed = _MEMBER if self.negated else ""
         self.has_child = "kids" in names
         if not self.negated:  # `no kids` asks for nothing
+            self._note_ages([12 * float(age) for age in phrase.values("kids_age")])
             self.rules += [Rule(name, _YES, words=phrase.text) for name in sorted(names) if name]
+
+    def _numbers_before(self, place: int) -> Iterator[float]:
+        for one in reversed(self.phrases[:place]):
+            if (number := number_in(one)) is not None:
+                yield number
+            elif not (one.does("and") or one.text == ","):
+                return
+
+    def _note_ages(self, months: Sequence[float]) -> None:
+        known = [] if self.youngest is None else [self.youngest]
+        self.youngest = min([*known, *months], default=None)
 
     def _parts_of(self, phrase: Phrase) -> list[str]:
         parts = [part for part in _ATTRIBUTES if phrase.values(part)]
@@ -439,7 +463,10 @@ class WishReading:
             self.mode = ""
         was_negated, is_or = self.negated, self.is_or
         for part in parts:
-            self.negated = was_negated or (part == self.listed and part in _LISTED)
+            # Who wants no lap cat may well want a cat.
+            is_kind = part == "species" and not {"trait", "flag"}.isdisjoint(parts)
+            self.negated = was_negated and not is_kind
+            self.negated |= part == self.listed and part in _LISTED
             self._add_values(part, phrase, is_or)
             if self.negated:
                 self.listed = part
@@ -469,12 +496,12 @@ class WishReading:
         if parts != ["species"]:
             return is_limited and parts == ["age"]  # `no puppies under 10 weeks`
         if self.listed and self.phrases[place - 1].values(self.listed):
-            return True  # `no big dogs`
+            return not self.is_of_words  # `no big dogs`, but `not big dog`
         after = [one for one in self.phrases[place + 1 : place + 4] if one.text != ","]
         if self.negated and after and not is_limited:
             is_named = any(one.values("species") or one.values("breed") for one in after[1:2])
             is_next = self.phrases[place + 1] == after[0] and not is_named
-            says_more = any(after[0].values(one) for one in ("colour", "size", "age", "coat"))
+            says_more = any(after[0].values(one) for one in _SAYING_MORE)
             is_limited = after[0].does("relative") or (is_next and says_more)
         if is_limited:  # others of the species may well be meant
             self.evidence.append(Rule("species", phrase.values("species"), words=phrase.text))
@@ -508,6 +535,8 @@ class WishReading:
             return 0
         words = self._words(place, bound.end - 1)
         if bound.name == "months" and self._is_of_member(place, bound.end):
+            listed = [*bound.numbers, *self._numbers_before(place)]  # `5 and 8 years`
+            self._note_ages([one * _FACTORS.get(bound.unit, 1.0) for one in listed])
             return bound.end - place
         if bound.name == "place" and not (bound.under or bound.over):
             return bound.end - place  # `runs 10 miles`

@@ -476,8 +476,15 @@ def _good_with(name: str, answer: GoodWith, animal: Animal) -> Facts:
 
 
 def _breeds(animal: Animal, _at: int) -> frozenset[str]:
-    named = filter(None, (animal.breed, animal.secondary_breed))
-    marks = (mark for name in named for mark in breed_marks(animal.species, name))
+    named = [one for one in (animal.breed, animal.secondary_breed) if one]
+    marks = {mark for name in named for mark in breed_marks(animal.species, name)}
+    if animal.species == attributes.DOG:
+        written = marks.union(words_in(animal.description))
+        for parts, names in _table("designer").items():
+            own = {name for _, name in names}
+            if marks.issuperset(parts.split()) or not written.isdisjoint(own):
+                marks |= {one for name in own for one in breed_marks(animal.species, name)}
+                marks |= {"doodle"} if "poodle" in parts else set()
     return frozenset(marks) | {f"{animal.species}/*"}
 
 
@@ -489,14 +496,23 @@ def _values_in(text: str, part: str) -> frozenset[str]:
 
 def _colours(animal: Animal, _at: int) -> Facts:
     breed = animal.breed.replace("_", " ") if animal.species == attributes.CAT else ""
-    return _values_in(" ".join((*animal.colours, breed)), "colour") or None
+    found = _values_in(" ".join((*animal.colours, breed)), "colour")
+    if animal.species == attributes.CAT and found == {"black", "white"}:
+        return found | {"tuxedo"}
+    return found or None
 
 
 def _coats(animal: Animal, _at: int) -> Facts:
     found = _values_in(animal.coat, "coat") | {
         one for one in words_in(animal.coat) if one in {"short", "medium", "long", "curly", "wire"}
     }
-    return frozenset(found) or _values_in(animal.breed.replace("_", " "), "coat") or None
+    named = animal.breed.replace("_", " ")
+    return (
+        frozenset(found)
+        or _values_in(named, "coat")
+        or breed_facts("coat", words_in(named))
+        or None
+    )
 
 
 def _shedding(animal: Animal, at: int) -> Facts:
