@@ -494,6 +494,11 @@ def _values_in(text: str, part: str) -> frozenset[str]:
     return meanings_of(" ".join(words), part)
 
 
+def colours_in(text: str) -> frozenset[str]:
+    """The colours and patterns that a text names, in the words of `english.toml`."""
+    return _values_in(text, "colour")
+
+
 def _colours(animal: Animal, _at: int) -> Facts:
     breed = animal.breed.replace("_", " ") if animal.species == attributes.CAT else ""
     found = _values_in(" ".join((*animal.colours, breed)), "colour")

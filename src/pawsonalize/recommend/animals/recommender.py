@@ -307,11 +307,11 @@ class AnimalRecommender:
         with self._fitting(query) as (available, slots):
             return [available.ids[slot] for slot in slots.tolist()]
 
-    def fitting_species(self, query: Query) -> dict[str, int]:
-        """The number of animals that may be shown, by species."""
+    def count_fitting(self, query: Query, attribute: str = "species") -> dict[str, int]:
+        """The number of animals that may be shown, by species or another attribute."""
         with self._fitting(query) as (available, slots):
-            counts = np.bincount(available.column("species", slots))
-            names = available.codes["species"].names
+            counts = np.bincount(available.column(attribute, slots))
+            names = available.codes[attribute].names
             return {names[code]: int(counts[code]) for code in np.flatnonzero(counts).tolist()}
 
     @contextmanager

@@ -252,7 +252,10 @@ def _parts(inputs: ScoringInputs) -> Iterator[tuple[str, Floats]]:
     available, weights, personal = inputs.available, inputs.weights, inputs.personal
     rules, codes, kinds = inputs.eligibility, available.codes, available.kinds
     # Rules that a whole kind of animals answers alike, and the one of all animals in a place.
-    of_kinds = replace(rules, max_fee=None, max_distance_km=None, denied=NOBODY)
+    none = frozenset[str]()
+    of_kinds = replace(
+        rules, breeds=none, colours=none, max_fee=None, max_distance_km=None, denied=NOBODY
+    )
     of_places = Eligibility(place=rules.place, max_distance_km=rules.max_distance_km)
     yield "group", inputs.of_groups + weights.visitor * personal.visitor
     colours = (weights.visitor * personal.visitor_in_colours)[kinds.take("colour")]
@@ -264,7 +267,9 @@ def _parts(inputs: ScoringInputs) -> Iterator[tuple[str, Floats]]:
         gained.append(("place", inputs.nearness + own, verdict))
     # All others but animals that are denied one by one.
     denied = replace(rules.denied, animals=frozenset())
-    of_animals = Eligibility(max_fee=rules.max_fee, denied=denied)
+    of_animals = Eligibility(
+        breeds=rules.breeds, colours=rules.colours, max_fee=rules.max_fee, denied=denied
+    )
     if of_animals != ANYBODY:
         count = len(available.ids)
         verdict = judge(of_animals, available.take(EVERY_SLOT), count, codes)
