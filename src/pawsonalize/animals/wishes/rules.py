@@ -11,11 +11,18 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pawsonalize.animals.animal import UNKNOWN, Animal
+from pawsonalize.animals.written import (
+    HOUSEHOLD,
+    NO,
+    TRAITS,
+    YES,
+    WrittenFacts,
+    read_written,
+)
 from pawsonalize.core import attributes
 from pawsonalize.core.attributes import BANDS, CAT, GoodWith
 from pawsonalize.core.breed_spelling import DECORATIONS, plain_letters
@@ -407,49 +414,24 @@ def is_hard(trait: str, negated: bool) -> bool:
     return trait == "first_time" or (trait == "experienced" and negated)
 
 
-@lru_cache(maxsize=32_768)
 def traits_in(description: str) -> frozenset[str]:
-    """The traits that a description speaks of, and `kids`, `dogs` and `cats` it is good with.
+    """The traits that a description states, and `kids`, `dogs` and `cats` it is good with.
 
     `-calm` stands where it says not calm, or the opposite; `-cats` where it says no cats.
     """
+    return _stated(read_written(description))
+
+
+def _stated(facts: WrittenFacts) -> frozenset[str]:
     found: set[str] = set()
-    last = frozenset[str]()  # members of a household that were named in this sentence
-    negated = was_negated = is_with = False
-    lines = ". ".join(description.splitlines())  # of a list, each is a sentence
-    phrases = list(phrases_in(words_of_text(lines), breeds=False))
-    for phrase, after in zip_longest(phrases, phrases[1:]):
-        members = phrase.values("member")
-        last = members or last
-        is_stated = is_with or negated or "kids" in members or (after and after.does("friendly"))
-        if phrase.does("not"):
-            negated = True
-        elif phrase.does("too_much"):  # `finds children too much`
-            found = (found - last) | {f"-{one}" for one in last}
-        elif members and is_stated and not phrase.values("age"):
-            found |= {f"-{one}" if negated else one for one in members}
-        elif phrase.does("with") or phrase.does("have"):
-            is_with = True
-        elif phrase.does("or"):
-            negated |= was_negated
-        elif not (phrase.does("filler") or phrase.does("and")):
-            found.update(_traits_of(phrase, negated))
-            last = frozenset() if phrase.text in SENTENCE_ENDS else last
-            is_with = is_with and bool(phrase.meanings)
-            was_negated, negated = negated and bool(phrase.meanings), False
+    for trait, statement in facts.items():
+        name = trait.removeprefix("good_with_")
+        yes, no = ("", "-") if statement.answer == YES else ("-", "")
+        if statement.answer in {YES, NO}:
+            found.add(f"{yes}{name}")
+            if name in _OPPOSITES:
+                found.add(f"{no}{_OPPOSITES[name]}")
     return frozenset(found)
-
-
-def _traits_of(phrase: Phrase, negated: bool) -> Iterator[str]:
-    says, contrary = ("-", "") if negated else ("", "-")
-    for trait in phrase.values("trait"):
-        yield f"{says}{trait}"
-        if trait in _OPPOSITES:
-            yield f"{contrary}{_OPPOSITES[trait]}"
-    for one in phrase.values("good_with"):
-        yield f"{says}{one}"
-    for one in phrase.values("bad_with"):
-        yield f"{contrary}{one}"
 
 
 def _band(animal: Animal, at: int) -> str:
@@ -467,12 +449,18 @@ def _answer(value: bool | GoodWith | None) -> Facts:
     return frozenset({answers[value]}) if value in answers else None
 
 
-def _good_with(name: str, answer: GoodWith, animal: Animal) -> Facts:
-    """The answer of the record; where that is unknown, of the description."""
-    traits = frozenset[str]() if answer is not GoodWith.UNKNOWN else traits_in(animal.description)
-    if name in traits and f"-{name}" in traits:
-        return None
-    return _answer(name in traits) if {name, f"-{name}"} & traits else _answer(answer)
+def _good_with(name: str) -> Callable[[Animal, int], Facts]:
+    # Under a condition nobody knows: it neither fits nor excludes.
+    return lambda animal, _at: _answer(animal.good_with(name))
+
+
+def _written(trait: str) -> Callable[[Animal, int], Facts]:
+    return lambda animal, _at: _answer(animal.answer(trait))
+
+
+def _pattern(animal: Animal) -> frozenset[str]:
+    pattern = animal.facts.get("pattern")
+    return frozenset() if pattern is None else frozenset({pattern.answer})
 
 
 def _breeds(animal: Animal, _at: int) -> frozenset[str]:
@@ -489,17 +477,22 @@ def _values_in(text: str, part: str) -> frozenset[str]:
 
 def _colours(animal: Animal, _at: int) -> Facts:
     breed = animal.breed.replace("_", " ") if animal.species == attributes.CAT else ""
-    return _values_in(" ".join((*animal.colours, breed)), "colour") or None
+    found = _values_in(" ".join((*animal.colours, breed)), "colour")
+    return found | _pattern(animal) or None
 
 
 def _coats(animal: Animal, _at: int) -> Facts:
     found = _values_in(animal.coat, "coat") | {
         one for one in words_in(animal.coat) if one in {"short", "medium", "long", "curly", "wire"}
     }
+    if not found and (coat := animal.facts.get("coat")) is not None:
+        return frozenset({coat.answer})
     return frozenset(found) or _values_in(animal.breed.replace("_", " "), "coat") or None
 
 
 def _shedding(animal: Animal, at: int) -> Facts:
+    if (stated := animal.answer("sheds_little")) is not None:
+        return _answer(stated)
     plain = {one for one in _breeds(animal, at) if one.isalpha()}
     if animal.mixed or animal.secondary_breed or not plain or UNKNOWN in plain:
         return None
@@ -534,6 +527,7 @@ _SPANS: Mapping[str, Callable[[Animal, int], Span]] = {
     "pounds": lambda animal, _at: attributes.weight_range(animal.size, animal.species),
     "fee": lambda animal, _at: None if animal.fee is None else (animal.fee, animal.fee),
 }
+_READ_ELSEWHERE = frozenset({*HOUSEHOLD, "bonded", "sheds_little", "pattern", "coat"})
 FACTS: Mapping[str, Callable[[Animal, int], Facts]] = {
     "species": lambda animal, _at: _known(animal.species),
     "breed": _breeds,
@@ -542,17 +536,13 @@ FACTS: Mapping[str, Callable[[Animal, int], Facts]] = {
     "sex": lambda animal, _at: _known(animal.sex),
     "colour": _colours,
     "coat": _coats,
-    "kids": lambda animal, _at: _good_with("kids", animal.good_with_kids, animal),
-    "dogs": lambda animal, _at: _good_with("dogs", animal.good_with_dogs, animal),
-    "cats": lambda animal, _at: _good_with("cats", animal.good_with_cats, animal),
-    "house_trained": lambda animal, _at: _answer(animal.house_trained),
-    "special_needs": lambda animal, _at: _answer(animal.special_needs),
-    "altered": lambda animal, _at: _answer(animal.altered),
-    "bonded": lambda animal, _at: _answer(bool(animal.bonded_unit)),
+    **{name: _good_with(name) for name in ("kids", "dogs", "cats")},
+    **{trait: _written(trait) for trait in TRAITS if trait not in _READ_ELSEWHERE},
+    "bonded": lambda animal, _at: _answer(bool(animal.bonded_unit) or animal.answer("bonded")),
     "mixed": lambda animal, _at: _answer(animal.mixed or bool(animal.secondary_breed) or None),
     "sheds_little": _shedding,
     "place": _place,
-    "trait": lambda animal, _at: traits_in(animal.description),
+    "trait": lambda animal, _at: _stated(animal.facts),
     "word": lambda animal, _at: frozenset(words_in(animal.description)),
 }
 """Facts of an animal by the name of the rule that asks for them; None if nobody knows."""
