@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.animals.wishes.rules import colours_in
+from pawsonalize.animals.wishes.lexicon import colours_in
 from pawsonalize.core.breeds import UNKNOWN_BREED
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import Visitor

@@ -8,17 +8,17 @@ and dogs are members of a household. Children always are.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
-from pawsonalize.animals.wishes.rules import (
+from pawsonalize.animals.wishes.lexicon import (
     SENTENCE_ENDS,
     Phrase,
-    Rule,
     breed_facts,
-    is_hard,
     phrases_in,
     singulars,
     words_of_text,
 )
+from pawsonalize.animals.wishes.rules import Rule, is_hard
 from pawsonalize.core import attributes
 from pawsonalize.core.attributes import BABY, EXTRA_LARGE, LARGE, POUNDS_A_KILO, SIZE_NAMES, YOUNG
 from pawsonalize.core.breed_spelling import plain_letters
@@ -194,8 +194,10 @@ UNITED = ("species", "breed", "size", "age", "sex")
 """Attributes of which any of several values fits."""
 _ATTRIBUTES = (*UNITED, "colour", "coat", "flag", "trait")
 _OPPOSITES = {"purebred": "mixed", "sheds": "sheds_little", "healthy": "special_needs"}
+_OPPOSITES |= {f"no_{one}": one for one in ("fiv", "felv", "heartworm")}
 _LISTED = ("species", "breed", "size", "colour")  # lists that `and` and commas go on
-_OPTIONAL = ("size", "age", "sex", "colour", "coat", "mixed", "special_needs", "altered", "bonded")
+_OPTIONAL = ("size", "age", "sex", "colour", "coat", "mixed", "altered", "bonded", "returned")
+_HEALTH = ("deaf", "blind", "three_legs", "fiv", "felv", "heartworm", "special_needs")
 _MEMBERS_APART = ("size", "age", "sex", "colour", "number", "coat", "trait", "unit", "flag")
 _SAYING_MORE = ("colour", "size", "age", "coat", "trait")  # of an animal, after its species
 _MEMBER = "member"
@@ -227,7 +229,7 @@ class WishReading:
     """Place of the word of negation."""
     is_of_words: bool = False
     """The negation is of what an animal is like: `not a lap cat`, but `no cats`."""
-    youngest: float | None = None
+    youngest: float = inf
     """Age of the youngest child in months, if it is told."""
     listed: str = ""
     """Part of what was negated last, in a list that may go on."""
@@ -243,11 +245,9 @@ class WishReading:
         place = 0
         while place < len(self.phrases):
             place += self._bound(place) or self._place(place) or self._phrase(place)
-        if self.youngest is not None:
-            self.rules = [
-                replace(one, most=self.youngest) if one.name == "kids" else one
-                for one in self.rules
-            ]
+        if self.youngest < inf:
+            kids = {"kids": self.youngest}
+            self.rules = [replace(o, most=kids.get(o.name, o.most)) for o in self.rules]
 
     def _phrase(self, place: int) -> int:
         phrase = self.phrases[place]
@@ -350,9 +350,10 @@ class WishReading:
         """Take back what was said last: `deaf dogs welcome`, but not `one that is fine`."""
         after = self.phrases[place + 1 : place + 2]
         is_last = not after or not after[0].text[0].isalnum()
-        last = [one.name for one in self.rules if one.name in _OPTIONAL][-1:]
+        last = [one.name for one in self.rules if one.name in _OPTIONAL + _HEALTH][-1:]
+        gone = _HEALTH if set(last) <= set(_HEALTH) else last  # `blind or deaf cat welcome`
         if is_last and not (place and self.phrases[place - 1].does("relative")):
-            self.negated, self.rules = False, [one for one in self.rules if [one.name] != last]
+            self.negated, self.rules = False, [o for o in self.rules if o.name not in gone]
 
     def _end_part(self, phrase: Phrase, place: int) -> None:
         is_of_member = bool(self.phrases[place - 1].values(_MEMBER))
@@ -430,7 +431,8 @@ class WishReading:
         self.listed = _MEMBER if self.negated else ""
         self.has_child = "kids" in names
         if not self.negated:  # `no kids` asks for nothing
-            self._note_ages([12 * float(age) for age in phrase.values("kids_age")])
+            ages = [12 * float(one) for one in phrase.values("kids_age")]
+            self.youngest = min([self.youngest, *ages])
             self.rules += [Rule(name, _YES, words=phrase.text) for name in sorted(names) if name]
 
     def _numbers_before(self, place: int) -> Iterator[float]:
@@ -439,10 +441,6 @@ class WishReading:
                 yield number
             elif not (one.does("and") or one.text == ","):
                 return
-
-    def _note_ages(self, months: Sequence[float]) -> None:
-        known = [] if self.youngest is None else [self.youngest]
-        self.youngest = min([*known, *months], default=None)
 
     def _parts_of(self, phrase: Phrase) -> list[str]:
         parts = [part for part in _ATTRIBUTES if phrase.values(part)]
@@ -463,8 +461,7 @@ class WishReading:
             self.mode = ""
         was_negated, is_or = self.negated, self.is_or
         for part in parts:
-            # Who wants no lap cat may well want a cat.
-            is_kind = part == "species" and not {"trait", "flag"}.isdisjoint(parts)
+            is_kind = part == "species" and {"trait", "flag"} & {*parts}  # `no lap cat`
             self.negated = was_negated and not is_kind
             self.negated |= part == self.listed and part in _LISTED
             self._add_values(part, phrase, is_or)
@@ -536,7 +533,7 @@ class WishReading:
         words = self._words(place, bound.end - 1)
         if bound.name == "months" and self._is_of_member(place, bound.end):
             listed = [*bound.numbers, *self._numbers_before(place)]  # `5 and 8 years`
-            self._note_ages([one * _FACTORS.get(bound.unit, 1.0) for one in listed])
+            self.youngest = min(self.youngest, min(listed) * _FACTORS.get(bound.unit, 1.0))
             return bound.end - place
         if bound.name == "place" and not (bound.under or bound.over):
             return bound.end - place  # `runs 10 miles`

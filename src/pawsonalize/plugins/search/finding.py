@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.animals.wishes import Rule, Wish, read_wish
-from pawsonalize.animals.wishes.rules import Vocabulary, words_in
+from pawsonalize.animals.wishes.lexicon import Vocabulary, words_in
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task
 from pawsonalize.core import clock

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.animals.animal import UNKNOWN, Animal
-from pawsonalize.animals.wishes.rules import colours_in
+from pawsonalize.animals.wishes.lexicon import colours_in
 from pawsonalize.core.attributes import GoodWith
 from pawsonalize.core.breeds import UNKNOWN_BREED
 from pawsonalize.core.errors import InvalidInput

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from pawsonalize.animals.animal import UNKNOWN, Animal
-from pawsonalize.animals.wishes.rules import colours_in
+from pawsonalize.animals.wishes.lexicon import colours_in
 from pawsonalize.core import attributes
 from pawsonalize.core.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
 from pawsonalize.core.breeds import FAMILIES, UNKNOWN_BREED, find_breed
