@@ -304,12 +304,23 @@ class Animal:
         return replace(self, written=written)
 
     @property
+    def statements(self) -> tuple[Statement, ...]:
+        """What its description states, also what its shelter rejected."""
+        if self.written is not None:
+            return self.written
+        return tuple(read_written(self.description, self.species).values())
+
+    @property
     def facts(self) -> WrittenFacts:
         """What its description states, by trait, without what its shelter rejected."""
-        written = self.written
-        if written is None:
-            written = tuple(read_written(self.description, self.species).values())
-        return {one.trait: one for one in written if one.verdict != "rejected"}
+        return {one.trait: one for one in self.statements if one.verdict != "rejected"}
+
+    def judge_statement(self, trait: str, verdict: str) -> "Animal":
+        """The animal whose shelter confirmed or rejected a statement, or took that back."""
+        judged = (
+            replace(one, verdict=verdict) if one.trait == trait else one for one in self.statements
+        )
+        return replace(self, written=tuple(judged))
 
     def good_with(self, name: str) -> GoodWith:
         """If it lives with `kids`, `dogs` or `cats`: by the record, else by its description."""

@@ -49,6 +49,7 @@ _BREAK = re.compile(
     r"|[\n\r|•·;▪●★]+|\s\*\s",
     re.IGNORECASE,
 )
+_LABEL = re.compile(r"(?:(?<=^)|(?<=[.!?]\s))(\w+)\?\s+(?=\w)")  # `Cats? She loves them.`
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s]")
 
 
@@ -151,8 +152,16 @@ def _lexicon(language: str) -> _Lexicon:
 
 @cache
 def _common_words() -> Mapping[str, frozenset[str]]:
-    tables = {name: _read_table("statements", name)["words"]["common"] for name in _LANGUAGES}
-    return {name: frozenset(words.split(", ")) for name, words in tables.items()}
+    """Words by which each language is recognised: all of its lexicon."""
+    return {
+        name: frozenset(
+            word
+            for values in _read_table("statements", name).values()
+            for patterns in values.values()
+            for word in re.findall(r"[^\W\d_]{2,}", patterns)
+        )
+        for name in _LANGUAGES
+    }
 
 
 def _words(sentence: str) -> list[tuple[str, int, int]]:
@@ -192,6 +201,8 @@ class _Mention:
     is_conditional: bool = False
     is_limited: bool = False
     """A condition stands behind it."""
+    is_of_infants: bool = False
+    """Of small children alone, so that a no is a condition."""
     is_history: bool = False
     is_carried: bool = False
     """The answer stands before a comma."""
@@ -199,6 +210,7 @@ class _Mention:
 
 _NOTHING = _Phrase("", 0, 0, frozenset())
 _PAUSES = frozenset(",():/\u2013\u2014;")
+_RELATIONS = ("good", "loves", "lives", "bad", "verb", "with")
 _NEAR = 7  # phrases between what is said of a member and the member
 
 
@@ -219,6 +231,12 @@ class _Sentence:
     """The word of negation has said something, and holds for a list alone."""
     is_other: bool = False
     is_past: bool = False
+    has_subject: bool = False
+    """It says `he` or `she`."""
+    is_under: bool = False
+    """A condition stands before what it holds for: `after a slow introduction`."""
+    last: list[str] = field(default_factory=list)
+    """Traits of the last member, for `them`."""
     mentions: list[_Mention] = field(default_factory=list)
     part: list[_Mention] = field(default_factory=list)
     """The mentions since the last comma."""
@@ -238,13 +256,15 @@ class _Sentence:
         if phrase.text in _PAUSES:
             self._pause(place)
         elif phrase.does("but"):
-            self._end_clause()
+            self._end_clause(place)
         elif members := self._members(phrase):
             self._meet(place, phrase, members)
         elif phrase.does("hedge"):
             self._doubt()
-        elif phrase.does("good", "loves", "lives", "bad", "verb", "with"):
+        elif phrase.does(*_RELATIONS):
             self._relate(place, phrase)
+            if phrase.values("yes") or phrase.values("trait"):
+                self._state(place, phrase)
         elif phrase.values("mention"):
             self._add_mention(_Mention(phrase.values("mention"), place, phrase.start, phrase.end))
         elif phrase.values("yes") or phrase.values("no") or phrase.values("trait"):
@@ -259,16 +279,35 @@ class _Sentence:
 
     def _note(self, place: int, phrase: _Phrase) -> None:
         """Take what a phrase says of those before it, and of all that follows."""
+        self.has_subject |= phrase.does("self") and bool(self.part)
         if phrase.does("other"):
             self.is_other = self.is_other or (place <= 2 and not self.found)
         self.is_past |= phrase.does("past")
+        self.is_under |= phrase.does("fore")
+        if phrase.does("them") and self.relation in {"good", "loves", "bad"} and self.last:
+            answer = NO if self.relation == "bad" else YES
+            self._add_mention(
+                _Mention(self.last, place, phrase.start, phrase.end, answer, self.is_under)
+            )
+        if phrase.does("tested") and self.negated:
+            self._doubt()
         if phrase.does("post") and self.part and place - self.part[-1].place <= _NEAR:
-            self.part[-1].is_conditional = self.part[-1].is_limited = True
-            self.part[-1].end = max(self.part[-1].end, phrase.end)
+            mention = self.part[-1]
+            words = self.text[mention.start : phrase.end + 4]
+            # `barks at cats on walks` has no condition, `hates kids under 6` has.
+            if self.relation != "bad" or any(letter.isdigit() for letter in words):
+                mention.is_conditional = mention.is_limited = True
+                mention.end = max(mention.end, phrase.end)
         if phrase.does("bad_after") and not phrase.does("not"):
             self._resolve(YES if self.negated else NO)
-        elif phrase.does("fit", "yes"):
-            self._resolve(NO if self.negated and not self.is_spent else YES)
+        elif phrase.does("fit", "yes", "home_fit") or (
+            phrase.does("after") and not phrase.does(*_RELATIONS)
+        ):
+            answer = NO if self.negated and not self.is_spent else YES
+            if phrase.does("home_fit"):
+                self._resolve(answer, for_home=True)
+            if not phrase.does("home_fit") or phrase.does("fit", "yes"):
+                self._resolve(answer)
 
     def _members(self, phrase: _Phrase) -> list[str]:
         found = phrase.values("member")
@@ -286,31 +325,41 @@ class _Sentence:
         after = place + 1
         while self._at(after).does("joint", "pre", "filler"):
             after += 1
-        self._negate_before()
+        self._negate_before(place)
         if self._at(place).text in ":/(":
             return
         is_list = bool(self._members(self._at(after))) and bool(self.part)
-        if not is_list and not self._at(after).does("post"):
-            self._end_clause()
+        is_open = any(not mention.answer for mention in self.part)
+        answers = self._at(after).does("fit", "yes", "not", "bad_after", "hedge")
+        if not is_list and not self._at(after).does("post") and not (is_open and answers):
+            self._end_clause(place)
         elif is_list:
             for mention in self.part:
                 mention.is_carried = True
             self.part = []
 
-    def _negate_before(self) -> None:
+    def _negate_before(self, place: int) -> None:
         """Let a negation at the end of a part hold for what stands before: `con gatos no`."""
-        if self.negated and not self.is_spent and self.part:
+        near = self.phrases[max(0, place - 2) : place]
+        if not (self.negated and not self.is_spent and self.part):
+            return
+        if any(phrase.does("not") for phrase in near):
             self._resolve(NO)
             self.is_spent = True
 
-    def _end_clause(self) -> None:
-        self._negate_before()
+    def _end_clause(self, place: int | None = None) -> None:
+        self._negate_before(len(self.phrases) if place is None else place)
+        first = self.part[0] if self.part else None
+        is_object = len(self.part) == 1 and first is not None and first.place <= 1
+        if first is not None and is_object and not first.answer and self.has_subject:
+            # `Kids she adores`
+            first.answer = {"good": YES, "loves": YES, "bad": NO}.get(self.relation, "")
         if not self.is_other:
             for mention in self.mentions:
                 self._emit(mention)
         self.mentions, self.part = [], []
         self.relation, self.has_verb, self.negated, self.is_spent = "", False, False, False
-        self.is_other = self.is_past = False
+        self.is_other = self.is_past = self.has_subject = False
 
     def _emit(self, mention: _Mention) -> None:
         answer = mention.answer
@@ -318,6 +367,7 @@ class _Sentence:
             answer = YES  # `Kids: 8+`
         if answer not in {YES, NO}:
             return
+        mention.is_conditional |= mention.is_of_infants and answer == NO
         if mention.is_conditional and not mention.is_history and "apartment" not in mention.traits:
             answer = CONDITION
         words = self.text[mention.start : mention.end] if answer == CONDITION else ""
@@ -350,12 +400,13 @@ class _Sentence:
 
     def _meet(self, place: int, phrase: _Phrase, members: list[str]) -> None:
         before = place - 1
-        start, is_conditional = phrase.start, False
+        start, is_conditional = phrase.start, self.is_under or phrase.does("partial")
         while self._at(before).does("pre", "joint", "filler"):
             if self._at(before).does("pre"):
                 is_conditional, start = True, self._at(before).start
             before -= 1
         mention = _Mention(members, place, start, phrase.end, "", is_conditional)
+        mention.is_of_infants = phrase.does("infant")
         if self.negated:
             mention.answer = "unknown" if self.relation in {"bad", "unknown", "lives"} else NO
             self.is_spent = True
@@ -370,6 +421,8 @@ class _Sentence:
         if mention.traits[0] not in HOUSEHOLD:
             mention.answer = self._fit_of_home(mention)
             self.is_spent |= self.negated
+        else:
+            self.last = mention.traits
         self.mentions.append(mention)
         self.part.append(mention)
 
@@ -379,7 +432,7 @@ class _Sentence:
             return NO
         word = "need" if "fenced_yard" in mention.traits else "fit"
         near = self.phrases[max(0, mention.place - _NEAR) : mention.place]
-        has_word = any(one.does(word) for one in near)
+        has_word = any(one.does(word, f"home_{word}") for one in near)
         if word == "need":
             after = self.phrases[mention.place + 1 : mention.place + 5]
             is_soft = any(one.does("soft_post") for one in after)
@@ -389,11 +442,11 @@ class _Sentence:
             return NO if self.relation == "bad" else ""
         return YES if has_word or is_home else ""
 
-    def _resolve(self, answer: str) -> None:
+    def _resolve(self, answer: str, *, for_home: bool = False) -> None:
         """Take an answer that stands behind those of whom it is."""
         for mention in self.part:
-            is_yard = "fenced_yard" in mention.traits
-            if is_yard and answer == YES:
+            is_home = mention.traits[0] not in HOUSEHOLD
+            if answer == YES and ("fenced_yard" in mention.traits or is_home != for_home):
                 continue
             if not mention.answer or mention.is_carried or (answer == NO != mention.answer):
                 mention.answer = answer if mention.answer != "unknown" else "unknown"
@@ -416,7 +469,12 @@ class _Sentence:
             negated = True  # `House trained no`
         if any(one.does("hedge") for one in self.phrases[place + 1 : place + 4]):
             return
+        is_partly = self._at(place - 1).does("partly")
         for trait in phrase.values("yes") + phrase.values("trait"):
+            if is_partly and trait in HOUSEHOLD:
+                words = self.text[self._at(place - 1).start : phrase.end]
+                self.found.append((trait, CONDITION, words))
+                continue
             self.found.append((trait, NO if negated else YES, ""))
         for trait in phrase.values("no"):
             if not negated or trait == "bonded":
@@ -443,7 +501,10 @@ class _Sentence:
         for run in runs:
             after = self.phrases[run[-1] + 1 : run[-1] + 4]
             before = self.phrases[max(0, run[0] - 5) : run[0]][::-1]
-            if any(one.does("hedge") for one in [*after, *before]):
+            clause = self.phrases[: run[0]]
+            cut = max((o for o, one in enumerate(clause) if one.does("but")), default=-1)
+            is_other = any(one.does("other") for one in clause[cut + 1 :])
+            if is_other or any(one.does("hedge") for one in [*after, *before]):
                 continue
             result = next((o for o in self._results([*after[:3]])), "") or next(
                 (o for o in self._results(before)), ""
@@ -470,6 +531,7 @@ def _language(words: list[tuple[str, int, int]], usual: str = "") -> str:
 def read_written(description: str, species: str = "") -> WrittenFacts:
     """Read the statements of a description, by trait; of its first 8,000 letters."""
     text = _MARKUP.sub(" ", description[:_MOST_LETTERS])
+    text = _LABEL.sub(r"\1: ", text)
     usual = _language(_words(text))
     found: dict[str, Statement] = {}
     for sentence in filter(None, map(str.strip, _BREAK.split(text))):
@@ -496,7 +558,7 @@ def _with_care(found: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str
             yield "special_needs", YES, ""
 
 
-_SAFE_IS_NO = frozenset({*HOUSEHOLD, "house_trained", "apartment", "sheds_little", "altered"})
+_SAFE_IS_NO = frozenset({*HOUSEHOLD, "house_trained", "apartment", "sheds_little", "bonded"})
 
 
 def _safer(trait: str, first: Statement, second: Statement) -> Statement:

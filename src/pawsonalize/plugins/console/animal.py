@@ -33,11 +33,12 @@ from starlette.routing import Route
 from pawsonalize.animals.animal import STEPS, Animal, AnimalStatus, check_step
 from pawsonalize.animals.endpoints import AnimalAnswer, animal_answer
 from pawsonalize.animals.listings import FIELDS, AnimalForm, read_listing, read_status
+from pawsonalize.animals.written import TRAITS, Statement
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.pages.shell import links
 from pawsonalize.app.pages.views import Confirmation, Done, PageAction, ViewQuery, perform
 from pawsonalize.core.attributes import GoodWith
-from pawsonalize.core.errors import Conflict
+from pawsonalize.core.errors import Conflict, InvalidInput
 from pawsonalize.core.event import LoggedEvent, Visitor
 from pawsonalize.core.http.json import report_of
 from pawsonalize.core.limits import parse_id
@@ -138,7 +139,7 @@ def possible_changes(animal: Animal, *, has_place: bool) -> Iterator[Change]:
     known = "its place known and" if not has_place else "a place"
     yield Change(_PLACE, f"{known} {_NEAR_KM:g} km from them", {"kilometres": _NEAR_KM})
     for one in _HOUSEHOLDS:
-        if getattr(animal, f"good_with_{one}") in {GoodWith.UNKNOWN, GoodWith.SELECTIVE}:
+        if animal.good_with(one) in {GoodWith.UNKNOWN, GoodWith.SELECTIVE}:
             columns = {one: float(GOOD_WITH[GoodWith.YES])}
             yield Change(f"goodWith{one.capitalize()}", f"“good with {one}” known", columns, one)
 
@@ -319,6 +320,7 @@ _EDITED = (
     *("name", "description", "photos", "priority", "goodWithKids", "goodWithDogs", "goodWithCats"),
     *("houseTrained", "specialNeeds"),
 )
+_VERDICTS = ("confirmed", "rejected", "")
 _MAX_FORM_BYTES = 1 << 19  # fifty addresses and a long text, as browsers escape them
 
 
@@ -355,6 +357,40 @@ async def _edit(request: Request, _caller: Caller) -> Done:
     animal = await run_in_threadpool(services.inventory.edit, animal_id, change, now)
     name = animal.name or animal_id
     return Done(console_path_of(animal_id), f"{name} is stored. {owner_of(animal)}", animal_id)
+
+
+async def _judge(request: Request, _caller: Caller) -> Done:
+    fields = await fields_of(request, _MAX_FORM_BYTES)
+    animal_id, services = parse_id(fields.get("animalId", ""), "animalId"), services_of(request)
+    trait, verdict = fields.get("trait", ""), fields.get("verdict", "")
+    if verdict not in _VERDICTS:
+        raise InvalidInput("verdict is confirmed, rejected or empty", field="verdict")
+    judge_it = services.inventory.judge_statement
+    await run_in_threadpool(judge_it, animal_id, trait, verdict, services.now())
+    said = f"“{trait.replace('_', ' ')}” is {verdict or 'as it was read'}."
+    return Done(f"{console_path_of(animal_id)}#written", said, animal_id)
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """A statement on the page, beside what the record says of the same."""
+
+    statement: Statement
+    recorded: str
+
+    @property
+    def disagrees(self) -> bool:
+        """True if the record says otherwise; it counts."""
+        return bool(self.recorded) and self.recorded != self.statement.answer
+
+
+def _read_beside_record(animal: Animal) -> list[_Read]:
+    answers = {True: "yes", False: "no", GoodWith.YES: "yes", GoodWith.NO: "no",
+               GoodWith.SELECTIVE: "condition"}  # fmt: skip
+    return [
+        _Read(one, answers.get(getattr(animal, one.trait, None), ""))
+        for one in animal.statements
+        if one.trait in TRAITS
+    ]
 
 
 def _ask_status(query: ViewQuery) -> Confirmation:
@@ -396,6 +432,7 @@ async def _lead_on(request: Request) -> Response:
 
 ANIMAL_ACTIONS = (
     PageAction(f"{_ACTIONS}/status", _ask_status, _set_status),
+    Route(f"{_ACTIONS}/written", partial(perform, act=_judge), methods=["POST"]),
     Route(f"{_ACTIONS}/edit", partial(perform, act=_edit), methods=["POST"]),
     Route(f"{ANIMALS_PAGE}/{{animal_id:path}}", _lead_on),
 )
@@ -496,6 +533,7 @@ def animal_content(query: ViewQuery, report: AnimalReport) -> dict[str, object]:
         "next_statuses": [
             one for one in AnimalStatus if one in STEPS[animal.status] - {animal.status}
         ],
+        "written": _read_beside_record(animal),
         "look": look_of(animal),
         "owner": owner_of(animal),
         "answers": list(GoodWith),

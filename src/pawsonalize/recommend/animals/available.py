@@ -292,11 +292,9 @@ class AvailableAnimals:
             self.codes["age"][animal.age if group is None else group.age],
             self.codes["sex"][animal.sex],
             self.codes["colour"][colour_of(animal)],
-            GOOD_WITH[animal.house_trained],
-            GOOD_WITH[animal.special_needs],
-            GOOD_WITH[animal.good_with_kids],
-            GOOD_WITH[animal.good_with_dogs],
-            GOOD_WITH[animal.good_with_cats],
+            GOOD_WITH[animal.answer("house_trained")],
+            GOOD_WITH[animal.answer("special_needs")],
+            *(GOOD_WITH[animal.good_with(name)] for name in ("kids", "dogs", "cats")),
         )
 
     def _arrange(self, new: Sequence[int]) -> None:
