@@ -62,6 +62,10 @@ _RARE = frozenset(
 )
 """What hardly any animal is, and a shelter says of those who are."""
 _FROM = "from "
+_NO_CAT = frozenset({"-calico", "-tortoiseshell"})  # which only cats are
+_NOT_SMALL = re.compile(
+    r"\b(?:small|little|young|older|toddler|pequeñ|mayores|klein|größer|älter)", re.IGNORECASE
+)
 _TEENS = re.compile(r"\bteen|jugend|adolesc|\badult|erwachs", re.IGNORECASE)
 _CHIPS = {
     "kids": "good with kids",
@@ -135,7 +139,7 @@ class Rule:
             return None if self.most is None else self.most >= int(*ages)
         if self.values & facts:
             return True
-        if self.name == "trait":
+        if self.name == "trait" or facts == _NO_CAT:
             against = {f"-{one}" for one in self.values}
             return False if against & facts else None
         return None if self.name == "place" else False
@@ -227,6 +231,7 @@ def _kids(animal: Animal, _at: int) -> Facts:
         return _answer(animal.good_with("kids"))
     years = re.search(r"\d+", statement.condition)
     named = "13" if _TEENS.search(statement.condition) else ""
+    named = "6" if _NOT_SMALL.search(statement.condition) else named
     age = years[0] if years else named
     return frozenset({f"{_FROM}{12 * int(age)}"}) if age else None
 
@@ -258,7 +263,7 @@ def _colours(animal: Animal, _at: int) -> Facts:
     found |= _pattern(animal)
     if animal.species == attributes.CAT and found == {"black", "white"}:
         return found | {"tuxedo"}
-    return found or None
+    return found or (None if animal.species == attributes.CAT else _NO_CAT)
 
 
 def _coats(animal: Animal, _at: int) -> Facts:
