@@ -31,7 +31,7 @@ from benchmarks.catalogue import shared_data
 from benchmarks.search_wishes import SearchWish, draw_wishes
 from benchmarks.search_world import NOW, Searched, draw_animals
 from pawsonalize.animals.tables.animals import AnimalExposures, Animals, Availability
-from pawsonalize.animals.wishes.rules import words_in
+from pawsonalize.animals.wishes.lexicon import words_in
 from pawsonalize.core.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.event import Visitor

@@ -5,6 +5,8 @@ export interface Query {
   sizes?: (string | number)[];
   ages?: (string | number)[];
   sexes?: (string | number)[];
+  breeds?: string[];
+  colours?: string[];
   household?: { kids?: boolean; dogs?: boolean; cats?: boolean };
   houseTrained?: boolean;
   specialNeeds?: "none" | "only";

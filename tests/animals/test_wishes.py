@@ -7,8 +7,8 @@ import pytest
 
 from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.wishes import Rule, Wish, read_wish
+from pawsonalize.animals.wishes.lexicon import Vocabulary, phrases_in, words_of_text
 from pawsonalize.animals.wishes.reading import read_bound
-from pawsonalize.animals.wishes.rules import Vocabulary, phrases_in, words_of_text
 from pawsonalize.core.attributes import GoodWith
 from tests.animal_data import animal
 from tests.event_data import T0
@@ -38,7 +38,7 @@ def test_wishes_are_read_as_rules_and_evidence(subtests: pytest.Subtests) -> Non
     cases = {
         "calm dog for kids, not too big": "-size=3/4 kids=yes species=2 trait=calm",
         "a cat that is good with dogs and kids": "dogs=yes kids=yes species=1",
-        "we have two cats and our toddler": "cats=yes kids=yes",
+        "we have two cats and our toddler": "cats=yes kids=yes<24",
         "kid-friendly, cat-safe, house-trained": "cats=yes house_trained=yes kids=yes",
         "no kids at home": "",
         "dog without kids": "species=2",
@@ -74,6 +74,10 @@ def test_wishes_are_read_as_rules_and_evidence(subtests: pytest.Subtests) -> Non
         "🐶 small": "size=1 species=2",
         "boy standard schnauzer": "breed sex=male",
         "dog for a senior": "species=2",
+        "not energetic dog": "-trait=energetic species=2",
+        "not a lap cat": "-trait=cuddly species=1",
+        "dog that sheds so little": "sheds_little=yes species=2",
+        "dog suited to apartments": "species=2 trait=apartment",
     }
     for text, found in cases.items():
         with subtests.test(text=text):
@@ -102,6 +106,10 @@ def test_wishes_are_read_in_seven_languages(subtests: pytest.Subtests) -> None:
         "perro mestizo": "mixed=yes species=2",
         "gatta nera": "colour=black sex=female species=1",
         "cualquier color menos negro": "-colour=black",
+        "nicht verschmuste Katze": "-trait=cuddly species=1",
+        "no es un gato faldero": "-trait=cuddly species=1",
+        "Hund für Kleinkinder": "kids=yes<24 species=2",
+        "gato atigrado": "colour=tabby species=1",
     }
     for text, found in cases.items():
         with subtests.test(text=text):
@@ -173,8 +181,9 @@ def test_numbers_with_units_are_bounds(subtests: pytest.Subtests) -> None:
         "nothing bigger than a beagle": "size=1/2",
         "smaller than a labrador": "size=1/2",
         "smaller than large": "size=1/2",
-        "our kids are 5 and 8 years old": "kids=yes",
-        "our 4 year old daughter": "kids=yes",
+        "our kids are 5 and 8 years old": "kids=yes<60",
+        "our 4 year old daughter": "kids=yes<48",
+        "dog good with teenagers": "kids=yes<156 species=2",
         "within 20 km of 95112": "place=95112<20",
         "near Fairfield": "place=fairfield",
         "between 6 months and 2 years": "months>6<24",
@@ -240,6 +249,19 @@ def test_a_rule_fits_contradicts_or_does_not_know(subtests: pytest.Subtests) -> 
         ("for first-time owners", one("2-Pug-1-1", description="Not for beginners."), False),
         ("in fur colour grey", one("2-Pug-1-1", colours=("blue",)), True),
         ("doesn't shed", one("2-Siberian_Husky-3-3"), False),
+        ("doodle", one("2-Goldendoodle-3-3"), True),
+        ("labradoodle", one("2-Labrador_Retriever-3-3", secondary_breed="Poodle"), True),
+        ("doodle", one("2-Cocker_Spaniel-1-3", secondary_breed="Poodle"), True),
+        ("doodle", one("2-Poodle-3-3"), False),
+        ("puggle", one("2-Pug-1-3", description="Likely a puggle."), True),
+        ("tuxedo", one("1-Manx-1-3", colours=("Black", "White")), True),
+        ("tuxedo", one("1-Manx-1-3", colours=("Black",)), False),
+        ("fluffy", one("1-Ragdoll-1-3"), True),
+        ("fluffy", one("1-Sphynx-1-3"), False),
+        ("fluffy", one("1-Ragdoll-1-3", coat="short"), False),
+        ("under 20 pounds", one("2-Beagle-2-3", weight="18 lbs"), True),
+        ("under 20 pounds", one("2-Beagle-1-3", weight="10.5 kg"), False),
+        ("over 40 lb", one("2-Beagle-2-3", weight="35-45 lbs"), None),
     ]
     for text, here, fits in cases:
         wish = read_wish(text, T0 + 10**11)

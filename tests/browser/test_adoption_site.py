@@ -144,7 +144,7 @@ def test_the_whole_way_to_an_adoption_needs_no_mouse(page: Page, tmp_path: Path)
 def test_who_lives_with_the_visitor_decides_who_is_shown(page: Page) -> None:
     page.goto("/")
     form = page.get_by_role("form", name="Who lives with you")
-    page.get_by_text("Who fits your home").focus()
+    page.get_by_text("Filters").focus()
     page.keyboard.press("Enter")
     form.get_by_label("children").focus()
     page.keyboard.press("Space")

@@ -70,26 +70,43 @@ def test_no_item_comes_twice_and_places_that_are_not_explored_keep_their_order(
             assert position == next(one for one in best.tolist() if one not in before)
 
 
-@given(catalogue=catalogues(), weight=WEIGHTS, seed=SEEDS)
+@given(
+    catalogue=catalogues(),
+    weight=WEIGHTS,
+    seed=SEEDS,
+    kept=st.integers(0, 4),
+    numbers=st.none() | st.lists(st.integers(0, 2), min_size=12, max_size=12),
+)
 def test_propensities_are_as_defined_and_sum_to_1_over_the_catalogue_at_each_place(
-    catalogue: tuple[NDArray[np.intp], Novelty], weight: float, seed: str
+    catalogue: tuple[NDArray[np.intp], Novelty],
+    weight: float,
+    seed: str,
+    kept: int,
+    numbers: list[int] | None,
 ) -> None:
     best, of = catalogue
-    shown = explore(best, of, weight, seed)
+    alike = None if numbers is None else np.array(numbers[: len(of.weights)], np.float64)
+    shown = explore(best, of, weight, seed, kept=kept, alike=alike)
     assert len(shown.positions) == len(best)
     for place, position in enumerate(shown.positions):
-        odds = exact_odds(best, of, weight, shown.positions[:place])
+        chance = weight if place >= kept else 0.0
+        odds = exact_odds(best, of, chance, shown.positions[:place], numbers)
         assert sum(odds.values()) == 1
         assert shown.propensities[place] == pytest.approx(float(odds[position]), rel=1e-12)
         assert 0 < shown.propensities[place] <= 1 + 1e-15
 
 
 def exact_odds(
-    best: NDArray[np.intp], of: Novelty, weight: float, before: tuple[int, ...]
+    best: NDArray[np.intp],
+    of: Novelty,
+    weight: float,
+    before: tuple[int, ...],
+    numbers: list[int] | None = None,
 ) -> dict[int, Fraction]:
     """The definition, in fractions: every item's probability at the place after `before`."""
     rest = [position for position in range(len(of.weights)) if position not in before]
     head = next(position for position in best.tolist() if position in rest)
+    rest = [one for one in rest if numbers is None or numbers[one] == numbers[head]]
     left = sum(int(of.weights[position]) for position in rest)
     explored = Fraction(weight) if left else Fraction(0)
     odds = {one: explored * int(of.weights[one]) / (left or 1) for one in rest}
@@ -164,6 +181,14 @@ def test_when_all_that_is_new_is_shown_the_best_follow_with_certainty() -> None:
     assert shown.positions == (3, 0, 1)
     assert shown.explored == (True, False, False)
     assert shown.propensities == (1, 1, 1)
+
+
+def test_the_first_places_are_never_drawn_and_the_others_among_those_alike() -> None:
+    alike = np.array([1.0, 0.5, 0.5, 1.0, 0.5, 1.0, 0.0])
+    shown = explore(order(0, 3, 1, 2), due(*[0] * 7), 1, "RID-1", kept=1, alike=alike)
+    assert shown.explored == (False, True, True, True)
+    assert shown.positions[1] in {3, 5}, "who is alike goes before others"
+    assert shown.propensities[:2] == (1, 1 / 2)
 
 
 def test_a_rare_item_among_many_that_are_taken_is_still_drawn() -> None:

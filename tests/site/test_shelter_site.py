@@ -279,6 +279,22 @@ def test_a_search_keeps_to_the_household(opened_site: Opened) -> None:
     assert names(page) == ["Kind"]
 
 
+def test_filters_and_the_words_of_a_search_keep_each_other(opened_site: Opened) -> None:
+    puppy = replace(REX, animal_id="puppy", name="Puppy", age="1", colours=("black", "white"))
+    old = replace(REX, animal_id="old", name="Old", age="4", sex="male", colours=("brown",))
+    client = opened_site(puppy, old, *ANIMALS)
+    page = client.get("/?q=labrador&age=4&home=yes").text
+    assert names(page) == ["Old"]
+    assert '<option value="4" selected>senior</option>' in page
+    search, filters = re.findall(r'<form class="(?:search|household)".*?</form>', page, re.DOTALL)
+    assert '<input type="hidden" name="age" value="4">' in search
+    assert '<input type="hidden" name="q" value="labrador">' in filters
+    assert re.search(r'href="/\?q=labrador&amp;home=yes" aria-label="Take off: senior"', page)
+    assert names(client.get("/?breed=Labrador_Retriever&colour=white").text) == ["Puppy"]
+    assert '<option value="white">' in client.get("/").text
+    assert "selected>Weimaraner<" in client.get("/?breed=Weimaraner").text, "nobody is one"
+
+
 def test_distances_are_shown_from_a_postcode_or_from_where_the_browser_is(
     opened_site: Opened, tmp_path: Path
 ) -> None:

@@ -3,11 +3,19 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from itertools import groupby
 
+from pawsonalize.animals.written import (
+    CONDITION,
+    NO,
+    YES,
+    Statement,
+    WrittenFacts,
+    read_written,
+)
 from pawsonalize.core.attributes import GoodWith, age_at, age_band_starts
 from pawsonalize.core.breed_spelling import plain_letters
 from pawsonalize.core.errors import Conflict
@@ -231,6 +239,7 @@ def _day(change: StatusChange) -> str:
 
 
 UNKNOWN = "unknown"
+_GOOD_WITH = {YES: GoodWith.YES, NO: GoodWith.NO, CONDITION: GoodWith.SELECTIVE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +291,55 @@ class Animal:
     intake_at: int | None = None
     reports: Reports = ()
     """Reports of its stays, from which the history is made."""
+    written: tuple[Statement, ...] | None = field(default=None, compare=False)
+    """What its description states, read when the animal was written; None before that."""
+
+    def read(self, before: "Animal | None") -> "Animal":
+        """The animal with its description read, or as it was `before` if that is the same."""
+        written = None
+        if before and (before.description, before.species) == (self.description, self.species):
+            written = self.written or before.written
+        if written is None:
+            written = tuple(read_written(self.description, self.species).values())
+        return replace(self, written=written)
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """What its description states, also what its shelter rejected."""
+        if self.written is not None:
+            return self.written
+        return tuple(read_written(self.description, self.species).values())
+
+    @property
+    def facts(self) -> WrittenFacts:
+        """What its description states, by trait, without what its shelter rejected."""
+        return {one.trait: one for one in self.statements if one.verdict != "rejected"}
+
+    def judge_statement(self, trait: str, verdict: str) -> "Animal":
+        """The animal whose shelter confirmed or rejected a statement, or took that back."""
+        judged = (
+            replace(one, verdict=verdict) if one.trait == trait else one for one in self.statements
+        )
+        return replace(self, written=tuple(judged))
+
+    def good_with(self, name: str) -> GoodWith:
+        """If it lives with `kids`, `dogs` or `cats`: by the record, else by its description."""
+        recorded: GoodWith = getattr(self, f"good_with_{name}")
+        if recorded is not GoodWith.UNKNOWN:
+            return recorded
+        facts = self.facts
+        if name != "kids" and "only_pet" in facts and facts["only_pet"].answer == YES:
+            return GoodWith.NO
+        if (statement := facts.get(f"good_with_{name}")) is None:
+            return recorded
+        return _GOOD_WITH[statement.answer]
+
+    def answer(self, trait: str) -> bool | None:
+        """A yes or no of the record, else of its description; None if neither says."""
+        recorded: bool | None = getattr(self, trait, None)
+        if recorded is not None or (statement := self.facts.get(trait)) is None:
+            return recorded
+        return {YES: True, NO: False}.get(statement.answer)
 
     @property
     def first_listed_at(self) -> int:

@@ -53,6 +53,21 @@ class StatusSince(msgspec.Struct, frozen=True):
     """Since when."""
 
 
+class WrittenStatement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a description states about one trait, with the sentence."""
+
+    trait: str
+    """Such as `good_with_cats` or `crate_trained`."""
+    answer: str
+    """`yes`, `no` or `condition`; of `pattern` and `coat` the value."""
+    sentence: str
+    """As its shelter wrote it."""
+    condition: str = ""
+    """Words of the condition: "kids over 12"."""
+    verdict: str = ""
+    """`confirmed` or `rejected`, if its shelter said so; what is rejected counts nowhere."""
+
+
 class AnimalAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
     """An animal as it is known; what nobody told is left out."""
 
@@ -106,6 +121,8 @@ class AnimalAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     postcode: str = ""
     description: str = ""
     intake_at: str | None = None
+    written: list[WrittenStatement] = []
+    """What its description states. A field of the record that says otherwise counts more."""
 
 
 class AnimalPage(msgspec.Struct, frozen=True, rename="camel"):
@@ -305,5 +322,6 @@ def animal_answer(animal: Animal, now: int) -> AnimalAnswer:
         birth_date=None if animal.born is None else animal.born.isoformat(),
         colours=list(animal.colours),
         photos=list(animal.photos),
+        written=[bodies.report_of(WrittenStatement, one) for one in animal.statements],
         history=[StatusSince(change.status, iso(change.at)) for change in animal.history],
     )

@@ -85,6 +85,17 @@ class Inventory(msgspec.Struct, frozen=True):
         self.animals.update([animal_id], changed, now)
         return result[0]
 
+    def judge_statement(self, animal_id: str, trait: str, verdict: str, now: int) -> Animal:
+        """Keep what a shelter says of a statement that was read; NotFound if there is no animal."""
+        result: list[Animal] = []
+
+        def change(known: Mapping[str, Animal]) -> Iterable[Animal]:
+            result.append(_found(known.get(animal_id), animal_id).judge_statement(trait, verdict))
+            return result
+
+        self.animals.update([animal_id], change, now)
+        return result[0]
+
     def remove(self, animal_ids: Sequence[str], now: int) -> int:
         """Mark those of the animals that are still listed as removed; return how many."""
         removed: list[Animal] = []

@@ -38,6 +38,7 @@ _OTHER_POUNDS = (25, 60, 100)
 _WEIGHT = re.compile(
     r"(\d+(?:[.,]\d{1,2})?)\s*\+?\s*(?:(lbs?|pounds?|#)|kgs?|kilos?)(?!\w)", re.IGNORECASE
 )
+_WEIGHT_RANGE = re.compile(r"(\d+(?:[.,]\d+)?)\s*[-\u2013]\s*(\d+(?:[.,]\d+)?)(\s*[^\W\d]+)")
 _ABOVE = re.compile(r"over|above|more|>|\+", re.IGNORECASE)
 POUNDS_A_KILO = 2.205
 MALE, FEMALE = "male", "female"
@@ -136,6 +137,15 @@ def size_id(text: str, species: str = "") -> str:
         pounds += 0.01 * bool(_ABOVE.search(text))
         return str(1 + sum(most < pounds for most in _MOST_POUNDS.get(species, _OTHER_POUNDS)))
     return _SIZE_WORDS.get(word, text.strip().replace("-", "_").replace(" ", "_"))
+
+
+def weight_in(text: str) -> tuple[float, float] | None:
+    """Least and greatest weight that a text names, in pounds; None without one that has a unit."""
+    found = [
+        float(number.replace(",", ".")) * (1 if in_pounds else POUNDS_A_KILO)
+        for number, in_pounds in _WEIGHT.findall(_WEIGHT_RANGE.sub(r"\1\3 - \2\3", text))
+    ]
+    return (min(found), max(found)) if found else None
 
 
 def weight_range(size: str, species: str) -> tuple[float, float] | None:

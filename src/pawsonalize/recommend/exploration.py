@@ -91,7 +91,7 @@ class Explored(msgspec.Struct, frozen=True):
 
         (1 - weight, if it is the best of the rest) + weight * novelty / novelty of the rest
 
-    If the rest has no novelty, the best of it has probability 1.
+    The rest are those that may be drawn. If they have no novelty, the best has probability 1.
     """
 
     positions: tuple[int, ...]
@@ -104,31 +104,50 @@ def novelty(counts: NDArray[np.int64], eligible: NDArray[np.bool_]) -> Novelty:
     return Novelty(np.where(eligible, _WHOLE // (1 + np.minimum(counts, MAX_COUNT)), 0))
 
 
-def explore(best: NDArray[np.intp], due: Novelty | None, weight: float, seed: str) -> Explored:
-    """Give each place, with probability `weight`, to a draw by novelty among the rest."""
+def explore(
+    best: NDArray[np.intp],
+    due: Novelty | None,
+    weight: float,
+    seed: str,
+    *,
+    kept: int = 0,
+    alike: NDArray[np.float64] | None = None,
+) -> Explored:
+    """Give each place, with probability `weight`, to a draw by novelty among the rest.
+
+    The first `kept` places go to the best. With `alike`, a number for each position, a draw is
+    among those of the same number as the best of the rest.
+    """
     # `best` are the positions with the highest scores, one for each place, which keep their order
     # unless drawn. All chance comes from `seed`.
     ranked = best.tolist()
     if weight <= 0 or due is None:
         return Explored(tuple(ranked), (False,) * len(ranked), (1.0,) * len(ranked))
     random = Random(seed).random  # noqa: S311 - to be reproduced, not to be kept secret
-    left, head = due.total, 0
+    head = 0
     placed: dict[int, bool] = {}
+    lots: dict[float, Novelty] = {}  # by the number
+    left: dict[float, int] = {}
     propensities = []
-    for _ in ranked:
+    for place in range(len(ranked)):
         # The best of the rest: a draw may have placed the item that the order has here.
         while ranked[head] in placed:
             head += 1
-        is_drawn = random() < weight and left > 0
-        chosen = _draw(due, placed, left, random) if is_drawn else ranked[head]
+        number = 0.0 if alike is None else float(alike[ranked[head]])
+        if number not in lots:
+            lots[number] = due if alike is None else due.among(alike == number)
+            left[number] = lots[number].total
+        lot, share = lots[number], weight if place >= kept and left[number] > 0 else 0.0
+        is_drawn = random() < share
+        chosen = _draw(lot, placed, left[number], random) if is_drawn else ranked[head]
         # The item may come to its place by both ways, by order and by draw. Off-policy estimates
         # divide by this probability, so it must be that of both together (Horvitz and Thompson
         # 1952).
         odds = float(chosen == ranked[head])
-        novel = due.weight(chosen)
-        propensities.append((1 - weight) * odds + weight * novel / left if left else odds)
+        novel = lot.weight(chosen)
+        propensities.append((1 - share) * odds + share * novel / (left[number] or 1))
         placed[chosen] = is_drawn
-        left -= novel
+        left[number] -= novel  # whoever is placed has the number of the best
     return Explored(tuple(placed), tuple(placed.values()), tuple(propensities))
 
 

@@ -98,6 +98,8 @@ class Relevance(msgspec.Struct, frozen=True):
 
     found: NDArray[np.bool_]  # False for an animal that must not be shown
     scores: NDArray[np.float64]  # from 0 to 1
+    doubts: NDArray[np.float64]
+    """Number of wishes that the animal is not known to fit: fewer go first, whoever asks."""
 
 
 class Search(Protocol):

@@ -47,6 +47,7 @@ IN_ENGLISH: Final[Mapping[str, str]] = {
     "opened": "often opened by visitors",
     "kind_opened": "many visitors open animals like this one",
     "wrote": "you wrote {words}",
+    "writes": "the shelter writes: “{quote}”",
     "gives_up": "not {words}",
     # What its record does not say:
     "unknown": "nobody knows yet whether {who:female=she|male=he|it} likes {household}",

@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.animals.wishes.lexicon import colours_in
+from pawsonalize.core.breeds import UNKNOWN_BREED
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.preferences import Preferences
@@ -31,6 +33,7 @@ from pawsonalize.site.rendering import animals_page
 from pawsonalize.site.storefront import Storefront
 
 _PAGE = 24
+_BREEDS = 60  # that the list of filters has
 _NOTICES = ("training", "answered")
 _OWN, _WISH = "own", "wish"
 # Parts of the utility that have one caption with another.
@@ -84,6 +87,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         notices=notices,
         filters=_by_species(species, filters),
         asked=filters,
+        wishes=_wishes(storefront, filters, now) if found or here else (),
         found=found,
         searched=(found and found.suggestion) or filters.text,
         suggestions=_suggestions(storefront, now),
@@ -164,7 +168,7 @@ def _search(
         filters.without,
         as_written=filters.as_written,
     )
-    return found, animal_recommender.fitting_species(found.apply(query))
+    return found, animal_recommender.count_fitting(found.apply(query))
 
 
 def _suggestions(storefront: Storefront, now: int) -> Sequence[str] | None:
@@ -175,6 +179,20 @@ def _suggestions(storefront: Storefront, now: int) -> Sequence[str] | None:
         if searches is None
         else searches.suggestions(storefront.animal_recommender.available, now)
     )
+
+
+def _wishes(
+    storefront: Storefront, filters: HouseholdRules, now: int
+) -> list[tuple[str, list[tuple[str, str, bool]]]]:
+    """Return the choices of each attribute of an animal, with those of whoever waits."""
+    species = frozenset([filters.species] if filters.species else [])
+    query = Query(Visitor(), now, now, eligibility=Eligibility(species=species))
+    counts = storefront.animal_recommender.count_fitting(query, "breed")
+    most = sorted(counts, key=lambda one: -counts[one])[:_BREEDS]
+    colours = storefront.animal_recommender.count_fitting(query, "colours")
+    there = {"breed": sorted(one for one in most if one != UNKNOWN_BREED)}
+    there["colour"] = sorted(frozenset().union(*map(colours_in, colours)))
+    return filters.wishes(there)
 
 
 def _by_species(

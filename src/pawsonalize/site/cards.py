@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from pawsonalize.animals.animal import UNKNOWN, Animal, AnimalStatus
+from pawsonalize.animals.written import TRAITS, Statement
+from pawsonalize.core.attributes import GoodWith
 from pawsonalize.core.times import iso
 from pawsonalize.site import words
 from pawsonalize.site.languages import reason, spoken, text, value
@@ -17,6 +19,7 @@ from pawsonalize.site.portraits import Portrait
 from pawsonalize.site.rendering import path_of
 
 _TINTS = 6
+_SHOWN = frozenset(TRAITS) - {"returned"}  # why it came back is for its shelter to tell
 _WEB = ("https://", "http://")
 _GONE = frozenset(
     {AnimalStatus.ADOPTED, AnimalStatus.PENDING, AnimalStatus.HOLD, AnimalStatus.RETURNED}
@@ -47,9 +50,9 @@ def animal_card(
     unsaid = {"waiting", "away" if distance else "", "photos", "seldom"}
     source = {} if recommendation_id is None else {"from": recommendation_id}
     home = {
-        "Kids": words.good_with(animal.good_with_kids),
-        "Dogs": words.good_with(animal.good_with_dogs),
-        "Cats": words.good_with(animal.good_with_cats),
+        "Kids": words.good_with(animal.good_with("kids")),
+        "Dogs": words.good_with(animal.good_with("dogs")),
+        "Cats": words.good_with(animal.good_with("cats")),
     }
     not_known = [who.lower() for who, said in home.items() if said == "not known"]
     photos = [one for one in animal.photos if one.startswith(_WEB)]
@@ -104,6 +107,20 @@ def facts(animal: Animal, now: int) -> list[tuple[str, str]]:
         "came_in": came_in and speaks.date(came_in),
     }
     return [(text(f"card.{name}"), said) for name, said in told.items() if said]
+
+
+def statements(animal: Animal) -> list[tuple[str, str, str]]:
+    """Return what its shelter wrote of what the record leaves open: name, answer and sentence."""
+    open_answers = {None, "", GoodWith.UNKNOWN}
+    return [
+        (text(f"trait.{one.trait}"), _answer_in_words(one), one.sentence)
+        for one in animal.facts.values()
+        if one.trait in _SHOWN and getattr(animal, one.trait, None) in open_answers
+    ]
+
+
+def _answer_in_words(statement: Statement) -> str:
+    return statement.condition or str(value(statement.answer))
 
 
 def _yes_or_no(known: bool | None) -> str:

@@ -1,7 +1,7 @@
 """Choices of a visitor: the quiz, kept in a cookie, and the household rules in the address."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from urllib.parse import parse_qsl, urlencode
 
@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.core.attributes import FEMALE, MALE
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.preferences import Preferences
 from pawsonalize.recommend.animals.eligibility import Denied, Eligibility, Place
@@ -26,6 +27,14 @@ _LIVES_WITH = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 _STATED_AT = "said"
 _YES_OR_NO = {"yes": True, "no": False}
 _MUST = {"trained": "house-trained", "unaided": "without special needs"}
+_WISHES: Mapping[str, Mapping[str, str]] = {
+    "breed": {},
+    "age": words.AGES,
+    "size": words.SIZES,
+    "sex": {one: one for one in (FEMALE, MALE)},
+    "colour": {},
+}
+"""Attributes of an animal that one may choose, with their values where they are the same of all."""
 _HOME = "home"
 _WITHIN_KM = ("25", "50", "100", "250")
 _POINT = re.compile(r"(-?\d{1,2}(?:\.\d{1,6})?),(-?\d{1,3}(?:\.\d{1,6})?)")
@@ -46,7 +55,7 @@ def get_looking_for(request: Request, visitor: Visitor) -> Response:
     rules = HouseholdRules.of(request.query_params, answers).rules(known.did("adoption"))
     query = Query(visitor, now, now, preferences=answers, eligibility=rules)
     board = board_of_form(storefront, query, known)
-    here = storefront.animal_recommender.fitting_species(Query(visitor, now, now)) or words.SPECIES
+    here = storefront.animal_recommender.count_fitting(Query(visitor, now, now)) or words.SPECIES
     return (page if board is None else animals_page)(
         "looking_for.html",
         board=board,
@@ -137,6 +146,8 @@ class HouseholdRules(msgspec.Struct, frozen=True):
     """The address speaks of the household, even if nobody is in it."""
     must: tuple[str, ...] = ()
     """Other requirements, by field."""
+    wanted: tuple[tuple[str, str], ...] = ()
+    """Attributes of the animal with the chosen value."""
     near: str = ""
     """Place of the visitor: a postcode, or `latitude,longitude`."""
     within: str = ""
@@ -162,6 +173,12 @@ class HouseholdRules(msgspec.Struct, frozen=True):
             household=tuple(filter(household.get, household)),
             is_given=is_given,
             must=tuple(name for name in _MUST if given.get(name) == "yes"),
+            wanted=tuple(
+                (name, chosen)
+                for name, values in _WISHES.items()
+                if (chosen := given.get(name, "").strip()[:_MAX_CHARS])
+                and (chosen in values or (not values and chosen.isprintable()))
+            ),
             near=near if near.isprintable() else "",
             within=within if near and within in _WITHIN_KM else "",
             text=given.get("q", "").strip()[:_MAX_CHARS],
@@ -171,7 +188,13 @@ class HouseholdRules(msgspec.Struct, frozen=True):
 
     def rules(self, adopted: Iterable[str]) -> Eligibility:
         """Return the rules of the answer; who was adopted is not shown."""
+        wanted = {name: frozenset([chosen]) for name, chosen in self.wanted}
         return Eligibility(
+            breeds=wanted.get("breed", frozenset()),
+            ages=wanted.get("age", frozenset()),
+            sizes=wanted.get("size", frozenset()),
+            sexes=wanted.get("sex", frozenset()),
+            colours=wanted.get("colour", frozenset()),
             kids="kids" in self.household,
             dogs="dogs" in self.household,
             cats="cats" in self.household,
@@ -206,6 +229,7 @@ class HouseholdRules(msgspec.Struct, frozen=True):
             "without": _BETWEEN.join(self.without) if self.text else "",
             "species": species or "",
             **dict.fromkeys(home, "yes"),
+            **dict(self.wanted),
             "near": self.near,
             "within": self.within,
             **dict.fromkeys(self.must, "yes"),
@@ -214,10 +238,10 @@ class HouseholdRules(msgspec.Struct, frozen=True):
         return with_query("/", query)
 
     def without_household(self) -> str:
-        """Return the address with the same species, for any household and distance."""
-        return msgspec.structs.replace(self, household=(), must=(), within="", is_given=True).path(
-            self.species
-        )
+        """Return the address with the same species, for any home, attribute and distance."""
+        return msgspec.structs.replace(
+            self, household=(), must=(), wanted=(), within="", is_given=True
+        ).path(self.species)
 
     def searching(self, text: str, *, as_written: bool = False) -> str:
         """Return the address with all other choices, and another text to search for, or none."""
@@ -229,10 +253,36 @@ class HouseholdRules(msgspec.Struct, frozen=True):
         """Return the address with one reading of the text less."""
         return msgspec.structs.replace(self, without=(*self.without, reading)).path(self.species)
 
+    def wishes(
+        self, there: Mapping[str, Sequence[str]]
+    ) -> list[tuple[str, list[tuple[str, str, bool]]]]:
+        """Return the attributes with their values, of some those that are `there`, as `choices`."""
+        given, found = dict(self.wanted), []
+        for name, values in _WISHES.items():
+            chosen = given.get(name, "")
+            some = values or {o: o.replace("_", " ") for o in there[name]}
+            some = some if chosen in {"", *some} else {chosen: chosen.replace("_", " "), **some}
+            every = ("", text("adoption.any"), not chosen)
+            found.append((name, [every, *((o, value(w), o == chosen) for o, w in some.items())]))
+        return found
+
+    @property
+    def taken(self) -> list[tuple[str, str]]:
+        """The chosen attributes in words, each with the address without it."""
+        return [
+            (
+                value(_WISHES[name].get(chosen, chosen.replace("_", " "))),
+                msgspec.structs.replace(
+                    self, wanted=tuple(one for one in self.wanted if one[0] != name)
+                ).path(self.species),
+            )
+            for name, chosen in self.wanted
+        ]
+
     @property
     def excludes(self) -> bool:
         """True if something else than the species may keep animals out."""
-        return bool(self.household or self.must or self.within)
+        return bool(self.household or self.must or self.wanted or self.within)
 
     @property
     def choices(self) -> list[tuple[str, str, bool]]:
@@ -255,6 +305,7 @@ class HouseholdRules(msgspec.Struct, frozen=True):
     def call(self) -> dict[str, object]:
         """The rules as the body of an API call has them."""
         given: dict[str, object] = {"species": [self.species]} if self.species else {}
+        given |= {f"{name}es" if name == "sex" else f"{name}s": [o] for name, o in self.wanted}
         if self.household:
             given["household"] = dict.fromkeys(self.household, True)
         if "trained" in self.must:

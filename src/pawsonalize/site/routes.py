@@ -19,7 +19,7 @@ from pawsonalize.recommend.animals.eligibility import Denied, Eligibility
 from pawsonalize.recommend.query import Query
 from pawsonalize.site.adoption_page import get_adoption_page
 from pawsonalize.site.boards import post_picks
-from pawsonalize.site.cards import animal_card, facts
+from pawsonalize.site.cards import animal_card, facts, statements
 from pawsonalize.site.choices import get_looking_for, in_words, post_looking_for, preferences_of
 from pawsonalize.site.forms import (
     Fields,
@@ -68,6 +68,7 @@ def _get_animal_page(request: Request, visitor: Visitor) -> Response:
         "animal.html",
         card=card,
         facts=facts(animal, now),
+        statements=statements(animal),
         page_url=str(request.url.replace(query="")),
         inquiry_form=storefront.inquiry_form,
         others=[

@@ -134,6 +134,18 @@ def test_rules_ask_for_what_a_record_can_answer(client: TestClient, put: Any) ->
         assert (answer.status_code, error_of(answer)["field"]) == (400, field)
 
 
+def test_breeds_and_colours_are_those_of_any_of_an_animals(client: TestClient, put: Any) -> None:
+    put(
+        both={**DOG, "breed": "Beagle / Pug", "colours": ["brown", "BLK"]},
+        unknown={**DOG, "breed": "Unknown"},
+        other={**DOG, "breed": "Boxer", "colours": ["white"]},
+    )
+    assert ask(client, breeds=["pugs", "Pug"]) == ["both", "unknown"]
+    assert ask(client, colours=["black"]) == ["both", "unknown"]
+    answer = client.post("/v1/recommendations", json={"of": "animals", "colours": ["loud"]})
+    assert (answer.status_code, error_of(answer)["field"]) == (400, "colours")
+
+
 def test_a_shelters_wish_lifts_an_animal_by_so_much_and_says_so(
     client: TestClient, put: Any
 ) -> None:

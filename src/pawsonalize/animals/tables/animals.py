@@ -241,7 +241,8 @@ def _animals(connection: Connection, found: Select[tuple[str, str]]) -> dict[str
 def _write(
     connection: Connection, known: Mapping[str, Animal], changed: Mapping[str, Animal], at: int
 ) -> None:
-    upsert(connection, animals, [_row(animal) for animal in changed.values()])
+    read = [animal.read(known.get(animal_id)) for animal_id, animal in changed.items()]
+    upsert(connection, animals, [_row(animal) for animal in read])
     before = _stays(connection, [animal_id for animal_id in changed if animal_id in known])
     after = {}
     for animal_id, animal in changed.items():

@@ -3,20 +3,19 @@
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from pawsonalize.animals.wishes.reading import UNITED, WishReading
-from pawsonalize.animals.wishes.rules import (
-    Rule,
+from pawsonalize.animals.wishes.lexicon import (
     Vocabulary,
     language_of,
     lexicon,
     mended_words,
     phrases_in,
-    traits_in,
     words_of_text,
 )
+from pawsonalize.animals.wishes.reading import UNITED, WishReading
+from pawsonalize.animals.wishes.rules import Rule
 from pawsonalize.core.breeds import BREED_WORDS
 
-__all__ = ["Rule", "Wish", "read_wish", "traits_in"]
+__all__ = ["Rule", "Wish", "read_wish"]
 
 _MOST_LETTERS = 500  # of a text; what is longer is no wish
 _ENDINGS = "denry"  # `healthy` is no `health`

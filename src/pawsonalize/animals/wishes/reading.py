@@ -6,19 +6,19 @@ and dogs are members of a household. Children always are.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
-from pawsonalize.animals.wishes.rules import (
+from pawsonalize.animals.wishes.lexicon import (
     SENTENCE_ENDS,
     Phrase,
-    Rule,
     breed_facts,
-    is_hard,
     phrases_in,
     singulars,
     words_of_text,
 )
+from pawsonalize.animals.wishes.rules import Rule, is_hard
 from pawsonalize.core import attributes
 from pawsonalize.core.attributes import BABY, EXTRA_LARGE, LARGE, POUNDS_A_KILO, SIZE_NAMES, YOUNG
 from pawsonalize.core.breed_spelling import plain_letters
@@ -194,9 +194,12 @@ UNITED = ("species", "breed", "size", "age", "sex")
 """Attributes of which any of several values fits."""
 _ATTRIBUTES = (*UNITED, "colour", "coat", "flag", "trait")
 _OPPOSITES = {"purebred": "mixed", "sheds": "sheds_little", "healthy": "special_needs"}
+_OPPOSITES |= {f"no_{one}": one for one in ("fiv", "felv", "heartworm")}
 _LISTED = ("species", "breed", "size", "colour")  # lists that `and` and commas go on
-_OPTIONAL = ("size", "age", "sex", "colour", "coat", "mixed", "special_needs", "altered", "bonded")
+_OPTIONAL = ("size", "age", "sex", "colour", "coat", "mixed", "altered", "bonded", "returned")
+_HEALTH = ("deaf", "blind", "three_legs", "fiv", "felv", "heartworm", "special_needs")
 _MEMBERS_APART = ("size", "age", "sex", "colour", "number", "coat", "trait", "unit", "flag")
+_SAYING_MORE = ("colour", "size", "age", "coat", "trait")  # of an animal, after its species
 _MEMBER = "member"
 _MODES = frozenset({"with", "have", "lost"})
 _PETS = frozenset({attributes.CAT, attributes.DOG})
@@ -224,6 +227,10 @@ class WishReading:
     negated: bool = False
     begun: int | None = None
     """Place of the word of negation."""
+    is_of_words: bool = False
+    """The negation is of what an animal is like: `not a lap cat`, but `no cats`."""
+    youngest: float = inf
+    """Age of the youngest child in months, if it is told."""
     listed: str = ""
     """Part of what was negated last, in a list that may go on."""
     is_or: bool = False
@@ -238,6 +245,9 @@ class WishReading:
         place = 0
         while place < len(self.phrases):
             place += self._bound(place) or self._place(place) or self._phrase(place)
+        if self.youngest < inf:
+            kids = {"kids": self.youngest}
+            self.rules = [replace(o, most=kids.get(o.name, o.most)) for o in self.rules]
 
     def _phrase(self, place: int) -> int:
         phrase = self.phrases[place]
@@ -312,6 +322,7 @@ class WishReading:
             self._end_part(phrase, place)
         elif phrase.does("seek"):
             self.mode = self.listed = ""  # `we have a cat and want a dog`
+            self.is_of_words = False  # `I do not want big dogs`
         elif phrase.does("optional"):
             self._withdraw(place)
         elif phrase.text == ",":
@@ -326,6 +337,7 @@ class WishReading:
         elif phrase.does("not") or excepts:  # `any dog but a husky`
             self.mode = self.mode if self.phrases[place - 1].does("but") else ""
             self.negated, self.begun, self.listed = True, phrase.start, ""
+            self.is_of_words = phrase.does("adverb")
         elif (mode := phrase.values("function") & _MODES) and not phrase.values("trait"):
             self.mode = min(mode)
         elif phrase.does("for") and any(one.name in {"species", "breed"} for one in self.rules):
@@ -338,9 +350,10 @@ class WishReading:
         """Take back what was said last: `deaf dogs welcome`, but not `one that is fine`."""
         after = self.phrases[place + 1 : place + 2]
         is_last = not after or not after[0].text[0].isalnum()
-        last = [one.name for one in self.rules if one.name in _OPTIONAL][-1:]
+        last = [one.name for one in self.rules if one.name in _OPTIONAL + _HEALTH][-1:]
+        gone = _HEALTH if set(last) <= set(_HEALTH) else last  # `blind or deaf cat welcome`
         if is_last and not (place and self.phrases[place - 1].does("relative")):
-            self.negated, self.rules = False, [one for one in self.rules if [one.name] != last]
+            self.negated, self.rules = False, [o for o in self.rules if o.name not in gone]
 
     def _end_part(self, phrase: Phrase, place: int) -> None:
         is_of_member = bool(self.phrases[place - 1].values(_MEMBER))
@@ -418,7 +431,16 @@ class WishReading:
         self.listed = _MEMBER if self.negated else ""
         self.has_child = "kids" in names
         if not self.negated:  # `no kids` asks for nothing
+            ages = [12 * float(one) for one in phrase.values("kids_age")]
+            self.youngest = min([self.youngest, *ages])
             self.rules += [Rule(name, _YES, words=phrase.text) for name in sorted(names) if name]
+
+    def _numbers_before(self, place: int) -> Iterator[float]:
+        for one in reversed(self.phrases[:place]):
+            if (number := number_in(one)) is not None:
+                yield number
+            elif not (one.does("and") or one.text == ","):
+                return
 
     def _parts_of(self, phrase: Phrase) -> list[str]:
         parts = [part for part in _ATTRIBUTES if phrase.values(part)]
@@ -439,7 +461,9 @@ class WishReading:
             self.mode = ""
         was_negated, is_or = self.negated, self.is_or
         for part in parts:
-            self.negated = was_negated or (part == self.listed and part in _LISTED)
+            is_kind = part == "species" and {"trait", "flag"} & {*parts}  # `no lap cat`
+            self.negated = was_negated and not is_kind
+            self.negated |= part == self.listed and part in _LISTED
             self._add_values(part, phrase, is_or)
             if self.negated:
                 self.listed = part
@@ -469,12 +493,12 @@ class WishReading:
         if parts != ["species"]:
             return is_limited and parts == ["age"]  # `no puppies under 10 weeks`
         if self.listed and self.phrases[place - 1].values(self.listed):
-            return True  # `no big dogs`
+            return not self.is_of_words  # `no big dogs`, but `not big dog`
         after = [one for one in self.phrases[place + 1 : place + 4] if one.text != ","]
         if self.negated and after and not is_limited:
             is_named = any(one.values("species") or one.values("breed") for one in after[1:2])
             is_next = self.phrases[place + 1] == after[0] and not is_named
-            says_more = any(after[0].values(one) for one in ("colour", "size", "age", "coat"))
+            says_more = any(after[0].values(one) for one in _SAYING_MORE)
             is_limited = after[0].does("relative") or (is_next and says_more)
         if is_limited:  # others of the species may well be meant
             self.evidence.append(Rule("species", phrase.values("species"), words=phrase.text))
@@ -508,6 +532,8 @@ class WishReading:
             return 0
         words = self._words(place, bound.end - 1)
         if bound.name == "months" and self._is_of_member(place, bound.end):
+            listed = [*bound.numbers, *self._numbers_before(place)]  # `5 and 8 years`
+            self.youngest = min(self.youngest, min(listed) * _FACTORS.get(bound.unit, 1.0))
             return bound.end - place
         if bound.name == "place" and not (bound.under or bound.over):
             return bound.end - place  # `runs 10 miles`

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from pawsonalize.animals.animal import STEPS, Animal, AnimalStatus
 from pawsonalize.animals.endpoints import AnimalAnswer, animal_answer
+from pawsonalize.animals.written import TRAITS, Statement
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.pages.shell import ANIMALS, links
 from pawsonalize.app.pages.views import ViewQuery
@@ -122,7 +123,7 @@ def possible_changes(animal: Animal, *, has_place: bool) -> Iterator[Change]:
     known = "its place known and" if not has_place else "a place"
     yield Change(_PLACE, f"{known} {_NEAR_KM:g} km from them", {"kilometres": _NEAR_KM})
     for one in _HOUSEHOLDS:
-        if getattr(animal, f"good_with_{one}") in {GoodWith.UNKNOWN, GoodWith.SELECTIVE}:
+        if animal.good_with(one) in {GoodWith.UNKNOWN, GoodWith.SELECTIVE}:
             columns = {one: float(GOOD_WITH[GoodWith.YES])}
             yield Change(f"goodWith{one.capitalize()}", f"“good with {one}” known", columns, one)
 
@@ -297,6 +298,28 @@ _VISITORS = 6  # who are scored: 15 ms each among 20,000 animals
 _SHOWN = 10
 
 
+class _Read(msgspec.Struct, frozen=True):
+    """A statement on the page, beside what the record says of the same."""
+
+    statement: Statement
+    recorded: str
+
+    @property
+    def disagrees(self) -> bool:
+        """True if the record says otherwise; it counts."""
+        return bool(self.recorded) and self.recorded != self.statement.answer
+
+
+def _read_beside_record(animal: Animal) -> list[_Read]:
+    answers = {True: "yes", False: "no", GoodWith.YES: "yes", GoodWith.NO: "no",
+               GoodWith.SELECTIVE: "condition"}  # fmt: skip
+    return [
+        _Read(one, answers.get(getattr(animal, one.trait, None), ""))
+        for one in animal.statements
+        if one.trait in TRAITS
+    ]
+
+
 class StoodOn(msgspec.Struct, frozen=True, rename="camel"):
     """A page that the animal stood on, at a place from 1, and what was done with it there."""
 
@@ -393,6 +416,7 @@ def animal_content(query: ViewQuery, report: AnimalReport) -> dict[str, object]:
             one for one in AnimalStatus if one in STEPS[animal.status] - {animal.status}
         ],
         "siblings": links(ANIMALS),
+        "written": _read_beside_record(animal),
         "undoable": undoable(animal, query.now),
         **edit_content(animal),
     }

@@ -40,6 +40,7 @@ _SOURCE = "console"
 """Source of the animals that are added here, so that no feed says they are gone."""
 _MAX_FORM_BYTES = 1 << 19  # fifty addresses and a long text, as browsers escape them
 _UNDO_MINUTES = 10
+_VERDICTS = ("confirmed", "rejected", "")
 
 
 class EditField(msgspec.Struct, frozen=True):
@@ -191,6 +192,18 @@ async def _edit(request: Request, _caller: Caller) -> Done:
     return Done(console_path_of(animal_id), f"{name} is stored. {owner_of(animal)}", animal_id)
 
 
+async def _judge(request: Request, _caller: Caller) -> Done:
+    fields = await fields_of(request)
+    animal_id, services = parse_id(fields.get("animalId", ""), "animalId"), services_of(request)
+    trait, verdict = fields.get("trait", ""), fields.get("verdict", "")
+    if verdict not in _VERDICTS:
+        raise InvalidInput("verdict is confirmed, rejected or empty", field="verdict")
+    judge = services.inventory.judge_statement
+    await run_in_threadpool(judge, animal_id, trait, verdict, services.now())
+    said = f"“{trait.replace('_', ' ')}” is {verdict or 'as it was read'}."
+    return Done(f"{console_path_of(animal_id)}#written", said, animal_id)
+
+
 def _new_id(name: str) -> str:
     words = re.sub(r"[^a-z0-9]+", "-", plain_letters(name)).strip("-")
     return f"{words[:40] or 'animal'}-{secrets.token_hex(3)}"
@@ -277,6 +290,7 @@ async def _lead_on(request: Request) -> Response:
 ANIMAL_ACTIONS = (
     PageAction(f"{_ACTIONS}/status", _ask_status, _set_status, DESK),
     Route(f"{_ACTIONS}/edit", partial(perform, act=_edit, allowed=DESK), methods=["POST"]),
+    Route(f"{_ACTIONS}/written", partial(perform, act=_judge, allowed=DESK), methods=["POST"]),
     Route(f"{_ACTIONS}/add", partial(perform, act=_add, allowed=DESK), methods=["POST"]),
     Route(f"{_ACTIONS}/undo", partial(perform, act=_undo, allowed=DESK), methods=["POST"]),
     Route(f"{ANIMALS}/{{animal_id:path}}", _lead_on),

@@ -118,7 +118,7 @@ class Searched(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_d
     rules: list[ReadingAnswer]
     """Conditions: an animal of which a record says no is not shown."""
     understood: list[ReadingAnswer]
-    """Evidence: whoever has it comes first, and nobody is excluded."""
+    """Evidence: whoever has it comes first; of whom the opposite is written nearly fits."""
     rest: str = ""
     """The words that were compared with names, breeds and descriptions."""
     total: int
@@ -133,7 +133,7 @@ class SearchAnswer(Searched, frozen=True, rename="camel", kw_only=True, omit_def
     """The animals that were found, in the order of this visitor."""
 
     animals: list[answers.Recommendation]
-    """Animals that contradict no rule."""
+    """Animals that contradict nothing that was understood."""
     nearest: Nearest | UnsetType = UNSET
     """The animals after these, which nearly fit."""
 
@@ -142,7 +142,7 @@ class DetailedSearchAnswer(Searched, frozen=True, rename="camel", kw_only=True, 
     """The same with scores and reasons."""
 
     animals: list[answers.DetailedRecommendation]
-    """Animals that contradict no rule."""
+    """Animals that contradict nothing that was understood."""
     nearest: DetailedNearest | UnsetType = UNSET
     """The animals after these, which nearly fit."""
 

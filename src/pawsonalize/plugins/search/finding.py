@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.animals.wishes import Rule, Wish, read_wish
-from pawsonalize.animals.wishes.rules import Vocabulary, words_in
+from pawsonalize.animals.wishes.lexicon import Vocabulary, words_in
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.core import clock
 from pawsonalize.core.breeds import UNKNOWN_BREED
@@ -39,7 +39,6 @@ _WORDS_OF_EVIDENCE = 0.2  # where nothing else was written
 """Weights of the parts of relevance, tried on the tuning half of `benchmarks.search`."""
 _ALIKE = 0.75  # of a wanted breed, for one of its family: found there too, by its bound as well
 _NEARLY = 0.2  # of the relevance, where a rule is given up: found by `benchmarks.search_pages`
-_UNKNOWN = 0.3  # of evidence that fits, where a record does not say
 _FAR = 0.4  # of the meaning of a text that is found by it alone
 _REASON_WORDS = 2
 _BREEDS, _NAMES = 40, 100
@@ -62,6 +61,7 @@ class SearchResult(msgspec.Struct, frozen=True):
     of: AvailableAnimals
     found: NDArray[np.bool_]
     scores: Floats
+    doubts: Floats
     record: str | None = None
     nearest: "SearchResult | None" = None
     """Animals that nearly fit: each gives up some rule, and none that keeps a home safe."""
@@ -110,23 +110,24 @@ class SearchResult(msgspec.Struct, frozen=True):
         """The animals that were found, best first."""
         slots = np.flatnonzero(self.found)
         with self.of.lock:
-            best = slots[np.lexsort((self.of.rank[slots], -self.scores[slots]))]
+            best = slots[np.lexsort((self.of.rank[slots], -self.scores[slots], self.doubts[slots]))]
             return [one for slot in best.tolist() if (one := self.of.ids[slot])]
 
     def relevance(self, available: AvailableAnimals) -> Relevance:
         """By slot; an animal that changed since is not found, as nobody knows if it still fits."""
         size = len(available.ids)
-        found, scores = np.zeros(size, np.bool_), np.zeros(size)
+        found, scores, doubts = np.zeros(size, np.bool_), np.zeros(size), np.zeros(size)
         if available is not self.of:  # those of a past moment were read anew meanwhile
             own = [(self.of.ids[slot], slot) for slot in np.flatnonzero(self.found).tolist()]
             for slot, there in zip(available.slots(one for one, _ in own), own, strict=True):
                 found[slot], scores[slot] = True, self.scores[there[1]]
-            return together(available, found, scores)
+                doubts[slot] = self.doubts[there[1]]
+            return together(available, found, scores, doubts)
         known = min(size, len(self.puts))
         same = self.puts[:known] == available.column("put", slice(known))
         found[:known] = self.found[:known] & same
-        scores[:known] = self.scores[:known]
-        return together(available, found, scores)
+        scores[:known], doubts[:known] = self.scores[:known], self.doubts[:known]
+        return together(available, found, scores, doubts)
 
     def reason(self, animal: Animal) -> Reason | None:
         """Return which words its record has, or which are given up for it."""
@@ -139,17 +140,20 @@ class SearchResult(msgspec.Struct, frozen=True):
         return Reason("wrote", values={"words": tuple(fits[:_REASON_WORDS])}) if fits else None
 
 
-def together(available: AvailableAnimals, found: NDArray[np.bool_], scores: Floats) -> Relevance:
+def together(
+    available: AvailableAnimals, found: NDArray[np.bool_], scores: Floats, doubts: Floats
+) -> Relevance:
     """Return the animals found: those of a unit if each of them is, by the best of their scores."""
     mates = available.in_units
     if len(mates):
         unit = available.column("unit", mates)
         size = int(unit.max()) + 1
-        missing, best = np.zeros(size, np.bool_), np.zeros(size)
+        missing, best, least = np.zeros(size, np.bool_), np.zeros(size), np.full(size, np.inf)
         missing[unit[~found[mates]]] = True
         np.maximum.at(best, unit, scores[mates])
-        found[mates], scores[mates] = ~missing[unit], best[unit]
-    return Relevance(found, scores)
+        np.minimum.at(least, unit, doubts[mates])
+        found[mates], scores[mates], doubts[mates] = ~missing[unit], best[unit], least[unit]
+    return Relevance(found, scores, doubts)
 
 
 class IndexVocabulary(Vocabulary):
@@ -266,16 +270,27 @@ class Searching:
             if wish.rest and not (wish.rules or wish.evidence):  # else such words exclude nobody
                 own = Rule("word", frozenset(words_in(wish.rest)), words=wish.rest)
                 verdicts[own] = np.where(_has_any(words, near), 1, -1).astype(np.int8)
-            obeyed = {one: verdicts[one] for one in verdicts if one not in wish.evidence}
+            # Others of the species may well be meant; all other evidence may be contradicted.
+            obeyed = {
+                one: each
+                for one, each in verdicts.items()
+                if one.name != "species" or one not in wish.evidence
+            }
             scores = np.where(named, 1.0, _scores(wish, rules, alike, verdicts, gist, near))
+            doubts = np.sum([each == 0 for each in obeyed.values()], axis=0) + 0.0 * scores
+            # Who is of the wanted breed nearly fits better than whoever has its size.
+            breeds_lost = [verdicts[o] < 0 for o in rules if o.name == "breed" and not o.negated]
             found, nearly = _by_rules(obeyed, among, available, led)
-            shown = together(available, found, scores).found[led]
+            shown = together(available, found, scores.copy(), doubts.copy()).found[led]
             unsure = any(bool((verdicts[one][led][shown] == 0).any()) for one in rules)
         made = SearchResult(
-            wish, rules, obeyed, int(shown.sum()), unsure, puts, available, found, scores
+            wish, rules, obeyed, int(shown.sum()), unsure, puts, available, found, scores, doubts
         )
         if nearly[led].any() and (rules or not shown.any()):
-            near_made = msgspec.structs.replace(made, found=nearly, scores=_NEARLY * scores)
+            lost = np.sum(breeds_lost, axis=0) + 0.0 * scores
+            near_made = msgspec.structs.replace(
+                made, found=nearly, scores=_NEARLY * scores, doubts=lost
+            )
             made = msgspec.structs.replace(made, nearest=near_made)
         return msgspec.structs.replace(made, record=_record(text, made)) if self.is_logged else made
 
@@ -299,11 +314,14 @@ def _by_rules(
     led: NDArray[np.int64],
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The animals that contradict no rule, and those that nearly fit."""
-    nothing, limits = np.zeros(len(among)), [o for o in verdicts if o.name in _LIMITS]
+    limits = [o for o in verdicts if o.name in _LIMITS]
+
+    def whole(some: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return together(available, some.copy(), *np.zeros((2, len(some)))).found
+
     fits = np.logical_and.reduce([among, *(each >= 0 for each in verdicts.values())])
     # What a bonded animal contradicts, none of its unit fits.
-    safe = together(available, among.copy(), nothing).found
-    nearly = safe & ~together(available, fits.copy(), nothing).found
+    nearly = whole(among) & ~whole(fits)
     within = np.logical_and.reduce([nearly, *(verdicts[one] >= 0 for one in limits)])
     return fits, within if within[led].any() else nearly
 
@@ -324,9 +342,7 @@ def _scores(
         ]
         parts.append((_CERTAIN, np.mean(fits, axis=0)))
     if wish.evidence:
-        fitting = [
-            np.where(v == 0, _UNKNOWN, v > 0) for v in map(verdicts.__getitem__, wish.evidence)
-        ]
+        fitting = [verdicts[one] > 0 for one in wish.evidence]
         parts.append((_EVIDENCE * len(fitting), np.mean(fitting, axis=0)))
     if words.any():
         parts.append((_WORDS if wish.rest else _WORDS_OF_EVIDENCE, words))

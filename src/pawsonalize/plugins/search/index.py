@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.tables.animals import Animals
-from pawsonalize.animals.wishes import Rule, traits_in
-from pawsonalize.animals.wishes.rules import FACTS, breed_marks, words_in
+from pawsonalize.animals.wishes import Rule
+from pawsonalize.animals.wishes.lexicon import breed_marks, words_in
+from pawsonalize.animals.wishes.rules import FACTS, traits_in
 from pawsonalize.plugins.search.meaning import SIZE, Singles, digest_of
 from pawsonalize.recommend.animals.available import AvailableAnimals, Slots
 from pawsonalize.recommend.animals.eligibility import NOWHERE
@@ -123,7 +124,7 @@ _TRAITS_AT_ONCE = 50
 _OF_STORIES = frozenset({"trait", "word"})  # the index of stories has the words
 _SPANS: Mapping[str, Callable[[Animal], Hashable]] = {
     "months": lambda animal: (animal.species, animal.born, animal.age),
-    "pounds": lambda animal: (animal.species, animal.size),
+    "pounds": lambda animal: (animal.species, animal.size, animal.weight),
     "fee": lambda animal: animal.fee,
 }
 
@@ -211,7 +212,7 @@ class AnimalIndex:
             rows = [_Row.of(slot, one, now) for slot, one in read.items()]
             if len(slots) <= _AT_ONCE:
                 for row in rows:
-                    row.keys["trait"] = traits_in(row.animal.description)
+                    row.keys["trait"] = traits_in(row.animal)
             self._put(rows, puts)
         self.version = version
 
@@ -222,7 +223,7 @@ class AnimalIndex:
         """
         with self.lock:
             some = dict(islice(self._untold.items(), _TRAITS_AT_ONCE))
-        read = {slot: traits_in(animal.description) for slot, animal in some.items()}
+        read = {slot: traits_in(animal) for slot, animal in some.items()}
         with self.lock:
             for slot, traits in read.items():
                 if self._untold.get(slot) is some[slot]:

@@ -42,9 +42,12 @@ _COLUMNS: Mapping[str, type[np.generic]] = {
         ("fee", "exposure", "photos", "priority", "animal_effect", "shown"), np.float64
     ),
     **dict.fromkeys(("listed", "group", "kind", "place", "shelter", "put"), np.int64),
-    **dict.fromkeys(("breed", "second", "unit"), np.int32),
+    **dict.fromkeys(("breed", "second", "unit", "colours"), np.int32),
 }
-_CODED = ("group", "species", "size", "age", "sex", "breed", "colour", "shelter", "unit", "animal")
+_CODED = (
+    *("group", "species", "size", "age", "sex", "breed", "colour", "colours"),
+    *("shelter", "unit", "animal"),
+)
 _OF_KINDS = (
     *("species", "size", "age", "sex", "colour"),
     *("trained", "needs", "kids", "dogs", "cats"),
@@ -270,6 +273,7 @@ class AvailableAnimals:
             "breed": self.codes["breed"][animal.breed],
             "second": NO_CODE if second is None else self.codes["breed"][second],
             "unit": NO_CODE if unit is None else self.codes["unit"][unit],
+            "colours": self.codes["colours"][", ".join(animal.colours)],
             "kind": self.kinds.code(self._kind(group, animal)),
             "place": self.places.code(place_of(animal, self._postcodes)),
             "photos": len(animal.photos),
@@ -288,11 +292,9 @@ class AvailableAnimals:
             self.codes["age"][animal.age if group is None else group.age],
             self.codes["sex"][animal.sex],
             self.codes["colour"][colour_of(animal)],
-            GOOD_WITH[animal.house_trained],
-            GOOD_WITH[animal.special_needs],
-            GOOD_WITH[animal.good_with_kids],
-            GOOD_WITH[animal.good_with_dogs],
-            GOOD_WITH[animal.good_with_cats],
+            GOOD_WITH[animal.answer("house_trained")],
+            GOOD_WITH[animal.answer("special_needs")],
+            *(GOOD_WITH[animal.good_with(name)] for name in ("kids", "dogs", "cats")),
         )
 
     def _arrange(self, new: Sequence[int]) -> None:

@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pawsonalize.animals.animal import UNKNOWN, Animal
+from pawsonalize.animals.wishes.lexicon import colours_in
 from pawsonalize.core.attributes import GoodWith
+from pawsonalize.core.breeds import UNKNOWN_BREED
 from pawsonalize.core.errors import InvalidInput
 
 Floats = NDArray[np.float64]
@@ -144,6 +146,9 @@ class Eligibility(msgspec.Struct, frozen=True):
     sizes: frozenset[str] = frozenset()
     ages: frozenset[str] = frozenset()
     sexes: frozenset[str] = frozenset()
+    breeds: frozenset[str] = frozenset()  # any of an animal's two; so of its colours
+    colours: frozenset[str] = frozenset()
+    """Colours as searches name them, such as `black` or `tabby`."""
     house_trained: bool | None = None  # None if either is fine. So is `special_needs`
     special_needs: bool | None = None
     max_fee: float | None = None
@@ -231,6 +236,16 @@ def _answers(rules: Eligibility, take: Take, codes: IdCodes) -> Iterator[tuple[M
             column = take(name)
             unknown = column == codes[name].get(UNKNOWN, NO_CODE)
             yield ~unknown & ~_among(column, wanted, codes[name]), unknown
+    if rules.breeds:
+        column, known = take("breed"), codes["breed"]
+        fits = _among(column, rules.breeds, known) | _among(take("second"), rules.breeds, known)
+        unknown = column == known.get(UNKNOWN_BREED, NO_CODE)
+        yield ~unknown & ~fits, unknown
+    if rules.colours:
+        column, known = take("colours"), codes["colours"]
+        wanted = frozenset(one for one in known if rules.colours & colours_in(one))
+        unknown = column == known.get("", NO_CODE)
+        yield ~unknown & ~_among(column, wanted, known), unknown
     for name, condition in (("trained", rules.house_trained), ("needs", rules.special_needs)):
         if condition is not None:
             column = take(name)

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from pawsonalize.animals.animal import Animal
+from pawsonalize.animals.written import CONDITION, YES
 from pawsonalize.core.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, GoodWith
 from pawsonalize.core.event import PICK, VIEW
 from pawsonalize.core.groups import AnimalGroup
@@ -87,10 +88,11 @@ def _found(
     fitting = tuple(
         _LIVE_WITH[name]
         for name in rules.household
-        if all(getattr(one, f"good_with_{name}") is GoodWith.YES for one in standing.animals)
+        if all(one.good_with(name) is GoodWith.YES for one in standing.animals)
     )
     if lifts["compatibility"] > 0 and fitting:
         yield Reason("good_with", lifts["compatibility"], {"household": fitting})
+        yield from _quotes(first, rules.household, lifts["compatibility"] / 2, YES)
 
 
 def _liked(standing: AnimalStanding, seen: Sequence[ContextEvent]) -> Iterator[Reason]:
@@ -157,12 +159,26 @@ def _shared(
     return None
 
 
+def _quotes(
+    animal: Animal, household: Sequence[str], weight: float, answer: str
+) -> Iterator[Reason]:
+    """The sentences with which its shelter answers what the record leaves open."""
+    for name in household:
+        statement = animal.facts.get(f"good_with_{name}")
+        is_open = getattr(animal, f"good_with_{name}") is GoodWith.UNKNOWN
+        if is_open and statement is not None and statement.answer == answer:
+            yield Reason("writes", weight, {"quote": statement.sentence})
+
+
 def _doubts(animals: Sequence[Animal], far: float | None, rules: Eligibility) -> Iterator[Reason]:
     """The visitor's conditions that the record of one of the animals does not answer."""
     codes = {GoodWith.UNKNOWN: "unknown", GoodWith.SELECTIVE: "selective"}
     for name in rules.household:
         for animal in animals:
-            if code := codes.get(getattr(animal, f"good_with_{name}")):
+            if code := codes.get(animal.good_with(name)):
+                if quote := next(_quotes(animal, (name,), 0.0, CONDITION), None):
+                    yield quote
+                    break
                 about = {"who": animal.sex, "household": (_LIVE_WITH[name],)}
                 yield Reason(code, values=about)
                 break
@@ -173,9 +189,9 @@ def _doubts(animals: Sequence[Animal], far: float | None, rules: Eligibility) ->
         "sex": rules.sexes and any(one.sex == "unknown" for one in animals),
         "age": rules.ages and any(one.born is None and one.age == "unknown" for one in animals),
         "house_trained": rules.house_trained is not None
-        and any(one.house_trained is None for one in animals),
+        and any(one.answer("house_trained") is None for one in animals),
         "special_needs": rules.special_needs is not None
-        and any(one.special_needs is None for one in animals),
+        and any(one.answer("special_needs") is None for one in animals),
     }
     yield from (Reason(f"missing_{name}") for name, is_so in missing.items() if is_so)
 

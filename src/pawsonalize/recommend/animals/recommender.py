@@ -72,6 +72,7 @@ from pawsonalize.resources.kind import new_recommendation_id
 
 Floats = NDArray[np.float64]
 _DECIMALS = 4  # of what is logged for the model of choices
+_CERTAIN_OF_SEARCHES = 3
 _VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replaces them
 
 
@@ -150,6 +151,18 @@ def places_left(inputs: ScoringInputs, query: Query) -> Explored:
     odds = tuple(left[slot] for slot in slots.tolist())
     explored = tuple(one < EXPLORED for one in odds)
     return Explored(tuple(available.rank[slots].tolist()), explored, odds)
+
+
+def certain_places(inputs: ScoringInputs) -> tuple[int, Floats | None]:
+    """The number of first places that chance never fills, and the relevance of each position.
+
+    Whoever searched finds the best first, and chance decides between equals alone. Whoever picked
+    sees first what follows from it.
+    """
+    if inputs.relevance is not None:
+        fits = inputs.relevance.scores - inputs.relevance.doubts
+        return _CERTAIN_OF_SEARCHES, fits[inputs.available.order]
+    return int(bool(inputs.personal.boards.picked_animals)), None
 
 
 def with_logged_ids(answer: AnimalsAnswer, page: Sequence[Impression]) -> AnimalsAnswer:
@@ -294,11 +307,11 @@ class AnimalRecommender:
         with self._fitting(query) as (available, slots):
             return [available.ids[slot] for slot in slots.tolist()]
 
-    def fitting_species(self, query: Query) -> dict[str, int]:
-        """The number of animals that may be shown, by species."""
+    def count_fitting(self, query: Query, attribute: str = "species") -> dict[str, int]:
+        """The number of animals that may be shown, by species or another attribute."""
         with self._fitting(query) as (available, slots):
-            counts = np.bincount(available.column("species", slots))
-            names = available.codes["species"].names
+            counts = np.bincount(available.column(attribute, slots))
+            names = available.codes[attribute].names
             return {names[code]: int(counts[code]) for code in np.flatnonzero(counts).tolist()}
 
     @contextmanager
@@ -328,7 +341,8 @@ class AnimalRecommender:
                 weight = groups.served.settings.exploration_weight
                 novelty = self._cache_of(available).shares
                 due = novelty.of(inputs, estimates) if weight > 0 else None
-                chosen = explore(best.astype(np.intp), due, weight, name)
+                kept, alike = certain_places(inputs)
+                chosen = explore(best.astype(np.intp), due, weight, name, kept=kept, alike=alike)
             slots = available.order[list(chosen.positions)]
             scored = inputs.score(slots)
             ids = [available.members(slot) for slot in slots.tolist()]

@@ -31,6 +31,7 @@ Floats = NDArray[np.float64]
 _PRECISION = 2.0**-20
 """Of a sum of some numbers in single precision, beside how large they may be together."""
 _SAMPLED = 64
+_DOUBTED = 20.0  # more than a visitor's tastes are worth: no unknown goes before a written yes
 _FAIR = 2.0  # times its share of what may be shown, which a group may have of a page
 # Whole shares add without rounding, see `exploration`. So many that even the floor is many, and few
 # enough for 32 bits.
@@ -56,6 +57,7 @@ class _Columns(NamedTuple):
     colour: Slots
     seen: Floats
     relevance: Floats
+    doubts: Floats
     compatibility: Floats
 
 
@@ -178,9 +180,11 @@ class ScoringInputs:
             place = np.minimum(place, len(self.personal.seen) - 1)
             is_seen = self.personal.seen[place] == slots
             seen = np.where(is_seen, self.personal.seen_by[place], 0.0)
-        words = np.zeros(len(slots)) if self.relevance is None else self.relevance.scores[slots]
+        words = doubts = np.zeros(len(slots))
+        if self.relevance is not None:
+            words, doubts = self.relevance.scores[slots], self.relevance.doubts[slots]
         codes = column("place", slots), column("group", slots), column("colour", slots)
-        return _Columns(*codes, seen, words, compatibility)
+        return _Columns(*codes, seen, words, doubts, compatibility)
 
     def _own(self, slots: Slots, columns: _Columns) -> Iterator[Floats]:
         """The weighted parts that depend on the visitor, in order."""
@@ -194,7 +198,7 @@ class ScoringInputs:
         yield weights.seen * columns.seen
         yield self.nearness[columns.place]
         yield weights.factors.compatibility * columns.compatibility
-        yield weights.relevance * columns.relevance
+        yield weights.relevance * columns.relevance - _DOUBTED * columns.doubts
         yield weights.quiz * self.liked.quiz[columns.group]
 
 
@@ -225,8 +229,10 @@ def estimate(inputs: ScoringInputs) -> Estimates:
     if total is not values:
         np.copyto(values, total)
     if inputs.relevance is not None:
-        largest += inputs.weights.relevance
-        values += (inputs.weights.relevance * inputs.relevance.scores).astype(np.float32)
+        words = inputs.weights.relevance * inputs.relevance.scores
+        words -= _DOUBTED * inputs.relevance.doubts
+        largest += float(np.abs(words).max(initial=0.0))
+        values += words.astype(np.float32)
         values[~inputs.relevance.found] = -np.inf
     values[inputs.disliked] -= THE_ANIMAL
     seen = inputs.weights.seen * personal.seen_by
@@ -246,7 +252,10 @@ def _parts(inputs: ScoringInputs) -> Iterator[tuple[str, Floats]]:
     available, weights, personal = inputs.available, inputs.weights, inputs.personal
     rules, codes, kinds = inputs.eligibility, available.codes, available.kinds
     # Rules that a whole kind of animals answers alike, and the one of all animals in a place.
-    of_kinds = replace(rules, max_fee=None, max_distance_km=None, denied=NOBODY)
+    none = frozenset[str]()
+    of_kinds = replace(
+        rules, breeds=none, colours=none, max_fee=None, max_distance_km=None, denied=NOBODY
+    )
     of_places = Eligibility(place=rules.place, max_distance_km=rules.max_distance_km)
     yield "group", inputs.of_groups + weights.visitor * personal.visitor
     colours = (weights.visitor * personal.visitor_in_colours)[kinds.take("colour")]
@@ -258,7 +267,9 @@ def _parts(inputs: ScoringInputs) -> Iterator[tuple[str, Floats]]:
         gained.append(("place", inputs.nearness + own, verdict))
     # All others but animals that are denied one by one.
     denied = replace(rules.denied, animals=frozenset())
-    of_animals = Eligibility(max_fee=rules.max_fee, denied=denied)
+    of_animals = Eligibility(
+        breeds=rules.breeds, colours=rules.colours, max_fee=rules.max_fee, denied=denied
+    )
     if of_animals != ANYBODY:
         count = len(available.ids)
         verdict = judge(of_animals, available.take(EVERY_SLOT), count, codes)

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from pawsonalize.animals.animal import UNKNOWN, Animal
+from pawsonalize.animals.wishes.lexicon import colours_in
 from pawsonalize.core import attributes
 from pawsonalize.core.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
 from pawsonalize.core.breeds import FAMILIES, UNKNOWN_BREED, find_breed
@@ -154,6 +155,10 @@ class EligibilityFields(Form, frozen=True, rename="camel", kw_only=True):
     """Only these, words (`senior`) or ids."""
     sexes: _Wanted = msgspec.field(default_factory=list)
     """Only these, words (`female`)."""
+    breeds: _Wanted = msgspec.field(default_factory=list)
+    """Only these, as people write them or as in groups; a second breed counts too."""
+    colours: _Wanted = msgspec.field(default_factory=list)
+    """Only animals that have one of these, words (`black`, `tabby`)."""
     house_trained: bool | None = None
     """Only those who are, or are not."""
     special_needs: Literal["none", "only"] | None = None
@@ -176,6 +181,7 @@ class EligibilityFields(Form, frozen=True, rename="camel", kw_only=True):
         | dict.fromkeys(("dogs", "dog"), "household.dogs")
         | dict.fromkeys(("cats", "cat"), "household.cats")
         | dict.fromkeys(("sex", "gender", "genders"), "sexes")
+        | dict.fromkeys(("colors", "colour", "color"), "colours")
     )
 
 
@@ -310,6 +316,8 @@ def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibilit
         sizes=_ids(fields.sizes, "sizes", _wanted_size),
         ages=_ids(fields.ages, "ages", _wanted_age),
         sexes=_ids(fields.sexes, "sexes", _wanted_sex),
+        breeds=frozenset().union(*map(_wanted_breeds, _ids(fields.breeds, "breeds"))),
+        colours=frozenset().union(*map(_wanted_colours, _ids(fields.colours, "colours"))),
         house_trained=fields.house_trained,
         special_needs=None if fields.special_needs is None else fields.special_needs == "only",
         max_fee=fields.max_fee,
@@ -442,6 +450,15 @@ def _wanted_breeds(given: str) -> frozenset[str]:
     """The ids that a breed's name may have: the table's, of any species, and its own."""
     named = (find_breed(species, given.replace("_", " ")) for species in _SPECIES_WITH_BREEDS)
     return frozenset({given.replace(" ", "_"), *filter(None, named)})
+
+
+def _wanted_colours(given: str) -> frozenset[str]:
+    if not (found := colours_in(given)):
+        raise InvalidInput(
+            f"colours does not know {given!r}: write a colour or a pattern, such as black or tabby",
+            field="colours",
+        )
+    return found
 
 
 def read_include(given: str | None) -> list[answers.Includable]:

@@ -1,0 +1,571 @@
+"""What a shelter states of an animal in its description: facts, each with its sentence.
+
+Phrases of the lexicon (`statements/`) are found in each sentence, and read in one pass. Words such
+as "good with" or "chases" hold for the children, dogs and cats that follow them, through lists; a
+word of negation holds for what follows it, and at the end of a part ("con gatos no") for what
+stands before. Where a text says that nobody knows, or speaks of another animal, nothing is stated.
+Of what contradicts itself the safe reading counts: a *no* beats a condition, and that a *yes*.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from pawsonalize.core import attributes
+from pawsonalize.core.breed_spelling import plain_letters
+
+YES, NO, CONDITION = "yes", "no", "condition"
+HOUSEHOLD = ("good_with_kids", "good_with_dogs", "good_with_cats")
+"""Traits about whom an animal lives with."""
+TRAITS = (
+    *HOUSEHOLD,
+    *(
+        "only_pet",
+        "house_trained",
+        "crate_trained",
+        "apartment",
+        "fenced_yard",
+        "calm",
+        "energetic",
+    ),
+    *("cuddly", "shy", "sheds_little", "special_needs", "deaf", "blind", "three_legs", "fiv"),
+    *("felv", "heartworm", "declawed", "altered", "bonded", "returned", "pattern", "coat"),
+)
+"""What is read. `pattern` and `coat` have values, the others an answer."""
+_NEEDS_CARE = ("deaf", "blind", "three_legs", "fiv", "felv", "heartworm")
+_VALUED = ("pattern", "coat")
+_MOODS = frozenset({"calm", "energetic", "cuddly", "shy"})
+_MOST_LETTERS = 8_000  # of a description; hardly any is longer
+_LONGEST_SENTENCE = 240  # letters that are shown
+_LANGUAGES = ("english", "spanish", "german", "french", "portuguese", "italian", "dutch")
+_LEXICONS = Path(__file__).parent
+_MARKUP = re.compile(r"<[^<>]{0,400}>|&[a-z#0-9]{1,8};|[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\ufeff]")
+_BREAK = re.compile(
+    r"(?<=[.!…])[\"')]*\s+|(?<=\?)\s+(?!(?:yes|no|nope|yep|s[ií]|ja|nein|unknown|not sure)\b)"
+    r"|[\n\r|•·;▪●★]+|\s\*\s",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(r"(?:(?<=^)|(?<=[.!?]\s))(\w+)\?\s+(?=\w)")  # `Cats? She loves them.`
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s]")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a description states about one trait."""
+
+    trait: str
+    answer: str
+    """`yes`, `no` or `condition`; of pattern and coat the value."""
+    sentence: str
+    """The sentence that states it, as its shelter wrote it."""
+    condition: str = ""
+    """The words of the condition: "kids over 12"."""
+    verdict: str = ""
+    """`confirmed` or `rejected` by its shelter; what is rejected counts nowhere."""
+
+
+WrittenFacts = Mapping[str, Statement]
+"""Statements by trait."""
+
+
+class _Phrase(NamedTuple):
+    text: str
+    start: int
+    end: int
+    meanings: frozenset[tuple[str, str]]
+
+    def does(self, *names: str) -> bool:
+        return any(("grammar", name) in self.meanings for name in names)
+
+    def values(self, part: str) -> list[str]:
+        return sorted(value for name, value in self.meanings if name == part)
+
+
+def _choices(pattern: str) -> list[str]:
+    """Write out a pattern such as `dogs? (and|or) cats`."""
+    pieces = re.findall(r"[()|]|\?|[^()|?]", f"{pattern})")
+
+    def alternatives(place: int) -> tuple[list[str], int]:
+        found, here, last = [], [""], [""]
+        while pieces[place] != ")":
+            piece = pieces[place]
+            if piece == "|":
+                found += _joined(here, last)
+                here, last = [""], [""]
+            elif piece == "?":
+                last = [*last, ""]
+            else:
+                here = _joined(here, last)
+                if piece == "(":
+                    last, place = alternatives(place + 1)
+                else:
+                    last = [piece]
+            place += 1
+        return found + _joined(here, last), place
+
+    return [" ".join(one.split()) for one in alternatives(0)[0]]
+
+
+def _joined(starts: list[str], ends: list[str]) -> list[str]:
+    return [start + end for start in starts for end in ends]
+
+
+class _Lexicon(NamedTuple):
+    phrases: Mapping[tuple[str, ...], frozenset[tuple[str, str]]]
+    longest: Mapping[str, int]
+    """Number of words of the longest phrase that begins with a word."""
+    ignored: frozenset[str]
+
+
+def _read_table(folder: str, language: str) -> dict[str, dict[str, str]]:
+    return tomllib.loads((_LEXICONS / folder / f"{language}.toml").read_text("utf-8"))
+
+
+@cache  # not at import: most commands read no description
+def _lexicon(language: str) -> _Lexicon:
+    table = _read_table("statements", language)
+    ignored = frozenset(table.pop("words").get("ignored", "").split(", "))
+    found: dict[tuple[str, ...], set[tuple[str, str]]] = {}
+    longest: dict[str, int] = {}
+    wished = {
+        name: phrases
+        for name, phrases in _read_table("wishes/languages", language)["trait"].items()
+        if name not in TRAITS
+    }
+    for part, values in {**table, "trait": wished}.items():
+        for value, patterns in values.items():
+            for pattern in patterns.split(","):
+                for phrase in _choices(" ".join(pattern.split())):
+                    words = phrase.split()
+                    key = tuple(word for word in words if word not in ignored)
+                    if not key or len(key) < min(len(words), 2):
+                        continue  # `not every` is no `not`
+                    found.setdefault(key, set()).add((part, value))
+                    longest[key[0]] = max(len(key), longest.get(key[0], 1))
+    frozen = {key: frozenset(meanings) for key, meanings in found.items()}
+    return _Lexicon(frozen, longest, ignored)
+
+
+@cache
+def _common_words() -> Mapping[str, frozenset[str]]:
+    """Words by which each language is recognised: all of its lexicon."""
+    return {
+        name: frozenset(
+            word
+            for values in _read_table("statements", name).values()
+            for patterns in values.values()
+            for word in re.findall(r"[^\W\d_]{2,}", patterns)
+        )
+        for name in _LANGUAGES
+    }
+
+
+def _words(sentence: str) -> list[tuple[str, int, int]]:
+    return [
+        (re.sub("['\u2019]", "", plain_letters(match[0])) or match[0], match.start(), match.end())
+        for match in _TOKEN.finditer(sentence)
+        if match[0] not in "-\u2010\u2011" or not sentence[match.end() : match.end() + 1].isalnum()
+    ]
+
+
+def _phrases(words: list[tuple[str, int, int]], lexicon: _Lexicon) -> list[_Phrase]:
+    """Cut a sentence into phrases, the longest that mean something first."""
+    words = [one for one in words if one[0] not in lexicon.ignored]
+    texts = [one[0] for one in words]
+    found, place = [], 0
+    while place < len(words):
+        most = min(lexicon.longest.get(texts[place], 1), len(words) - place)
+        for count in range(most, 0, -1):
+            key = tuple(texts[place : place + count])
+            if (meanings := lexicon.phrases.get(key)) is not None or count == 1:
+                break
+        start, end = words[place][1], words[place + count - 1][2]
+        found.append(_Phrase(" ".join(key), start, end, meanings or frozenset()))
+        place += count
+    return found
+
+
+@dataclass
+class _Mention:
+    """A member of the household, or a kind of home, and what is said of it so far."""
+
+    traits: list[str]
+    place: int
+    start: int
+    end: int
+    answer: str = ""
+    is_conditional: bool = False
+    is_limited: bool = False
+    """A condition stands behind it."""
+    is_of_infants: bool = False
+    """Of small children alone, so that a no is a condition."""
+    is_history: bool = False
+    is_carried: bool = False
+    """The answer stands before a comma."""
+
+
+_NOTHING = _Phrase("", 0, 0, frozenset())
+_PAUSES = frozenset(",():/\u2013\u2014;")
+_RELATIONS = ("good", "loves", "lives", "bad", "verb", "with")
+_NEAR = 7  # phrases between what is said of a member and the member
+
+
+@dataclass
+class _Sentence:
+    """One sentence, read phrase by phrase; its fields are what has been read so far."""
+
+    text: str
+    phrases: list[_Phrase]
+    species: str
+    found: list[tuple[str, str, str]] = field(default_factory=list)
+    """Traits with their answers and conditions."""
+    relation: str = ""
+    """What holds for the members that follow: good, loves, lives, bad, unknown."""
+    has_verb: bool = False
+    negated: bool = False
+    is_spent: bool = False
+    """The word of negation has said something, and holds for a list alone."""
+    is_other: bool = False
+    is_past: bool = False
+    has_subject: bool = False
+    """It says `he` or `she`."""
+    is_under: bool = False
+    """A condition stands before what it holds for: `after a slow introduction`."""
+    last: list[str] = field(default_factory=list)
+    """Traits of the last member, for `them`."""
+    mentions: list[_Mention] = field(default_factory=list)
+    part: list[_Mention] = field(default_factory=list)
+    """The mentions since the last comma."""
+
+    def read(self) -> None:
+        """Read the sentence."""
+        for place, phrase in enumerate(self.phrases):
+            if not phrase.does("skip"):
+                self._take(place, phrase)
+        self._end_clause()
+        self._read_tests()
+
+    def _at(self, place: int) -> _Phrase:
+        return self.phrases[place] if 0 <= place < len(self.phrases) else _NOTHING
+
+    def _take(self, place: int, phrase: _Phrase) -> None:  # noqa: C901 - one arm a part
+        if phrase.text in _PAUSES:
+            self._pause(place)
+        elif phrase.does("but"):
+            self._end_clause(place)
+        elif members := self._members(phrase):
+            self._meet(place, phrase, members)
+        elif phrase.does("hedge"):
+            self._doubt()
+        elif phrase.does(*_RELATIONS):
+            self._relate(place, phrase)
+            if phrase.values("yes") or phrase.values("trait"):
+                self._state(place, phrase)
+        elif phrase.values("mention"):
+            self._add_mention(_Mention(phrase.values("mention"), place, phrase.start, phrase.end))
+        elif phrase.values("yes") or phrase.values("no") or phrase.values("trait"):
+            self._state(place, phrase)
+        elif any(phrase.values(part) for part in _VALUED):
+            self._value(phrase)
+        elif phrase.does("not"):
+            self.negated, self.is_spent = True, False
+        elif self.is_spent and phrase.meanings and not phrase.does("joint", "pre", "fit"):
+            self.negated = False
+        self._note(place, phrase)
+
+    def _note(self, place: int, phrase: _Phrase) -> None:
+        """Take what a phrase says of those before it, and of all that follows."""
+        self.has_subject |= phrase.does("self") and bool(self.part)
+        if phrase.does("other"):
+            self.is_other = self.is_other or (place <= 2 and not self.found)
+        self.is_past |= phrase.does("past")
+        self.is_under |= phrase.does("fore")
+        if phrase.does("them") and self.relation in {"good", "loves", "bad"} and self.last:
+            answer = NO if self.relation == "bad" else YES
+            self._add_mention(
+                _Mention(self.last, place, phrase.start, phrase.end, answer, self.is_under)
+            )
+        if phrase.does("tested") and self.negated:
+            self._doubt()
+        if phrase.does("post") and self.part and place - self.part[-1].place <= _NEAR:
+            mention = self.part[-1]
+            words = self.text[mention.start : phrase.end + 4]
+            # `barks at cats on walks` has no condition, `hates kids under 6` has.
+            if self.relation != "bad" or any(letter.isdigit() for letter in words):
+                mention.is_conditional = mention.is_limited = True
+                mention.end = max(mention.end, phrase.end)
+        if phrase.does("bad_after") and not phrase.does("not"):
+            self._resolve(YES if self.negated else NO)
+        elif phrase.does("fit", "yes", "home_fit") or (
+            phrase.does("after") and not phrase.does(*_RELATIONS)
+        ):
+            answer = NO if self.negated and not self.is_spent else YES
+            if phrase.does("home_fit"):
+                self._resolve(answer, for_home=True)
+            if not phrase.does("home_fit") or phrase.does("fit", "yes"):
+                self._resolve(answer)
+
+    def _members(self, phrase: _Phrase) -> list[str]:
+        found = phrase.values("member")
+        if not found and self.relation in {"good", "lives", "bad", "unknown"}:
+            found = phrase.values("single")
+        if "pets" in found:
+            return ["good_with_dogs", "good_with_cats"]
+        if "kin" in found:  # `Artgenossen`
+            of_kin = {attributes.DOG: "good_with_dogs", attributes.CAT: "good_with_cats"}
+            return [of_kin[self.species]] if self.species in of_kin else []
+        return found
+
+    def _pause(self, place: int) -> None:
+        """End a part at a comma, unless a list goes on."""
+        after = place + 1
+        while self._at(after).does("joint", "pre", "filler"):
+            after += 1
+        self._negate_before(place)
+        if self._at(place).text in ":/(":
+            return
+        is_list = bool(self._members(self._at(after))) and bool(self.part)
+        is_open = any(not mention.answer for mention in self.part)
+        answers = self._at(after).does("fit", "yes", "not", "bad_after", "hedge")
+        if not is_list and not self._at(after).does("post") and not (is_open and answers):
+            self._end_clause(place)
+        elif is_list:
+            for mention in self.part:
+                mention.is_carried = True
+            self.part = []
+
+    def _negate_before(self, place: int) -> None:
+        """Let a negation at the end of a part hold for what stands before: `con gatos no`."""
+        near = self.phrases[max(0, place - 2) : place]
+        if not (self.negated and not self.is_spent and self.part):
+            return
+        if any(phrase.does("not") for phrase in near):
+            self._resolve(NO)
+            self.is_spent = True
+
+    def _end_clause(self, place: int | None = None) -> None:
+        self._negate_before(len(self.phrases) if place is None else place)
+        first = self.part[0] if self.part else None
+        is_object = len(self.part) == 1 and first is not None and first.place <= 1
+        if first is not None and is_object and not first.answer and self.has_subject:
+            # `Kids she adores`
+            first.answer = {"good": YES, "loves": YES, "bad": NO}.get(self.relation, "")
+        if not self.is_other:
+            for mention in self.mentions:
+                self._emit(mention)
+        self.mentions, self.part = [], []
+        self.relation, self.has_verb, self.negated, self.is_spent = "", False, False, False
+        self.is_other = self.is_past = self.has_subject = False
+
+    def _emit(self, mention: _Mention) -> None:
+        answer = mention.answer
+        if not answer and mention.is_limited:
+            answer = YES  # `Kids: 8+`
+        if answer not in {YES, NO}:
+            return
+        mention.is_conditional |= mention.is_of_infants and answer == NO
+        if mention.is_conditional and not mention.is_history and "apartment" not in mention.traits:
+            answer = CONDITION
+        words = self.text[mention.start : mention.end] if answer == CONDITION else ""
+        self.found += [(trait, answer, words) for trait in mention.traits]
+
+    def _doubt(self) -> None:
+        """Take that nobody knows: of those before it in this part, and of those that follow."""
+        self.relation, self.negated = "unknown", False
+        for mention in self.part:
+            mention.answer = "unknown"
+
+    def _relate(self, place: int, phrase: _Phrase) -> None:
+        names = phrase.values("grammar")
+        name = next((one for one in ("bad", "good", "loves", "lives") if one in names), "")
+        self.has_verb |= "verb" in names
+        if not name and "with" in names and (self.has_verb or self.relation):
+            name = "lives" if self.has_verb else self.relation
+        if not name and "with" in names and self._at(place - 1).does("fit", "yes"):
+            name = "good"
+        if not name or self.relation == "unknown":
+            return
+        if self.negated and not self.is_spent:
+            # `has not lived with cats` says nothing, nor does `does not chase cats`.
+            name = "bad" if name in {"good", "loves"} else "unknown"
+            self.is_spent = True
+        self.negated = False
+        self.relation = name
+        if name in {"bad", "good", "loves"} and phrase.does("after"):
+            self._resolve(NO if name == "bad" else YES)
+
+    def _meet(self, place: int, phrase: _Phrase, members: list[str]) -> None:
+        before = place - 1
+        start, is_conditional = phrase.start, self.is_under or phrase.does("partial")
+        while self._at(before).does("pre", "joint", "filler"):
+            if self._at(before).does("pre"):
+                is_conditional, start = True, self._at(before).start
+            before -= 1
+        mention = _Mention(members, place, start, phrase.end, "", is_conditional)
+        mention.is_of_infants = phrase.does("infant")
+        if self.negated:
+            mention.answer = "unknown" if self.relation in {"bad", "unknown", "lives"} else NO
+            self.is_spent = True
+        elif self.relation:
+            kinds = {"good": YES, "loves": YES, "lives": YES, "bad": NO, "unknown": "unknown"}
+            mention.answer = kinds[self.relation]
+            mention.is_history = self.relation == "lives"
+            mention.is_carried = not self.part and bool(self.mentions)
+        self._add_mention(mention)
+
+    def _add_mention(self, mention: _Mention) -> None:
+        if mention.traits[0] not in HOUSEHOLD:
+            mention.answer = self._fit_of_home(mention)
+            self.is_spent |= self.negated
+        else:
+            self.last = mention.traits
+        self.mentions.append(mention)
+        self.part.append(mention)
+
+    def _fit_of_home(self, mention: _Mention) -> str:
+        """What stands before an apartment or a yard says of it."""
+        if self.negated:
+            return NO
+        word = "need" if "fenced_yard" in mention.traits else "fit"
+        near = self.phrases[max(0, mention.place - _NEAR) : mention.place]
+        has_word = any(one.does(word, f"home_{word}") for one in near)
+        if word == "need":
+            after = self.phrases[mention.place + 1 : mention.place + 5]
+            is_soft = any(one.does("soft_post") for one in after)
+            return "" if is_soft or self.relation == "unknown" else YES if has_word else ""
+        is_home = self.relation in {"good", "lives"} or self.has_verb
+        if self.relation in {"unknown", "bad"}:
+            return NO if self.relation == "bad" else ""
+        return YES if has_word or is_home else ""
+
+    def _resolve(self, answer: str, *, for_home: bool = False) -> None:
+        """Take an answer that stands behind those of whom it is."""
+        for mention in self.part:
+            is_home = mention.traits[0] not in HOUSEHOLD
+            if answer == YES and ("fenced_yard" in mention.traits or is_home != for_home):
+                continue
+            if not mention.answer or mention.is_carried or (answer == NO != mention.answer):
+                mention.answer = answer if mention.answer != "unknown" else "unknown"
+        self.is_spent |= self.negated
+
+    def _state(self, place: int, phrase: _Phrase) -> None:
+        moods = _MOODS.intersection(phrase.values("yes")) or phrase.values("trait")
+        after = self._at(place + 1)
+        is_of_home = after.does("homes") or (moods and bool(after.values("member")))
+        is_of_others = self.relation in {"good", "lives", "bad"} and after.values("single")
+        is_silent = self.is_other or self.relation == "unknown" or (moods and self.is_past)
+        if is_silent or (moods and (is_of_home or is_of_others)):
+            return
+        negated = self.negated or (self.relation == "bad" and bool(phrase.values("trait")))
+        if self._at(place + 1).text in {":", "-", "?", "="}:
+            negated |= self._at(place + 2).does("not")
+            if self._at(place + 2).does("hedge"):
+                return
+        if after.does("not") and self._at(place + 2).text in {"", *_PAUSES}:
+            negated = True  # `House trained no`
+        if any(one.does("hedge") for one in self.phrases[place + 1 : place + 4]):
+            return
+        is_partly = self._at(place - 1).does("partly")
+        for trait in phrase.values("yes") + phrase.values("trait"):
+            if is_partly and trait in HOUSEHOLD:
+                words = self.text[self._at(place - 1).start : phrase.end]
+                self.found.append((trait, CONDITION, words))
+                continue
+            self.found.append((trait, NO if negated else YES, ""))
+        for trait in phrase.values("no"):
+            if not negated or trait == "bonded":
+                self.found.append((trait, YES if negated else NO, ""))
+        self.is_spent |= self.negated
+
+    def _value(self, phrase: _Phrase) -> None:
+        if not (self.is_other or self.negated or self.relation in {"lives", "unknown", "bad"}):
+            for part in _VALUED:
+                self.found += [(part, value, "") for value in phrase.values(part)]
+
+    def _read_tests(self) -> None:
+        """Read what tests of illnesses said: `FIV/FeLV negative`, `positive for heartworm`."""
+        tests = [place for place, one in enumerate(self.phrases) if one.values("test")]
+        runs: list[list[int]] = []
+        for place in tests:
+            if runs and all(
+                self.phrases[one].text in _PAUSES or self.phrases[one].does("joint")
+                for one in range(runs[-1][-1] + 1, place)
+            ):
+                runs[-1].append(place)
+            else:
+                runs.append([place])
+        for run in runs:
+            after = self.phrases[run[-1] + 1 : run[-1] + 4]
+            before = self.phrases[max(0, run[0] - 5) : run[0]][::-1]
+            clause = self.phrases[: run[0]]
+            cut = max((o for o, one in enumerate(clause) if one.does("but")), default=-1)
+            is_other = any(one.does("other") for one in clause[cut + 1 :])
+            if is_other or any(one.does("hedge") for one in [*after, *before]):
+                continue
+            result = next((o for o in self._results([*after[:3]])), "") or next(
+                (o for o in self._results(before)), ""
+            )
+            for place in run if result else ():
+                self.found += [(trait, result, "") for trait in self.phrases[place].values("test")]
+
+    def _results(self, phrases: Iterable[_Phrase]) -> Iterator[str]:
+        for phrase in phrases:
+            if phrase.does("but") or phrase.text in {",", ";"}:
+                return
+            if found := phrase.values("result"):
+                yield NO if "negative" in found else YES
+
+
+def _language(words: list[tuple[str, int, int]], usual: str = "") -> str:
+    texts = {one[0] for one in words}
+    shares = {name: len(texts & common) for name, common in _common_words().items()}
+    best = max(_LANGUAGES, key=shares.__getitem__)
+    return usual if usual and (shares[best] <= shares[usual] or shares[best] < 3) else best
+
+
+@lru_cache(maxsize=16_384)
+def read_written(description: str, species: str = "") -> WrittenFacts:
+    """Read the statements of a description, by trait; of its first 8,000 letters."""
+    text = _MARKUP.sub(" ", description[:_MOST_LETTERS])
+    text = _LABEL.sub(r"\1: ", text)
+    usual = _language(_words(text))
+    found: dict[str, Statement] = {}
+    for sentence in filter(None, map(str.strip, _BREAK.split(text))):
+        words = _words(sentence)
+        lexicon = _lexicon(_language(words, usual))
+        reading = _Sentence(sentence, _phrases(words, lexicon), species)
+        if sentence.endswith("?"):
+            continue
+        reading.read()
+        shown = sentence[:_LONGEST_SENTENCE]
+        for trait, answer, condition in _with_care(reading.found):
+            statement = Statement(trait, answer, shown, condition)
+            if trait not in found:
+                found[trait] = statement
+            elif found[trait].answer != answer:
+                found[trait] = _safer(trait, found[trait], statement)
+    return {trait: one for trait, one in found.items() if one.answer}
+
+
+def _with_care(found: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
+    for trait, answer, condition in found:
+        yield trait, answer, condition
+        if trait in _NEEDS_CARE and answer == YES:
+            yield "special_needs", YES, ""
+
+
+_SAFE_IS_NO = frozenset({*HOUSEHOLD, "house_trained", "apartment", "sheds_little", "bonded"})
+
+
+def _safer(trait: str, first: Statement, second: Statement) -> Statement:
+    """Of statements that contradict each other the safe one; none where neither is."""
+    if trait in _VALUED or not first.answer:
+        return first
+    order = (NO, CONDITION, YES) if trait in _SAFE_IS_NO else (YES, CONDITION, NO)
+    if trait in _MOODS:
+        return Statement(trait, "", "")
+    return min(first, second, key=lambda one: order.index(one.answer))
