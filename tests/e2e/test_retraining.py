@@ -16,7 +16,9 @@ import pytest
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.settings import Settings
+from pawsonalize.core.roles import WORK
 from pawsonalize.core.times import DAY, iso
+from pawsonalize.core.work.servers import this_process
 from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.resources.kind import Status
 from pawsonalize.resources.solutions import SolutionVersion
@@ -104,10 +106,12 @@ def test_a_better_version_goes_live_over_a_sabotaged_one(
 
 
 def test_data_that_nothing_can_be_learned_from_fail_with_the_fix(tmp_path: Path) -> None:
-    with opened(Settings(data_dir=tmp_path / "empty")):
-        pass
+    with opened(Settings(data_dir=tmp_path / "empty")) as adapters:
+        adapters.servers.table.heartbeat(this_process((WORK,), 1, 8080))
     done = run("retrain", "--data-dir", str(tmp_path / "empty"), "--json")
     assert done.returncode == 1
+    said = " ".join(done.stderr.split())
+    assert ":8080 does the run, the settings it was started with count" in said
     record = msgspec.json.decode(done.stdout, type=RunRecord)
     assert record.outcome is RunOutcome.FAILED
     assert record.findings[0]["severity"] == "blocking"

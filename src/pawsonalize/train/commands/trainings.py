@@ -10,6 +10,7 @@ from pawsonalize.app.cli.terminal import print_listing, progress, wide_console
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.errors import InvalidInput, TrainingFailed
+from pawsonalize.core.roles import WORK
 from pawsonalize.core.times import SECOND, iso
 from pawsonalize.recommend.campaigns import list_names
 from pawsonalize.resources.campaigns import Campaign
@@ -101,6 +102,11 @@ def follow(adapters: Adapters, run_id: str) -> RunRecord:
     console, runs = Console(stderr=True, highlight=False), adapters.runs
     runs.get(run_id)  # NotFound before anything is printed
     console.print(f"{run_id} (Ctrl-C leaves it running)")
+    if servers := [one.place for one in adapters.servers.table.all() if WORK in one.roles]:
+        console.print(
+            f"If the server at {servers[0]} does the run, the settings it was started with count,"
+            " such as promotion_threshold, and not those of this command."
+        )
     log = adapters.settings.data_dir / _WORKER_LOG
     with log.open("ab") as output, console.status("") as spinner:
         processes = adapters.worker_processes(output, outlive=True)
