@@ -66,13 +66,13 @@ def _stated(facts: Mapping[str, Any], name: str, value: str) -> bool | None:
             letter if letter.isdigit() else " " for letter in found["condition"]
         ).split()]  # fmt: skip
         of_child = {"toddler": 2, "teen": 13}.get(value)
-        return of_child >= ages[0] if ages and of_child is not None else None
+        return bool(of_child >= ages[0]) if ages and of_child is not None else None
     if found is None:
         stated = facts.get(opposite) == "yes"
         return (value == "not" or False) if stated else None
     if name in {"pattern", "coat"}:
         return bool(found == value)
-    return (found == "yes") != (value in {"no", "not"})
+    return bool((found == "yes") != (value in {"no", "not"}))
 
 
 @pytest.fixture(scope="module")

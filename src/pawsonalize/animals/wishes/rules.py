@@ -229,7 +229,9 @@ def _kids(animal: Animal, _at: int) -> Facts:
     statement = animal.facts.get("good_with_kids")
     if animal.good_with("kids") is not GoodWith.SELECTIVE or statement is None:
         return _answer(animal.good_with("kids"))
-    years = re.search(r"\d+", statement.condition)
+    place = statement.sentence.find(statement.condition)
+    end = place + len(statement.condition) + len(" 12")  # it may end before its number
+    years = re.search(r"\d+", statement.sentence[place:end] if place >= 0 else statement.condition)
     named = "13" if _TEENS.search(statement.condition) else ""
     named = "6" if _NOT_SMALL.search(statement.condition) else named
     age = years[0] if years else named

@@ -277,7 +277,9 @@ class Searching:
                 if one.name != "species" or one not in wish.evidence
             }
             scores = np.where(named, 1.0, _scores(wish, rules, alike, verdicts, gist, near))
-            doubts = np.sum([each == 0 for each in obeyed.values()], axis=0) + 0.0 * scores
+            doubts = np.zeros(len(puts))
+            for each in obeyed.values():
+                doubts += each == 0
             # Who is of the wanted breed nearly fits better than whoever has its size.
             breeds_lost = [verdicts[o] < 0 for o in rules if o.name == "breed" and not o.negated]
             found, nearly = _by_rules(obeyed, among, available, led)
