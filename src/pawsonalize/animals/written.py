@@ -211,6 +211,7 @@ class _Mention:
 _NOTHING = _Phrase("", 0, 0, frozenset())
 _PAUSES = frozenset(",():/\u2013\u2014;")
 _RELATIONS = ("good", "loves", "lives", "bad", "verb", "with")
+_STATED = ("yes", "no", "trait", "condition")
 _NEAR = 7  # phrases between what is said of a member and the member
 
 
@@ -225,6 +226,7 @@ class _Sentence:
     """Traits with their answers and conditions."""
     relation: str = ""
     """What holds for the members that follow: good, loves, lives, bad, unknown."""
+    related_at: int = 0
     has_verb: bool = False
     negated: bool = False
     is_spent: bool = False
@@ -267,7 +269,7 @@ class _Sentence:
                 self._state(place, phrase)
         elif phrase.values("mention"):
             self._add_mention(_Mention(phrase.values("mention"), place, phrase.start, phrase.end))
-        elif phrase.values("yes") or phrase.values("no") or phrase.values("trait"):
+        elif any(phrase.values(part) for part in _STATED):
             self._state(place, phrase)
         elif any(phrase.values(part) for part in _VALUED):
             self._value(phrase)
@@ -277,7 +279,7 @@ class _Sentence:
             self.negated = False
         self._note(place, phrase)
 
-    def _note(self, place: int, phrase: _Phrase) -> None:
+    def _note(self, place: int, phrase: _Phrase) -> None:  # noqa: C901 - one arm a case
         """Take what a phrase says of those before it, and of all that follows."""
         self.has_subject |= phrase.does("self") and bool(self.part)
         if phrase.does("other"):
@@ -295,10 +297,12 @@ class _Sentence:
             mention = self.part[-1]
             words = self.text[mention.start : phrase.end + 4]
             # `barks at cats on walks` has no condition, `hates kids under 6` has.
-            if self.relation != "bad" or any(letter.isdigit() for letter in words):
+            if self.relation != "bad" or phrase.does("pre") or any(map(str.isdigit, words)):
                 mention.is_conditional = mention.is_limited = True
                 mention.end = max(mention.end, phrase.end)
         if phrase.does("bad_after") and not phrase.does("not"):
+            if not self.part and self.relation != "unknown":
+                self.relation = "bad"
             self._resolve(YES if self.negated else NO)
         elif phrase.does("fit", "yes", "home_fit") or (
             phrase.does("after") and not phrase.does(*_RELATIONS)
@@ -328,7 +332,9 @@ class _Sentence:
         self._negate_before(place)
         if self._at(place).text in ":/(":
             return
-        is_list = bool(self._members(self._at(after))) and bool(self.part)
+        is_list = bool(self._members(self._at(after))) and (
+            bool(self.part) or self._at(place + 1).text == "including"
+        )
         is_open = any(not mention.answer for mention in self.part)
         answers = self._at(after).does("fit", "yes", "not", "bad_after", "hedge")
         if not is_list and not self._at(after).does("post") and not (is_open and answers):
@@ -384,11 +390,14 @@ class _Sentence:
         name = next((one for one in ("bad", "good", "loves", "lives") if one in names), "")
         self.has_verb |= "verb" in names
         if not name and "with" in names and (self.has_verb or self.relation):
-            name = "lives" if self.has_verb else self.relation
+            name = self.relation if self.relation == "bad" or not self.has_verb else "lives"
         if not name and "with" in names and self._at(place - 1).does("fit", "yes"):
             name = "good"
-        if not name or self.relation == "unknown":
-            return
+        since = self.phrases[self.related_at : place]
+        is_of_bad = self.relation == "bad" and not any(one.does("joint") for one in since)
+        if not name or self.relation == "unknown" or (is_of_bad and not self.part):
+            return  # `prefers not to share a home with`
+        self.related_at = place
         if self.negated and not self.is_spent:
             # `has not lived with cats` says nothing, nor does `does not chase cats`.
             name = "bad" if name in {"good", "loves"} else "unknown"
@@ -452,7 +461,7 @@ class _Sentence:
                 mention.answer = answer if mention.answer != "unknown" else "unknown"
         self.is_spent |= self.negated
 
-    def _state(self, place: int, phrase: _Phrase) -> None:
+    def _state(self, place: int, phrase: _Phrase) -> None:  # noqa: C901 - one arm a case
         moods = _MOODS.intersection(phrase.values("yes")) or phrase.values("trait")
         after = self._at(place + 1)
         is_of_home = after.does("homes") or (moods and bool(after.values("member")))
@@ -460,22 +469,27 @@ class _Sentence:
         is_silent = self.is_other or self.relation == "unknown" or (moods and self.is_past)
         if is_silent or (moods and (is_of_home or is_of_others)):
             return
+        is_partly = is_before = self._at(place - 1).does("partly")
         negated = self.negated or (self.relation == "bad" and bool(phrase.values("trait")))
         if self._at(place + 1).text in {":", "-", "?", "="}:
             negated |= self._at(place + 2).does("not")
             if self._at(place + 2).does("hedge"):
                 return
+            if self._at(place + 2).does("post", "pre"):
+                is_partly = True
         if after.does("not") and self._at(place + 2).text in {"", *_PAUSES}:
             negated = True  # `House trained no`
         if any(one.does("hedge") for one in self.phrases[place + 1 : place + 4]):
             return
-        is_partly = self._at(place - 1).does("partly")
         for trait in phrase.values("yes") + phrase.values("trait"):
             if is_partly and trait in HOUSEHOLD:
-                words = self.text[self._at(place - 1).start : phrase.end]
+                first, last = self._at(place - is_before), self._at(place + 3)
+                words = self.text[first.start : phrase.end if is_before else last.end or None]
                 self.found.append((trait, CONDITION, words))
                 continue
             self.found.append((trait, NO if negated else YES, ""))
+        for trait in phrase.values("condition"):
+            self.found.append((trait, CONDITION, self.text[phrase.start : phrase.end]))
         for trait in phrase.values("no"):
             if not negated or trait == "bonded":
                 self.found.append((trait, YES if negated else NO, ""))
