@@ -226,6 +226,7 @@ class _Sentence:
     """Traits with their answers and conditions."""
     relation: str = ""
     """What holds for the members that follow: good, loves, lives, bad, unknown."""
+    related_at: int = 0
     has_verb: bool = False
     negated: bool = False
     is_spent: bool = False
@@ -278,7 +279,7 @@ class _Sentence:
             self.negated = False
         self._note(place, phrase)
 
-    def _note(self, place: int, phrase: _Phrase) -> None:
+    def _note(self, place: int, phrase: _Phrase) -> None:  # noqa: C901 - one arm a case
         """Take what a phrase says of those before it, and of all that follows."""
         self.has_subject |= phrase.does("self") and bool(self.part)
         if phrase.does("other"):
@@ -392,8 +393,11 @@ class _Sentence:
             name = self.relation if self.relation == "bad" or not self.has_verb else "lives"
         if not name and "with" in names and self._at(place - 1).does("fit", "yes"):
             name = "good"
-        if not name or self.relation == "unknown":
-            return
+        since = self.phrases[self.related_at : place]
+        is_of_bad = self.relation == "bad" and not any(one.does("joint") for one in since)
+        if not name or self.relation == "unknown" or (is_of_bad and not self.part):
+            return  # `prefers not to share a home with`
+        self.related_at = place
         if self.negated and not self.is_spent:
             # `has not lived with cats` says nothing, nor does `does not chase cats`.
             name = "bad" if name in {"good", "loves"} else "unknown"
@@ -457,7 +461,7 @@ class _Sentence:
                 mention.answer = answer if mention.answer != "unknown" else "unknown"
         self.is_spent |= self.negated
 
-    def _state(self, place: int, phrase: _Phrase) -> None:
+    def _state(self, place: int, phrase: _Phrase) -> None:  # noqa: C901 - one arm a case
         moods = _MOODS.intersection(phrase.values("yes")) or phrase.values("trait")
         after = self._at(place + 1)
         is_of_home = after.does("homes") or (moods and bool(after.values("member")))
