@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import partial
+from threading import RLock
 from typing import IO, TYPE_CHECKING
 
 from pawsonalize.animals.tables.animals import AnimalExposures, Animals, Availability
@@ -22,6 +23,7 @@ from pawsonalize.app.settings import Settings, as_environment, kinds_of_settings
 from pawsonalize.core import clock
 from pawsonalize.core.database.journal import AuditLog, ProblemTable
 from pawsonalize.core.event import EventTypes
+from pawsonalize.core.late import made_once
 from pawsonalize.core.objects.stores import open_objects
 from pawsonalize.core.plugin import added
 from pawsonalize.core.times import SECOND
@@ -88,6 +90,8 @@ class Adapters:
         on_lost: Callable[[str], object] = lambda _lease: None,
     ) -> None:
         """Open it; see `opened`."""
+        self.making = RLock()
+        """Held while an object is made; it may ask for others."""
         open_database = databases.existing_database if must_exist else databases.made_database
         self.settings, self.database = settings, open_database(settings)
         database = self.database
@@ -158,28 +162,28 @@ class Adapters:
         """The tables that outcomes reports read."""
         return databases.outcome_tables(self.database, self.log.event_types)
 
-    @cached_property
+    @made_once
     def inventory(self) -> "Inventory":
         """The inventory of animals."""
         from pawsonalize.animals.inventory import Inventory
 
         return Inventory(self.animals)
 
-    @cached_property
+    @made_once
     def animal_names(self) -> "AnimalNames":
         """Finds the groups of animals by their ids."""
         from pawsonalize.animals.inventory import AnimalNames
 
         return AnimalNames(self.animals, self.catalogue)
 
-    @cached_property
+    @made_once
     def sampling(self) -> "Sampling":
         """Samples a log for measurements; takes the whole log where that fits in memory."""
         from pawsonalize.train.training_data import whole_log
 
         return whole_log if self.reading is None else self.reading.sample
 
-    @cached_property
+    @made_once
     def versions(self) -> "SolutionVersions":
         """Creates, lists and deletes solution versions."""
         from pawsonalize.train.versions import SolutionVersions
@@ -189,7 +193,7 @@ class Adapters:
             self.registry, self.log, self.catalogue, self.artefacts, self.erased, days
         )
 
-    @cached_property
+    @made_once
     def erased_archive(self) -> "ErasedArchive":
         """The archive, read without erased visitors."""
         from pawsonalize.events.erasure.erased_archive import ErasedArchive
@@ -197,7 +201,7 @@ class Adapters:
         index = ArchiveIndex(self.database)
         return ErasedArchive(self.objects, self.ledger, index, self.erased)
 
-    @cached_property
+    @made_once
     def archiver(self) -> "Archiver":
         """Archiver, which copies the log into the archive."""
         from pawsonalize.events.archive.archiver import Archiver
@@ -205,28 +209,28 @@ class Adapters:
         raws = RawEvents(self.database)
         return Archiver(self.log, raws, self.ledger, self.objects, self.erased_archive)
 
-    @cached_property
+    @made_once
     def solutions(self) -> "Solutions":
         """Creates and changes solutions."""
         from pawsonalize.train.solutions import Solutions
 
         return Solutions(self.registry, self.log.event_types)
 
-    @cached_property
+    @made_once
     def dataset_groups(self) -> "DatasetGroups":
         """Creates and changes dataset groups."""
         from pawsonalize.train.solutions import DatasetGroups
 
         return DatasetGroups(self.registry)
 
-    @cached_property
+    @made_once
     def datasets(self) -> "Datasets":
         """The datasets of every dataset group."""
         from pawsonalize.events.datasets import Datasets
 
         return Datasets(self.registry, self.log, self.catalogue)
 
-    @cached_property
+    @made_once
     def job_sources(self) -> "Sources":
         """The folders and buckets that jobs may read."""
         from pawsonalize.events.job_files import Sources
@@ -234,7 +238,7 @@ class Adapters:
         settings, shared = self.settings, self.settings.bucket_url("imports")
         return Sources(settings.import_folders, settings.s3_folder, open_objects, shared)
 
-    @cached_property
+    @made_once
     def job_outputs(self) -> "Outputs":
         """The folders and buckets that jobs may write."""
         from pawsonalize.events.job_files import Outputs
@@ -243,21 +247,21 @@ class Adapters:
         shared = settings.bucket_url("exports")
         return Outputs(settings.export_folders, settings.s3_folder, open_objects, shared, confirm)
 
-    @cached_property
+    @made_once
     def filters(self) -> "Filters":
         """Finds and checks filters, stored or written out."""
         from pawsonalize.recommend.filtering import Filters
 
         return Filters(self.registry, self.catalogue)
 
-    @cached_property
+    @made_once
     def filterings(self) -> "Filterings":
         """What filters read of each dataset group, kept in memory."""
         from pawsonalize.recommend.filtering import Filterings
 
         return Filterings(self.log, self.catalogue)
 
-    @cached_property
+    @made_once
     def directory(self) -> "Directory":
         """Finds dataset groups and campaigns by name or ARN."""
         from pawsonalize.recommend.campaigns import Directory
@@ -266,12 +270,12 @@ class Adapters:
             self.registry, partial(databases.read_reference, self.settings), clock.passed
         )
 
-    @cached_property
+    @made_once
     def access_keys(self) -> AccessKeys:
         """Creates, finds and verifies access keys."""
         return AccessKeys(self.registry, databases.root_key_source(self.settings))
 
-    @cached_property
+    @made_once
     def runs(self) -> "Runs":
         """The workflow runs; new ones are begun with the settings that decide how they go."""
         from pawsonalize.train.retrained import find_retrained
@@ -282,32 +286,32 @@ class Adapters:
         record = {name: self.settings.value(name) for name in names}
         return Runs(self.work, record, partial(find_retrained, self.registry))
 
-    @cached_property
+    @made_once
     def problems(self) -> Problems:
         """The problems that last, of which people are notified."""
         notice_after = round(self.settings.problem_notice_seconds * SECOND)
         return Problems(ProblemTable(self.database), self.outbox, notice_after)
 
-    @cached_property
+    @made_once
     def servers(self) -> Servers:
         """A watch of all processes that use the database."""
         return Servers(ServerTable(self.database))
 
-    @cached_property
+    @made_once
     def outbox(self) -> Outbox:
         """The outbox for the notifiers that a plugin offers."""
         # Notifiers take long to import.
         names = NOTIFIERS(self.settings) or ()
         return Outbox(self.deliveries, names, DESTINATIONS(self) or (lambda _: ()))
 
-    @cached_property
+    @made_once
     def intake(self) -> "Intake":
         """The count of accepted and refused events; many refusals are a problem."""
         from pawsonalize.events.ingest import Intake
 
         return Intake(self.problems, self.settings.dead_letter_notice)
 
-    @cached_property
+    @made_once
     def ingest(self) -> "Ingest":
         """Takes events in, for servers and consumers of streams alike."""
         from pawsonalize.events.ingest import build_ingest
@@ -323,7 +327,7 @@ class Adapters:
             workers=self.settings.workers,
         )
 
-    @cached_property
+    @made_once
     def group_sizing(self) -> "GroupSizing":
         """Counts what dataset groups have stored."""
         from pawsonalize.operations.limits import GroupSizing
@@ -353,21 +357,21 @@ class Adapters:
             partial(remove_remains, self.database),
         )
 
-    @cached_property
+    @made_once
     def erasing(self) -> "Erasing":
         """Erases visitors."""
         from pawsonalize.events.erasure.erasing import Erasing
 
         return Erasing(self.erasures, self.erasure_steps, self.problems, self.leases, clock.now)
 
-    @cached_property
+    @made_once
     def deletions(self) -> "Deletions":
         """Turns data deletion jobs into erasures."""
         from pawsonalize.events.erasure.erasing import Deletions
 
         return Deletions(self.registry, self.job_sources, self.erasures, clock.now)
 
-    @cached_property
+    @made_once
     def jobs(self) -> "JobTable":
         """The jobs in the background."""
         from pawsonalize.events.imports import Exports, Imports
@@ -409,14 +413,14 @@ class Adapters:
             stopping=imports.stopping,
         )
 
-    @cached_property
+    @made_once
     def refresher(self) -> "CountRefresher":
         """Refreshes counts in this very process."""
         from pawsonalize.train.refresh import CountRefresher
 
         return CountRefresher(self.registry, self.log, self.catalogue, self.artefacts, self.reading)
 
-    @cached_property
+    @made_once
     def trainer(self) -> "Trainer":
         """Trains in this very process the versions that are created by now."""
         from pawsonalize.train.imported_files import ScoreFiles
@@ -436,7 +440,7 @@ class Adapters:
             ScoreFiles(self.job_sources, self.erased),
         )
 
-    @cached_property
+    @made_once
     def gate(self) -> "Gate":
         """The gate, which judges new versions."""
         from pawsonalize.recommend.live_model import load_model
@@ -453,7 +457,7 @@ class Adapters:
         log, rules = self.log, self.settings.gate
         return Gate(log, self.catalogue, self.versions, load, rules, self.sampling)
 
-    @cached_property
+    @made_once
     def following(self) -> "Following":
         """Sends campaigns that follow their solution to its newest (gated) version."""
         from pawsonalize.train.campaigns import Following
@@ -478,7 +482,7 @@ class Adapters:
             end=News(self.outbox).how_it_ended,
         )
 
-    @cached_property
+    @made_once
     def exposure_counts(self) -> "Exposure":
         """Counts how often items were shown, for exploration."""
         from pawsonalize.recommend.exploration import Exposure

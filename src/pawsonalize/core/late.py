@@ -1,7 +1,11 @@
-"""Modules that are imported at their first use: slow ones, without which a server can start."""
+"""Modules that are imported, and objects that are made, when they are first used."""
 
+from contextlib import AbstractContextManager
+from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar, overload
+
+T = TypeVar("T")
 
 
 class _Late:
@@ -20,3 +24,24 @@ def late(name: str) -> Any:
     """Return a stand-in for a module, which is imported when something of it is used."""
     # For the type checker, import the module itself under TYPE_CHECKING.
     return _Late(name)
+
+
+class made_once(cached_property[T]):  # noqa: N801 - a decorator, like its base
+    """A cached property that is made once, whichever threads ask for it first.
+
+    The object has an RLock in `making`. From Python 3.12 on, `cached_property` alone lets each
+    thread make one of its own.
+    """
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> "made_once[T]": ...
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
+
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> "made_once[T] | T":
+        """Return the part, made under the lock of its object; this property itself of a class."""
+        if instance is None:
+            return self
+        making: AbstractContextManager[bool] = vars(instance)["making"]
+        with making:
+            return super().__get__(instance, owner)

@@ -236,7 +236,7 @@ class System:
     def attribute(self) -> str:
         """A metric attribution adds up the events of a source, and writes a report to S3."""
         personalize, bucket = self._personalize(""), self.account.stack.outputs()["ArchiveBucket"]
-        group = personalize.list_datasetgroups()["datasetGroups"]
+        group = personalize.list_dataset_groups()["datasetGroups"]
         arn = next(one["datasetGroupArn"] for one in group if one["name"].startswith(f"{ENV}-"))
         made = personalize.create_metric_attribution(
             name="acceptance",
