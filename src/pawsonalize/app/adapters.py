@@ -446,13 +446,11 @@ class Adapters:
         from pawsonalize.recommend.live_model import load_model
         from pawsonalize.train.evidence import Gate
 
-        remote = self.remote
-
         def load(version: SolutionVersion) -> "Model":
             model = load_model(self.artefacts, version)
-            if remote is None or version.remote is None:
+            if self.remote is None or version.remote is None:
                 return model
-            return remote.judged(self.versions.dataset_group(version), model)
+            return self.remote.judged(self.versions.dataset_group(version), model)
 
         log, rules = self.log, self.settings.gate
         return Gate(log, self.catalogue, self.versions, load, rules, self.sampling)
@@ -518,9 +516,8 @@ class Adapters:
 
         # Similar items are not explored.
         solution = self.registry.get(Solution, self.campaigns.get(name).solution)
-        if recipe_named(solution.recipe).needs_item:
-            return self._live(name, ServingSettings())
-        return self._explored(name)
+        is_similar = recipe_named(solution.recipe).needs_item
+        return self._live(name, ServingSettings()) if is_similar else self._explored(name)
 
     def _explored(self, name: str) -> "LiveModel":
         from pawsonalize.recommend.exploration import Exposure
@@ -593,9 +590,8 @@ def opened(
 ) -> Iterator[Adapters]:
     """Open the adapters that the settings name, while the block runs.
 
-    Data folder and database are made if need be. With `must_exist` nothing is made, and where
-    there is no database the error is NotFound: it says where we looked. `on_lost` gets
-    the name of a lease that another process has taken over.
+    Data folder and database are made if need be; with `must_exist` nothing is, and NotFound says
+    where we looked. `on_lost` gets the name of a lease that another process has taken over.
     """
     adapters = Adapters(settings, must_exist=must_exist, on_lost=on_lost)
     try:
