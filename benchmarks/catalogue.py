@@ -56,6 +56,7 @@ _FILES: Mapping[str, Sequence[str]] = {
     "boards": (*_ANIMALS, f"{_SRC}/plugins/boards/**"),
     "search": (*_SEARCHES, "benchmarks/search_*"),
     "search_pages": (*_MARKETS, *_SEARCHES),
+    "written": (f"{_SRC}/animals/**", "benchmarks/search*", "tests/animals/described*.json"),
     "fleet": (*_EVENTS, *_ANSWERS),
     "scale": _MODELS,
     "out_of_core": (*_MODELS, "packages/out_of_core/**"),
@@ -217,6 +218,17 @@ def benchmarks() -> dict[str, Benchmark]:
             "Searches in words, judged by the facts of the animals",
             (("--animals", "60", "--each", "2"),),
             (("--each", "20"),),
+            shown=("results",),
+        ),
+        "written": Benchmark(
+            "Facts that are read from descriptions, beside what people read",
+            ((),),
+            ((),),
+            (
+                (),
+                ("--set", "tests/animals/described_by_others.json"),
+                ("--set", "tests/animals/described_by_rescues.json"),
+            ),
             shown=("results",),
         ),
         "search_pages": Benchmark(

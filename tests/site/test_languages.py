@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from pawsonalize.animals.written import TRAITS
 from pawsonalize.core.groups import AnimalGroup
 from pawsonalize.core.preferences import Preferences
 from pawsonalize.recommend.reasons import IN_ENGLISH, Reason
@@ -77,6 +78,9 @@ def test_every_message_is_used_and_every_used_one_is_there() -> None:
     named = set(re.findall(r'\b(?:t|text|plain)\(\s*"([a-z]+\.[a-z_]+)"', read))
     assert named - english.keys() == set()
     computed = ("value", "reason", "deed", "gone", "order", "ago", "board", "date", "quiz", "error")
+    traits = {key for key in english if key.startswith("trait.")}
+    assert traits == {f"trait.{trait}" for trait in TRAITS if trait != "returned"}
+    computed += ("trait",)
     for key in english.keys() - named:
         section, _, name = key.partition(".")
         uses = (f'"{key}"', f"'{key}'", f"texts.{name}", f'"{name}"')
@@ -270,7 +274,7 @@ def test_reasons_are_in_the_language_of_the_page_with_its_plurals_and_genders() 
 def test_every_reason_has_words_of_the_language_alone_whatever_its_values() -> None:
     every: dict[str, Any] = {
         "days": 41, "n": 2, "km": 12.4, "kind": ("young", "small", "rabbit"), "words": ("zahm",),
-        "household": ("children", "dogs", "cats"),
+        "quote": "Sucht ein Zuhause.", "household": ("children", "dogs", "cats"),
     }  # fmt: skip
     who, seen = ("female", "male", "several", "unknown"), ("view", "pick")
     deeds = ("application", "inquiry", "favorite", "pick", "view")

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from pawsonalize.animals.animal import UNKNOWN, Animal, AnimalStatus, check_step
 from pawsonalize.animals.listings import FIELDS, AnimalForm, Listing, read_listing, read_status
+from pawsonalize.animals.written import TRAITS
 from pawsonalize.app.pages.shell import ANIMALS
 from pawsonalize.app.pages.views import Confirmation, Done, PageAction, ViewQuery, perform
 from pawsonalize.core.attributes import AGE_NAMES, DOG, SIZE_NAMES, SPECIES_NAMES, GoodWith
@@ -197,7 +198,12 @@ async def _judge(request: Request, _caller: Caller) -> Done:
     animal_id, services = parse_id(fields.get("animalId", ""), "animalId"), services_of(request)
     trait, verdict = fields.get("trait", ""), fields.get("verdict", "")
     if verdict not in _VERDICTS:
-        raise InvalidInput("verdict is confirmed, rejected or empty", field="verdict")
+        raise InvalidInput(
+            f"verdict is confirmed, rejected or empty, not {verdict[:40]!r}", field="verdict"
+        )
+    if trait not in TRAITS:
+        known = ", ".join(TRAITS)
+        raise InvalidInput(f"there is no trait {trait[:40]!r}: it is one of {known}", field="trait")
     judge = services.inventory.judge_statement
     await run_in_threadpool(judge, animal_id, trait, verdict, services.now())
     said = f"“{trait.replace('_', ' ')}” is {verdict or 'as it was read'}."
