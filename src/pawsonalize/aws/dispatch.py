@@ -134,13 +134,17 @@ async def answer(request: Request) -> Response:
         if fault.status >= _FAULT:
             log.error("request failed", path=request.url.path, code=fault.name, exc_info=error)
         return _response(fault.body, fault.status, operation, **{"x-amzn-errortype": fault.name})
-    response = _response(body, 200, operation)
+    warnings: list[str] = []
     if operation.service == "personalize":
         # What was sent, or of a description what it says.
         is_read = operation.name.startswith(_READING)
         said = msgspec.json.decode(body or b"{}") if is_read else request.state.members
-        for warning in dict.fromkeys(without_effect(said)):
-            response.headers.append(WARNING, warning)
+        warnings = [*dict.fromkeys(without_effect(said))]
+        if warnings and operation.name.startswith("Describe"):
+            body = msgspec.json.encode({**said, "warnings": warnings})  # SDKs pass over it
+    response = _response(body, 200, operation)
+    for warning in warnings:
+        response.headers.append(WARNING, warning)
     return response
 
 

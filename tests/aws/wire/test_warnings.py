@@ -1,7 +1,8 @@
-"""What is taken without effect is said in a header of the answer, and of what describes it."""
+"""What is taken without effect is said in headers, and in a list of what describes it."""
 
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.aws.wire.made import RECIPE
@@ -40,6 +41,12 @@ def test_a_solution_is_answered_with_what_does_nothing(wire: Wire, case: str) ->
         name=case, datasetGroupArn=GROUP, recipeArn=f"{RECIPE}aws-popularity-count", **members
     )
     shown = wire.personalize.describe_solution(solutionArn=made["solutionArn"])
+    raw = httpx.post(
+        wire.url,
+        json={"solutionArn": made["solutionArn"]},
+        headers={"x-amz-target": "AmazonPersonalize.DescribeSolution"},
+    ).json()
+    assert raw.get("warnings", []) == [one for one in _said(shown).split(", ") if one]
     for answer in (made, shown):
         said = [one for one in _said(answer).split(", ") if one]
         assert len(said) == len(words)
