@@ -83,21 +83,21 @@ def test_what_is_merely_unknown_is_named_in_a_header_and_changes_nothing(
     client: TestClient, user: str
 ) -> None:
     plain = client.post("/v1/recommendations", json={"userId": user})
-    more = {"colour": "red", "ü\r\n": 1, "metadataColumns": {"ITEMS": []}, "household": None}
+    more = {"zodiac": "red", "ü\r\n": 1, "metadataColumns": {"ITEMS": []}, "household": None}
     answer = client.post("/v1/recommendations?utm_source=mail", json={"userId": user, **more})
     assert answer.json() == plain.json()
     assert UNKNOWN_FIELDS_HEADER not in plain.headers
-    assert answer.headers[UNKNOWN_FIELDS_HEADER] == "utm_source, colour, %C3%BC%0D%0A"
+    assert answer.headers[UNKNOWN_FIELDS_HEADER] == "utm_source, zodiac, %C3%BC%0D%0A"
 
 
 def test_unknown_fields_of_a_list_are_named_once(client: TestClient, user: str) -> None:
     listed = [
-        {"itemId": n, "animalMetadata": metadata(DOGS[0]) | {"colour": n}, "nickname": n}
+        {"itemId": n, "animalMetadata": metadata(DOGS[0]) | {"zodiac": n}, "nickname": n}
         for n in range(50)
     ]
     answer = client.post("/v1/rerankings", json={"userId": user, "itemMetadataList": listed})
     assert answer.status_code == 200
-    named = "itemMetadataList[0].animalMetadata.colour, itemMetadataList[0].nickname"
+    named = "itemMetadataList[0].animalMetadata.zodiac, itemMetadataList[0].nickname"
     assert answer.headers[UNKNOWN_FIELDS_HEADER] == named
 
 

@@ -19,7 +19,7 @@ GROUP = "pawsonalize.plugins"
 """The entry points of plugins that other distributions bring."""
 SEPARATE = {
     "streams": "command consume|setting stream(url|trackingid)",
-    "remote_amazon": "command leave|setting (engine|amazon.+)",
+    "remote_amazon": "command (leave|contract)|setting (engine|amazon.+)",
     "out_of_core": "setting training(engine|memorymegabytes)",
 }
 """Plugins of each release that are distributions of their own, in packages/, and a pattern of their

@@ -117,7 +117,7 @@ def test_a_key_for_something_else_does_not_open_the_pages(
 ) -> None:
     answer = sign_in(browser, make_key(service, Scope.SITE))
     assert answer.status_code == 403
-    assert "this needs control-plane or operator" in answer.text
+    assert "this needs control-plane or desk or operator" in answer.text
 
 
 def test_a_key_of_one_dataset_group_opens_its_page_alone(
