@@ -53,7 +53,8 @@ def test_no_animal_that_we_described_is_good_with_whom_its_text_rules_out() -> N
     assert [row for row in household if row[3] == "no" and row[4] == "yes"] == []
 
 
-# Floors: a little below what is reached. Written without the lexicon, but some rules were changed after their errors were seen.
+# Floors: a little below what is reached. Written without the lexicon, but some rules were changed
+# after their errors were seen.
 @pytest.mark.parametrize(
     ("name", "precision", "recall"), [("others", 0.88, 0.72), ("rescues", 0.86, 0.67)]
 )
