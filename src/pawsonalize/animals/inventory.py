@@ -86,11 +86,16 @@ class Inventory(msgspec.Struct, frozen=True):
         return result[0]
 
     def judge_statement(self, animal_id: str, trait: str, verdict: str, now: int) -> Animal:
-        """Keep what a shelter says of a statement that was read; NotFound if there is no animal."""
+        """Keep what a shelter says of a statement that was read; NotFound if there is none."""
         result: list[Animal] = []
 
         def change(known: Mapping[str, Animal]) -> Iterable[Animal]:
-            result.append(_found(known.get(animal_id), animal_id).judge_statement(trait, verdict))
+            animal = _found(known.get(animal_id), animal_id)
+            if all(one.trait != trait for one in animal.statements):
+                raise NotFound(
+                    f"the description of {animal_id} states nothing of {trait}: load its page again"
+                )
+            result.append(animal.judge_statement(trait, verdict))
             return result
 
         self.animals.update([animal_id], change, now)

@@ -41,15 +41,16 @@ _METADATA = "enableMetadataWithRecommendations"
 
 async def get_recommendations(services: AwsServices, members: Members) -> Answer:
     """Recommends items for a user, or like an item; a user nobody knows gets popular ones."""
-    group_recommender = await _group_recommender(services, members)
+    campaign, use_case = _asked(services, members)
+    group_recommender = await _group_recommender(services, campaign)
     if group_recommender.served.version.recipe == NEXT_BEST_ACTION:
         raise InvalidInput("the campaign suggests actions: GetActionRecommendations")
-    return await services.read(_recommended, services, group_recommender, members)
+    return await services.read(_recommended, services, group_recommender, members, use_case)
 
 
 async def get_personalized_ranking(services: AwsServices, members: Members) -> Answer:
     """Orders a list of at most 500 items for a user; scores sum to 1, unknown ids come last."""
-    group_recommender = await _group_recommender(services, members)
+    group_recommender = await _group_recommender(services, _asked(services, members)[0])
     check_ranks(services, group_recommender.served.version.recipe)
     return await services.read(_ranked, services, group_recommender, members)
 
@@ -58,15 +59,17 @@ async def get_action_recommendations(services: AwsServices, members: Members) ->
     """Suggests actions by how likely the user takes them, and their value, through a filter."""
     if "userId" not in members:
         raise InvalidInput("userId is missing: send it")
-    return await services.read(
-        _suggested, services, await _group_recommender(services, members), members
-    )
+    group_recommender = await _group_recommender(services, _asked(services, members)[0])
+    return await services.read(_suggested, services, group_recommender, members)
 
 
 def _recommended(
-    services: AwsServices, group_recommender: GroupRecommender, members: Members
+    services: AwsServices,
+    group_recommender: GroupRecommender,
+    members: Members,
+    use_case: AwsRecipe | None,
 ) -> Answer:
-    served, use_case = group_recommender.served.version, _asked(services, members)[1]
+    served = group_recommender.served.version
     group = group_recommender.served.dataset_group
     check_recommends(services, served.recipe, members, use_case)
     promotions = [_promotion(services, one, group) for one in members.get("promotions", ())]
@@ -112,9 +115,9 @@ def _suggested(
     }
 
 
-async def _group_recommender(services: AwsServices, members: Members) -> GroupRecommender:
+async def _group_recommender(services: AwsServices, campaign: str) -> GroupRecommender:
     try:
-        return await services.campaign_models.of(_asked(services, members)[0])
+        return await services.campaign_models.of(campaign)
     except NotReady as error:  # for AWS's clients it is not there before it is ACTIVE
         raise NotFound(error.message) from error
 

@@ -109,8 +109,8 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         more=_more(filters, show, ordered, nearly),
         **panel(storefront, known, text("demo.answer"), call),
     )
-    seen: list[Shown | Pick] = [*ordered.shown, *nearly.shown, *picks]
-    remember_pages(request, response, pages | {name: _answers(query, ordered, seen)})
+    answers = _answers(query, ordered, [*ordered.shown, *nearly.shown, *picks])
+    remember_pages(request, response, pages | {name: answers})
     return response
 
 

@@ -54,6 +54,12 @@ def test_a_volunteer_rejects_a_statement_and_takes_that_back(volunteer: TestClie
     assert verdicts(undone.text) == open_ones
 
 
+def test_a_statement_that_was_not_read_cannot_be_rejected(volunteer: TestClient) -> None:
+    refused = send(volunteer, "written", animalId="rex", trait="deaf", verdict="rejected")
+    assert refused.status_code == 404
+    assert "states nothing of deaf: load its page again" in refused.text
+
+
 @pytest.mark.parametrize(
     ("trait", "verdict", "said"),
     [

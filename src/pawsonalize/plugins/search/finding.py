@@ -1,6 +1,6 @@
 """Finds animals by words: rules first, then evidence, words and meaning; then as a page is made."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
@@ -234,15 +234,7 @@ class Searching:
         """Find animals by a text, without the rules of these ids."""
         available = watch.of(query.at, query.now)
         index = self.index(available, query.at)
-        wish = read_wish(
-            text, query.at, IndexVocabulary(index), index.places, as_written=as_written
-        )
-        if not (wish.rules or wish.evidence or wish.rest):  # `Mia` is no name to any lexicon
-            wish = replace(wish, rest=text)
-        rules = tuple(one for one in wish.rules if reading(one).id not in without)
-        wish = replace(
-            wish, evidence=tuple(o for o in wish.evidence if reading(o).id not in without)
-        )
+        wish, rules = _read(index, text, query.at, without, as_written=as_written)
         # Of words that are understood, meaning adds nothing in `benchmarks.search`, and takes as
         # long as all the rest.
         meaning = self.meanings.vector(wish.gist) if self.meanings and wish.rest else None
@@ -277,11 +269,7 @@ class Searching:
                 if one.name != "species" or one not in wish.evidence
             }
             scores = np.where(named, 1.0, _scores(wish, rules, alike, verdicts, gist, near))
-            doubts = np.zeros(len(puts))
-            for each in obeyed.values():
-                doubts += each == 0
-            # Who is of the wanted breed nearly fits better than whoever has its size.
-            breeds_lost = [verdicts[o] < 0 for o in rules if o.name == "breed" and not o.negated]
+            doubts = _count_doubts(obeyed.values(), len(puts))
             found, nearly = _by_rules(obeyed, among, available, led)
             shown = together(available, found, scores.copy(), doubts.copy()).found[led]
             unsure = any(bool((verdicts[one][led][shown] == 0).any()) for one in rules)
@@ -289,11 +277,7 @@ class Searching:
             wish, rules, obeyed, int(shown.sum()), unsure, puts, available, found, scores, doubts
         )
         if nearly[led].any() and (rules or not shown.any()):
-            lost = np.sum(breeds_lost, axis=0) + 0.0 * scores
-            near_made = msgspec.structs.replace(
-                made, found=nearly, scores=_NEARLY * scores, doubts=lost
-            )
-            made = msgspec.structs.replace(made, nearest=near_made)
+            made = msgspec.structs.replace(made, nearest=_nearest(made, nearly))
         return msgspec.structs.replace(made, record=_record(text, made)) if self.is_logged else made
 
     def suggestions(self, watch: AvailableAnimalsWatch, now: int) -> list[str]:
@@ -307,6 +291,36 @@ class Searching:
         return list(
             dict.fromkeys([*breeds, *_TRAITS, *(index.some_names(_NAMES) if index else ())])
         )
+
+
+def _read(
+    index: AnimalIndex, text: str, at: int, without: Collection[str], *, as_written: bool
+) -> tuple[Wish, tuple[Rule, ...]]:
+    """Read a wish, and which of its rules hold: those that are not switched off."""
+    wish = read_wish(text, at, IndexVocabulary(index), index.places, as_written=as_written)
+    if not (wish.rules or wish.evidence or wish.rest):  # `Mia` is no name to any lexicon
+        wish = replace(wish, rest=text)
+    evidence = tuple(one for one in wish.evidence if reading(one).id not in without)
+    rules = tuple(one for one in wish.rules if reading(one).id not in without)
+    return replace(wish, evidence=evidence), rules
+
+
+def _count_doubts(verdicts: Iterable[Verdicts], size: int) -> Floats:
+    """The number of rules by slot of which nobody knows if the animal fits."""
+    doubts = np.zeros(size)
+    for each in verdicts:
+        doubts += each == 0
+    return doubts
+
+
+def _nearest(made: SearchResult, nearly: NDArray[np.bool_]) -> SearchResult:
+    """The animals that nearly fit: whoever is of the wanted breed before those of its size."""
+    lost = np.zeros(len(nearly))
+    for rule in made.kept:
+        if rule.name == "breed" and not rule.negated:
+            lost += made.verdicts[rule] < 0
+    scores = _NEARLY * made.scores
+    return msgspec.structs.replace(made, found=nearly, scores=scores, doubts=lost)
 
 
 def _by_rules(
