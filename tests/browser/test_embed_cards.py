@@ -124,7 +124,8 @@ def test_a_strict_policy_of_the_page_keeps_the_cards(shelter: Shelter, page: Pag
 
 
 def test_the_cards_speak_the_language_of_the_page(shelter: Shelter, page: Page) -> None:
-    element = ELEMENT.replace("key=", "query='{\"limit\": 40}' key=")  # each animal: which ten, is drawn
+    # Each animal, as the ten that come first differ from visit to visit.
+    element = ELEMENT.replace("key=", "query='{\"limit\": 40}' key=")
     page.goto(shelter.put("/de", whole(element, lang="de")))
     cards = shown(page).filter(has_text="Lop-Eared").first
     expect(cards).to_contain_text("Jungtier · klein · weiblich")
