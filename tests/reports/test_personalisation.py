@@ -8,9 +8,10 @@ from benchmarks.personalisation import FAULTS, quiet, until_named
 from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.asgi import build_app
 from pawsonalize.app.cli.main import app
 from pawsonalize.core.times import DAY, HOUR, MINUTE
-from pawsonalize.recommend.tables import ANIMALS, Impression
+from pawsonalize.recommend.tables import ANIMALS, SIMILAR_ANIMALS, Impression
 from pawsonalize.reports.personalisation.health import read_health, tell_turn
 from pawsonalize.reports.personalisation.rules import (
     PersonalisationFigures,
@@ -23,7 +24,7 @@ from pawsonalize.resources.kind import new_recommendation_id
 from pawsonalize.train.retraining.schedule import CheckSettings
 from tests.animal_data import animal
 from tests.event_data import T0, event
-from tests.service_data import make_service
+from tests.service_data import client_of, make_service
 
 NOW = T0 + DAY
 FINE = PersonalisationFigures(hours=24, visits=300)
@@ -77,14 +78,23 @@ def test_a_feed_that_stands_still_is_named_after_more_than_twice_its_longest_res
     assert judge(weekend).findings == ()
 
 
-def fill(adapters: Adapters, *, names: str) -> None:
+def test_an_old_model_is_named_while_visitors_come_and_a_silent_site_too() -> None:
+    old = judge(msgspec.structs.replace(FINE, model_days=20.0))
+    assert [one.code for one in old.findings] == ["old_model"]
+    silent = judge(msgspec.structs.replace(FINE, visits=0, pages=Share(0, 100)))
+    assert [one.code for one in silent.findings] == ["no_events"]
+
+
+def fill(adapters: Adapters, *, names: str, question: str = ANIMALS) -> None:
     """Store 160 visitors of a day, each with a page and an event that names its answer or not."""
     adapters.animals.put([animal(f"a{n}") for n in range(12)], T0)
     for n in range(160):
         at = T0 + n * 5 * MINUTE
         name = new_recommendation_id(at)
         places = tuple((f"a{(n + place) % 12}",) for place in range(12))
-        page = Impression(name, ANIMALS, None, f"v{n}", at, at, "v", ("g",) * 12, animal_ids=places)
+        page = Impression(
+            name, question, None, f"v{n}", at, at, "v", ("g",) * 12, animal_ids=places
+        )
         adapters.impressions.append([page])
         told = {"right": name, "wrong": f"RID-{n}"}[names]
         one = event(
@@ -105,6 +115,16 @@ def test_the_tables_tell_what_the_rules_count(tmp_path: Path) -> None:
         assert (stock.available, "species 2" in stock.things) == (12, True)
         found = read_health(adapters, NOW, (), CheckSettings())
         assert (found.verdict, found.findings) == (PersonalisationVerdict.WORKS, ())
+
+
+def test_ids_of_answers_that_are_no_pages_were_given_as_well(tmp_path: Path) -> None:
+    with opened(make_service(tmp_path / "data", train=False)) as adapters:
+        fill(adapters, names="right", question=SIMILAR_ANIMALS)
+        page = Impression(
+            new_recommendation_id(T0), ANIMALS, None, "v", T0, T0 + HOUR, "v", (), animal_ids=()
+        )
+        adapters.impressions.append([page])
+        assert read_health(adapters, NOW, (), CheckSettings()).findings == ()
 
 
 def test_each_turn_is_one_problem_and_one_end_however_many_servers_look(tmp_path: Path) -> None:
@@ -138,3 +158,20 @@ def test_the_command_says_why_and_ends_with_1(
     assert "Next: send the answer's recommendationId" in said.stdout
     as_json = CliRunner().invoke(app, [*arguments, "--json"])
     assert msgspec.json.decode(as_json.stdout)["findings"][0]["code"] == "answer_ids"
+
+
+def test_the_first_page_of_the_console_shows_verdict_cause_and_next_move(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_service(tmp_path / "data")
+    with opened(settings) as adapters:
+        fill(adapters, names="wrong")
+    monkeypatch.setattr("pawsonalize.core.clock.now", lambda: NOW)
+    with client_of(build_app(settings)) as client:
+        page = client.get("/console").text
+        found = client.get("/v1/console/overview").json()
+    assert "Does not work" in page
+    assert "name answers that were never given" in page
+    assert "needs attention" in page
+    assert found["personalisation"]["verdict"] == "does not work"
+    assert found["health"] == "attention"

@@ -141,15 +141,17 @@ class OverviewReports:
         runs = [run_report(one, now) for one in self._services.runs.newest(_LOOKED_AT)]
         served = tuple(self._served())
         attention = (*self._quick.find(False), *self._slow.find(True))
+        personalisation = self._personalisation.find(None)
+        things = len(attention) or len(personalisation.findings)  # which may be told as a problem
         unwritable, unanswered = self._services.why_not_writable(), self._why_no_answers()
         is_new = not unwritable and not any(one.solution_version for one in served)
         down = [] if is_new else [one for one in (unwritable, unanswered) if one]
-        health = ServiceHealth.ATTENTION if attention else ServiceHealth.GOOD
+        health = ServiceHealth.ATTENTION if things else ServiceHealth.GOOD
         health = ServiceHealth.NEW if is_new else health
         return Overview(
             at=iso(now),
             health=ServiceHealth.DOWN if down else health,
-            headline=_NEW if is_new else _headline(down, len(attention)),
+            headline=_NEW if is_new else _headline(down, things),
             verdict=next((summary_of(one) for one in runs if not one.is_running), None),
             running=next((summary_of(one) for one in runs if one.is_running), None),
             attention=attention[:_FINDINGS],
@@ -161,7 +163,7 @@ class OverviewReports:
             campaigns=served,
             traffic=self._traffic.traffic(clock.real_now()),
             disk=self._disk.find(None),
-            personalisation=self._personalisation.find(None),
+            personalisation=personalisation,
         )
 
     def _judge(self, _: None) -> PersonalisationHealth:

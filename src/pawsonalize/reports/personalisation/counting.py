@@ -17,6 +17,7 @@ from pawsonalize.train.retraining.schedule import CheckSettings
 
 _HOURS = (24, 48, 168)  # the fewest that have visits enough, for small sites up to a week
 _VISITS = 150
+NAMED = 2_000  # of the newest events with animals, whose answers are looked for
 _WEEK = 7 * DAY
 _LATE, _AHEAD = 45 * MINUTE, 5 * MINUTE
 _PLACES, _ROW = 12, 4
@@ -46,6 +47,8 @@ class Counted(msgspec.Struct, frozen=True):
     model_days: float | None = None
     settings: tuple[str, ...] = ()
     checks: CheckSettings = CheckSettings()
+    other_answers: frozenset[str] = frozenset()
+    """Ids that `events` name and that were given with other answers than `pages`."""
 
     def figures(self) -> PersonalisationFigures:
         """Return the figures of the newest hours, and of the weeks before."""
@@ -54,9 +57,9 @@ class Counted(msgspec.Struct, frozen=True):
         since = now - hours * HOUR
         new = [one for one in self.events if one.received_at > since]
         pages = [page for page in self.pages if page.as_of > since]
-        known = {page.recommendation_id for page in self.pages}
+        known = {page.recommendation_id for page in self.pages} | self.other_answers
         shown = {key for page in self.pages for key in visitor_keys(page.user_id, page.session_id)}
-        named = [one for one in new if one.animal_id]
+        named = [one for one in new if one.animal_id][-NAMED:]
         guests = {visitor_of(page) for page in self.pages}
         before = [one for one in self.events if one.received_at <= since]
         present, _ = _things(new, stock.things)
@@ -81,7 +84,6 @@ class Counted(msgspec.Struct, frozen=True):
             )
             if guests
             else Share(),
-            # Pages are those of animals: of groups no id is looked for.
             unknown_ids=_mostly(
                 (one for one in named if one.recommendation_id and pages),
                 lambda one: one.recommendation_id not in known,

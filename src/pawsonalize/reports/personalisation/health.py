@@ -7,7 +7,7 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.times import DAY
 from pawsonalize.core.work.problems import Problems
 from pawsonalize.recommend.tables import Impressions
-from pawsonalize.reports.personalisation.counting import Counted
+from pawsonalize.reports.personalisation.counting import NAMED, Counted
 from pawsonalize.reports.personalisation.rules import (
     PersonalisationHealth,
     PersonalisationVerdict,
@@ -42,9 +42,15 @@ def read_health(
     name = sources.campaigns.get(RECOMMENDER).solution_version
     version = None if name is None else sources.registry.find(SolutionVersion, name)
     age = None if version is None else (now - version.as_of) / DAY
-    pages = Impressions(sources.database).newest_pages(_PAGES)
+    impressions = Impressions(sources.database)
+    pages = impressions.newest_pages(_PAGES)
     stock, events = tables.stock(now), tables.events(now)
-    return judge(Counted(now, events, pages, stock, age, tuple(settings), checks).figures())
+    newest = [one for one in events if one.animal_id][-NAMED:]
+    ids = {one.recommendation_id for one in newest if one.recommendation_id}
+    # Answers about groups, boards and animals that are alike are no pages, and have ids as well.
+    others = impressions.get_many(sorted(ids - {page.recommendation_id for page in pages}))
+    counted = Counted(now, events, pages, stock, age, tuple(settings), checks, frozenset(others))
+    return judge(counted.figures())
 
 
 def tell_turn(health: PersonalisationHealth, problems: Problems, now: int) -> None:
