@@ -60,7 +60,6 @@ class Counted(msgspec.Struct, frozen=True):
         known = {page.recommendation_id for page in self.pages} | self.other_answers
         shown = {key for page in self.pages for key in visitor_keys(page.user_id, page.session_id)}
         named = [one for one in new if one.animal_id][-NAMED:]
-        guests = {visitor_of(page) for page in self.pages}
         before = [one for one in self.events if one.received_at <= since]
         present, _ = _things(new, stock.things)
         past, past_visits = _things(before, stock.things)
@@ -81,9 +80,7 @@ class Counted(msgspec.Struct, frozen=True):
                         or shown.intersection(visitor_keys(one.user_id, one.session_id))
                     )
                 ),
-            )
-            if guests
-            else Share(),
+            ),
             unknown_ids=_mostly(
                 (one for one in named if one.recommendation_id and pages),
                 lambda one: one.recommendation_id not in known,
