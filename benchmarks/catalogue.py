@@ -67,6 +67,7 @@ _FILES: Mapping[str, Sequence[str]] = {
     "artefacts": (f"{_SRC}/resources/artefacts.py",),
     "trace": (f"{_SRC}/**",),
     "gate": (*_MODELS, f"{_SRC}/train/**"),
+    "personalisation": (f"{_SRC}/reports/personalisation/**",),
     "rivals": (*_MODELS, f"{_SRC}/library/**", "benchmarks/worlds.py"),
 }
 
@@ -302,6 +303,16 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--animals", "30", "--groups", "20", "--events", "300"),),
             ((),),
             shown=("results",),
+        ),
+        "personalisation": Benchmark(
+            "Hours until a fault of personalisation is named, and false alarms",
+            (
+                (
+                    *("--visits", "300", "--quiet-days", "9", "--quiet-weeks", "1"),
+                    *("--seeds", "1", "--faults", "answer_ids"),
+                ),
+            ),
+            (("--visits", "300", "--quiet-days", "14", "--quiet-weeks", "4", "--seeds", "1"),),
         ),
         "gate": Benchmark(
             "How often the gate errs",

@@ -226,7 +226,6 @@ WITHOUT_JSON = {
     "animals watch": "runs until it is stopped, and logs what it takes",
     "init": "writes a file for people, and says what comes next",
     "events sample": "prints events as JSON Lines",
-    "health": "prints the server's answer, which is JSON",
 }
 
 

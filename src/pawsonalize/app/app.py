@@ -12,6 +12,7 @@ from typing import Any
 from pawsonalize.app.adapters import COMMAND, REPORT_COMMAND, Adapters
 from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
 from pawsonalize.app.doctor import checks
+from pawsonalize.app.model_checks import personalisation_health
 from pawsonalize.app.ports import DEMO_SITE, REFUSALS, SITE_ALERTS, SITE_BOARDS, SITE_INQUIRIES
 from pawsonalize.app.settings import Settings
 from pawsonalize.app.upkeep import archive_new, upkeep
@@ -50,6 +51,7 @@ from pawsonalize.recommend.live_model import LiveModel
 from pawsonalize.reports.exposure_report import available_exposure, report_unjoined
 from pawsonalize.reports.metric_attributions import MetricAttributions
 from pawsonalize.reports.outcomes_process import OutcomesProcesses
+from pawsonalize.reports.personalisation.health import tell_turn
 from pawsonalize.reports.service_figures import FigureSources, RunFigures, ServiceFigures
 from pawsonalize.resources.access_keys import ADOPTION_SITE
 from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
@@ -83,6 +85,7 @@ _USES_SECONDS = 30.0
 _SIZES_SECONDS = 30.0
 _REPORT_SECONDS = 60.0
 _JOINED_SECONDS = 600.0
+_HEALTH_SECONDS = 6 * 3600.0
 
 
 class App(AwsServices, Adapters):
@@ -354,6 +357,11 @@ class App(AwsServices, Adapters):
                 if one is not None:
                     yield Task(name, LOOK_SECONDS, at_the_moment(one.look))
 
+    def judge_personalisation(self) -> None:
+        """Judge personalisation; people are told when the verdict turns."""
+        now = clock.now()
+        tell_turn(personalisation_health(self, now), self.problems, now)
+
     def _upkeep_tasks(self) -> Iterator[Task]:
         # One server alone does some of them.
         once, settings = partial(self.leases.leading, HOUSEKEEPING), self.settings
@@ -371,6 +379,7 @@ class App(AwsServices, Adapters):
             yield Task(name, UPKEEP_SECONDS, once(work), self._tidying)
         unjoined = partial(report_unjoined, self.impressions, self.log, self.problems)
         yield Task("join events to answers", _JOINED_SECONDS, once(at_the_moment(unjoined)))
+        yield Task("judge personalisation", _HEALTH_SECONDS, once(self.judge_personalisation))
         archiving = once(partial(archive_new, self.archiver))
         yield Task("archive new", settings.archive_seconds, archiving)
 

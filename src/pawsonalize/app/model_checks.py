@@ -7,6 +7,7 @@ import msgspec
 
 from pawsonalize.app import checks
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.settings import read_settings
 from pawsonalize.core.errors import CorruptArtefact
 from pawsonalize.core.roles import WORK
 from pawsonalize.core.times import DAY, HOUR, MINUTE, SECOND, iso
@@ -14,6 +15,8 @@ from pawsonalize.core.work.servers import ServerProcess
 from pawsonalize.models.calibration import MARGIN, Calibration, find_off
 from pawsonalize.recommend.campaigns import DirectoryEntry, entries, list_names
 from pawsonalize.recommend.live_model import RefreshedArtefacts, RefreshedCounts
+from pawsonalize.reports.personalisation.health import read_health
+from pawsonalize.reports.personalisation.rules import PersonalisationHealth
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.resources.kind import Status
@@ -54,6 +57,12 @@ def models_in_use(
         version = None if name is None else adapters.registry.find(SolutionVersion, name)
         counts = None if version is None else refreshed.newest(version.name)
         yield ModelInUse(entry, name, version, counts)
+
+
+def personalisation_health(adapters: Adapters, now: int) -> PersonalisationHealth:
+    """Judge personalisation by the live log of the default dataset group, and by the settings."""
+    warnings = read_settings()[1].warnings
+    return read_health(adapters, now, warnings, adapters.settings.checks)
 
 
 def campaigns(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:

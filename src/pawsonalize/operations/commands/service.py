@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import closing, suppress
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.app.checks import Diagnosis
     from pawsonalize.app.service_state import CampaignModel, ServiceState
+    from pawsonalize.reports.personalisation.rules import PersonalisationHealth
 
 
 config_app = command_group(
@@ -33,6 +35,14 @@ config_app = command_group(
 
 _CONFIG_TEMPLATE = Path(__file__).with_name("init.yaml")
 _HEALTH_SECONDS = 4.0
+
+
+class HealthSubject(StrEnum):
+    """What can be judged by the log."""
+
+    PERSONALISATION = "personalisation"
+
+
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked from here, not listened on
 
 
@@ -291,15 +301,25 @@ def vacuum(adapters: "Adapters") -> dict[str, int] | None:
 
 
 def health(
+    what: Annotated[
+        HealthSubject | None, typer.Argument(help="Judge this by the log; else ask the server.")
+    ] = None,
     ready: Annotated[
         bool, typer.Option("--ready", help="Ask if it can answer, not only if it lives.")
     ] = False,
     port: Port = None,
+    data_dir: DataDir = None,
+    json: Json = False,
 ) -> None:
     """Ask the server of this machine whether it lives. Exit code 1 if it does not, with the reason.
 
+    With `personalisation`, say from the log if it works; exit code 1 if it is weak or does not.
+
     Example: pawsonalize health --ready
     """
+    if what is not None:
+        _judge_personalisation(data_dir, json)
+        return
     settings = load_settings({"port": port})
     if not settings.port:
         raise InvalidInput("port is 0, any that is free: say which one with --port", field="port")
@@ -314,6 +334,25 @@ def health(
     if status != 200:
         raise PawsonalizeError(f"{path} answers {status}: {_error_message(answer)}")
     print(answer.decode())
+
+
+def _judge_personalisation(data_dir: Path | None, as_json: bool) -> None:
+    from pawsonalize.app.adapters import opened
+    from pawsonalize.app.model_checks import personalisation_health
+
+    with opened(load_settings({"data_dir": data_dir}), must_exist=True) as adapters:
+        found = personalisation_health(adapters, clock.now())
+    print_result(found, as_json, _print_personalisation)
+    if found.findings:
+        raise typer.Exit(1)
+
+
+def _print_personalisation(found: "PersonalisationHealth") -> None:
+    print(f"Personalisation: {found.verdict} ({found.visits:,} visits in {found.hours:,} hours).")
+    if not found.findings:
+        print(found.message)
+    for one in found.findings:
+        print(f"! {one.message}\n  Next: {one.next_move}")
 
 
 def _response(settings: Settings, path: str) -> tuple[int, bytes]:

@@ -13,7 +13,7 @@ from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_
 from pawsonalize.app.disk_forecast import forecast
 from pawsonalize.app.doctor import checks as all_checks
 from pawsonalize.app.doctor import newest_event_at
-from pawsonalize.app.model_checks import models_in_use
+from pawsonalize.app.model_checks import models_in_use, personalisation_health
 from pawsonalize.app.pages.happenings import find_happenings
 from pawsonalize.app.pages.reports import NotificationChannel, SentNotification, delivery_report
 from pawsonalize.app.pages.shell import links
@@ -31,6 +31,7 @@ from pawsonalize.plugins.console.models import RunSummary, run_report, summary_o
 from pawsonalize.plugins.console.traffic import Traffic, TrafficHistory
 from pawsonalize.recommend.campaigns import entries, readiness
 from pawsonalize.reports.endpoints import ServerAnswer, server_answer
+from pawsonalize.reports.personalisation.rules import PersonalisationHealth
 from pawsonalize.resources.access_keys import AccessKey
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import DATASET_GROUP
@@ -38,6 +39,7 @@ from pawsonalize.resources.defaults import DATASET_GROUP
 _LOOKED_AT = 2  # runs: one at most goes on, so the newest that has ended is among them
 _FINDINGS = 100
 _FINDINGS_KEPT = 10 * SECOND
+_JUDGED_KEPT = 10 * MINUTE
 _CAMPAIGNS = 50
 
 
@@ -115,6 +117,8 @@ class Overview(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """Those of the default dataset group, then others; of very many, the first fifty."""
     traffic: Traffic
     disk: DiskReport
+    personalisation: PersonalisationHealth
+    """Does personalisation work, by the live log? As of the last ten minutes."""
 
 
 class OverviewReports:
@@ -128,6 +132,7 @@ class OverviewReports:
         self._services = services
         self._traffic = traffic
         self._disk = CachedLookup(self._look_at_disk, clock.passed, MINUTE)
+        self._personalisation = CachedLookup(self._judge, clock.passed, _JUDGED_KEPT)
         self._quick = CachedLookup(self._find_faults, clock.passed, _FINDINGS_KEPT)
         self._slow = CachedLookup(self._find_faults, clock.passed, MINUTE)
 
@@ -136,15 +141,17 @@ class OverviewReports:
         runs = [run_report(one, now) for one in self._services.runs.newest(_LOOKED_AT)]
         served = tuple(self._served())
         attention = (*self._quick.find(False), *self._slow.find(True))
+        personalisation = self._personalisation.find(None)
+        things = len(attention) or len(personalisation.findings)  # which may be told as a problem
         unwritable, unanswered = self._services.why_not_writable(), self._why_no_answers()
         is_new = not unwritable and not any(one.solution_version for one in served)
         down = [] if is_new else [one for one in (unwritable, unanswered) if one]
-        health = ServiceHealth.ATTENTION if attention else ServiceHealth.GOOD
+        health = ServiceHealth.ATTENTION if things else ServiceHealth.GOOD
         health = ServiceHealth.NEW if is_new else health
         return Overview(
             at=iso(now),
             health=ServiceHealth.DOWN if down else health,
-            headline=_NEW if is_new else _headline(down, len(attention)),
+            headline=_NEW if is_new else _headline(down, things),
             verdict=next((summary_of(one) for one in runs if not one.is_running), None),
             running=next((summary_of(one) for one in runs if one.is_running), None),
             attention=attention[:_FINDINGS],
@@ -156,7 +163,11 @@ class OverviewReports:
             campaigns=served,
             traffic=self._traffic.traffic(clock.real_now()),
             disk=self._disk.find(None),
+            personalisation=personalisation,
         )
+
+    def _judge(self, _: None) -> PersonalisationHealth:
+        return personalisation_health(self._adapters, clock.now())
 
     def _why_no_answers(self) -> str | None:
         services = self._services
