@@ -265,8 +265,8 @@ def _ranks(f: PersonalisationFigures) -> _Found:
             f"the first places are clicked no more often than the last ({f.top_clicks} clicks at"
             " places 1 to 4 or 9 to 12):"
             " the site seems to sort anew",
-            "show the animals in the order of the answer",
-            breaks=True,
+            "show the animals in the order of the answer; a page on which all places are looked at"
+            " alike seems so too",
         )
 
 
