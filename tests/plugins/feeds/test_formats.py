@@ -237,6 +237,26 @@ def test_more_is_in_a_petfinder_record_than_is_read() -> None:
     assert (row.form.photos, row.form.postcode) == ([photo["full"]], "12345")
 
 
+@pytest.mark.parametrize(
+    ("address", "is_photo"),
+    [
+        ("https://www.youtube.com/watch?v=a1", False),
+        ("https://youtu.be/a1", False),
+        ("https://player.vimeo.com/video/1", False),
+        ("https://shelter.example/bella.MP4?size=2", False),
+        ("https://notyoutube.com/bella", True),
+        ("https://shelter.example/bella.jpg?from=clip.mp4", True),
+    ],
+)
+def test_a_video_among_photos_is_no_photo(address: str, is_photo: bool) -> None:
+    content = FILES["petfinder-csv"].replace(
+        b'.jpg",,,,,,', b'.jpg",,,,,' + address.encode() + b","
+    )
+    bella = rows("petfinder-csv", content)[0]
+    assert bella.form is not None, bella.reason
+    assert bella.form.photos == ["https://example.org/11.jpg", *[address] * is_photo]
+
+
 def test_resources_beside_an_animal_are_read_in_their_order_and_of_a_picture_the_best_size() -> (
     None
 ):

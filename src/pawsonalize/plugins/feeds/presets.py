@@ -36,6 +36,11 @@ _DATES = ("At", "Date")
 _TURNED, _ITSELF = "not ", "="
 NOTES = "NOTES"
 """The key of columns of notes in `columns.toml`: a description, if there is no other."""
+_VIDEO = re.compile(
+    r"https?://([\w-]+\.)*(youtube(-nocookie)?\.com|youtu\.be|vimeo\.com)([:/?#]|$)"
+    r"|[^?#]*\.(mp4|m4v|mov|webm|avi|wmv|mpe?g)([?#]|$)",
+    re.IGNORECASE,
+)
 _SHOWN = 20_000  # bytes of a file by which its kind is found
 
 
@@ -284,6 +289,8 @@ def _form(preset: Preset, record: dict[str, Any]) -> AnimalForm:
 
 
 def _value(preset: Preset, field: str, found: list[str]) -> Any:
+    if field == "photos":  # the sixth photo of Petfinder's CSV may be a video
+        found = [address for address in found if not _VIDEO.match(address)]
     if field in MOST:
         return list(dict.fromkeys(found))
     meanings = preset.values.get(field, {})
