@@ -178,6 +178,14 @@ def test_a_phone_never_scrolls_sideways(page: Page) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
+def test_animals_have_their_place_before_the_panel_beside_them_is_read(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/")
+    before = page.locator(".card").first.bounding_box()
+    page.locator("aside").evaluate("panel => panel.remove()")
+    assert page.locator(".card").first.bounding_box() == before
+
+
 def test_on_a_phone_the_panel_opens_on_demand(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/")
@@ -256,8 +264,11 @@ def test_an_open_page_switches_to_the_first_model_by_itself(
             page = browser.new_page()
             page.goto(address)
             assert "No model is live yet" in page.inner_text("#learning")
+            before = page.locator(".find").bounding_box()
             adapters.campaigns.update(version.solution, version.name, NOW)
             page.wait_for_selector("#learning", state="detached")
+            assert "A model is live now" in page.inner_text(".notice")
+            assert page.locator(".find").bounding_box() == before, "nothing moves under a finger"
             assert "Serving" in page.inner_text("#panel-live")
             assert version.name in page.inner_text("#panel-live")
             page.close()

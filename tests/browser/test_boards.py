@@ -1,9 +1,13 @@
 """The board on the adoption site: on a phone, by keyboard, without scripts."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from tests.adoption_site import serving, site
+from tests.animal_data import animal
 
 PHONE = {"width": 360, "height": 740}
 _SHIFTS = """() => new Promise((resolve) => new PerformanceObserver((list) => resolve(
@@ -40,6 +44,18 @@ def test_the_first_animals_stand_on_the_first_screen_of_a_phone(phone: BrowserCo
     page.goto("/")
     assert page.locator(".board").count() == 0
     assert top(page, "#picks img, .card img") < PHONE["height"]
+
+
+def test_a_board_of_nine_is_swiped_on_a_phone_and_widens_no_page(
+    browser: Browser, tmp_path: Path
+) -> None:
+    waiting = [animal(f"a{n}", f"2-Breed{n}-2-2") for n in range(12)]
+    with serving(site(tmp_path / "data", waiting, trained=False)) as address:
+        page = browser.new_page(viewport=PHONE)  # type: ignore[arg-type]
+        page.goto(address)
+        assert page.locator(".board .choices button").count() == 9
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        page.close()
 
 
 def test_nothing_moves_when_pictures_arrive_late(phone: BrowserContext) -> None:

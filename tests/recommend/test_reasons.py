@@ -46,7 +46,7 @@ def test_where_all_are_equally_popular_nobody_is_popular() -> None:
 def test_nobody_who_only_picked_on_a_board_is_said_to_have_looked() -> None:
     parts = {"own history": np.ones(1), "related items": np.ones(1)}
     picked, viewed = ContextEvent(ITEMS[0], "pick", 0), ContextEvent(ITEMS[0], "view", 1)
-    assert said(parts, [picked]) == [("you picked this before", "of a kind you picked")]
+    assert said(parts, [picked]) == [("you picked such an animal before", "of a kind you picked")]
     assert said(parts, [picked, viewed]) == said(parts)
 
 

@@ -198,8 +198,16 @@ UNSURE = {"who": "unknown"}
 LOOKED, PICKED = ({"seen": seen} for seen in ("view", "pick"))
 # A reason, and what German and Spanish pages say.
 SAID = [
-    (Reason("own history", values=LOOKED), "hast du dir schon angesehen", "ya lo has mirado"),
-    (Reason("own history", values=PICKED), "hast du schon ausgesucht", "ya lo has elegido"),
+    (
+        Reason("own history", values=LOOKED),
+        "so ein Tier hast du dir schon angesehen",
+        "ya has mirado uno así",
+    ),
+    (
+        Reason("own history", values=PICKED),
+        "so ein Tier hast du schon ausgesucht",
+        "ya has elegido uno así",
+    ),
     (
         Reason("related items", values=PICKED),
         "von einer Art, die du ausgesucht hast",

@@ -52,6 +52,21 @@ def test_an_empty_site_says_how_to_fill_it(open_site: Open) -> None:
     assert "pawsonalize demo" in page.text
 
 
+def test_pages_drawings_and_files_are_sent_with_gzip_to_whoever_takes_it(
+    open_site: Open, subtests: pytest.Subtests
+) -> None:
+    client = open_site(trained=False)
+    drawing = html.unescape(re.findall(r'src="(/portrait[^"]+)"', client.get("/").text)[0])
+    for path in ("/animals/a00", "/looking-for", "/you", "/static/site.css", drawing):
+        with subtests.test(path):
+            packed = client.get(path)
+            plain = client.get(path, headers={"Accept-Encoding": "identity"})
+            assert packed.headers["Content-Encoding"] == "gzip"
+            assert "Content-Encoding" not in plain.headers
+            assert int(packed.headers["Content-Length"]) * 2 < len(plain.content)
+    assert client.get("/").headers["Content-Encoding"] == "gzip"
+
+
 def test_without_a_model_whoever_waited_longest_comes_first(open_site: Open) -> None:
     page = open_site(trained=False).get("/").text
     waits = [animal.listed_at for name in names(page) for animal in ANIMALS if animal.name == name]

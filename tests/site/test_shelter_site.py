@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from pawsonalize.animals.animal import Animal
 from pawsonalize.core.attributes import GoodWith
 from pawsonalize.core.times import DAY
 from pawsonalize.site.words import species_plural
@@ -195,46 +196,69 @@ def test_where_nobody_fits_all_words_a_search_shows_the_nearest_and_says_so(
     assert page.count("not “small”") == 4
 
 
-def test_the_page_of_an_animal_has_all_that_its_record_says(opened_site: Opened) -> None:
-    rex = replace(
-        REX,
-        born=date(2025, 1, 10),
-        sex="male",
-        altered=True,
-        weight="31 kg",
-        colours=("black", "tan"),
-        coat="short hair",
-        house_trained=True,
-        special_needs=False,
-        fee=1250.0,
-        good_with_kids=GoodWith.YES,
-        good_with_dogs=GoodWith.UNKNOWN,
-        good_with_cats=GoodWith.UNKNOWN,
-        photos=("https://photos.example/1.jpg", "https://photos.example/2.jpg"),
-        description='Rex "the rocket" loves a ball.',
-    )
-    client = opened_site(rex, trained=False)
+RECORD: dict[str, tuple[Any, str]] = {
+    "name": ("Rex", "<h1>Rex</h1>"),
+    "species": ("2", "/portrait.svg?species=2"),
+    "breed": ("Beagle", "Beagle"),
+    "secondary_breed": ("Poodle", "<dt>Breed</dt><dd>Beagle and Poodle, mixed breed</dd>"),
+    "mixed": (True, "mixed breed"),
+    "size": ("3", "large"),
+    "age": ("2", "young"),
+    "born": (date(2025, 1, 10), "<dt>Age</dt><dd>{age}</dd>"),
+    "sex": ("male", "<dt>Sex</dt><dd>male</dd>"),
+    "altered": (False, "<dt>Spayed or neutered</dt><dd>no</dd>"),
+    "weight": ("31 kg", "<dt>Weight</dt><dd>31 kg</dd>"),
+    "colours": (("black", "tan"), "<dt>Colour</dt><dd>black and tan</dd>"),
+    "coat": ("short hair", "<dt>Coat</dt><dd>short hair</dd>"),
+    "house_trained": (True, "<dt>House-trained</dt><dd>yes</dd>"),
+    "special_needs": (False, "<dt>Special needs</dt><dd>no</dd>"),
+    "good_with_kids": (GoodWith.YES, "<dt>Kids</dt><dd>yes</dd>"),
+    "good_with_dogs": (GoodWith.SELECTIVE, "<dt>Dogs</dt><dd>selective</dd>"),
+    "good_with_cats": (GoodWith.UNKNOWN, "Not known: cats"),
+    "fee": (1250.0, "<dt>Adoption fee</dt><dd>1,250</dd>"),
+    "shelter": ("River Road", "<dt>Shelter</dt><dd>River Road</dd>"),
+    "postcode": ("78701", "<dt>Postcode</dt><dd>78701</dd>"),
+    "external_id": ("A812", "<dt>Number at the shelter</dt><dd>A812</dd>"),
+    "intake_at": (1_600_000_000_000, "<dt>First came in</dt><dd>13 Sep 2020</dd>"),
+    "bonded_unit": ("pair", "goes home with Pip"),
+    "url": ("https://shelter.example/rex", 'href="https://shelter.example/rex"'),
+    "photos": (
+        ("https://photos.example/1.jpg", "https://photos.example/2.jpg"),
+        'src="https://photos.example/2.jpg"',
+    ),
+    "description": (
+        'Rex "the rocket" is crate-trained.',
+        "<dt>Crate-trained</dt><dd>yes<br><q",
+    ),
+}
+# Of the order, of the service, or said by other fields (how far away, how long it waits).
+UNSAID = {"animal_id", "history", "source", "priority", "latitude", "longitude"}
+UNSAID |= {"reports", "written"}
+
+
+def test_the_page_of_an_animal_has_all_that_its_record_says(
+    opened_site: Opened, subtests: pytest.Subtests
+) -> None:
+    assert {one.name for one in fields(Animal)} == RECORD.keys() | UNSAID
+    rex = replace(REX, **{name: value for name, (value, _) in RECORD.items()})
+    client = opened_site(rex, replace(PIP, bonded_unit="pair"), trained=False)
     page = client.get(f"/animals/{REX.animal_id}").text
-    told = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
-    age = told.pop("Age")
-    assert re.fullmatch(r"\d+ years?(, \d+ months?)?", age)
-    assert (
-        told.items()
-        >= {
-            "Sex": "male, spayed or neutered",
-            "Weight": "31 kg",
-            "Colour": "black and tan",
-            "Coat": "short hair",
-            "House-trained": "yes",
-            "Special needs": "no",
-            "Adoption fee": "1,250",
-            "Kids": "yes",
-        }.items()
-    )
-    assert "Not known: dogs and cats" in page
-    assert page.count("https://photos.example/2.jpg") == 1
+    age = re.findall(r"<dt>Age</dt><dd>(\d+ years?(?:, \d+ months?)?)</dd>", page)
+    for name, (_, said) in RECORD.items():
+        with subtests.test(name):
+            assert said.format(age="".join(age)) in page
     assert '<meta property="og:image" content="https://photos.example/1.jpg">' in page
-    assert 'content="Rex &#34;the rocket&#34; loves a ball."' in page
+    assert 'content="Rex &#34;the rocket&#34; is crate-trained."' in page
+
+
+def test_all_animals_leads_back_to_the_search(opened_site: Opened) -> None:
+    client = opened_site(trained=False)
+    for came, back in (
+        (f"{client.base_url}/?q=calm+dog&species=2", "/?q=calm+dog&amp;species=2"),
+        ("https://elsewhere.example/?q=calm", "/"),
+    ):
+        page = client.get(f"/animals/{REX.animal_id}", headers={"referer": came}).text
+        assert f'<a href="{back}">All animals</a>' in page
 
 
 def test_the_quiz_offers_the_species_that_wait(opened_site: Opened) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 IN_ENGLISH: Final[Mapping[str, str]] = {
     # Of a group, the parts of a model's score:
-    "own history": "you {seen:pick=picked|looked at} this before",
+    "own history": "you {seen:pick=picked|looked at} such an animal before",
     "transitions": "often chosen right after what you {seen:pick=picked|looked at}",
     "co-visits": "liked together with what you {seen:pick=picked|looked at}",
     "related items": "of a kind you {seen:pick=picked|look at}",

@@ -92,21 +92,29 @@ def facts(animal: Animal, now: int) -> list[tuple[str, str]]:
     sex = value(animal.sex) if animal.sex != UNKNOWN else ""
     born = animal.born and words.exact_age(animal.born, date.fromisoformat(iso(now)[:10]))
     fee = None if animal.fee is None else words.fee(animal.fee)
+    breeds = filter(None, (animal.breed, animal.secondary_breed))
+    mixed = [text("layout.and").join(map(words.breed, breeds)), value("mixed breed")]
     # An animal that came back waits anew.
-    came_in = animal.first_listed_at < animal.listed_at and iso(animal.first_listed_at)
+    came_in = min(animal.intake_at or animal.first_listed_at, animal.first_listed_at)
     told = {
-        "age": born,
-        "sex": ", ".join(filter(None, (sex, altered))),
-        "weight": animal.weight,
-        "colour": text("layout.and").join(map(value, animal.colours)),
-        "coat": value(animal.coat),
-        "house_trained": _yes_or_no(animal.house_trained),
-        "special_needs": _yes_or_no(animal.special_needs),
-        "fee": fee,
-        "shelter": animal.shelter,
-        "came_in": came_in and speaks.date(came_in),
+        "value.breed": ", ".join(mixed)
+        if animal.mixed
+        else mixed[0] * bool(animal.secondary_breed),
+        "card.age": born,
+        "card.sex": ", ".join(filter(None, (sex, altered))),
+        "trait.altered": "" if altered else _yes_or_no(animal.altered),
+        "card.weight": animal.weight,
+        "card.colour": text("layout.and").join(map(value, animal.colours)),
+        "card.coat": value(animal.coat),
+        "card.house_trained": _yes_or_no(animal.house_trained),
+        "card.special_needs": _yes_or_no(animal.special_needs),
+        "card.fee": fee,
+        "card.shelter": animal.shelter,
+        "card.postcode": animal.postcode,
+        "card.number": animal.external_id,
+        "card.came_in": came_in < animal.listed_at and speaks.date(iso(came_in)),
     }
-    return [(text(f"card.{name}"), said) for name, said in told.items() if said]
+    return [(text(key), said) for key, said in told.items() if said]
 
 
 def statements(animal: Animal) -> list[tuple[str, str, str]]:

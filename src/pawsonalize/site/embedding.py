@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from pawsonalize.core.attributes import AGE_NAMES, FEMALE, MALE, SIZE_NAMES
 from pawsonalize.site.languages import choose, language
 from pawsonalize.site.portraits import get_portrait
-from pawsonalize.site.rendering import embed_address
+from pawsonalize.site.rendering import PACKED, embed_address
 
 _SCRIPT = files("pawsonalize.site").joinpath("static", "embed.js").read_bytes()
 _PACKED = gzip.compress(_SCRIPT, mtime=0)
@@ -64,5 +64,5 @@ def embed_routes(*, has_pages: bool) -> list[BaseRoute]:
     return [
         Route("/embed.js", _get_embed),
         Route("/embed.json", partial(_get_words, has_pages)),
-        Route("/portrait.svg", get_portrait),
+        Route("/portrait.svg", get_portrait, middleware=PACKED),
     ]

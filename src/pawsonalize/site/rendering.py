@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from markupsafe import Markup, escape
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
@@ -26,6 +28,8 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src {images};"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+PACKED = (Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5),)
+"""Middleware of routes whose answers are sent with gzip to browsers that take it."""
 _HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -86,7 +90,8 @@ def _packages(folder: str) -> dict[str, str]:
 def static_files() -> list[BaseRoute]:
     """Return the route of scripts, stylesheets and pictures, also of those in plugins."""
     packages = ["pawsonalize.site", *_packages("static").values()]
-    return [Mount("/static", StaticFiles(packages=[(one, "static") for one in packages]))]
+    files_ = StaticFiles(packages=[(one, "static") for one in packages])
+    return [Mount("/static", files_, middleware=PACKED)]
 
 
 @cache

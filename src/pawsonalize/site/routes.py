@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -9,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.animals.animal import AnimalStatus
+from pawsonalize.animals.animal import Animal, AnimalStatus
 from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.core.event import ADOPTION, DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.core.limits import parse_id
@@ -32,8 +33,8 @@ from pawsonalize.site.forms import (
 )
 from pawsonalize.site.knowledge import Knowledge, curl, panel
 from pawsonalize.site.languages import text
-from pawsonalize.site.ordering import like
-from pawsonalize.site.rendering import animals_page, path_of
+from pawsonalize.site.ordering import Shown, like
+from pawsonalize.site.rendering import PACKED, animals_page, path_of
 from pawsonalize.site.storefront import Storefront
 
 HOME = "/you"
@@ -53,7 +54,8 @@ def _get_animal_page(request: Request, visitor: Visitor) -> Response:
     if animal is None or animal.status is AnimalStatus.REMOVED:
         raise NotFound(text("error.gone"))
     known = Knowledge.of(storefront, visitor)
-    card = animal_card(animal, now, _source(request), known.did("favorite"))
+    unit = Shown(animal, _together(storefront, animal, now))
+    card = animal_card(animal, now, _source(request), known.did("favorite"), unit)
     event = known.identity() | {"eventType": "view"} | card["event"]
     # Without a form here the shelter is asked at its own page.
     ask = (_ASK,) if storefront.demo or storefront.inquiry_form else ()
@@ -70,6 +72,7 @@ def _get_animal_page(request: Request, visitor: Visitor) -> Response:
         facts=facts(animal, now),
         statements=statements(animal),
         page_url=str(request.url.replace(query="")),
+        back=_list_address(request),
         inquiry_form=storefront.inquiry_form,
         others=[
             animal_card(one.animal, now, found.recommendation_id, favourites) for one in found.shown
@@ -89,6 +92,26 @@ def _source(request: Request) -> str | None:
         return parse_id(request.query_params.get("from"), "from")
     except InvalidInput:
         return None
+
+
+def _together(storefront: Storefront, animal: Animal, now: int) -> tuple[Animal, ...]:
+    """Return the others of a bonded unit, while it waits."""
+    if not animal.bonded_unit:
+        return ()
+    available = storefront.animal_recommender.available.of(now, now)
+    with available.lock:
+        ids = [
+            mate for slot in available.slots([animal.animal_id]) for mate in available.members(slot)
+        ]
+    others = storefront.animals.get_many([one for one in ids if one != animal.animal_id])
+    return tuple(others.values())
+
+
+def _list_address(request: Request) -> str:
+    """Return the address of all animals, with the search and filters that the visitor came from."""
+    came = urlsplit(request.headers.get("referer", ""))
+    is_list = (came.netloc, came.path) == (request.url.netloc, "/")
+    return f"/?{came.query}" if is_list and came.query else "/"
 
 
 def _get_visitor_page(request: Request, visitor: Visitor) -> Response:
@@ -165,12 +188,12 @@ async def _post_event(request: Request, visitor: Visitor, fields: Fields) -> Res
 def routes() -> list[BaseRoute]:
     """Return the site's routes; they find their `Storefront` in `app.state.storefront`."""
     return [
-        Route("/", get_adoption_page),
+        Route("/", get_adoption_page, middleware=PACKED),
         Route("/animals/{animal_id:path}/events", posted_form(_post_event), methods=["POST"]),
-        Route("/animals/{animal_id:path}", shown(_get_animal_page)),
+        Route("/animals/{animal_id:path}", shown(_get_animal_page), middleware=PACKED),
         Route("/picks", posted_form(post_picks), methods=["POST"]),
-        Route("/looking-for", shown(get_looking_for)),
+        Route("/looking-for", shown(get_looking_for), middleware=PACKED),
         Route("/looking-for", posted_form(post_looking_for), methods=["POST"]),
-        Route(HOME, shown(_get_visitor_page)),
+        Route(HOME, shown(_get_visitor_page), middleware=PACKED),
         Route(f"{HOME}/forget", posted_form(_post_forget), methods=["POST"]),
     ]

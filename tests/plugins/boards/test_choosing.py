@@ -44,7 +44,7 @@ def test_nobody_known_not_to_fit_is_ever_on_a_board_and_no_two_are_alike(
 
 def test_animals_with_photos_come_first() -> None:
     pictured = [replace(animal(f"a{n}", group), photos=("x",)) for n, group in enumerate(GROUPS)]
-    bare = [animal(f"b{n}", f"1-Manx-{size}-1") for n, size in enumerate((1, 2, 3))]
+    bare = [animal(f"b{n}", f"2-Pug-{size}-1") for n, size in enumerate((1, 2, 3))]
     available = available_from([*pictured, *bare])
     slots, _ = choose_board(question_of(available), 6, "RID-1")
     assert {one[0] for one in ids_of(available, slots)} == {"a"}
@@ -53,6 +53,19 @@ def test_animals_with_photos_come_first() -> None:
     twins = [replace(animal(f"a{n}", GROUPS[0]), photos=("x",)) for n in range(9)]
     alike = available_from([*twins, *bare])
     assert len(choose_board(question_of(alike), 4, "RID-1")[0]) == 4, "no two are of one group"
+
+
+def test_each_species_that_waits_is_on_the_board_with_its_chance() -> None:
+    dogs = [replace(animal(f"d{n}", f"2-{n}-2-2"), photos=("x",)) for n in range(200)]
+    others = [animal("cat", "1-Manx-2-2"), *(animal(f"r{n}", f"3-{n}-1-1") for n in range(2))]
+    available = available_from([*dogs, *others])
+    weights = dict.fromkeys(("r0", "r1"), 0.0)
+    for seed in range(100):
+        slots, chances = choose_board(question_of(available), 4, f"RID-{seed}")
+        ids = ids_of(available, slots)
+        assert [one[0] for one in ids] == ["d", "d", "c", "r"]
+        weights[ids[3]] += 1 / chances[3] / 100
+    assert list(weights.values()) == pytest.approx([1.0, 1.0], rel=0.3)
 
 
 def test_the_same_seed_gives_the_same_board() -> None:

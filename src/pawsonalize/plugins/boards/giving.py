@@ -10,12 +10,14 @@ expected log-odds that the visitor opens it: the best page is also the best ques
 with more care among animals that one likes (Viappiani and Boutilier 2010).
 
 Each place is a draw by softmax(score / _TEMPERATURE) among `SAMPLED` animals, which chance alone
-takes from all that may be shown. So every animal may be on a board, and its chance is known.
+takes from all that may be shown. So every animal may be on a board, and its chance is known. The
+last places are kept for species that wait and are not on the board yet.
 
 Picks are checked, and written as the events that they are.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -112,23 +114,41 @@ def choose_board(inputs: ScoringInputs, size: int, seed: str) -> tuple[Slots, Fl
     picked = available.slots(inputs.personal.boards.picked_animals)
     values[[*inputs.disliked, *picked]] = -np.inf
     may_be_shown = values > -np.inf
-    there = np.flatnonzero(may_be_shown & (available.column("photos", EVERY_SLOT) > 0))
+    pictured = may_be_shown & (available.column("photos", EVERY_SLOT) > 0)
+    there = np.flatnonzero(pictured)
     if len(np.unique(available.column("group", there))) < size:  # no two are of one
         there = np.flatnonzero(may_be_shown)
     if not len(there):
         return there, np.empty(0)
     dice = np.random.default_rng(int.from_bytes(seed.encode()))
-    most = min(SAMPLED, len(there))
-    drawn = np.array([dice.choice(len(there), most, replace=False) for _ in range(size)])
-    places, rows = np.unique(drawn, return_inverse=True)
-    slots = there[places]
+    species = available.column("species", EVERY_SLOT)
+    pools = [there] * size
+    for code in np.unique(species[may_be_shown]):
+        among = pictured if (pictured & (species == code)).any() else may_be_shown
+        pools.append(np.flatnonzero(among & (species == code)))
+    drawn = [dice.choice(pool, min(SAMPLED, len(pool)), replace=False) for pool in pools]
+    slots, rows = np.unique(np.concatenate(drawn), return_inverse=True)
+    samples = np.split(rows, np.cumsum([len(one) for one in drawn])[:-1])
+    shares = [len(one) / len(pool) for one, pool in zip(drawn, pools, strict=True)]
+    codes = species[slots]
+    kept = {
+        int(codes[own[0]]): (own, share)
+        for own, share in zip(samples[size:], shares[size:], strict=True)
+    }
+    alike, scale = available.column("group", slots), inputs.tables.model.picks.scale
     known, odds = inputs.posterior(slots), inputs.utilities(slots)
-    alike = available.column("group", slots)
-    scale = inputs.tables.model.picks.scale
-    found = draw_board(known, odds, alike, rows.reshape(drawn.shape), scale, dice)
-    # Each sample is a fair draw of all animals, so the chance to be in it counts as well: divided
-    # by the product, what became of a board is an unbiased estimate (Horvitz and Thompson 1952).
-    chances = np.array([chance for _, chance in found]) * most / len(there)
+    found = draw_board(
+        known,
+        odds,
+        alike,
+        np.array(samples[:size]),
+        scale,
+        dice,
+        share=shares[0],
+        species=codes,
+        kept=kept,
+    )
+    chances = np.array([chance for _, chance in found])
     return slots[[row for row, _ in found]], chances
 
 
@@ -139,29 +159,39 @@ def draw_board(
     samples: Ints,
     scale: float,
     dice: np.random.Generator,
+    *,
+    share: float = 1.0,
+    species: Ints | None = None,
+    kept: Mapping[int, tuple[Ints, float]] = MappingProxyType({}),
 ) -> list[tuple[int, float]]:
     """The animals of a board as rows of `known`, each with its chance given those before it.
 
     `odds` are the log-odds to open each animal, `alike` its code: no two animals of one code are
-    taken. `samples` (places, SAMPLED) are the rows from which each place is drawn; the chance is
-    given the sample.
+    taken. `samples` (places, SAMPLED) are the rows from which each place is drawn, and `share` the
+    part of all animals that a sample has. `kept` has the same for each code of `species` that must
+    come: the last places are kept for those that did not come by chance.
     """
     weight, left = scale**2 / _SHARED, known.variance()
-    liked, codes = _VALUE * odds[samples], alike[samples]
     found: list[tuple[int, float]] = []
     steps = np.zeros((len(samples), len(left)))
     is_new = np.ones(int(alike.max(initial=-1)) + 1, np.bool_)
-    for sample, own, code in zip(samples, liked, codes, strict=True):
-        here = is_new[code]
-        rows = sample[here]
+    missing = dict(kept)
+    for places_left, drawn in zip(range(len(samples), 0, -1), samples, strict=True):
+        is_kept = len(missing) >= places_left
+        sample, part = missing.pop(next(iter(missing))) if is_kept else (drawn, share)
+        rows = sample[is_new[alike[sample]]]
         if not len(rows):
             continue
-        scores = (np.log1p(weight * left[rows]) + own[here]) / _TEMPERATURE
+        scores = (np.log1p(weight * left[rows]) + _VALUE * odds[rows]) / _TEMPERATURE
         chances = np.exp(scores - scores.max())
         chances /= chances.sum()
         place = min(int(np.searchsorted(np.cumsum(chances), dice.random())), len(rows) - 1)
         row, before = int(rows[place]), steps[: len(found)]
-        found.append((row, float(chances[place])))
+        # A sample is a fair draw of its animals, so the chance to be in it counts as well: divided
+        # by the product, what became of a board is an unbiased estimate (Horvitz, Thompson 1952).
+        found.append((row, float(chances[place]) * part))
+        if species is not None:
+            missing.pop(int(species[row]), None)
         is_new[alike[row]] = False
         if len(found) < len(samples):  # nothing is drawn after the last
             # The covariance after the answer is one of rank one less, for each animal before.

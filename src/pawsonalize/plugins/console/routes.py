@@ -13,7 +13,7 @@ from pawsonalize.core.times import SECOND
 from pawsonalize.operations.admission import LASTS, Admission
 from pawsonalize.site.forms import fields_of
 from pawsonalize.site.portraits import get_portrait
-from pawsonalize.site.rendering import page
+from pawsonalize.site.rendering import PACKED, page
 
 _SIGN_OUT = "/console/sign-out"
 OPERATIONS = tuple(
@@ -34,7 +34,7 @@ def routes() -> list[BaseRoute]:
     return [
         *found,
         # Where no site is served, only the console shows drawings.
-        Route("/portrait.svg", get_portrait),
+        Route("/portrait.svg", get_portrait, middleware=PACKED),
         Route(SIGN_IN, _get_sign_in),
         Route(SIGN_IN, _post_sign_in, methods=["POST"]),
         Route(_SIGN_OUT, _post_sign_out, methods=["POST"]),

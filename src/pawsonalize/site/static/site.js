@@ -127,8 +127,10 @@ async function watchLearning() {
       const answer = await fetch("/learning");
       if (answer.status === 204) {
         await refresh();
-        note.remove();
-        say(texts.live);
+        // It keeps its place, so that nothing moves under a finger.
+        note.style.minHeight = `${note.getBoundingClientRect().height}px`;
+        note.textContent = texts.live;
+        note.removeAttribute("id");
       } else if (answer.ok) {
         const said = await answer.text();
         if (said !== note.textContent) note.textContent = said;
