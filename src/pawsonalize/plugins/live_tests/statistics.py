@@ -26,6 +26,7 @@ _PRIOR = 20.0  # Beta(20, 20): nine of ten preferences are from .37 to .63
 _RATIO_PRIOR = 200.0  # arms are hardly ever far from halves, even if something is off
 _RATIO_ALPHA = 0.001
 _FEWEST = 10  # units of an arm, before which a variance says nothing
+_EDGE = 1e-12  # a share of 0 or 1 has no logarithm
 _STEPS = 60  # of a bisection: beyond them floats do not change
 _Number = TypeVar("_Number", float, NDArray[np.float64])
 
@@ -196,7 +197,7 @@ def _share_interval(wins: float, losses: float, alpha: float) -> tuple[float, fl
             inner, outer = (inner, middle) if is_rejected(middle) else (middle, outer)
         return outer
 
-    return bound(0.0) if wins else 0.0, bound(1.0) if losses else 1.0
+    return bound(_EDGE) if wins else 0.0, bound(1 - _EDGE) if losses else 1.0
 
 
 def _log_evidence(wins: float, losses: float, share: float, prior: float) -> float:
