@@ -45,6 +45,7 @@ from benchmarks.markets.worlds import WORLDS, smaller
 from pawsonalize.core.times import DAY
 from pawsonalize.plugins.live_tests.statistics import (
     CELLS,
+    FEWEST,
     VISITORS,
     difference_radius,
     read_preferences,
@@ -107,7 +108,7 @@ def radii(units: Floats, totals: Floats, squares: Floats, tuned_for: float) -> F
     variance = _variances(units, totals, squares)
     with np.errstate(invalid="ignore"):
         radius = difference_radius(variance, units.sum(axis=0), tuned_for=tuned_for)
-    return np.where((variance > 0) & (units.min(axis=0) >= 10), radius, np.inf)
+    return np.where((variance > 0) & (units.min(axis=0) >= FEWEST), radius, np.inf)
 
 
 def _difference(units: Floats, totals: Floats) -> Floats:

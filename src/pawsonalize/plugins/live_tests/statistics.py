@@ -21,11 +21,12 @@ LONGEST = 1_000.0
 """Days beyond which nobody is told how long a test takes."""
 VISITORS, CELLS = 5_000, 100
 """Units at which the interval of a difference is narrowest: of an A/B test, of a switchback."""
+FEWEST = 20
+"""Units of an arm below which its variance says too little."""
 
 _PRIOR = 20.0  # Beta(20, 20): nine of ten preferences are from .37 to .63
 _RATIO_PRIOR = 200.0  # arms are hardly ever far from halves, even if something is off
 _RATIO_ALPHA = 0.001
-_FEWEST = 10  # units of an arm, before which a variance says nothing
 _EDGE = 1e-12  # a share of 0 or 1 has no logarithm
 _STEPS = 60  # of a bisection: beyond them floats do not change
 _Number = TypeVar("_Number", float, NDArray[np.float64])
@@ -96,13 +97,12 @@ def read_difference(
     should be low, such as days to adoption, take the negative. `days` is how long the test has run;
     `tuned_for`, fixed at its start, are the units at which the interval is to be narrowest.
     """
-    arms = (first, second)
     units = first.units + second.units
-    if min(first.units, second.units) < _FEWEST:
+    if min(first.units, second.units) < FEWEST:
         estimate, variance = 0.0, 0.0
     else:
         estimate = second.total / second.units - first.total / first.units
-        variance = sum(_variance(arm) / arm.units for arm in arms)
+        variance = sum(_variance(arm) / arm.units for arm in (first, second))
 
     def read(more: float) -> tuple[float, float]:
         if variance <= 0:  # nothing happened yet, which is no proof that nothing will
@@ -124,8 +124,7 @@ def difference_radius(
     # Robbins' normal mixture; this precision makes it about narrowest at `tuned_for`.
     precision = tuned_for / (-2 * math.log(alpha) + math.log(1 - 2 * math.log(alpha)))
     grown = (units + precision) / precision
-    square = variance * grown * precision / units * np.log(grown / alpha**2)
-    radius: _Number = np.sqrt(square)
+    radius: _Number = np.sqrt(variance * grown * precision / units * np.log(grown / alpha**2))
     return radius
 
 
@@ -170,11 +169,9 @@ def _reading(
 ) -> Reading:
     low, high = read(0.0)
     verdict = judge(low, high, even, margin)
-    left: float | None = 0.0
-    if verdict is Verdict.NOT_KNOWN:
-        left = None
-        if is_going_on:
-            left = first_day(lambda days: judge(*read(days), even, margin) is not Verdict.NOT_KNOWN)
+    left = None if verdict is Verdict.NOT_KNOWN else 0.0
+    if left is None and is_going_on:
+        left = first_day(lambda days: judge(*read(days), even, margin) is not Verdict.NOT_KNOWN)
     return Reading(verdict, estimate, low, high, left)
 
 
