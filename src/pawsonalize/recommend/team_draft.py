@@ -3,6 +3,7 @@
 Team draft (Radlinski, Kurup and Joachims 2008): in each round a coin decides which arm goes first,
 and each arm gives its best item that is not placed yet. Where both arms would give the same item,
 it is placed without a coin and belongs to neither, so that only what differs can earn credit.
+No answer is drafted like this yet, since no live test runs: `benchmarks.live_tests` alone uses it.
 """
 
 from collections.abc import Sequence
