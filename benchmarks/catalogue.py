@@ -52,6 +52,11 @@ _FILES: Mapping[str, Sequence[str]] = {
     "outcomes": _MARKETS,
     "pages": _MARKETS,
     "first_pages": _MARKETS,
+    "live_tests": (
+        f"{_SRC}/plugins/live_tests/statistics.py",
+        f"{_SRC}/recommend/team_draft.py",
+        "benchmarks/markets/**",
+    ),
     "recover": (*_ANIMALS, "benchmarks/recovery/**"),
     "boards": (*_ANIMALS, f"{_SRC}/plugins/boards/**"),
     "search": (*_SEARCHES, "benchmarks/search_*"),
@@ -202,6 +207,12 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--worlds", "town", "--seeds", "1", "--share", "0.1", "--every", "30"),),
             (("--seeds", "1", "--every", "15", "--recipe", "popularity-count"),),
             shown=("results",),
+        ),
+        "live_tests": Benchmark(
+            "How often live tests err, how long they take, and whether the right one wins",
+            (("--runs", "20", "--worlds", "plenty", "--seeds", "1", "--share", "0.02"),),
+            (("--runs", "1000", "--worlds", "town", "--seeds", "1", "--share", "0.1"),),
+            (("--seeds", "verdict"),),
         ),
         "recover": Benchmark(
             "What the model of choices learns of pages that were drawn from known numbers",

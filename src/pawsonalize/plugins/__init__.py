@@ -15,6 +15,7 @@ BUILT_IN = (
     "inquiries",
     "letter",
     "integration",
+    "live_tests",
     "http_scorer",
     "demo",
 )

@@ -72,6 +72,7 @@ COMMANDS = [
     "keys rotate PAWS",
     "keys delete PAWS",
     "letter",
+    "live-tests advise",
     "notifications create --to ann@x.example",
     "notifications destinations",
     "notifications ls",
