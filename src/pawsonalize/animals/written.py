@@ -244,12 +244,21 @@ class _Sentence:
     """The mentions since the last comma."""
 
     def read(self) -> None:
-        """Read the sentence."""
+        """Read the sentence; one that tells its reader what to say states nothing."""
+        if self._is_order():
+            return
         for place, phrase in enumerate(self.phrases):
             if not phrase.does("skip"):
                 self._take(place, phrase)
         self._end_clause()
         self._read_tests()
+
+    def _is_order(self) -> bool:
+        """True if a part begins with words such as `say that`; `volunteers say that` is none."""
+        return any(
+            phrase.does("order") and (place == 0 or not self._at(place - 1).text[-1:].isalnum())
+            for place, phrase in enumerate(self.phrases)
+        )
 
     def _at(self, place: int) -> _Phrase:
         return self.phrases[place] if 0 <= place < len(self.phrases) else _NOTHING
