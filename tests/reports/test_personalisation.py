@@ -42,6 +42,29 @@ def test_quiet_weeks_raise_no_alarm_whether_many_visit_or_few() -> None:
         assert quiet(seed=3, visits=visits, weeks=6)["named"] == ""
 
 
+def test_history_that_is_sent_in_at_once_is_neither_a_visit_of_today_nor_a_wrong_clock(
+    tmp_path: Path,
+) -> None:
+    late = [
+        event(
+            f"e{hours}-{who}",
+            user=None,
+            session=f"late{who}",
+            at=DAY - hours * HOUR,
+            received_at=NOW,
+        )
+        for hours in (2, 30)
+        for who in range(200)
+    ]
+    with opened(make_service(tmp_path / "data", train=False)) as adapters:
+        adapters.log.append(late)
+        seen = SeenTables(adapters.database).events(NOW)
+        mine = [one for one in seen if (one.session_id or "").startswith("late")]
+        assert {one.sent_at for one in mine} == {NOW - 2 * HOUR}, "older ones are history"
+        found = read_health(adapters, NOW, (), CheckSettings())
+        assert "clocks" not in {one.code for one in found.findings}
+
+
 def test_few_visits_are_not_judged_and_a_finding_that_breaks_all_comes_first() -> None:
     few = msgspec.structs.replace(FINE, visits=99)
     assert judge(few).verdict is PersonalisationVerdict.NOT_KNOWN

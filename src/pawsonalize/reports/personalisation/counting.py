@@ -21,6 +21,7 @@ NAMED = 2_000  # of the newest events with animals, whose answers are looked for
 _WEEK = 7 * DAY
 _LATE, _AHEAD = 45 * MINUTE, 5 * MINUTE
 _PLACES, _ROW = 12, 4
+_BATCH = 10  # visitors
 _FULL = 8  # places: shorter pages may be asked for
 
 
@@ -96,7 +97,10 @@ class Counted(msgspec.Struct, frozen=True):
             still_hours=stock.still_hours,
             changes_a_day=stock.changes_a_day,
             longest_still_hours=stock.longest_still_hours,
-            clocks=_mostly(new, lambda one: not -_AHEAD <= one.received_at - one.sent_at <= _LATE),
+            clocks=_mostly(
+                _sent_alone(new),
+                lambda one: not -_AHEAD <= one.received_at - one.sent_at <= _LATE,
+            ),
             bots=self._bots(new),
             top_clicks=self._top_clicks(new),
             short_pages=self._short(pages),
@@ -143,6 +147,14 @@ class Counted(msgspec.Struct, frozen=True):
         order = np.lexsort((time, user))
         bots = bots_among(user[order], item[order], time[order], len(names), self.checks)
         return Share(int(np.isin(user, bots).sum()), len(new))
+
+
+def _sent_alone(events: Sequence[SeenEvent]) -> Iterator[SeenEvent]:
+    """Leave out batches, in which events of many visitors come in at once, however late."""
+    senders: defaultdict[int, set[str]] = defaultdict(set)
+    for one in events:
+        senders[one.received_at].add(one.visitor)
+    return (one for one in events if len(senders[one.received_at]) < _BATCH)
 
 
 def _mostly(events: Iterable[SeenEvent], is_faulty: Callable[[SeenEvent], bool]) -> Share:

@@ -54,7 +54,10 @@ class SeenTables(GroupTables):
     """Events and animals of the past weeks."""
 
     def events(self, now: int) -> list[SeenEvent]:
-        """Return the events that came in within 28 days, the oldest first."""
+        """Return the events that came in within 28 days, the oldest first.
+
+        What came in more than a day after it was sent is history that was sent in, not a visit.
+        """
         head = self._scalar(select(func.max(events.c.offset))) or 0
         joined = events.outerjoin(animals, animals.c.animal_id == events.c.animal_id)
         columns = [
@@ -64,7 +67,8 @@ class SeenTables(GroupTables):
         ]
         lately = (events.c.offset > head - _EVENTS, events.c.received_at > now - DAYS * DAY)
         wanted = select(*columns).select_from(joined).where(self._mine(events), *lately)
-        rows = self._rows(wanted.where(not_(IS_IMPORTED)).order_by(events.c.offset))
+        is_live = events.c.received_at - events.c.sent_at <= DAY
+        rows = self._rows(wanted.where(not_(IS_IMPORTED), is_live).order_by(events.c.offset))
         return [SeenEvent(*row) for row in rows]
 
     def stock(self, now: int) -> Stock:
