@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pawsonalize.app.cli.main import app
+from pawsonalize.core.errors import InvalidInput
 
 NOT_READY = b'{"error": {"code": "not_ready", "message": "nothing can answer yet: import animals"}}'
 
@@ -68,3 +69,17 @@ def test_where_nobody_answers_the_port_is_named() -> None:
 def test_a_free_port_cannot_be_asked() -> None:
     done = CliRunner().invoke(app, ["health", "--port", "0"])
     assert "say which one with --port" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["personalisation", "--ready"], "asks no server"),
+        (["personalisation", "--port", "8080"], "asks no server"),
+        (["--data-dir", "elsewhere"], "leave --data-dir out"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(options: list[str], said: str) -> None:
+    done = CliRunner().invoke(app, ["health", *options])
+    assert isinstance(done.exception, InvalidInput)
+    assert said in str(done.exception)

@@ -318,8 +318,17 @@ def health(
     Example: pawsonalize health --ready
     """
     if what is not None:
+        if ready or port is not None:
+            raise InvalidInput(
+                "`health personalisation` asks no server: leave --ready and --port out"
+            )
         _judge_personalisation(data_dir, json)
         return
+    if data_dir is not None:
+        raise InvalidInput(
+            "a server is asked at its --port: leave --data-dir out (or: `health personalisation`)",
+            field="data-dir",
+        )
     settings = load_settings({"port": port})
     if not settings.port:
         raise InvalidInput("port is 0, any that is free: say which one with --port", field="port")
