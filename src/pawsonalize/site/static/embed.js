@@ -205,13 +205,9 @@ function failure(why) {
   return Object.assign(Error(why.message), why);
 }
 
-// Since when the first screen has been there.
-const began = performance.now();
-function painted() {
-  const now = performance.now();
-  const [first] = now - began < 100 ? performance.getEntriesByType("paint") : [];
-  return first?.startTime ?? now;
-}
+// What stood on the page before this script has been there since the first paint.
+const early = new WeakSet(globalThis.document?.querySelectorAll("[data-animal-id]"));
+const painted = () => performance.getEntriesByType("paint")[0]?.startTime ?? performance.now();
 
 const watches = new WeakMap();
 
@@ -226,17 +222,18 @@ class Watch {
   constructor(client, root) {
     this.#client = client;
     this.#root = root;
-    let first = painted();
+    let isFirst = true;
     this.#observer = new IntersectionObserver((entries) => {
-      const since = first ?? performance.now();
-      first = null;
+      const now = performance.now();
       for (const { target, intersectionRatio } of entries) {
         this.#since.delete(target);
         if (intersectionRatio < 0.5) continue;
+        const since = isFirst && early.has(target) ? painted() : now;
         this.#since.set(target, since);
         if (!this.#first.has(target)) this.#first.set(target, since);
         setTimeout(() => this.#since.get(target) === since && this.#seen.add(target), SEEN_MS);
       }
+      isFirst = false;
     }, { threshold: 0.5 });
     root.addEventListener("click", this);
     root.addEventListener("auxclick", this);
