@@ -54,7 +54,7 @@ _FILES: Mapping[str, Sequence[str]] = {
     "first_pages": _MARKETS,
     "live_tests": (
         f"{_SRC}/plugins/live_tests/statistics.py",
-        f"{_SRC}/recommend/team_draft.py",
+        f"{_SRC}/recommend/live_tests.py",
         "benchmarks/markets/**",
     ),
     "recover": (*_ANIMALS, "benchmarks/recovery/**"),

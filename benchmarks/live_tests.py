@@ -50,7 +50,7 @@ from pawsonalize.plugins.live_tests.statistics import (
     difference_radius,
     read_preferences,
 )
-from pawsonalize.recommend.team_draft import assigned_arm, team_draft
+from pawsonalize.recommend.live_tests import assigned_arm, team_draft
 
 PARTS = ("errors", "days", "power", "agreement", "bias")
 ORDERS = {**SIMPLE, **{name: KNOWING[name] for name in ("acquainted", "ceiling")}}
@@ -284,11 +284,11 @@ class SharedMarket:
     def page(self, ask: Ask, size: int) -> Ints:
         """The page of the visitor's or the day's arm, or one that both draft."""
         if self.design == "interleave":
-            orders = [[str(one) for one in arm.page(ask, size)] for arm in self.arms]
+            orders = [arm.page(ask, size).tolist() for arm in self.arms]
             seed = f"{self.seed} {ask.session.number} {ask.at}"
             draft = team_draft(orders[0], orders[1], size, seed)
             self.teams = draft.teams
-            return np.array([int(one) for one in draft.ids], np.int64)
+            return np.array(draft.explored.positions, np.int64)
         unit = key_of(ask) if self.design == "ab" else ask.at // DAY
         arm = assigned_arm(f"salt {self.seed}", str(unit), 1.0) or 0
         self.units[arm].add(unit)

@@ -74,6 +74,8 @@ def test_tables_of_before_get_the_words_of_searches(database_url: str) -> None:
     with closing(Database(database_url)) as database, database.writing() as connection:
         for statement in (
             "DROP INDEX searches_in_order",
+            "DROP INDEX live_tests_in_order",
+            "ALTER TABLE impressions DROP COLUMN live_test",
             "ALTER TABLE items DROP COLUMN is_imported",
             "ALTER TABLE users DROP COLUMN is_imported",
             "ALTER TABLE impressions DROP COLUMN search",
@@ -89,6 +91,8 @@ def test_rows_of_before_count_as_put_one_by_one(database_url: str) -> None:
         Catalogue(database).put_items([Item("a", {})], imported=True)
         with database.writing() as connection:
             for statement in (
+                "DROP INDEX live_tests_in_order",
+                "ALTER TABLE impressions DROP COLUMN live_test",
                 "ALTER TABLE items DROP COLUMN is_imported",
                 "ALTER TABLE users DROP COLUMN is_imported",
                 "UPDATE alembic_version SET version_num = '0024'",

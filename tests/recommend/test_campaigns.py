@@ -20,6 +20,7 @@ from pawsonalize.recommend.campaigns import CampaignModels
 from pawsonalize.recommend.exploration import ImpressionLog
 from pawsonalize.recommend.filtering import Filterings
 from pawsonalize.recommend.live_model import LiveModel, LoadedModel, Loader, ServingSettings
+from pawsonalize.recommend.live_tests import RunningTests
 from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.tables import Impressions
 from pawsonalize.resources.artefacts import ArtefactStore
@@ -128,6 +129,7 @@ def make(
                 pinned={RECOMMENDER: live},
                 availability=AvailabilityWatch(availability),
                 filterings=Filterings(log, catalogue),
+                tests=RunningTests(),
                 now=lambda: T0,
                 limit=limit,
             )

@@ -48,6 +48,7 @@ from pawsonalize.recommend.campaigns import CampaignModels, Faults, follow_campa
 from pawsonalize.recommend.exploration import ImpressionLog
 from pawsonalize.recommend.groups import ActionRecommending, GroupRecommender
 from pawsonalize.recommend.live_model import LiveModel
+from pawsonalize.recommend.live_tests import RunningTests
 from pawsonalize.reports.exposure_report import available_exposure, report_unjoined
 from pawsonalize.reports.metric_attributions import MetricAttributions
 from pawsonalize.reports.outcomes_process import OutcomesProcesses
@@ -123,12 +124,14 @@ class App(AwsServices, Adapters):
         availability = AvailabilityWatch(self.availability, self.available)
         counts = self.untrained(self.serving_settings)
         self.recommending = TrainedOrNot(self.live[RECOMMENDER], counts)
+        self.running_tests = RunningTests()
         self.group_recommender = GroupRecommender(
             self.filterings.of(DATASET_GROUP),
             self.recommending,
             self.impression_log,
             self.live.get(RERANKER),
             availability,
+            tests=self.running_tests,
         )
         self.animal_recommender = self.recommend_animals(
             self.group_recommender, self.available, self.impression_log
@@ -140,6 +143,7 @@ class App(AwsServices, Adapters):
             pinned=self.live,
             availability=availability,
             filterings=self.filterings,
+            tests=self.running_tests,
             now=clock.now,
             limit=self.settings.max_loaded_campaigns,
         )

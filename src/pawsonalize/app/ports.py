@@ -49,6 +49,12 @@ OFFERS_BOARD: "Port[[Settings], Callable[[ScoringInputs, Slots, Query], bool]]" 
 """The rule that says if a board is worth its place beside a page of these animals."""
 SEARCHES: "Port[[Adapters], AnimalSearches]" = Port()
 
+ASK_VISITORS: "Port[[Adapters, str, str, str, int], str]" = Port()
+"""Of a campaign, the version that serves, one that passed the gate and the moment: says what judges
+it before it goes live; None if nothing does."""
+TESTED_VERSIONS: "Port[[Adapters], Collection[str]]" = Port()
+"""Names of versions that live tests need."""
+
 NOTIFIERS: "Port[[Settings], Collection[str]]" = Port()
 """The names of the notifiers that the settings ask for."""
 DESTINATIONS: "Port[[Adapters], Callable[[NotificationKind], Iterable[str]]]" = Port()

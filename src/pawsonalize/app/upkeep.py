@@ -1,9 +1,10 @@
 """Work that keeps the disk small: archiving, and the deletion of what is old."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.ports import TESTED_VERSIONS
 from pawsonalize.core import clock
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.objects.stores import open_objects
@@ -67,7 +68,9 @@ def _deletions(
     sizes = adapters.erased_archive.index.sizes
     compaction = Compaction(ledger, objects, stopped=stopped, sizes=sizes)
     yield "compact the archive", partial(compaction.compact, at_most=_DAYS_AT_ONCE)
-    old = partial(delete_old_versions, adapters.versions, adapters.work, settings.keep_versions)
+    versions, most = adapters.versions, settings.keep_versions
+    tested = partial(_tested_versions, adapters)
+    old = partial(delete_old_versions, versions, adapters.work, most, tested)
     yield "delete old versions", lambda _now: old()
     jobs = partial(retention.delete_jobs, adapters.registry, _JOBS)
     yield "delete old jobs", keep(settings.job_days, "old records of jobs deleted", jobs)
@@ -87,3 +90,7 @@ def _deletions(
         # The dates of files are the machine's, also where the clock is played.
         yield f"delete old {kind}", partial(lambda by, _now: by(clock.real_now()), delete_old)
     yield "delete what is left of models", lambda _now: adapters.artefacts.sweep()
+
+
+def _tested_versions(adapters: Adapters) -> Collection[str]:
+    return TESTED_VERSIONS(adapters) or ()

@@ -36,6 +36,7 @@ class NotificationKind(StrEnum):
     PROMOTED = "promoted"
     NOT_PROMOTED = "not-promoted"
     CAMPAIGN_UPDATED = "campaign-updated"
+    LIVE_TEST_ENDED = "live-test-ended"
     SKIPPED = "skipped"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -68,6 +69,7 @@ _TOPICS = {
     NotificationKind.PROMOTED: NotificationTopic.RETRAINING,
     NotificationKind.NOT_PROMOTED: NotificationTopic.RETRAINING,
     NotificationKind.CAMPAIGN_UPDATED: NotificationTopic.RETRAINING,
+    NotificationKind.LIVE_TEST_ENDED: NotificationTopic.RETRAINING,
     NotificationKind.SKIPPED: NotificationTopic.RETRAINING,
     NotificationKind.CANCELLED: NotificationTopic.RETRAINING,
 }

@@ -31,6 +31,7 @@ from pawsonalize.recommend.exploration import ImpressionLog
 from pawsonalize.recommend.filtering import Filterings
 from pawsonalize.recommend.groups import GroupRecommender
 from pawsonalize.recommend.live_model import LiveModel
+from pawsonalize.recommend.live_tests import RunningTests
 from pawsonalize.resources.campaigns import Campaign, Recommender
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
@@ -346,6 +347,7 @@ class CampaignModels:
     pinned: Mapping[str, LiveModel]
     availability: AvailabilityWatch
     filterings: Filterings
+    tests: RunningTests
     now: Callable[[], int]
     limit: int
 
@@ -439,6 +441,7 @@ class CampaignModels:
             self.impressions,
             availability=availability,
             strict=True,
+            tests=self.tests,
         )
         kept = _Kept(live, group_recommender)
         with self._lock:

@@ -139,7 +139,7 @@ def explore(
             left[number] = lots[number].total
         lot, share = lots[number], weight if place >= kept and left[number] > 0 else 0.0
         is_drawn = random() < share
-        chosen = _draw(lot, placed, left[number], random) if is_drawn else ranked[head]
+        chosen = draw(lot, placed, left[number], random) if is_drawn else ranked[head]
         # The item may come to its place by both ways, by order and by draw. Off-policy estimates
         # divide by this probability, so it must be that of both together (Horvitz and Thompson
         # 1952).
@@ -151,7 +151,8 @@ def explore(
     return Explored(tuple(placed), tuple(placed.values()), tuple(propensities))
 
 
-def _draw(due: Novelty, placed: dict[int, bool], left: int, random: Callable[[], float]) -> int:
+def draw(due: Novelty, placed: Collection[int], left: int, random: Callable[[], float]) -> int:
+    """Draw an item by its novelty among those not `placed`, which have `left` of it together."""
     # Rejection keeps the proportions and needs no new running sums, which would take as long as the
     # catalogue is large.
     for _ in range(_TRIES):

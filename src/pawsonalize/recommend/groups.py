@@ -1,6 +1,7 @@
 """Recommends groups and actions for a visitor, and orders lists."""
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import repeat
 from typing import NamedTuple, TypeVar
@@ -21,9 +22,18 @@ from pawsonalize.models.recipes.data import Scores
 from pawsonalize.models.recipes.next_best_action import NextBestActionModel
 from pawsonalize.recommend.animals.available import AvailabilityWatch
 from pawsonalize.recommend.animals.reasons import group_reasons, known_reasons
-from pawsonalize.recommend.exploration import Explored, ImpressionLog, explore, spread
+from pawsonalize.recommend.exploration import ImpressionLog, explore, spread
 from pawsonalize.recommend.filtering import Filtering, Filterings, Mask
-from pawsonalize.recommend.live_model import FALLBACK, UNTRAINED, LoadedModel, ModelSource
+from pawsonalize.recommend.live_model import FALLBACK, UNTRAINED, Fixed, LoadedModel, ModelSource
+from pawsonalize.recommend.live_tests import (
+    AS_SENT,
+    Design,
+    RunningTest,
+    RunningTests,
+    TeamDraft,
+    mark,
+    team_draft,
+)
 from pawsonalize.recommend.query import Query, context_of, query_context, subtract_dislikes
 from pawsonalize.recommend.reasons import Reason
 from pawsonalize.recommend.tables import RANKING, RECOMMENDATION
@@ -85,7 +95,8 @@ class Candidate(msgspec.Struct, frozen=True):
 # Until the reranker, if there is one, serves a model, the recommender's model ranks. Without
 # `impressions` answers are not logged, because no visitor may ever see them. With `strict`, a
 # recipe that needs an item refuses a query without one; else the visitor's newest event stands in
-# for it.
+# for it. `mark` is logged with the answers of one arm of a live test, and one that `keeps_order`
+# leaves a list as it came.
 @dataclass(eq=False)
 class GroupRecommender:
     """Answers from live models and the visitor's newest events."""
@@ -97,6 +108,9 @@ class GroupRecommender:
     availability: AvailabilityWatch | None = None
     _: KW_ONLY
     strict: bool = False
+    tests: RunningTests | None = None
+    mark: str | None = None
+    keeps_order: bool = False
 
     @property
     def dataset_group(self) -> str:
@@ -131,8 +145,71 @@ class GroupRecommender:
         outside 1…500, and if the item is missing.
         """
         check_between("limit", query.limit, 1, MAX_RESULTS)
+        arms = self.arms(query)
+        if arms is not None and arms.rival is None:
+            return arms.first.recommend(query)
+        query = query.with_user(self.filtering.catalogue)
         # Read once: in a moment another version may be served.
-        served, query = self.served, query.with_user(self.filtering.catalogue)
+        found = (arms.first if arms else self)._scored_catalogue(query)
+        served, scores = found.served, found.scores
+        model, item_ids = served.model, served.model.item_ids
+        rival = None
+        if arms is not None and arms.rival is not None:
+            rival = arms.rival.best_items(query, arms.test.positions)
+        name = query.recommendation_id or new_recommendation_id(query.now)
+        draft, promotions = self._chosen(found, name, query, rival)
+        chosen = draft.explored
+        places, odds = list(chosen.positions), chosen.propensities
+        ids = [item_ids[place] for place in places]
+        reasons: Iterable[tuple[Reason, ...]] = repeat(())
+        if query.explain:
+            reasons = group_reasons(model.contributions(found.context, ids), found.context.events)
+        shown = scores[places].tolist()
+        items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
+        version = arms.version if arms else served.answered_by(found.context)
+        known = odds if served.version.remote is None else None  # it explores by itself
+        marked = mark(arms.test.name, draft.teams) if arms else self.mark
+        return self._logged(
+            Answer(name, version, items), served, RECOMMENDATION, query, known, marked
+        )
+
+    def arms(self, query: Query, *, ranking: bool = False) -> "Arms | None":
+        """The arms of a live test that answer this visitor now; None if they are in none."""
+        if self.tests is None or not self.tests.current or query.at != query.now:
+            return None
+        reranker = self.reranker if ranking and self.reranker and self.reranker.is_ready else None
+        test = self.tests.current.get((reranker or self.recommender).name)
+        arm = None if test is None else test.arm(query.visitor, query.now)
+        if test is None or arm is None or (test.arms[0] is None and not ranking):
+            return None
+        if test.design is not Design.INTERLEAVE:
+            return Arms(test, self._arm(test, arm, mark(test.name, (arm,))))
+        return Arms(test, self._arm(test, 0), self._arm(test, 1))
+
+    def _arm(self, test: RunningTest, arm: int, marked: str | None = None) -> "GroupRecommender":
+        loaded = test.arms[arm]
+        return dataclasses.replace(
+            self,
+            recommender=Fixed(loaded or test.arms[1]),
+            reranker=None,
+            tests=None,
+            mark=marked,
+            keeps_order=loaded is None,
+        )
+
+    def best_items(self, query: Query, positions: Mapping[str, int]) -> list[int]:
+        """The best items of this version by their positions in another one's catalogue, best first.
+
+        An item that the other catalogue lacks is left out.
+        """
+        found = self._scored_catalogue(query)
+        mask, _ = self._masks(found, query)
+        best = _best(found.scores, min(2 * query.limit, len(found.scores)), mask)
+        names = (found.served.model.item_ids[place] for place in best.tolist())
+        return [positions[name] for name in names if name in positions]
+
+    def _scored_catalogue(self, query: Query) -> "_ScoredCatalogue":
+        served = self.served
         model, item_ids, animals = served.model, served.model.item_ids, None
         if self.availability is not None:
             animals = self.availability.of(item_ids, query.at, query.now)
@@ -150,18 +227,7 @@ class GroupRecommender:
         if about is not None and about in item_ids:
             available = np.ones(len(item_ids), np.bool_) if available is None else available
             available[item_ids.index(about)] = False
-        name = query.recommendation_id or new_recommendation_id(query.now)
-        chosen, promotions = self._chosen(served, scores, name, available, query)
-        places, odds = list(chosen.positions), chosen.propensities
-        ids = [item_ids[place] for place in places]
-        reasons: Iterable[tuple[Reason, ...]] = repeat(())
-        if query.explain:
-            reasons = group_reasons(model.contributions(context, ids), context.events)
-        shown = scores[places].tolist()
-        items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
-        answer = Answer(name, served.answered_by(context), items)
-        known = odds if served.version.remote is None else None  # it explores by itself
-        return self._logged(answer, served, RECOMMENDATION, query, known)
+        return _ScoredCatalogue(served, context, scores, available)
 
     def rerank(self, query: Query, candidates: Sequence[Candidate]) -> RankingAnswer:
         """The given list, best first for the visitor as of `at`; scores sum to 1 over it.
@@ -170,23 +236,32 @@ class GroupRecommender:
         are left out. InvalidInput for an empty list, more than 500 places or an id given twice.
         """
         check_ids([candidate.item_id for candidate in candidates])
+        arms = self.arms(query, ranking=True)
+        if arms is not None and arms.rival is None:
+            return arms.first.rerank(query, candidates)
         query = query.with_user(self.filtering.catalogue)
         passed = self.passing_groups([each.group_id for each in candidates], query)
         candidates = [each for each in candidates if each.group_id in passed]
-        served = self._ranking()
+        first = arms.first if arms else self
         groups = list(dict.fromkeys(candidate.group_id for candidate in candidates))
-        context = self._context(served, query, None, np.ones(len(served.model.item_ids), np.int64))
-        scores = subtract_dislikes(served.model.score(context, groups), context, groups)
-        scores = self._favoured(served, scores, groups, query)
+        served, context, scores = first._score_list(query, groups)
         reasons = known_reasons(served.model, context, groups) if query.explain else {}
-        place_of = {group: place for place, group in enumerate(groups)}
-        stand_for = np.array([place_of[each.group_id] for each in candidates], np.intp)
-        order, shares = order_places(scores[stand_for])
+        name, marked = new_recommendation_id(query.now), self.mark
+        order, shares = first._order_list(scores, groups, candidates)
+        version = served.answered_by(context)
+        if arms is not None and arms.rival is not None:
+            _, _, others = arms.rival._score_list(query, groups)
+            other, _ = arms.rival._order_list(others, groups, candidates)
+            draft = team_draft(order, other, len(order), name)
+            share_of = dict(zip(order, shares, strict=True))
+            order = list(draft.explored.positions)
+            shares = [share_of[place] for place in order]
+            version, marked = arms.version, mark(arms.test.name, draft.teams)
         listed = [candidates[place] for place in order]
         best, of_group = order_places(scores)
         answer = RankingAnswer(
-            new_recommendation_id(query.now),
-            served.answered_by(context),
+            name,
+            version,
             tuple(
                 Scored(one.item_id, share, reasons.get(one.group_id, ()))
                 for one, share in zip(listed, shares, strict=True)
@@ -194,7 +269,27 @@ class GroupRecommender:
             tuple(one.group_id for one in listed),
             tuple(Scored(groups[one], share) for one, share in zip(best, of_group, strict=True)),
         )
-        return self._logged(answer, served, RANKING, query, None)
+        return self._logged(answer, served, RANKING, query, None, marked)
+
+    def _score_list(
+        self, query: Query, groups: Sequence[str]
+    ) -> tuple[LoadedModel, Context, Scores]:
+        served = self._ranking()
+        context = self._context(served, query, None, np.ones(len(served.model.item_ids), np.int64))
+        scores = subtract_dislikes(served.model.score(context, groups), context, groups)
+        return served, context, self._favoured(served, scores, groups, query)
+
+    def _order_list(
+        self, scores: Scores, groups: Sequence[str], candidates: Sequence[Candidate]
+    ) -> tuple[list[int], list[float]]:
+        """Places of the candidates in order, and their shares."""
+        place_of = {group: place for place, group in enumerate(groups)}
+        stand_for = np.array([place_of[each.group_id] for each in candidates], np.intp)
+        order, shares = order_places(scores[stand_for])
+        if not self.keeps_order:
+            return order, shares
+        share_of = dict(zip(order, shares, strict=True))
+        return [*range(len(order))], [share_of[place] for place in range(len(order))]
 
     def reasons(self, query: Query, item_ids: Sequence[str]) -> dict[str, tuple[Reason, ...]]:
         """Explain why these groups are for the visitor, of those the model knows; logs nothing."""
@@ -216,34 +311,49 @@ class GroupRecommender:
             return set(groups)
         return self.filtering.listed(query.filter, groups, query)
 
-    def _chosen(
-        self, served: LoadedModel, scores: Scores, seed: str, available: Mask | None, query: Query
-    ) -> tuple[Explored, Iterable[str | None]]:
-        """The places, and the promotion of each, if any."""
+    def _masks(self, found: "_ScoredCatalogue", query: Query) -> tuple[Mask | None, Mask | None]:
+        """What passes the query's filter, and what its promotion's; None where everything does."""
 
         # Excluded items are left out before the best are picked, so that the others move up.
         def passing(applied: AppliedFilter | None) -> Mask | None:
             if applied is None:
-                return available
-            mask = self.filtering.items(applied, served.model.item_ids, query)
-            return mask if available is None else mask & available
+                return found.available
+            mask = self.filtering.items(applied, found.served.model.item_ids, query)
+            return mask if found.available is None else mask & found.available
 
-        def explored(limit: int, mask: Mask | None) -> Explored:
+        promotion = query.promotion
+        return passing(query.filter), None if promotion is None else passing(promotion.filter)
+
+    def _chosen(
+        self, found: "_ScoredCatalogue", seed: str, query: Query, rival: Sequence[int] | None
+    ) -> tuple[TeamDraft, Iterable[str | None]]:
+        """The places, and the promotion of each, if any; half of them are of a `rival` order."""
+        scores, served = found.scores, found.served
+        weight = served.settings.exploration_weight
+
+        def drafted(limit: int, mask: Mask | None) -> TeamDraft:
             due = served.novelty
             if due is not None and mask is not None:
                 due = due.among(mask)
-            weight = served.settings.exploration_weight
-            return explore(_best(scores, limit, mask), due, weight, seed)
+            best = _best(scores, limit, mask)
+            if rival is None:
+                return TeamDraft(explore(best, due, weight, seed), ())
+            others = [place for place in rival if mask is None or mask[place]]
+            return team_draft(best.tolist(), others, len(best), seed, due, weight)
 
-        mask, promotion = passing(query.filter), query.promotion
+        mask, promotable = self._masks(found, query)
+        promotion = query.promotion
         if promotion is None:
-            return explored(query.limit, mask), repeat(None)
-        promoted = _best(scores, promotion.places(query.limit), passing(promotion.filter))
+            return drafted(query.limit, mask), repeat(None)
+        promoted = _best(scores, promotion.places(query.limit), promotable)
         others = np.ones(len(scores), np.bool_) if mask is None else mask.copy()
         others[promoted] = False
-        rest = explored(query.limit - len(promoted), others)
-        chosen, is_promoted = spread(promoted.tolist(), rest, seed)
-        return chosen, (promotion.name if each else None for each in is_promoted)
+        rest = drafted(query.limit - len(promoted), others)
+        chosen, is_promoted = spread(promoted.tolist(), rest.explored, seed)
+        of_rest = iter(rest.teams)
+        teams = tuple(None if each else next(of_rest) for each in is_promoted) if rest.teams else ()
+        names = (promotion.name if each else None for each in is_promoted)
+        return TeamDraft(chosen, teams), names
 
     def _favoured(
         self, served: LoadedModel, scores: Scores, item_ids: Sequence[str], query: Query
@@ -278,11 +388,18 @@ class GroupRecommender:
         return context if availability is None else replace(context, availability=availability)
 
     def _logged(
-        self, answer: A, served: LoadedModel, kind: str, query: Query, odds: Odds | None
+        self,
+        answer: A,
+        served: LoadedModel,
+        kind: str,
+        query: Query,
+        odds: Odds | None,
+        marked: str | None,
     ) -> A:
         if self.impressions is not None:
             name, version = answer.recommendation_id, answer.solution_version
-            more = {"propensities": odds, "dataset_group": served.dataset_group}
+            group = served.dataset_group
+            more = {"propensities": odds, "dataset_group": group, "live_test": marked}
             shown = (one.item_id for one in answer.items)
             self.impressions.add(query.impression(name, kind, version, shown, **more))
         return answer
@@ -290,6 +407,27 @@ class GroupRecommender:
     def _ranking(self) -> LoadedModel:
         reranker = self.reranker
         return (reranker if reranker and reranker.is_ready else self.recommender).current
+
+
+class Arms(NamedTuple):
+    """What answers a visitor in a live test: one arm, or two that draft a page in turns."""
+
+    test: RunningTest
+    first: GroupRecommender
+    rival: GroupRecommender | None = None
+
+    @property
+    def version(self) -> str:
+        """Names of the versions that answer, joined by `+` where there are two."""
+        both = (self.first,) if self.rival is None else (self.first, self.rival)
+        return "+".join(AS_SENT if one.keeps_order else one.served.version.name for one in both)
+
+
+class _ScoredCatalogue(NamedTuple):
+    served: LoadedModel
+    context: Context
+    scores: Scores
+    available: Mask | None  # None: all of it
 
 
 def check_ids(item_ids: Sequence[str]) -> None:

@@ -227,6 +227,10 @@ class ModelSource(Protocol):
     """Source of answers: a campaign's live model, or one fixed version."""
 
     @property
+    def name(self) -> str:
+        """Name of the campaign; empty for a fixed version."""
+
+    @property
     def current(self) -> LoadedModel:
         """The served version; NotReady if there is none yet."""
 
@@ -240,6 +244,7 @@ class Fixed(msgspec.Struct, frozen=True):
 
     current: LoadedModel
     is_ready: bool = True
+    name: str = ""
 
 
 class RemoteCampaign(Protocol):

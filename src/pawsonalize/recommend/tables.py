@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Select, bindparam, delete, select
+from sqlalchemy import Connection, Select, bindparam, delete, func, select
 
 from pawsonalize.animals.tables.animals import (
     add_shown,
@@ -129,6 +129,8 @@ class Impression(msgspec.Struct, frozen=True):
     the order of `engine.serving.animals.settings.PARTS`."""
     # Of a search: its words and how they were read, as JSON; None where searches are not kept.
     search: str | None = None
+    live_test: str | None = None
+    """Of an answer in a live test: see `live_tests.mark`; None for any other."""
 
     @property
     def is_seen(self) -> bool:
@@ -202,6 +204,13 @@ class Impressions(GroupTables):
         """The newest searches that were kept, bare as those of `pages`, newest first."""
         ours = select(*_BARE).where(impressions.c.search.is_not(None), self._mine(impressions))
         return self._read(ours.order_by(_key.desc()).limit(limit))
+
+    def of_live_test(self, name: str, since: int, after: str, limit: int) -> list[Impression]:
+        """Answers in a live test given since that moment, by id, beyond the id `after`."""
+        begins = func.substr(impressions.c.live_test, 1, len(name) + 1) == f"{name}:"
+        later = (_key > packed_id(after), impressions.c.answered_at >= since)
+        wanted = select(*_WHOLE).where(*later, impressions.c.live_test.is_not(None), begins)
+        return self._read(wanted.where(self._mine(impressions)).order_by(_key).limit(limit))
 
     def get_many(self, recommendation_ids: Sequence[str]) -> dict[str, Impression]:
         """Those of these answers that are stored, by id."""
@@ -307,7 +316,7 @@ def _digest(one: Impression) -> str:
 def _impression(row: Sequence[Any]) -> Impression:
     """The answer in a row of `_WHOLE`; one of `_BARE` lacks what takes most of the memory."""
     # By place: each page costs its visitor's next answer time.
-    packed, *copied, dataset_group, search, animals = row[: len(_BARE)]
+    packed, *copied, dataset_group, search, live_test, animals = row[: len(_BARE)]
     places = None if animals is None else _DECODE_ANIMALS(unpack(animals))
     inside: tuple[object, ...] = (), None, None
     if len(row) > len(_BARE):
@@ -315,7 +324,7 @@ def _impression(row: Sequence[Any]) -> Impression:
     elif places is not None:
         places = tuple(map(_shared, places))
     items, propensities, factors = inside
-    shown = (items, propensities, dataset_group, places, factors, search)
+    shown = (items, propensities, dataset_group, places, factors, search, live_test)
     fields: list[Any] = [unpacked_id(packed), *copied, *shown]
     return Impression(*fields)
 

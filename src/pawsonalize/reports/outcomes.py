@@ -26,6 +26,7 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.event import MAX_IMPRESSION_ITEMS, Event
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.evaluation.off_policy import Choices
+from pawsonalize.recommend.live_tests import version_at
 from pawsonalize.recommend.tables import (
     ALERT,
     ANIMAL_RANKING,
@@ -209,7 +210,8 @@ class AnswerIndex:
         if named is None and visitor not in self._visitors:
             return
         for place in range(len(answer.item_ids)):
-            cause = Cause(policy_of(answer, place), answer.solution_version)
+            version = version_at(answer.solution_version, answer.live_test, place)
+            cause = Cause(policy_of(answer, place), version)
             for name in _names_at(answer, place):
                 if named is not None and name in named and named[name] is None:
                     named[name] = (place, cause)

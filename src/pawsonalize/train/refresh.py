@@ -191,6 +191,7 @@ class Untrained(msgspec.Struct):
     _served: LoadedModel | None = None
     _seen: tuple[int, int] = (0, 0)
     _rested_at: float = 0.0
+    name: str = ""
 
     @property
     def current(self) -> LoadedModel:
@@ -240,6 +241,11 @@ class TrainedOrNot(msgspec.Struct, frozen=True):
 
     live: LiveModel
     untrained: Untrained
+
+    @property
+    def name(self) -> str:
+        """See `ModelSource`."""
+        return self.live.name
 
     @property
     def current(self) -> LoadedModel:

@@ -1,7 +1,7 @@
 """Solution versions: each is stored before its training begins."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -235,11 +235,21 @@ def _as_wished(existing: SolutionVersion, wishes: Mapping[str, object]) -> Solut
 log = get_logger()
 
 
-def delete_old_versions(versions: SolutionVersions, work: WorkTable, keep: int) -> int:
-    """Delete old versions, of which `keep` of each solution stay (0: all); return their number."""
+def delete_old_versions(
+    versions: SolutionVersions,
+    work: WorkTable,
+    keep: int,
+    needed: Callable[[], Collection[str]] = tuple,
+) -> int:
+    """Delete old versions, of which `keep` of each solution stay (0: all); return their number.
+
+    Versions that are `needed` for something else stay as well.
+    """
     deleted, registry = 0, versions.registry
     for solution in list(registry.all(Solution)) if keep else ():
-        for name in _old(registry, work, solution, keep):
+        old = _old(registry, work, solution, keep)
+        kept = needed() if old else ()
+        for name in (one for one in old if one not in kept):
             with suppress(Conflict, NotFound):  # it is needed after all, or another was faster
                 versions.delete(name)
                 deleted += 1

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks import live_tests
-from pawsonalize.plugins.live_tests.advice import DIFFERENCES, Advice, Design, advise
+from pawsonalize.plugins.live_tests.advice import DIFFERENCES, Advice, advise
+from pawsonalize.recommend.live_tests import Design
 
 _of_shelter = partial(advise, visits_per_day=300, events_per_day=9, adoptions_per_day=1.2)
 

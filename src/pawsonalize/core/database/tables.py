@@ -10,7 +10,7 @@ from pawsonalize.core.event import DEFAULT_DATASET_GROUP
 
 metadata = sa.MetaData()
 
-REVISION = "0025"
+REVISION = "0026"
 """The newest of `migrations/versions`, which brings older tables to these."""
 
 # SQLite counts rows itself only in a column that is literally INTEGER.
@@ -160,7 +160,7 @@ impressions = _table(
     _dataset_group(),
     *_optional(sa.LargeBinary, "animal_ids"),
     *_columns(sa.LargeBinary, "places"),
-    *_optional(sa.Text, "search"),
+    *_optional(sa.Text, "search", "live_test"),
 )
 # The pages of animals that a visitor was shown are read for the visitor's next answer. Answers of
 # all dataset groups share these indexes: few visitors are in two.
@@ -171,6 +171,8 @@ sa.Index("pages_by_session", impressions.c.session_id, impressions.c.as_of, **_P
 sa.Index("pages_in_order", impressions.c.recommendation_id, **_PAGES)
 _SEARCHES = _only(impressions.c.search.is_not(None))
 sa.Index("searches_in_order", impressions.c.recommendation_id, **_SEARCHES)
+_TESTED = _only(impressions.c.live_test.is_not(None))
+sa.Index("live_tests_in_order", impressions.c.recommendation_id, **_TESTED)
 
 # How often each animal was shown, and when that was last counted.
 animal_exposures = _table(

@@ -9,7 +9,6 @@ randomising them is nearer to the truth (Johari, Li, Liskovich and Weintraub 202
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 
 from pawsonalize.plugins.live_tests.statistics import (
@@ -20,6 +19,7 @@ from pawsonalize.plugins.live_tests.statistics import (
     read_difference,
     read_preferences,
 )
+from pawsonalize.recommend.live_tests import Design
 
 DIFFERENCES = (0.05, 0.1, 0.2)
 """By how much more events one arm may bring than the other."""
@@ -27,14 +27,6 @@ DIFFERENCES = (0.05, 0.1, 0.2)
 _LOOK_AHEAD = 30.0  # days within which somebody else would have adopted the animal
 _SHORT = 0.5  # above this share of such adoptions, animals are what is short
 _DECISIVE = 0.5  # of the visitors with an event; the others' events are tied or at common places
-
-
-class Design(StrEnum):
-    """How a live test gives its arms to visitors."""
-
-    INTERLEAVE = "interleave"
-    AB = "ab"
-    SWITCHBACK = "switchback"
 
 
 @dataclass(frozen=True)

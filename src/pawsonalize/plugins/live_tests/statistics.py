@@ -6,7 +6,6 @@ with probability 1 - alpha, so a test may be read after every visitor and stoppe
 Shares have an exact one, from a mixture of likelihood ratios (Robbins 1970; Howard et al. 2021).
 Means have the asymptotic one (Waudby-Smith et al. 2024). A verdict is final at its first
 appearance: an interval is not kept from one look to the next, and may widen again.
-No live test runs yet: only the advice on designs and `benchmarks.live_tests` use this.
 """
 
 import math

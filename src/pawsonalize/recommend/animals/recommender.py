@@ -50,8 +50,15 @@ from pawsonalize.recommend.animals.scoring import (
 )
 from pawsonalize.recommend.animals.settings import PARTS, AnimalSettings
 from pawsonalize.recommend.exploration import Explored, ImpressionLog, UnseenAnswers, explore
-from pawsonalize.recommend.groups import MAX_RESULTS, GroupRecommender, GroupScores, check_ids
+from pawsonalize.recommend.groups import (
+    MAX_RESULTS,
+    Arms,
+    GroupRecommender,
+    GroupScores,
+    check_ids,
+)
 from pawsonalize.recommend.live_model import UNTRAINED, LoadedModel
+from pawsonalize.recommend.live_tests import mark, team_draft
 from pawsonalize.recommend.query import (
     AnimalSearches,
     Query,
@@ -73,7 +80,7 @@ from pawsonalize.resources.kind import new_recommendation_id
 Floats = NDArray[np.float64]
 _DECIMALS = 4  # of what is logged for the model of choices
 _CERTAIN_OF_SEARCHES = 3
-_VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replaces them
+_VERSIONS_KEPT = 6  # at once: a recommender's, a reranker's, what replaces them, a test's arms
 
 
 class SnapshotCache(msgspec.Struct, frozen=True):
@@ -247,15 +254,20 @@ class AnimalRecommender:
         Of a query with a search, those that it finds.
         """
         question = ANIMALS if query.search is None else SEARCH
-        query = self.open_pages.read(query, question, self.group_recommender.served.version.name)
-        answer = self._recommended(query, None)
+        arms = self.group_recommender.arms(query)
+        if arms is not None and arms.rival is not None and query.search is not None:
+            arms = None  # words decide there, and chance between equals alone
+        own = self if arms is None else self.with_group_recommender(arms.first)
+        version = arms.version if arms else self.group_recommender.served.version.name
+        query = own.open_pages.read(query, question, version)
+        answer = own._recommended(query, None, arms)
         # A page that is repeated goes on up to the limit, where it had fewer places.
         if not query.page or query.continues:
             return answer
         left = query.limit - sum(len(shown.item_ids) for shown in query.page)
         if left <= 0:
             return answer
-        rest = self._recommended(rest_of(replace(query, limit=left)), None)
+        rest = own._recommended(rest_of(replace(query, limit=left)), None, arms)
         places = (replace(one, recommendation_id=rest.recommendation_id) for one in rest.places)
         return replace(answer, places=(*answer.places, *places))
 
@@ -274,7 +286,9 @@ class AnimalRecommender:
                 f"there is no animal {animal_id}: see GET /v1/animals or `pawsonalize animals ls`"
             )
         query = replace(query, eligibility=query.eligibility.without({animal_id}))
-        return self._recommended(query, animal.group_at(query.at).id)
+        arms = self.group_recommender.arms(query)
+        own = self if not arms or arms.rival else self.with_group_recommender(arms.first)
+        return own._recommended(query, animal.group_at(query.at).id)
 
     def rerank(self, animal_ids: Sequence[str], query: Query) -> AnimalsAnswer:
         """The animals among these that are available and may be shown, best first; scores sum to 1.
@@ -283,24 +297,65 @@ class AnimalRecommender:
         follow. InvalidInput for an empty list, more than 500 animals or an animal given twice.
         """
         check_ids(animal_ids)
+        arms = self.group_recommender.arms(query, ranking=True)
+        own = self if arms is None else self.with_group_recommender(arms.first)
+        return own._ranked(animal_ids, query, arms)
+
+    def _ranked(self, animal_ids: Sequence[str], query: Query, arms: Arms | None) -> AnimalsAnswer:
         query = query.with_user(self.group_recommender.filtering.catalogue)
         groups = self.group_recommender.score_groups(query, ranking=True)
-        query = self.open_pages.read(query, ANIMAL_RANKING, groups.served.version.name)
+        version = arms.version if arms else groups.served.version.name
+        query = self.open_pages.read(query, ANIMAL_RANKING, version)
+        name = query.recommendation_id or new_recommendation_id(query.now)
+        query = replace(query, recommendation_id=name)
         place_in_page = {ids[0]: place for place, (ids, *_) in enumerate(places_of(query.page))}
+        rival = None
+        if arms is not None and arms.rival is not None:
+            rival = self.with_group_recommender(arms.rival)._ranked_ids(animal_ids, query)
+        teams: tuple[int | None, ...] = ()
         with self.inputs(query, groups, self.settings.group_affinity) as inputs:
             available, end = inputs.available, len(place_in_page)
             slots = inputs.fitting(available.slots(animal_ids))
-            utilities = inputs.utilities(slots)
             names = [available.ids[slot] for slot in slots.tolist()]
             before = np.array([place_in_page.get(one, end) for one in names], np.int64)
-            order = np.lexsort((available.rank[slots], -utilities, before))[:MAX_RESULTS]
+            order = self._ranked_places(inputs, slots, before)
+            if rival is not None and not query.page:
+                place_of = {one: place for place, one in enumerate(names)}
+                other = [place_of[one] for one in rival if one in place_of]
+                draft = team_draft(order.tolist(), other, len(order), name)
+                order, teams = np.array(draft.explored.positions, np.intp), draft.teams
             scored = inputs.score(slots[order])
             shares = np.exp(scored.utilities - scored.utilities.max(initial=-np.inf))
             ids = [(available.ids[slot],) for slot in scored.slots.tolist()]
             places = places_in_order(inputs, scored, ids, shares / shares.sum())
         if end in before[order]:  # somebody new makes it another page
             query = replace(query, page=())
-        return self.answer(ANIMAL_RANKING, query, groups, places, scored)
+        draft_of = (version, mark(arms.test.name, teams)) if arms and teams else None
+        return self.answer(ANIMAL_RANKING, query, groups, places, scored, drafted=draft_of)
+
+    def _ranked_places(
+        self, inputs: ScoringInputs, slots: Slots, before: NDArray[np.int64]
+    ) -> NDArray[np.intp]:
+        """Return the order of the slots: by their places before, then by utility."""
+        if self.group_recommender.keeps_order:
+            return np.argsort(before, kind="stable")[:MAX_RESULTS]
+        utilities = inputs.utilities(slots)
+        return np.lexsort((inputs.available.rank[slots], -utilities, before))[:MAX_RESULTS]
+
+    def _ranked_ids(self, animal_ids: Sequence[str], query: Query) -> list[str]:
+        """Return the animals among these that may be shown, best first."""
+        groups = self.group_recommender.score_groups(query, ranking=True)
+        with self.inputs(query, groups, self.settings.group_affinity) as inputs:
+            slots = inputs.fitting(inputs.available.slots(animal_ids))
+            order = self._ranked_places(inputs, slots, np.zeros(len(slots), np.int64))
+            return [inputs.available.ids[slot] for slot in slots[order].tolist()]
+
+    def _best_ids(self, query: Query) -> list[str]:
+        """Return the best animals for the visitor, best first, without exploration."""
+        groups = self.group_recommender.score_groups(query)
+        with self.inputs(query, groups, self.settings.group_affinity) as inputs:
+            slots = choose(inputs, estimate(inputs), query.limit)
+            return [inputs.available.ids[slot] for slot in slots.tolist()]
 
     def fitting(self, query: Query) -> list[str]:
         """The animals that may be shown, longest listed first: one for each place."""
@@ -324,16 +379,22 @@ class AnimalRecommender:
                 passing &= query.search.relevance(available).found[led]
             yield available, led[passing]
 
-    def _recommended(self, query: Query, about: str | None) -> AnimalsAnswer:
+    def _recommended(
+        self, query: Query, about: str | None, arms: Arms | None = None
+    ) -> AnimalsAnswer:
         check_between("limit", query.limit, 1, MAX_RESULTS)
         name = query.recommendation_id or new_recommendation_id(query.now)
         query = query.with_user(self.group_recommender.filtering.catalogue)
         query = replace(query, recommendation_id=name)
         groups, settings = self.group_recommender.score_groups(query, about), self.settings
         share = settings.group_affinity if about is None else settings.similar_affinity
+        is_repeated = bool(query.page) and not query.continues
+        rival, drafted = None, None
+        if arms is not None and arms.rival is not None and not is_repeated:
+            rival = self.with_group_recommender(arms.rival)._best_ids(query)
         with self.inputs(query, groups, share) as inputs:
             available = inputs.available
-            if query.page and not query.continues:
+            if is_repeated:
                 chosen = places_left(inputs, query)
             else:
                 estimates = estimate(inputs)
@@ -342,7 +403,15 @@ class AnimalRecommender:
                 novelty = self._cache_of(available).shares
                 due = novelty.of(inputs, estimates) if weight > 0 else None
                 kept, alike = certain_places(inputs)
-                chosen = explore(best.astype(np.intp), due, weight, name, kept=kept, alike=alike)
+                if arms is not None and rival is not None:
+                    other = available.rank[inputs.fitting(available.slots(rival))].tolist()
+                    orders = (best.tolist(), other)
+                    draft = team_draft(*orders, len(best), name, due, weight, kept=kept)
+                    chosen = draft.explored
+                    drafted = (arms.version, mark(arms.test.name, draft.teams))
+                else:
+                    best = best.astype(np.intp)
+                    chosen = explore(best, due, weight, name, kept=kept, alike=alike)
             slots = available.order[list(chosen.positions)]
             scored = inputs.score(slots)
             ids = [available.members(slot) for slot in slots.tolist()]
@@ -351,7 +420,7 @@ class AnimalRecommender:
             is_page = about is None and query.search is None
             asks = is_page and not query.continues and self.asks(inputs, slots, query)
         kind = SEARCH if query.search else ANIMALS if about is None else SIMILAR_ANIMALS
-        return self.answer(kind, query, groups, places, scored, asks=asks)
+        return self.answer(kind, query, groups, places, scored, asks=asks, drafted=drafted)
 
     @contextmanager
     def inputs(self, query: Query, groups: GroupScores, share: float) -> Iterator[ScoringInputs]:
@@ -434,13 +503,19 @@ class AnimalRecommender:
         scored: ScoredAnimals,
         *,
         asks: bool = False,
+        drafted: tuple[str, str] | None = None,
     ) -> AnimalsAnswer:
-        """Explain the answer if that is wanted, and log it."""
+        """Explain the answer if that is wanted, and log it.
+
+        Of two arms of a live test, `drafted` are the versions and what is logged of the arms.
+        """
         if query.explain:
             places = self._explained(query, groups, places, scored)
+        own = (groups.served.answered_by(groups.context), self.group_recommender.mark)
+        version, marked = drafted or own
         answer = AnimalsAnswer(
             query.recommendation_id or new_recommendation_id(query.now),
-            groups.served.answered_by(groups.context),
+            version,
             tuple(places),
             asks,
         )
@@ -448,9 +523,8 @@ class AnimalRecommender:
             return with_logged_ids(answer, query.page)
         if query.page and not places:  # everybody is shown
             return replace(answer, recommendation_id=query.continues[-1])
-        name, version = answer.recommendation_id, answer.solution_version
         impression = query.impression(
-            name,
+            answer.recommendation_id,
             kind,
             version,
             (place.group_id for place in places),
@@ -458,6 +532,7 @@ class AnimalRecommender:
             animal_ids=tuple(place.animal_ids for place in places),
             factors=tuple(place.factors for place in places),
             search=query.search.record if query.search else None,
+            live_test=marked,
         )
         self.impressions.add(impression)
         return answer

@@ -97,6 +97,7 @@ def _leased(lease: str, token: int, role: str) -> Iterator["Adapters"]:
 
 def run_worker(adapters: "Adapters", name: str) -> "RunWorker":
     """Return a worker, in this process, for the retraining that has none."""
+    from pawsonalize.app.ports import ASK_VISITORS
     from pawsonalize.resources.defaults import RERANKER
     from pawsonalize.train.retraining.checking import Checking
     from pawsonalize.train.retraining.steps import (
@@ -131,7 +132,9 @@ def run_worker(adapters: "Adapters", name: str) -> "RunWorker":
             ),
             Training(adapters.versions, adapters.trainings, pause, at_once),
             Judging(adapters.versions, adapters.campaigns, adapters.gate),
-            PromotionSteps(adapters.campaigns, serve, seconds, checks),
+            PromotionSteps(
+                adapters.campaigns, serve, seconds, checks, partial(ASK_VISITORS, adapters)
+            ),
             News(adapters.outbox),
         ),
         settings.retrain_limit_hours * 3600,

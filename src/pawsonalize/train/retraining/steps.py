@@ -78,12 +78,17 @@ _PATIENT_CHECKS = 3
 
 
 class PromotionSteps(msgspec.Struct, frozen=True):
-    """Campaign updates; `serve` loads what a campaign asks for, where no server does that."""
+    """Campaign updates; `serve` loads what a campaign asks for, where no server does that.
+
+    `ask` lets visitors judge a campaign's new version beside the one that serves, and says so; None
+    if it is to go live at once.
+    """
 
     campaigns: Campaigns
     serve: Callable[[str, int], object]
     check_seconds: float
     checks: int
+    ask: Callable[[str, str, str, int], str | None] = lambda *_: None
 
     def update(self, record: RunRecord, now: int) -> RunRecord | Later:
         """Point the winners' campaigns at their new versions, unless you changed them meanwhile."""
@@ -111,6 +116,10 @@ class PromotionSteps(msgspec.Struct, frozen=True):
                 f" as it is; {half.solution_version} can be served by hand"
             )
             return replace(half, fate=Fate.FAILED, reason=reason)
+        if live is not None:
+            asked = self.ask(half.campaign, live, half.solution_version, now)
+            if asked is not None:
+                return replace(half, fate=Fate.NOT_PROMOTED, reason=asked)
         # If somebody changes the campaign meanwhile, this is a Conflict: look again.
         updated = self.campaigns.update(
             half.campaign, half.solution_version, now, expected_revision=campaign.revision

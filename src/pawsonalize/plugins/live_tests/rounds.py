@@ -1,0 +1,188 @@
+"""Looks at running tests: reads them, ends them, and lets what won go live."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from pawsonalize.core.errors import Conflict, InvalidInput
+from pawsonalize.core.logs import get_logger
+from pawsonalize.core.notifications import Notification, NotificationKind
+from pawsonalize.core.roles import SERVE, WORK
+from pawsonalize.core.times import DAY, HOUR
+from pawsonalize.core.work.tasks import Task, at_the_moment
+from pawsonalize.plugins.live_tests.reading import TestedTables, read_test
+from pawsonalize.plugins.live_tests.serving import FollowedTests
+from pawsonalize.plugins.live_tests.statistics import Verdict
+from pawsonalize.plugins.live_tests.stored import (
+    ENDED,
+    PAUSED,
+    RUNNING,
+    Arm,
+    LiveTest,
+    LiveTests,
+    StoredReading,
+    new_test,
+)
+from pawsonalize.recommend.live_tests import AS_SENT
+from pawsonalize.resources.kind import Status
+from pawsonalize.resources.solutions import Solution
+
+if TYPE_CHECKING:
+    from pawsonalize.app.adapters import Adapters
+    from pawsonalize.app.app import App
+
+_FOLLOW_SECONDS = 0.5  # as campaigns are followed
+_LOOK_SECONDS = 60.0
+_EVERY = HOUR
+log = get_logger()
+
+
+def begin(adapters: "Adapters", test: LiveTest) -> LiveTest:
+    """Begin a test, of versions that can answer for its campaign; Conflict while it has another."""
+    campaign = adapters.campaigns.get(test.campaign)
+    group = adapters.registry.get(Solution, campaign.solution).data_group
+    for arm in test.arms:
+        if arm.solution_version == AS_SENT:
+            continue
+        version = adapters.versions.get(arm.solution_version)
+        if adapters.registry.get(Solution, version.solution).data_group != group:
+            raise InvalidInput(f"{version.name} is of another dataset group than {campaign.name}")
+        if version.status is not Status.ACTIVE or version.remote is not None:
+            raise Conflict(
+                f"{version.name} is {version.status}, or trained elsewhere: choose another"
+            )
+    LiveTests(adapters.database).begin(test)
+    return test
+
+
+def read_now(adapters: "Adapters", test: LiveTest, now: int) -> StoredReading:
+    """Read a test at that moment."""
+    tables = _tables(adapters, test)
+    return read_test(test, tables.visits(test, now), now)
+
+
+def _tables(adapters: "Adapters", test: LiveTest) -> TestedTables:
+    solution = adapters.registry.get(Solution, adapters.campaigns.get(test.campaign).solution)
+    group, checks = solution.data_group, adapters.settings.checks
+    answers, events = adapters.impressions.of(group), adapters.log.of(group)
+    return TestedTables(answers, events, adapters.animals, checks)
+
+
+def look(adapters: "Adapters", now: int) -> None:
+    """Read each running test once an hour, and end those that are decided or over."""
+    table = LiveTests(adapters.database)
+    for test in table.going_on():
+        newest = test.newest
+        is_due = newest is None or now - newest.at >= _EVERY or now >= test.last_day
+        if test.state != RUNNING or not is_due:
+            continue
+        reading = read_now(adapters, test, now)
+        read = table.change(test.name, partial(_with_reading, reading=reading))
+        if reading.verdict is not Verdict.NOT_KNOWN or now >= read.last_day:
+            conclude(adapters, read, now)
+
+
+def _with_reading(test: LiveTest, *, reading: StoredReading) -> LiveTest:
+    """The test with one reading of each day, and this one as its newest."""
+    before = [one for one in test.readings if one.at // DAY != reading.at // DAY]
+    return replace(test, readings=(*before, reading))
+
+
+def conclude(adapters: "Adapters", test: LiveTest, now: int) -> LiveTest:
+    """End a test by what it said last: promote what may go live, and tell people."""
+    verdict = Verdict.NOT_KNOWN if test.newest is None else test.newest.verdict
+    wins = verdict in {Verdict.BETTER, Verdict.EQUAL_ENOUGH}
+    is_known = verdict is not Verdict.NOT_KNOWN
+    goes_live = test.promotes and (wins or (test.undecided_promotes and not is_known))
+    second = test.arms[1].solution_version
+    reason = f"arm 1 is {verdict}" if is_known else "its last day came, and nothing is known"
+    # Each of the three may be done again after a crash, and the end comes last.
+    if goes_live:
+        adapters.campaigns.update(test.campaign, second, now)
+        reason += f": {second} goes live"
+    elif test.promotes:
+        reason += f": {second} does not go live"
+    return end(adapters, test, reason, now)
+
+
+def end(adapters: "Adapters", test: LiveTest, reason: str, now: int) -> LiveTest:
+    """End a test for that reason, with one notice; its campaign answers alone from now on."""
+    kind = NotificationKind.LIVE_TEST_ENDED
+    told = Notification(f"live-test:{test.name}", kind, f"Live test {test.name} ended", reason, now)
+    adapters.outbox.enqueue(told)
+    log.info("live test ended", name=test.name, reason=reason)
+    ended = partial(replace, state=ENDED, reason=reason)
+    return LiveTests(adapters.database).change(test.name, ended, now)
+
+
+def ask(
+    adapters: "Adapters",
+    campaign: str,
+    versions: tuple[str, str],
+    now: int,
+    *,
+    days: int,
+    undecided_promotes: bool,
+) -> str:
+    """Let visitors judge a version that passed the gate beside the one that serves.
+
+    Returns in words which test does. A test that runs goes on: each day's version would else end
+    that of the day before.
+    """
+    table, new = LiveTests(adapters.database), versions[1]
+    for test in table.going_on():
+        if test.campaign == campaign and test.arms[1].solution_version != new:
+            return f"live test {test.name} goes on, so {new} waits for a later run"
+    name = f"{campaign[:40]}-{new[-20:]}"
+    if name not in {one.name for one in table.all()}:
+        first, second = (Arm(one) for one in versions)
+        test = new_test(name, campaign, (first, second), now, days=days)
+        begin(adapters, replace(test, promotes=True, undecided_promotes=undecided_promotes))
+    return f"visitors judge {new} in the live test {name} before it goes live"
+
+
+def promote(adapters: "Adapters", name: str, now: int) -> LiveTest:
+    """Let arm 1 of a test go live now, whatever is known, and end the test."""
+    test = LiveTests(adapters.database).get(name)
+    second = test.arms[1]
+    if test.state == ENDED:
+        raise Conflict(f"the live test {name} has ended: {test.reason}")
+    update = partial(adapters.campaigns.update, test.campaign, second.solution_version, now)
+    if second.exploration_weight is not None:
+        update = partial(update, exploration_weight=second.exploration_weight)
+    update()
+    return end(adapters, test, f"{second.solution_version} goes live, as you said", now)
+
+
+ACTIONS = ("pause", "resume", "stop", "promote")
+
+
+def act(adapters: "Adapters", name: str, action: str, now: int) -> LiveTest:
+    """Pause, resume or stop a test, or let its arm 1 go live; InvalidInput for anything else."""
+    table = LiveTests(adapters.database)
+    if action == "pause":
+        return table.change(name, partial(replace, state=PAUSED))
+    if action == "resume":
+        return table.change(name, partial(replace, state=RUNNING))
+    if action == "stop":
+        return end(adapters, table.get(name), "you stopped it", now)
+    if action == "promote":
+        return promote(adapters, name, now)
+    raise InvalidInput(f"{action} is nothing that can be done: choose {', '.join(ACTIONS)}")
+
+
+def started(adapters: "Adapters", _services: "App") -> "Adapters":
+    """Return what operations and pages of the plugin share."""
+    return adapters
+
+
+def tasks(adapters: "Adapters", services: "App", _shared: object) -> Iterator[Task]:
+    """Yield what follows tests in each server that answers, and the look that one server has."""
+    settings = adapters.settings
+    if settings.has_role(SERVE):
+        yield Task("follow live tests", _FOLLOW_SECONDS, FollowedTests(services).look)
+    if settings.has_role(WORK):
+        once = adapters.leases.leading("live-tests", at_the_moment(partial(look, adapters)))
+        yield Task("look at live tests", _LOOK_SECONDS, once)

@@ -1,0 +1,219 @@
+"""Live tests through the service: who is in one, what is logged, and how it is paused and ended."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from starlette.testclient import TestClient
+
+from pawsonalize.app.adapters import opened
+from pawsonalize.app.app import App
+from pawsonalize.app.asgi import build_app
+from pawsonalize.app.settings import Settings
+from pawsonalize.recommend.live_tests import read_mark
+from pawsonalize.recommend.tables import Impression
+from tests.animal_data import animal
+from tests.event_data import T0, event
+from tests.service_data import CATS, DOGS, client_of, make_service, metadata
+from tests.training import train
+
+MANX, PUG = CATS[2], DOGS[4]
+ANIMALS = [animal(f"{group}-{n}", group) for group in (*CATS, *DOGS) for n in range(4)]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = make_service(tmp_path)
+    with opened(settings) as adapters:
+        adapters.animals.put(ANIMALS, T0)
+        # The second version has learned that who looks at Manx cats looks at pugs.
+        adapters.log.append(
+            [
+                event(
+                    f"late {user} {at}", user=f"late {user}", session=None, item=item, at=2000 + at
+                )
+                for user in range(60)
+                for at, item in enumerate((MANX, PUG) * 2)
+            ]
+        )
+        train(adapters, T0 + 9000, name="plain")
+    return settings
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    with client_of(build_app(settings), raise_server_exceptions=False) as client:
+        # In so small a world traits tell all; the models are to differ.
+        recommender = services(client).animal_recommender
+        recommender.settings = replace(recommender.settings, group_affinity=3.0)
+        yield client
+
+
+def services(client: TestClient) -> App:
+    found: App = client.app.state.services  # type: ignore[attr-defined]
+    return found
+
+
+def begin(client: TestClient, **more: Any) -> dict[str, Any]:
+    given = {"name": "spring", "second": "plain", **more}
+    answer = client.post("/v1/live-tests", json=given)
+    assert answer.status_code == 201, answer.text
+    followed(client)
+    test: dict[str, Any] = answer.json()
+    return test
+
+
+def followed(client: TestClient, *, runs: bool = True) -> None:
+    """Wait until the process answers by the test, or by none."""
+    for _ in range(600):
+        if bool(services(client).running_tests.current) is runs:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the process did not follow")
+
+
+def ask(client: TestClient, session: str = "s", **more: Any) -> tuple[str, list[str]]:
+    body = {"sessionId": session, "of": "animals", "limit": 12, **more}
+    answer = client.post("/v1/recommendations", json=body)
+    assert answer.status_code == 200, answer.text
+    ids = [place.get("id") or place["itemId"] for place in answer.json()]
+    return answer.headers["X-Recommendation-Id"], ids
+
+
+def logged(client: TestClient, name: str) -> Impression:
+    for _ in range(600):
+        if (found := services(client).impressions.get(name)) is not None:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{name} was not logged")
+
+
+def teams_of(answer: Impression) -> tuple[int | None, ...]:
+    name, teams = read_mark(answer.live_test or "")
+    assert name == "spring"
+    return teams
+
+
+@pytest.mark.parametrize("of", ["animals", "groups"])
+def test_both_arms_draft_each_page_and_the_log_has_their_places(
+    client: TestClient, of: str
+) -> None:
+    live = begin(client)["arms"][0]["solutionVersion"]
+    name, ids = ask(client, of=of, userId="seed 0")
+    answer = logged(client, name)
+    assert answer.solution_version == f"{live}+plain"
+    teams = teams_of(answer)
+    assert len(teams) == len(ids) == len(answer.propensities or ())
+    assert abs(teams.count(0) - teams.count(1)) <= 1 <= teams.count(0)
+    assert set(answer.propensities or ()) == {0.5, 1.0}
+    odds = zip(answer.propensities or (), teams, strict=True)
+    assert all(team is not None for chance, team in odds if chance < 1)
+
+
+def test_a_list_to_be_ranked_is_drafted_and_may_be_tested_against_the_order_it_came_in(
+    client: TestClient,
+) -> None:
+    begin(client, first="as-sent")
+    ids = [one.animal_id for one in ANIMALS][::-1]
+    groups = [*DOGS, *CATS]
+    described = [{"itemId": one, "animalMetadata": metadata(one)} for one in groups]
+    for of, listed in (("animals", ids), ("groups", groups)):
+        listing = described if of == "groups" else [{"itemId": one} for one in listed]
+        body = {"userId": "seed 0", "sessionId": "s", "of": of, "itemMetadataList": listing}
+        found = client.post("/v1/rerankings", json=body)
+        assert found.status_code == 200, found.text
+        ranking = found.json()["ranking"]
+        assert sorted(ranking) == sorted(listed)
+        answer = logged(client, found.headers["X-Recommendation-Id"])
+        teams = teams_of(answer)
+        assert answer.solution_version == "as-sent+plain"
+        assert {0, 1} <= set(teams)
+        sent = [listed.index(one) for one, team in zip(ranking, teams, strict=True) if team == 0]
+        assert sent == sorted(sent)  # what the site's order gave stays in that order
+    name, _ = ask(client)
+    assert logged(client, name).live_test is None  # nobody sent an order
+
+
+def test_a_visitor_keeps_the_arm_on_every_server_and_when_signing_in(
+    client: TestClient, settings: Settings
+) -> None:
+    begin(client, design="ab", share=0.5)
+    with client_of(build_app(settings)) as other:
+        followed(other)
+        arms = {}
+        for number in range(24):
+            session = f"session {number}"
+            names = [
+                ask(client, session)[0],
+                ask(other, session, userId=f"user {number}")[0],
+                ask(client, session, of="groups")[0],
+            ]
+            marks = {logged(client, name).live_test for name in names}
+            assert len(marks) == 1
+            arms[session] = marks.pop()
+    assert set(arms.values()) == {None, "spring:0", "spring:1"}
+    second = next(one for one, arm in arms.items() if arm == "spring:1")
+    assert logged(client, ask(client, second)[0]).solution_version == "plain"
+
+
+def test_nobody_is_in_a_test_that_is_paused_or_whom_nobody_knows(client: TestClient) -> None:
+    begin(client)
+    assert logged(client, ask(client)[0]).live_test is not None
+    nameless = client.post("/v1/recommendations", json={"of": "animals"})
+    assert logged(client, nameless.headers["X-Recommendation-Id"]).live_test is None
+    assert client.post("/v1/live-tests/spring/pause").json()["state"] == "paused"
+    followed(client, runs=False)
+    assert logged(client, ask(client)[0]).live_test is None
+    assert client.post("/v1/live-tests/spring/resume").json()["state"] == "running"
+    followed(client)
+    assert logged(client, ask(client)[0]).live_test is not None
+    ended = client.post("/v1/live-tests/spring/stop").json()
+    assert (ended["state"], ended["reason"]) == ("ended", "you stopped it")
+    followed(client, runs=False)
+    assert logged(client, ask(client)[0]).live_test is None
+    again = client.post("/v1/live-tests/spring/pause")
+    assert again.status_code == 409
+
+
+def test_the_page_goes_on_and_repeats_as_it_does_without_a_test(client: TestClient) -> None:
+    begin(client)
+    first, ids = ask(client, userId="seed 0")
+    second, more = ask(client, userId="seed 0", continues=[first])
+    assert len({*ids, *more}) == 24
+    assert ask(client, userId="seed 0", repeats=[first]) == (first, ids)
+    assert {len(teams_of(logged(client, one))) for one in (first, second)} == {12}
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"second": "nothing"}, "there is no solution version named nothing"),
+        ({"name": "two words"}, "is no name of a live test"),
+        ({"days": 10}, "whole weeks such as 14"),
+        ({"second": "as-sent"}, "as-sent can be the first arm alone"),
+        ({"secondExploration": 0.3}, "use the design ab"),
+        ({"campaign": "unknown"}, "unknown"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    client: TestClient, given: dict[str, Any], error: str
+) -> None:
+    answer = client.post("/v1/live-tests", json={"name": "spring", "second": "plain", **given})
+    assert answer.status_code in {400, 404}
+    assert error in answer.json()["error"]["message"]
+    assert client.get("/v1/live-tests").json() == {"liveTests": []}
+
+
+def test_a_campaign_has_one_test_at_a_time_and_names_are_given_once(client: TestClient) -> None:
+    begin(client)
+    given = {"name": "summer", "second": "plain"}
+    second = client.post("/v1/live-tests", json=given)
+    assert second.status_code == 409
+    assert "campaign recommender has the live test spring" in second.json()["error"]["message"]
+    client.post("/v1/live-tests/spring/stop")
+    again = client.post("/v1/live-tests", json={**given, "name": "spring"})
+    assert "there was a live test spring" in again.json()["error"]["message"]
+    assert client.post("/v1/live-tests", json=given).status_code == 201
