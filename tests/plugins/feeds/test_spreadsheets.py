@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import openpyxl
@@ -118,7 +119,7 @@ def test_a_file_that_is_no_table_says_what_it_is(content: bytes, what: str) -> N
         read_feed([content])
 
 
-def workbook(*sheets: list[list[object]]) -> bytes:
+def workbook(*sheets: Sequence[Sequence[object]]) -> bytes:
     book = openpyxl.Workbook()
     book.remove(book.active)
     for rows in sheets:
