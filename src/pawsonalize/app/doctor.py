@@ -41,7 +41,6 @@ from pawsonalize.resources.solutions import Solution, named_types
 
 _NAMED = 10
 _MOST_ANIMALS = 20_000
-_POSTCODES = "docs/how-to/run-an-adoption-site.md#distances"
 _NEWEST_EVENTS = 500
 _NEWEST = 100  # that may have been erased
 _SOON = 7 * DAY
@@ -81,19 +80,15 @@ def postcodes(service: CheckedService) -> Iterator[Diagnosis]:
 
     table = load_postcodes(service.settings)
     waiting = service.adapters.animals.available(service.now, _MOST_ANIMALS)
-    animals = unplaced(waiting, table)
-    if animals and not table:
-        yield attention(
-            f"{len(animals):,} available animals have a postcode, and postcode_table names no table"
-            " of where postcodes lie: visitors see no distances",
-            f"download your country's from GeoNames ({_POSTCODES}), and name it",
-        )
-    elif animals:
+    if animals := unplaced(waiting, table):
         counts = Counter((one.postcode, one.shelter or "no shelter") for one in animals)
         named = ", ".join(f"{code} ({where})" for (code, where), _ in counts.most_common(_NAMED))
+        table_says = "postcode_table lacks" if table else "no postcode_table places"
         yield attention(
-            f"{len(animals):,} animals have a postcode that postcode_table lacks: {named}",
-            f"correct the postcodes, or name a table that has them ({_POSTCODES})",
+            f"{len(animals):,} animals have a postcode that {table_says}, so visitors see no"
+            f" distance: {named}",
+            "name your country's table of GeoNames, or correct the postcodes:"
+            " docs/how-to/run-an-adoption-site.md#distances",
         )
 
 

@@ -138,6 +138,27 @@ def test_an_animal_has_a_page_of_its_own_and_a_wish_where_it_is_told(name: str) 
     assert rex.priority == 0
 
 
+@pytest.mark.parametrize(
+    ("age", "birth_date", "band"),
+    [
+        ("11 months", "2025-05-18", "1"),
+        ("1 year", "2025-05-17", "2"),
+        ("35 months", "2023-05-18", "2"),
+        ("3 years", "2023-05-17", "3"),
+        ("7 years 11 months", "2018-05-18", "3"),
+        ("8 years", "2018-05-17", "4"),
+    ],
+)
+def test_dogs_of_petfinder_are_young_at_1_year_adult_at_3_and_senior_at_8(
+    age: str, birth_date: str, band: str
+) -> None:
+    names = "ID,AnimalName,PrimaryBreed,NoKids,Type,Age,birth_date"
+    content = f"{names}\n1,Rex,Poodle,,Dog,{age},\n2,Max,Poodle,,Dog,,{birth_date}\n"
+    for row in rows("petfinder-csv", content.encode()):
+        assert row.form is not None
+        assert read_listing(row.form, T0).animal.group_at(T0).age == band
+
+
 @pytest.mark.parametrize("name", ["petfinder-csv", "petfinder-json", "asm3-json", "asm3-csv"])
 def test_an_animal_waits_since_it_came(name: str) -> None:
     bella, rex = animals(name)

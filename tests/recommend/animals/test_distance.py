@@ -49,7 +49,8 @@ def test_a_postcode_is_found_however_it_is_written() -> None:
         "postcode,latitude,longitude\n1,x,2\n",
         "postcode,latitude,longitude\n1,95,2\n",
         "postcode,latitude,longitude\n",
-        f"{GEONAMES}US\t95350\tModesto\t37\t-121\n",
+        f"{GEONAMES}US\t95352\tModesto\t37\t-121\n",
+        f"{GEONAMES}US\n",
     ],
 )
 def test_a_table_that_is_none_is_refused(text: str) -> None:

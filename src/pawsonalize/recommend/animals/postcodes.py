@@ -3,13 +3,13 @@
 import csv
 import io
 import zipfile
-from collections.abc import Iterator
+from operator import itemgetter
 
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.recommend.animals.eligibility import Place, postcode_key
 
-_COLUMNS = {"postcode", "latitude", "longitude"}
-_GEONAMES = 12  # columns: country, postcode, place, six of regions, latitude, longitude, accuracy
+_COLUMNS = ("postcode", "latitude", "longitude")
+_GEONAMES = ("country", "postcode", *"1234567", "latitude", "longitude", "accuracy")
 _ZIP = b"PK\x03\x04"
 
 
@@ -22,20 +22,40 @@ def read_postcodes(content: bytes, countries: str = "") -> dict[str, Place]:
     counts. InvalidInput names a line, or a postcode that two countries have.
     """
     wanted = {one.strip().upper() for one in countries.split(",") if one.strip()}
+    text = _text(content)
+    is_geonames = text.partition("\n")[0].count("\t") == len(_GEONAMES) - 1
+    rows = csv.reader(io.StringIO(text))
+    if is_geonames:
+        rows = csv.reader(io.StringIO(text), "excel-tab", quoting=csv.QUOTE_NONE)
+    names = list(_GEONAMES) if is_geonames else next(rows, [])
+    if not set(_COLUMNS) <= set(names):
+        raise InvalidInput(
+            "a postcode table is one of GeoNames, or has the columns postcode, latitude, longitude"
+        )
+    columns = itemgetter(*map(names.index, _COLUMNS))
     places: dict[str, Place] = {}
     owners: dict[str, str] = {}
-    for line, country, postcode, latitude, longitude in _rows(_text(content)):
-        if wanted and country and country not in wanted:
+    for cells in filter(None, rows):
+        country = cells[0] if is_geonames else ""
+        if wanted and is_geonames and country not in wanted:
             continue
-        key = postcode_key(postcode)
+        try:
+            postcode, *point = columns(cells)
+            if is_geonames and not any(point):  # a few have none
+                continue
+            place = Place(*map(float, point))
+        except (IndexError, ValueError) as error:
+            wrong = f"line {rows.line_num} of the postcode table has no two numbers for its place"
+            raise InvalidInput(wrong) from error
+        if not (abs(place.latitude) <= 90 and abs(place.longitude) <= 180):
+            raise InvalidInput(f"line {rows.line_num} of the postcode table lies on no globe")
+        places.setdefault(key := postcode_key(postcode), place)
         if (owner := owners.setdefault(key, country)) != country:
             raise InvalidInput(
                 f"the postcode {postcode} is in {owner} and in {country}: set postcode_countries to"
                 " those of your visitors",
                 field="postcode_countries",
             )
-        if key not in places:
-            places[key] = _place(line, latitude, longitude)
     if not places:
         raise InvalidInput(f"the postcode table has no postcode of {countries or 'any country'}")
     return places
@@ -46,43 +66,7 @@ def _text(content: bytes) -> str:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             tables = [one for one in packed.namelist() if not one.lower().startswith("readme")]
             if len(tables) != 1:
-                raise InvalidInput(
-                    f"the zip file of postcodes has {len(tables)} tables: name one that has one"
-                )
+                raise InvalidInput(f"the zip file of postcodes has {len(tables)} tables, not one")
             content = packed.read(tables[0])
     # Spreadsheet programs begin a file with a byte order mark.
     return content.decode("utf-8-sig")
-
-
-def _rows(text: str) -> Iterator[tuple[int, str, str, str, str]]:
-    """Yield line, country ("" in CSV), postcode, latitude and longitude."""
-    if text.partition("\n")[0].count("\t") == _GEONAMES - 1:
-        for line, row in enumerate(text.split("\n"), 1):
-            cells = row.split("\t")
-            if row.strip() and len(cells) != _GEONAMES:
-                raise InvalidInput(
-                    f"line {line} of the postcode table has {len(cells)} columns, not {_GEONAMES}"
-                )
-            if row.strip() and cells[9]:  # a few have no place
-                yield line, cells[0], cells[1], cells[9], cells[10]
-        return
-    table = csv.DictReader(io.StringIO(text))
-    if not set(table.fieldnames or ()) >= _COLUMNS:
-        raise InvalidInput(
-            "a postcode table is one of GeoNames, or has the columns postcode, latitude and"
-            " longitude"
-        )
-    for one in table:
-        yield table.line_num, "", one["postcode"], one["latitude"] or "", one["longitude"] or ""
-
-
-def _place(line: int, latitude: str, longitude: str) -> Place:
-    try:
-        place = Place(float(latitude), float(longitude))
-    except ValueError as error:
-        raise InvalidInput(
-            f"line {line} of the postcode table has no two numbers for its place"
-        ) from error
-    if not (abs(place.latitude) <= 90 and abs(place.longitude) <= 180):
-        raise InvalidInput(f"line {line} of the postcode table lies on no globe")
-    return place
