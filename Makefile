@@ -95,7 +95,7 @@ up: setup ## Bring ENV up to date on AWS (dev, prod), with the container's image
 	$(BIN)/pawsonalize-deploy up $(ENV) --set image=$(IMAGE)
 
 # The extras of a container's image.
-CONTAINER := postgres aws kinesis nats otel
+CONTAINER := postgres aws kinesis nats otel xlsx
 # What lies here is installed from here, and is no line of what is downloaded.
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header \
   --no-emit-package pawsonalize $(patsubst %,--no-emit-package pawsonalize-%,$(subst _,-,$(PLUGINS)))

@@ -23,6 +23,7 @@ from pawsonalize.plugins.dead_letters.letters import DeadLetter, DeadLetters
 from pawsonalize.plugins.feeds.polling import listed_feeds, polling
 from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize.train.retraining.runs import Trigger
+from tests.animal_data import animal
 from tests.calibration_data import calibration
 from tests.event_data import T0, event
 from tests.service_data import make_service
@@ -89,6 +90,17 @@ def failed_feed(adapters: Adapters, settings: Settings, _: object) -> Settings:
     with pytest.raises(PawsonalizeError):
         poll.take("north", listed["north"].source, clock.now())
     return with_feed
+
+
+def postcode_without_a_table(adapters: Adapters, _s: Settings, _: object) -> None:
+    adapters.animals.put([animal("rex", postcode="95350", shelter="North")], T0)
+
+
+def postcode_that_the_table_lacks(adapters: Adapters, settings: Settings, _: object) -> Settings:
+    postcode_without_a_table(adapters, settings, None)
+    file = settings.data_dir / "postcodes.csv"
+    file.write_text("postcode,latitude,longitude\n95351,37.7,-121.0\n")
+    return replaced(settings, postcode_table=str(file))
 
 
 def feed_that_nobody_fetches(adapters: Adapters, settings: Settings, _: object) -> Settings:
@@ -162,6 +174,8 @@ def replaced(settings: Settings, **changes: object) -> Settings:
         (old_model, "model of recommender", "days ago", "pawsonalize runs ls"),
         (model_that_is_off, "calibration of recommender", "places 25 to 48", "check-integration"),
         (failed_feed, "feed north", "failed", "pawsonalize animals fetch north"),
+        (postcode_without_a_table, "postcodes", "no postcode_table places", "GeoNames"),
+        (postcode_that_the_table_lacks, "postcodes", "distance: 95350 (North)", "correct"),
         (feed_that_nobody_fetches, "feed south", "never fetched", "pawsonalize animals fetch"),
         (clock_that_went_back, "clock", "the clock went back", "NTP"),
         (nobody_may_call, "keys", "nobody may call 0.0.0.0", "pawsonalize keys create"),

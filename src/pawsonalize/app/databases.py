@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.app.ports import ARTEFACTS
@@ -162,14 +163,14 @@ def root_key_file(settings: Settings) -> Path:
 
 def load_postcodes(settings: Settings) -> "Postcodes":
     """Return the operator's postcode table; empty without one."""
-    from pawsonalize.recommend.animals.eligibility import read_postcodes  # noqa: PLC0415
+    from pawsonalize.recommend.animals.postcodes import read_postcodes  # noqa: PLC0415
 
     if not settings.postcode_table:
         return {}
     try:
-        # Spreadsheet programs begin a file with a byte order mark.
-        return read_postcodes(Path(settings.postcode_table).read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
+        table = Path(settings.postcode_table).read_bytes()
+        return read_postcodes(table, settings.postcode_countries)
+    except (OSError, UnicodeDecodeError, BadZipFile) as error:
         raise InvalidInput(f"cannot read the postcode table: {error}") from error
 
 

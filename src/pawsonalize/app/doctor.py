@@ -21,7 +21,7 @@ from pawsonalize.app.checks import (
     examine,
     fine,
 )
-from pawsonalize.app.databases import find_local_data
+from pawsonalize.app.databases import find_local_data, load_postcodes
 from pawsonalize.app.settings import Settings, read_settings
 from pawsonalize.aws.raw_calls import is_raw_call
 from pawsonalize.core import clock
@@ -40,6 +40,7 @@ from pawsonalize.reports.exposure_report import NEXT_MOVE, joined_events
 from pawsonalize.resources.solutions import Solution, named_types
 
 _NAMED = 10
+_MOST_ANIMALS = 20_000
 _NEWEST_EVENTS = 500
 _NEWEST = 100  # that may have been erased
 _SOON = 7 * DAY
@@ -71,6 +72,24 @@ def animals(service: CheckedService) -> Iterator[Diagnosis]:
     waiting = sum(service.adapters.availability.count(service.now).values())
     groups = service.adapters.catalogue.item_count()
     yield fine(f"{waiting:,} available animals, {groups:,} groups in the items")
+
+
+def postcodes(service: CheckedService) -> Iterator[Diagnosis]:
+    """Name postcodes of available animals that no table gives a place."""
+    from pawsonalize.recommend.animals.eligibility import unplaced  # noqa: PLC0415 - loads numpy
+
+    table = load_postcodes(service.settings)
+    waiting = service.adapters.animals.available(service.now, _MOST_ANIMALS)
+    if animals := unplaced(waiting, table):
+        counts = Counter((one.postcode, one.shelter or "no shelter") for one in animals)
+        named = ", ".join(f"{code} ({where})" for (code, where), _ in counts.most_common(_NAMED))
+        table_says = "postcode_table lacks" if table else "no postcode_table places"
+        yield attention(
+            f"{len(animals):,} animals have a postcode that {table_says}, so visitors see no"
+            f" distance: {named}",
+            "name your country's table of GeoNames, or correct the postcodes:"
+            " docs/how-to/run-an-adoption-site.md#distances",
+        )
 
 
 def versions(_settings: Settings) -> Iterator[Diagnosis]:
@@ -319,6 +338,7 @@ MAIN_CHECKS = (
     Check("database", writable, (CheckPlace.DOCTOR, CheckPlace.STATUS, CheckPlace.READYZ)),
     Check("database", damage, IN_DOCTOR, is_slow=True),
     Check("animals", animals),
+    Check("postcodes", postcodes, IN_DOCTOR, is_slow=True),
     *disk_forecast.CHECKS,
     Check("events", events, IN_DOCTOR, is_slow=True),
     Check("event types", event_types, IN_DOCTOR, is_slow=True),

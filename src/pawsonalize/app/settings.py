@@ -171,7 +171,10 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     newcomer_floor: Share = _ANIMALS.newcomer_floor
     """This share of the explored places is spread evenly over all newcomers and long-stayers."""
     postcode_table: str = ""
-    """A CSV file with the columns postcode, latitude and longitude; empty: none."""
+    """Where postcodes lie: a table of GeoNames, zipped or not, or a CSV file with the columns
+    postcode, latitude and longitude; empty: none."""
+    postcode_countries: str = ""
+    """Countries whose rows of a table of GeoNames are read, such as `DE,AT`; empty: all."""
     min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
     """Warn when a new version scores fewer recommendation requests a second."""
     reranking_enabled: bool = True

@@ -220,3 +220,13 @@ def test_a_volunteers_key_deletes_no_resource_of_the_api(tmp_path: Path) -> None
         client.headers["Authorization"] = f"Bearer {make_key(settings, Scope.DESK)}"
         for path in ("/v1/solutions/recommender", "/v1/animals/dog-1", "/v1/users/looker"):
             assert client.delete(path).status_code == 403, path
+
+
+def test_the_list_says_that_postcodes_have_no_table(browser: TestClient) -> None:
+    page = words(browser.get("/console/animals"))
+    assert "a postcode that is in no table" not in page
+    listed = {"id": "rex", "species": "dog", "postcode": "02139"}
+    placed = {"id": "max", "species": "dog", "postcode": "02139", "latitude": 42, "longitude": -71}
+    browser.put("/v1/animals", json={"animals": [listed, placed]})
+    page = words(browser.get("/console/animals"))
+    assert "1 of these animals has a postcode that is in no table of places" in page

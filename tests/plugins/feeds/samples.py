@@ -352,6 +352,11 @@ Age upon Outcome,Breed,Color
 A1,Toto,2026-05-04T10:00:00,May 2026,2024-02-01,Adoption,Dog,Neutered Male,2 years,\
 Cairn Terrier Mix,Brown
 """,
+    "austin-shelterbuddy": b"""\
+[{"id": "9", "animal_id": "A1", "type": "Dog", "name": "Toto", "sex": "Male", "primary_breed":
+  "Cairn Terrier", "primary_color": "Brown", "date_of_birth": "2024-02-01T00:00:00.000",
+  "intake_date": "2026-04-01T09:00:00.000", "outcome_status": "Adopted Altered",
+  "outcome_date": "2026-05-04T10:00:00.000", "spayed_neutered": "Yes"}]""",
     "dallas": b"""\
 Animal_Id,Animal_Type,Animal_Breed,Kennel_Number,Intake_Date,Outcome_Date,Outcome_Type
 A1,DOG,CAIRN TERRIER,LF 12,2026-04-01,2026-05-04,ADOPTION

@@ -78,8 +78,42 @@ def test_tables_of_public_shelters_are_known_and_read(name: str) -> None:
     assert (animal.animal_id, animal.species, animal.breed) == ("A1", "2", "Cairn_Terrier")
     told = ("unknown", "unknown") if name == "dallas" else ("male", "2")  # which has no columns
     assert (animal.sex, animal.group_at(T0).age) == told
-    left = "Outcome" in TABLES[name].decode() and name != "chameleon"
+    left = "outcome" in TABLES[name].decode().lower() and name != "chameleon"
     assert animal.status == ("adopted" if left else "available")
+
+
+def test_an_intake_of_austin_since_2025_is_an_animal_that_waits() -> None:
+    intake = b"""\
+Id,Source_Date,Animal_Id,Type,Source_Name,Name_At_Intake,IsPreviouslySpayedNeutered,Sex,\
+Primary_Breed,Primary_Color,Secondary_Color,Date_Of_Birth,Found_Address
+7,2026-04-01T09:00:00.000,A2,Puppy,Stray,Toto,true,Male,Cairn Terrier,Brown,White,2026-01-01,Elm St
+"""
+    assert detected(intake) == "austin-shelterbuddy"
+    (row,) = rows("austin-shelterbuddy", intake)
+    assert row.form is not None
+    assert not row.says_status
+    animal = read_listing(row.form, T0).animal
+    assert (animal.animal_id, animal.species, animal.name) == ("A2", "2", "Toto")
+    assert (animal.altered, animal.colours) == (True, ("Brown", "White"))
+    assert iso(animal.listed_at).startswith("2026-04-01")
+    assert "Elm" not in repr(animal)
+
+
+def test_adopt_a_pets_columns_of_2026_are_stated_in_the_description() -> None:
+    header = "Cratetrained,Leash Trained,HeartwormNegative,heartworm_positive,IndoorOnly,"
+    header += "FIVPositive,SpecialDietaryNeeds"
+    names, first, second = FILES["adoptapet-csv"].decode().splitlines()
+    content = f"{names},{header}\n{first},1,0,,1,,0,1\n{second},,,,,,,\n"
+    bella, rex = rows("adoptapet-csv", content.encode())
+    assert bella.form is not None
+    assert rex.form is not None
+    said = "Crate-trained. Not leash-trained. Heartworm positive. Needs a special diet."
+    assert bella.form.description == f"Loves walks.\n{said}"
+    assert rex.form.description is None
+    facts = read_listing(bella.form, T0).animal.facts
+    answers = {trait: facts[trait].answer for trait in facts}
+    yes = dict.fromkeys(("crate_trained", "heartworm", "special_needs"), "yes")
+    assert answers == {**yes, "leash": "no"}
 
 
 def test_records_of_arcgis_are_read_without_their_places() -> None:
@@ -102,6 +136,27 @@ def test_an_animal_has_a_page_of_its_own_and_a_wish_where_it_is_told(name: str) 
     assert (bella.url, rex.url) == ("https://example.org/11", "")
     assert bella.priority == (0.5 if name in {"jsonl", "csv"} else 0)
     assert rex.priority == 0
+
+
+@pytest.mark.parametrize(
+    ("age", "birth_date", "band"),
+    [
+        ("11 months", "2025-05-18", "1"),
+        ("1 year", "2025-05-17", "2"),
+        ("35 months", "2023-05-18", "2"),
+        ("3 years", "2023-05-17", "3"),
+        ("7 years 11 months", "2018-05-18", "3"),
+        ("8 years", "2018-05-17", "4"),
+    ],
+)
+def test_dogs_of_petfinder_are_young_at_1_year_adult_at_3_and_senior_at_8(
+    age: str, birth_date: str, band: str
+) -> None:
+    names = "ID,AnimalName,PrimaryBreed,NoKids,Type,Age,birth_date"
+    content = f"{names}\n1,Rex,Poodle,,Dog,{age},\n2,Max,Poodle,,Dog,,{birth_date}\n"
+    for row in rows("petfinder-csv", content.encode()):
+        assert row.form is not None
+        assert read_listing(row.form, T0).animal.group_at(T0).age == band
 
 
 @pytest.mark.parametrize("name", ["petfinder-csv", "petfinder-json", "asm3-json", "asm3-csv"])

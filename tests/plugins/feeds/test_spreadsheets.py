@@ -1,12 +1,18 @@
 """Tables as spreadsheets and the reports of shelter systems write them."""
 
+import io
+import sys
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import openpyxl
 import pytest
 
 from pawsonalize.animals.listings import AnimalForm
 from pawsonalize.animals.tables.animals import Animals
 from pawsonalize.core.database.database import Database
-from pawsonalize.core.errors import InvalidInput
-from pawsonalize.plugins.feeds.formats import FeedForm, read_feed
+from pawsonalize.core.errors import InputTooLarge, InvalidInput
+from pawsonalize.plugins.feeds.formats import FeedForm, decoded, read_feed
 from pawsonalize.plugins.feeds.importing import FeedImport, import_feed
 from pawsonalize.plugins.feeds.presets import usual_columns
 from pawsonalize.plugins.feeds.rows import FeedRow, TableForm
@@ -102,7 +108,7 @@ def test_rows_of_one_animal_are_told(database: Database) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"PK\x03\x04...", "a zip or an Excel file: save it as CSV"),
+        (b"PK\x03\x04...", "a zip file, and no Excel workbook that can be read"),
         (b"\xd0\xcf\x11\xe0...", "an Excel file of before 2007: save it as CSV"),
         (b"%PDF-1.7...", "a PDF: save it as CSV"),
         (b"\n<HTML><table><tr><td>1</td></tr>", "a web page, and no feed"),
@@ -110,6 +116,60 @@ def test_rows_of_one_animal_are_told(database: Database) -> None:
 )
 def test_a_file_that_is_no_table_says_what_it_is(content: bytes, what: str) -> None:
     with pytest.raises(InvalidInput, match=what):
+        read_feed([content])
+
+
+def workbook(*sheets: Sequence[Sequence[object]]) -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for rows in sheets:
+        sheet = book.create_sheet()
+        for row in rows:
+            sheet.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def test_the_first_sheet_of_a_workbook_is_read_as_a_table() -> None:
+    noon = datetime.fromisoformat("2026-04-01T12:00")
+    content = workbook(
+        [
+            ["Our animals"],
+            ["id", "species", "name", "birthDate", "intakeAt", "altered", "fee", "description"],
+            [7.0, "dog", 'Bella; "B"', date(2024, 5, 6), noon, True, 85.5],
+            [],
+            ["0012", "cat", "Mia"],
+        ],
+        [["a legend"]],
+    )
+    rows, notes = read_feed([content])
+    bella, mia = [row.form for row in rows()]
+    assert isinstance(bella, AnimalForm)
+    assert isinstance(mia, AnimalForm)
+    assert (bella.id, bella.name, bella.birth_date) == ("7", 'Bella; "B"', "2024-05-06")
+    assert (bella.intake_at, bella.altered, bella.fee) == ("2026-04-01T12:00:00", "True", "85.5")
+    assert (mia.id, mia.name) == ("0012", "Mia")
+    assert notes[0] == "the first sheet alone was read; left out: Sheet1"
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused() -> None:
+    large = workbook([["id", "species"], *[[number, "dog"] for number in range(2_000)]])
+    with pytest.raises(InputTooLarge, match="a workbook may unpack to 0 MB"):
+        decoded(large, None, 10_000)
+    wide = workbook([[*range(1_000)], *[[1]] * 500])
+    with pytest.raises(InputTooLarge, match="a workbook may unpack to 0 MB"):
+        decoded(wide, None, 200_000)
+
+
+def test_without_openpyxl_a_workbook_is_refused_with_the_name_of_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = workbook([["id", "species"]])
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(
+        InvalidInput, match=r"save the file as CSV.*pip install 'pawsonalize\[xlsx]'"
+    ):
         read_feed([content])
 
 

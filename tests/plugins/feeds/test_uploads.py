@@ -122,7 +122,7 @@ def test_two_columns_for_one_field_are_refused_by_name(uploads: Uploads) -> None
 
 
 def test_a_file_that_no_choice_can_mend_is_not_kept(uploads: Uploads) -> None:
-    with pytest.raises(InvalidInput, match="save it as CSV"):
+    with pytest.raises(InvalidInput, match="no Excel workbook"):
         kept(uploads, b"PK\x03\x04 a workbook")
     assert not list(uploads.registry.all(FeedUpload))
     odd = kept(uploads, b"a\0,b\n1,2\n")

@@ -1,10 +1,23 @@
 """Distances and postcode tables."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.recommend.animals.eligibility import Eligibility, Place, kilometres, read_postcodes
+from pawsonalize.recommend.animals.eligibility import Eligibility, Place, find_place, kilometres
+from pawsonalize.recommend.animals.postcodes import read_postcodes
+
+
+def geoname(country: str, postcode: str, latitude: float | str, longitude: float | str) -> str:
+    names = ["Place", "Region", "R", "County", "001", "", ""]
+    return "\t".join([country, postcode, *names, str(latitude), str(longitude), "4"]) + "\n"
+
+
+GEONAMES = geoname("US", "95350", 37.7, -121.0) + geoname("US", "95350", 37.8, -121.1)
+GEONAMES += geoname("US", "09007", "", "") + geoname("CA", "K1A", 45.4, -75.7)
 
 PARIS, LONDON = Place(48.8566, 2.3522), Place(51.5074, -0.1278)
 
@@ -20,7 +33,7 @@ def test_distances_are_those_of_the_globe() -> None:
 
 
 def test_a_postcode_is_found_however_it_is_written() -> None:
-    table = read_postcodes("postcode,latitude,longitude\nsw1a 1aa,51.5,-0.14\n")
+    table = read_postcodes(b"postcode,latitude,longitude\nsw1a 1aa,51.5,-0.14\n")
     rules = Eligibility(postcode="SW1A1AA", max_distance_km=9).complete({}, table)
     assert rules.place == Place(51.5, -0.14)
     with pytest.raises(InvalidInput, match="not in the postcode table"):
@@ -31,11 +44,47 @@ def test_a_postcode_is_found_however_it_is_written() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a,b\n1,2\n", "postcode,latitude,longitude\n1,x,2\n", "postcode,latitude,longitude\n1,95,2\n"],
+    [
+        "a,b\n1,2\n",
+        "postcode,latitude,longitude\n1,x,2\n",
+        "postcode,latitude,longitude\n1,95,2\n",
+        "postcode,latitude,longitude\n",
+        f"{GEONAMES}US\t95352\tModesto\t37\t-121\n",
+        f"{GEONAMES}US\n",
+    ],
 )
 def test_a_table_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput):
-        read_postcodes(text)
+    with pytest.raises(InvalidInput, match="postcode table"):
+        read_postcodes(text.encode())
+
+
+def packed(**files: str) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as written:
+        for name, content in files.items():
+            written.writestr(f"{name}.txt", content)
+    return archive.getvalue()
+
+
+def test_a_table_of_geonames_is_read_as_it_is_downloaded() -> None:
+    table = read_postcodes(GEONAMES.encode())
+    assert find_place("95350", table) == Place(37.7, -121.0), "the first of its places"
+    assert find_place("95350-1234", table) == Place(37.7, -121.0)
+    assert find_place("k1a 0b1", table) == find_place("K1A", table) == Place(45.4, -75.7)
+    assert find_place("95351", table) is None
+    assert read_postcodes(packed(readme="about", US=GEONAMES)) == table
+    with pytest.raises(InvalidInput, match="has 2 tables"):
+        read_postcodes(packed(US=GEONAMES, DE=GEONAMES))
+
+
+def test_a_postcode_of_two_countries_needs_a_choice_of_countries() -> None:
+    both = (GEONAMES + geoname("DE", "95350", 50.2, 11.8)).encode()
+    with pytest.raises(InvalidInput, match="95350 is in US and in DE: set postcode_countries"):
+        read_postcodes(both)
+    assert read_postcodes(both, "de") == {"95350": Place(50.2, 11.8)}
+    assert read_postcodes(both, "US, CA") == read_postcodes(GEONAMES.encode())
+    with pytest.raises(InvalidInput, match="no postcode of FR"):
+        read_postcodes(both, "FR")
 
 
 def test_what_is_stored_of_a_user_counts_where_the_request_says_nothing() -> None:

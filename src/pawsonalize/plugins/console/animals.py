@@ -22,6 +22,7 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.http.json import read_count, read_flag, read_text, report_of
 from pawsonalize.core.limits import match_cursor, parse_id
 from pawsonalize.core.times import DAY
+from pawsonalize.recommend.animals.eligibility import unplaced
 from pawsonalize.reports.exposure_report import ExposureShare
 from pawsonalize.site.portraits import Portrait
 
@@ -165,9 +166,12 @@ def _place(cursor: str | None) -> tuple[int, str] | None:
     return int(match[1]), parse_id(match[2], "cursor")
 
 
-def animals_content(_query: ViewQuery, _found: AnimalListing) -> dict[str, object]:
-    """Return the choices of the filters."""
+def animals_content(query: ViewQuery, found: AnimalListing) -> dict[str, object]:
+    """Return the choices of the filters, and how many of the page no table of postcodes places."""
+    animals = query.services.inventory.get_many([one.id for one in found.animals])
+    postcodes = query.services.animal_recommender.available.postcodes
     return {
+        "unplaced": len(unplaced(animals.values(), postcodes)),
         "statuses": [*AnimalStatus, _ANY_STATUS],
         "species": list(SPECIES_NAMES.values()),
         "orders": _ORDERS,

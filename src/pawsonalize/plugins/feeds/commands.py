@@ -32,8 +32,8 @@ Format = Annotated[
     typer.Option(
         "--format",
         help="One of jsonl, csv, asm3-json, asm3-csv, petfinder-json, rescuegroups, petfinder-csv,"
-        " shelterluv, adoptapet, adoptapet-csv, petpoint, petpoint-csv, chameleon, austin, dallas,"
-        " king-county, montgomery, sonoma.",
+        " shelterluv, adoptapet, adoptapet-csv, petpoint, petpoint-csv, chameleon, austin,"
+        " austin-shelterbuddy, dallas, king-county, montgomery, sonoma.",
         show_default="as it looks",
     ),
 ]

@@ -23,7 +23,7 @@ from pawsonalize.plugins.feeds.polling import FeedSource, read_header
 from pawsonalize.plugins.feeds.uploads import Uploads
 
 IMPORTED, REFUSED = "taken", "refused"
-_FEEDS = frozenset({"csv", "json", "jsonl", "tsv", "txt", "xml"})
+_FEEDS = frozenset({"csv", "json", "jsonl", "tsv", "txt", "xlsx", "xml"})
 _NAMED = 5
 _SHOWN = 20  # rows of a report, and values
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")

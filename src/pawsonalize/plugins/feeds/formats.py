@@ -43,6 +43,7 @@ from pawsonalize.plugins.feeds.rows import (
     read_rows,
     read_table,
 )
+from pawsonalize.plugins.feeds.workbooks import ZIP, read_workbook
 
 
 class _Body(msgspec.Struct, frozen=True):
@@ -238,10 +239,10 @@ def read_feed(
     pages: Sequence[bytes], form: FeedForm = DETECTED, address: str = ""
 ) -> tuple[Rows, list[str]]:
     """Return a function that yields the rows at each call, and notes on the reading."""
-    read = [decoded(page, form.encoding) for page in pages]
+    notes: list[str] = []
+    read = [decoded(page, form.encoding, notes=notes) for page in pages]
     texts = [text for text, _ in read]
     feed = feed_of(texts[0], form.format, form.table, address)
-    notes = []
     if (encoding := read[0][1]) not in {UTF8, form.encoding}:
         notes.append(f"read as {encoding}, as it looks: --encoding names another")
     above = texts[0][: len(texts[0]) - len(texts[0].lstrip())].count(b"\n")
@@ -261,8 +262,20 @@ def read_feed(
     return rows, notes
 
 
-def decoded(content: bytes, encoding: str | None, most: int = MAX_FEED_BYTES) -> tuple[bytes, str]:
-    """Return the text of a file, unpacked and in UTF-8, and its encoding."""
+def decoded(
+    content: bytes,
+    encoding: str | None,
+    most: int = MAX_FEED_BYTES,
+    notes: list[str] | None = None,
+) -> tuple[bytes, str]:
+    """Return the text of a file, unpacked and in UTF-8, and its encoding; of a workbook, as CSV.
+
+    To `notes` it adds the sheets of a workbook that were left out.
+    """
+    if content.startswith(ZIP):
+        (content, others), encoding = read_workbook(content, most), UTF8
+        if others and notes is not None:
+            notes.append(f"the first sheet alone was read; left out: {', '.join(others)}")
     stream, found = as_text(BytesIO(content), encoding)
     # A Mac may write ü as u with two dots behind it.
     whole = unicodedata.normalize("NFC", stream.read(most + 1))

@@ -61,6 +61,9 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     values: dict[str, dict[str, str]] = {}
     seconds: list[str] = []
     months: list[str] = []
+    stated: dict[str, list[str]] = {}
+    """Names that are no field of an animal: the sentence that a yes adds to its description, and
+    perhaps that of a no."""
 
     def names(self, field: str) -> list[str]:
         """Return the names of a field, without `not`."""
@@ -77,7 +80,7 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 label = words if len(self.names(field)) == 1 else f"{field} ({name})"
                 known = found.get(bare_name(name))
                 found[bare_name(name)] = f"{known}, {label}" if known else label
-        return found
+        return found | {bare_name(name): f"description ({name})" for name in self.stated}
 
     def is_turned(self, field: str) -> bool:
         """True if a yes means no."""
@@ -117,7 +120,8 @@ def preset_of(content: bytes) -> str | None:
     kind = _kind(content)
     names = set(map(bare_name, _shown_names(kind, content[:_SHOWN])))
     for name, preset in presets().items():
-        if kind in preset.kinds and names.issuperset(map(bare_name, preset.marks)):
+        marks = ({bare_name(one) for one in mark.split("|")} for mark in preset.marks)
+        if kind in preset.kinds and all(names & mark for mark in marks):
             return name
     return None
 
@@ -157,6 +161,7 @@ def read_preset(
             field: [bare_name(one) for one in preset.names(field)] for field in preset.fields
         }
         names = [one for some in by_field.values() for one in some]
+        names += map(bare_name, preset.stated)
         dates = [one for field in by_field if field.endswith(_DATES) for one in by_field[field]]
         required = [
             next((name for name in by_field[field] if form.columns.get(name)), by_field[field][0])
@@ -285,7 +290,19 @@ def _form(preset: Preset, record: dict[str, Any]) -> AnimalForm:
     if preset.outcome_is_change and (changed := values["outcome_at"]) is not None:
         is_of_stay = values["status"] == "adopted" and changed >= (values["listed_at"] or "")
         values["outcome_at"] = changed if is_of_stay else None
+    if sentences := " ".join(_sentences(preset, record)):
+        text = values.get("description")
+        values["description"] = f"{text}\n{sentences}" if text else sentences
     return AnimalForm(**values)
+
+
+def _sentences(preset: Preset, record: dict[str, Any]) -> Iterator[str]:
+    for name, (on_yes, *on_no) in preset.stated.items():
+        answer = read_answer(next(_texts(record, _path(name)), ""))
+        if answer is GoodWith.YES:
+            yield on_yes
+        elif answer is GoodWith.NO:
+            yield from on_no
 
 
 def _value(preset: Preset, field: str, found: list[str]) -> Any:

@@ -26,9 +26,9 @@ from pawsonalize.recommend.animals.eligibility import (
     Places,
     Postcodes,
     Take,
+    find_place,
     judge,
     place_of,
-    postcode_key,
 )
 from pawsonalize.recommend.animals.factors import colour_of
 
@@ -163,7 +163,7 @@ class AvailableAnimals:
 
     def place_of_postcode(self, postcode: str) -> Place | None:
         """The place of a postcode of the installation's table; None if it has none."""
-        return self._postcodes.get(postcode_key(postcode))
+        return find_place(postcode, self._postcodes)
 
     def judge(self, rules: Eligibility, slots: Chosen) -> EligibilityVerdict:
         """The verdict on those animals; a bonded unit has the worst of its animals' answers."""

@@ -1,8 +1,7 @@
 """Eligibility: which animals the visitor's household and wishes rule out, and what is unknown."""
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Mapping, Set
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from math import nan
 from typing import Any
 
@@ -66,30 +65,27 @@ def postcode_key(text: str) -> str:
     return "".join(letter for letter in text.upper() if letter.isalnum())
 
 
+# GeoNames has the first part alone of British, Canadian and Dutch postcodes, and of a ZIP+4.
+_FIRST_PART = re.compile(r"\w{2,4}(?=\d[A-Z][A-Z\d]$)|\d{4}(?=[A-Z]{2}$)|\d{5}(?=\d{4}$)")
+
+
+def find_place(postcode: str, postcodes: Postcodes) -> Place | None:
+    """Return where a postcode lies, or else its first part; None if the table has neither."""
+    key = postcode_key(postcode)
+    first = _FIRST_PART.match(key)
+    return postcodes.get(key) or (postcodes.get(first[0]) if first else None)
+
+
 def place_of(animal: Animal, postcodes: Postcodes) -> Place | None:
     """Return the place of an animal: its coordinates, or its postcode; None if unknown."""
     if animal.latitude is not None and animal.longitude is not None:
         return Place(animal.latitude, animal.longitude)
-    return postcodes.get(postcode_key(animal.postcode))
+    return find_place(animal.postcode, postcodes)
 
 
-def read_postcodes(text: str) -> dict[str, Place]:
-    """A CSV table with the columns postcode, latitude and longitude; InvalidInput names a line."""
-    rows = csv.DictReader(io.StringIO(text))
-    if not {"postcode", "latitude", "longitude"} <= set(rows.fieldnames or ()):
-        raise InvalidInput("a postcode table has the columns postcode, latitude and longitude")
-    places = {}
-    for row in rows:
-        try:
-            place = Place(float(row["latitude"]), float(row["longitude"]))
-        except (TypeError, ValueError) as error:
-            raise InvalidInput(
-                f"line {rows.line_num} of the postcode table has no two numbers for its place"
-            ) from error
-        if not (abs(place.latitude) <= 90 and abs(place.longitude) <= 180):
-            raise InvalidInput(f"line {rows.line_num} of the postcode table lies on no globe")
-        places[postcode_key(row["postcode"])] = place
-    return places
+def unplaced(animals: Iterable[Animal], postcodes: Postcodes) -> list[Animal]:
+    """Return the animals that have a postcode, and no place by it."""
+    return [one for one in animals if one.postcode and place_of(one, postcodes) is None]
 
 
 class Places:
@@ -271,7 +267,7 @@ def _among(values: NDArray[Any], names: frozenset[str], codes: Mapping[str, int]
 def _place_of(postcode: str, stored: Attributes, postcodes: Postcodes) -> Place | None:
     """The place of the request's postcode, or else the stored one; None if there is neither."""
     if postcode:
-        place = postcodes.get(postcode_key(postcode))
+        place = find_place(postcode, postcodes)
         if place is None:
             raise InvalidInput(
                 f"the postcode {postcode} is not in the postcode table: send latitude and"
@@ -284,7 +280,7 @@ def _place_of(postcode: str, stored: Attributes, postcodes: Postcodes) -> Place 
         if abs(latitude) <= 90 and abs(longitude) <= 180:
             return Place(latitude, longitude)
         return None
-    return postcodes.get(postcode_key(str(stored.get("POSTCODE") or ""))) if postcodes else None
+    return find_place(str(stored.get("POSTCODE") or ""), postcodes) if postcodes else None
 
 
 def _number(stored: str | float | None) -> float | None:

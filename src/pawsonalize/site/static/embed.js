@@ -302,7 +302,8 @@ li, [part=animal] { display: grid; position: relative; align-content: start; ove
   text-align: start }
 [part=tile] { display: block; aspect-ratio: 5 / 4; margin-bottom: .6em;
   background: var(--paws-tint, light-dark(#ffe1c4, #6b5145)) }
-img { display: block; width: 100%; height: 100%; object-fit: cover }
+img { display: block; width: 100%; height: 100%; object-fit: cover;
+  object-position: 50% 10% }
 img[src*="/portrait.svg?"] { padding: 8% 8% 0; box-sizing: border-box; object-fit: contain;
   object-position: bottom }
 li > :not([part=tile], button), [part=animal] > :last-child { min-height: 1.5em;
