@@ -32,11 +32,10 @@ _MODULES = {
     "app.pages.shell": ("Link",),
     "app.pages.views": ("Confirmation", "Done", "PageAction", "View", "ViewQuery"),
     "core.plugin": ("Plugin",),
-    "library.comparison": ("Comparison", "evaluate"),
-    "library.dataset": ("Dataset",),
-    "library.recommenders": (
+    "library.comparison": (
         "EASE",
         "Attributes",
+        "Comparison",
         "FittedRecommender",
         "ItemKNN",
         "OwnHistory",
@@ -46,7 +45,9 @@ _MODULES = {
         "Transitions",
         "TrendingNow",
         "UserPersonalization",
+        "evaluate",
     ),
+    "library.dataset": ("Dataset",),
     "library.tables": ("Table",),
     "models.recipes.artefact": ("Kept", "ModelCard", "finite", "make_card", "read_card", "weights"),
     "models.recipes.contract": ("Context", "ContextEvent", "Model", "Recipe"),

@@ -11,8 +11,8 @@ from pawsonalize.core.extensions import BrokenExtension, load_extensions
 from pawsonalize.models.recipes import HTTP_SCORER, IMPORTED_SCORES, IMPORTED_SIMILAR_ITEMS
 from pawsonalize.models.recipes.adapted import AdaptedRecipe
 from pawsonalize.models.recipes.artefact import ModelCard
+from pawsonalize.models.recipes.baselines.history import Attributes, OwnHistory, Random
 from pawsonalize.models.recipes.baselines.matrices import EASE, ItemKNN, Transitions
-from pawsonalize.models.recipes.baselines.simple import Attributes, OwnHistory, Random
 from pawsonalize.models.recipes.contract import Model, Recipe
 from pawsonalize.models.recipes.counts.counting import Countable
 from pawsonalize.models.recipes.data import Arrays

@@ -1,4 +1,4 @@
-"""Base of the baselines: items are scored by those that the visitor had, equal ones by popularity.
+"""The baselines: items are scored by those that the visitor had, equal ones by popularity.
 
 Raw scores are what the literature defines. Weights are an increasing linear function of them, as
 those of all recipes are at least 0 and sum to 1.
@@ -10,11 +10,19 @@ from zlib import crc32
 
 import numpy as np
 
-from pawsonalize.models.evaluation.splits import RARE, popularity_shares, repeat_share
+from pawsonalize.models.evaluation.splits import (
+    RARE,
+    by_attributes,
+    by_chance,
+    by_own_history,
+    popularity_shares,
+    repeat_share,
+)
+from pawsonalize.models.recipes import ATTRIBUTES, OWN_HISTORY, RANDOM
 from pawsonalize.models.recipes.artefact import Kept, ModelCard, make_card, read_card, weights
 from pawsonalize.models.recipes.contract import Context
 from pawsonalize.models.recipes.counts.counting import Countable, counts_of
-from pawsonalize.models.recipes.data import Arrays, Floats, Ints, TrainingData
+from pawsonalize.models.recipes.data import Arrays, Floats, Int32s, Ints, TrainingData
 from pawsonalize.models.recipes.items import IndexedModel, ItemIndex
 from pawsonalize.models.recipes.settings import RecipeSettings
 
@@ -116,3 +124,59 @@ class Baseline:
     def learn(self, _events: TrainingData, _settings: Any) -> Mapping[str, object]:
         """Return the fields that the model has beside those of all."""
         return {}
+
+
+class RandomModel(HistoryModel, frozen=True, dict=True):
+    """A random order for each visitor and moment."""
+
+    part = "chance"
+
+    def weigh(self, history: Ints, question: int) -> Floats:
+        """Return numbers from 0 to 1, the same for the same question."""
+        return by_chance(len(self.share), self.card.seed)(history, question)
+
+
+class Random(Baseline):
+    """Every order as likely as any other."""
+
+    name = RANDOM
+    model = RandomModel
+
+
+class OwnHistoryModel(HistoryModel, frozen=True, dict=True):
+    """The visitor's own items, the newest first, then what is popular."""
+
+    part = "own history"
+
+    def weigh(self, history: Ints, question: int) -> Floats:
+        """Return 2 to 3 for the visitor's own items, and 0 for others."""
+        return by_own_history(np.zeros(len(self.share)))(history, question)
+
+
+class OwnHistory(Baseline):
+    """The visitor's own items again, the newest first; then what is popular."""
+
+    name = OWN_HISTORY
+    model = OwnHistoryModel
+
+
+class AttributesModel(HistoryModel, frozen=True, dict=True):
+    """Attributes of the items, as in `ItemAttributes.codes`, an attribute each row."""
+
+    codes: Annotated[Int32s, Kept("codes", "attributes items")]
+    part = "related items"
+
+    def weigh(self, history: Ints, question: int) -> Floats:
+        """Return the number of attributes that each item shares with the visitor's items."""
+        return by_attributes(self.codes.T)(history, question)
+
+
+class Attributes(Baseline):
+    """The number of attributes that an item shares with those that the visitor had."""
+
+    name = ATTRIBUTES
+    model = AttributesModel
+
+    def learn(self, events: TrainingData, _settings: object) -> Mapping[str, object]:
+        """Return the attributes."""
+        return {"codes": events.attributes.codes.T.copy()}
