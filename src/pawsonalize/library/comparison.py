@@ -26,7 +26,13 @@ from pawsonalize.models.evaluation.metrics import Metric
 from pawsonalize.models.evaluation.splits import last_split
 from pawsonalize.models.recipes.adapted import scores_of
 from pawsonalize.models.recipes.catalogue import recipe_named
-from pawsonalize.models.recipes.contract import Context, ContextEvent, Model, Recipe, Scorer
+from pawsonalize.models.recipes.contract import (
+    AnyRecipe,
+    Context,
+    ContextEvent,
+    Model,
+    Scorer,
+)
 from pawsonalize.models.recipes.data import Scores, TrainingData
 from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS
 from pawsonalize.train.holdout import (
@@ -65,7 +71,7 @@ class Recommender:
     """Events of a visitor that an answer reads, the newest: as many as in the service."""
 
     def __init__(self, recipe: str = "", /, **settings: Any) -> None:
-        self._recipe: Recipe[Any] = recipe_named(recipe or self.recipe)
+        self._recipe: AnyRecipe = recipe_named(recipe or self.recipe)
         self._settings = read_settings(self._recipe.settings, settings)
         given = ", ".join(f"{name}={value}" for name, value in settings.items())
         name = recipe or type(self).__name__

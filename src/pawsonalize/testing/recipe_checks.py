@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pawsonalize.core.errors import CorruptArtefact
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.catalogue import recipe_named, refreshed
-from pawsonalize.models.recipes.contract import Context, ContextEvent, Model, Recipe
+from pawsonalize.models.recipes.contract import AnyRecipe, Context, ContextEvent, Model
 from pawsonalize.models.recipes.data import ItemAttributes, TrainingData
 
 NOW = 1_790_000_000_000
@@ -176,7 +176,7 @@ _QUICK = {"trees": 4, "candidates": 20, "max_requests": 310}
 """A ranker as small as can be, where one is learned."""
 
 
-def quick(recipe: Recipe[Any]) -> Any:
+def quick(recipe: AnyRecipe) -> Any:
     names = {field.name for field in fields(recipe.settings)}
     return recipe.settings(**{name: value for name, value in _QUICK.items() if name in names})
 
@@ -218,7 +218,7 @@ class RecipeChecks:
     fit makes run on both worlds.
     """
 
-    recipe: ClassVar[Recipe[Any]]
+    recipe: ClassVar[AnyRecipe]
     personal: ClassVar[bool] = True
     related: ClassVar[bool] = True
     excludes_newest: ClassVar[bool] = False

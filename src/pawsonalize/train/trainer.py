@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -22,7 +22,7 @@ from pawsonalize.models.recipes import POPULARITY_COUNT, USER_PERSONALIZATION
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.catalogue import other_recipes, rebuild_model, recipe_named
 from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
-from pawsonalize.models.recipes.contract import Model, Recipe
+from pawsonalize.models.recipes.contract import AnyRecipe, Model
 from pawsonalize.models.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.models.recipes.data import Arrays, TrainingData
 from pawsonalize.models.recipes.imported_scores import ImportedScores
@@ -114,7 +114,7 @@ class RemoteEngine(Protocol):
 
 
 def held_out_metrics(
-    data: TrainingData, born: NDArray[np.int64], recipe: Recipe[Any], settings: object, seed: int
+    data: TrainingData, born: NDArray[np.int64], recipe: AnyRecipe, settings: object, seed: int
 ) -> HeldOutMetrics:
     """Means over test users, of a model that was fitted without them."""
     if len(data) == 0:
@@ -149,7 +149,7 @@ log = get_logger()
 class Fitted(msgspec.Struct, frozen=True):
     """A new model: `card` and `arrays` are to be stored, `sample` is what it is measured on."""
 
-    recipe: Recipe[Any]
+    recipe: AnyRecipe
     summary: LogSummary
     sample: TrainingData
     card: ModelCard
@@ -257,7 +257,7 @@ class Trainer(msgspec.Struct, frozen=True):
         settings = trained_settings(version)
         return held_out_metrics(data, born, fitted.recipe, settings, version.seed)
 
-    def _recipe(self, version: SolutionVersion, dataset_group: str) -> Recipe[Any]:
+    def _recipe(self, version: SolutionVersion, dataset_group: str) -> AnyRecipe:
         recipe = recipe_named(version.recipe)
         if isinstance(recipe, ImportedScores) and self.imported is not None:
             location = trained_settings(version).location
@@ -313,7 +313,7 @@ def _stand_in_of(version: SolutionVersion) -> SolutionVersion:
 
 def _learned(
     version: SolutionVersion,
-    recipe: Recipe[Any],
+    recipe: AnyRecipe,
     counts: EventCounts,
     catalogue: Catalogue,
     report: "ProgressReport",
@@ -379,7 +379,7 @@ def tune(
     version: SolutionVersion,
     clock: Callable[[], float],
     progress: Callable[[int, int], None] = silent,
-    recipe: Recipe[Any] | None = None,
+    recipe: AnyRecipe | None = None,
 ) -> Tuned:
     """Try the version's planned trials; `born` are `item_births`, `clock` counts seconds."""
     # The same data, version and seed give the same result, unless time runs out.
@@ -428,7 +428,7 @@ def tune(
 
 
 def _ndcg_at_10(
-    holdout: Holdout, recipe: Recipe[Any], seed: int, settings: object, questions: NDArray[np.int64]
+    holdout: Holdout, recipe: AnyRecipe, seed: int, settings: object, questions: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """That of each of the questions with these numbers, shape (questions, 1), as the gate tests."""
     numbers = questions.tolist()

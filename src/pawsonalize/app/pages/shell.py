@@ -260,7 +260,7 @@ class TablePage(msgspec.Struct, frozen=True):
     def table(
         self,
         name: str,
-        rows: Iterable[Any],
+        rows: Iterable[object],
         columns: Sequence[tuple[str, str]],
         orders: Sequence[str] | None = None,
     ) -> Table:
@@ -322,30 +322,30 @@ def _next_order(key: str, sort: str, is_number: bool, orders: Sequence[str] | No
     return choices[-1] if sort == choices[0] else choices[0]
 
 
-def _value(row: Any, key: str) -> Any:
+def _value(row: object, key: str) -> Any:
     for part in key.split("."):
         row = getattr(row, part, None)
     return row
 
 
-def _is_number(rows: Iterable[Any], key: str) -> bool:
+def _is_number(rows: Iterable[object], key: str) -> bool:
     values = (_value(row, key) for row in rows) if key else ()
     known = next((one for one in values if one is not None), None)
     return isinstance(known, int | float) and not isinstance(known, bool)
 
 
-def _contains_words(row: Any, keys: Iterable[str], words: Iterable[str]) -> bool:
+def _contains_words(row: object, keys: Iterable[str], words: Iterable[str]) -> bool:
     text = " ".join(_text(_value(row, key)) for key in keys).casefold()
     return all(word in text for word in words)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         return " ".join(map(str, value))
     return "" if value is None else str(value)
 
 
-def _ordered(rows: list[Any], key: str, *, is_descending: bool) -> list[Any]:
+def _ordered(rows: list[object], key: str, *, is_descending: bool) -> list[object]:
     """Return rows sorted by a value; those without it come last either way."""
     known = [(value, row) for row in rows if (value := _value(row, key)) is not None]
     if not all(isinstance(value, int | float) for value, _ in known):

@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint
-from typing import Any
 
 from pawsonalize.core.errors import CorruptArtefact, InvalidInput
 from pawsonalize.core.extensions import BrokenExtension, load_extensions
@@ -13,7 +12,7 @@ from pawsonalize.models.recipes.adapted import AdaptedRecipe
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.baselines.history import Attributes, OwnHistory, Random
 from pawsonalize.models.recipes.baselines.matrices import EASE, ItemKNN, Transitions
-from pawsonalize.models.recipes.contract import Model, Recipe
+from pawsonalize.models.recipes.contract import AnyRecipe, Model
 from pawsonalize.models.recipes.counts.counting import Countable
 from pawsonalize.models.recipes.data import Arrays
 from pawsonalize.models.recipes.imported_scores import ImportedScores
@@ -27,7 +26,7 @@ from pawsonalize.models.recipes.user_personalization import (
     UserPersonalizationModel,
 )
 
-RECIPES: Mapping[str, Recipe[Any]] = {
+RECIPES: Mapping[str, AnyRecipe] = {
     PopularityCount.name: PopularityCount(),
     SimilarItems.name: SimilarItems(),
     TrendingNow.name: TrendingNow(),
@@ -41,7 +40,7 @@ RECIPES: Mapping[str, Recipe[Any]] = {
     EASE.name: EASE(),
     Transitions.name: Transitions(),
 }
-BROUGHT: Mapping[str, Recipe[Any]] = {
+BROUGHT: Mapping[str, AnyRecipe] = {
     IMPORTED_SCORES: ImportedScores(),
     IMPORTED_SIMILAR_ITEMS: ImportedScores(IMPORTED_SIMILAR_ITEMS, needs_item=True),
     HTTP_SCORER: HttpScorer(),
@@ -53,7 +52,7 @@ GROUP = "pawsonalize.recipes"
 """The entry points of recipes that other distributions bring."""
 
 
-def recipe_named(name: str) -> Recipe[Any]:
+def recipe_named(name: str) -> AnyRecipe:
     """The recipe of that name; InvalidInput lists the names there are."""
     recipe = all_recipes().get(name)
     if recipe is None:
@@ -65,19 +64,19 @@ def recipe_named(name: str) -> Recipe[Any]:
     return recipe
 
 
-def all_recipes() -> Mapping[str, Recipe[Any]]:
+def all_recipes() -> Mapping[str, AnyRecipe]:
     """Return the recipes that solutions may have, by their names: ours first."""
     return {**RECIPES, **BROUGHT, **other_recipes()}
 
 
-def docstring(recipe: Recipe[Any]) -> str:
+def docstring(recipe: AnyRecipe) -> str:
     """What a recipe says of itself, its first line in one sentence; empty if it says nothing."""
     return inspect.getdoc(getattr(recipe, "kind", type(recipe))) or ""
 
 
-def recipe_of(model: Model) -> Recipe[Any]:
+def recipe_of(model: Model) -> AnyRecipe:
     """The recipe of a model, with what it was trained with elsewhere, if it was."""
-    recipe: Recipe[Any] | None = getattr(model, "recipe", None)
+    recipe: AnyRecipe | None = getattr(model, "recipe", None)
     return recipe or recipe_named(model.card.recipe)
 
 
@@ -89,7 +88,7 @@ def rebuild_model(recipe: str, card: ModelCard, arrays: Arrays) -> Model:
         raise CorruptArtefact(f"{error}: install again what brings it") from error
 
 
-def other_recipes() -> Mapping[str, Recipe[Any]]:
+def other_recipes() -> Mapping[str, AnyRecipe]:
     """Return the recipes of other distributions, by their names."""
     return _others()[0]
 
@@ -100,12 +99,12 @@ def broken_recipes() -> Sequence[BrokenExtension]:
 
 
 @cache
-def _others() -> tuple[dict[str, Recipe[Any]], tuple[BrokenExtension, ...]]:
-    def load(entry: EntryPoint) -> Recipe[Any]:
+def _others() -> tuple[dict[str, AnyRecipe], tuple[BrokenExtension, ...]]:
+    def load(entry: EntryPoint) -> AnyRecipe:
         kind = entry.load()
         # A plain class has no settings and needs no name.
         is_plain = not hasattr(kind, "settings")
-        recipe: Recipe[Any] = AdaptedRecipe(kind, entry.name) if is_plain else kind()
+        recipe: AnyRecipe = AdaptedRecipe(kind, entry.name) if is_plain else kind()
         if recipe.name != entry.name or recipe.name in {*RECIPES, *BROUGHT}:
             raise ValueError(
                 f"its name is {recipe.name!r}: it must be that of its entry point, and no built-in"
