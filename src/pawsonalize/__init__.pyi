@@ -43,12 +43,12 @@ from pawsonalize.library.comparison import OwnHistory as OwnHistory
 from pawsonalize.library.comparison import Popularity as Popularity
 from pawsonalize.library.comparison import Random as Random
 from pawsonalize.library.comparison import Recommender as Recommender
+from pawsonalize.library.comparison import Table as Table
 from pawsonalize.library.comparison import Transitions as Transitions
 from pawsonalize.library.comparison import TrendingNow as TrendingNow
 from pawsonalize.library.comparison import UserPersonalization as UserPersonalization
 from pawsonalize.library.comparison import evaluate as evaluate
 from pawsonalize.library.dataset import Dataset as Dataset
-from pawsonalize.library.tables import Table as Table
 from pawsonalize.models.recipes.artefact import Kept as Kept
 from pawsonalize.models.recipes.artefact import ModelCard as ModelCard
 from pawsonalize.models.recipes.artefact import finite as finite

@@ -27,7 +27,7 @@ from pawsonalize.models.evaluation.metrics import (
 )
 from pawsonalize.models.evaluation.splits import Slice, shuffled_order
 from pawsonalize.models.recipes import EASE
-from pawsonalize.models.recipes.baselines.matrices import MOST_ITEMS
+from pawsonalize.models.recipes.baselines import MOST_ITEMS
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Model
 from pawsonalize.models.recipes.data import TrainingData

@@ -6,11 +6,11 @@ import pytest
 from numpy.typing import NDArray
 
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.models.recipes.baselines.history import HistoryModel
-from pawsonalize.models.recipes.baselines.matrices import (
+from pawsonalize.models.recipes.baselines import (
     EASE,
     MOST_ITEMS,
     EASESettings,
+    HistoryModel,
     ItemKNN,
     ItemKNNSettings,
     Transitions,
