@@ -8,10 +8,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from pawsonalize.core.extensions import distributions
-from pawsonalize.core.field_docs import field_docs
 from pawsonalize.core.forms.decoder import Form
 from pawsonalize.core.http.json import read_count, read_form, report_of
-from pawsonalize.core.http.operation import Operations, RequestParameter
+from pawsonalize.core.http.operation import Operations, RequestParameter, field_docs
 from pawsonalize.core.scopes import CONTROL_PLANE, OPERATOR
 from pawsonalize.core.times import parse_moment
 from pawsonalize.models.recipes.catalogue import GROUP, all_recipes, docstring, other_recipes
