@@ -33,8 +33,7 @@ from pawsonalize.models.recipes.learned.tables import (
     fit_ease,
     slice_edges,
 )
-from pawsonalize.models.recipes.mixture import Mixture, MixtureCounts
-from pawsonalize.models.recipes.mixture_settings import MixtureSettings
+from pawsonalize.models.recipes.mixture import Mixture, MixtureCounts, MixtureSettings
 
 _CHUNK = 512  # rows whose comparisons fit the cache
 _WORDS = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}  # by the bits they have
