@@ -12,7 +12,7 @@ import msgspec
 
 from pawsonalize.app.settings import kinds_of_settings
 from pawsonalize.core.config import PREFIX, Secret
-from pawsonalize.core.field_docs import field_docs
+from pawsonalize.core.http.operation import field_docs
 
 CHART_SCHEMA = Path(__file__).parents[1] / "deploy/helm/pawsonalize/values.schema.json"
 _OF_THE_CHART = frozenset({"data_dir", "data_access", "host", "port", "roles"})

@@ -30,8 +30,7 @@ from pawsonalize.aws.protocol import SERVICES, operations
 from pawsonalize.aws.recipes import DOMAIN_RECIPES, WITHOUT_EFFECT
 from pawsonalize.aws.strict import RULES
 from pawsonalize.core.event import SYNONYMS
-from pawsonalize.core.field_docs import field_docs
-from pawsonalize.core.http.operation import UNKNOWN_FIELDS_HEADER, About
+from pawsonalize.core.http.operation import UNKNOWN_FIELDS_HEADER, About, field_docs
 from pawsonalize.core.scopes import Scope
 from pawsonalize.models.recipes.catalogue import BROUGHT, RECIPES
 from pawsonalize.models.recipes.settings import Range, tunable

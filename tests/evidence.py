@@ -10,7 +10,7 @@ from pawsonalize.models.evaluation.gate import (
     Spread,
 )
 from pawsonalize.models.evaluation.intervals import Difference, Interval
-from pawsonalize.testing.recipe_data import NOW
+from pawsonalize.testing.recipe_checks import NOW
 
 DAY = 86_400_000
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from pawsonalize.models.recipes.contract import Context
 from pawsonalize.models.recipes.data import Facet, Facets, TrainingData
-from pawsonalize.testing.recipe_data import NOW, training_data
+from pawsonalize.testing.recipe_checks import NOW, training_data
 
 DEVICES = ("mobile", "desktop")
 DEVICE = "context.DEVICE"

@@ -9,6 +9,7 @@ from pawsonalize.animals.tables.animals import Animals, Availability
 from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.core.database.database import Database
 from pawsonalize.events.erasure.tables import ErasedLookup
+from pawsonalize.events.ingest import Ingest
 from pawsonalize.events.tables.event_log import EventLog, GroupDays
 from pawsonalize.recommend.live_model import LiveModel, Loader, ServingSettings
 from pawsonalize.recommend.tables import Impressions
@@ -37,6 +38,13 @@ def log(database: Database) -> EventLog:
 @pytest.fixture
 def animals(database: Database) -> Animals:
     return Animals(database)
+
+
+@pytest.fixture
+def ingest(log: EventLog, animals: Animals) -> Iterator[Ingest]:
+    ingest = Ingest(log, animals, reads_are_local=True)
+    yield ingest
+    ingest.close()
 
 
 @pytest.fixture

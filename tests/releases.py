@@ -8,7 +8,7 @@ from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, SolutionVersion
-from pawsonalize.testing.recipe_data import training_data
+from pawsonalize.testing.recipe_checks import training_data
 from tests.event_data import T0
 
 

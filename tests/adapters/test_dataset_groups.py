@@ -23,11 +23,6 @@ ALL = HistoryQuery(limit=100)
 ANN = Visitor("ann")
 
 
-@pytest.fixture
-def log(database: Database) -> EventLog:
-    return EventLog(database)
-
-
 def test_an_event_id_counts_once_within_its_dataset_group(log: EventLog) -> None:
     mine, theirs = event("e1"), event("e1", dataset_group=SHOP)
     assert log.append([mine, theirs, mine, theirs]) == [True, True, False, False]

@@ -18,11 +18,6 @@ T0 = 1_700_000_000_000
 PAGE = HistoryQuery(limit=100)
 
 
-@pytest.fixture
-def log(database: Database) -> EventLog:
-    return EventLog(database)
-
-
 def event(event_id: str, *, user: str | None = "ann", at: int = 0, **fields: object) -> Event:
     plain = Event(
         event_id=event_id,

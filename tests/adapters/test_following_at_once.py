@@ -1,45 +1,23 @@
 """Servers that look at the same moment: one trains what is due, one updates who follows."""
 
 from collections.abc import Callable
-from pathlib import Path
 from threading import Barrier, Thread
 
 import msgspec
-import pytest
 
-from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.times import MINUTE
-from pawsonalize.events.erasure.tables import ErasedLookup
-from pawsonalize.events.tables.event_log import EventLog, GroupDays
-from pawsonalize.resources.artefacts import FolderArtefacts
+from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.resources.campaigns import Campaign
-from pawsonalize.resources.defaults import ensure_defaults
 from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.resources.tables import Resources
 from pawsonalize.train.campaigns import Following
 from pawsonalize.train.trainings import AutomaticTraining
 from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0, event
 
 SERVERS = 6
-
-
-@pytest.fixture
-def registry(database: Database) -> Registry:
-    registry = Registry(Resources(database))
-    ensure_defaults(registry, "popularity-count", T0)
-    return registry
-
-
-@pytest.fixture
-def versions(database: Database, registry: Registry, tmp_path: Path) -> SolutionVersions:
-    artefacts = FolderArtefacts(tmp_path / "models")
-    days = GroupDays(database)
-    log, catalogue = EventLog(database), Catalogue(database)
-    return SolutionVersions(registry, log, catalogue, artefacts, ErasedLookup(database), days)
 
 
 def at_once(look: Callable[[int], None]) -> None:

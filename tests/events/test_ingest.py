@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,13 +31,6 @@ GOOD: dict[str, Any] = {
         "animal_age_id": 3,
     },
 }
-
-
-@pytest.fixture
-def ingest(log: EventLog, animals: Animals) -> Iterator[Ingest]:
-    ingest = Ingest(log, animals, reads_are_local=True)
-    yield ingest
-    ingest.close()
 
 
 def accept(ingest: Ingest, *forms: Any, now: int = T0) -> IngestReceipt:

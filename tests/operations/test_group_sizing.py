@@ -1,8 +1,5 @@
 """What dataset groups have stored is counted as it grows, and anew once a day."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from pawsonalize.core.database.database import Database
@@ -17,23 +14,11 @@ from tests.event_data import T0, event
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'sizes.sqlite3'}")
-    yield database
-    database.close()
-
-
-@pytest.fixture
 def registry(database: Database) -> Registry:
     registry = Registry(Resources(database))
     for name in ("a", "b"):
         DatasetGroups(registry).create(name, T0)
     return registry
-
-
-@pytest.fixture
-def log(database: Database) -> EventLog:
-    return EventLog(database)
 
 
 def sizing(database: Database, registry: Registry, log: EventLog) -> GroupSizing:

@@ -241,16 +241,6 @@ def test_a_delivery_above_a_limit_is_refused_whole_so_that_it_comes_again(
     assert client.post(path, json=events("a"), headers=headers).status_code == 200
 
 
-def test_more_trainings_a_day_than_may_be_are_refused(
-    client: TestClient, operator: dict[str, str]
-) -> None:
-    limit(client, operator, "a", trainingsPerDay=0)
-    answer = client.post("/v1/solution-versions", json={"solution": "ours-a"}, headers=operator)
-    assert answer.status_code == 429
-    assert "trainings_per_day" in error_of(answer)["message"]
-    limit(client, operator, "a", trainingsPerDay=None)
-
-
 @pytest.mark.parametrize(
     ("limits", "named"),
     [

@@ -31,7 +31,7 @@ from pawsonalize.resources.filters import apply, parse
 from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.testing.recipe_data import training_data
+from pawsonalize.testing.recipe_checks import training_data
 from tests import event_loop
 from tests.event_data import T0, event
 

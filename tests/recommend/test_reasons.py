@@ -12,7 +12,7 @@ from pawsonalize.models.recipes.contract import Context, ContextEvent
 from pawsonalize.models.recipes.data import Scores
 from pawsonalize.recommend.animals.reasons import group_reasons
 from pawsonalize.site.languages import languages, reason, speaking
-from pawsonalize.testing.recipe_data import training_data
+from pawsonalize.testing.recipe_checks import training_data
 
 ITEMS = ("2-Beagle-2-3", "2-Pug-1-3", "1-Siamese-1-1")
 

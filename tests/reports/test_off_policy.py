@@ -17,7 +17,7 @@ from pawsonalize.recommend.tables import Impression, Impressions
 from pawsonalize.reports.outcomes import WEIGHTS, logged_choices
 from pawsonalize.reports.outcomes_report import OutcomesOrder, OutcomeSources, estimate_version
 from pawsonalize.resources.solutions import Cut, SolutionVersion
-from pawsonalize.testing.recipe_data import training_data
+from pawsonalize.testing.recipe_checks import training_data
 from tests.event_data import T0, event
 
 REWARDS = {"view": 0.1, "favorite": 1.0}

@@ -1,6 +1,5 @@
 """Jobs of several dataset groups are done in turns, and each group may have its own in work."""
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -24,13 +23,6 @@ from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.tables import Resources
 from pawsonalize.train.solutions import DatasetGroups
 from tests.event_data import T0
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'jobs.sqlite3'}")
-    yield database
-    database.close()
 
 
 @pytest.fixture

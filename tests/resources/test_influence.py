@@ -10,7 +10,7 @@ from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Campaigns, Registry
 from pawsonalize.resources.solutions import Cut, SolutionVersion
-from pawsonalize.testing.recipe_data import context, training_data
+from pawsonalize.testing.recipe_checks import context, training_data
 from tests.event_data import T0
 from tests.releases import Release
 

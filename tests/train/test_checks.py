@@ -10,7 +10,7 @@ from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.plugins.demo.settings import WorldSettings
 from pawsonalize.plugins.demo.world import generate
-from pawsonalize.testing.recipe_data import NOW, described, training_data
+from pawsonalize.testing.recipe_checks import NOW, described, training_data
 from pawsonalize.train.retraining.checking import (
     Finding,
     Severity,

@@ -28,7 +28,7 @@ from pawsonalize.resources.artefacts import ArtefactStore
 from pawsonalize.resources.kind import Status
 from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.solutions import SolutionVersion
-from pawsonalize.testing.recipe_data import context, training_data
+from pawsonalize.testing.recipe_checks import context, training_data
 from pawsonalize.train.evidence import Gate
 from pawsonalize.train.imported_files import ScoreFiles
 from pawsonalize.train.kept_rows import ErasedRows

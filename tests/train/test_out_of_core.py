@@ -22,7 +22,7 @@ from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Model
 from pawsonalize.models.recipes.counts.counting import EventCounts
 from pawsonalize.models.recipes.data import Dayparts
-from pawsonalize.models.recipes.mixture_settings import MixtureSettings
+from pawsonalize.models.recipes.mixture import MixtureSettings
 from pawsonalize.recommend.query import FacetReader
 from pawsonalize.resources.solutions import TrainingSelection
 from pawsonalize.train.training_data import training_data

@@ -12,7 +12,7 @@ from pawsonalize.recommend.animals.choices import ChoiceWeights
 from pawsonalize.recommend.animals.settings import PARTS, Weights
 from pawsonalize.recommend.tables import ANIMALS, Impression, Impressions
 from pawsonalize.resources.kind import first_recommendation_id
-from pawsonalize.train import prices
+from pawsonalize.train import shown as learning
 from pawsonalize.train.shown import learn_choices
 from tests.animal_data import animal
 from tests.event_data import T0, event
@@ -96,7 +96,7 @@ def test_with_too_little_data_nothing_is_played_and_a_third_is_taken_back(
 def test_a_site_whose_newest_pages_are_of_a_few_days_needs_no_more_days(
     tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prices, "MANY_VISITS", MIN_VISITS + 100)
+    monkeypatch.setattr(learning, "MANY_VISITS", MIN_VISITS + 100)
     assert play_days(tables, days=7).plays
 
 

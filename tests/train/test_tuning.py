@@ -25,12 +25,11 @@ from pawsonalize.resources.solutions import (
     Tuned,
     Tuning,
 )
-from pawsonalize.testing.recipe_data import NOW, training_data
+from pawsonalize.testing.recipe_checks import NOW, training_data
 from pawsonalize.train.evidence import fit_of
 from pawsonalize.train.holdout import SplitName, hold_out
 from pawsonalize.train.solutions import planned_trials, trained_settings
-from pawsonalize.train.trainer import Trainer
-from pawsonalize.train.tuning import tune
+from pawsonalize.train.trainer import Trainer, tune
 from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0, event
 

@@ -31,7 +31,7 @@ from pawsonalize.core.plugin import added, parts
 from pawsonalize.core.roles import SERVE, WORK
 from pawsonalize.core.work.processes import at_the_end_signal, end_after
 from pawsonalize.core.work.tasks import attempt, in_background
-from pawsonalize.operations.endpoints.metrics import RequestMetrics
+from pawsonalize.operations.endpoints import RequestMetrics
 from pawsonalize.operations.guard import Guard, TrustedProxies
 from pawsonalize.site.api_pages import routes as api_routes
 from pawsonalize.site.embedding import embed_routes

@@ -9,14 +9,13 @@ and what belongs to them are of nobody: `arn:aws:personalize:::recipe/{name}`.
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import msgspec
 
 from pawsonalize.core.errors import InvalidInput, NotFound
 from pawsonalize.resources.catalogue import KINDS
 from pawsonalize.resources.datasets import Dataset
-from pawsonalize.resources.kind import Kind, Resource
+from pawsonalize.resources.kind import AnyKind, Resource
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 
 _ARN = re.compile(
@@ -30,7 +29,7 @@ _BY_WORD: Mapping[str, type[Resource]] = MappingProxyType(
 )
 
 
-def wire_name(kind: Kind[Any]) -> str:
+def wire_name(kind: AnyKind) -> str:
     """Return the kind's name in operations, such as `DatasetImportJob`."""
     return kind.word.title().replace(" ", "")
 

@@ -1,6 +1,5 @@
 """Campaigns and recommenders."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -138,7 +137,7 @@ def _campaign_settings(services: AwsServices, members: Members) -> dict[str, Any
     return settings | follows | serving | {"extras": {"campaignConfig": config}}
 
 
-def exploration_of(config: Mapping[str, Any]) -> dict[str, object]:
+def exploration_of(config: Members) -> dict[str, object]:
     """Return the exploration of a configuration; None where the service's settings count."""
     settings: dict[str, object] = {field: None for field, *_ in _EXPLORATION.values()}
     for name, text in config.get("itemExplorationConfig", {}).items():
@@ -156,7 +155,7 @@ def exploration_of(config: Mapping[str, Any]) -> dict[str, object]:
     return settings
 
 
-def influence_of(config: Mapping[str, Any]) -> dict[str, float | None]:
+def influence_of(config: Members) -> dict[str, float | None]:
     """Return the influences of a configuration; None where the solution's count."""
     given = config.get("rankingInfluence", {})
     return {

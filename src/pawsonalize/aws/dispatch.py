@@ -26,11 +26,11 @@ from pawsonalize.aws.protocol import (
     paths,
     targeted,
 )
+from pawsonalize.aws.recipes import WARNING, without_effect
 from pawsonalize.aws.resources import TAG_OPERATIONS, Handler, operations_of
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.aws.shapes import parse, serialise
 from pawsonalize.aws.signatures import SignedRequest
-from pawsonalize.aws.warnings import WARNING, without_effect
 from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.database.journal import AuditEntry
 from pawsonalize.core.errors import Forbidden, InvalidInput, NotFound

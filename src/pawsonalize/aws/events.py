@@ -135,7 +135,7 @@ def _events_of(members: Members, group: str, now: int) -> list[Event]:
 
 
 def _interaction(
-    members: Members, given: Mapping[str, Any], properties: dict[str, object], path: str, /
+    members: Members, given: Members, properties: dict[str, object], path: str, /
 ) -> dict[str, Any]:
     if "metricAttribution" in given:
         properties[SOURCE] = given["metricAttribution"]["eventAttributionSource"]
@@ -158,7 +158,7 @@ def _interaction(
 
 
 def _action_interaction(
-    _members: Members, given: Mapping[str, Any], _properties: dict[str, object], path: str, /
+    _members: Members, given: Members, _properties: dict[str, object], path: str, /
 ) -> dict[str, Any]:
     kind = given["eventType"].upper().replace(" ", "_")
     if kind not in _ACTION_TYPES:
@@ -184,7 +184,7 @@ def _raw_of(members: Members, name: str, one: Mapping[str, object]) -> str | Non
         return None
 
 
-def _properties(given: Mapping[str, Any], path: str) -> dict[str, object]:
+def _properties(given: Members, path: str) -> dict[str, object]:
     if "properties" not in given:
         return {}
     try:

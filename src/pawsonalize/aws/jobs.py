@@ -1,6 +1,5 @@
 """Jobs of files, metric attributions, and other schemas of datasets."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -117,7 +116,7 @@ def _metrics(given: Any) -> tuple[AttributedMetric, ...]:
     )
 
 
-def _output(config: Mapping[str, Any]) -> dict[str, object]:
+def _output(config: Members) -> dict[str, object]:
     target = config.get("s3DataDestination", {}).get("path")
     return {"target": target, "extras": {"metricsOutputConfig": config}}
 

@@ -17,7 +17,7 @@ from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.catalogue import KINDS
 from pawsonalize.resources.datasets import DatasetSchema
 from pawsonalize.resources.defaults import default_names
-from pawsonalize.resources.kind import Kind, Resource, Values, Wire
+from pawsonalize.resources.kind import AnyKind, Resource, Values, Wire
 from pawsonalize.resources.registry import MAX_PAGE, resource_page
 from pawsonalize.resources.solutions import Solution, SolutionVersion
 
@@ -42,7 +42,7 @@ def nothing(_services: AwsServices, _given: object) -> dict[str, object]:
 
 
 def operations_of(
-    kind: Kind[Any],
+    kind: AnyKind,
     *,
     shown: Callable[[AwsServices, Any], Answer] = nothing,
     details: Callable[[AwsServices, Any], Answer] = nothing,
@@ -112,7 +112,7 @@ def described(services: AwsServices, one: Resource) -> Answer:
 
 
 def _fields(
-    services: AwsServices, kind: Kind[Any], wire: Wire, members: Members
+    services: AwsServices, kind: AnyKind, wire: Wire, members: Members
 ) -> dict[str, object]:
     values: dict[str, object] = {
         **wire.defaults,
@@ -135,7 +135,7 @@ def _fields(
     return {field: msgspec.convert(value, types[field]) for field, value in values.items()}
 
 
-def _at(members: Mapping[str, Any], path: str) -> object:
+def _at(members: Members, path: str) -> object:
     first, _, rest = path.partition(".")
     found = members.get(first)
     return _at(found, rest) if rest and found is not None else found
@@ -150,7 +150,7 @@ def _put(answer: dict[str, Any], path: str, value: object) -> None:
 
 
 def _page(
-    services: AwsServices, members: Members, kind: Kind[Any]
+    services: AwsServices, members: Members, kind: AnyKind
 ) -> tuple[Sequence[Any], str | None]:
     """Return a page of a kind, newest first, and the token of the next.
 

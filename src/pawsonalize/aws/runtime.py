@@ -1,6 +1,5 @@
 """Recommendations, rankings and actions, by the campaign or recommender that a request names."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -156,14 +155,14 @@ def _query(services: AwsServices, members: Members, group: str, **more: Any) -> 
     return Query(visitor, now, now, context=context, filter=applied, **more)
 
 
-def _promotion(services: AwsServices, given: Mapping[str, Any], group: str) -> Promotion:
+def _promotion(services: AwsServices, given: Members, group: str) -> Promotion:
     applied = _filter(services, given, group)
     if applied is None or "name" not in given or "percentPromotedItems" not in given:
         raise InvalidInput("a promotion needs its name, filterArn and percentPromotedItems")
     return Promotion(given["name"], given["percentPromotedItems"], applied)
 
 
-def _filter(services: AwsServices, given: Mapping[str, Any], group: str) -> AppliedFilter | None:
+def _filter(services: AwsServices, given: Members, group: str) -> AppliedFilter | None:
     """Return the filter that a request or a promotion names, with its values."""
     values = given.get("filterValues", {})
     if "filterArn" not in given:

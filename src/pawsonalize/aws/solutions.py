@@ -216,7 +216,7 @@ def _version_fields(services: AwsServices, members: Members) -> Values:
     return {"name": name, "mode": TrainingMode(mode), "extras": {**solution.extras, "name": name}}
 
 
-def _settings(config: Mapping[str, Any]) -> tuple[dict[str, object], dict[str, Any]]:
+def _settings(config: Members) -> tuple[dict[str, object], dict[str, Any]]:
     """Return our settings, and the selection's percentiles."""
     transformation, settings = config.get(_TRANSFORMATION, {}), "algorithmHyperParameters"
     if unknown := hyperparameters(percentiles(transformation)[1]):
@@ -226,9 +226,7 @@ def _settings(config: Mapping[str, Any]) -> tuple[dict[str, object], dict[str, A
     return hyperparameters(others), within
 
 
-def columns_left_out(
-    services: AwsServices, group: str, given: Mapping[str, Any]
-) -> tuple[str, ...]:
+def columns_left_out(services: AwsServices, group: str, given: Members) -> tuple[str, ...]:
     """Return the columns that a trainingDataConfig keeps from training, such as `Items.GENRE`."""
     found: list[str] = []
     for member in ("excludedDatasetColumns", "includedDatasetColumns"):
@@ -246,9 +244,7 @@ def columns_left_out(
     return tuple(found)
 
 
-def _objective(
-    services: AwsServices, group: str, recipe: str, config: Mapping[str, Any]
-) -> Objective | None:
+def _objective(services: AwsServices, group: str, recipe: str, config: Members) -> Objective | None:
     if not (given := config.get("optimizationObjective")):
         return None
     if recipe not in _FAVOURING:
@@ -261,7 +257,7 @@ def _objective(
     return Objective(name, _SHARES[given.get("objectiveSensitivity", "OFF")])
 
 
-def _recipe_wanted(members: Members, config: Mapping[str, Any]) -> str:
+def _recipe_wanted(members: Members, config: Members) -> str:
     """Return the ARN of the recipe."""
     if members.get(_AUTO_ML):
         if "recipeArn" in members:
@@ -275,7 +271,7 @@ def _recipe_wanted(members: Members, config: Mapping[str, Any]) -> str:
     return str(members["recipeArn"])
 
 
-def _auto_training(wanted: bool, config: Mapping[str, Any]) -> int | None:
+def _auto_training(wanted: bool, config: Members) -> int | None:
     """Return the days between trainings, None without; the schedule is checked in any case."""
     expression = config.get(_SCHEDULE, {}).get("schedulingExpression", _WEEKLY)
     days = int(expression.removeprefix("rate(").partition(" ")[0])  # the form is checked
@@ -301,7 +297,7 @@ def _tuning(members: Members) -> Tuning | None:
     return Tuning(int(jobs), ranges=_ranges(config.get("algorithmHyperParameterRanges", {})))
 
 
-def _ranges(given: Mapping[str, Any]) -> dict[str, Range]:
+def _ranges(given: Members) -> dict[str, Range]:
     if given.get("categoricalHyperParameterRanges"):
         raise InvalidInput("only numbers are tuned: leave categorical ranges out")
     listed = [
@@ -319,7 +315,7 @@ def _ranges(given: Mapping[str, Any]) -> dict[str, Range]:
     }
 
 
-def _selection(members: Members, config: Mapping[str, Any]) -> TrainingSelection:
+def _selection(members: Members, config: Members) -> TrainingSelection:
     listed = config.get("eventsConfig", {}).get("eventParametersList", ())
     if listed and "eventType" in members:
         raise InvalidInput("send eventType or eventParametersList, not both")

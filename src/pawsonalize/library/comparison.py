@@ -1,19 +1,24 @@
-"""Comparisons of recommenders on held-out interactions, user by user."""
+"""Recommenders by the names of the literature, and comparisons of them on held-out interactions."""
 
+import csv
+import html
+import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any, Literal, cast
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, cast, get_args
 
 import msgspec
+import narwhals as nw
 import numpy as np
 from msgspec.structs import replace
 
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.library.dataset import Dataset
-from pawsonalize.library.recommenders import OwnModel, PlainModel, Recommender, named
-from pawsonalize.library.tables import Frames, Table
 from pawsonalize.models.evaluation import metrics
 from pawsonalize.models.evaluation.intervals import (
     Difference,
@@ -24,17 +29,289 @@ from pawsonalize.models.evaluation.intervals import (
 )
 from pawsonalize.models.evaluation.metrics import Metric
 from pawsonalize.models.evaluation.splits import last_split
-from pawsonalize.models.recipes.contract import Context, Model, Scorer
+from pawsonalize.models.recipes.catalogue import recipe_named, scores_of
+from pawsonalize.models.recipes.contract import (
+    AnyRecipe,
+    Context,
+    ContextEvent,
+    Model,
+    Scorer,
+)
 from pawsonalize.models.recipes.data import Scores, TrainingData
+from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS
 from pawsonalize.train.holdout import (
     ALL_EVENTS,
     MAX_QUESTIONS,
     Holdout,
     SplitName,
     calibration_of,
+    context_before,
     hold_out,
     set_questions,
 )
+from pawsonalize.train.solutions import read_settings
+
+Frames = Literal["pandas", "polars", "pyarrow"]
+_FRAMES: tuple[Frames, ...] = get_args(Frames)
+_SHOWN = 60  # rows of a printed table; all are there
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows of named columns, all of the same length; None where a row has no value."""
+
+    columns: Mapping[str, Sequence[Any]]
+
+    @classmethod
+    def of(cls, names: Sequence[str], rows: Sequence[Sequence[object]]) -> "Table":
+        """Return the table of rows, each with a value for each name."""
+        return cls({name: [row[at] for row in rows] for at, name in enumerate(names)})
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for values in zip(*self.columns.values(), strict=True):
+            yield dict(zip(self.columns, values, strict=True))
+
+    def __getitem__(self, column: str) -> Sequence[Any]:
+        return self.columns[column]
+
+    def to_frame(self, library: Frames | None = None) -> Any:
+        """Return a data frame of `pandas`, `polars` or `pyarrow`; the first that is installed."""
+        there = [name for name in _FRAMES if find_spec(name)]
+        if not there or library not in {None, *there}:
+            raise InvalidInput(
+                f"{library or 'a library of data frames'} is not installed here: pip install"
+                f" {library or 'pandas'}, or use to_csv()",
+                field="library",
+            )
+        return nw.from_dict(dict(self.columns), backend=library or there[0]).to_native()
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write all rows with a header, in UTF-8."""
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(self.columns)
+            rows.writerows(zip(*self.columns.values(), strict=True))
+
+    def __str__(self) -> str:
+        texts = [
+            [name, *(_text(value) for value in values[:_SHOWN])]
+            for name, values in self.columns.items()
+        ]
+        # Numbers stand to the right, below their points.
+        lined = [
+            [text.rjust(width) if numeric else text.ljust(width) for text in column]
+            for column, width, numeric in (
+                (column, max(map(len, column)), _is_numeric(values))
+                for column, values in zip(texts, self.columns.values(), strict=True)
+            )
+        ]
+        lines = ["  ".join(row).rstrip() for row in zip(*lined, strict=True)]
+        if len(self) > _SHOWN:
+            lines.append(f"… {len(self) - _SHOWN:,} more rows")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_text(value))}</td>" for value in row) + "</tr>"
+            for row in islice(zip(*self.columns.values(), strict=True), _SHOWN)
+        )
+        more = f"<p>… {len(self) - _SHOWN:,} more rows</p>" if len(self) > _SHOWN else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _is_numeric(values: Sequence[object]) -> bool:
+    return all(value is None or isinstance(value, int | float) for value in values)
+
+
+class PlainModel(Protocol):
+    """What a class of your own needs: `fit` and `score`."""
+
+    def fit(self, data: TrainingData) -> object:
+        """Learn from columns: `data.user[e]` chose `data.item_ids[data.item[e]]`."""
+
+    def score(self, context: Context, items: Sequence[str]) -> Any:
+        """Return a score of each item for a visitor with `context.events`, newest first."""
+
+
+class Recommender:
+    """A recipe with settings, which `fit` turns into a model.
+
+    `Recommender("user-personalization", repeats=False)` takes any recipe by its name, also one of
+    another distribution; its settings are those of docs/reference/recipes.md.
+    """
+
+    recipe: ClassVar[str] = ""
+    """Name of the recipe; that of a subclass."""
+    most_events: ClassVar[int] = MAX_CONTEXT_EVENTS
+    """Events of a visitor that an answer reads, the newest: as many as in the service."""
+
+    def __init__(self, recipe: str = "", /, **settings: Any) -> None:
+        self._recipe: AnyRecipe = recipe_named(recipe or self.recipe)
+        self._settings = read_settings(self._recipe.settings, settings)
+        given = ", ".join(f"{name}={value}" for name, value in settings.items())
+        name = recipe or type(self).__name__
+        self.name = f"{name}({given})" if given else name
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def fit(self, data: Dataset, seed: int = 0) -> "FittedRecommender":
+        """Train on all interactions; the same data and seed give the same model."""
+        return FittedRecommender(self.fit_events(data.events, seed), data, self.most_events)
+
+    def fit_events(self, events: TrainingData, seed: int) -> Scorer:
+        """Train on columns of interactions."""
+        return self._recipe.fit(events, self._settings, seed)
+
+
+class Baseline(Recommender):
+    """A simple recipe, which reads all of a visitor's events."""
+
+    most_events = ALL_EVENTS
+
+
+class Random(Baseline):
+    """Every order is as likely as any other."""
+
+    recipe = "random"
+
+
+class Popularity(Baseline):
+    """What most users chose lately; with `unseen=True` without what the user had."""
+
+    recipe = "popularity-count"
+
+
+class OwnHistory(Baseline):
+    """What the user had before, the newest first."""
+
+    recipe = "own-history"
+
+
+class Attributes(Baseline):
+    """Items that share attributes with those that the user had."""
+
+    recipe = "attributes"
+
+
+class ItemKNN(Baseline):
+    """Items with the most users in common, by the cosine of their users."""
+
+    recipe = "item-knn"
+
+
+class Transitions(Baseline):
+    """Items that users chose right after an item."""
+
+    recipe = "item-transitions"
+
+
+class EASE(Baseline):
+    """A linear model of the items that are had together (Steck 2019); up to 10,000 items."""
+
+    recipe = "ease"
+
+
+class TrendingNow(Recommender):
+    """Items whose share of the choices grows fastest."""
+
+    recipe = "trending-now"
+
+
+class UserPersonalization(Recommender):
+    """The default of the service: counts of items, users and steps, and trees that order them."""
+
+    recipe = "user-personalization"
+
+
+class FittedRecommender(msgspec.Struct, frozen=True):
+    """A recommender that is fitted, with the data that it was fitted on."""
+
+    model: Scorer
+    data: Dataset
+    most_events: int = MAX_CONTEXT_EVENTS
+
+    def recommend(self, users: Sequence[str], k: int = 10) -> Table:
+        """Return the best k items for each user, after all that the user did in the data.
+
+        The table has the columns user, item, score and rank, which counts from 1.
+        """
+        rows: list[tuple[str, str, float, int]] = []
+        for user in [users] if isinstance(users, str) else users:
+            history = self.data.history(user)
+            context = context_before(self.data.events, history.start, history.stop, ALL_EVENTS)
+            rows += [(user, *best) for best in self._best(context, k)]
+        return Table.of(("user", "item", "score", "rank"), rows)
+
+    def recommend_after(self, items: Sequence[str], k: int = 10) -> Table:
+        """Return the best k items for a visitor who chose these, the newest last."""
+        now = self.data.events.as_of
+        events = (ContextEvent(str(item), "view", now) for item in reversed(items))
+        return Table.of(("item", "score", "rank"), self._best(Context(tuple(events), now), k))
+
+    def _best(self, context: Context, k: int) -> list[tuple[str, float, int]]:
+        recent = replace(context, events=context.events[: self.most_events])
+        scores = np.asarray(self.model.score_catalogue(recent), np.float64)
+        best = np.argsort(-scores, kind="stable")[:k]
+        ranked = enumerate(best[scores[best] > -np.inf].tolist(), 1)
+        return [(self.model.item_ids[item], float(scores[item]), rank) for rank, item in ranked]
+
+
+class OwnModel(Recommender):
+    """A class of your own as a recommender; `evaluate` makes it of a `PlainModel`."""
+
+    most_events = ALL_EVENTS
+
+    def __init__(self, model: PlainModel) -> None:
+        for method in ("fit", "score"):
+            if not callable(getattr(model, method, None)):
+                raise InvalidInput(
+                    f"{model!r:.60} has no method {method}: a model has fit(data) and"
+                    " score(context, items)",
+                    field="models",
+                )
+        self._model, self.name = model, type(model).__name__
+
+    def fit_events(self, events: TrainingData, seed: int) -> Scorer:  # noqa: ARG002
+        """Fit the model; it takes no seed."""
+        self._model.fit(events)
+        return _CheckedScores(self.name, self._model, events.item_ids)
+
+
+class _CheckedScores(NamedTuple):
+    """Scores of a model of others, checked."""
+
+    name: str
+    model: PlainModel
+    item_ids: tuple[str, ...]
+
+    def score_catalogue(self, context: Context) -> Scores:
+        return scores_of(self.model, self.name, context, self.item_ids)
+
+
+def named(models: Sequence[Recommender | PlainModel | type]) -> dict[str, Recommender]:
+    """Return recommenders by their names; two of a name are counted: `EASE`, `EASE 2`."""
+    found: dict[str, Recommender] = {}
+    for model in models:
+        made: Any = model() if isinstance(model, type) else model
+        recommender = made if isinstance(made, Recommender) else OwnModel(made)
+        same = [one for one in found if re.sub(r" \d+$", "", one) == recommender.name]
+        found[f"{recommender.name} {len(same) + 1}" if same else recommender.name] = recommender
+    if not found:
+        raise InvalidInput("name at least one model", field="models")
+    return found
+
 
 _SEED = 0  # of the draws of users for intervals
 SplitKind = Literal["last", "time", "users"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 from pawsonalize.resources.campaigns import CAMPAIGN_KIND, RECOMMENDER_KIND
 from pawsonalize.resources.datasets import (
@@ -15,14 +14,14 @@ from pawsonalize.resources.datasets import (
     SCHEMA_KIND,
 )
 from pawsonalize.resources.jobs import JOB_KINDS
-from pawsonalize.resources.kind import Kind, Resource
+from pawsonalize.resources.kind import AnyKind, Resource
 from pawsonalize.resources.solutions import SOLUTION_KIND, VERSION_KIND
 
-_KINDS: tuple[Kind[Any], ...] = (
+_KINDS: tuple[AnyKind, ...] = (
     *(SCHEMA_KIND, DATASET_GROUP_KIND, DATASET_KIND, IMPORT_KIND),
     *(EVENT_TRACKER_KIND, FILTER_KIND, METRIC_ATTRIBUTION_KIND),
     *(SOLUTION_KIND, VERSION_KIND, CAMPAIGN_KIND, RECOMMENDER_KIND),
     *JOB_KINDS,
 )
 # Every kind of resource, in the order in which resources are created: parents first.
-KINDS: Mapping[type[Resource], Kind[Any]] = MappingProxyType({one.resource: one for one in _KINDS})
+KINDS: Mapping[type[Resource], AnyKind] = MappingProxyType({one.resource: one for one in _KINDS})

@@ -15,12 +15,20 @@ from pawsonalize.app.cli.terminal import print_listing
 from pawsonalize.core import clock
 from pawsonalize.core.times import iso
 from pawsonalize.resources.catalogue import KINDS
-from pawsonalize.resources.kind import Action, Commands, CommandText, Kind, Param, Resource
+from pawsonalize.resources.kind import (
+    Action,
+    AnyKind,
+    Commands,
+    CommandText,
+    Param,
+    Resource,
+    Values,
+)
 
 _MOMENTS = frozenset({"at", "as_of", "since", "until"})
 
 
-def add_commands(kind: Kind[Any], commands: Commands) -> typer.Typer:
+def add_commands(kind: AnyKind, commands: Commands) -> typer.Typer:
     """Return the group of commands that a kind describes."""
     app = command_group(commands.about)
     made = _KindCommands(kind, commands)
@@ -68,7 +76,7 @@ def add_commands(kind: Kind[Any], commands: Commands) -> typer.Typer:
 
 
 class _KindCommands:
-    def __init__(self, kind: Kind[Any], commands: Commands) -> None:
+    def __init__(self, kind: AnyKind, commands: Commands) -> None:
         self._kind = kind
         self._commands = commands
         self._types = {one.name: one.type for one in msgspec.structs.fields(kind.resource)}
@@ -121,7 +129,7 @@ class _KindCommands:
         return parameter(one.name, Annotated[kind | None, option], None)
 
 
-def _values(params: Sequence[str | Param], given: Mapping[str, Any]) -> dict[str, Any]:
+def _values(params: Sequence[str | Param], given: Values) -> dict[str, Any]:
     readers = {one.name: one.read for one in params if isinstance(one, Param) and one.read}
     passed = {name: value for name, value in given.items() if value is not None}
     return {n: readers[n](value) if n in readers else value for n, value in passed.items()}

@@ -34,7 +34,7 @@ from pawsonalize.resources.campaigns import CampaignUpdate
 from pawsonalize.resources.catalogue import KINDS
 from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.group_limits import GroupLimits
-from pawsonalize.resources.kind import REQUIRED, Field, Kind, Native, Resource
+from pawsonalize.resources.kind import REQUIRED, AnyKind, Field, Native, Resource
 from pawsonalize.resources.registry import resource_page
 from pawsonalize.resources.solutions import MAX_TRIALS, EventParameters, Tuning
 
@@ -176,7 +176,7 @@ class ResourceTypes(msgspec.Struct, frozen=True):
 class _Fields:
     """The fields of a kind's types, as `defstruct` takes them."""
 
-    def __init__(self, kind: Kind[Any], group: str) -> None:
+    def __init__(self, kind: AnyKind, group: str) -> None:
         self._hints = _hints(kind.resource)
         self._known = {one.name: one for one in msgspec.structs.fields(kind.resource)}
         self._group = Annotated[str | None, Meta(description=group)]
@@ -210,7 +210,7 @@ class _Fields:
         return one, _plain(one, _replaced(self._hints[one], _ANSWERS))
 
 
-def types_of(kind: Kind[Any], native: Native) -> ResourceTypes:
+def types_of(kind: AnyKind, native: Native) -> ResourceTypes:
     """Return the types that a kind describes."""
     name = kind.word.title().replace(" ", "")
     fields = _Fields(kind, _ITS_GROUP if native.by_address else _GROUP)
@@ -331,7 +331,7 @@ async def owning_group(request: Request, given: str | None) -> str:
 class _Endpoints:
     """The endpoints of one kind."""
 
-    def __init__(self, kind: Kind[Any], native: Native, types: ResourceTypes) -> None:
+    def __init__(self, kind: AnyKind, native: Native, types: ResourceTypes) -> None:
         self._kind = kind
         self._native = native
         self._types = types
@@ -432,7 +432,7 @@ class _Endpoints:
         return named
 
 
-def operations_of(kind: Kind[Any], native: Native) -> Iterator[Operation]:
+def operations_of(kind: AnyKind, native: Native) -> Iterator[Operation]:
     """The operations that a kind describes."""
     types = types_of(kind, native)
     door = _Endpoints(kind, native, types)
@@ -471,7 +471,7 @@ def operations_of(kind: Kind[Any], native: Native) -> Iterator[Operation]:
         yield operation("POST", f"{path}/{action}", act, f"post_{action}", summary)
 
 
-def _parent_parameters(kind: Kind[Any], native: Native) -> tuple[RequestParameter, ...]:
+def _parent_parameters(kind: AnyKind, native: Native) -> tuple[RequestParameter, ...]:
     if kind.parent is None or kind.resource.owner is None:
         return ()
     name, which = camel(kind.resource.owner), f"{kind.word}s"

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Generic
 
@@ -11,7 +11,7 @@ import msgspec
 from pawsonalize.core.errors import Conflict, InvalidInput, LeaseLost, NoSuchBucket, reason_of
 from pawsonalize.core.work.leases import MOST_GENERATIONS, Leases
 from pawsonalize.core.work.tables import Turns
-from pawsonalize.resources.kind import Resource, ResourceT, Status, moved
+from pawsonalize.resources.kind import Resource, ResourceT, Status, Values, moved
 from pawsonalize.resources.registry import Registry
 
 Progress = Callable[[int, int], None]
@@ -30,7 +30,7 @@ class JobKind(msgspec.Struct, Generic[ResourceT], frozen=True):
 
     resource: type[ResourceT]
     check: Callable[[ResourceT], None]  # raises InvalidInput for a job that cannot be done
-    perform: Callable[[ResourceT], Mapping[str, Any]] | None
+    perform: Callable[[ResourceT], Values] | None
     """Does a job and returns its changes; None for jobs that are done elsewhere."""
 
     def check_now(self, job: ResourceT) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
 from pawsonalize.resources.campaigns import Days, Share
 from pawsonalize.resources.datasets import Dataset, DatasetGroup, Filter
 from pawsonalize.resources.kind import (
+    AnyKind,
     Block,
     Field,
     Kind,
@@ -129,7 +130,7 @@ def _batch(
     examples: Mapping[str, object],
     settings: tuple[str, ...],
     wire: Wire,
-) -> Kind[Any]:
+) -> AnyKind:
     """Return a kind of batch job; `texts` are the summaries of its list and of a creation."""
     return Kind(
         resource=resource,
@@ -174,7 +175,7 @@ _BATCH_MEMBERS = {
     "numResults": "results",
 }
 _BATCH_STORED = ("solutionVersionArn", "jobInput", "jobOutput", "roleArn")
-JOB_KINDS: tuple[Kind[Any], ...] = (
+JOB_KINDS: tuple[AnyKind, ...] = (
     Kind(
         resource=DatasetExportJob,
         parent=Dataset,

@@ -225,8 +225,8 @@ class Native(msgspec.Struct, frozen=True, kw_only=True):
     answer: tuple[str | Field, ...] = ()
     docs: Mapping[str, str] = {}
     types: Mapping[str, str] = {}
-    examples: Mapping[str, Any] = {}
-    change_examples: Mapping[str, Any] = {}
+    examples: Values = {}
+    change_examples: Values = {}
     status: int = 201  # of a creation: 202 if it is done in the background
     tag: str = "Data"  # the group of operations in the docs: see `TAGS` in `app/http/openapi.py`
     noun: str = ""  # the kind in the description of its name, if it is another one
@@ -371,3 +371,7 @@ class Kind(msgspec.Struct, Generic[ResourceT], frozen=True, kw_only=True):
             parts.jobs.delete(self.resource, name)
         else:
             parts.registry.delete(self.resource, name)
+
+
+AnyKind = Kind[Any]
+"""A kind of whatever resource."""

@@ -23,8 +23,8 @@ from pawsonalize.resources.catalogue import KINDS
 from pawsonalize.resources.datasets import DATASET_GROUPS, DatasetGroup
 from pawsonalize.resources.kind import (
     UNSETTLED,
+    AnyKind,
     Block,
-    Kind,
     Quota,
     Resource,
     ResourceT,
@@ -210,7 +210,7 @@ class Registry(msgspec.Struct, frozen=True):
                 return
         raise _meanwhile(resource)
 
-    def _check_needs(self, kind: Kind[Any], resource: Resource) -> None:
+    def _check_needs(self, kind: AnyKind, resource: Resource) -> None:
         """NotFound that names what has to be created first; Conflict if that is not ACTIVE."""
         for need in kind.needed:
             name = str(getattr(resource, need.field))
@@ -222,7 +222,7 @@ class Registry(msgspec.Struct, frozen=True):
             if need.check is not None:
                 need.check(resource, from_row(row, need.kind))
 
-    def _check_quota(self, kind: Kind[Any], quota: Quota, resource: Resource) -> None:
+    def _check_quota(self, kind: AnyKind, quota: Quota, resource: Resource) -> None:
         unlisted = self.unlisted(kind.resource)
         if resource.name in unlisted:
             return

@@ -45,7 +45,7 @@ class Tuning(msgspec.Struct, frozen=True):
 class Trial(msgspec.Struct, frozen=True):
     """A trial's changes of the given settings, and its draft's NDCG@10 on half of the users."""
 
-    settings: Mapping[str, Any]
+    settings: Values
     ndcg_at_10: float
 
 
@@ -57,7 +57,7 @@ class Tuned(msgspec.Struct, frozen=True):
     are those of full models on that half. `note` says why in words.
     """
 
-    settings: Mapping[str, Any]
+    settings: Values
     note: str
     trials: tuple[Trial, ...] = ()
     users: int = 0
@@ -110,7 +110,7 @@ class SolutionUpdate(msgspec.Struct, frozen=True):
     """A change of a solution, in the words of its request; it counts at once."""
 
     requested_at: int
-    extras: Mapping[str, Any] = msgspec.field(default_factory=dict, name="asked")
+    extras: Values = msgspec.field(default_factory=dict, name="asked")
 
 
 class Solution(Resource, frozen=True, kw_only=True):

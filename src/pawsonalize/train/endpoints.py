@@ -8,14 +8,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from pawsonalize.core.extensions import distributions
-from pawsonalize.core.field_docs import field_docs
 from pawsonalize.core.forms.decoder import Form
 from pawsonalize.core.http.json import read_count, read_form, report_of
-from pawsonalize.core.http.operation import Operations, RequestParameter
+from pawsonalize.core.http.operation import Operations, RequestParameter, field_docs
 from pawsonalize.core.scopes import CONTROL_PLANE, OPERATOR
 from pawsonalize.core.times import parse_moment
 from pawsonalize.models.recipes.catalogue import GROUP, all_recipes, docstring, other_recipes
-from pawsonalize.models.recipes.contract import Recipe
+from pawsonalize.models.recipes.contract import AnyRecipe
 from pawsonalize.operations.services import services_of
 from pawsonalize.resources.defaults import DATASET_GROUP
 from pawsonalize.resources.endpoints import owning_group
@@ -139,7 +138,7 @@ def list_recipes() -> RecipeList:
     return RecipeList([_described(*one, brings) for one in all_recipes().items()])
 
 
-def _described(name: str, recipe: Recipe[Any], brings: Mapping[str, str]) -> RecipeDescription:
+def _described(name: str, recipe: AnyRecipe, brings: Mapping[str, str]) -> RecipeDescription:
     text, is_ours = docstring(recipe), name not in other_recipes()
     docs, defaults = field_docs(recipe.settings), msgspec.structs.asdict(recipe.settings())
     settings = [RecipeSetting(key, value, docs.get(key, "")) for key, value in defaults.items()]

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -28,7 +27,7 @@ from pawsonalize.models.evaluation.metrics import (
 )
 from pawsonalize.models.evaluation.splits import Slice, shuffled_order
 from pawsonalize.models.recipes import EASE
-from pawsonalize.models.recipes.baselines.matrices import MOST_ITEMS
+from pawsonalize.models.recipes.baselines import MOST_ITEMS
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Model
 from pawsonalize.models.recipes.data import TrainingData
@@ -117,7 +116,7 @@ class EvaluatedModel(msgspec.Struct, frozen=True):
 
     name: str
     recipe: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
 
     @classmethod
     def of(cls, version: SolutionVersion) -> "EvaluatedModel":
@@ -134,7 +133,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     """A recipe's evaluation as of a moment; `findings` say what the numbers of each split mean."""
 
     recipe: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     seed: int
     as_of: int
     events: int
@@ -297,7 +296,7 @@ class EvaluationOrder(msgspec.Struct, frozen=True):
 
     recipe: str
     as_of: int
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     seed: int = 0  # the model's, and that of test users, orders and resamples
     splits: tuple[SplitName, ...] = tuple(SplitName)
     max_questions: int = MAX_QUESTIONS

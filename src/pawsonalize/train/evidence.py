@@ -11,9 +11,9 @@ from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.calibration import find_newly_off, find_off
 from pawsonalize.models.evaluation import gate
+from pawsonalize.models.evaluation.gate import MeasuredVersion, decide_by_metrics
 from pawsonalize.models.evaluation.gate_settings import GateSettings
 from pawsonalize.models.evaluation.intervals import chance_of_lead, intervals, paired_differences
-from pawsonalize.models.evaluation.metric_rules import MeasuredVersion, decide_by_metrics
 from pawsonalize.models.evaluation.metrics import (
     DEPTH,
     METRICS,

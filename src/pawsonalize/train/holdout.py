@@ -21,7 +21,7 @@ from pawsonalize.models.evaluation.metrics import (
     judge,
     segment_metrics,
 )
-from pawsonalize.models.recipes.baselines.matrices import EASE, MOST_ITEMS, ItemKNN, Transitions
+from pawsonalize.models.recipes.baselines import EASE, MOST_ITEMS, ItemKNN, Transitions
 from pawsonalize.models.recipes.contract import Context, Model, Scorer
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS, build_context

@@ -4,7 +4,6 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from math import isnan
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,7 +15,7 @@ from pawsonalize.events.erasure.erased_archive import NamedErasure, Watch
 from pawsonalize.events.erasure.tables import Erasure, Trouble
 from pawsonalize.events.tables.event_log import EventLog, TrainingRow
 from pawsonalize.models.recipes.artefact import check_codes, pack_strings, take, unpack_strings
-from pawsonalize.models.recipes.data import Arrays
+from pawsonalize.models.recipes.data import Array, Arrays
 from pawsonalize.models.recipes.imported_scores import OWNER, owner_digest, without_owners
 from pawsonalize.recommend.live_model import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.recommend.query import FacetReader, as_properties
@@ -146,9 +145,9 @@ class KeptRows(msgspec.Struct, frozen=True):
             value = [None if isnan(value) else value for value in self.value[part].tolist()]
             yield from zip(*named, self.time[part].tolist(), value, facets, strict=True)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> Arrays:
         """The rows as plain arrays, named `rows.…`."""
-        arrays: dict[str, NDArray[Any]] = {"time": self.time, "value": self.value}
+        arrays: dict[str, Array] = {"time": self.time, "value": self.value}
         for column, (names, codes) in zip(self.names, _CODED, strict=True):
             arrays[codes] = column.codes
             if names == _VISITORS:
@@ -159,7 +158,7 @@ class KeptRows(msgspec.Struct, frozen=True):
         return {f"{_PRE}{name}": array for name, array in arrays.items()}
 
     @staticmethod
-    def hold(visitors: NDArray[Any], wanted: Collection[str]) -> bool:
+    def hold(visitors: Array, wanted: Collection[str]) -> bool:
         """True if the array `VISITORS` of an artefact has one of the visitors."""
         numbers = np.array([int(one, 16) for one in wanted], np.uint64)
         return bool(np.isin(numbers, visitors).any())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -24,6 +24,8 @@ from pawsonalize.resources.solutions import (
     Tuning,
 )
 from pawsonalize.train.retraining.schedule import read_schedule
+
+SettingsT = TypeVar("SettingsT", bound=msgspec.Struct)
 
 
 class DatasetGroups(msgspec.Struct, frozen=True):
@@ -66,7 +68,7 @@ _VALUED = "value_weighted_events"
 _OTHERS = "other_event_weights"
 
 
-def read_settings(kind: type[Any], given: Mapping[str, object]) -> Any:
+def read_settings(kind: type[SettingsT], given: Mapping[str, object]) -> SettingsT:
     """Build a recipe's settings from plain values; InvalidInput names an unknown or bad one."""
     known = kind.__struct_fields__
     for name in given:

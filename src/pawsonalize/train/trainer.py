@@ -1,9 +1,10 @@
-"""One training: from a part of the log to a stored model with its metrics."""
+"""One training: from a part of the log to a stored model with its metrics; tuning before it."""
 
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from functools import partial
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -15,28 +16,52 @@ from pawsonalize.core.errors import NotFound, StorageUnavailable, reason_of
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP, owning_group
 from pawsonalize.core.logs import get_logger
 from pawsonalize.events.tables.event_log import EventLog
-from pawsonalize.models.evaluation.metrics import METRICS, coverage
+from pawsonalize.models.evaluation.intervals import paired_differences
+from pawsonalize.models.evaluation.metrics import METRICS, NDCG_AT_10, coverage, judge
 from pawsonalize.models.recipes import POPULARITY_COUNT, USER_PERSONALIZATION
 from pawsonalize.models.recipes.artefact import ModelCard
 from pawsonalize.models.recipes.catalogue import other_recipes, rebuild_model, recipe_named
 from pawsonalize.models.recipes.choices.model import UNFITTED, ChoiceModel
-from pawsonalize.models.recipes.contract import Model, Recipe
+from pawsonalize.models.recipes.contract import AnyRecipe, Model
 from pawsonalize.models.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.models.recipes.data import Arrays, TrainingData
 from pawsonalize.models.recipes.imported_scores import ImportedScores
 from pawsonalize.recommend.live_model import RemoteCampaign, try_out
 from pawsonalize.recommend.query import FacetReader
 from pawsonalize.resources.artefacts import ArtefactStore
+from pawsonalize.resources.job_table import silent
 from pawsonalize.resources.kind import Status, moved
 from pawsonalize.resources.registry import Registry
-from pawsonalize.resources.solutions import Progress, Solution, SolutionVersion, TrainingMode
-from pawsonalize.train.holdout import SplitName, hold_out, item_births, judge_segments
+from pawsonalize.resources.solutions import (
+    Progress,
+    Solution,
+    SolutionVersion,
+    TrainingMode,
+    Trial,
+    Tuned,
+)
+from pawsonalize.train.holdout import (
+    Holdout,
+    SplitName,
+    gate_queries,
+    hold_out,
+    item_births,
+    judge_segments,
+    part_of,
+)
 from pawsonalize.train.imported_files import ScoreFiles
 from pawsonalize.train.kept_rows import KeptRows, rows_through
 from pawsonalize.train.refresh import data_of_rows, refresh_model
-from pawsonalize.train.solutions import trained_settings
+from pawsonalize.train.solutions import planned_trials, random_seed, trained_settings
 from pawsonalize.train.training_data import MEASURED_EVENTS, LogReading
-from pawsonalize.train.tuning import tune
+
+# A trial is fitted on at most so many users, drawn by chance, so that it takes seconds.
+MOST_USERS = 5_000
+MOST_QUESTIONS = 1_000
+# With fewer test cases, the better of two settings is a matter of luck.
+FEWEST_QUESTIONS = 40
+# In this share of resamples of the visitors the best trial must beat the given settings.
+SURE = 0.8
 
 
 class HeldOutMetrics(msgspec.Struct, frozen=True):
@@ -89,7 +114,7 @@ class RemoteEngine(Protocol):
 
 
 def held_out_metrics(
-    data: TrainingData, born: NDArray[np.int64], recipe: Recipe[Any], settings: object, seed: int
+    data: TrainingData, born: NDArray[np.int64], recipe: AnyRecipe, settings: object, seed: int
 ) -> HeldOutMetrics:
     """Means over test users, of a model that was fitted without them."""
     if len(data) == 0:
@@ -124,7 +149,7 @@ log = get_logger()
 class Fitted(msgspec.Struct, frozen=True):
     """A new model: `card` and `arrays` are to be stored, `sample` is what it is measured on."""
 
-    recipe: Recipe[Any]
+    recipe: AnyRecipe
     summary: LogSummary
     sample: TrainingData
     card: ModelCard
@@ -232,7 +257,7 @@ class Trainer(msgspec.Struct, frozen=True):
         settings = trained_settings(version)
         return held_out_metrics(data, born, fitted.recipe, settings, version.seed)
 
-    def _recipe(self, version: SolutionVersion, dataset_group: str) -> Recipe[Any]:
+    def _recipe(self, version: SolutionVersion, dataset_group: str) -> AnyRecipe:
         recipe = recipe_named(version.recipe)
         if isinstance(recipe, ImportedScores) and self.imported is not None:
             location = trained_settings(version).location
@@ -288,7 +313,7 @@ def _stand_in_of(version: SolutionVersion) -> SolutionVersion:
 
 def _learned(
     version: SolutionVersion,
-    recipe: Recipe[Any],
+    recipe: AnyRecipe,
     counts: EventCounts,
     catalogue: Catalogue,
     report: "ProgressReport",
@@ -346,3 +371,88 @@ class ProgressReport(msgspec.Struct):
         with suppress(StorageUnavailable):  # a report is not worth a training
             self.store(msgspec.structs.replace(self.version, progress=progress))
         self._quiet_until = time.monotonic() + _REPORT_SECONDS
+
+
+def tune(
+    data: TrainingData,
+    born: NDArray[np.int64],
+    version: SolutionVersion,
+    clock: Callable[[], float],
+    progress: Callable[[int, int], None] = silent,
+    recipe: AnyRecipe | None = None,
+) -> Tuned:
+    """Try the version's planned trials; `born` are `item_births`, `clock` counts seconds."""
+    # The same data, version and seed give the same result, unless time runs out.
+    assert version.tuning is not None
+    seed = random_seed(version)
+    holdout = _practice(data, born, seed)
+    if holdout is None or len(holdout.targets) < FEWEST_QUESTIONS:
+        return Tuned({}, f"fewer than {FEWEST_QUESTIONS} visitors to try settings on")
+    questions = np.random.default_rng(seed).permutation(len(holdout.targets))
+    # One half of the users chooses the best trial by drafts, without the parts that are costly to
+    # learn. The best of many is partly luck, so the other half compares full models.
+    choosing, confirming = np.array_split(questions, 2)
+    given, planned = trained_settings(version), planned_trials(version)
+    # The same seed each time, so that only the settings differ.
+    measure = partial(_ndcg_at_10, holdout, recipe or recipe_named(version.recipe), seed)
+    until, started = version.tuning.seconds, clock()
+    scores: list[float] = []
+    for trial in planned:
+        if scores and until is not None and clock() - started >= until:
+            break
+        progress(len(scores), len(planned) + 1)
+        drafted = measure(replace(given, **trial).draft(), choosing)
+        scores.append(float(drafted.mean()))
+    progress(len(planned), len(planned) + 1)
+    best = int(np.argmax(scores))
+    before = measure(given, confirming)
+    after = measure(replace(given, **planned[best]), confirming) if best else before
+    sure = bool(paired_differences(after, before, seed)[0].better >= SURE)
+    if best == 0:
+        note = "no trial was better than the given settings"
+    elif sure:
+        note = "the best trial was better on other visitors as well"
+    else:
+        note = "the best trial was not surely better than the given settings on other visitors"
+    if len(scores) < len(planned):
+        note += f"; time ran out after {len(scores)} of {len(planned)} trials"
+    return Tuned(
+        settings=planned[best] if sure else {},
+        note=note,
+        trials=tuple(map(Trial, planned, scores)),
+        users=holdout.data.n_users,
+        questions=len(questions),
+        given_ndcg_at_10=float(before.mean()),
+        best_ndcg_at_10=float(after.mean()),
+    )
+
+
+def _ndcg_at_10(
+    holdout: Holdout, recipe: AnyRecipe, seed: int, settings: object, questions: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """That of each of the questions with these numbers, shape (questions, 1), as the gate tests."""
+    numbers = questions.tolist()
+    model: Model = recipe.fit(holdout.training, settings, seed)
+    ranker = gate_queries(holdout, recipe.name, seed).of_model(model)
+    targets = [holdout.targets[number] for number in numbers]
+    judgement = judge(lambda place: ranker(numbers[place]), targets)
+    return judgement.values(metrics={NDCG_AT_10: METRICS[NDCG_AT_10]})
+
+
+def _practice(data: TrainingData, born: NDArray[np.int64], seed: int) -> Holdout | None:
+    """The hold-out of trials, of at most so many users; None if nothing lies before it."""
+    if len(data) == 0:
+        return None
+    # The gate's held-out days are cut off first, so that trials never see them. The newest tenth of
+    # the rest is the trials' own hold-out.
+    judged = hold_out(SplitName.TIME, data, born, seed, most=1)
+    before = judged.training
+    drawn = np.zeros(before.n_users, np.bool_)
+    order = np.random.default_rng(seed).permutation(before.n_users)
+    drawn[order[:MOST_USERS]] = True
+    everything = np.ones(len(before.item_ids), np.bool_)
+    sample = part_of(before, drawn[before.user], everything, before.as_of)
+    if len(sample) == 0:
+        return None
+    holdout = hold_out(SplitName.TIME, sample, born[judged.there], seed, MOST_QUESTIONS)
+    return holdout if len(holdout.training) else None

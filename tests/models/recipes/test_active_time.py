@@ -13,8 +13,7 @@ from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Context, Model
 from pawsonalize.models.recipes.counts.weights import OLDEST, PAUSE, ActiveTime, decay_weights
 from pawsonalize.models.recipes.data import TrainingData
-from pawsonalize.testing.recipe_checks import DAY, GROUPS
-from pawsonalize.testing.recipe_data import NOW, context, training_data
+from pawsonalize.testing.recipe_checks import DAY, GROUPS, NOW, context, training_data
 
 YEAR = 365 * DAY
 Events = list[tuple[str, str, int]]

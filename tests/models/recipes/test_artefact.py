@@ -17,8 +17,7 @@ from pawsonalize.models.recipes.artefact import (
 )
 from pawsonalize.models.recipes.catalogue import RECIPES
 from pawsonalize.models.recipes.data import Facets, Int32s, Returned, Singles
-from pawsonalize.testing.recipe_checks import quick, walks
-from pawsonalize.testing.recipe_data import NOW
+from pawsonalize.testing.recipe_checks import NOW, quick, walks
 
 _INDEX = """
     item_ids.bytes uint8 1, item_ids.offsets int64 1, cell_names.bytes uint8 1,

@@ -6,11 +6,11 @@ import pytest
 from numpy.typing import NDArray
 
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.models.recipes.baselines.history import HistoryModel
-from pawsonalize.models.recipes.baselines.matrices import (
+from pawsonalize.models.recipes.baselines import (
     EASE,
     MOST_ITEMS,
     EASESettings,
+    HistoryModel,
     ItemKNN,
     ItemKNNSettings,
     Transitions,
@@ -19,8 +19,15 @@ from pawsonalize.models.recipes.baselines.matrices import (
 from pawsonalize.models.recipes.catalogue import RECIPES
 from pawsonalize.models.recipes.contract import Context
 from pawsonalize.models.recipes.data import TrainingData
-from pawsonalize.testing.recipe_checks import DAY, GROUPS, RecipeChecks
-from pawsonalize.testing.recipe_data import NOW, context, described, training_data
+from pawsonalize.testing.recipe_checks import (
+    DAY,
+    GROUPS,
+    NOW,
+    RecipeChecks,
+    context,
+    described,
+    training_data,
+)
 
 
 class BaselineChecks(RecipeChecks):

@@ -10,7 +10,7 @@ from pawsonalize.core.errors import CorruptArtefact
 from pawsonalize.models.recipes.classes import LatentClasses, fit_classes
 from pawsonalize.models.recipes.contract import Context
 from pawsonalize.models.recipes.data import Facet, Facets, TrainingData
-from pawsonalize.testing.recipe_data import NOW, context, training_data
+from pawsonalize.testing.recipe_checks import NOW, context, training_data
 
 # Who likes terriers likes them small and grown; who likes retrievers, large and young.
 TERRIERS = ("2-Cairn_Terrier-1-3", "2-Yorkshire_Terrier-1-3", "2-Border_Terrier-1-4")

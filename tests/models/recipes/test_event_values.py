@@ -13,9 +13,8 @@ from pawsonalize.models.recipes.user_personalization import (
     UserPersonalizationModel,
     UserPersonalizationSettings,
 )
-from pawsonalize.testing.recipe_checks import CONTEXTS, GROUPS, shop, walks
+from pawsonalize.testing.recipe_checks import CONTEXTS, GROUPS, NOW, context, shop, walks
 from pawsonalize.testing.recipe_checks import WALKED as ITEMS
-from pawsonalize.testing.recipe_data import NOW, context
 from tests.models.recipes.test_learned import SETTINGS
 
 NOBODY = Context((), NOW)

@@ -12,7 +12,7 @@ from pawsonalize.models.recipes.user_personalization import (
     UserPersonalizationModel,
     UserPersonalizationSettings,
 )
-from pawsonalize.testing.recipe_data import NOW, context, training_data
+from pawsonalize.testing.recipe_checks import NOW, context, training_data
 from tests.facet_data import DEVICE, ITEMS, arriving, share_of, visits, without_facets
 
 HOUR = 3_600_000

@@ -4,8 +4,7 @@ from msgspec.structs import replace
 
 from pawsonalize.models.recipes.counts.counting import counts_of
 from pawsonalize.models.recipes.data import TrainingData
-from pawsonalize.testing.recipe_checks import shop
-from pawsonalize.testing.recipe_data import described
+from pawsonalize.testing.recipe_checks import described, shop
 
 DATA = shop()
 

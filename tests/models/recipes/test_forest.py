@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.core.errors import CorruptArtefact
-from pawsonalize.models.recipes.learned.ranker import Forest
+from pawsonalize.models.recipes.learned.engine import Forest
 
 _LEAF = {"leaf_value": 0.5}
 

@@ -5,8 +5,7 @@ import pytest
 
 from pawsonalize.core.errors import CorruptArtefact
 from pawsonalize.models.recipes.items import ItemIndex
-from pawsonalize.testing.recipe_checks import GROUPS
-from pawsonalize.testing.recipe_data import described, undescribed
+from pawsonalize.testing.recipe_checks import GROUPS, described, undescribed
 
 ATTRIBUTES = ("species", "breed", "size", "age")
 INDEX = ItemIndex.build(GROUPS, undescribed(len(GROUPS)))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pawsonalize.models.recipes.contract import Context, ContextEvent
 from pawsonalize.models.recipes.counts.counting import EventCounts
-from pawsonalize.models.recipes.learned import ranker
+from pawsonalize.models.recipes.learned import engine
 from pawsonalize.models.recipes.learned.design import Design
 from pawsonalize.models.recipes.learned.features import describe, may_propose, propose
 from pawsonalize.models.recipes.learned.samples import Samples
@@ -29,8 +29,7 @@ from pawsonalize.models.recipes.user_personalization import (
 )
 from pawsonalize.recommend.animals.reasons import group_reasons
 from pawsonalize.testing.recipe_checks import WALKED as ITEMS
-from pawsonalize.testing.recipe_checks import walks
-from pawsonalize.testing.recipe_data import context
+from pawsonalize.testing.recipe_checks import context, walks
 
 SETTINGS = UserPersonalizationSettings(learn=True, trees=30, candidates=20)
 
@@ -86,7 +85,7 @@ def test_without_lightgbm_the_linear_blend_stands_alone(tmp_path: Path) -> None:
     (tmp_path / "lightgbm.py").write_text("raise OSError('libgomp.so.1: cannot open')")
     code = (
         "from tests.models.recipes.test_learned import ITEMS, SETTINGS, walks, UserPersonalization;"
-        "from pawsonalize.testing.recipe_data import context;"
+        "from pawsonalize.testing.recipe_checks import context;"
         "model = UserPersonalization().fit(walks(), SETTINGS, 3);"
         "print(model.card.extra['learned']['trees'],"
         " model.item_ids[int(model.score_catalogue(context(*ITEMS[21:18:-1])).argmax())])"
@@ -151,7 +150,7 @@ def test_threads_that_grow_trees_sleep_while_they_wait() -> None:
     """In a process of its own: OpenMP reads the environment once."""
     script = (
         "import os; os.environ.pop('OMP_WAIT_POLICY', None);"
-        "from pawsonalize.models.recipes.learned import ranker; ranker._lightgbm();"
+        "from pawsonalize.models.recipes.learned import engine; engine._lightgbm();"
         "print(os.environ['OMP_WAIT_POLICY'])"
     )
     done = subprocess.run(
@@ -170,8 +169,8 @@ def test_trees_that_add_less_than_a_hundredth_are_left_out(
     y = np.eye(8, dtype=bool)[x[:, :, 0].argmax(axis=1)]
     samples = Samples(x, y, np.ones_like(y), 400)
     found = iter([0.5, reached, 0.4, 0.1])
-    monkeypatch.setattr(ranker, "ndcg_at_10", lambda score, y: next(found))
+    monkeypatch.setattr(engine, "ndcg_at_10", lambda score, y: next(found))
     design = Design(trees=2)
-    fitted = ranker.fit_ranker(samples, samples, ("slow_log", "mixture"), design)
+    fitted = engine.fit_ranker(samples, samples, ("slow_log", "mixture"), design)
     assert fitted is not None
     assert (fitted.trees is not None) == trees

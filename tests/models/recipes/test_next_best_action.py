@@ -8,8 +8,7 @@ from pawsonalize.models.recipes.next_best_action import (
     NextBestActionModel,
     NextBestActionSettings,
 )
-from pawsonalize.testing.recipe_checks import DAY, RecipeChecks
-from pawsonalize.testing.recipe_data import NOW, training_data
+from pawsonalize.testing.recipe_checks import DAY, NOW, RecipeChecks, training_data
 
 Event = tuple[str, str, int, str]
 

@@ -6,8 +6,7 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.models.recipes.catalogue import RECIPES
 from pawsonalize.models.recipes.contract import Context
 from pawsonalize.models.recipes.popularity_count import PopularityCount, PopularityCountSettings
-from pawsonalize.testing.recipe_checks import DAY, RecipeChecks
-from pawsonalize.testing.recipe_data import NOW, context, training_data
+from pawsonalize.testing.recipe_checks import DAY, NOW, RecipeChecks, context, training_data
 
 
 class TestPopularityCount(RecipeChecks):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import fields, replace
 
 from pawsonalize.core.errors import InvalidInput
-from pawsonalize.models.recipes.baselines.history import BaselineSettings
+from pawsonalize.models.recipes.baselines import BaselineSettings
 from pawsonalize.models.recipes.catalogue import RECIPES
 from pawsonalize.models.recipes.popularity_count import PopularityCountSettings
 from pawsonalize.models.recipes.settings import Range, points, tunable

@@ -14,9 +14,8 @@ from pawsonalize.models.recipes.user_personalization import (
     UserPersonalizationModel,
     UserPersonalizationSettings,
 )
+from pawsonalize.testing.recipe_checks import NOW, context, shop, training_data, walks
 from pawsonalize.testing.recipe_checks import WALKED as ITEMS
-from pawsonalize.testing.recipe_checks import shop, walks
-from pawsonalize.testing.recipe_data import NOW, context, training_data
 
 SETTINGS = UserPersonalizationSettings(trees=2, candidates=10, max_requests=310)
 LEARNED = {"source", "targets", "linear.columns", "linear.numbers", "trees"}

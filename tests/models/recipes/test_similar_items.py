@@ -11,8 +11,17 @@ from pawsonalize.models.recipes.similar_items import (
     SimilarItemsModel,
     SimilarItemsSettings,
 )
-from pawsonalize.testing.recipe_checks import CONTEXTS, DAY, GROUPS, RecipeChecks, shop
-from pawsonalize.testing.recipe_data import NOW, context, described, training_data
+from pawsonalize.testing.recipe_checks import (
+    CONTEXTS,
+    DAY,
+    GROUPS,
+    NOW,
+    RecipeChecks,
+    context,
+    described,
+    shop,
+    training_data,
+)
 
 ITEMS = (
     "2-Beagle-1-1", "2-Beagle-1-3", "2-Beagle-2-3", "2-Boxer-1-1", "2-Boxer-2-3", "1-Manx-1-1"

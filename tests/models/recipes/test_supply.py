@@ -13,7 +13,7 @@ from pawsonalize.models.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationSettings,
 )
-from pawsonalize.testing.recipe_data import NOW, context, training_data
+from pawsonalize.testing.recipe_checks import NOW, context, training_data
 
 ITEMS = ("1-Husky-3-2", "1-Beagle-2-2", "2-Siamese-1-1")
 stays = st.lists(

@@ -11,7 +11,7 @@ from pawsonalize.models.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationSettings,
 )
-from pawsonalize.testing.recipe_data import NOW, training_data
+from pawsonalize.testing.recipe_checks import NOW, training_data
 
 HOW_MANY = int(os.environ.get("PAWSONALIZE_FUZZ", "40"))
 TYPES = ("view", "favorite", "adoption", "something else")

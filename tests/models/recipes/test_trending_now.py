@@ -12,8 +12,7 @@ from pawsonalize.models.recipes.trending_now import (
     TrendingNowModel,
     TrendingNowSettings,
 )
-from pawsonalize.testing.recipe_checks import DAY, RecipeChecks
-from pawsonalize.testing.recipe_data import NOW, training_data, undescribed
+from pawsonalize.testing.recipe_checks import DAY, NOW, RecipeChecks, training_data, undescribed
 
 Event = tuple[str, str, int]
 TODAY, YESTERDAY = NOW - 2 * HOUR, NOW - 26 * HOUR

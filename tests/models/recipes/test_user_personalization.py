@@ -9,8 +9,16 @@ from pawsonalize.models.recipes.user_personalization import (
     UserPersonalizationModel,
     UserPersonalizationSettings,
 )
-from pawsonalize.testing.recipe_checks import CONTEXTS, DAY, GROUPS, RecipeChecks, shop
-from pawsonalize.testing.recipe_data import NOW, context, training_data
+from pawsonalize.testing.recipe_checks import (
+    CONTEXTS,
+    DAY,
+    GROUPS,
+    NOW,
+    RecipeChecks,
+    context,
+    shop,
+    training_data,
+)
 
 SETTINGS = UserPersonalizationSettings()
 

@@ -11,7 +11,7 @@ from pawsonalize.app.cli.main import app
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import Conflict, NotFound
 from pawsonalize.core.scopes import Scope
-from pawsonalize.plugins.backup.destroying import parts
+from pawsonalize.plugins.backup.backups import parts
 from tests.service_data import client_of, make_key, make_service
 
 

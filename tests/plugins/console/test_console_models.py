@@ -24,7 +24,7 @@ from pawsonalize.plugins.console.models import run_report
 from pawsonalize.plugins.console.outcomes import OutcomeReports, OutcomesOverTime
 from pawsonalize.plugins.feeds.importing import FILES, FeedReport, keep_newest_import
 from pawsonalize.resources.campaigns import Campaign
-from pawsonalize.testing.recipe_data import NOW
+from pawsonalize.testing.recipe_checks import NOW
 from pawsonalize.train.retraining.runs import CANCELLING, RETRAINING, Fate, Half, Trigger, begun
 from tests.animal_data import animal
 from tests.console_world import HOSTILE, make_console_world, running_run, store_run

@@ -7,7 +7,7 @@ import pytest
 from markupsafe import Markup
 
 from pawsonalize.app.pages.period import PagePeriod, keep_period
-from pawsonalize.app.pages.tables import TablePage
+from pawsonalize.app.pages.shell import TablePage
 from pawsonalize.core.errors import InvalidInput
 from pawsonalize.core.times import DAY, HOUR, parse_moment
 

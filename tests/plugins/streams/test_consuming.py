@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -66,13 +66,6 @@ class Listed:
 def record(place: int, content: Any, arrived_at: int | None = T0 - 60_000) -> Record:
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
     return Record("shard-0", str(place), data, arrived_at)
-
-
-@pytest.fixture
-def ingest(log: EventLog, animals: Animals) -> Iterator[Ingest]:
-    ingest = Ingest(log, animals, reads_are_local=True)
-    yield ingest
-    ingest.close()
 
 
 @pytest.fixture

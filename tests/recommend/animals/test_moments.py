@@ -35,7 +35,7 @@ from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.tables import ANIMALS, Impression, Impressions
 from pawsonalize.resources.filters import AppliedFilter
 from pawsonalize.resources.solutions import Cut, SolutionVersion
-from pawsonalize.testing.recipe_data import training_data
+from pawsonalize.testing.recipe_checks import training_data
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.recommend.animals.available_animals import GROUPS

@@ -13,7 +13,7 @@ from pawsonalize.core.errors import InvalidInput
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.evaluation.metrics import NDCG_AT_5
 from pawsonalize.resources.solutions import Cut, SolutionVersion
-from pawsonalize.testing.recipe_data import NOW
+from pawsonalize.testing.recipe_checks import NOW
 from pawsonalize.train.evaluator import EvaluatedModel, EvaluationOrder, evaluate
 from pawsonalize.train.holdout import SplitName
 from pawsonalize.train.predictions import Predictions

@@ -13,7 +13,7 @@ from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.evaluation.metrics import METRICS, NDCG_AT_5
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.data import TrainingData
-from pawsonalize.testing.recipe_data import NOW, described, training_data
+from pawsonalize.testing.recipe_checks import NOW, described, training_data
 from pawsonalize.train.evaluator import (
     Evaluation,
     EvaluationOrder,

@@ -14,7 +14,7 @@ from pawsonalize.models.recipes.catalogue import RECIPES, recipe_named
 from pawsonalize.models.recipes.contract import Context, Model
 from pawsonalize.models.recipes.data import Scores, TrainingData
 from pawsonalize.resources.solutions import Cut, SolutionVersion
-from pawsonalize.testing.recipe_data import NOW, described, training_data
+from pawsonalize.testing.recipe_checks import NOW, described, training_data
 from pawsonalize.train.evidence import Fit, LiveStanding, evidence_on, fit_of, gather, live_training
 from pawsonalize.train.holdout import Holdout, SplitName, hold_out
 from tests.event_data import T0, event

@@ -5,7 +5,7 @@ import pytest
 
 from pawsonalize.models.recipes.popularity_count import PopularityCount
 from pawsonalize.models.recipes.user_personalization import UserPersonalization
-from pawsonalize.testing.recipe_data import NOW, training_data
+from pawsonalize.testing.recipe_checks import NOW, training_data
 from pawsonalize.train.evaluator import EvaluationOrder, evaluate_data
 from pawsonalize.train.holdout import SplitName
 from pawsonalize.train.trainer import held_out_metrics

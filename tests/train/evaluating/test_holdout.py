@@ -10,7 +10,7 @@ from pawsonalize.core.event import Visitor
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS, context_of
-from pawsonalize.testing.recipe_data import NOW, training_data
+from pawsonalize.testing.recipe_checks import NOW, training_data
 from pawsonalize.train.evaluator import without_order
 from pawsonalize.train.holdout import (
     Holdout,

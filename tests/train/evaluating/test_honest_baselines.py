@@ -17,7 +17,7 @@ from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Model
 from pawsonalize.models.recipes.data import TrainingData
 from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS
-from pawsonalize.testing.recipe_data import NOW, described, training_data
+from pawsonalize.testing.recipe_checks import NOW, described, training_data
 from pawsonalize.train.evaluator import EvaluationOrder, evaluate_data
 from pawsonalize.train.evidence import evidence_on
 from pawsonalize.train.holdout import STRONG, Holdout, SplitName, draw_lists, hold_out, item_births

@@ -4,7 +4,7 @@ import numpy as np
 
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.data import TrainingData
-from pawsonalize.testing.recipe_data import NOW, training_data
+from pawsonalize.testing.recipe_checks import NOW, training_data
 from pawsonalize.train.holdout import (
     Holdout,
     SplitName,

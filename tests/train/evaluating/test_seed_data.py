@@ -19,7 +19,7 @@ from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Context, Model
 from pawsonalize.models.recipes.data import Scores, TrainingData
 from pawsonalize.resources.solutions import Cut, SolutionVersion
-from pawsonalize.testing.recipe_data import NOW
+from pawsonalize.testing.recipe_checks import NOW
 from pawsonalize.train.evaluator import EvaluationOrder, evaluate
 from pawsonalize.train.evidence import evidence_on, gather, unsound
 from pawsonalize.train.holdout import (

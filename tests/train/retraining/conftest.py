@@ -1,8 +1,6 @@
 """Tables for workflow runs, and a clock that only moves when somebody sleeps or pushes it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -35,13 +33,6 @@ class SteppedClock:
 @pytest.fixture
 def clock() -> SteppedClock:
     return SteppedClock()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'runs.sqlite3'}")
-    yield database
-    database.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Dataset groups with a schedule of their own."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -24,13 +23,6 @@ FOUR = NOON + 16 * HOUR
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'groups.sqlite3'}")
-    yield database
-    database.close()
-
-
-@pytest.fixture
 def registry(database: Database) -> Registry:
     registry = Registry(Resources(database), 10)
     ensure_defaults(registry, "popularity-count", NOON)
@@ -40,11 +32,6 @@ def registry(database: Database) -> Registry:
         registry.create(solution, NOON)
         registry.create(Campaign(name=name, solution=name), NOON)
     return registry
-
-
-@pytest.fixture
-def rows(database: Database) -> WorkTable:
-    return WorkTable(database)
 
 
 @pytest.fixture

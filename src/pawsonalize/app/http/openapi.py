@@ -13,10 +13,15 @@ from starlette.responses import Response
 
 from pawsonalize import __version__
 from pawsonalize.app.http.operations import OPERATIONS
-from pawsonalize.core.field_docs import field_docs
 from pawsonalize.core.http.errors import ErrorAnswer
 from pawsonalize.core.http.json import json_response
-from pawsonalize.core.http.operation import HIDDEN, UNKNOWN_FIELDS_HEADER, WANTED, Operation
+from pawsonalize.core.http.operation import (
+    HIDDEN,
+    UNKNOWN_FIELDS_HEADER,
+    WANTED,
+    Operation,
+    field_docs,
+)
 from pawsonalize.core.plugin import installed
 from pawsonalize.core.scopes import Scope
 from pawsonalize.resources.catalogue import KINDS

@@ -28,8 +28,8 @@ from pawsonalize.core.http.operation import UNKNOWN_FIELDS_HEADER, About, Endpoi
 from pawsonalize.core.plugin import added
 from pawsonalize.events import endpoints as events
 from pawsonalize.events.endpoints import VisitorConvertor
+from pawsonalize.operations import endpoints as monitoring
 from pawsonalize.operations.addressing import admit, caller_of, enter, leave, own_group
-from pawsonalize.operations.endpoints import health, metrics
 from pawsonalize.operations.guard import ANYBODY_CALLED, note
 from pawsonalize.operations.limits import Lane, check_reach
 from pawsonalize.operations.services import services_of
@@ -57,8 +57,7 @@ OPERATIONS = (
     *animals.OPERATIONS,
     *runs.OPERATIONS,
     *endpoints.OPERATIONS,
-    *health.OPERATIONS,
-    *metrics.OPERATIONS,
+    *monitoring.OPERATIONS,
 )
 
 

@@ -20,7 +20,8 @@ from pawsonalize.core.logs import get_logger
 
 log = get_logger()
 T = TypeVar("T")
-ConnectionT = TypeVar("ConnectionT", bound="psycopg.Connection[Any]")
+AnyConnection = psycopg.Connection[Any]
+ConnectionT = TypeVar("ConnectionT", bound=AnyConnection)
 
 _ASK_SECONDS = 0.6  # a statement that takes longer makes us ask whether the server lives
 _PULSE_SECONDS = 0.4  # so long it has to say so
@@ -76,7 +77,7 @@ class Pulse:
 
     # While the server is silent, one question waits for its answer, so its end is seen at once.
 
-    def __init__(self, connect: Callable[[], "psycopg.Connection[Any]"]) -> None:
+    def __init__(self, connect: Callable[[], AnyConnection]) -> None:
         self._connect = connect
         self.is_silent = False
         self._answered_at = 0.0
@@ -112,7 +113,7 @@ class Pulse:
             self._thread.join(_RETRY_SECONDS if self.is_silent else None)
 
     def _run(self) -> None:
-        connection: psycopg.Connection[Any] | None = None
+        connection: AnyConnection | None = None
         while self._requested.wait() and not self._closing:
             self._requested.clear()
             try:
@@ -145,7 +146,7 @@ def _watched(waiting: Generator[Any, Any, T], look: Callable[[], None]) -> Gener
         return cast(T, end.value)
 
 
-class _Connection(psycopg.Connection[Any]):
+class _Connection(AnyConnection):
     """A connection that nobody waits for when the server is silent, or another has taken over."""
 
     pulse: Pulse | None = None
@@ -191,7 +192,7 @@ class _Connection(psycopg.Connection[Any]):
         raise OperationalError(reason)
 
 
-class _Impatient(psycopg.Connection[Any]):
+class _Impatient(AnyConnection):
     """A connection that waits for no answer for long."""
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
@@ -226,16 +227,16 @@ class Hosts:
         hosts, ports = zip(*first, strict=True)
         return {**given, "host": ",".join(hosts), "port": ",".join(ports)}
 
-    def note(self, connection: "psycopg.Connection[Any]") -> None:
+    def note(self, connection: AnyConnection) -> None:
         """Remember who took the connection."""
         self._last = _place(connection)
 
-    def have_left(self, connection: "psycopg.Connection[Any]") -> bool:
+    def have_left(self, connection: AnyConnection) -> bool:
         """True if another server took the last connection."""
         return self.are_several and self._last != _place(connection)
 
 
-def _place(connection: "psycopg.Connection[Any]") -> tuple[str, str]:
+def _place(connection: AnyConnection) -> tuple[str, str]:
     return connection.info.host, str(connection.info.port)
 
 

@@ -16,6 +16,7 @@ REVISION = "0026"
 # SQLite counts rows itself only in a column that is literally INTEGER.
 _OFFSET = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _Type = type[TypeEngine[Any]]
+_Columns = list[sa.Column[Any]]
 
 
 def _dataset_group(*, primary_key: bool = False) -> sa.Column[str]:
@@ -30,15 +31,15 @@ def _is_imported() -> sa.Column[bool]:
     return sa.Column("is_imported", sa.Boolean, nullable=False, server_default=sa.false())
 
 
-def _keys(*names: str, of: _Type = sa.Text) -> list[sa.Column[Any]]:
+def _keys(*names: str, of: _Type = sa.Text) -> _Columns:
     return [sa.Column(name, of, primary_key=True, autoincrement=False) for name in names]
 
 
-def _columns(of: _Type, *names: str) -> list[sa.Column[Any]]:
+def _columns(of: _Type, *names: str) -> _Columns:
     return [sa.Column(name, of, nullable=False) for name in names]
 
 
-def _optional(of: _Type, *names: str) -> list[sa.Column[Any]]:
+def _optional(of: _Type, *names: str) -> _Columns:
     return [sa.Column(name, of) for name in names]
 
 

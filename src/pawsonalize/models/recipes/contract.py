@@ -1,7 +1,7 @@
 """Contract of recipes. They are pure: time and seed are arguments, there is no global state."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -109,3 +109,7 @@ class Recipe(Protocol[SettingsT]):
 
     def load(self, card: ModelCard, arrays: Arrays) -> Model:
         """Rebuild from arrays, maybe read-only maps; CorruptArtefact if they misfit the card."""
+
+
+AnyRecipe = Recipe[Any]
+"""A recipe with settings of whatever class is its own."""

@@ -17,8 +17,7 @@ from pawsonalize.models.recipes.data import Arrays, Ints, Singles
 from pawsonalize.models.recipes.items import IndexedModel, ItemIndex
 from pawsonalize.models.recipes.learned.design import Design
 from pawsonalize.models.recipes.learned.engine import Candidates, Learned
-from pawsonalize.models.recipes.mixture import TABLES, Mixture, MixtureCounts
-from pawsonalize.models.recipes.mixture_settings import MixtureSettings
+from pawsonalize.models.recipes.mixture import TABLES, Mixture, MixtureCounts, MixtureSettings
 from pawsonalize.models.recipes.settings import Count
 
 _FORMAT = 5

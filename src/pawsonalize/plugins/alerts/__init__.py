@@ -69,7 +69,7 @@ USABLE = (check_alerts,)
 PLUGIN = Plugin(
     "alerts",
     settings=":AlertSettings",
-    operations="endpoints:OPERATIONS",
+    operations="pages:OPERATIONS",
     console_pages="pages:CONSOLE_PAGES",
     pages="pages:routes",
     usable=":USABLE",

@@ -100,7 +100,7 @@ def destroy(
     Example: pawsonalize destroy --yes
     """
     from pawsonalize.app import adapters as app
-    from pawsonalize.plugins.backup.destroying import kept, parts, refuse_while_used
+    from pawsonalize.plugins.backup.backups import kept, parts, refuse_while_used
 
     settings = load_settings({"data_dir": data_dir})
     with app.opened(settings, must_exist=True) as adapters:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from sqlalchemy import and_, bindparam, func, select, update
 
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.core import clock
 from pawsonalize.core.database.table_access import TableAccess
 from pawsonalize.core.errors import CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.core.event import owning_group
@@ -188,6 +189,12 @@ def upkeep(
     forget = keep_days(days, "old dead letters deleted", archived.forget_old)
     yield "delete old dead letters", forget
     yield "archive dead letters", archived.archive_once
+
+
+def archive_refused(adapters: Adapters) -> str | None:
+    """Archive new dead letters now; returns how many, in words."""
+    count = ArchivedDeadLetters(adapters).archive_once(clock.now())
+    return f"{count:,} dead letters archived" if count else None
 
 
 ARCHIVE_KEYS = (_KEY.fullmatch,)

@@ -130,6 +130,14 @@ def _without_others(letters: Sequence[DeadLetter], user_id: str | None) -> list[
     ]
 
 
+def event_refusals(adapters: Adapters) -> Refusals | None:
+    """Return what keeps events that /v1/events refused; None if they are not to be kept."""
+    own = adapters.settings.part(DeadLetterSettings)
+    if not own.keep_refused_events:
+        return None
+    return Refusals(DeadLetters(adapters.database), adapters.problems, own.max_dead_letters)
+
+
 def stream_refusals(adapters: Adapters) -> KeepRefusals:
     """Return what keeps refused records of streams, which is always done."""
     letters = DeadLetters(adapters.database)

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pawsonalize import __version__
 from pawsonalize.app import checks
-from pawsonalize.app.fleet_settings import BACKGROUND_CONNECTIONS
-from pawsonalize.app.settings import Settings
+from pawsonalize.app.settings import BACKGROUND_CONNECTIONS, Settings
 from pawsonalize.core.roles import WORK
 from pawsonalize.core.work.servers import NOBODY_WORKS, ServerProcess
 

@@ -10,7 +10,7 @@ from pawsonalize.models.calibration import find_off
 from pawsonalize.models.evaluation.gate import Decision, Evidence, RuleOutcome, Spread, decide
 from pawsonalize.models.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.models.evaluation.intervals import Interval
-from pawsonalize.testing.recipe_data import NOW
+from pawsonalize.testing.recipe_checks import NOW
 from tests.calibration_data import calibration
 from tests.evidence import compared, evidence, live, part
 

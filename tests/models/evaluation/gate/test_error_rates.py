@@ -15,7 +15,7 @@ from pawsonalize.models.evaluation.gate import (
 )
 from pawsonalize.models.evaluation.gate_settings import GateSettings
 from pawsonalize.models.evaluation.intervals import chance_of_lead, paired_differences
-from pawsonalize.testing.recipe_data import NOW
+from pawsonalize.testing.recipe_checks import NOW
 from tests.evidence import evidence, live
 
 GAINS = np.append(1 / np.log2(np.arange(2, 7)), 0)  # NDCG@5 of one target at ranks 1 to 5, or none

@@ -3,9 +3,13 @@
 import pytest
 
 from pawsonalize.core.times import DAY
-from pawsonalize.models.evaluation.gate import Decision, RuleOutcome
+from pawsonalize.models.evaluation.gate import (
+    Decision,
+    MeasuredVersion,
+    RuleOutcome,
+    decide_by_metrics,
+)
 from pawsonalize.models.evaluation.gate_settings import GateSettings, Profile
-from pawsonalize.models.evaluation.metric_rules import MeasuredVersion, decide_by_metrics
 from pawsonalize.models.evaluation.metrics import NDCG_AT_5
 from tests.event_data import T0
 

@@ -1,11 +1,9 @@
 """A broker of each kind, with a fresh stream."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from pawsonalize.core.database.database import Database
 from tests.plugins.streams.brokers.broker import Broker
 from tests.plugins.streams.brokers.kafka_broker import KafkaBroker, MockKafka, kafka_cluster
 from tests.plugins.streams.brokers.kinesis_broker import KinesisBroker
@@ -40,11 +38,3 @@ def _made(request: pytest.FixtureRequest) -> Broker:
     if request.param == "kafka":
         return KafkaBroker(request.getfixturevalue("kafka"))
     return KinesisBroker()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """Where consumers of a test share what they know."""
-    database = Database(f"sqlite:///{tmp_path / 'pawsonalize.sqlite3'}")
-    yield database
-    database.close()

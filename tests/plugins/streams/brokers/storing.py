@@ -84,6 +84,24 @@ def until(happened: Callable[[], bool], step: Callable[[], object]) -> None:
         step()
 
 
+def read_all(stream: Stream, count: int) -> list[bytes]:
+    """Read and acknowledge so many records at least; returns their data."""
+    records: list[Record] = []
+
+    def more() -> None:
+        found = read(stream)
+        acknowledge(stream, found)
+        records.extend(found)
+
+    until(lambda: len(records) >= count, more)
+    return [record.data for record in records]
+
+
+def settle(stream: Stream, shards: int = 4) -> None:
+    """Read until all shards are open, and nothing is in them."""
+    until(lambda: [one.is_none for one in stream.lag()] == [True] * shards, lambda: read(stream))
+
+
 def consume(stream: Stream, storing: Storing, written: Mapping[str, int]) -> None:
     """Read and store until all that was written is stored and acknowledged."""
     consume_all((stream,), storing, written)

@@ -21,7 +21,7 @@ from pawsonalize.core.times import iso
 from pawsonalize_streams import jetstream, nats_link
 from pawsonalize_streams.jetstream import JetStream
 from pawsonalize_streams.nats_link import JetStreamProducer
-from pawsonalize_streams.stream import Record, Stream, StreamAddress
+from pawsonalize_streams.stream import Record, StreamAddress
 from pawsonalize_streams.stream_shards import ShardLeases, ShardTable
 from tests.free_ports import free_port
 from tests.plugins.streams.brokers.broker import moment
@@ -32,6 +32,8 @@ from tests.plugins.streams.brokers.storing import (
     acknowledge,
     consume,
     read,
+    read_all,
+    settle,
     step,
     until,
 )
@@ -44,36 +46,16 @@ def stream_of(nats: NatsCluster) -> Iterator[NatsBroker]:
     broker.close()
 
 
-def _read(stream: Stream, count: int) -> list[bytes]:
-    records: list[Record] = []
-
-    def more() -> None:
-        found = read(stream)
-        acknowledge(stream, found)
-        records.extend(found)
-
-    until(lambda: len(records) >= count, more)
-    return [record.data for record in records]
-
-
-def _settled(stream: Stream, shards: int = 4) -> None:
-    """All shards are open, and nothing is in them."""
-    until(
-        lambda: [one.is_none for one in stream.lag()] == [True] * shards,
-        lambda: read(stream),
-    )
-
-
 def test_latest_stays_the_moment_in_which_a_shard_was_first_read(
     stream_of: NatsBroker, database: Database
 ) -> None:
     stream_of.put([Outgoing(f"user-{n}", b"early") for n in range(10)])
     first = stream_of.consumer("one", database, "?from=latest")
-    _settled(first)
+    settle(first)
     first.close()
     stream_of.put([Outgoing(f"user-{n}", b"late") for n in range(10)])
     second = stream_of.consumer("two", database, "?from=latest")
-    assert _read(second, 10) == [b"late"] * 10
+    assert read_all(second, 10) == [b"late"] * 10
 
 
 def test_a_subject_that_is_added_is_read_from_its_beginning(
@@ -81,13 +63,13 @@ def test_a_subject_that_is_added_is_read_from_its_beginning(
 ) -> None:
     monkeypatch.setattr(jetstream, "_INFO_SECONDS", 0.2)
     stream = stream_of.consumer("one", database, "?from=latest")
-    _settled(stream)
+    settle(stream)
     config = stream_of.admin(lambda context: context.stream_info(stream_of.name)).config
     added = f"{stream_of.name}.more"
     wider = config.evolve(subjects=[*(config.subjects or []), added])
     stream_of.admin(lambda context: context.update_stream(wider))
     stream_of.admin(lambda context: context.publish(added, b"user 0"))
-    assert _read(stream, 1) == [b"user 0"]
+    assert read_all(stream, 1) == [b"user 0"]
 
 
 def test_a_moment_is_where_to_begin(stream_of: NatsBroker, database: Database) -> None:
@@ -95,7 +77,7 @@ def test_a_moment_is_where_to_begin(stream_of: NatsBroker, database: Database) -
     between = moment()
     stream_of.put([Outgoing("user", b"late")])
     stream = stream_of.consumer("one", database, f"?from={iso(between)}")
-    assert _read(stream, 1) == [b"late"]
+    assert read_all(stream, 1) == [b"late"]
 
 
 def test_what_the_stream_no_longer_has_is_logged_and_the_rest_is_read(
@@ -109,7 +91,7 @@ def test_what_the_stream_no_longer_has_is_logged_and_the_rest_is_read(
     first.close()
     stream_of.admin(lambda context: context.purge_stream(stream_of.name, seq=6))
     with capture_logs() as logs:
-        assert _read(stream_of.consumer("two", database), 5) == [b"5", b"6", b"7", b"8", b"9"]
+        assert read_all(stream_of.consumer("two", database), 5) == [b"5", b"6", b"7", b"8", b"9"]
     (lost,) = [one for one in logs if one["event"] == "stream_may_have_lost_messages"]
     assert (lost["read"], lost["oldest"]) == (int(records[0].sequence), 6)
 
@@ -120,13 +102,13 @@ def test_a_stream_that_was_made_anew_is_read_from_its_start(
     monkeypatch.setattr(jetstream, "PATIENCE_SECONDS", 0.0)
     stream_of.put([Outgoing("user", b"%d" % n) for n in range(5)])
     stream = stream_of.consumer("one", database)
-    _read(stream, 5)
+    read_all(stream, 5)
     config = stream_of.admin(lambda context: context.stream_info(stream_of.name)).config
     stream_of.admin(lambda context: context.delete_stream(stream_of.name))
     stream_of.admin(lambda context: context.add_stream(config))
     stream_of.put([Outgoing("user", b"anew")])
     with capture_logs() as logs:
-        assert _read(stream, 1) == [b"anew"]
+        assert read_all(stream, 1) == [b"anew"]
     assert "stream_begins_anew" in [one["event"] for one in logs]
 
 
@@ -173,14 +155,14 @@ def test_records_of_many_bytes_are_fetched_few_at_a_time(
     consumers = stream_of.admin(lambda context: context.consumers_info(stream_of.name))
     assert sum(one.num_ack_pending or 0 for one in consumers) <= 6
     stream.close()
-    assert _read(stream_of.consumer("two", database), 12) == large
+    assert read_all(stream_of.consumer("two", database), 12) == large
 
 
 def test_servers_are_left_no_consumer_of_a_stream_that_was_closed(
     stream_of: NatsBroker, database: Database
 ) -> None:
     stream = stream_of.consumer("one", database)
-    _settled(stream)
+    settle(stream)
     stream.close()
     assert stream_of.admin(lambda context: context.consumers_info(stream_of.name)) == []
 
@@ -189,7 +171,7 @@ def test_closing_ends_though_the_servers_hang(
     stream_of: NatsBroker, nats: NatsCluster, database: Database
 ) -> None:
     stream = stream_of.consumer("one", database)
-    _settled(stream)
+    settle(stream)
     nats.freeze()
     try:
         stream.close()
@@ -203,7 +185,7 @@ def test_a_record_of_an_id_is_taken_once_and_a_key_has_one_subject(
 ) -> None:
     stream_of.put([Outgoing("user", b"1", "a"), Outgoing("user", b"2", "b")])
     stream_of.put([Outgoing("user", b"1", "a"), Outgoing("user", b"3")])
-    assert _read(stream_of.consumer("one", database), 3) == [b"1", b"2", b"3"]
+    assert read_all(stream_of.consumer("one", database), 3) == [b"1", b"2", b"3"]
 
 
 def test_a_record_that_the_stream_only_says_it_has_is_put_again(
@@ -211,10 +193,10 @@ def test_a_record_that_the_stream_only_says_it_has_is_put_again(
 ) -> None:
     stream_of.put([Outgoing("user", b"1", "a"), Outgoing("user", b"2", "b")])
     stream = stream_of.consumer("one", database)
-    assert _read(stream, 2) == [b"1", b"2"]
+    assert read_all(stream, 2) == [b"1", b"2"]
     stream_of.admin(lambda context: context.delete_msg(stream_of.name, 1))  # its id is kept
     stream_of.put([Outgoing("user", b"1", "a"), Outgoing("user", b"2", "b")])
-    assert _read(stream, 1) == [b"1"]
+    assert read_all(stream, 1) == [b"1"]
     assert stream_of.admin(lambda context: context.stream_info(stream_of.name)).state.messages == 2
 
 
@@ -236,7 +218,7 @@ def test_a_stream_with_one_wildcard_subject_is_one_shard(
     producer.put([Outgoing(f"user-{n}", b"%d" % n) for n in range(5)])
     producer.close()
     stream = JetStream(address, ShardLeases(ShardTable(database, wild), "one", moment), moment)
-    assert sorted(_read(stream, 5)) == [b"0", b"1", b"2", b"3", b"4"]
+    assert sorted(read_all(stream, 5)) == [b"0", b"1", b"2", b"3", b"4"]
     assert [one.shard for one in stream.lag()] == subjects
     stream.close()
 
@@ -301,7 +283,7 @@ def test_the_rights_that_the_page_names_are_enough(guarded: str, database: Datab
     producer.put([Outgoing("user", b"0")])
     producer.close()
     stream = JetStream(address, ShardLeases(ShardTable(database, "s"), "one", moment), moment)
-    assert _read(stream, 1) == [b"0"]
+    assert read_all(stream, 1) == [b"0"]
     stream.close()
 
 
@@ -325,7 +307,7 @@ def test_a_server_that_wants_tls_gets_it(
         producer.close()
         leases = ShardLeases(ShardTable(database, "THERE"), "one", moment)
         stream = JetStream(address, leases, moment)
-        assert _read(stream, 1) == [b"safe"]
+        assert read_all(stream, 1) == [b"safe"]
         stream.close()
 
 

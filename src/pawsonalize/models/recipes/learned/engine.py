@@ -1,10 +1,14 @@
-"""Fit, ask, explain and store: the only module of the package that a recipe needs."""
+"""The learned order: a linear score and trees, fitted, asked, explained and stored."""
 
+import importlib
 import math
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from msgspec.structs import replace
 
@@ -16,8 +20,7 @@ from pawsonalize.models.recipes.data import Array, Arrays, TrainingData
 from pawsonalize.models.recipes.ease import SignedRows
 from pawsonalize.models.recipes.learned.design import Design
 from pawsonalize.models.recipes.learned.features import Wanted, describe, feature_names, propose
-from pawsonalize.models.recipes.learned.ranker import Linear, Ranker, Trees, fit_ranker
-from pawsonalize.models.recipes.learned.samples import draw
+from pawsonalize.models.recipes.learned.samples import Samples, draw, ndcg_at_10
 from pawsonalize.models.recipes.learned.signals import Request, Signals, of_context, signals
 from pawsonalize.models.recipes.learned.similarity import Likeness, build_likeness, likeness_of
 from pawsonalize.models.recipes.learned.tables import (
@@ -30,8 +33,318 @@ from pawsonalize.models.recipes.learned.tables import (
     fit_ease,
     slice_edges,
 )
-from pawsonalize.models.recipes.mixture import Mixture, MixtureCounts
-from pawsonalize.models.recipes.mixture_settings import MixtureSettings
+from pawsonalize.models.recipes.mixture import Mixture, MixtureCounts, MixtureSettings
+
+_CHUNK = 512  # rows whose comparisons fit the cache
+_WORDS = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}  # by the bits they have
+_END = "pandas_categorical:null"  # the last line of a model's text
+_RIDGE = 1.0
+_STEPS = 60
+_MOST = 8_000
+_NEVER = -1e30  # a score, not minus infinity: times 0 it is 0
+_WEIGHTS = (0.0, 0.5, 1.0)
+_WORTH = 1.01  # times what the linear score reaches alone: trees cost time in every request
+
+
+# All splits of all trees are compared at once. Bit k of a tree's word is its leaf k, from the left;
+# a split that sends a row right rules out leaves on its left, and the first one left is the row's
+# (QuickScorer: Lucchese et al., SIGIR 2015). For the few rows of a request it beats LightGBM.
+class Forest(msgspec.Struct, frozen=True):
+    """T trees of up to S splits each, filled up with splits that send every row left."""
+
+    features: Array
+    bounds: Array  # a row goes right if it is above, shape (S, T, 1) float32
+    ruled_out: Array  # the leaves that are then out of the question, shape (S, T, 1)
+    leaves: Array
+    first: Array
+
+    @classmethod
+    def of(cls, dumped: Mapping[str, Any]) -> "Forest":
+        """From what LightGBM's `dump_model` says; CorruptArtefact for what it cannot hold."""
+        roots = [tree["tree_structure"] for tree in dumped["tree_info"]]
+        worth = [[float(leaf["leaf_value"]) for leaf in _leaves(root)] for root in roots]
+        sizes = np.array([len(values) for values in worth], np.int64)
+        most = int(sizes.max(initial=1))
+        word = next((kind for bits, kind in _WORDS.items() if most <= bits), None)
+        if word is None:
+            raise CorruptArtefact(f"a tree of the artefact has {most} leaves; 64 are possible")
+        shape = (most - 1, len(roots))
+        features = np.zeros(shape, np.int64)
+        bounds, ruled_out = np.full(shape, np.inf, np.float32), np.zeros(shape, word)
+        for tree, root in enumerate(roots):
+            for k, (node, leaf, left) in enumerate(_splits(root, 0)):
+                if node["decision_type"] != "<=":
+                    raise CorruptArtefact("the trees of the artefact do not split by size")
+                features[k, tree] = node["split_feature"]
+                bounds[k, tree] = _rounded_down(node["threshold"])
+                ruled_out[k, tree] = ((1 << left) - 1) << leaf
+        return cls(
+            features,
+            bounds[:, :, None],
+            ruled_out[:, :, None],
+            np.concatenate([np.zeros(0), *worth]),
+            (np.cumsum(sizes) - sizes)[:, None],
+        )
+
+    def predict(self, x: Array) -> Array:
+        """The trees' sum for features (N, F) float32, shape (N,): bit for bit LightGBM's."""
+        parts = [self._sums(x[k : k + _CHUNK]) for k in range(0, len(x), _CHUNK)]
+        # `concatenate` refuses an empty list, and there may be no row.
+        return np.concatenate([np.zeros(0), *parts])
+
+    def _sums(self, x: Array) -> Array:
+        # Of places that are known to be right `clip` takes fastest.
+        read = np.ascontiguousarray(x.T).take(self.features, axis=0, mode="clip")
+        out = np.bitwise_or.reduce((read > self.bounds) * self.ruled_out, axis=0)
+        leaf = np.bitwise_count((~out & (out + 1)) - 1)  # how many bits below the lowest 0
+        return np.asarray(self.leaves.take(self.first + leaf, mode="clip").sum(axis=0))
+
+
+def _leaves(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if "split_feature" not in node:
+        yield node
+        return
+    yield from _leaves(node["left_child"])
+    yield from _leaves(node["right_child"])
+
+
+def _splits(node: Mapping[str, Any], first: int) -> Iterator[tuple[Mapping[str, Any], int, int]]:
+    if "split_feature" not in node:
+        return
+    left = sum(1 for _ in _leaves(node["left_child"]))
+    yield node, first, left
+    yield from _splits(node["left_child"], first)
+    yield from _splits(node["right_child"], first + left)
+
+
+def _rounded_down(bound: float) -> Array:
+    # Features are float32 and thresholds float64: rounded down, x <= bound keeps its answer.
+    near = np.float32(bound)
+    return np.asarray(near if float(near) <= bound else np.nextafter(near, np.float32(-np.inf)))
+
+
+class Trees(msgspec.Struct, frozen=True):
+    """A LightGBM booster with its text, which is what is stored, and the same as a table."""
+
+    text: str
+    booster: Any
+    forest: Forest
+
+    @classmethod
+    def of_text(cls, text: str) -> "Trees":
+        """Rebuild; CorruptArtefact for a text that is not whole, or without LightGBM."""
+        try:
+            lgb = _lightgbm()
+        except OSError as error:
+            raise CorruptArtefact(
+                f"the model has trees, and LightGBM does not load ({error}): install libgomp1"
+            ) from error
+        # A text that was cut is not always noticed by LightGBM itself.
+        if not text.rstrip().endswith(_END):
+            raise CorruptArtefact("the trees of the artefact are not whole")
+        try:
+            booster = lgb.Booster(model_str=text)
+        except lgb.basic.LightGBMError as error:
+            raise CorruptArtefact(f"the trees of the artefact do not fit: {error}") from error
+        return cls(text, booster, Forest.of(booster.dump_model()))
+
+    def predict(self, x: Array) -> Array:
+        """Return the sum of the trees for features (…, F), shape (…)."""
+        return self.forest.predict(x.reshape(-1, x.shape[-1])).reshape(x.shape[:-1])
+
+    def contributions(self, x: Array) -> Array:
+        """Return each feature's share for (N, F), shape (N, F + 1); last the constant."""
+        return np.asarray(self.booster.predict(x, pred_contrib=True))
+
+
+def grow(
+    train: Samples, held: Samples, score: Callable[[Array], Array], design: Design
+) -> Trees | None:
+    """Fit what the linear score misses, as far as that helps `held`; None without LightGBM."""
+    try:
+        lgb = _lightgbm()
+    except OSError:
+        return None
+    params = {
+        # It moves choices that are near the top. A likelihood, as rank_xendcg's, heeds the hopeless
+        # ones most, and stops at a few trees.
+        "objective": "lambdarank",
+        "lambdarank_truncation_level": design.top,
+        "learning_rate": design.learning_rate,
+        "num_leaves": design.leaves,
+        "max_bin": design.bins,
+        "min_data_in_leaf": 50,
+        "feature_fraction": 0.5,
+        "lambda_l2": 5.0,
+        "metric": "ndcg",
+        "eval_at": [held.y.shape[1]],  # the whole list: steadier than the first ten
+        "num_threads": design.threads,
+        # The same trees on each run, whatever the number of threads.
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+        "seed": design.seed,
+    }
+
+    def dataset(d: Samples, reference: object = None) -> object:
+        x = d.x[d.there]
+        return lgb.Dataset(
+            x,
+            d.y[d.there].astype(np.int32),
+            group=d.there.sum(axis=1),
+            init_score=score(x),
+            params=params,
+            reference=reference,
+        )
+
+    data = dataset(train)
+    stop = lgb.early_stopping(design.patience, verbose=False)
+    booster = lgb.train(
+        params, data, design.trees, valid_sets=[dataset(held, data)], callbacks=[stop]
+    )
+    return Trees.of_text(booster.model_to_string(num_iteration=booster.best_iteration))
+
+
+def _lightgbm() -> Any:
+    # It needs the system's libgomp1: where that is missing the linear score stands alone.
+    # Threads of OpenMP spin while they wait for each other, unless told before it is loaded; on a
+    # busy machine that made a training three times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    return importlib.import_module("lightgbm")
+
+
+class Linear(msgspec.Struct, frozen=True, dict=True):
+    """Score = sum of weight * (feature - mean) / spread over the feature `columns` (K,)."""
+
+    columns: Array
+    mean: Array
+    spread: Array
+    weights: Array
+
+    def contributions(self, x: Array) -> Array:
+        """Return the share of each of the K columns in the score, shape (…, K)."""
+        return np.asarray((x[..., self.columns] - self.mean) / self.spread * self.weights)
+
+    @cached_property
+    def _slope(self) -> Array:
+        # One product up to the last used column is faster than to pick the used ones.
+        slope = np.zeros(int(self.columns.max(initial=-1)) + 1)
+        slope[self.columns] = self.weights / self.spread
+        return slope.astype(np.float32)
+
+    @cached_property
+    def _base(self) -> float:
+        return float(self.mean @ (self.weights / self.spread))
+
+    def score(self, x: Array) -> Array:
+        """Scores of features (…, F), shape (…): the contributions' sums, in one product."""
+        return (x[..., : len(self._slope)] @ self._slope).astype(np.float64) - self._base
+
+
+def fit_linear(samples: Samples, names: tuple[str, ...]) -> Linear:
+    """Fit on the features that have one scale in every request."""
+    from scipy.optimize import minimize  # noqa: PLC0415 - slow to import, only trainings need it
+
+    ends = ("_scaled", "_lift", "_gap", "_log")
+    used = [name.endswith(ends) or name.startswith("like_") for name in names]
+    columns = np.flatnonzero(used)
+    # Some thousand requests say enough of so few weights.
+    y, there = samples.y[:_MOST], samples.there[:_MOST]
+    z = samples.x[:_MOST, :, columns]
+    real = z[there]
+    mean = real.mean(axis=0, dtype=np.float64)
+    spread = np.maximum(real.std(axis=0, dtype=np.float64), 1e-6)
+    z = ((z - mean.astype(np.float32)) / spread.astype(np.float32)).reshape(-1, len(columns))
+    chosen = z[y.ravel()].sum(axis=0, dtype=np.float64)
+
+    def loss(w: Array) -> tuple[float, Array]:
+        score = np.where(there, (z @ w.astype(np.float32)).reshape(y.shape), -np.inf)
+        # Less the greatest of a request, so that no exponent overflows.
+        top = score.max(axis=1, keepdims=True)
+        share = np.exp(score - top)
+        total = share.sum(axis=1, keepdims=True)
+        value = np.sum(np.log(total) + top, dtype=np.float64) - np.sum(score[y], dtype=np.float64)
+        slope = (share / total).ravel() @ z - chosen
+        return float(value + _RIDGE * w @ w), slope + 2 * _RIDGE * w
+
+    start = np.zeros(len(columns))
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS})
+    return Linear(columns, mean, spread, np.asarray(found.x, np.float64))
+
+
+class Ranker(msgspec.Struct, frozen=True):
+    """Utility = heat * (linear + weight * trees); its softmax is the chance of each candidate."""
+
+    names: tuple[str, ...]
+    linear: Linear
+    trees: Trees | None
+    weight: float
+    heat: float  # makes the chances fit held-out choices
+    recall: float  # share of held-out choices that were candidates
+    # NDCG@10 of held-out choices with each weight; one outside the candidates counts 0.
+    held_out: tuple[float, ...]
+
+    @property
+    def read(self) -> frozenset[str]:
+        """The names of the features that count."""
+        columns = set(self.linear.columns.tolist())
+        if self.trees is not None:
+            columns |= set(self.trees.forest.features.ravel().tolist())
+        return frozenset(self.names[column] for column in columns)
+
+    def utilities(self, x: Array) -> Array:
+        """Utilities of features (N, F), shape (N,)."""
+        total = self.linear.score(x)
+        if self.trees is not None:
+            total += self.weight * self.trees.predict(x)
+        return self.heat * total
+
+    def contributions(self, x: Array) -> Array:
+        """Return the shares of the features in the utilities, (N, F + 1); last the constant."""
+        parts = np.zeros((len(x), x.shape[1] + 1))
+        if self.trees is not None:
+            parts += self.weight * self.trees.contributions(x)
+        parts[:, self.linear.columns] += self.linear.contributions(x)
+        return self.heat * parts
+
+
+def fit_ranker(
+    train: Samples, held: Samples, names: tuple[str, ...], design: Design
+) -> Ranker | None:
+    """Fit on `train`, choose on `held`; None where the mixture alone orders `held` as well."""
+    linear = fit_linear(train, names)
+    trees = grow(train, held, linear.score, design)
+    base = linear.score(held.x)
+    more = np.zeros_like(base) if trees is None else trees.predict(held.x)
+    base[~held.there] = _NEVER
+    # A choice outside the candidates counts 0: to miss the hard ones must not look better.
+    recall = len(held.x) / held.requests
+    found = [recall * ndcg_at_10(base + w * more, held.y) for w in _WEIGHTS]
+    mixture = np.where(held.there, held.x[:, :, names.index("mixture")], _NEVER)
+    best = int(np.argmax(found))
+    if found[best] < _WORTH * found[0]:
+        best = 0
+    if found[best] <= recall * ndcg_at_10(mixture, held.y):
+        return None
+    weight = _WEIGHTS[best]
+    heat = _fit_heat(base + weight * more, held.y)
+    return Ranker(names, linear, trees if weight > 0 else None, weight, heat, recall, tuple(found))
+
+
+def _fit_heat(score: Array, y: Array) -> float:
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - slow to import, only trainings need it
+
+    def loss(log_heat: float) -> float:
+        # The log keeps the factor positive, and halving it is as far as doubling it.
+        z = np.exp(log_heat) * score
+        top = z.max(axis=1)
+        total = np.log(np.exp(z - top[:, None]).sum(axis=1)) + top
+        return float((total - z[y]).mean())
+
+    # Factors from 1 / 20 to 20.
+    found = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
+    return float(np.exp(found.x))
+
 
 _PRE = "learned."
 _NUMBERS = ("weight", "heat", "recall")

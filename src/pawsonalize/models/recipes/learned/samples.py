@@ -13,7 +13,7 @@ from pawsonalize.models.recipes.learned.design import Design
 from pawsonalize.models.recipes.learned.features import describe, may_propose, propose
 from pawsonalize.models.recipes.learned.signals import Hidden, at_position, hide, signals
 from pawsonalize.models.recipes.learned.tables import Counted, Tables, fit_ease, without_fold
-from pawsonalize.models.recipes.mixture_settings import MixtureSettings
+from pawsonalize.models.recipes.mixture import MixtureSettings
 
 _CHUNK = 64
 _ASKED = 600  # requests that say whether EASE is worth its while

@@ -24,8 +24,7 @@ from pawsonalize.models.recipes.learned.similarity import (
     build_postings,
     likeness_of,
 )
-from pawsonalize.models.recipes.mixture import Mixture, MixtureCounts
-from pawsonalize.models.recipes.mixture_settings import MixtureSettings
+from pawsonalize.models.recipes.mixture import Mixture, MixtureCounts, MixtureSettings
 
 _FIRST = 32  # factors that say enough of an item to choose candidates
 SLICES = 64

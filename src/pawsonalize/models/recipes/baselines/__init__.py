@@ -1,1 +1,0 @@
-"""Simple recipes that a better one has to beat, and that sometimes win."""
