@@ -68,6 +68,14 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     assert complaints == []
 
 
+def await_script(page: Page) -> None:
+    """Wait until the script of the adoption site listens: until then, forms leave the page.
+
+    It is a module that waits for another one, which the event `load` does not.
+    """
+    page.evaluate("import(document.body.dataset.embed)")
+
+
 def operators_page(
     browser: Browser, address: str, scheme: Any, width: int, has_scripts: bool
 ) -> tuple[Page, list[str]]:
