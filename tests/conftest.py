@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import re
 import shutil
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +60,10 @@ _REAL = (
     "adapters/test_frozen_postgres",
 )
 
+_TESTS = Path(__file__).parent
+# What files have whose tests run on a PostgreSQL too, or are marked.
+_POSTGRES = re.compile(r"mark\.real|database_url|postgres|adapters\.conftest")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -73,14 +79,28 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Import none of them where none is wanted: some import for seconds."""
-    if "not real" in config.option.markexpr and _place(collection_path) < len(_REAL):
+    """Import none of them where none is wanted, and no others where they alone are: it is slow."""
+    wanted = config.option.markexpr
+    if "not real" in wanted and _place(collection_path) < len(_REAL):
         return True
+    if wanted.startswith("real") and collection_path.is_file():
+        return None if _may_be_real(collection_path) else True
     return None
 
 
+def _may_be_real(path: Path) -> bool:
+    """True unless neither the file nor a conftest.py beside or above it leads to a PostgreSQL."""
+    own = [folder / "conftest.py" for folder in path.parents if _TESTS in folder.parents]
+    return _place(path) < len(_REAL) or any(map(_leads_to_postgres, (path, *own)))
+
+
+@cache
+def _leads_to_postgres(path: Path) -> bool:
+    return path.exists() and _POSTGRES.search(path.read_text(encoding="utf-8")) is not None
+
+
 def _place(path: Path) -> int:
-    name = os.path.relpath(path, Path(__file__).parent)
+    name = os.path.relpath(path, _TESTS)
     return next((n for n, one in enumerate(_REAL) if f"{name}/".startswith(one)), len(_REAL))
 
 
@@ -90,6 +110,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _place(item.path) < len(_REAL):
             item.add_marker("real")
+        elif item.get_closest_marker("real") and not _may_be_real(item.path):
+            raise pytest.UsageError(
+                f"{item.nodeid} is real, and `make test-all` would not find it: import its fixtures"
+                f" by a name that {_POSTGRES.pattern} finds, or add to that"
+            )
     items.sort(key=lambda item: _place(item.path))
 
 

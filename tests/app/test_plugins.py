@@ -175,7 +175,7 @@ def test_without_a_plugin_and_its_line_the_rest_is_a_service_that_runs(
             env=os.environ | {"PYTHONPATH": str(house)},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         if result.returncode:

@@ -12,7 +12,7 @@ from pawsonalize.app.pages import shell
 from tests.adoption_site import serving, site
 
 CHROMIUM = Path("/usr/bin/chromium")
-PATIENCE = 60_000.0
+PATIENCE = 180_000.0
 """Milliseconds for what a page is to do, and for what it is to show: machines of tests are busy."""
 expect.set_options(timeout=PATIENCE)
 _ARGUMENTS = [
@@ -30,7 +30,7 @@ _ARGUMENTS = [
 @pytest.fixture(scope="session", autouse=True)
 def pages_at_once() -> Iterator[None]:
     """Pages of the console come when they are made, on a busy machine too."""
-    with patch.object(shell, "SOON_SECONDS", 60.0):
+    with patch.object(shell, "SOON_SECONDS", PATIENCE / 1000):
         yield
 
 
@@ -66,6 +66,14 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     yield page
     context.close()
     assert complaints == []
+
+
+def await_script(page: Page) -> None:
+    """Wait until the script of the adoption site listens: until then, forms leave the page.
+
+    It is a module that waits for another one, which the event `load` does not.
+    """
+    page.evaluate("import(document.body.dataset.embed)")
 
 
 def operators_page(

@@ -25,6 +25,17 @@ EXAMPLES = dict(
 """The how-to's pages by their names, as they are written there."""
 
 
+_SEEN = """card => new Promise((resolve) => new IntersectionObserver((_, own) => {
+  own.disconnect();
+  setTimeout(resolve, 1000); // begins after the timers of the page's own observers
+}).observe(card))"""
+
+
+def until_seen(page: Page, cards: str = "[data-animal-id]") -> None:
+    """Wait until the cards that are on the screen have been there for a second, by its clock."""
+    page.locator(cards).first.evaluate(_SEEN)
+
+
 @dataclass
 class Shelter:
     """The shelter's site: its pages by path, its origin, and the service that it asks."""

@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.adoption_site import serving, site
+from tests.browser.conftest import PATIENCE, await_script
 
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _PAGES = (
@@ -56,6 +57,7 @@ def test_no_page_breaks_a_rule(browser: Browser, address: str, scheme: Any, widt
         viewport={"width": width, "height": _HIGH},
     )
     page = context.new_page()
+    page.set_default_timeout(PATIENCE)
     broken = {}
     for path in _PAGES:
         page.goto(path)
@@ -64,6 +66,7 @@ def test_no_page_breaks_a_rule(browser: Browser, address: str, scheme: Any, widt
     page.locator(".board .choices button").first.click()
     page.get_by_role("heading", name="You picked").wait_for()
     broken["a pick"] = broken_rules(page)
+    await_script(page)
     page.get_by_role("button", name="Favourite Pip").click()
     page.get_by_role("status").filter(has_text="Pip is in your favourites.").wait_for()
     broken["a heart"] = broken_rules(page)

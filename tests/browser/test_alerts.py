@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from starlette.applications import Starlette
 
 from pawsonalize.app.asgi import build_app
 from tests.adoption_site import serving
+from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules
 from tests.plugins.alerts.conftest import fill
 from tests.plugins.alerts.test_daily import ON
@@ -44,10 +45,12 @@ def test_a_search_is_saved_listed_and_stopped_and_no_page_breaks_a_rule_of_wcag(
         viewport={"width": width, "height": 9_000},
     )
     page, broken = context.new_page(), {}
+    page.set_default_timeout(PATIENCE)
     page.goto("/?species=2&home=yes&kids=yes")
     broken["nobody"] = broken_rules(page)
     page.get_by_label("Try it as").fill(scheme)
     page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text(f"Hello, {scheme}")).to_be_visible()
     page.goto("/?species=2&home=yes&kids=yes")
     broken["an offer"] = broken_rules(page)
     page.get_by_role("button", name="Tell me when somebody like this comes").click()

@@ -166,7 +166,8 @@ def test_a_page_that_is_being_made_gives_way_to_it(
     page.on("response", note)
     page.goto("/console/outcomes", wait_until="commit")
     page.get_by_role("heading", name="Outcomes").wait_for()
-    assert statuses == [202, 200]
+    *waiting, last = statuses  # on a busy machine it asks more than once
+    assert (set(waiting), last) == ({202}, 200)
     page.go_back()
     page.get_by_role("heading", name="Overview").wait_for()
     context.close()
@@ -183,6 +184,7 @@ def test_a_slash_goes_to_the_box_and_a_single_hit_is_opened(operator: Page) -> N
 def test_a_time_that_was_chosen_once_stays_on_other_pages(operator: Page) -> None:
     operator.goto("/console")
     operator.get_by_role("link", name="30 days").click()
+    operator.wait_for_url("**/console?period=30d")
     operator.get_by_role("link", name="Models", exact=True).click()
     operator.wait_for_url("**/console/models?period=30d")
     assert operator.get_by_role("link", name="30 days").get_attribute("aria-current") == "true"

@@ -1,6 +1,5 @@
 """A shelter's minute on the console: an animal is found, edited, adopted, and in no answer then."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,11 +35,11 @@ def shown(page: Page) -> set[str]:
     ("animal", "scheme", "width", "has_scripts"),
     [("Cat 1", "light", 360, True), ("Cat 3", "dark", 1280, False)],
 )
-def test_an_animal_is_found_edited_and_adopted_in_a_minute(
+def test_an_animal_is_found_edited_and_adopted_in_five_clicks(
     browser: Browser, address: str, animal: str, scheme: Any, width: int, has_scripts: bool
 ) -> None:
     page, complaints = operators_page(browser, address, scheme, width, has_scripts)
-    began, animal_id = time.monotonic(), animal.lower().replace(" ", "-")
+    animal_id = animal.lower().replace(" ", "-")
     # Two clicks from here to what keeps it from being seen.
     page.get_by_role("link", name="Animals").click()
     page.get_by_role("link", name=animal, exact=True).click()
@@ -56,9 +55,9 @@ def test_an_animal_is_found_edited_and_adopted_in_a_minute(
     assert page.evaluate("document.documentElement.scrollWidth") <= width if has_scripts else True
     assert animal_id in shown(page)
     page.get_by_role("button", name="Mark as adopted").click()
+    page.get_by_role("heading", name=f"Mark {animal} the brave as").wait_for()
     page.get_by_role("button", name="Mark as adopted").click()
     page.get_by_role("status").filter(has_text="is adopted").wait_for()
     assert animal_id not in shown(page)
-    assert time.monotonic() - began < 60
     page.context.close()
     assert complaints == []

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 from pawsonalize.app.asgi import build_app
 from pawsonalize.core.scopes import Scope
 from tests.adoption_site import serving
+from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules
 from tests.plugins.inquiries.test_inquiries import ON
 from tests.service_data import make_key, make_service
@@ -42,6 +43,7 @@ def test_a_volunteer_adds_finds_mends_adopts_and_undoes(
         viewport={"width": width, "height": 900},
     )
     page, wrong = context.new_page(), {}
+    page.set_default_timeout(PATIENCE)
 
     def look(place: str) -> None:
         said = page.get_by_role("main").inner_text()
@@ -72,6 +74,7 @@ def test_a_volunteer_adds_finds_mends_adopts_and_undoes(
     page.get_by_role("status").get_by_text("is stored").wait_for()
     assert page.get_by_label("Adoption fee").input_value() == "120"
     page.get_by_role("button", name="Mark as adopted").click()
+    page.get_by_role("heading", name=f"Mark {name} as adopted").wait_for()
     page.get_by_role("button", name="Mark as adopted").click()
     page.get_by_role("button", name="Undo: it is available").click()
     page.get_by_role("status").get_by_text("is available again").wait_for()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
@@ -14,6 +14,7 @@ from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.notifications import Notification, NotificationKind
 from tests.adoption_site import serving
+from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules
 from tests.plugins.notifications.receivers import WebServer, web_server
 from tests.service_data import make_service
@@ -35,7 +36,7 @@ def address(settings: Settings) -> Iterator[str]:
 
 def arrived(page: Page, server: WebServer, subject: str) -> bool:
     """True once it has arrived: a server looks each two seconds."""
-    for _ in range(200):
+    for _ in range(int(PATIENCE / 50)):
         if any(json.loads(post.body)["subject"] == subject for post in server.posts):
             return True
         page.wait_for_timeout(50)
@@ -64,6 +65,7 @@ def test_a_destination_is_added_tried_changed_and_removed_with_keys_alone(
         base_url=address, color_scheme=scheme, java_script_enabled=scripts, viewport=viewport
     )
     page, broken, note = context.new_page(), {}, f"Slack {scheme}"
+    page.set_default_timeout(PATIENCE)
 
     def look(name: str) -> None:
         if scripts:  # the rules are checked by a script
@@ -83,7 +85,7 @@ def test_a_destination_is_added_tried_changed_and_removed_with_keys_alone(
         press("checkbox", "What retrainings did", "Space")
         press("button", "Add it")
         page.get_by_role("heading", name=f"{note} is added.").wait_for()
-        assert page.get_by_text("whsec_").is_visible()
+        expect(page.get_by_text("whsec_")).to_be_visible()
         look("the secret, once")
         press("link", "I have it, go on")
         mine = page.get_by_role("listitem").filter(has_text=note)
@@ -102,13 +104,13 @@ def test_a_destination_is_added_tried_changed_and_removed_with_keys_alone(
         look("a change")
         press("button", "Change it")
         page.get_by_role("status").filter(has_text="The destination is changed").wait_for()
-        assert mine.get_by_text("off", exact=True).is_visible()
+        expect(mine.get_by_text("off", exact=True)).to_be_visible()
         press("link", f"Remove: {note}")
         page.get_by_role("heading", name=f"Remove {note}?").wait_for()
         look("a removal")
         press("button", "Remove")
         page.get_by_role("status").filter(has_text="The destination is removed.").wait_for()
-        assert mine.count() == 0
+        expect(mine).to_have_count(0)
     context.close()
     assert not any(broken.values()), broken
 

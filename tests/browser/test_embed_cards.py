@@ -116,9 +116,9 @@ def test_a_strict_policy_of_the_page_keeps_the_cards(shelter: Shelter, page: Pag
     page.on("console", lambda message: broken.append(message.text))
     page.goto(shelter.put("/", whole(ELEMENT, head)))
     cards = shown(page)
-    page.wait_for_load_state("networkidle")
     assert cards.first.evaluate("one => getComputedStyle(one).borderRadius") == "20px"
-    assert cards.locator("img").nth(5).evaluate("one => one.naturalWidth") > 0
+    picture = cards.locator("img").nth(5).element_handle()
+    page.wait_for_function("one => one.complete && one.naturalWidth", arg=picture)
     refused = [one for one in broken if "Security Policy" in one]
     assert not [one for one in refused if NO_PHOTO not in one], refused
 
@@ -143,6 +143,7 @@ def test_a_theme_is_chosen_whatever_the_device_prefers(
 ) -> None:
     context = browser.new_context(viewport={"width": width, "height": 3000}, color_scheme="light")
     page = context.new_page()
+    page.set_default_timeout(PATIENCE)
     page.goto(shelter.put("/", whole(ELEMENT.replace("key=", f'theme="{theme}" key='))))
     cards = shown(page)
     background = cards.first.evaluate("one => getComputedStyle(one).backgroundColor")

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from pawsonalize.app.asgi import build_app
 from tests.adoption_site import serving
+from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules
 from tests.plugins.inquiries.test_inquiries import NINA, ON
 from tests.service_data import client_of, make_service
@@ -38,6 +39,7 @@ def test_a_visitor_writes_and_the_shelter_marks_it_answered(
         viewport={"width": width, "height": 3_000},
     )
     page, broken = context.new_page(), {}
+    page.set_default_timeout(PATIENCE)
 
     def look(name: str) -> None:
         if scripts:  # the rules are checked by a script
@@ -58,7 +60,7 @@ def test_a_visitor_writes_and_the_shelter_marks_it_answered(
     assert mine.get_by_text("May I meet her on Saturday?").is_visible()
     mine.get_by_role("button", name="Mark answered").click()
     page.get_by_role("link", name="Answered (").wait_for()
-    assert page.get_by_text(f"Ann {scheme}").count() == 0
+    expect(page.get_by_text(f"Ann {scheme}")).to_have_count(0)
     look("an empty inbox")
     context.close()
     assert not any(broken.values()), broken

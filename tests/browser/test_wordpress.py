@@ -18,7 +18,7 @@ from pawsonalize.app.settings import Settings
 from pawsonalize.core.scopes import Scope
 from tests.adoption_site import ANIMALS, serving, site
 from tests.browser.conftest import PATIENCE
-from tests.browser.embedding import Shelter
+from tests.browser.embedding import Shelter, until_seen
 from tests.service_data import make_key
 from tests.wordpress_site import THEME, WordPress, wordpress
 
@@ -145,7 +145,7 @@ def test_the_plugin_lives_from_its_activation_to_its_removal(
 
 def a_click_reaches_the_service(page: Page, shelter: Shelter, shown: list[str]) -> None:
     """With all that was on the screen for a second."""
-    page.wait_for_timeout(1_200)
+    until_seen(page, f"{ELEMENT} li")
     page.locator(f"{ELEMENT} li a").nth(1).click()
     page.wait_for_url(f"**/?pet={shown[1]}")
     for _ in range(100):

@@ -93,9 +93,9 @@ def test_sigterm_answers_what_is_in_flight_and_keeps_what_was_acknowledged(
     with socket.create_connection(("127.0.0.1", server.port)) as slow:
         slow.settimeout(60)
         head = "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        head += f"Content-Length: {len(body)}\r\n\r\n"
+        head += f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n"
         slow.sendall(head.encode() + body[:10])
-        time.sleep(0.2)  # so that it has begun when the signal comes
+        assert slow.recv(65536).startswith(b"HTTP/1.1 100"), "it has begun when the signal comes"
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         assert server.process.poll() is None, "it left a request without an answer"

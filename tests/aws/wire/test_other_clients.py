@@ -25,7 +25,7 @@ GO_SDK = GO_PATH / "src/github.com/aws/aws-sdk-go-v2/service/personalize"
 PROGRAMS = Path(__file__).parent / "programs"
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
-_PATIENCE_SECONDS = 400
+_PATIENCE_SECONDS = 1200
 CLIENTS = [
     pytest.param("life.py", [sys.executable], {}, id="boto3"),
     pytest.param(

@@ -3,7 +3,7 @@
 import gzip
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -210,7 +210,8 @@ def test_reasons_name_the_words(client: TestClient) -> None:
 def test_the_console_shows_what_was_searched_and_what_nobody_fits(client: TestClient) -> None:
     for words, session in (("Siamese", "s-5"), ("siamese", "s-6"), ("hairless rabbit", "s-5")):
         search(client, words, sessionId=session)
-    time.sleep(0.5)  # answers are written a moment later
+    # Answers are written a moment later, in their order.
+    wait_until(lambda: "hairless rabbit" in client.get("/console/animals/searches").text)
     page = client.get("/console/animals/searches").text
     unfit, _, frequent = page.partition("Searched most")
     assert "hairless rabbit" in unfit
@@ -250,14 +251,19 @@ def test_an_erasure_takes_the_words_of_a_visitor_from_everywhere(
     event["recommendationId"] = found["recommendationId"]
     client.post("/v1/events", json=event)
     search(client, words, sessionId="s-9")  # and without the name
-    time.sleep(0.5)  # answers are written a moment later
+    wait_until(lambda: len(_places_of(words, settings)) == 2)  # both answers
     assert words in client.get(page).text
-    assert _places_of(words, settings)
     erasure = client.delete("/v1/users/erik").json()["erasureId"]
-    while client.get(f"/v1/erasures/{erasure}").json()["status"] != "done":
-        time.sleep(0.02)
+    wait_until(lambda: client.get(f"/v1/erasures/{erasure}").json()["status"] == "done")
     assert words not in client.get(page).text
     assert _places_of(words, settings) == []
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def _places_of(words: str, settings: Settings) -> list[str]:
