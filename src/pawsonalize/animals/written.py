@@ -105,6 +105,7 @@ _NOTHING = Phrase("", 0, 0, frozenset())
 _PAUSES = frozenset(",():/\u2013\u2014;")
 _RELATIONS = ("good", "loves", "lives", "bad", "verb", "with")
 _STATED = ("yes", "no", "trait", "condition")
+_MOST_UNREAD = 2  # words without a meaning between what is said and the member
 _NEAR = 7  # phrases between what is said of a member and the member
 
 
@@ -189,7 +190,8 @@ class _Sentence:
         elif any(phrase.values(part) for part in _VALUED):
             self._value(phrase)
         elif phrase.does("not"):
-            if not (phrase.does("joint") and self.relation == "bad"):  # `no dogs nor cats`
+            said = self.part[-1].answer if self.part else self.relation.replace("bad", NO)
+            if not (phrase.does("joint") and said in {YES, NO}):  # `no problems with dogs nor cats`
                 self.negated, self.is_spent = True, False
         elif self.is_spent and phrase.meanings and not phrase.does("joint", "pre", "fit"):
             self.negated = False
@@ -224,7 +226,11 @@ class _Sentence:
             mention = self.part[-1]
             words = self.text[mention.start : phrase.end + 4]
             # `barks at cats on walks` has no condition, `hates kids under 6` has.
-            if self.relation != "bad" or phrase.does("pre") or any(map(str.isdigit, words)):
+            if (
+                self.relation != "bad"
+                or phrase.does("pre", "number")
+                or any(map(str.isdigit, words))
+            ):
                 mention.is_conditional = mention.is_limited = True
                 mention.end = max(mention.end, phrase.end)
         if phrase.does("bad_after") and not phrase.does("not"):
@@ -245,6 +251,8 @@ class _Sentence:
     def _is_about_last(self, place: int, phrase: Phrase) -> bool:
         """True if a condition is near enough to the last member to be of it."""
         after = self._at(place + 1)
+        if phrase.does("good"):
+            return False  # `no cats, and picky about dogs`
         if phrase.does("number") and not (after.text[:1].isdigit() or after.does("numeral")):
             return False  # `kids climb all over him`
         reach = _NEAR
@@ -270,7 +278,9 @@ class _Sentence:
     def _pause(self, place: int) -> None:
         """End a part at a comma, unless a list goes on."""
         after = place + 1
-        while self._at(after).does("joint", "pre", "filler"):
+        while self._at(after).does("joint", "pre", "filler", "numeral") or (
+            self._at(after).text.isdigit()
+        ):
             after += 1
         self._negate_before(place)
         if self._at(place).text in ":/(":
@@ -372,7 +382,11 @@ class _Sentence:
             mention.answer = YES  # `needs a playful second dog`
         elif self.relation:
             kinds = {"good": YES, "loves": YES, "lives": YES, "bad": NO, "unknown": "unknown"}
-            mention.answer = kinds[self.relation]
+            heard = max(self.related_at, self.mentions[-1].place if self.mentions else 0)
+            between = [one for one in self.phrases[heard + 1 : place] if not one.meanings]
+            # `loves long walks through the leafy park where kids play` says nothing of kids.
+            is_far = len(between) > _MOST_UNREAD and self.relation != "bad"
+            mention.answer = "unknown" if is_far else kinds[self.relation]
             mention.is_history = self.relation == "lives"
             mention.is_carried = not self.part and bool(self.mentions)
         self._add_mention(mention)
