@@ -1,6 +1,7 @@
 """What descriptions state, as far as it is read, and what an animal is taken for by it."""
 
 import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.inventory import Inventory
 from pawsonalize.animals.listings import AnimalForm, Listing, read_listing
 from pawsonalize.animals.tables.animals import Animals
-from pawsonalize.animals.written import HOUSEHOLD, read_written
+from pawsonalize.animals.written import HOUSEHOLD, TRAITS, read_written
+from pawsonalize.core import attributes
 from pawsonalize.core.errors import NotFound
 from tests.event_data import T0
 
@@ -53,10 +55,38 @@ def test_no_animal_that_we_described_is_good_with_whom_its_text_rules_out() -> N
     assert [row for row in household if row[3] == "no" and row[4] == "yes"] == []
 
 
+def rows_of_sentences() -> Sequence[Row]:
+    """As `compare`, of `stated.toml`."""
+    rows = []
+    tables = tomllib.loads(OWN_SET.with_name("stated.toml").read_text("utf-8"))
+    for language, by_species in tables.items():
+        for species, sentences in by_species.items():
+            code = {"dog": attributes.DOG, "cat": attributes.CAT}[species]
+            for sentence, stated in sentences.items():
+                truth = dict(one.rsplit(" ", 1) for one in stated.split(", ") if one)
+                read = {one.trait: one.answer for one in read_written(sentence, code).values()}
+                for trait in TRAITS:
+                    if trait in truth or trait in read:
+                        answers = (truth.get(trait, ""), read.get(trait, ""))
+                        rows.append((language, sentence, trait, *answers))
+    return rows
+
+
+def test_sentences_as_volunteers_write_them_are_read_as_people_read_them() -> None:
+    rows = rows_of_sentences()
+    for language in ("en", "es", "de"):
+        reached = rates([row for row in rows if row[0] == language])
+        assert reached["stated"] >= 90
+        assert reached["precision"] >= 0.95, language
+        assert reached["recall"] >= 0.92, language
+    taken = [row for row in rows if row[2] in HOUSEHOLD and row[4] == "yes"]
+    assert [row for row in taken if row[3] in {"no", ""}] == []
+
+
 # Floors: a little below what is reached. Written without the lexicon, but some rules were changed
 # after their errors were seen.
 @pytest.mark.parametrize(
-    ("name", "precision", "recall"), [("others", 0.88, 0.72), ("rescues", 0.86, 0.67)]
+    ("name", "precision", "recall"), [("others", 0.90, 0.73), ("rescues", 0.89, 0.69)]
 )
 def test_what_others_described_is_read_no_worse_than_before(
     name: str, precision: float, recall: float
@@ -64,7 +94,7 @@ def test_what_others_described_is_read_no_worse_than_before(
     reached = rates(rows_of(OWN_SET.with_name(f"described_by_{name}.json")))
     assert reached["precision"] >= precision
     assert reached["recall"] >= recall
-    assert reached["false_good_with"] <= 2
+    assert reached["false_good_with"] <= 1
 
 
 def test_only_the_first_letters_of_an_endless_text_are_read() -> None:

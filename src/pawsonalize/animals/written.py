@@ -8,15 +8,18 @@ Of what contradicts itself the safe reading counts: a *no* beats a condition, an
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from pathlib import Path
-from typing import NamedTuple
+from functools import lru_cache
 
+from pawsonalize.animals.written_phrases import (
+    Phrase,
+    cut_phrases,
+    load_lexicon,
+    recognise_language,
+    split_words,
+)
 from pawsonalize.core import attributes
-from pawsonalize.core.breed_spelling import plain_letters
 
 YES, NO, CONDITION = "yes", "no", "condition"
 HOUSEHOLD = ("good_with_kids", "good_with_dogs", "good_with_cats")
@@ -41,16 +44,23 @@ _VALUED = ("pattern", "coat")
 _MOODS = frozenset({"calm", "energetic", "cuddly", "shy"})
 _MOST_LETTERS = 8_000  # of a description; hardly any is longer
 _LONGEST_SENTENCE = 240  # letters that are shown
-_LANGUAGES = ("english", "spanish", "german", "french", "portuguese", "italian", "dutch")
-_LEXICONS = Path(__file__).parent
 _MARKUP = re.compile(r"<[^<>]{0,400}>|&[a-z#0-9]{1,8};|[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\ufeff]")
 _BREAK = re.compile(
     r"(?<=[.!…])[\"')]*\s+|(?<=\?)\s+(?!(?:yes|no|nope|yep|s[ií]|ja|nein|unknown|not sure)\b)"
     r"|[\n\r|•·;▪●★]+|\s\*\s",
     re.IGNORECASE,
 )
-_LABEL = re.compile(r"(?:(?<=^)|(?<=[.!?]\s))(\w+)\?\s+(?=\w)")  # `Cats? She loves them.`
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s]")
+_LABEL = re.compile(  # `Cats? She loves them.`
+    r"(?:^|(?<=[.!?]\s)|(?<=\n))¿?(?!(?:is|are|do(?:es)?|can|who|what|why|how|love|like|want|need|got|have|ever|ready"
+    r"|looking|interested|would|could|will|ist|kann|hat|wer|was|suchst|es|se|tiene|buscas|quieres)\b)"
+    r"((?:(?:[^\W\d_]+ ){1,2}(?:with|con|mit) )?[^\W\d_]+(?:[ -][^\W\d_]+)?)\?\s+(?=\w)",
+    re.IGNORECASE,
+)
+_NEXT_LABEL = re.compile(  # `Dogs: yes, cats: no`
+    r"[,;/]\s+(?=(?!(?:and|or|und|oder|y|o)\b)"
+    r"(?:[^\W\d_]+[ -]){0,2}[^\W\d_]+\s?(?::|\s[-\u2013=])\s)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,123 +82,6 @@ WrittenFacts = Mapping[str, Statement]
 """Statements by trait."""
 
 
-class _Phrase(NamedTuple):
-    text: str
-    start: int
-    end: int
-    meanings: frozenset[tuple[str, str]]
-
-    def does(self, *names: str) -> bool:
-        return any(("grammar", name) in self.meanings for name in names)
-
-    def values(self, part: str) -> list[str]:
-        return sorted(value for name, value in self.meanings if name == part)
-
-
-def _choices(pattern: str) -> list[str]:
-    """Write out a pattern such as `dogs? (and|or) cats`."""
-    pieces = re.findall(r"[()|]|\?|[^()|?]", f"{pattern})")
-
-    def alternatives(place: int) -> tuple[list[str], int]:
-        found, here, last = [], [""], [""]
-        while pieces[place] != ")":
-            piece = pieces[place]
-            if piece == "|":
-                found += _joined(here, last)
-                here, last = [""], [""]
-            elif piece == "?":
-                last = [*last, ""]
-            else:
-                here = _joined(here, last)
-                if piece == "(":
-                    last, place = alternatives(place + 1)
-                else:
-                    last = [piece]
-            place += 1
-        return found + _joined(here, last), place
-
-    return [" ".join(one.split()) for one in alternatives(0)[0]]
-
-
-def _joined(starts: list[str], ends: list[str]) -> list[str]:
-    return [start + end for start in starts for end in ends]
-
-
-class _Lexicon(NamedTuple):
-    phrases: Mapping[tuple[str, ...], frozenset[tuple[str, str]]]
-    longest: Mapping[str, int]
-    """Number of words of the longest phrase that begins with a word."""
-    ignored: frozenset[str]
-
-
-def _read_table(folder: str, language: str) -> dict[str, dict[str, str]]:
-    return tomllib.loads((_LEXICONS / folder / f"{language}.toml").read_text("utf-8"))
-
-
-@cache  # not at import: most commands read no description
-def _lexicon(language: str) -> _Lexicon:
-    table = _read_table("statements", language)
-    ignored = frozenset(table.pop("words").get("ignored", "").split(", "))
-    found: dict[tuple[str, ...], set[tuple[str, str]]] = {}
-    longest: dict[str, int] = {}
-    wished = {
-        name: phrases
-        for name, phrases in _read_table("wishes/languages", language)["trait"].items()
-        if name not in TRAITS
-    }
-    for part, values in {**table, "trait": wished}.items():
-        for value, patterns in values.items():
-            for pattern in patterns.split(","):
-                for phrase in _choices(" ".join(pattern.split())):
-                    words = phrase.split()
-                    key = tuple(word for word in words if word not in ignored)
-                    if not key or len(key) < min(len(words), 2):
-                        continue  # `not every` is no `not`
-                    found.setdefault(key, set()).add((part, value))
-                    longest[key[0]] = max(len(key), longest.get(key[0], 1))
-    frozen = {key: frozenset(meanings) for key, meanings in found.items()}
-    return _Lexicon(frozen, longest, ignored)
-
-
-@cache
-def _common_words() -> Mapping[str, frozenset[str]]:
-    """Words by which each language is recognised: all of its lexicon."""
-    return {
-        name: frozenset(
-            word
-            for values in _read_table("statements", name).values()
-            for patterns in values.values()
-            for word in re.findall(r"[^\W\d_]{2,}", patterns)
-        )
-        for name in _LANGUAGES
-    }
-
-
-def _words(sentence: str) -> list[tuple[str, int, int]]:
-    return [
-        (re.sub("['\u2019]", "", plain_letters(match[0])) or match[0], match.start(), match.end())
-        for match in _TOKEN.finditer(sentence)
-        if match[0] not in "-\u2010\u2011" or not sentence[match.end() : match.end() + 1].isalnum()
-    ]
-
-
-def _phrases(words: list[tuple[str, int, int]], lexicon: _Lexicon) -> list[_Phrase]:
-    """Cut a sentence into phrases, the longest that mean something first."""
-    words = [one for one in words if one[0] not in lexicon.ignored]
-    texts = [one[0] for one in words]
-    found, place = [], 0
-    while place < len(words):
-        most = min(lexicon.longest.get(texts[place], 1), len(words) - place)
-        for count in range(most, 0, -1):
-            key = tuple(texts[place : place + count])
-            if (meanings := lexicon.phrases.get(key)) is not None or count == 1:
-                break
-        start, end = words[place][1], words[place + count - 1][2]
-        found.append(_Phrase(" ".join(key), start, end, meanings or frozenset()))
-        place += count
-    return found
-
-
 @dataclass
 class _Mention:
     """A member of the household, or a kind of home, and what is said of it so far."""
@@ -208,10 +101,11 @@ class _Mention:
     """The answer stands before a comma."""
 
 
-_NOTHING = _Phrase("", 0, 0, frozenset())
+_NOTHING = Phrase("", 0, 0, frozenset())
 _PAUSES = frozenset(",():/\u2013\u2014;")
 _RELATIONS = ("good", "loves", "lives", "bad", "verb", "with")
 _STATED = ("yes", "no", "trait", "condition")
+_MOST_UNREAD = 2  # words without a meaning between what is said and the member
 _NEAR = 7  # phrases between what is said of a member and the member
 
 
@@ -220,7 +114,7 @@ class _Sentence:
     """One sentence, read phrase by phrase; its fields are what has been read so far."""
 
     text: str
-    phrases: list[_Phrase]
+    phrases: list[Phrase]
     species: str
     found: list[tuple[str, str, str]] = field(default_factory=list)
     """Traits with their answers and conditions."""
@@ -233,12 +127,18 @@ class _Sentence:
     """The word of negation has said something, and holds for a list alone."""
     is_other: bool = False
     is_past: bool = False
+    is_outgrown: bool = False
+    """What is bad was so `at first`, or is so on a leash alone."""
     has_subject: bool = False
     """It says `he` or `she`."""
     is_under: bool = False
     """A condition stands before what it holds for: `after a slow introduction`."""
     last: list[str] = field(default_factory=list)
     """Traits of the last member, for `them`."""
+    began_at: int = 0
+    """Where the clause began."""
+    said: list[int] = field(default_factory=list)
+    """Places in `found` of what the last clause with members said of them."""
     mentions: list[_Mention] = field(default_factory=list)
     part: list[_Mention] = field(default_factory=list)
     """The mentions since the last comma."""
@@ -251,6 +151,11 @@ class _Sentence:
             if not phrase.does("skip"):
                 self._take(place, phrase)
         self._end_clause()
+        ruled_out = {trait for trait, answer, _ in self.found if answer == NO}
+        limits = {one[0]: one for one in self.found if one[1] == CONDITION and one[0] in ruled_out}
+        if limits and any(phrase.does("or") for phrase in self.phrases):
+            # `without children or with older ones`
+            self.found = [limits.get(one[0], one) for one in self.found]
         self._read_tests()
 
     def _is_order(self) -> bool:
@@ -260,22 +165,24 @@ class _Sentence:
             for place, phrase in enumerate(self.phrases)
         )
 
-    def _at(self, place: int) -> _Phrase:
+    def _at(self, place: int) -> Phrase:
         return self.phrases[place] if 0 <= place < len(self.phrases) else _NOTHING
 
-    def _take(self, place: int, phrase: _Phrase) -> None:  # noqa: C901 - one arm a part
+    def _take(self, place: int, phrase: Phrase) -> None:  # noqa: C901, PLR0912 - one arm a part
         if phrase.text in _PAUSES:
             self._pause(place)
         elif phrase.does("but"):
             self._end_clause(place)
-        elif members := self._members(phrase):
+        elif members := self._members(phrase, place):
             self._meet(place, phrase, members)
         elif phrase.does("hedge"):
-            self._doubt()
+            self._doubt(place)
         elif phrase.does(*_RELATIONS):
             self._relate(place, phrase)
-            if phrase.values("yes") or phrase.values("trait"):
+            if any(phrase.values(part) for part in _STATED):
                 self._state(place, phrase)
+        elif phrase.does("pre") and self._members(self._at(place + 1)):
+            pass  # `cat-friendly dogs`
         elif phrase.values("mention"):
             self._add_mention(_Mention(phrase.values("mention"), place, phrase.start, phrase.end))
         elif any(phrase.values(part) for part in _STATED):
@@ -283,33 +190,52 @@ class _Sentence:
         elif any(phrase.values(part) for part in _VALUED):
             self._value(phrase)
         elif phrase.does("not"):
-            self.negated, self.is_spent = True, False
+            said = self.part[-1].answer if self.part else self.relation.replace("bad", NO)
+            if not (phrase.does("joint") and said in {YES, NO}):  # `no problems with dogs nor cats`
+                self.negated, self.is_spent = True, False
         elif self.is_spent and phrase.meanings and not phrase.does("joint", "pre", "fit"):
             self.negated = False
         self._note(place, phrase)
 
-    def _note(self, place: int, phrase: _Phrase) -> None:  # noqa: C901 - one arm a case
+    def _note(self, place: int, phrase: Phrase) -> None:  # noqa: C901, PLR0912 - one arm a case
         """Take what a phrase says of those before it, and of all that follows."""
         self.has_subject |= phrase.does("self") and bool(self.part)
         if phrase.does("other"):
-            self.is_other = self.is_other or (place <= 2 and not self.found)
+            is_subject = place - self.began_at <= 3 and not self.part
+            if is_subject and not self._members(self._at(place + 1)):
+                self.is_other = True
         self.is_past |= phrase.does("past")
+        self.is_outgrown |= phrase.does("first", "leash")
         self.is_under |= phrase.does("fore")
         if phrase.does("them") and self.relation in {"good", "loves", "bad"} and self.last:
             answer = NO if self.relation == "bad" else YES
             self._add_mention(
                 _Mention(self.last, place, phrase.start, phrase.end, answer, self.is_under)
             )
-        if phrase.does("tested") and self.negated:
-            self._doubt()
-        if phrase.does("post") and self.part and place - self.part[-1].place <= _NEAR:
+        if phrase.does("tested") and (self.negated or self.is_spent):
+            self._doubt(place)
+        if phrase.does("limit") and not self.mentions:
+            for said in self.said:  # `He is good with dogs, but needs slow introductions`
+                if self.found[said][1] == YES:
+                    self.found[said] = (self.found[said][0], CONDITION, self.text)
+        if (
+            phrase.does("post", "limit", "fore")
+            and self.part
+            and self._is_about_last(place, phrase)
+        ):
             mention = self.part[-1]
             words = self.text[mention.start : phrase.end + 4]
             # `barks at cats on walks` has no condition, `hates kids under 6` has.
-            if self.relation != "bad" or phrase.does("pre") or any(map(str.isdigit, words)):
+            if (
+                self.relation != "bad"
+                or phrase.does("pre", "number")
+                or any(map(str.isdigit, words))
+            ):
                 mention.is_conditional = mention.is_limited = True
                 mention.end = max(mention.end, phrase.end)
         if phrase.does("bad_after") and not phrase.does("not"):
+            if not self.part and self.last and {"los", "las", "them"} & {*phrase.text.split()}:
+                self._add_mention(_Mention(self.last, place, phrase.start, phrase.end))
             if not self.part and self.relation != "unknown":
                 self.relation = "bad"
             self._resolve(YES if self.negated else NO)
@@ -322,8 +248,24 @@ class _Sentence:
             if not phrase.does("home_fit") or phrase.does("fit", "yes"):
                 self._resolve(answer)
 
-    def _members(self, phrase: _Phrase) -> list[str]:
+    def _is_about_last(self, place: int, phrase: Phrase) -> bool:
+        """True if a condition is near enough to the last member to be of it."""
+        after = self._at(place + 1)
+        if phrase.does("good"):
+            return False  # `no cats, and picky about dogs`
+        if phrase.does("number") and not (after.text[:1].isdigit() or after.does("numeral")):
+            return False  # `kids climb all over him`
+        reach = _NEAR
+        if phrase.does("near"):  # `with dogs, and that`
+            reach = 0 if self._at(place - 1).does("joint") else 2
+        return place - self.part[-1].place <= reach
+
+    def _members(self, phrase: Phrase, place: int = 0) -> list[str]:
         found = phrase.values("member")
+        while place and self._at(place - 1).does("pre"):
+            place -= 1
+        if place and self._at(place - 1).does("another"):
+            found = found or phrase.values("single")
         if not found and self.relation in {"good", "lives", "bad", "unknown"}:
             found = phrase.values("single")
         if "pets" in found:
@@ -336,7 +278,9 @@ class _Sentence:
     def _pause(self, place: int) -> None:
         """End a part at a comma, unless a list goes on."""
         after = place + 1
-        while self._at(after).does("joint", "pre", "filler"):
+        while self._at(after).does("joint", "pre", "filler", "numeral") or (
+            self._at(after).text.isdigit()
+        ):
             after += 1
         self._negate_before(place)
         if self._at(place).text in ":/(":
@@ -369,12 +313,15 @@ class _Sentence:
         if first is not None and is_object and not first.answer and self.has_subject:
             # `Kids she adores`
             first.answer = {"good": YES, "loves": YES, "bad": NO}.get(self.relation, "")
-        if not self.is_other:
-            for mention in self.mentions:
+        if self.mentions:
+            before = len(self.found)
+            for mention in () if self.is_other else self.mentions:
                 self._emit(mention)
+            self.said = [*range(before, len(self.found))]
+        self.began_at = 0 if place is None else place + 1
         self.mentions, self.part = [], []
         self.relation, self.has_verb, self.negated, self.is_spent = "", False, False, False
-        self.is_other = self.is_past = self.has_subject = False
+        self.is_other = self.is_past = self.is_outgrown = self.has_subject = False
 
     def _emit(self, mention: _Mention) -> None:
         answer = mention.answer
@@ -382,19 +329,22 @@ class _Sentence:
             answer = YES  # `Kids: 8+`
         if answer not in {YES, NO}:
             return
+        mention.is_conditional |= self.is_outgrown and answer == NO
         mention.is_conditional |= mention.is_of_infants and answer == NO
-        if mention.is_conditional and not mention.is_history and "apartment" not in mention.traits:
+        is_of_household = mention.traits[0] in HOUSEHOLD
+        if mention.is_conditional and is_of_household and not mention.is_history:
             answer = CONDITION
         words = self.text[mention.start : mention.end] if answer == CONDITION else ""
         self.found += [(trait, answer, words) for trait in mention.traits]
 
-    def _doubt(self) -> None:
-        """Take that nobody knows: of those before it in this part, and of those that follow."""
-        self.relation, self.negated = "unknown", False
+    def _doubt(self, place: int) -> None:
+        """Take that nobody knows: of those before it in this part, else of those that follow."""
+        is_behind = bool(self.part) and self._at(place + 1).text in {"", *_PAUSES}
+        self.relation, self.negated = "" if is_behind else "unknown", False
         for mention in self.part:
             mention.answer = "unknown"
 
-    def _relate(self, place: int, phrase: _Phrase) -> None:
+    def _relate(self, place: int, phrase: Phrase) -> None:
         names = phrase.values("grammar")
         name = next((one for one in ("bad", "good", "loves", "lives") if one in names), "")
         self.has_verb |= "verb" in names
@@ -416,7 +366,7 @@ class _Sentence:
         if name in {"bad", "good", "loves"} and phrase.does("after"):
             self._resolve(NO if name == "bad" else YES)
 
-    def _meet(self, place: int, phrase: _Phrase, members: list[str]) -> None:
+    def _meet(self, place: int, phrase: Phrase, members: list[str]) -> None:
         before = place - 1
         start, is_conditional = phrase.start, self.is_under or phrase.does("partial")
         while self._at(before).does("pre", "joint", "filler"):
@@ -428,9 +378,15 @@ class _Sentence:
         if self.negated:
             mention.answer = "unknown" if self.relation in {"bad", "unknown", "lives"} else NO
             self.is_spent = True
+        elif is_conditional and self._at(before - self._at(before).does("article")).does("need"):
+            mention.answer = YES  # `needs a playful second dog`
         elif self.relation:
             kinds = {"good": YES, "loves": YES, "lives": YES, "bad": NO, "unknown": "unknown"}
-            mention.answer = kinds[self.relation]
+            heard = max(self.related_at, self.mentions[-1].place if self.mentions else 0)
+            between = [one for one in self.phrases[heard + 1 : place] if not one.meanings]
+            # `loves long walks through the leafy park where kids play` says nothing of kids.
+            is_far = len(between) > _MOST_UNREAD and self.relation != "bad"
+            mention.answer = "unknown" if is_far else kinds[self.relation]
             mention.is_history = self.relation == "lives"
             mention.is_carried = not self.part and bool(self.mentions)
         self._add_mention(mention)
@@ -452,8 +408,12 @@ class _Sentence:
         near = self.phrases[max(0, mention.place - _NEAR) : mention.place]
         has_word = any(one.does(word, f"home_{word}") for one in near)
         if word == "need":
-            after = self.phrases[mention.place + 1 : mention.place + 5]
+            after = self.phrases[mention.place + 1 : mention.place + 9]
+            denied = [place for place, one in enumerate(after) if one.does("not")]
+            if denied and any(one.does("need") for one in after[denied[0] :][:4]):
+                return NO  # `would be nice, but is not required`
             is_soft = any(one.does("soft_post") for one in after)
+            has_word |= any(one.does("need") for one in after[:4])
             return "" if is_soft or self.relation == "unknown" else YES if has_word else ""
         is_home = self.relation in {"good", "lives"} or self.has_verb
         if self.relation in {"unknown", "bad"}:
@@ -470,16 +430,18 @@ class _Sentence:
                 mention.answer = answer if mention.answer != "unknown" else "unknown"
         self.is_spent |= self.negated
 
-    def _state(self, place: int, phrase: _Phrase) -> None:  # noqa: C901 - one arm a case
+    def _state(self, place: int, phrase: Phrase) -> None:  # noqa: C901 - one arm a case
         moods = _MOODS.intersection(phrase.values("yes")) or phrase.values("trait")
         after = self._at(place + 1)
         is_of_home = after.does("homes") or (moods and bool(after.values("member")))
+        is_of_home = is_of_home or (self._at(place - 1).does("homes") and not self.has_verb)
         is_of_others = self.relation in {"good", "lives", "bad"} and after.values("single")
         is_silent = self.is_other or self.relation == "unknown" or (moods and self.is_past)
         if is_silent or (moods and (is_of_home or is_of_others)):
             return
         is_partly = is_before = self._at(place - 1).does("partly")
-        negated = self.negated or (self.relation == "bad" and bool(phrase.values("trait")))
+        is_disliked = phrase.values("trait") or "cuddly" in phrase.values("yes")
+        negated = self.negated or (self.relation == "bad" and bool(is_disliked))
         if self._at(place + 1).text in {":", "-", "?", "="}:
             negated |= self._at(place + 2).does("not")
             if self._at(place + 2).does("hedge"):
@@ -490,6 +452,10 @@ class _Sentence:
             negated = True  # `House trained no`
         if any(one.does("hedge") for one in self.phrases[place + 1 : place + 4]):
             return
+        near = self.phrases[max(0, place - 4) : place]
+        is_negative = any("negative" in one.values("result") for one in near)
+        if is_negative and "special_needs" in phrase.values("yes"):
+            return  # `negative for heartworm and leishmania`
         for trait in phrase.values("yes") + phrase.values("trait"):
             if is_partly and trait in HOUSEHOLD:
                 first, last = self._at(place - is_before), self._at(place + 3)
@@ -504,7 +470,7 @@ class _Sentence:
                 self.found.append((trait, YES if negated else NO, ""))
         self.is_spent |= self.negated
 
-    def _value(self, phrase: _Phrase) -> None:
+    def _value(self, phrase: Phrase) -> None:
         if not (self.is_other or self.negated or self.relation in {"lives", "unknown", "bad"}):
             for part in _VALUED:
                 self.found += [(part, value, "") for value in phrase.values(part)]
@@ -514,10 +480,12 @@ class _Sentence:
         tests = [place for place, one in enumerate(self.phrases) if one.values("test")]
         runs: list[list[int]] = []
         for place in tests:
-            if runs and all(
-                self.phrases[one].text in _PAUSES or self.phrases[one].does("joint")
-                for one in range(runs[-1][-1] + 1, place)
+            between = self.phrases[runs[-1][-1] + 1 : place] if runs else []
+            if any(one.text == "," for one in between) and any(
+                self._results(self.phrases[max(0, runs[-1][0] - 5) : runs[-1][0]][::-1])
             ):
+                runs.append([place])  # `positive for FIV, FeLV negative`
+            elif runs and all(one.text in _PAUSES or one.does("joint") for one in between):
                 runs[-1].append(place)
             else:
                 runs.append([place])
@@ -529,13 +497,15 @@ class _Sentence:
             is_other = any(one.does("other") for one in clause[cut + 1 :])
             if is_other or any(one.does("hedge") for one in [*after, *before]):
                 continue
+            if any(one.does("cured") for one in self.phrases):
+                continue
             result = next((o for o in self._results([*after[:3]])), "") or next(
                 (o for o in self._results(before)), ""
             )
             for place in run if result else ():
                 self.found += [(trait, result, "") for trait in self.phrases[place].values("test")]
 
-    def _results(self, phrases: Iterable[_Phrase]) -> Iterator[str]:
+    def _results(self, phrases: Iterable[Phrase]) -> Iterator[str]:
         for phrase in phrases:
             if phrase.does("but") or phrase.text in {",", ";"}:
                 return
@@ -543,24 +513,17 @@ class _Sentence:
                 yield NO if "negative" in found else YES
 
 
-def _language(words: list[tuple[str, int, int]], usual: str = "") -> str:
-    texts = {one[0] for one in words}
-    shares = {name: len(texts & common) for name, common in _common_words().items()}
-    best = max(_LANGUAGES, key=shares.__getitem__)
-    return usual if usual and (shares[best] <= shares[usual] or shares[best] < 3) else best
-
-
 @lru_cache(maxsize=16_384)
 def read_written(description: str, species: str = "") -> WrittenFacts:
     """Read the statements of a description, by trait; of its first 8,000 letters."""
     text = _MARKUP.sub(" ", description[:_MOST_LETTERS])
-    text = _LABEL.sub(r"\1: ", text)
-    usual = _language(_words(text))
+    text = _NEXT_LABEL.sub("\n", _LABEL.sub(r"\1: ", text))
+    usual = recognise_language(split_words(text))
     found: dict[str, Statement] = {}
     for sentence in filter(None, map(str.strip, _BREAK.split(text))):
-        words = _words(sentence)
-        lexicon = _lexicon(_language(words, usual))
-        reading = _Sentence(sentence, _phrases(words, lexicon), species)
+        words = split_words(sentence)
+        lexicon = load_lexicon(recognise_language(words, usual), TRAITS)
+        reading = _Sentence(sentence, cut_phrases(words, lexicon), species)
         if sentence.endswith("?"):
             continue
         reading.read()
