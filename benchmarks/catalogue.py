@@ -57,6 +57,7 @@ _FILES: Mapping[str, Sequence[str]] = {
         f"{_SRC}/recommend/live_tests.py",
         "benchmarks/markets/**",
     ),
+    "live_test_requests": (*_ANSWERS, f"{_SRC}/recommend/live_tests.py"),
     "recover": (*_ANIMALS, "benchmarks/recovery/**"),
     "boards": (*_ANIMALS, f"{_SRC}/plugins/boards/**"),
     "search": (*_SEARCHES, "benchmarks/search_*"),
@@ -213,6 +214,11 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--runs", "20", "--worlds", "plenty", "--seeds", "1", "--share", "0.02"),),
             (("--runs", "1000", "--worlds", "town", "--seeds", "1", "--share", "0.1"),),
             (("--seeds", "verdict"),),
+        ),
+        "live_test_requests": Benchmark(
+            "What a request costs in a live test, beside the same one without",
+            (("--groups", "40", "--events", "2000", "--animals", "40", "--rounds", "1"),),
+            ((),),
         ),
         "recover": Benchmark(
             "What the model of choices learns of pages that were drawn from known numbers",

@@ -1,5 +1,6 @@
 """Keeps the arms of running live tests in memory, for the answers of this process."""
 
+import dataclasses
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -60,6 +61,9 @@ class FollowedTests:
                 for arm, one in zip(test.arms, arms, strict=True)
             )
         assert second is not None, "only the first arm may be as sent"
+        if first is not None and first.version.name == second.version.name:
+            # What is cached by version would be made anew at each turn of the arms.
+            second = dataclasses.replace(second, model=first.model, choices=first.choices)
         return RunningTest(test.name, test.design, test.salt, test.share, (first, second)), now
 
     def _model(
