@@ -183,3 +183,13 @@ def test_how_much_visitors_differ_stays_as_usual_where_few_places_tell() -> None
     pairs = VisitorPairs(few)
     for kind, variance in pairs.variances(choice_effects(few, pairs)).items():
         assert variance == pytest.approx(VISITOR_VARIANCES[kind], rel=0.3)
+
+
+def test_places_are_looked_at_no_more_than_they_are_though_little_is_known_of_each_animal() -> None:
+    # What rows of uncertain animals leave over would lift all places above the first one.
+    world = World(
+        animals=600, intercept=-1.0, appeal={"animal": 1.0}, explored=1.0, fades=0.3, pages=4_000
+    )
+    attention = fitted(drawn(world)).attention
+    true = 1 / np.arange(1, PLACES + 1) ** world.fades
+    assert np.log(attention[1:PLACES] / true[1:]).mean() == pytest.approx(0, abs=0.06)

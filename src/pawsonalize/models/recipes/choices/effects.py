@@ -64,22 +64,25 @@ _NODE_WEIGHTS /= _NODE_WEIGHTS.sum()
 _FAR = 25.0
 
 
-def mean_chances(odds: Floats, variance: float) -> tuple[Floats, Floats]:
+def mean_chances(odds: Floats, variance: Floats | float) -> tuple[Floats, Floats]:
     """Means of expit(odds + effect) over normal effects of that variance, and their slopes.
 
     As visitors differ, chances rise less with the log-odds of everybody than those of one visitor.
     """
     # Within bounds that nothing comes near, so that logs and quotients of them are finite.
     odds = np.clip(odds, -_FAR, _FAR)
-    if variance <= 0:
+    if np.max(variance, initial=0.0) <= 0:
         chance = special.expit(odds)
         return chance, chance * (1 - chance)
-    chance, slope = np.zeros((2, *odds.shape))
-    for node, weight in zip(_NODES * np.sqrt(variance), _NODE_WEIGHTS, strict=True):
-        at = special.expit(odds + node)
-        chance += weight * at
-        slope += weight * at * (1 - at)
-    return chance, slope
+    chance, squares = np.zeros((2, *odds.shape))
+    spread = np.sqrt(variance)
+    for node, weight in zip(_NODES, _NODE_WEIGHTS, strict=True):
+        at = special.expit(odds + node * spread)
+        share = weight * at
+        chance += share
+        share *= at
+        squares += share
+    return chance, chance - squares
 
 
 def usual_attention(places: int = PLACES) -> Floats:

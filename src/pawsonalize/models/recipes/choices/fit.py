@@ -6,9 +6,10 @@ do not depend on each other: their block of the Hessian is diagonal, and the New
 effects together needs the solution of a system of the common ones alone (a Schur complement).
 
 Effects of animals are normal, with a variance that is learned. What is fitted of each is the mean
-and the variance of its posterior (a Gaussian variational approximation; Ormerod and Wand 2012): the
-likeliest effects alone would leave out that the mean of exp(effect) is above the exp of the mean,
-which shows in the intercept and in the variances.
+and the variance of its posterior (a Gaussian variational approximation; Ormerod and Wand 2012).
+What a row says is its mean over that posterior: at one effect that stands for it, chances bend too
+little, and what that leaves over in all rows falls on the first place, whose attention is 1 and
+cannot take it. Then all others seem to be looked at more.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ _MAX_STEPS = 60
 _ARRIVED, _ENOUGH = 1e-5, 1e-4  # of the size of the gradient at the start; after all steps
 _STILL = 2e-3  # change of the log of a variance
 _SETTLED = 2  # steps before variances are learned
-_LEARNED = 25  # steps after which variances stay: with few animals they creep on for long
+_LEARNED = 18  # steps after which variances stay: with few animals they creep on for long
 _HALVINGS = 10
 _DOUBT = 0.5  # the more, the sooner a small variance is taken for none
 _LEAST = 1e-3
@@ -93,7 +94,7 @@ class _Point(msgspec.Struct, frozen=True):
     places: Floats
     """Logs of the learned attention."""
     animals: Floats
-    """The log of the mean of exp(effect): see `_Fit._lift`."""
+    """Means of their effects."""
 
     def ahead(self, step: "_Point", share: float, lower: Floats) -> "_Point":
         """The point so much of a step on, within the bounds of weights and attention."""
@@ -147,23 +148,22 @@ class _Fit:
         self.at = _Point(
             columns, np.zeros(shape[1]), np.log(usual[: self._places]), np.zeros(shape[0])
         )
-        # The posterior of an animal's effect is normal, so the log of the mean of exp(effect) is
-        # above the mean of the effect: by half of its variance, less where chances are high.
-        self._lift = np.zeros(shape[0])
+        self._left = np.zeros(shape[0])  # variances of the animals' effects, given the choices
         self._first = 0.0
 
     def start_from(self, found: Effects) -> None:
         """Begin at what was fitted to nearly the same rows."""
         self.variances = dict(found.variances)
         self._first = found.first_slope
-        unknown = float(self._lift_of(self.variances[ANIMAL]))
-        self._lift = np.where(self._is_shown, unknown, 0.0)
+        unknown = float(self._lift(self.variances[ANIMAL]))
         self.at = _Point(
             np.array([found.intercept - unknown, *(found.weights[name] for name in self._names)]),
             np.concatenate([found.levels[name] for name in TRAITS]),
             np.log(found.attention[: self._places]),
-            np.where(self._is_shown, found.levels[ANIMAL] + unknown, 0.0),
+            np.where(self._is_shown, found.levels[ANIMAL], 0.0),
         )
+        self._left = np.where(self._is_shown, self.variances[ANIMAL], 0.0)
+        self._left = self._posterior_variances(self._sum(self.at))
 
     def run(self) -> Effects:
         """Step until the gradient is small and variances stand still."""
@@ -181,6 +181,9 @@ class _Fit:
             sums = self._step(sums, slope, inverse, free)
             if steps >= _SETTLED and not is_still:  # then they stay, and the rest can arrive
                 is_still = self._learn_variances(sums, inverse, free) or steps >= _LEARNED
+                if is_still or not self._left.any():
+                    self._left = self._posterior_variances(sums)
+                    sums = self._sum(self.at)
         share = size / max(self._first, 1e-300)
         return self._effects(steps, share, has_arrived=has_arrived)
 
@@ -189,7 +192,7 @@ class _Fit:
         at, variance = self.at, self._variance_of_values()
         columns = sums.column - self._doubt * (at.columns - self._mean)
         levels = self._values.T @ sums.animal - at.levels / variance
-        animals = sums.animal - (at.animals - self._lift) / self.variances[ANIMAL]
+        animals = sums.animal - at.animals / self.variances[ANIMAL]
         # As if so much more had been shown at each place, and chosen at the usual rate.
         shows = _SHOWN * self._rate
         places = sums.place + shows * (self._usual[: self._places] - np.exp(at.places))
@@ -278,7 +281,7 @@ class _Fit:
         return sums
 
     def _penalty(self, at: _Point) -> float:
-        apart, own = at.columns - self._mean, at.animals - self._lift
+        apart, own = at.columns - self._mean, at.animals
         total = float(apart @ (self._doubt * apart)) / 2
         total += float(at.levels @ (at.levels / self._variance_of_values())) / 2
         total += float(own @ own) / self.variances[ANIMAL] / 2
@@ -300,13 +303,11 @@ class _Fit:
             variance = left[count : count + len(here)][here]
             self._learn_variance(name, self.at.levels[here], float(variance.sum()))
         here = self._is_shown
-        own = (self.at.animals - self._lift)[here]
+        own = self.at.animals[here]
         firm = 1 / (sums.animal_animal + 1 / self.variances[ANIMAL])
         # Beside what is left of an animal's effect given the common ones: what is left of those.
         common = self._through_animals(sums, firm**2)[np.ix_(free, free)]
         self._learn_variance(ANIMAL, own, float(firm[here].sum() + (inverse * common).sum()))
-        firm = 1 / (sums.animal_animal + 1 / self.variances[ANIMAL])
-        self._lift = np.where(here, self._lift_of(firm), 0.0)
         changes = [abs(np.log(self.variances[name] / one)) for name, one in before.items()]
         return bool(max(changes) < _STILL)
 
@@ -323,13 +324,21 @@ class _Fit:
             doubt = _DOUBT * float(np.sqrt(now / usual))
             self.variances[name] = max(total / (known + doubt), _LEAST)
 
-    def _lift_of(self, variance: Floats | float) -> Floats:
+    def _posterior_variances(self, sums: _Sums) -> Floats:
+        firm = sums.animal_animal + 1 / self.variances[ANIMAL]
+        return np.asarray(np.where(self._is_shown, 1 / firm, 0.0))
+
+    def _lift(self, variance: Floats | float) -> Floats:
+        # The log of the mean of exp(effect) is above the mean of the effect by half of its
+        # variance, and by less where chances are high.
         return np.asarray(variance * max(0.5 - self._rate, 0.0))
 
     def _effects(self, steps: int, slope: float, *, has_arrived: bool) -> Effects:
-        at, unknown = self.at, float(self._lift_of(self.variances[ANIMAL]))
+        at, unknown = self.at, float(self._lift(self.variances[ANIMAL]))
         levels = dict(zip(TRAITS, np.split(at.levels, self._starts[1:-1]), strict=True))
-        levels[ANIMAL] = np.where(self._is_shown, at.animals - unknown, 0.0)
+        levels[ANIMAL] = np.where(
+            self._is_shown, at.animals + self._lift(self._left) - unknown, 0.0
+        )
         attention = self._usual.copy()
         if self._places:
             learned = np.exp(at.places)
@@ -374,18 +383,32 @@ class _Fit:
         return total
 
     def _add(
-        self, total: _Sums, rows: slice, at: _Point, appeal: Floats, attention: Floats
+        self,
+        total: _Sums,
+        rows: slice,
+        at: _Point,
+        appeal: Floats,
+        attention: Floats,
     ) -> None:
         shown, chosen = self._shown, self._chosen[rows]
         animal, place = shown.animal[rows], shown.place[rows]
         columns = np.array([np.ones(len(animal)), *(shown.factors[n][rows] for n in self._names)])
         odds = at.columns @ columns + appeal[animal]
-        chance, rise = mean_chances(odds, self._unexplained)
+        left = self._left[animal]
+        chance, rise = mean_chances(odds, self._unexplained + left)
         seeing = attention[place]
         passed = np.maximum(1 - seeing * chance, 1e-12)
-        total.loss -= float(np.log(np.where(chosen, seeing * chance, passed)).sum())
-        surprise = (chosen - seeing * chance) / passed  # of the log of the attention
+        surprise = np.where(chosen, 1.0, -seeing * chance / passed)  # of the log of the attention
         pull = surprise * rise / chance
+        # An animal is one in all its rows: of those chosen, the mean of the log counts, and not
+        # the log of the mean (two nodes of Gauss and Hermite).
+        pull[chosen] = 0.0
+        total.loss -= float(np.log(np.where(chosen, seeing, passed)).sum())
+        for node in (-1.0, 1.0):
+            at_node = odds[chosen] + node * np.sqrt(left[chosen])
+            likely, steep = mean_chances(at_node, self._unexplained)
+            total.loss -= float(np.log(likely).sum()) / 2
+            pull[chosen] += steep / likely / 2
         cross = seeing * rise / passed
         firm = cross * rise / chance
         weighed = columns * firm
