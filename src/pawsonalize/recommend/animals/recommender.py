@@ -37,6 +37,7 @@ from pawsonalize.recommend.animals.pages import (
     EXPLORED,
     OpenPages,
     PageReader,
+    Pages,
     places_of,
     rest_of,
 )
@@ -350,10 +351,10 @@ class AnimalRecommender:
             order = self._ranked_places(inputs, slots, np.zeros(len(slots), np.int64))
             return [inputs.available.ids[slot] for slot in slots[order].tolist()]
 
-    def _best_ids(self, query: Query) -> list[str]:
-        """Return the best animals for the visitor, best first, without exploration."""
+    def _best_ids(self, query: Query, pages: Pages) -> list[str]:
+        """Return the best animals for the visitor of these pages, best first; none is explored."""
         groups = self.group_recommender.score_groups(query)
-        with self.inputs(query, groups, self.settings.group_affinity) as inputs:
+        with self.inputs(query, groups, self.settings.group_affinity, pages) as inputs:
             slots = choose(inputs, estimate(inputs), query.limit)
             return [inputs.available.ids[slot] for slot in slots.tolist()]
 
@@ -389,10 +390,11 @@ class AnimalRecommender:
         groups, settings = self.group_recommender.score_groups(query, about), self.settings
         share = settings.group_affinity if about is None else settings.similar_affinity
         is_repeated = bool(query.page) and not query.continues
-        rival, drafted = None, None
+        rival, pages, drafted = None, None, None
         if arms is not None and arms.rival is not None and not is_repeated:
-            rival = self.with_group_recommender(arms.rival)._best_ids(query)
-        with self.inputs(query, groups, share) as inputs:
+            pages = self._read_pages(query, groups)
+            rival = self.with_group_recommender(arms.rival)._best_ids(query, pages)
+        with self.inputs(query, groups, share, pages) as inputs:
             available = inputs.available
             if is_repeated:
                 chosen = places_left(inputs, query)
@@ -422,12 +424,25 @@ class AnimalRecommender:
         kind = SEARCH if query.search else ANIMALS if about is None else SIMILAR_ANIMALS
         return self.answer(kind, query, groups, places, scored, asks=asks, drafted=drafted)
 
+    def _read_pages(self, query: Query, groups: GroupScores) -> Pages:
+        return self.pages.of(
+            query.visitor,
+            query.page[0].as_of if query.page else query.at,
+            self.impressions.waiting_of(query.visitor),
+            self.effects.kinds.union(groups.served.choices.kinds),
+            picked=groups.context.picked,
+            wishes=groups.context.wishes,
+        )
+
     @contextmanager
-    def inputs(self, query: Query, groups: GroupScores, share: float) -> Iterator[ScoringInputs]:
+    def inputs(
+        self, query: Query, groups: GroupScores, share: float, pages: Pages | None = None
+    ) -> Iterator[ScoringInputs]:
         """Hold the available animals' lock, with the inputs of the weighing.
 
-        `share` weighs the model's part in the affinity. Groups that do not pass the query's filter
-        must not be shown; nor groups that came since it was applied.
+        `share` weighs the model's part in the affinity; `pages` are read if they were not. Groups
+        that do not pass the query's filter must not be shown; nor groups that came since it was
+        applied.
         """
         available = self.available.of(query.at, query.now)
         # All that reads tables comes before the lock: other queries would wait for the tables.
@@ -438,14 +453,7 @@ class AnimalRecommender:
                 names = available.codes["group"].names
                 present = [names[code] for code in available.present.tolist()]
             passed = self.group_recommender.passing_groups(present, query)
-        pages = self.pages.of(
-            query.visitor,
-            query.page[0].as_of if query.page else query.at,
-            self.impressions.waiting_of(query.visitor),
-            self.effects.kinds.union(groups.served.choices.kinds),
-            picked=groups.context.picked,
-            wishes=groups.context.wishes,
-        )
+        pages = self._read_pages(query, groups) if pages is None else pages
         with available.lock:
             codes, cache = available.codes["group"], self._cache_of(available)
             affinity = share * cache.groups.of(groups, codes, available.present)
