@@ -39,7 +39,7 @@ from pawsonalize.recommend.animals.scoring import Estimates, ScoringInputs, choo
 from pawsonalize.recommend.animals.settings import PARTS, AnimalSettings
 from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.tables import Impression
-from pawsonalize.site.cards import animal_card
+from pawsonalize.site.cards import animal_card, small_photo, web_photos
 
 FIRST_PAGE = 24
 """Places of the first page of the adoption site."""
@@ -411,7 +411,7 @@ def animal_content(query: ViewQuery, report: AnimalReport) -> dict[str, object]:
     animal = query.services.inventory.get(report.animal.id)
     return {
         "card": animal_card(animal, query.now, None, frozenset()),
-        "photos": [one for one in animal.photos if one.startswith(("https://", "http://"))],
+        "photos": [(photo, small_photo(photo)) for photo in web_photos(animal)],
         "next_statuses": [
             one for one in AnimalStatus if one in STEPS[animal.status] - {animal.status}
         ],

@@ -23,6 +23,7 @@ from pawsonalize.core.http.json import read_count, read_flag, read_text, report_
 from pawsonalize.core.limits import match_cursor, parse_id
 from pawsonalize.core.times import DAY
 from pawsonalize.reports.exposure_report import ExposureShare
+from pawsonalize.site.cards import small_photo, web_photos
 from pawsonalize.site.portraits import Portrait
 
 _ANY_STATUS = "any"
@@ -128,7 +129,7 @@ def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedA
         ListedAnimal,
         animal,
         id=animal.animal_id,
-        picture=animal.photos[0] if animal.photos else Portrait.of(animal, group).path,
+        picture=next(map(small_photo, web_photos(animal)), Portrait.of(animal, group).path),
         species=SPECIES_NAMES.get(animal.species, animal.species),
         breed=animal.breed.replace("_", " "),
         size=SIZE_NAMES.get(animal.size, animal.size),

@@ -51,7 +51,7 @@ class Console:
     """The views that the pages of the console and their JSON show, and access keys."""
 
     def __init__(self, adapters: Adapters, services: Services) -> None:
-        settings, database = adapters.settings, adapters.database
+        settings, database, self.objects = adapters.settings, adapters.database, adapters.objects
         refusals = REFUSAL_REPORTS(adapters)
         channels = NOTIFIERS(settings) or ()
         self.traffic = TrafficHistory(partial(read_counts, services.metrics_dir), clock.real_now())

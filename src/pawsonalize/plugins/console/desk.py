@@ -7,13 +7,14 @@ import of an animal's source says anew what it is, and the pages say so.
 import re
 import secrets
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -26,12 +27,13 @@ from pawsonalize.app.pages.views import Confirmation, Done, PageAction, ViewQuer
 from pawsonalize.core.attributes import AGE_NAMES, DOG, SIZE_NAMES, SPECIES_NAMES, GoodWith
 from pawsonalize.core.breed_spelling import plain_letters
 from pawsonalize.core.breeds import UNKNOWN_BREED
-from pawsonalize.core.errors import Conflict, InvalidInput
+from pawsonalize.core.errors import Conflict, InvalidInput, PawsonalizeError
 from pawsonalize.core.limits import parse_id
 from pawsonalize.core.scopes import DESK
 from pawsonalize.core.times import MINUTE
 from pawsonalize.operations.admission import Caller
 from pawsonalize.operations.services import services_of
+from pawsonalize.plugins.console.photos import PHOTO_ACTIONS, add_photos, opened_form
 from pawsonalize.site.forms import Fields, fields_of
 from pawsonalize.site.rendering import console_path_of
 
@@ -40,6 +42,7 @@ _ACTIONS = f"{ANIMALS}/actions"
 _SOURCE = "console"
 """Source of the animals that are added here, so that no feed says they are gone."""
 _MAX_FORM_BYTES = 1 << 19  # fifty addresses and a long text, as browsers escape them
+_NOTICE_LENGTH = 800  # of what a cookie has to hold
 _UNDO_MINUTES = 10
 _VERDICTS = ("confirmed", "rejected", "")
 
@@ -216,19 +219,25 @@ def _new_id(name: str) -> str:
 
 
 async def _add(request: Request, _caller: Caller) -> Done:
-    fields, services = await fields_of(request, _MAX_FORM_BYTES), services_of(request)
+    async with opened_form(request) as (fields, files):
+        return await run_in_threadpool(_added, request, fields, files)
+
+
+def _added(request: Request, fields: Fields, files: Sequence[UploadFile]) -> Done:
+    services = services_of(request)
     given, now = _given(fields), services.now()
     animal_id = parse_id(fields.get("id", "").strip() or _new_id(given.get("name", "")), "id")
     listing = _listing(animal_id, given, now)
-
-    def add() -> None:
-        if services.inventory.get_many([animal_id]):
-            raise Conflict(f"there is an animal {animal_id} already: edit it, or write another id")
-        services.inventory.put([listing], now, now)
-
-    await run_in_threadpool(add)
-    name = listing.animal.name or animal_id
-    return Done(console_path_of(animal_id), f"{name} is added, and may be shown.", animal_id)
+    if services.inventory.get_many([animal_id]):
+        raise Conflict(f"there is an animal {animal_id} already: edit it, or write another id")
+    services.inventory.put([listing], now, now)
+    notice = f"{listing.animal.name or animal_id} is added, and may be shown."
+    if files:
+        try:
+            notice += f" {add_photos(request, animal_id, files)}"
+        except PawsonalizeError as error:  # the animal stays, and its page takes photos as well
+            notice += f" No photo is stored: {error.message}."[:_NOTICE_LENGTH]
+    return Done(console_path_of(animal_id), notice, animal_id)
 
 
 def _ask_status(query: ViewQuery) -> Confirmation:
@@ -294,6 +303,7 @@ async def _lead_on(request: Request) -> Response:
 
 
 ANIMAL_ACTIONS = (
+    *PHOTO_ACTIONS,
     PageAction(f"{_ACTIONS}/status", _ask_status, _set_status, DESK),
     Route(f"{_ACTIONS}/edit", partial(perform, act=_edit, allowed=DESK), methods=["POST"]),
     Route(f"{_ACTIONS}/written", partial(perform, act=_judge, allowed=DESK), methods=["POST"]),
