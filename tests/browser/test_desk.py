@@ -41,6 +41,16 @@ def put_photos_in_order(page: Page, has_scripts: bool) -> None:
         expect(photo).to_have_js_property("naturalHeight", 427)
 
 
+def hold_by_a_tick_and_undo(page: Page, name: str) -> None:
+    """Put an animal of the list on hold, and undo that."""
+    page.goto("/console/animals")
+    page.get_by_label(f"Tick {name}").check()
+    page.get_by_role("button", name="on hold").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 animal is on hold")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("1 animal is as before")
+
+
 @pytest.mark.parametrize(
     ("scheme", "width", "scripts"),
     [("light", 390, True), ("dark", 1280, True), ("dark", 390, False)],
@@ -92,9 +102,13 @@ def test_a_volunteer_adds_finds_mends_adopts_and_undoes(
     page.get_by_role("status").get_by_text("is stored").wait_for()
     assert page.get_by_label("Adoption fee").input_value() == "120"
     page.get_by_role("button", name="Mark as adopted").click()
-    page.get_by_role("button", name="Mark as adopted").click()
     page.get_by_role("button", name="Undo: it is available").click()
     page.get_by_role("status").get_by_text("is available again").wait_for()
     look("what was undone")
+    hold_by_a_tick_and_undo(page, name)
+    look("animals that were ticked")
+    page.get_by_role("link", name="Today").click()
+    expect(page.get_by_role("link", name=name).first).to_be_visible()
+    look("the first page")
     context.close()
     assert not any(wrong.values()), wrong

@@ -114,7 +114,7 @@ def animal_listing(stock: StockList, given: Mapping[str, str], now: int) -> Anim
     last = page[-1] if len(found) > search.limit else None
     oldest = counts.oldest_listed_at
     return AnimalListing(
-        [_listed(animal, shown, usual, now) for animal, shown in page],
+        [listed_animal(animal, shown, usual, now) for animal, shown in page],
         None if last is None else f"{key_of(*last, search.order)}.{last[0].animal_id}",
         counts.statuses,
         counts.shown_a_day,
@@ -123,7 +123,8 @@ def animal_listing(stock: StockList, given: Mapping[str, str], now: int) -> Anim
     )
 
 
-def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedAnimal:
+def listed_animal(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedAnimal:
+    """Return an animal in words; `shown_a_day` is the mean of available animals, 0 if unknown."""
     group, days = animal.group_at(now), animal.waiting_days(now)
     return report_of(
         ListedAnimal,

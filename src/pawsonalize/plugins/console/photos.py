@@ -166,10 +166,7 @@ async def opened_form(request: Request) -> AsyncIterator[tuple[dict[str, str], l
             parts = given.multi_items()
             fields = {name: part for name, part in parts if isinstance(part, str)}
             # A field without a file comes as a file without a name.
-            yield (
-                fields,
-                [part for _, part in parts if isinstance(part, UploadFile) and part.filename],
-            )
+            yield fields, [one for _, one in parts if isinstance(one, UploadFile) and one.filename]
     except HTTPException as error:
         raise InvalidInput(
             f"the form cannot be read ({error.detail}): send at most {MOST_AT_ONCE} photos at once"
@@ -181,7 +178,9 @@ async def _upload(request: Request, _caller: Caller) -> Done:
         animal_id = parse_id(fields.get("animalId", ""), "animalId")
         await run_in_threadpool(services_of(request).inventory.get, animal_id)
         notice = await run_in_threadpool(add_photos, request, animal_id, files)
-    return Done(f"{console_path_of(animal_id)}#album", notice, animal_id)
+    return Done(
+        f"{console_path_of(animal_id)}#album", notice, animal_id, detail=notice.partition(".")[0]
+    )
 
 
 async def _arrange(request: Request, _caller: Caller) -> Done:
@@ -203,7 +202,7 @@ async def _arrange(request: Request, _caller: Caller) -> Done:
 
     await run_in_threadpool(services.inventory.edit, animal_id, change, services.now())
     page = f"{console_path_of(animal_id)}#album"
-    return Done(page, f"The photo is {_MOVES[move]}.", animal_id)
+    return Done(page, f"The photo is {_MOVES[move]}.", animal_id, detail=_MOVES[move])
 
 
 def _get_photo(request: Request) -> Response:
