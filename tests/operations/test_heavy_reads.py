@@ -144,6 +144,9 @@ def test_what_nobody_asks_for_again_is_let_go(monkeypatch: pytest.MonkeyPatch) -
         assert await reads.within(0, "a", slow) is None
         await asyncio.sleep(0.1)
         assert await reads.within(30, "a", slow) == 2, "the first one is out of date"
+        assert await reads.within(0, "a", slow) is None
+        reads.drop_late()
+        assert await reads.within(30, "a", slow) == 4, "something was changed meanwhile"
 
     asyncio.run(play())
 

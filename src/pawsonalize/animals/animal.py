@@ -25,6 +25,8 @@ from pawsonalize.core.words import by_word
 
 FOREVER = 2**63 - 1
 MAX_REPORTS = 100
+OWN_PHOTOS = "/photos/"
+"""Beginning of the addresses of photos that were uploaded here: they are paths of this service."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import msgspec
 
 from pawsonalize.animals.animal import (
     LEFT,
+    OWN_PHOTOS,
     Animal,
     AnimalStatus,
     History,
@@ -16,7 +17,7 @@ from pawsonalize.animals.animal import (
     route,
     with_report,
 )
-from pawsonalize.animals.listings import Listing
+from pawsonalize.animals.listings import MOST, Listing
 from pawsonalize.animals.tables.animals import AnimalQuery, Animals
 from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.core.errors import Conflict, NotFound
@@ -186,7 +187,10 @@ class _Entry:
         is_past = any(change.status in LEFT for change in report)
         is_older = is_past and any(_span(one) > _span(report) for one in reports)
         known = old if is_older else listing.animal
-        new = replace(known, history=history, reports=reports)
+        # No source knows the photos that were uploaded here.
+        own = (photo for photo in old.photos if photo.startswith(OWN_PHOTOS))
+        photos = tuple(dict.fromkeys((*own, *known.photos)))[: MOST["photos"]]
+        new = replace(known, history=history, reports=reports, photos=photos)
         steps = () if listing.status is None else route(new.status, listing.status)
         if not steps:
             return new

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from pawsonalize.animals.animal import (
     LEFT,
+    OWN_PHOTOS,
     UNKNOWN,
     Animal,
     AnimalStatus,
@@ -144,8 +145,11 @@ def _address(value: str | None, field: str) -> str:
     return address
 
 
-def _addresses(values: list[str] | None, field: str) -> tuple[str, ...]:
-    return tuple(_address(address, field) for address in _texts(values, field, _MAX_ADDRESS_CHARS))
+def _photos(values: list[str] | None, field: str) -> tuple[str, ...]:
+    return tuple(
+        address if address.startswith(OWN_PHOTOS) else _address(address, field)
+        for address in _texts(values, field, _MAX_ADDRESS_CHARS)
+    )
 
 
 def _optional_id(value: Id | None, field: str) -> str | None:
@@ -239,8 +243,8 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     """true, false, "yes", "no", "selective" or "unknown"."""
     good_with_cats: _Household = None
     """true, false, "yes", "no", "selective" or "unknown"."""
-    photos: Annotated[list[str] | None, _addresses] = None
-    """Addresses of photos, the best first."""
+    photos: Annotated[list[str] | None, _photos] = None
+    """Addresses of photos, the best first; those that begin with `/photos/` were uploaded here."""
     url: Annotated[str | None, _address] = None
     """The address of its own page."""
     priority: Annotated[Amount, partial(number, low=0, high=1)] = None

@@ -108,6 +108,10 @@ class HeavyReads:
         making.add_done_callback(lambda _: later(_KEPT, self._forget, key, making))
         return None
 
+    def drop_late(self) -> None:
+        """Make anew what waits to be asked for again: something has changed since."""
+        self._late.clear()
+
     def _forget(self, key: Hashable, late: asyncio.Future[Any]) -> None:
         if self._late.get(key) is late:
             del self._late[key]

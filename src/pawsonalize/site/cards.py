@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from pawsonalize.animals.animal import UNKNOWN, Animal, AnimalStatus
+from pawsonalize.animals.animal import OWN_PHOTOS, UNKNOWN, Animal, AnimalStatus
 from pawsonalize.animals.written import TRAITS, Statement
 from pawsonalize.core.attributes import GoodWith
 from pawsonalize.core.times import iso
@@ -20,7 +20,7 @@ from pawsonalize.site.rendering import path_of
 
 _TINTS = 6
 _SHOWN = frozenset(TRAITS) - {"returned"}  # why it came back is for its shelter to tell
-_WEB = ("https://", "http://")
+_WEB = ("https://", "http://", OWN_PHOTOS)
 _GONE = frozenset(
     {AnimalStatus.ADOPTED, AnimalStatus.PENDING, AnimalStatus.HOLD, AnimalStatus.RETURNED}
 )
@@ -55,7 +55,7 @@ def animal_card(
         "Cats": words.good_with(animal.good_with("cats")),
     }
     not_known = [who.lower() for who, said in home.items() if said == "not known"]
-    photos = [one for one in animal.photos if one.startswith(_WEB)]
+    photos = web_photos(animal)
     event: dict[str, object] = {"animal_id": animal.animal_id, "animalMetadata": group.metadata}
     event |= {} if recommendation_id is None else {"recommendationId": recommendation_id}
     return {
@@ -67,6 +67,7 @@ def animal_card(
         "distance": distance,
         "path": path_of(animal.animal_id) + (f"?{urlencode(source)}" if source else ""),
         "photo": photos[0] if photos else "",
+        "small_photo": small_photo(photos[0]) if photos else "",
         "more_photos": photos[1:],
         "portrait": Portrait.of(animal, group).path,
         "favourite": is_favourite,
@@ -83,6 +84,17 @@ def animal_card(
         "event": event,
         "event_json": msgspec.json.encode(event).decode(),
     }
+
+
+def web_photos(animal: Animal) -> list[str]:
+    """Return the addresses of photos that a browser may load."""
+    return [photo for photo in animal.photos if photo.startswith(_WEB)]
+
+
+def small_photo(photo: str) -> str:
+    """Return the address of a photo in the size of a card, where this service has that."""
+    is_own = photo.startswith(OWN_PHOTOS)
+    return f"{photo.removesuffix('.jpg')}-small.jpg" if is_own else photo
 
 
 def facts(animal: Animal, now: int) -> list[tuple[str, str]]:

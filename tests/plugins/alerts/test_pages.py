@@ -83,7 +83,8 @@ def test_the_console_says_who_would_love_an_animal(client: TestClient) -> None:
     assert "Who would love Nina?" in page
     assert "dog 0" in page
     assert "adult small Pug, like one you saved" in page
-    assert "Id of the animal" in client.get("/console/animals/matches").text
+    assert "Name or id of the animal" in client.get("/console/animals/matches").text
+    assert f'href="{link}">Matches' in client.get("/console/animals?search=nina").text
     assert client.get("/console/animals/matches?animalId=nobody").status_code == 404
 
 

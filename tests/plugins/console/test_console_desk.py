@@ -19,7 +19,7 @@ from pawsonalize.plugins.console.desk import EDIT_FIELDS, _edited, look_of, text
 from tests.hostile_world import NOW, make_world
 from tests.plugins.console.test_console_pages import words
 from tests.plugins.inquiries.test_inquiries import ON
-from tests.service_data import client_of, make_key
+from tests.service_data import client_of, make_key, make_service
 
 ACTIONS = "/console/animals/actions"
 FULL = AnimalForm(
@@ -190,9 +190,9 @@ def volunteer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 
 def test_a_volunteers_key_does_the_work_of_the_desk(volunteer: TestClient) -> None:
     front = volunteer.get("/console")
-    assert front.url.path == "/console/animals"
+    assert front.url.path == "/console/today"
     menu = re.findall(r'<a href="(/console[^"]*)"', front.text.partition("</nav>")[0])
-    assert menu == ["/console/animals", "/console/inquiries"]
+    assert menu == ["/console/today", "/console/animals", "/console/inquiries"]
     for page in ("new", "seen", "upload", "alerts", "id/dog-1"):
         assert volunteer.get(f"/console/animals/{page}").status_code == 200, page
     assert volunteer.get("/console/inquiries").status_code == 200
@@ -230,3 +230,74 @@ def test_the_list_says_that_postcodes_have_no_table(browser: TestClient) -> None
     browser.put("/v1/animals", json={"animals": [listed, placed]})
     page = words(browser.get("/console/animals"))
     assert "1 of these animals has a postcode that is in no table of places" in page
+
+
+def test_the_first_page_of_a_desk_says_what_waits_there(volunteer: TestClient) -> None:
+    send(volunteer, "add", name="Ada", species="cat", description="Purrs.", id="ada")
+    send(volunteer, "status", animalId="dog-1", status="adopted")
+    page = volunteer.get("/console/today")
+    said = words(page)
+    assert "New: Inquiries 0 Open Available 13" in said
+    mend = said.partition("Newcomers")[0]
+    assert "Cat 4 photos; if it is good with kids, dogs, cats; a description" in mend
+    assert "up to 2.7 times as high" in mend
+    newcomers, _, rest = said.partition("Newcomers")[2].partition("Hardly seen")
+    assert "Ada cat" in newcomers
+    assert "Dog 0" in rest.partition("Left within")[0]
+    assert "Dog 1 dog, Beagle adopted" in rest.partition("Left within")[2]
+    assert "/console/models" not in page.text
+
+
+def test_an_operator_finds_health_and_models_in_one_line_each(browser: TestClient) -> None:
+    said = words(browser.get("/console/today")).partition("The service ")[2]
+    assert re.search(r"Overview .+ Models", said)
+
+
+def test_the_desk_of_a_fresh_service_says_three_steps(tmp_path: Path) -> None:
+    with client_of(build_app(make_service(tmp_path, train=False))) as client:
+        for animal_id in [one["id"] for one in client.get("/v1/animals").json()["animals"]]:
+            client.delete(f"/v1/animals/{animal_id}")
+        page = client.get("/console/today")
+        assert "Three steps to begin with" in page.text
+        assert 'href="/console/animals/upload"' in page.text
+        assert 'href="/console/animals/new"' in page.text
+
+
+def test_a_volunteers_page_of_an_animal_has_no_word_of_models(volunteer: TestClient) -> None:
+    said = words(volunteer.get("/console/animals/id/dog-1"))
+    assert "What would help" in said
+    assert not re.findall(r"score|explor|odds|model|Group", said)
+
+
+def test_several_animals_get_a_status_at_once_and_are_undone_at_once(browser: TestClient) -> None:
+    before = {one: stored(browser, one) for one in ("dog-1", "cat-1")}
+    send(browser, "status", animalId="dog-2", status="adopted")
+    ticked = {f"pick.{one}": "1" for one in (*before, "dog-2", "nobody")}
+    page = words(send(browser, "status", **ticked, status="hold"))
+    assert "2 animals are on hold" in page
+    assert "dog-2: an animal that is adopted" in page
+    assert "nobody: there is no animal nobody" in page
+    assert {stored(browser, one)["status"] for one in before} == {"hold"}
+    undone = send(browser, "undo", **{f"pick.{one}": "1" for one in before}, status="hold")
+    assert "2 animals are as before" in words(undone)
+    assert {one: stored(browser, one) for one in before} == before
+    nobody = send(browser, "status", status="hold")
+    assert nobody.status_code == 400
+    assert "No animal is ticked" in nobody.text
+
+
+def test_the_page_of_an_animal_says_who_changed_what(browser: TestClient) -> None:
+    look = re.findall(r'name="look" value="(.*?)"', browser.get("/console/animals/id/dog-1").text)
+    send(browser, "edit", animalId="dog-1", fee="80", coat="long", look=look[0])
+    send(browser, "status", **{"pick.dog-1": "1", "pick.dog-2": "1"}, status="hold")
+    send(browser, "undo", animalId="dog-1", status="adopted")  # refused, so nothing was changed
+    said = words(browser.get("/console/animals/id/dog-1")).partition("Who changed what")[2]
+    changes = re.findall(r"UTC (\S+) (status: hold|record: coat, fee)", said)
+    assert changes == [("anybody", "status: hold"), ("anybody", "record: coat, fee")]
+    assert "Who changed what" not in words(browser.get("/console/animals/id/dog-3"))
+
+
+def test_who_changed_an_animal_is_named_as_their_key_is(volunteer: TestClient) -> None:
+    send(volunteer, "status", animalId="dog-1", status="hold")
+    said = words(volunteer.get("/console/animals/id/dog-1")).partition("Who changed what")[2]
+    assert re.search(r"UTC PAWS\w+ status: hold", said)

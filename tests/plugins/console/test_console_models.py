@@ -24,12 +24,15 @@ from pawsonalize.plugins.console.models import run_report
 from pawsonalize.plugins.console.outcomes import OutcomeReports, OutcomesOverTime
 from pawsonalize.plugins.feeds.importing import FILES, FeedReport, keep_newest_import
 from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.defaults import DATASET_GROUP
+from pawsonalize.resources.solutions import Solution
 from pawsonalize.testing.recipe_checks import NOW
 from pawsonalize.train.retraining.runs import CANCELLING, RETRAINING, Fate, Half, Trigger, begun
 from tests.animal_data import animal
 from tests.console_world import HOSTILE, make_console_world, running_run, store_run
 from tests.evidence import evidence
 from tests.service_data import client_of, make_service
+from tests.training import train
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _PAGES = (
@@ -372,6 +375,23 @@ def test_two_versions_stand_side_by_side_for_somebody_new_and_for_a_visitor(
     told = words(app.get("/console/models/compare?estimate=true"))
     assert "Effective sample: " in told
     assert ("not enough to tell" in told) == any(one["estimate"] is None for one in judged)
+
+
+def test_a_version_is_compared_with_others_of_its_own_solution(tmp_path: Path) -> None:
+    settings = make_service(tmp_path)
+    with opened(settings) as adapters:
+        simple = Solution(name="simple", dataset_group=DATASET_GROUP, recipe="popularity-count")
+        adapters.solutions.create(simple, NOW)
+        train(adapters, NOW, solution="simple", name="simple-1")
+        train(adapters, NOW, solution="simple", name="simple-2")
+        own = train(adapters, NOW - DAY)
+    with client_of(build_app(settings)) as app:
+        report = app.get("/v1/console/comparison").json()
+        assert report["other"]["solutionVersion"] == own.name
+        assert not [one for one in report["versions"] if one["name"].startswith("simple")]
+        report = app.get("/v1/console/comparison?version=simple-1").json()
+        assert {one["name"] for one in report["versions"]} == {"simple-1", "simple-2"}
+        assert report["other"]["solutionVersion"] == "simple-2"
 
 
 def test_settings_of_a_campaign_change_while_it_serves_after_one_was_asked(tmp_path: Path) -> None:

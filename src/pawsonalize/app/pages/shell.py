@@ -26,6 +26,7 @@ from pawsonalize.site.rendering import animals_page, page, with_query
 HOME = "/console"
 TENANTS = "/tenants"
 ANIMALS = "/console/animals"
+TODAY = "/console/today"
 """The first page of who works at the desk."""
 SIGN_IN = "/console/sign-in"
 SIGNS_IN = CONTROL_PLANE | DESK
@@ -118,7 +119,7 @@ def guarded(
             group = caller.dataset_group
             if is_first and (group is not None or allowed.isdisjoint(caller.scopes)):
                 is_desk = group is None and Scope.DESK in caller.scopes
-                return RedirectResponse(ANIMALS if is_desk else TENANTS, 303)
+                return RedirectResponse(TODAY if is_desk else TENANTS, 303)
             if not for_tenants:
                 check_reach(group, None)
         except errors.PawsonalizeError as error:

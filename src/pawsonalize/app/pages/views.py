@@ -214,6 +214,8 @@ class Done(msgspec.Struct, frozen=True):
     """The name of the resource it was done to, for the audit log; never an id of a visitor."""
     once: Fields = msgspec.field(default_factory=dict)
     """Secrets that the answer shows, and no page after it."""
+    detail: str = ""
+    """What of it was changed, such as the names of fields, for the audit log."""
 
 
 # Pages of other sites get no further than the guard, and a session is sent from our pages alone.
@@ -252,7 +254,7 @@ async def perform(
 ) -> Response:
     """Do what a form of a page asks for, if the caller has one of the scopes, and note it.
 
-    A response of `act` asks something first: nothing is done yet.
+    A response of `act` asks something first, or says what `act` has noted by itself.
     """
     caller = None
     try:
@@ -261,18 +263,21 @@ async def perform(
         result = await act(request, caller)
     except PawsonalizeError as error:
         if caller is not None:
-            await _note_action(request, caller, None, error.code)
+            await note_action(request, caller, None, error.code)
         return failed(request, error, caller)
+    services_of(request).page_reads.drop_late()
     if isinstance(result, Response):
         return result
-    await _note_action(request, caller, result.target, "done")
+    await note_action(request, caller, result.target, "done", result.detail)
     if result.once:
         return shown(request, caller, "console/shown_once.html", done=result)
     return see(result.page, result.notice)
 
 
-async def _note_action(request: Request, caller: Caller, target: str | None, outcome: str) -> None:
+async def note_action(
+    request: Request, caller: Caller, target: str | None, outcome: str, detail: str = ""
+) -> None:
     """Note what was done by the form, and how it ended, in the audit log."""
     services = services_of(request)
-    who, what = caller.key_id or ANYBODY_CALLED, f"POST {request.url.path}"
+    who, what = caller.key_id or ANYBODY_CALLED, f"POST {request.url.path} {detail}".strip()
     await note(services.audit, AuditEntry(services.now(), who, what, target, outcome))

@@ -79,12 +79,16 @@ class AuditLog(TableAccess):
         """Note an action, durably."""
         self._execute(audit_log.insert().values(asdict(entry)))
 
-    def newest(self, limit: int, before: int | None = None) -> list[tuple[int, AuditEntry]]:
-        """At most `limit` actions with their numbers, newest first; those `before` that number."""
+    def newest(
+        self, limit: int, before: int | None = None, target: str | None = None
+    ) -> list[tuple[int, AuditEntry]]:
+        """At most `limit` actions with their numbers, newest first; `before` a number, to one."""
         columns = [audit_log.c[name] for name in AuditEntry.__struct_fields__]
         wanted = select(audit_log.c.number, *columns).order_by(audit_log.c.number.desc())
         if before is not None:
             wanted = wanted.where(audit_log.c.number < before)
+        if target is not None:
+            wanted = wanted.where(audit_log.c.target == target)
         rows = self._rows(wanted.limit(limit))
         return [(number, AuditEntry(*entry)) for number, *entry in rows]
 

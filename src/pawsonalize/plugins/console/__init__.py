@@ -9,4 +9,6 @@ PLUGIN = Plugin(
     console_pages="views:PAGES",
     started="console:Console",
     tasks="console:tasks",
+    upkeep="photos:upkeep",
+    archive_keys="photos:ARCHIVE_KEYS",
 )

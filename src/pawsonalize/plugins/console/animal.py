@@ -28,6 +28,7 @@ from pawsonalize.app.pages.views import ViewQuery
 from pawsonalize.core.attributes import GoodWith
 from pawsonalize.core.event import LoggedEvent, Visitor
 from pawsonalize.core.http.json import report_of
+from pawsonalize.core.times import iso
 from pawsonalize.events.tables.event_reads import GroupEvents, TailQuery
 from pawsonalize.operations.services import Services
 from pawsonalize.plugins.console.desk import edit_content, undoable
@@ -39,7 +40,8 @@ from pawsonalize.recommend.animals.scoring import Estimates, ScoringInputs, choo
 from pawsonalize.recommend.animals.settings import PARTS, AnimalSettings
 from pawsonalize.recommend.query import Query
 from pawsonalize.recommend.tables import Impression
-from pawsonalize.site.cards import animal_card
+from pawsonalize.resources.access_keys import AccessKey
+from pawsonalize.site.cards import animal_card, small_photo, web_photos
 
 FIRST_PAGE = 24
 """Places of the first page of the adoption site."""
@@ -276,21 +278,21 @@ def _findings(
         yield f"Stored rules of {out} of these {found.visitors} visitors keep it off their pages."
     if len(unit) > 1:
         together = ", ".join(one for one in unit if one != animal.animal_id)
-        yield f"It goes together with {together}: they share one place, as {unit[0]} is scored."
+        yield f"It goes together with {together}: they share one place, which {unit[0]} has."
     if not animal.description:
         yield "It has no description, so a search in words finds it by its kind and name alone."
     if found.kilometres is not None and found.kilometres > _FAR_KM:
         yield f"Half of the visitors whose place is known live {found.kilometres} km away or more."
     days, new, long = animal.waiting_days(now), settings.newcomer_days, settings.long_stay_days
     if days < new:
-        yield f"As a newcomer it has a share of the exploration until day {new}; today is {days}."
+        yield f"As a newcomer it is shown more often until day {new}; today is {days}."
     elif days < long:
         yield (
-            f"It waits for {days} days: a share of the exploration is kept for newcomers up to day"
-            f" {new}, and for those who wait {long} days."
+            f"It waits for {days} days: some places are kept for newcomers up to day {new}, and for"
+            f" those who wait {long} days."
         )
     else:
-        yield f"It waits for {days} days, so a share of the exploration is kept for it."
+        yield f"It waits for {days} days, so some places are kept for it."
 
 
 _PAGES, _EVENTS = 400, 20_000  # the newest that are looked through: 20 ms each
@@ -406,17 +408,35 @@ def _stood_on(
     ]
 
 
+_CHANGES = {"edit": "record", "add": "added", "written": "what its description states"}
+
+
+def _changes(query: ViewQuery, animal_id: str) -> list[tuple[str, str, str]]:
+    """Return when who changed what of an animal, the newest first, as the audit log has it."""
+    found = []
+    for _, entry in query.services.audit.newest(_SHOWN, target=animal_id):
+        _, path, *detail = f"{entry.what} ".split(" ", 2)
+        if "/animals" not in path or not entry.outcome.startswith(("done", "2")):
+            continue  # of something else with that name, or refused
+        key = query.services.registry.find(AccessKey, entry.who)
+        action = path.rpartition("/")[2]
+        what = ": ".join(filter(str.strip, (_CHANGES.get(action, action), *detail)))
+        found.append((iso(entry.at), key.note if key and key.note else entry.who, what))
+    return found
+
+
 def animal_content(query: ViewQuery, report: AnimalReport) -> dict[str, object]:
     """Return the card of the animal, the next statuses, and the pages of other plugins."""
     animal = query.services.inventory.get(report.animal.id)
     return {
         "card": animal_card(animal, query.now, None, frozenset()),
-        "photos": [one for one in animal.photos if one.startswith(("https://", "http://"))],
+        "photos": [(photo, small_photo(photo)) for photo in web_photos(animal)],
         "next_statuses": [
             one for one in AnimalStatus if one in STEPS[animal.status] - {animal.status}
         ],
         "siblings": links(ANIMALS),
         "written": _read_beside_record(animal),
         "undoable": undoable(animal, query.now),
+        "changes": _changes(query, animal.animal_id),
         **edit_content(animal),
     }

@@ -24,6 +24,7 @@ from pawsonalize.core.limits import match_cursor, parse_id
 from pawsonalize.core.times import DAY
 from pawsonalize.recommend.animals.eligibility import unplaced
 from pawsonalize.reports.exposure_report import ExposureShare
+from pawsonalize.site.cards import small_photo, web_photos
 from pawsonalize.site.portraits import Portrait
 
 _ANY_STATUS = "any"
@@ -114,7 +115,7 @@ def animal_listing(stock: StockList, given: Mapping[str, str], now: int) -> Anim
     last = page[-1] if len(found) > search.limit else None
     oldest = counts.oldest_listed_at
     return AnimalListing(
-        [_listed(animal, shown, usual, now) for animal, shown in page],
+        [listed_animal(animal, shown, usual, now) for animal, shown in page],
         None if last is None else f"{key_of(*last, search.order)}.{last[0].animal_id}",
         counts.statuses,
         counts.shown_a_day,
@@ -123,13 +124,14 @@ def animal_listing(stock: StockList, given: Mapping[str, str], now: int) -> Anim
     )
 
 
-def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedAnimal:
+def listed_animal(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedAnimal:
+    """Return an animal in words; `shown_a_day` is the mean of available animals, 0 if unknown."""
     group, days = animal.group_at(now), animal.waiting_days(now)
     return report_of(
         ListedAnimal,
         animal,
         id=animal.animal_id,
-        picture=animal.photos[0] if animal.photos else Portrait.of(animal, group).path,
+        picture=next(map(small_photo, web_photos(animal)), Portrait.of(animal, group).path),
         species=SPECIES_NAMES.get(animal.species, animal.species),
         breed=animal.breed.replace("_", " "),
         size=SIZE_NAMES.get(animal.size, animal.size),

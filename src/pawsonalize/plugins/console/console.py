@@ -27,6 +27,7 @@ from pawsonalize.plugins.console.models import ModelReports, run_report
 from pawsonalize.plugins.console.outcomes import OutcomeReports
 from pawsonalize.plugins.console.overview import OverviewReports, service_report
 from pawsonalize.plugins.console.quality import EventViews, QualityViews
+from pawsonalize.plugins.console.today import today_content
 from pawsonalize.plugins.console.traffic import SAMPLE_SECONDS, TrafficHistory, read_counts
 from pawsonalize.plugins.console.visitors import VisitorViews, newest_visitors
 from pawsonalize.reports.exposure_report import ExposureShare
@@ -51,7 +52,7 @@ class Console:
     """The views that the pages of the console and their JSON show, and access keys."""
 
     def __init__(self, adapters: Adapters, services: Services) -> None:
-        settings, database = adapters.settings, adapters.database
+        settings, database, self.objects = adapters.settings, adapters.database, adapters.objects
         refusals = REFUSAL_REPORTS(adapters)
         channels = NOTIFIERS(settings) or ()
         self.traffic = TrafficHistory(partial(read_counts, services.metrics_dir), clock.real_now())
@@ -59,6 +60,7 @@ class Console:
         self.models = ModelReports(settings, adapters.registry, database, services.runs)
         self.outcomes = OutcomeReports(services.outcomes, clock.now)
         self.stock = StockList(database)
+        self.today = partial(today_content, adapters, services, self.stock)
         self.animal = partial(animal_report, adapters, services)
         self.visitors = VisitorViews(adapters, services)
         self.newest_visitors = partial(newest_visitors, database)

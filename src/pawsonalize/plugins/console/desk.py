@@ -7,31 +7,38 @@ import of an animal's source says anew what it is, and the pages say so.
 import re
 import secrets
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pawsonalize.animals.animal import UNKNOWN, Animal, AnimalStatus, check_step
+from pawsonalize.animals.animal import UNKNOWN, Animal, AnimalStatus
 from pawsonalize.animals.listings import FIELDS, AnimalForm, Listing, read_listing, read_status
 from pawsonalize.animals.written import TRAITS
-from pawsonalize.app.pages.shell import ANIMALS
-from pawsonalize.app.pages.views import Confirmation, Done, PageAction, ViewQuery, perform
+from pawsonalize.app.pages.shell import ANIMALS, shown
+from pawsonalize.app.pages.views import (
+    Done,
+    ViewQuery,
+    note_action,
+    perform,
+)
 from pawsonalize.core.attributes import AGE_NAMES, DOG, SIZE_NAMES, SPECIES_NAMES, GoodWith
 from pawsonalize.core.breed_spelling import plain_letters
 from pawsonalize.core.breeds import UNKNOWN_BREED
-from pawsonalize.core.errors import Conflict, InvalidInput
+from pawsonalize.core.errors import Conflict, InvalidInput, PawsonalizeError
 from pawsonalize.core.limits import parse_id
 from pawsonalize.core.scopes import DESK
 from pawsonalize.core.times import MINUTE
 from pawsonalize.operations.admission import Caller
 from pawsonalize.operations.services import services_of
+from pawsonalize.plugins.console.photos import PHOTO_ACTIONS, add_photos, opened_form
 from pawsonalize.site.forms import Fields, fields_of
 from pawsonalize.site.rendering import console_path_of
 
@@ -40,7 +47,9 @@ _ACTIONS = f"{ANIMALS}/actions"
 _SOURCE = "console"
 """Source of the animals that are added here, so that no feed says they are gone."""
 _MAX_FORM_BYTES = 1 << 19  # fifty addresses and a long text, as browsers escape them
+_NOTICE_LENGTH = 800  # of what a cookie has to hold
 _UNDO_MINUTES = 10
+_PICK = "pick."  # the fields of ticked animals begin with it
 _VERDICTS = ("confirmed", "rejected", "")
 
 
@@ -187,10 +196,20 @@ async def _edit(request: Request, _caller: Caller) -> Done:
     fields = await fields_of(request, _MAX_FORM_BYTES)
     animal_id, services = parse_id(fields.get("animalId", ""), "animalId"), services_of(request)
     now = services.now()
-    change = partial(_edited, fields=fields, now=now)
+    changed: list[str] = []
+
+    def change(animal: Animal) -> Animal:
+        edited = _edited(animal, fields, now)
+        before, after = texts_of(animal), texts_of(edited)
+        changed[:] = [name for name, text in after.items() if text != before[name]]
+        return edited
+
     animal = await run_in_threadpool(services.inventory.edit, animal_id, change, now)
-    name = animal.name or animal_id
-    return Done(console_path_of(animal_id), f"{name} is stored. {owner_of(animal)}", animal_id)
+    notice, page = (
+        f"{animal.name or animal_id} is stored. {owner_of(animal)}",
+        console_path_of(animal_id),
+    )
+    return Done(page, notice, animal_id, detail=", ".join(changed))
 
 
 async def _judge(request: Request, _caller: Caller) -> Done:
@@ -207,7 +226,7 @@ async def _judge(request: Request, _caller: Caller) -> Done:
     judge = services.inventory.judge_statement
     await run_in_threadpool(judge, animal_id, trait, verdict, services.now())
     said = f"“{trait.replace('_', ' ')}” is {verdict or 'as it was read'}."
-    return Done(f"{console_path_of(animal_id)}#written", said, animal_id)
+    return Done(f"{console_path_of(animal_id)}#written", said, animal_id, detail=said)
 
 
 def _new_id(name: str) -> str:
@@ -216,50 +235,25 @@ def _new_id(name: str) -> str:
 
 
 async def _add(request: Request, _caller: Caller) -> Done:
-    fields, services = await fields_of(request, _MAX_FORM_BYTES), services_of(request)
+    async with opened_form(request) as (fields, files):
+        return await run_in_threadpool(_added, request, fields, files)
+
+
+def _added(request: Request, fields: Fields, files: Sequence[UploadFile]) -> Done:
+    services = services_of(request)
     given, now = _given(fields), services.now()
     animal_id = parse_id(fields.get("id", "").strip() or _new_id(given.get("name", "")), "id")
     listing = _listing(animal_id, given, now)
-
-    def add() -> None:
-        if services.inventory.get_many([animal_id]):
-            raise Conflict(f"there is an animal {animal_id} already: edit it, or write another id")
-        services.inventory.put([listing], now, now)
-
-    await run_in_threadpool(add)
-    name = listing.animal.name or animal_id
-    return Done(console_path_of(animal_id), f"{name} is added, and may be shown.", animal_id)
-
-
-def _ask_status(query: ViewQuery) -> Confirmation:
-    status = read_status(query.text("status"))
-    animal = query.services.inventory.get(parse_id(query.text("animalId"), "animalId"))
-    check_step(animal.status, status)
-    name = animal.name or animal.animal_id
-    is_shown = status is AnimalStatus.AVAILABLE
-    effects = (
-        f"{name} is {animal.status} now.",
-        "It may be in answers from the next one on."
-        if is_shown
-        else "It is in no answer from the next one on.",
-        "Its wait ends with an adoption, as of now."
-        if status is AnimalStatus.ADOPTED
-        else "Nobody counts that as an adoption.",
-        f"It can be undone for {_UNDO_MINUTES} minutes. {owner_of(animal)}",
-    )
-    sent = {"animalId": animal.animal_id, "status": status.value}
-    title = f"Mark {name} as {status}"
-    return Confirmation(
-        title, effects, f"Mark as {status}", console_path_of(animal.animal_id), sent
-    )
-
-
-def _set_status(query: ViewQuery) -> Done:
-    animal_id, status = parse_id(query.text("animalId"), "animalId"), query.text("status")
-    animal = query.services.inventory.set_status(animal_id, read_status(status), query.now)
-    return Done(
-        console_path_of(animal_id), f"{animal.name or animal_id} is {animal.status}.", animal_id
-    )
+    if services.inventory.get_many([animal_id]):
+        raise Conflict(f"there is an animal {animal_id} already: edit it, or write another id")
+    services.inventory.put([listing], now, now)
+    notice = f"{listing.animal.name or animal_id} is added, and may be shown."
+    if files:
+        try:
+            notice += f" {add_photos(request, animal_id, files)}"
+        except PawsonalizeError as error:  # the animal stays, and its page takes photos as well
+            notice += f" No photo is stored: {error.message}."[:_NOTICE_LENGTH]
+    return Done(console_path_of(animal_id), notice, animal_id)
 
 
 def undoable(animal: Animal, now: int) -> AnimalStatus | None:
@@ -270,21 +264,44 @@ def undoable(animal: Animal, now: int) -> AnimalStatus | None:
     return animal.history[-2].status
 
 
-async def _undo(request: Request, _caller: Caller) -> Done:
-    fields, services = await fields_of(request), services_of(request)
-    animal_id, now = parse_id(fields.get("animalId", ""), "animalId"), services.now()
+def _undone(animal: Animal, status: AnimalStatus, now: int) -> Animal:
+    """Return the animal with the status before, if it has `status` since a few minutes."""
+    if undoable(animal, now) is None or status != animal.status:
+        raise Conflict(
+            f"{animal.name or animal.animal_id} is {animal.status}, and that can be undone for"
+            f" {_UNDO_MINUTES} minutes alone: mark it as what it is"
+        )
+    return replace(animal, history=animal.history[:-1])
 
-    def change(animal: Animal) -> Animal:
-        if undoable(animal, now) is None or fields.get("status") != animal.status:
-            raise Conflict(
-                f"{animal.name or animal_id} is {animal.status}, and that can be undone for"
-                f" {_UNDO_MINUTES} minutes alone: mark it as what it is"
-            )
-        return replace(animal, history=animal.history[:-1])
 
-    animal = await run_in_threadpool(services.inventory.edit, animal_id, change, now)
-    name = animal.name or animal_id
-    return Done(console_path_of(animal_id), f"{name} is {animal.status} again.", animal_id)
+async def _set_status(request: Request, caller: Caller) -> Done | Response:
+    """Set or undo the status of an animal, or of all that are ticked, and say who has it now."""
+    fields, inventory = await fields_of(request, _MAX_FORM_BYTES), services_of(request).inventory
+    one = fields.get("animalId", "")
+    picked = [name.removeprefix(_PICK) for name in fields if name.startswith(_PICK)]
+    if not one and not picked:
+        raise InvalidInput("no animal is ticked: tick some in the list, then choose their status")
+    status, now = read_status(fields.get("status", "")), services_of(request).now()
+    is_undo = request.url.path.endswith("/undo")
+    undo = partial(inventory.edit, change=partial(_undone, status=status, now=now))
+    change = undo if is_undo else partial(inventory.set_status, status=status)
+    done, refused = list[Animal](), list[str]()
+    for animal_id in [one] if one else picked:
+        try:
+            done.append(await run_in_threadpool(change, animal_id, now=now))
+        except PawsonalizeError as error:
+            if one:
+                raise
+            refused.append(f"{animal_id}: {error.message}")
+    if one:
+        notice = f"{done[0].name or one} is {done[0].status}{' again' if is_undo else ''}."
+        return Done(
+            console_path_of(one), f"{notice} {owner_of(done[0])}", one, detail=done[0].status
+        )
+    for animal in done:
+        await note_action(request, caller, animal.animal_id, "done", animal.status)
+    content = {"done": done, "refused": refused, "status": status, "is_undo": is_undo}
+    return shown(request, caller, "console/statuses.html", minutes=_UNDO_MINUTES, content=content)
 
 
 async def _lead_on(request: Request) -> Response:
@@ -294,10 +311,11 @@ async def _lead_on(request: Request) -> Response:
 
 
 ANIMAL_ACTIONS = (
-    PageAction(f"{_ACTIONS}/status", _ask_status, _set_status, DESK),
+    *PHOTO_ACTIONS,
+    Route(f"{_ACTIONS}/status", partial(perform, act=_set_status, allowed=DESK), methods=["POST"]),
     Route(f"{_ACTIONS}/edit", partial(perform, act=_edit, allowed=DESK), methods=["POST"]),
     Route(f"{_ACTIONS}/written", partial(perform, act=_judge, allowed=DESK), methods=["POST"]),
     Route(f"{_ACTIONS}/add", partial(perform, act=_add, allowed=DESK), methods=["POST"]),
-    Route(f"{_ACTIONS}/undo", partial(perform, act=_undo, allowed=DESK), methods=["POST"]),
+    Route(f"{_ACTIONS}/undo", partial(perform, act=_set_status, allowed=DESK), methods=["POST"]),
     Route(f"{ANIMALS}/{{animal_id:path}}", _lead_on),
 )

@@ -3,7 +3,7 @@
 from pawsonalize.app.pages.finding import Finder, FoundHits, find_hits
 from pawsonalize.app.pages.happenings import HappeningReport, Happenings, find_happenings
 from pawsonalize.app.pages.period import PARAMETERS
-from pawsonalize.app.pages.shell import ANIMALS, HOME, Link
+from pawsonalize.app.pages.shell import ANIMALS, HOME, TODAY, Link
 from pawsonalize.app.pages.views import GROUP_PARAMETER, View, ViewQuery
 from pawsonalize.core import clock
 from pawsonalize.core.http.json import read_limit
@@ -51,6 +51,7 @@ def _audit(query: ViewQuery) -> AuditPage:
 
 
 _LINKS = (
+    Link("Today", TODAY, place=-1, allowed=DESK),
     Link("Overview", HOME),
     Link("Animals", ANIMALS, place=1, allowed=DESK),
     Link("Visitors", f"{HOME}/visitors", place=3),
@@ -92,6 +93,14 @@ _VIEWS = (
         operation="overview",
         summary="Is all well, what did the last retraining decide and why, what needs attention?",
         answer=Overview,
+    ),
+    View(
+        page=TODAY,
+        allowed=DESK,
+        template="console/today.html",
+        read=lambda query: _console(query).overview.overview(query.now),
+        content=lambda query, _report: _console(query).today(query.now),
+        has_photos=True,
     ),
     View(
         page="/console/happenings",

@@ -244,11 +244,11 @@ class VisitorViews(msgspec.Struct, frozen=True):
 
     def compare(self, query: ViewQuery) -> ComparisonReport:
         """Return both answers, as parameters ask; NotFound for a version that there is not."""
-        given, versions = query.parameters, list(self._versions(query.group))
-        visitor = _read_visitor(given)
+        given, visitor = query.parameters, _read_visitor(query.parameters)
         version, against = read_text(given, "version"), read_text(given, "against")
+        first = version or self._live_name(query.group)
+        versions = list(self._versions(query.group, first))
         if against is None:
-            first = version or next((one.name for one in versions if one.is_live), None)
             against = next((one.name for one in versions if one.name != first), None)
         answers = self._expected(visitor, version, against, query.group, query.now)
         estimates = []
@@ -286,16 +286,15 @@ class VisitorViews(msgspec.Struct, frozen=True):
         newest = sorted(pages.values(), key=lambda one: -one.answered_at)[:_PAGES]
         return (_answer(one, events) for one in newest)
 
-    def _versions(self, group: str) -> Iterator[ComparableVersion]:
-        """Yield the newest versions that could answer, the live one among them."""
-        live = self._live_name(group)
+    def _versions(self, group: str, beside: str | None = None) -> Iterator[ComparableVersion]:
+        """Yield the newest versions that could answer; of the solution of `beside` if given."""
+        registry, live = self._adapters.registry, self._live_name(group)
+        first = registry.find(SolutionVersion, beside) if beside else None
         found = [
             version
-            for solution in self._adapters.registry.all(Solution, parent=group)
-            if _recommends(solution.recipe)
-            for version in self._adapters.registry.page(
-                SolutionVersion, _VERSIONS, parent=solution.name
-            )
+            for solution in registry.all(Solution, parent=group)
+            if _recommends(solution.recipe) and (first is None or first.solution == solution.name)
+            for version in registry.page(SolutionVersion, _VERSIONS, parent=solution.name)
             if version.artefact is not None
         ]
         for one in sorted(found, key=lambda one: -one.created_at)[:_VERSIONS]:

@@ -362,7 +362,7 @@ function picture(image, photo, base, animal) {
     image.onerror = null;
     image.src = drawing;
   };
-  image.src = photo || drawing;
+  image.src = photo?.startsWith("/photos/") ? base + photo : photo || drawing;
 }
 
 function card(animal, { inner, base, texts, pattern }) {
