@@ -154,9 +154,9 @@ def test_dogs_of_petfinder_are_young_at_1_year_adult_at_3_and_senior_at_8(
 ) -> None:
     names = "ID,AnimalName,PrimaryBreed,NoKids,Type,Age,birth_date"
     content = f"{names}\n1,Rex,Poodle,,Dog,{age},\n2,Max,Poodle,,Dog,,{birth_date}\n"
-    for row in rows("petfinder-csv", content.encode()):
-        assert row.form is not None
-        assert read_listing(row.form, T0).animal.group_at(T0).age == band
+    forms = [row.form for row in rows("petfinder-csv", content.encode()) if row.form is not None]
+    ages = [read_listing(form, T0).animal.group_at(T0).age for form in forms]
+    assert ages == [band, band]
 
 
 @pytest.mark.parametrize("name", ["petfinder-csv", "petfinder-json", "asm3-json", "asm3-csv"])
