@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ def settings(
             adapters.animals.put([animal(group, group) for group in (*CATS, *DOGS)], T0)
             ranks = train(adapters, T0 + 1000, solution=RERANKER)
             adapters.campaigns.update(RERANKER, ranks.name, T0 + 1000)
+            train(adapters, T0 + 1000, recipe="popularity-count", name="second")
         yield settings
 
 
@@ -176,6 +177,50 @@ def test_every_server_lists_all_of_them(servers: tuple[Server, ...], settings: S
     shown = run("servers", "--json", "--data-dir", folder, database_url=url)
     found = msgspec.json.decode(shown.stdout)
     assert {one["port"] for one in found if one["lives"]} == ports
+
+
+def marks_of(server: Server, settings: Settings, visitors: Sequence[str]) -> list[str | None]:
+    """What is logged of a live test with the answers of a server to these visitors."""
+    names = []
+    with server.client() as client:
+        for one in visitors:
+            answer = client.post("/v1/recommendations", json={"sessionId": one, "of": "animals"})
+            names.append(answer.raise_for_status().headers["X-Recommendation-Id"])
+    deadline = time.monotonic() + _SECONDS
+    with opened(settings) as adapters:
+        while len(found := adapters.impressions.get_many(names)) < len(names):
+            assert time.monotonic() < deadline, "answers are written a moment later"
+            time.sleep(0.1)
+    return [found[name].live_test for name in names]
+
+
+def test_a_visitor_has_one_arm_on_all_servers_and_a_live_test_outlives_a_kill(
+    servers: tuple[Server, ...],
+    settings: Settings,
+    start: Start,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    visitors = [f"tested {number}" for number in range(12)]
+    deadline = time.monotonic() + _SECONDS
+
+    def followed(server: Server) -> list[str | None]:
+        while (marks := marks_of(server, settings, visitors)) == [None] * len(visitors):
+            assert time.monotonic() < deadline
+        return marks
+
+    given = {"name": "arms", "second": "second", "design": "ab"}
+    test = post(servers[0], "/v1/live-tests", given)
+    first, *others = (followed(server) for server in servers)
+    assert {*first} == {"arms:0", "arms:1"}
+    assert others == [first, first]
+    lonely = start_server(start, settings, tmp_path_factory)
+    assert followed(lonely) == first
+    lonely.kill()
+    assert followed(start_server(start, settings, tmp_path_factory)) == first
+    with servers[1].client() as client:
+        kept = client.get("/v1/live-tests/arms").json()
+    assert (kept["state"], kept["arms"]) == ("running", test["arms"])
+    post(servers[1], "/v1/live-tests/arms/stop", {})
 
 
 def ready(server: Server) -> dict[str, Any]:

@@ -248,7 +248,7 @@ class GroupRecommender:
         reasons = known_reasons(served.model, context, groups) if query.explain else {}
         name, marked = new_recommendation_id(query.now), self.mark
         order, shares = first._order_list(scores, groups, candidates)
-        version = served.answered_by(context)
+        version = AS_SENT if self.keeps_order else served.answered_by(context)
         if arms is not None and arms.rival is not None:
             _, _, others = arms.rival._score_list(query, groups)
             other, _ = arms.rival._order_list(others, groups, candidates)

@@ -137,6 +137,22 @@ def test_a_list_to_be_ranked_is_drafted_and_may_be_tested_against_the_order_it_c
     assert logged(client, name).live_test is None  # nobody sent an order
 
 
+def test_half_of_the_visitors_get_a_list_as_it_was_sent(client: TestClient) -> None:
+    begin(client, first="as-sent", design="ab")
+    ids = [one.animal_id for one in ANIMALS][::-1]
+    seen = set()
+    for number in range(12):
+        listing = [{"itemId": one} for one in ids]
+        body = {"sessionId": f"s{number}", "of": "animals", "itemMetadataList": listing}
+        found = client.post("/v1/rerankings", json=body)
+        answer = logged(client, found.headers["X-Recommendation-Id"])
+        as_it_came = found.json()["ranking"] == ids
+        assert (answer.solution_version == "as-sent") is as_it_came
+        assert answer.live_test == f"spring:{int(not as_it_came)}"
+        seen.add(as_it_came)
+    assert seen == {True, False}
+
+
 def test_a_visitor_keeps_the_arm_on_every_server_and_when_signing_in(
     client: TestClient, settings: Settings
 ) -> None:

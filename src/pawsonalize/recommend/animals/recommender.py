@@ -59,7 +59,7 @@ from pawsonalize.recommend.groups import (
     check_ids,
 )
 from pawsonalize.recommend.live_model import UNTRAINED, LoadedModel
-from pawsonalize.recommend.live_tests import mark, team_draft
+from pawsonalize.recommend.live_tests import AS_SENT, mark, team_draft
 from pawsonalize.recommend.query import (
     AnimalSearches,
     Query,
@@ -519,8 +519,9 @@ class AnimalRecommender:
         """
         if query.explain:
             places = self._explained(query, groups, places, scored)
-        own = (groups.served.answered_by(groups.context), self.group_recommender.mark)
-        version, marked = drafted or own
+        by = self.group_recommender
+        own = AS_SENT if by.keeps_order else groups.served.answered_by(groups.context)
+        version, marked = drafted or (own, by.mark)
         answer = AnimalsAnswer(
             query.recommendation_id or new_recommendation_id(query.now),
             version,
