@@ -37,6 +37,7 @@ PAGES = (
     "/console/find?q=nothing-of-that-name",
     "/console/models/compare",
     f"/console/models/compare?sessionId=looking&against={OTHER_VERSION}",
+    "/console/models/live-tests",
     "/console/models/recipes",
     "/console/happenings",
     "/console/data",

@@ -194,6 +194,19 @@ def test_nobody_is_in_a_test_that_is_paused_or_whom_nobody_knows(client: TestCli
     assert again.status_code == 409
 
 
+def test_the_console_shows_a_test_and_asks_before_it_is_stopped(client: TestClient) -> None:
+    begin(client)
+    page = client.get("/console/models/live-tests").text
+    assert "Nothing is known yet: it is read once an hour." in page
+    assert "Pause" in page
+    asked = {"name": "spring", "action": "stop"}
+    assert "It ends for good" in client.get("/console/models/live-tests/act", params=asked).text
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+    done = client.post("/console/models/live-tests/act", data=asked, headers=form)
+    assert "The live test spring is ended." in done.text
+    assert "It ended: you stopped it." in done.text
+
+
 def test_the_page_goes_on_and_repeats_as_it_does_without_a_test(client: TestClient) -> None:
     begin(client)
     first, ids = ask(client, userId="seed 0")

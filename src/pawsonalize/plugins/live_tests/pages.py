@@ -7,6 +7,7 @@ import msgspec
 
 from pawsonalize.app.pages.shell import HOME, Link
 from pawsonalize.app.pages.views import Confirmation, Done, PageAction, View, ViewQuery
+from pawsonalize.core.times import iso
 from pawsonalize.plugins.live_tests.rounds import ACTIONS, act
 from pawsonalize.plugins.live_tests.sentences import sentences
 from pawsonalize.plugins.live_tests.stored import ENDED, PAUSED, LiveTest, LiveTests
@@ -30,6 +31,9 @@ class ShownTest(msgspec.Struct, frozen=True):
     """A live test as the page shows it."""
 
     test: LiveTest
+    began: str
+    """The moment of its start, in ISO 8601; `last` is that of its end without a verdict."""
+    last: str
     sentences: list[str]
     band: str
     """Points of the interval over time, of an SVG polygon; empty until there are two readings."""
@@ -60,6 +64,8 @@ def _shown_test(test: LiveTest) -> ShownTest:
     may = {"resume" if test.state == PAUSED else "pause", "stop", "promote"}
     return ShownTest(
         test,
+        iso(test.began_at),
+        iso(test.last_day),
         list(sentences(test)),
         " ".join(points(3, known) + points(1, known)[::-1]) if len(known) > 1 else "",
         " ".join(points(2, known)),
