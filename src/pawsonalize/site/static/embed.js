@@ -207,7 +207,6 @@ function failure(why) {
 
 // What stood on the page before this script has been there since the first paint.
 const early = new WeakSet(globalThis.document?.querySelectorAll("[data-animal-id]"));
-const painted = () => performance.getEntriesByType("paint")[0]?.startTime ?? performance.now();
 
 const watches = new WeakMap();
 
@@ -228,7 +227,8 @@ class Watch {
       for (const { target, intersectionRatio } of entries) {
         this.#since.delete(target);
         if (intersectionRatio < 0.5) continue;
-        const since = isFirst && early.has(target) ? painted() : now;
+        const paint = isFirst && early.has(target) && performance.getEntriesByType("paint")[0];
+        const since = paint?.startTime || now;
         this.#since.set(target, since);
         if (!this.#first.has(target)) this.#first.set(target, since);
         setTimeout(() => this.#since.get(target) === since && this.#seen.add(target), SEEN_MS);
@@ -302,8 +302,7 @@ li, [part=animal] { display: grid; position: relative; align-content: start; ove
   text-align: start }
 [part=tile] { display: block; aspect-ratio: 5 / 4; margin-bottom: .6em;
   background: var(--paws-tint, light-dark(#ffe1c4, #6b5145)) }
-img { display: block; width: 100%; height: 100%; object-fit: cover;
-  object-position: 50% 10% }
+img { display: block; width: 100%; height: 100%; object-fit: cover; object-position: 50% 10% }
 img[src*="/portrait.svg?"] { padding: 8% 8% 0; box-sizing: border-box; object-fit: contain;
   object-position: bottom }
 li > :not([part=tile], button), [part=animal] > :last-child { min-height: 1.5em;
@@ -362,7 +361,7 @@ function picture(image, photo, base, animal) {
     image.onerror = null;
     image.src = drawing;
   };
-  image.src = photo?.startsWith("/photos/") ? base + photo : photo || drawing;
+  image.src = /^\/photos/.test(photo) ? base + photo : photo || drawing;
 }
 
 function card(animal, { inner, base, texts, pattern }) {

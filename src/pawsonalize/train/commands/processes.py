@@ -112,6 +112,9 @@ def run_worker(adapters: "Adapters", name: str) -> "RunWorker":
     settings, live = adapters.settings, adapters.live_models()
     pause = settings.retrain_check_seconds
 
+    def ask_visitors(campaign: str, served: str, new: str, now: int) -> str | None:
+        return ASK_VISITORS(adapters, campaign, served, new, now)
+
     def serve(campaign: str, now: int) -> bool:
         if campaign not in live:
             live[campaign] = adapters.live_model(campaign)
@@ -132,9 +135,7 @@ def run_worker(adapters: "Adapters", name: str) -> "RunWorker":
             ),
             Training(adapters.versions, adapters.trainings, pause, at_once),
             Judging(adapters.versions, adapters.campaigns, adapters.gate),
-            PromotionSteps(
-                adapters.campaigns, serve, seconds, checks, partial(ASK_VISITORS, adapters)
-            ),
+            PromotionSteps(adapters.campaigns, serve, seconds, checks, ask_visitors),
             News(adapters.outbox),
         ),
         settings.retrain_limit_hours * 3600,

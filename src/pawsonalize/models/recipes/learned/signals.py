@@ -215,7 +215,8 @@ def signals(
         backward = _without(backward, t.backward, items, hidden[1])
     _add(dense, forward, backward, inside)
     add_neighbours(t.postings, r.context, weights[SLOW], r.user, d, dense[4:6])
-    factors = inside[_FACTOR_ROWS] @ t.factors.source[items]
+    # Not `@`, which warns of what BLAS computes from the memory beside small arrays.
+    factors = np.dot(inside[_FACTOR_ROWS], t.factors.source[items])
     counted, parts = dense[: len(SIGNALS), : t.n_items], dense[len(SIGNALS) :]
     np.matmul(factors[0, : len(t.factors.first)], t.factors.first, out=counted[FACTOR])
     t.mixture.weigh(seen, outside, r.availability, r.facets, reached[-1], parts)
