@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.cli.main import app as commands
 from pawsonalize.core import clock
-from pawsonalize.core.errors import NotFound
+from pawsonalize.core.errors import InvalidInput, NotFound
 from pawsonalize.core.times import DAY, HOUR, MINUTE
 from pawsonalize.plugins.live_tests import ask_visitors, needed_versions
 from pawsonalize.plugins.live_tests.rounds import begin, look, read_now
@@ -126,6 +126,23 @@ def test_what_nobody_knows_on_the_last_day_is_as_the_setting_says(
     look(adapters, test.last_day)
     assert LiveTests(adapters.database).get("t").state == "ended"
     assert (adapters.campaigns.get(RECOMMENDER).target_version == "new") is promotes
+
+
+def test_a_test_that_cannot_be_read_keeps_no_other_from_its_end(adapters: Adapters) -> None:
+    begun(adapters)
+    visits(adapters, 60, 12)
+    table = LiveTests(adapters.database)
+    table.begin(new_test("lost", "gone", (Arm("new"), Arm("new")), BEGAN, design=Design.AB))
+    with pytest.raises(NotFound, match="live test lost cannot be read"):
+        look(adapters, NOW)
+    assert table.get("t").state == "ended"
+
+
+def test_a_test_is_not_longer_than_what_it_needs_is_kept(adapters: Adapters) -> None:
+    briefly = changed(adapters, settings=adapters.settings.changed(impression_days=14))
+    with pytest.raises(InvalidInput, match="takes 28 days, and impression_days is 14"):
+        begun(briefly)
+    begun(briefly, days=14)
 
 
 def test_it_is_read_once_an_hour_and_a_day_keeps_one_reading(adapters: Adapters) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from pawsonalize.core.errors import Conflict, InvalidInput
+from pawsonalize.core.errors import Conflict, InvalidInput, PawsonalizeError
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.notifications import Notification, NotificationKind
 from pawsonalize.core.roles import SERVE, WORK
@@ -41,6 +41,14 @@ log = get_logger()
 
 def begin(adapters: "Adapters", test: LiveTest) -> LiveTest:
     """Begin a test, of versions that can answer for its campaign; Conflict while it has another."""
+    days, settings = (test.last_day - test.began_at) // DAY, adapters.settings
+    for name in ("impression_days", "event_days"):
+        if 0 < (kept := getattr(settings, name)) < days:
+            raise InvalidInput(
+                f"the test takes {days} days, and {name} is {kept}: what it needs would be deleted"
+                " meanwhile, so give it fewer days, or keep them longer",
+                field="days",
+            )
     campaign = adapters.campaigns.get(test.campaign)
     group = adapters.registry.get(Solution, campaign.solution).data_group
     for arm in test.arms:
@@ -71,17 +79,30 @@ def _tables(adapters: "Adapters", test: LiveTest) -> TestedTables:
 
 
 def look(adapters: "Adapters", now: int) -> None:
-    """Read each running test once an hour, and end those that are decided or over."""
-    table = LiveTests(adapters.database)
-    for test in table.going_on():
+    """Read each running test once an hour, and end those that are decided or over.
+
+    Raises why one cannot be read, after all others were.
+    """
+    error: PawsonalizeError | None = None
+    for test in LiveTests(adapters.database).going_on():
         newest = test.newest
         is_due = newest is None or now - newest.at >= _EVERY or now >= test.last_day
         if test.state != RUNNING or not is_due:
             continue
-        reading = read_now(adapters, test, now)
-        read = table.change(test.name, partial(_with_reading, reading=reading))
-        if reading.verdict is not Verdict.NOT_KNOWN or now >= read.last_day:
-            conclude(adapters, read, now)
+        try:
+            _look_at(adapters, test, now)
+        except PawsonalizeError as why:
+            error = type(why)(f"live test {test.name} cannot be read: {why.message}")
+    if error is not None:
+        raise error
+
+
+def _look_at(adapters: "Adapters", test: LiveTest, now: int) -> None:
+    reading = read_now(adapters, test, now)
+    change = partial(_with_reading, reading=reading)
+    read = LiveTests(adapters.database).change(test.name, change)
+    if reading.verdict is not Verdict.NOT_KNOWN or now >= read.last_day:
+        conclude(adapters, read, now)
 
 
 def _with_reading(test: LiveTest, *, reading: StoredReading) -> LiveTest:

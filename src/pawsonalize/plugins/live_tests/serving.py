@@ -69,7 +69,9 @@ class FollowedTests:
     def _model(
         self, live: "LiveModel", arm: Arm, test: LiveTest, loaded: "LoadedModel | None", now: int
     ) -> "LoadedModel":
-        if loaded is None:
+        stored = self.app.versions.get(arm.solution_version)
+        # After an erasure a version has another artefact, without the visitor.
+        if loaded is None or loaded.version.artefact != stored.artefact:
             settings = live.settings.of(self.app.campaigns.get(test.campaign))
             if arm.exploration_weight is not None:
                 settings = replace(settings, exploration_weight=arm.exploration_weight)
