@@ -15,6 +15,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.app.settings import Settings
 from pawsonalize.recommend.live_tests import read_mark
 from pawsonalize.recommend.tables import Impression
+from pawsonalize.resources.defaults import RECOMMENDER
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.service_data import CATS, DOGS, client_of, make_service, metadata
@@ -89,6 +90,16 @@ def logged(client: TestClient, name: str) -> Impression:
             return found
         time.sleep(0.05)
     raise AssertionError(f"{name} was not logged")
+
+
+def test_an_arm_of_the_served_version_takes_no_memory_of_its_own(client: TestClient) -> None:
+    begin(client)
+    first, second = services(client).running_tests.current[RECOMMENDER].arms
+    served = services(client).group_recommender.served
+    assert first is not None
+    assert first.model is served.model
+    assert first.choices is served.choices
+    assert second.version.name == "plain"
 
 
 def teams_of(answer: Impression) -> tuple[int | None, ...]:

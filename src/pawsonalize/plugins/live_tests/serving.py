@@ -61,10 +61,20 @@ class FollowedTests:
                 for arm, one in zip(test.arms, arms, strict=True)
             )
         assert second is not None, "only the first arm may be as sent"
-        if first is not None and first.version.name == second.version.name:
-            # What is cached by version would be made anew at each turn of the arms.
-            second = dataclasses.replace(second, model=first.model, choices=first.choices)
+        first = None if first is None else self._shared(first)
+        second = self._shared(second, first)
         return RunningTest(test.name, test.design, test.salt, test.share, (first, second)), now
+
+    def _shared(self, loaded: "LoadedModel", other: "LoadedModel | None" = None) -> "LoadedModel":
+        """The version with the model that `other` or a campaign has of it in memory, if any has."""
+        # Else what answers cache by version would be made anew each time they take turns.
+        lives = (*self.app.live.values(), *self.app.campaign_models.live_models())
+        served = [one.current for one in lives if one.is_ready]
+        for one in (*served, *([] if other is None else [other])):
+            same = one.version.name == loaded.version.name
+            if same and (one.exposed is not None or loaded.exposed is None):
+                return dataclasses.replace(one, settings=loaded.settings)
+        return loaded
 
     def _model(
         self, live: "LiveModel", arm: Arm, test: LiveTest, loaded: "LoadedModel | None", now: int
