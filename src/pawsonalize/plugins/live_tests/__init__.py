@@ -20,6 +20,8 @@ class LiveTestSettings(msgspec.Struct, frozen=True):
     half by the one that serves; it goes live once visitors find it better or equal enough."""
     live_test_days: Annotated[int, Meta(ge=7, le=364)] = 28
     """Such a test ends after so many days, whole weeks, if nothing is known by then."""
+    live_test_metric: Literal["view", "favorite", "inquiry", "application", "adoption"] = "inquiry"
+    """The event that decides it; `view` where nobody inquires."""
     live_test_undecided: Literal["keep", "promote"] = "keep"
     """What serves if nothing is known by then: `keep` what serves now, or `promote` the version."""
 
@@ -31,8 +33,12 @@ def ask_visitors(adapters: "Adapters", campaign: str, live: str, new: str, now: 
         return None
     from pawsonalize.plugins.live_tests.rounds import ask
 
-    days, promotes = settings.live_test_days, settings.live_test_undecided == "promote"
-    return ask(adapters, campaign, (live, new), now, days=days, undecided_promotes=promotes)
+    more = {
+        "metric": settings.live_test_metric,
+        "promotes": True,
+        "undecided_promotes": settings.live_test_undecided == "promote",
+    }
+    return ask(adapters, campaign, (live, new), now, days=settings.live_test_days, **more)
 
 
 def needed_versions(adapters: "Adapters") -> list[str]:

@@ -17,11 +17,11 @@ from pawsonalize.plugins.live_tests.stored import (
     Arm,
     LiveTest,
     LiveTests,
+    Metric,
     StoredReading,
     new_test,
 )
 from pawsonalize.recommend.live_tests import AS_SENT, Design
-from pawsonalize.reports.outcomes import OutcomeKind
 from pawsonalize.resources.defaults import RECOMMENDER
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class LiveTestRequest(Form, frozen=True, rename="camel", kw_only=True):
     """Share of the visitors, or days, that are in it."""
     days: Annotated[int, Meta(ge=7, le=364)] = 28
     """When it ends without a verdict: whole weeks."""
-    metric: OutcomeKind = OutcomeKind.INQUIRY
+    metric: Metric = "inquiry"
     """The event that decides."""
     margin: Annotated[float, Meta(ge=0, le=0.5)] = 0.02
     """Differences up to this are equal enough: of a share of visitors, or of events of each."""
@@ -79,7 +79,7 @@ class LiveTestReport(msgspec.Struct, frozen=True, rename="camel"):
     design: Design
     arms: tuple[Arm, ...]
     share: float
-    metric: OutcomeKind
+    metric: Metric
     margin: float
     began_at: str
     last_day: str

@@ -3,12 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
+from typing import get_args
 
 import msgspec
 import numpy as np
 
 from pawsonalize.animals.tables.animals import Animals
-from pawsonalize.core.event import VIEW, Event, Visitor
+from pawsonalize.core.event import ADOPTION, VIEW, Event, Visitor
 from pawsonalize.core.times import DAY
 from pawsonalize.events.tables.event_log import EventLog
 from pawsonalize.plugins.live_tests.statistics import (
@@ -21,10 +22,10 @@ from pawsonalize.plugins.live_tests.statistics import (
     read_preferences,
     sample_ratio_is_off,
 )
-from pawsonalize.plugins.live_tests.stored import LiveTest, StoredReading
+from pawsonalize.plugins.live_tests.stored import LiveTest, Metric, StoredReading
 from pawsonalize.recommend.live_tests import Design, read_mark, unit_of
 from pawsonalize.recommend.tables import Impression, Impressions
-from pawsonalize.reports.outcomes import OutcomeKind, held_at
+from pawsonalize.reports.outcomes import held_at
 from pawsonalize.train.retraining.checking import bots_among
 from pawsonalize.train.retraining.schedule import CheckSettings
 
@@ -73,7 +74,7 @@ def read_test(test: LiveTest, visits: TestedVisits, now: int) -> StoredReading:
     """
     reading, units = _read(test, visits, test.metric, now)
     notes, verdict = list(_warnings(test, visits, units)), reading.verdict
-    for name, meaning in (("clicks", VIEW), ("adoptions", OutcomeKind.ADOPTION)):
+    for name, meaning in (("clicks", VIEW), ("adoptions", ADOPTION)):
         other = verdict if meaning == test.metric else _read(test, visits, meaning, now)[0].verdict
         if other is _AGAINST.get(verdict):
             notes.append(f"by {test.metric} arm 1 is {verdict}, by {name} {other}")
@@ -189,7 +190,7 @@ class TestedTables(msgspec.Struct, frozen=True):
             after = page[-1].recommendation_id
 
     def _events(self, test: LiveTest, now: int) -> Iterator[Event]:
-        after, meanings = 0, {VIEW, *OutcomeKind}
+        after, meanings = 0, get_args(Metric)
         read = self.log.of_meanings
         while page := read(meanings, test.began_at, now, after, _AT_ONCE):
             yield from (logged.event for logged in page)

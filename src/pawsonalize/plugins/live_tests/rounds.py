@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -143,14 +143,12 @@ def ask(
     campaign: str,
     versions: tuple[str, str],
     now: int,
-    *,
-    days: int,
-    undecided_promotes: bool,
+    **more: Any,
 ) -> str:
     """Let visitors judge a version that passed the gate beside the one that serves.
 
-    Returns in words which test does. A test that runs goes on: each day's version would else end
-    that of the day before.
+    Returns in words which test does; `more` are arguments of `new_test`. A test that runs goes on:
+    each day's version would else end that of the day before.
     """
     table, new = LiveTests(adapters.database), versions[1]
     for test in table.going_on():
@@ -159,8 +157,7 @@ def ask(
     name = f"{campaign[:40]}-{new[-20:]}"
     if name not in {one.name for one in table.all()}:
         first, second = (Arm(one) for one in versions)
-        test = new_test(name, campaign, (first, second), now, days=days)
-        begin(adapters, replace(test, promotes=True, undecided_promotes=undecided_promotes))
+        begin(adapters, new_test(name, campaign, (first, second), now, **more))
     return f"visitors judge {new} in the live test {name} before it goes live"
 
 

@@ -3,10 +3,16 @@
 from collections.abc import Iterator
 
 from pawsonalize.plugins.live_tests.statistics import Verdict
-from pawsonalize.plugins.live_tests.stored import ENDED, PAUSED, LiveTest, StoredReading
+from pawsonalize.plugins.live_tests.stored import ENDED, PAUSED, LiveTest, Metric, StoredReading
 from pawsonalize.recommend.live_tests import Design
 
-_EVENTS = {"inquiry": "inquiries", "application": "applications", "adoption": "adoptions"}
+_EVENTS: dict[Metric, str] = {
+    "view": "clicks",
+    "favorite": "favourites",
+    "inquiry": "inquiries",
+    "application": "applications",
+    "adoption": "adoptions",
+}
 
 
 def sentences(test: LiveTest) -> Iterator[str]:
@@ -20,7 +26,7 @@ def sentences(test: LiveTest) -> Iterator[str]:
     if reading is None:
         yield "Nothing is known yet: it is read once an hour."
         return
-    events = _EVENTS.get(test.metric, test.metric)
+    events = _EVENTS[test.metric]
     verdicts = {
         Verdict.BETTER: f"{second} is better than {first}.",
         Verdict.WORSE: f"{second} is worse than {first}.",

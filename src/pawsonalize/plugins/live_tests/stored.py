@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 from msgspec.structs import asdict, replace
@@ -17,9 +18,9 @@ from pawsonalize.core.times import DAY
 from pawsonalize.core.work.tables import Work
 from pawsonalize.plugins.live_tests.statistics import Verdict
 from pawsonalize.recommend.live_tests import AS_SENT, Design
-from pawsonalize.reports.outcomes import OutcomeKind
 
 KIND = "live-test"
+Metric = Literal["view", "favorite", "inquiry", "application", "adoption"]
 RUNNING, PAUSED, ENDED = "running", "paused", "ended"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 _ROW = work.c
@@ -70,7 +71,8 @@ class LiveTest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """Drawn at the start, so that the arms of two tests have nothing to do with each other."""
     share: float = 1.0
     """Share of the visitors, or days, that are in it."""
-    metric: OutcomeKind = OutcomeKind.INQUIRY
+    metric: Metric = "inquiry"
+    """The event that decides."""
     margin: float = 0.02
     """Differences up to this are equal enough."""
     began_at: int
