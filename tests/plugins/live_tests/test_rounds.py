@@ -103,6 +103,17 @@ def test_a_version_that_visitors_prefer_goes_live_and_people_are_told(adapters: 
     assert adapters.campaigns.get(RECOMMENDER).target_version == "new"
 
 
+def test_a_campaign_that_was_pointed_elsewhere_meanwhile_stays_there(adapters: Adapters) -> None:
+    begun(adapters, promotes=True)
+    train(adapters, NOW + 1, name="mine")
+    adapters.campaigns.update(RECOMMENDER, "mine", NOW)
+    visits(adapters, 60, 12)
+    look(adapters, NOW)
+    assert adapters.campaigns.get(RECOMMENDER).target_version == "mine"
+    reason = LiveTests(adapters.database).get("t").reason
+    assert reason == "arm 1 is better; you pointed recommender at mine meanwhile, and so it stays"
+
+
 def test_a_version_that_visitors_like_less_is_stopped_at_once(adapters: Adapters) -> None:
     begun(adapters, promotes=True)
     visits(adapters, 12, 60)

@@ -117,10 +117,13 @@ def conclude(adapters: "Adapters", test: LiveTest, now: int) -> LiveTest:
     wins = verdict in {Verdict.BETTER, Verdict.EQUAL_ENOUGH}
     is_known = verdict is not Verdict.NOT_KNOWN
     goes_live = test.promotes and (wins or (test.undecided_promotes and not is_known))
-    second = test.arms[1].solution_version
+    first, second = (arm.solution_version for arm in test.arms)
     reason = f"arm 1 is {verdict}" if is_known else "its last day came, and nothing is known"
+    target = adapters.campaigns.get(test.campaign).target_version
     # Each of the three may be done again after a crash, and the end comes last.
-    if goes_live:
+    if goes_live and target not in {first, second} and first != AS_SENT:
+        reason += f"; you pointed {test.campaign} at {target} meanwhile, and so it stays"
+    elif goes_live:
         adapters.campaigns.update(test.campaign, second, now)
         reason += f": {second} goes live"
     elif test.promotes:
