@@ -204,7 +204,7 @@ def test_a_visitor_has_one_arm_on_all_servers_and_a_live_test_outlives_a_kill(
     deadline = time.monotonic() + _SECONDS
 
     def followed(server: Server) -> list[str | None]:
-        while (marks := marks_of(server, settings, visitors)) == [None] * len(visitors):
+        while None in (marks := marks_of(server, settings, visitors)):
             assert time.monotonic() < deadline
         return marks
 
