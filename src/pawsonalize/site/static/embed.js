@@ -205,8 +205,10 @@ function failure(why) {
   return Object.assign(Error(why.message), why);
 }
 
-// What stood on the page before this script has been there since the first paint.
-const early = new WeakSet(globalThis.document?.querySelectorAll("[data-animal-id]"));
+// What stood here before this script: seen since the first paint.
+const early = new WeakSet(globalThis.document?.querySelectorAll("[data-animal-id], :not(:defined)"));
+const painted = (one) =>
+  (early.has(one) && performance.getEntriesByType("paint")[0]?.startTime) || performance.now();
 
 const watches = new WeakMap();
 
@@ -221,19 +223,16 @@ class Watch {
   constructor(client, root) {
     this.#client = client;
     this.#root = root;
-    let isFirst = true;
     this.#observer = new IntersectionObserver((entries) => {
-      const now = performance.now();
       for (const { target, intersectionRatio } of entries) {
+        const since = painted(target);
+        early.delete(target);
         this.#since.delete(target);
         if (intersectionRatio < 0.5) continue;
-        const paint = isFirst && early.has(target) && performance.getEntriesByType("paint")[0];
-        const since = paint?.startTime || now;
         this.#since.set(target, since);
         if (!this.#first.has(target)) this.#first.set(target, since);
         setTimeout(() => this.#since.get(target) === since && this.#seen.add(target), SEEN_MS);
       }
-      isFirst = false;
     }, { threshold: 0.5 });
     root.addEventListener("click", this);
     root.addEventListener("auxclick", this);
@@ -478,7 +477,7 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
 
   // Empty cards keep the place of those that come.
   wait() {
-    if (this.querySelector("template, [data-animal-id]") || this.#isRead(painted())) return;
+    if (this.querySelector("template, [data-animal-id]") || this.#isRead(painted(this))) return;
     const list = make("ul", { ariaBusy: "true" });
     for (let { limit = 10 } = this.query; limit > 0; limit -= 1) {
       list.append(make("li", { inert: true }, ...parts().slice(0, -1)));
@@ -493,7 +492,9 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
   // Whatever fails leaves the page as its site wrote it; one that wrote nothing says why.
   async refresh(all) {
     try {
-      await this.fill(painted(), all);
+      const first = painted(this);
+      early.delete(this);
+      await this.fill(first, all);
       this.dataset.state = "shown";
     } catch (error) {
       console.info(`Pawsonalize: the page stays as it is: ${error.message}`);
