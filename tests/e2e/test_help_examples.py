@@ -61,6 +61,7 @@ _GROUP = "dataset-groups create shelter-b"
 _CATS = "solutions create cats --recipe user-personalization"
 _TRACKER = "event-trackers create shelter-b --dataset-group shelter-b"
 _FILTER = """filters create dogs-only 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")'"""
+_TEST = "live-tests create spring --second recommender-1"
 _JOB = "batch-jobs create mailing recommender-1 file:///d/in.jsonl file:///d/out/ --no-wait"
 # What has to be there first, beside the world; each is a command as well.
 FIRST = {
@@ -85,6 +86,8 @@ FIRST = {
     "event-trackers show": [_GROUP, _TRACKER],
     "filters delete": [_FILTER],
     "filters show": [_FILTER],
+    **{f"live-tests {one}": [_TEST] for one in ("pause", "promote", "show", "stop")},
+    "live-tests resume": [_TEST, "live-tests pause spring"],
     "restore": ["backup backup.tar.zst"],
     "solutions create": [_GROUP],
     "solutions delete": [_CATS],

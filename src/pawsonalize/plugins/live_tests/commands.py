@@ -87,7 +87,7 @@ def create(
 ) -> "LiveTest":
     """Begin a live test of two versions: servers answer by it within a second.
 
-    Example: pawsonalize live-tests create spring --second recommender-2026-05-17
+    Example: pawsonalize live-tests create spring --second recommender-1
     """
     import msgspec
 

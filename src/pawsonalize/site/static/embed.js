@@ -205,10 +205,10 @@ function failure(why) {
   return Object.assign(Error(why.message), why);
 }
 
-// What stood here before this script: seen since the first paint.
+// Those that stood here before: since the first paint.
 const early = new WeakSet(globalThis.document?.querySelectorAll("[data-animal-id], :not(:defined)"));
 const painted = (one) =>
-  (early.has(one) && performance.getEntriesByType("paint")[0]?.startTime) || performance.now();
+  early.has(one) && performance.getEntriesByType("paint")[0]?.startTime || performance.now();
 
 const watches = new WeakMap();
 
@@ -492,9 +492,9 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
   // Whatever fails leaves the page as its site wrote it; one that wrote nothing says why.
   async refresh(all) {
     try {
-      const first = painted(this);
+      const since = painted(this);
       early.delete(this);
-      await this.fill(first, all);
+      await this.fill(since, all);
       this.dataset.state = "shown";
     } catch (error) {
       console.info(`Pawsonalize: the page stays as it is: ${error.message}`);
