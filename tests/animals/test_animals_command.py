@@ -19,7 +19,7 @@ from pawsonalize.core.errors import Conflict, NotFetched, NotFound
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.feed_server import Answer, FeedServer, feed_server
-from tests.plugins.feeds.samples import PETFINDER_CSV
+from tests.plugins.feeds.samples import FILES
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 def feed(tmp_path: Path) -> Path:
     """Bella, who is available, and Max, who is on hold."""
     file = tmp_path / "petfinder.csv"
-    file.write_bytes(PETFINDER_CSV)
+    file.write_bytes(FILES["petfinder-csv"])
     return file
 
 

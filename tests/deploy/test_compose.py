@@ -19,7 +19,6 @@ import pytest
 import yaml
 
 from tests.deploy import dockerfile
-from tests.e2e.test_shared_models import Bucket
 from tests.forked import COMMAND, Forked
 from tests.free_ports import free_port
 
@@ -213,35 +212,31 @@ def test_the_processes_of_the_file_answer_and_take_events_by_both_ways(
     secrets: Path,
     tmp_path: Path,
     postgres: Callable[[], AbstractContextManager[str]],
+    aws_url: str,
 ) -> None:
-    bucket = Bucket(free_port())
     authorization = (secrets / "nats-authorization").read_text()
     password = (secrets / "postgres-password").read_text().strip()
-    try:
-        with nats(secrets.parent / "nats", authorization) as nats_port, postgres() as database:
-            moved = {
-                f"postgresql://pawsonalize:{password}@postgres:5432/pawsonalize": database,
-                "http://s3:7070": bucket.address,
-                "@nats:4222": f"@127.0.0.1:{nats_port}",
-            }
-            composed = Composed(tmp_path / "run", secrets, moved)
-            made_bucket(composed)
-            assert composed.start("stream").wait(60) == 0, composed.output("stream").read_text()
-            assert composed.start("serve", "keys", "create", "--json").wait(60) == 0
-            key = re.findall(r'"token":"([^"]+)"', composed.output("serve").read_text())[0]
-            with running(composed, "serve", "work") as ports:
-                talk(f"http://127.0.0.1:{ports['serve']}", key)
-                published = tmp_path / "events.jsonl"
-                published.write_text(json.dumps({**EVENT, "sessionId": "s-2"}))
-                assert composed.start("stream", "events", "send", str(published)).wait(60) == 0
-                with client_of(f"http://127.0.0.1:{ports['serve']}", key) as client:
-                    wait_until(lambda: client.get("/v1/sessions/s-2/history").json()["events"])
-                wait_until(lambda: objects(bucket))
-            for name in OURS:
-                assert "without effect" not in composed.output(name).read_text()
-    finally:
-        bucket.process.terminate()
-        bucket.process.wait()
+    with nats(secrets.parent / "nats", authorization) as nats_port, postgres() as database:
+        moved = {
+            f"postgresql://pawsonalize:{password}@postgres:5432/pawsonalize": database,
+            "http://s3:7070": aws_url,
+            "@nats:4222": f"@127.0.0.1:{nats_port}",
+        }
+        composed = Composed(tmp_path / "run", secrets, moved)
+        made_bucket(composed)
+        assert composed.start("stream").wait(60) == 0, composed.output("stream").read_text()
+        assert composed.start("serve", "keys", "create", "--json").wait(60) == 0
+        key = re.findall(r'"token":"([^"]+)"', composed.output("serve").read_text())[0]
+        with running(composed, "serve", "work") as ports:
+            talk(f"http://127.0.0.1:{ports['serve']}", key)
+            published = tmp_path / "events.jsonl"
+            published.write_text(json.dumps({**EVENT, "sessionId": "s-2"}))
+            assert composed.start("stream", "events", "send", str(published)).wait(60) == 0
+            with client_of(f"http://127.0.0.1:{ports['serve']}", key) as client:
+                wait_until(lambda: client.get("/v1/sessions/s-2/history").json()["events"])
+            wait_until(lambda: objects(aws_url))
+        for name in OURS:
+            assert "without effect" not in composed.output(name).read_text()
 
 
 def made_bucket(composed: Composed) -> None:
@@ -252,8 +247,8 @@ def made_bucket(composed: Composed) -> None:
     s3(variables["AWS_ENDPOINT_URL"]).create_bucket(Bucket=name)
 
 
-def objects(bucket: Bucket) -> list[Any]:
-    found = s3(bucket.address).list_objects_v2(Bucket="pawsonalize", Prefix="service/archive/")
+def objects(address: str) -> list[Any]:
+    found = s3(address).list_objects_v2(Bucket="pawsonalize", Prefix="service/archive/")
     return list(found.get("Contents", ()))
 
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = Path(sys.executable).with_name("pawsonalize-deploy")
 
 
@@ -18,6 +20,7 @@ def accept(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.nightly  # tests/deploy/test_up_and_down.py and test_state_machine.py have its parts
 def test_the_deployed_system_is_accepted_and_leaves_nothing(tmp_path: Path) -> None:
     done = accept(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

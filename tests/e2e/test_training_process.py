@@ -71,24 +71,6 @@ def trained(adapters: Adapters, name: str) -> SolutionVersion:
     return adapters.trainings.look(name, clock.now())
 
 
-def test_a_training_that_is_stopped_is_gone_and_leaves_nothing(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    with service(folder) as (adapters, slow):
-        create(adapters, "v1")
-        slow.start("v1", clock.now())
-        wait_until(lambda: bool(drafts(folder)))
-        pid = holder(folder / "leases" / "training.v1.lock")
-        assert pid is not None
-        shown = run("solution-versions", "show", "v1", "--data-dir", str(folder))
-        assert "saving" in shown.stdout
-        stopped = run("solution-versions", "stop", "v1", "--data-dir", str(folder))
-        assert stopped.returncode == 0, stopped.stderr
-        assert "CREATE STOPPED" in stopped.stdout
-        assert not slow.alive("v1")
-        assert list((folder / "models").iterdir()) == []
-        assert trained(adapters, "v1").status is Status.ACTIVE, "it may be begun again"
-
-
 def test_after_kill_9_of_a_training_trying_again_gives_the_same_model(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with service(folder) as (adapters, slow):
@@ -110,18 +92,6 @@ def test_after_kill_9_of_a_training_trying_again_gives_the_same_model(tmp_path: 
         assert again.fingerprint == other.fingerprint
         assert artefact(folder, "v1") == artefact(folder, "undisturbed")
         assert not slow.alive("v1")
-
-
-def test_a_training_that_fails_says_why_in_the_exit_and_in_its_version(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    make_service(folder, train=False)
-    (folder / "models").write_text("a file where the folder should be")
-    failed = run("train", "--data-dir", str(folder))
-    assert failed.returncode == 1
-    assert "CREATE FAILED: the model cannot be written" in failed.stderr.replace("\n", " ")
-    assert "Traceback" not in failed.stderr
-    listed = run("solution-versions", "ls", "--data-dir", str(folder))
-    assert "CREATE FAILED" in listed.stdout
 
 
 def test_who_interrupts_the_waiting_stops_the_training(

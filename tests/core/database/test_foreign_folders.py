@@ -28,7 +28,7 @@ from pawsonalize.core.errors import (
     PawsonalizeError,
     StorageUnavailable,
 )
-from tests.plugins.feeds.samples import PETFINDER_CSV
+from tests.plugins.feeds.samples import FILES
 from tests.service_data import make_service
 
 WITHOUT_DATA = {"config check", "config show", "doctor"}
@@ -176,7 +176,7 @@ def test_an_import_of_animals_writes_over_no_file(
     foreign: Path, tmp_path: Path, option: str
 ) -> None:
     feed, data = tmp_path / "feed.csv", tmp_path / "data"
-    feed.write_bytes(PETFINDER_CSV)
+    feed.write_bytes(FILES["petfinder-csv"])
     line = ["animals", "import", str(feed), "--data-dir", str(data)]
     error = CliRunner().invoke(app, [*line, option, str(foreign / "values.yaml")]).exception
     assert isinstance(error, Conflict)

@@ -24,7 +24,7 @@ from pawsonalize.resources.registry import Registry
 from pawsonalize.resources.tables import Resources
 from tests.event_data import T0
 from tests.feed_server import Answer, FeedServer, feed_server
-from tests.plugins.feeds.samples import ASM3, PETFINDER_JSON, RESCUEGROUPS
+from tests.plugins.feeds.samples import ASM3, FILES
 
 COMPLETE = FeedImport(complete=True)
 
@@ -231,10 +231,10 @@ def numbered(document: bytes, pages: int, server: FeedServer, kind: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("kind", "document"), [("petfinder", PETFINDER_JSON), ("rescuegroups", RESCUEGROUPS)]
+    ("kind", "name"), [("petfinder", "petfinder-json"), ("rescuegroups", "rescuegroups")]
 )
-def test_all_pages_are_one_feed(world: World, kind: str, document: bytes) -> None:
-    numbered(document, 3, world.server, kind)
+def test_all_pages_are_one_feed(world: World, kind: str, name: str) -> None:
+    numbered(FILES[name], 3, world.server, kind)
     source = FeedSource(f"{world.server.url}/pets", {"X-Key": "k3y"}, how=COMPLETE)
     world.another(source).look(T0)
     assert set(world.listed()) == {"1", "2", "3"}
@@ -244,7 +244,7 @@ def test_all_pages_are_one_feed(world: World, kind: str, document: bytes) -> Non
 
 
 def test_a_page_that_is_missing_costs_the_feed_and_no_animal(world: World) -> None:
-    numbered(PETFINDER_JSON, 3, world.server, "petfinder")
+    numbered(FILES["petfinder-json"], 3, world.server, "petfinder")
     del world.server.answers["/pets?page=3"]
     source = FeedSource(f"{world.server.url}/pets", how=COMPLETE)
     world.another(source).look(T0)
@@ -254,7 +254,9 @@ def test_a_page_that_is_missing_costs_the_feed_and_no_animal(world: World) -> No
 
 @pytest.mark.parametrize("next_url", ["https://elsewhere.example/pets?page=2", "/pets"])
 def test_pages_are_on_one_server_and_have_an_end(server: FeedServer, next_url: str) -> None:
-    told = json.loads(PETFINDER_JSON) | {"pagination": {"_links": {"next": {"href": next_url}}}}
+    told = json.loads(FILES["petfinder-json"]) | {
+        "pagination": {"_links": {"next": {"href": next_url}}}
+    }
     server.answers["/pets"] = Answer(json.dumps(told).encode())
     with pytest.raises(NotFetched, match=r"another server|no end"):
         FeedSource(f"{server.url}/pets").fetched()

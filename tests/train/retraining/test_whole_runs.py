@@ -1,5 +1,6 @@
 """Runs from their begin to their end in one process, on a few events."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from typer.testing import CliRunner
 from pawsonalize.app.cli.main import app
 from pawsonalize.app.settings import Settings
 from pawsonalize.core.errors import Conflict, NotFound
+from pawsonalize.resources.campaigns import Campaign
+from pawsonalize.resources.datasets import DatasetGroup
 from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.resources.solutions import Solution
 from pawsonalize.train.commands.processes import run_worker
@@ -77,3 +80,34 @@ def test_a_second_retraining_is_refused_and_names_the_first(place: Path) -> None
         assert run_worker(view.adapters, "only").work()
         assert view.newest().outcome is RunOutcome.PROMOTED
         assert len(view.adapters.work.newest(RETRAINING, 9)) == 1
+
+
+def test_campaigns_of_every_dataset_group_go_live_and_a_broken_one_costs_none(place: Path) -> None:
+    with here(place) as (settings, view):
+        adapters = view.adapters
+        adapters.registry.create(DatasetGroup(name="shelter-b"), AS_OF)
+        rows = adapters.log.read(0, adapters.log.head(), 1000)
+        adapters.log.append(
+            [dataclasses.replace(row.event, dataset_group="shelter-b") for row in rows]
+        )
+        for name, chosen in (("cats", {"learn": False}), ("dogs", {"no_such": 1})):
+            solution = Solution(
+                name=name, dataset_group="shelter-b", settings=chosen, recipe="user-personalization"
+            )
+            adapters.registry.create(solution, AS_OF)
+            adapters.registry.create(Campaign(name=name, solution=name), AS_OF)
+        record = retrain(settings, view)
+        live = {half.campaign: half.solution_version for half in record.halves}
+        assert {half.campaign: half.fate for half in record.halves} == {
+            RECOMMENDER: Fate.PROMOTED,
+            RERANKER: Fate.PROMOTED,
+            "cats": Fate.PROMOTED,
+            "dogs": Fate.FAILED,
+        }
+        assert view.campaign("cats").solution_version == live["cats"]
+        assert view.campaign("dogs").solution_version is None
+        assert view.told()["campaign-updated"] == 3
+    shown = CliRunner().invoke(app, ["runs", "show", record.run_id, "--data-dir", str(place)])
+    told = " ".join(shown.stdout.split())
+    assert "cats (dataset group shelter-b): cats-" in told
+    assert "dogs (dataset group shelter-b): there is no setting no_such" in told
