@@ -39,9 +39,7 @@ def test_a_process_opens_no_more_than_it_may(
         assert most - 1 <= found[0] - 1 <= most, "one connection only asks for a sign of life"
 
 
-def test_a_server_that_takes_no_more_connections_is_one_clear_error(
-    server: PostgresServer,
-) -> None:
+def test_a_server_that_takes_no_more_connections_is_one_clear_error(server: PostgresServer) -> None:
     with closing(Database(server.url)) as database:
         limit = database.connection_limit()
     assert limit is not None

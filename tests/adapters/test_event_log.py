@@ -224,9 +224,7 @@ def test_contains_knows_stored_event_ids(log: EventLog) -> None:
     assert not is_logged(log, "e2")
 
 
-def test_a_value_the_database_cannot_hold_is_the_callers_error_not_an_outage(
-    log: EventLog,
-) -> None:
+def test_a_value_the_database_cannot_hold_is_the_callers_error_not_an_outage(log: EventLog) -> None:
     if log._database.is_local:
         pytest.skip("SQLite holds any text")
     with pytest.raises(InvalidInput, match="cannot hold"):
@@ -242,9 +240,7 @@ def test_what_items_had_of_the_events_between_two_offsets(log: EventLog) -> None
     assert log.touched(1, 4) == {"a": Touched(1, T0 + 7), "b": Touched(1, T0 + 8), "c": c}
 
 
-def test_whose_the_sessions_are_that_a_part_of_the_log_names_beside_a_user(
-    log: EventLog,
-) -> None:
+def test_whose_the_sessions_are_that_a_part_of_the_log_names_beside_a_user(log: EventLog) -> None:
     log.append([event("e1", user=None), event("e2", session_id="s2"), event("e3", user="bob")])
     log.append([event("e4", user=None, session_id="s3"), event("e5", session_id=None)])
     assert log.bound(0, 5) == {"s1": "bob", "s2": "ann"}

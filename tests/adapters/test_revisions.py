@@ -52,9 +52,7 @@ def test_a_program_refuses_tables_that_were_contracted(database_url: str) -> Non
         Database(database_url)
 
 
-def test_a_server_that_the_tables_have_left_behind_answers_nothing_more(
-    database: Database,
-) -> None:
+def test_a_server_that_the_tables_have_left_behind_answers_nothing_more(database: Database) -> None:
     table = ServerTable(database)
     table.heartbeat(ONE)
     moved_on(database, NEWER)

@@ -18,11 +18,7 @@ from pawsonalize.animals.animal import (
 )
 from pawsonalize.core.times import DAY
 
-AVAILABLE, ADOPTED, REMOVED = (
-    AnimalStatus.AVAILABLE,
-    AnimalStatus.ADOPTED,
-    AnimalStatus.REMOVED,
-)
+AVAILABLE, ADOPTED, REMOVED = (AnimalStatus.AVAILABLE, AnimalStatus.ADOPTED, AnimalStatus.REMOVED)
 CODES = {"a": AVAILABLE, "h": AnimalStatus.HOLD, "x": ADOPTED, "r": REMOVED} | {
     "b": AnimalStatus.RETURNED
 }

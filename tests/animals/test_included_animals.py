@@ -103,10 +103,7 @@ def test_re_rankings_carry_the_animals_in_the_order_of_the_ranking(
 
 
 def test_an_animal_that_the_inventory_does_not_have_is_ranked_without(client: TestClient) -> None:
-    given = [
-        {"itemId": "stranger", "animalMetadata": metadata("2-Beagle-2-3")},
-        {"itemId": "rex"},
-    ]
+    given = [{"itemId": "stranger", "animalMetadata": metadata("2-Beagle-2-3")}, {"itemId": "rex"}]
     body = {"userId": "ann", "at": AT, "include": ["animal"], "itemMetadataList": given}
     animals = client.post("/v1/rerankings", json=body).json()["animals"]
     assert {one["id"]: one.get("animal") for one in animals} == {"stranger": None, "rex": SHOWN}

@@ -18,10 +18,7 @@ def tasks(settings: Settings, **more: str) -> set[str]:
     settings = settings.changed(**more)
     with opened_app(settings) as app, ExitStack() as stack:
         shared = start_plugins(app, stack)
-        found = [
-            *app.tasks(),
-            *plugin_tasks(app, shared),
-        ]
+        found = [*app.tasks(), *plugin_tasks(app, shared)]
         app.close()
     return {one.name for one in found}
 

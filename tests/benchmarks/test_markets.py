@@ -189,9 +189,7 @@ def test_without_a_loss_of_attention_all_places_are_looked_at() -> None:
 
 
 def test_in_a_cascade_a_visitor_goes_on_with_the_chances_said() -> None:
-    rate = opened_by_place(
-        replace(INDIFFERENT, clicks="cascade", patience=0.9, returns=0.5),
-    )
+    rate = opened_by_place(replace(INDIFFERENT, clicks="cascade", patience=0.9, returns=0.5))
     expected = 0.5 * (0.5 * 0.9 + 0.5 * 0.5) ** np.arange(20)
     assert np.abs(rate - expected).max() < 0.08
 

@@ -128,10 +128,7 @@ def test_a_played_clock_is_refused_where_the_public_would_meet_it(
     settings = Settings.of(data_dir=tmp_path, clock_file=str(tmp_path / "clock"))
     assert list(unusable(settings)) == []
     assert list(unusable(settings.changed(public_url="http://localhost:8080"))) == []
-    for name, value in {
-        "host": "0.0.0.0",
-        "public_url": "https://pets.example.org",
-    }.items():
+    for name, value in {"host": "0.0.0.0", "public_url": "https://pets.example.org"}.items():
         (told,) = unusable(settings.changed(**{name: value}))
         assert f"the setting clock_file is {tmp_path}/clock, and {name} is {value}" in told
         assert "Leave clock_file out" in told

@@ -209,10 +209,7 @@ def running(composed: Composed, *names: str) -> Iterator[dict[str, int]]:
 
 
 def test_the_processes_of_the_file_answer_and_take_events_by_both_ways(
-    secrets: Path,
-    tmp_path: Path,
-    postgres: Callable[[], AbstractContextManager[str]],
-    aws_url: str,
+    secrets: Path, tmp_path: Path, postgres: Callable[[], AbstractContextManager[str]], aws_url: str
 ) -> None:
     authorization = (secrets / "nats-authorization").read_text()
     password = (secrets / "postgres-password").read_text().strip()

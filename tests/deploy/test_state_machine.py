@@ -152,10 +152,7 @@ def test_versions_that_are_good_go_live_and_people_are_told(
     }
     assert serving(wire, deployment, "reranker")["minProvisionedTPS"] == 2
     told = messages(deployment)
-    assert set(told) == {
-        "Recommender: a new version is live",
-        "Reranker: a new version is live",
-    }
+    assert set(told) == {"Recommender: a new version is live", "Reranker: a new version is live"}
     assert "above the promotion threshold 0.01: kept" in told["Recommender: a new version is live"]
 
 

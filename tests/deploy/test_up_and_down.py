@@ -63,10 +63,7 @@ def place(
     urlopen(Request(f"{aws_url}/moto-api/reset", method="POST")).close()
     buckets = tmp_path / "s3"
     write_seed(tmp_path / "seed")
-    with (
-        local_account(buckets) as account,
-        served(tmp_path / "data", s3_root=str(buckets)) as wire,
-    ):
+    with local_account(buckets) as account, served(tmp_path / "data", s3_root=str(buckets)) as wire:
         for kind in ("", "_EVENTS", "_RUNTIME"):
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_PERSONALIZE{kind}", wire.url)
         yield Place(account, wire, tmp_path)

@@ -50,11 +50,7 @@ def in_archive(server: Server, folder: Path, user: str) -> Counter[str]:
 
 
 # Every place where an acknowledged event must be, exactly once. A new place is one function.
-PLACES: tuple[Callable[[Server, Path, str], Counter[str]], ...] = (
-    in_table,
-    in_history,
-    in_archive,
-)
+PLACES: tuple[Callable[[Server, Path, str], Counter[str]], ...] = (in_table, in_history, in_archive)
 
 
 def assert_exactly_once(server: Server, folder: Path, writers: Writers, user: str) -> None:

@@ -81,11 +81,7 @@ def fleet(
     ],
 )
 def test_a_retraining_whose_machine_is_lost_is_finished_by_another_once(
-    tmp_path: Path,
-    postgres: Postgres,
-    world: str,
-    bucket: Bucket,
-    moment: Callable[[Seen], bool],
+    tmp_path: Path, postgres: Postgres, world: str, bucket: Bucket, moment: Callable[[Seen], bool]
 ) -> None:
     for attempt in range(_ATTEMPTS):
         with (
@@ -119,10 +115,7 @@ def test_clocks_that_are_minutes_apart_neither_take_nor_keep_a_retraining(
     bucket: Bucket,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with (
-        postgres(world) as url,
-        fleet_of(tmp_path / "fleet", start, url, bucket) as fleet,
-    ):
+    with postgres(world) as url, fleet_of(tmp_path / "fleet", start, url, bucket) as fleet:
         for name, seconds in zip(MACHINES, (-300, 0, 300), strict=True):
             with monkeypatch.context() as patch:
                 for variable, value in skewed(tmp_path / name, seconds).items():

@@ -22,12 +22,7 @@ from pawsonalize.core.work.servers import this_process
 from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.resources.kind import Status
 from pawsonalize.resources.solutions import SolutionVersion
-from pawsonalize.train.retraining.runs import (
-    RETRAINING,
-    Fate,
-    RunOutcome,
-    RunRecord,
-)
+from pawsonalize.train.retraining.runs import RETRAINING, Fate, RunOutcome, RunRecord
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import (
     WORLD_END,

@@ -105,9 +105,7 @@ def floods(server: Server, path: str, body: Any, calm: Load) -> tuple[int, int]:
     return after - before, ANSWERS
 
 
-def test_a_flood_of_queries_of_one_costs_another_a_turn_and_not_its_answers(
-    server: Server,
-) -> None:
+def test_a_flood_of_queries_of_one_costs_another_a_turn_and_not_its_answers(server: Server) -> None:
     with server.client() as client:
         asked = {"userId": "u1", "datasetGroup": CALM}
         while client.post("/v1/recommendations", json=asked).status_code != 200:
@@ -118,9 +116,7 @@ def test_a_flood_of_queries_of_one_costs_another_a_turn_and_not_its_answers(
     assert greedy < modest * FLOOD / 2, (greedy, modest)
 
 
-def test_a_flood_of_events_of_one_costs_another_a_turn_and_not_its_events(
-    server: Server,
-) -> None:
+def test_a_flood_of_events_of_one_costs_another_a_turn_and_not_its_events(server: Server) -> None:
     many = [view(f"user {n}", CATS[n % 6]) for n in range(200)]
     one = view("ann", CATS[0])
     calm = Load(server.port, f"/v1/events?datasetGroup={CALM}", one)

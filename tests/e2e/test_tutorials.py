@@ -510,7 +510,7 @@ def test_a_promise_that_nobody_looks_at_is_found() -> None:
         page, {**checks, "It stays for ever.": gone, "No": "tests/house/test_docs.py::test_no"}
     )
     assert [problem.partition(": ")[2] for problem in found[:3]] == [
-        *("It is gone from the very next page.", "It stays for ever.", "No"),
+        *("It is gone from the very next page.", "It stays for ever.", "No")
     ]
 
 

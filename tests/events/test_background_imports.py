@@ -165,10 +165,7 @@ def test_a_bucket_of_an_object_store_is_read_by_its_keys(tmp_path: Path) -> None
     for file in sources.files("s3://bucket/data"):
         with file.open() as stream:
             found.append((file.name, stream.read()))
-    assert found == [
-        ("data/a.csv", b"data/a.csv"),
-        ("data/more/b.csv", b"data/more/b.csv"),
-    ]
+    assert found == [("data/a.csv", b"data/a.csv"), ("data/more/b.csv", b"data/more/b.csv")]
     assert [file.name for file in sources.files("s3://bucket/data/a.csv")] == ["data/a.csv"]
 
 

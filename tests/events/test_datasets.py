@@ -29,11 +29,7 @@ USERS = """{"type": "record", "fields": [
   {"name": "USER_ID", "type": "string"}, {"name": "SCORE", "type": "float"}]}"""
 EVENTS = """{"type": "record", "fields": [{"name": "USER_ID", "type": "string"},
   {"name": "ITEM_ID", "type": "string"}, {"name": "TIMESTAMP", "type": "long"}]}"""
-AVRO = {
-    DatasetType.ITEMS: ITEMS,
-    DatasetType.USERS: USERS,
-    DatasetType.INTERACTIONS: EVENTS,
-}
+AVRO = {DatasetType.ITEMS: ITEMS, DatasetType.USERS: USERS, DatasetType.INTERACTIONS: EVENTS}
 
 
 @pytest.fixture

@@ -64,9 +64,7 @@ def events(text: str | bytes, schema: Schema | None = None) -> list[Event]:
 
 
 def errors(
-    text: str | bytes,
-    dataset: DatasetType = DatasetType.INTERACTIONS,
-    schema: Schema | None = None,
+    text: str | bytes, dataset: DatasetType = DatasetType.INTERACTIONS, schema: Schema | None = None
 ) -> list[tuple[int, str | None, str]]:
     return [
         (error.line, error.column, error.reason) for error in Import(dataset, text, schema).errors

@@ -151,10 +151,7 @@ def test_the_same_record_has_the_same_origin_whoever_hands_it_on() -> None:
     read = Origin(f"adoption-events/shardId-000000000006/{SEQUENCE}", 1779019200.25)
     assert handed_on[0].origin == read
     listed = unpack(body([EVENT, OTHER]), read)
-    assert [part.origin.event_id for part in listed] == [
-        f"{read.event_id}/0",
-        f"{read.event_id}/1",
-    ]
+    assert [part.origin.event_id for part in listed] == [f"{read.event_id}/0", f"{read.event_id}/1"]
 
 
 def test_a_cloud_event_says_when_and_which() -> None:

@@ -36,8 +36,7 @@ def test_who_names_nothing_costs_no_look_at_the_tables(
     blind.directory = blind.campaign_models = nothing
     state = SimpleNamespace(services=blind, tenants=app_of(client).state.tenants)
     request: Any = SimpleNamespace(
-        app=SimpleNamespace(state=state),
-        state=SimpleNamespace(caller=Caller(), lane=Lane.ANSWERS),
+        app=SimpleNamespace(state=state), state=SimpleNamespace(caller=Caller(), lane=Lane.ANSWERS)
     )
     by = event_loop.run(answering(request, Address(), purpose))
     assert by is blind.group_recommender

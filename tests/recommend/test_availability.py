@@ -77,9 +77,7 @@ def test_a_change_is_in_the_very_next_count_of_every_worker(database: Database) 
     assert [counted(watch, NOW, NOW) for watch in workers] == [[0, 0, 0]] * 4
 
 
-def test_a_clock_that_runs_behind_does_not_bring_an_adopted_animal_back(
-    database: Database,
-) -> None:
+def test_a_clock_that_runs_behind_does_not_bring_an_adopted_animal_back(database: Database) -> None:
     Animals(database).put([animal("A1", ITEMS[0], listed=NOW - 5 * MINUTE, adopted=NOW)], NOW)
     counts = [counted(watch, NOW - 50, NOW - 50) for watch in watches(database)]
     assert counts == [[0, 1, 0]] * 2

@@ -32,10 +32,7 @@ def test_the_weightiest_part_is_the_first_reason_and_light_ones_are_none() -> No
         "popularity": np.array([0.4, 0.9]),
         "co-visits": np.array([0.1, 0.0]),
     }
-    assert said(parts) == [
-        ("of a kind you look at", "popular now"),
-        ("popular now",),
-    ]
+    assert said(parts) == [("of a kind you look at", "popular now"), ("popular now",)]
 
 
 def test_where_all_are_equally_popular_nobody_is_popular() -> None:

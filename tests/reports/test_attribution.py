@@ -65,10 +65,7 @@ def test_an_answer_too_long_ago_or_to_somebody_else_is_no_cause() -> None:
 
 def test_an_explored_place_and_a_ranking_are_policies_of_their_own() -> None:
     explored, ranked = replace(ADOPTED, item_id="h"), replace(ADOPTED, item_id="k")
-    assert causes(explored, ranked) == [
-        Cause(Policy.EXPLORED, "v1"),
-        Cause(Policy.RANKED, "v3"),
-    ]
+    assert causes(explored, ranked) == [Cause(Policy.EXPLORED, "v1"), Cause(Policy.RANKED, "v3")]
 
 
 def test_a_return_takes_back_the_adoption_it_follows() -> None:

@@ -41,13 +41,7 @@ def test_an_adoption_is_counted_in_the_next_report(client: TestClient, user: str
 
 
 @pytest.mark.parametrize(
-    "query",
-    [
-        {"since": "yesterday"},
-        {"within": "0"},
-        {"within": "x"},
-        {"since": "2099-01-01"},
-    ],
+    "query", [{"since": "yesterday"}, {"within": "0"}, {"within": "x"}, {"since": "2099-01-01"}]
 )
 def test_bad_bounds_are_named(client: TestClient, query: dict[str, str]) -> None:
     answer = client.get("/v1/outcomes", params=query)

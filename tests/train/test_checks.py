@@ -126,10 +126,7 @@ def crawl(name: str, pace: int, events: int = 80) -> list[Row]:
             [
                 row
                 for n, (_, item, at) in enumerate(crawl("x", 30_000))
-                for row in (
-                    ("x", item, at),
-                    ("x", item, at + 500),
-                )
+                for row in (("x", item, at), ("x", item, at + 500))
             ],
             False,  # a view and a favourite of one animal come at once
         ),

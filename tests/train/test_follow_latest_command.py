@@ -15,15 +15,10 @@ LENIENT = {"GATE_PROFILE": "reference", "PROMOTION_THRESHOLD": "0"}
 
 
 @pytest.mark.parametrize(
-    ("gate", "asked_for"),
-    [({}, None), (LENIENT, "v1")],
-    ids=["too few test cases", "good enough"],
+    ("gate", "asked_for"), [({}, None), (LENIENT, "v1")], ids=["too few test cases", "good enough"]
 )
 def test_where_the_gate_is_asked_a_campaign_follows_only_what_it_promotes(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    gate: dict[str, str],
-    asked_for: str | None,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: dict[str, str], asked_for: str | None
 ) -> None:
     settings = make_service(tmp_path / "data", train=False)
     with opened(settings) as adapters:

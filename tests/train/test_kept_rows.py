@@ -132,10 +132,7 @@ def test_folds_give_the_data_and_the_model_of_a_rebuild_from_the_log(
 def test_an_artefact_of_rows_names_nobody_and_comes_back_whole() -> None:
     said = '{"phone": "secret 555", "device": "Phone"}'
     rows = kept_rows(
-        [
-            ("u:secret@example.org", "a", "view", 5, None, said),
-            ("s:x", "b", "?", 1, 2.5, None),
-        ]
+        [("u:secret@example.org", "a", "view", 5, None, said), ("s:x", "b", "?", 1, 2.5, None)]
     )
     arrays = rows.arrays()
     assert not any(b"secret" in array.tobytes() for array in arrays.values())
@@ -151,10 +148,7 @@ def test_an_artefact_of_rows_names_nobody_and_comes_back_whole() -> None:
 
 def test_an_artefact_without_rows_is_one_of_old_and_a_broken_one_says_so() -> None:
     arrays = kept_rows(
-        [
-            ("u:a", "a", "view", 5, None, '{"device": "phone"}'),
-            ("u:b", "b", "view", 6, 1.0, None),
-        ]
+        [("u:a", "a", "view", 5, None, '{"device": "phone"}'), ("u:b", "b", "view", 6, 1.0, None)]
     ).arrays()
     assert KeptRows.from_arrays({"popularity": np.zeros(3)}) is None
     for name, array in arrays.items():

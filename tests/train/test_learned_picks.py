@@ -76,12 +76,7 @@ def test_whoever_mostly_says_none_makes_none_likelier(
     ],
 )
 def test_boards_that_teach_nothing(
-    animals: Animals,
-    shown: Impressions,
-    log: EventLog,
-    count: int,
-    given_to: str,
-    answered_by: str,
+    animals: Animals, shown: Impressions, log: EventLog, count: int, given_to: str, answered_by: str
 ) -> None:
     places: list[int | None] = [None] * count
     assert learn(animals, shown, log, places, given_to, answered_by) is UNFITTED

@@ -134,10 +134,7 @@ def made(log: EventLog, catalogue: Catalogue, seed: int, events: int) -> None:
 
 
 def test_every_recipe_trains_the_same_model_in_memory_and_out_of_core(
-    database: Database,
-    log: EventLog,
-    catalogue: Catalogue,
-    tmp_path: Path,
+    database: Database, log: EventLog, catalogue: Catalogue, tmp_path: Path
 ) -> None:
     made(log, catalogue, 1, 160)
     folder = tmp_path / "archive"

@@ -53,9 +53,7 @@ def test_a_version_that_cannot_be_read_is_a_problem_until_it_can(settings: Setti
         assert messages(problems) == {}
 
 
-def test_a_process_that_was_killed_is_a_problem_until_one_goes_well(
-    settings: Settings,
-) -> None:
+def test_a_process_that_was_killed_is_a_problem_until_one_goes_well(settings: Settings) -> None:
     command = ("sh", "-c", "sleep 60", "refresh")
     with opened(settings) as adapters:
         refreshing = SideProcess(adapters.leases, 0.0, command, os.environ, 0)

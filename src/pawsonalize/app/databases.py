@@ -35,9 +35,7 @@ def made_database(settings: Settings) -> Database:
 
 def _database(settings: Settings, *, must_exist: bool = False) -> Database:
     return Database(
-        settings.database,
-        must_exist=must_exist,
-        connections=settings.database_connections,
+        settings.database, must_exist=must_exist, connections=settings.database_connections
     )
 
 
@@ -81,9 +79,7 @@ def outcome_tables(database: Database, event_types: EventTypes) -> "OutcomeSourc
     from pawsonalize.reports.outcomes_report import OutcomeSources  # noqa: PLC0415
 
     return OutcomeSources(
-        Impressions(database),
-        Animals(database),
-        EventLog(database, event_types=event_types),
+        Impressions(database), Animals(database), EventLog(database, event_types=event_types)
     )
 
 

@@ -24,13 +24,7 @@ from pawsonalize.recommend.groups import Candidate, GroupRecommender, Scored
 from pawsonalize.recommend.query import Promotion, Query
 from pawsonalize.resources.campaigns import Campaign, Recommender
 from pawsonalize.resources.datasets import Filter
-from pawsonalize.resources.filters import (
-    AppliedFilter,
-    FilterExpression,
-    apply,
-    number_text,
-    parse,
-)
+from pawsonalize.resources.filters import AppliedFilter, FilterExpression, apply, number_text, parse
 from pawsonalize.resources.kind import Status
 
 _DEFAULT_RESULTS = 25

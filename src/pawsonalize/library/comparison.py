@@ -30,13 +30,7 @@ from pawsonalize.models.evaluation.intervals import (
 from pawsonalize.models.evaluation.metrics import Metric
 from pawsonalize.models.evaluation.splits import last_split
 from pawsonalize.models.recipes.catalogue import recipe_named, scores_of
-from pawsonalize.models.recipes.contract import (
-    AnyRecipe,
-    Context,
-    ContextEvent,
-    Model,
-    Scorer,
-)
+from pawsonalize.models.recipes.contract import AnyRecipe, Context, ContextEvent, Model, Scorer
 from pawsonalize.models.recipes.data import Scores, TrainingData
 from pawsonalize.recommend.query import MAX_CONTEXT_EVENTS
 from pawsonalize.train.holdout import (

@@ -168,10 +168,7 @@ VISITORS = {
         context("2-Poodle-1-1", WALKED[7], "no group", ""),
     ),
 }
-ASKED = {
-    "shop": ["?", *GROUPS, "2-Poodle-1-1"],
-    "walks": ["?", *WALKED, "2-Breed1-9-9"],
-}
+ASKED = {"shop": ["?", *GROUPS, "2-Poodle-1-1"], "walks": ["?", *WALKED, "2-Breed1-9-9"]}
 _QUICK = {"trees": 4, "candidates": 20, "max_requests": 310}
 """A ranker as small as can be, where one is learned."""
 

@@ -386,10 +386,7 @@ def _possible(
 
 
 def _evaluate_on(
-    holdout: Holdout,
-    models: Sequence[EvaluatedModel],
-    seed: int,
-    predictions: Predictions | None,
+    holdout: Holdout, models: Sequence[EvaluatedModel], seed: int, predictions: Predictions | None
 ) -> SplitReport:
     fitted = [model.fit(holdout.training, seed) for model in models]
     judged = {one.name: holdout.judge(model) for one, model in zip(models, fitted, strict=True)}

@@ -166,9 +166,7 @@ _JSON = st.recursive(
     max_leaves=8,
 )
 _ITEMS = st.lists(
-    st.fixed_dictionaries(
-        {"itemId": _JSON, "animalMetadata": st.just(metadata(DOGS[0])) | _JSON},
-    ),
+    st.fixed_dictionaries({"itemId": _JSON, "animalMetadata": st.just(metadata(DOGS[0])) | _JSON}),
     max_size=4,
 )
 _REQUESTS = st.fixed_dictionaries(

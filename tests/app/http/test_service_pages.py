@@ -21,10 +21,7 @@ def test_a_process_without_a_model_lives_but_is_not_ready(tmp_path: Path) -> Non
     app = build_app(make_service(tmp_path, train=False))
     with client_of(app, raise_server_exceptions=False) as client:
         assert client.get("/healthz").json() == {"status": "ok"}
-        for answer in (
-            client.get("/readyz"),
-            client.post("/v1/recommendations", json={}),
-        ):
+        for answer in (client.get("/readyz"), client.post("/v1/recommendations", json={})):
             assert answer.status_code == 503
             assert "pawsonalize train" in error_of(answer)["message"]
             assert answer.headers["retry-after"]

@@ -161,10 +161,7 @@ def begun(settings: Settings) -> Iterator[Stress]:
         if name != "answer in time":  # nobody is, here
             errors.append(f"{name}: {reason}")
 
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        opened(settings) as adapters,
-    ):
+    with pytest.MonkeyPatch.context() as patch, opened(settings) as adapters:
         adapters.impressions.append(
             [page(f"RID-{n}", *(f"gone{n}-{m}" for m in range(25)), at=n) for n in range(200)]
         )

@@ -40,9 +40,7 @@ def rerank(event: Event, _context: Any) -> Event:
     body = event["body"]
     asked = json.loads(base64.b64decode(body) if event.get("isBase64Encoded") else body)
     answer = boto3.client("personalize-runtime").get_personalized_ranking(
-        campaignArn=_parameter(RERANKER_PARAMETER),
-        userId=asked["userId"],
-        inputList=asked["items"],
+        campaignArn=_parameter(RERANKER_PARAMETER), userId=asked["userId"], inputList=asked["items"]
     )
     ranking = [item["itemId"] for item in answer["personalizedRanking"]]
     return _response(

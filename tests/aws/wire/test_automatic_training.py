@@ -125,10 +125,7 @@ def test_a_version_that_is_asked_for_by_name_is_served_on_although_there_is_a_ne
         ({}, False),
         ({"solutionConfig": {"autoTrainingConfig": EVERY_DAY}}, True),
         (
-            {
-                "performAutoTraining": False,
-                "solutionConfig": {"autoTrainingConfig": EVERY_DAY},
-            },
+            {"performAutoTraining": False, "solutionConfig": {"autoTrainingConfig": EVERY_DAY}},
             False,
         ),
     ],
@@ -146,9 +143,7 @@ def test_a_solution_is_trained_by_itself_where_a_program_says_so(
     assert described.get("solutionConfig") == asked.get("solutionConfig")
 
 
-def test_a_server_that_starts_asks_the_gate_about_what_is_not_judged_yet(
-    tmp_path: Path,
-) -> None:
+def test_a_server_that_starts_asks_the_gate_about_what_is_not_judged_yet(tmp_path: Path) -> None:
     with opened(make_service(tmp_path, train=False)) as adapters:
         campaign = adapters.campaigns.get("recommender")
         adapters.registry.update(msgspec.structs.replace(campaign, follows_latest=True), T0)

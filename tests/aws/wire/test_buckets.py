@@ -15,10 +15,7 @@ ROLE = "arn:aws:iam::123456789012:role/reader"
 
 @pytest.fixture
 def wire(
-    aws: None,
-    aws_url: str,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    aws: None, aws_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Wire]:
     """A service with a dataset group, and an S3 that is named as boto3 knows it."""
     monkeypatch.delenv("AWS_ENDPOINT_URL")

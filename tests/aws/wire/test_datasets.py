@@ -74,8 +74,7 @@ def test_the_fields_of_a_schema_tell_its_dataset_where_its_name_does_not(wire: W
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["no JSON", "[]", '{"type": "record"}', avro("Interactions", {"USER_ID": "string"})],
+    "text", ["no JSON", "[]", '{"type": "record"}', avro("Interactions", {"USER_ID": "string"})]
 )
 def test_a_schema_that_cannot_be_one_is_refused(wire: Wire, text: str) -> None:
     with pytest.raises(wire.personalize.exceptions.InvalidInputException):

@@ -12,8 +12,7 @@ from tests.aws_shapes import ARN
 
 
 def test_a_dataset_group_is_copied_and_answers_alike(
-    aws: None,
-    tmp_path_factory: pytest.TempPathFactory,
+    aws: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     place = {"LocationConstraint": "eu-west-1"}
     boto3.client("s3").create_bucket(Bucket="leaving", CreateBucketConfiguration=place)

@@ -116,9 +116,7 @@ def test_native_events_go_into_the_group_that_is_named(drinks: Drinks) -> None:
     assert [one["field"] for one in refused] == ["itemId"]
 
 
-def test_of_several_campaigns_the_nearest_recipe_answers_and_a_name_decides(
-    drinks: Drinks,
-) -> None:
+def test_of_several_campaigns_the_nearest_recipe_answers_and_a_name_decides(drinks: Drinks) -> None:
     def version(**body: Any) -> str:
         found: str = drinks.post("/v1/recommendations?detail=full", **body).json()[
             "solutionVersion"

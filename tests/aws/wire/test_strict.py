@@ -151,9 +151,7 @@ CASES: dict[str, tuple[Call, str, str]] = {
     ),
     "recommender": (
         lambda w: w.wire.personalize.create_recommender(
-            name=w.name(),
-            datasetGroupArn=w.shop,
-            recipeArn=f"{RECIPE}ecomm-popular-items-by-views",
+            name=w.name(), datasetGroupArn=w.shop, recipeArn=f"{RECIPE}ecomm-popular-items-by-views"
         ),
         "InvalidInput",
         "no interactions",
@@ -203,11 +201,7 @@ CASES: dict[str, tuple[Call, str, str]] = {
         "InvalidInput",
         "USER_ID must be string",
     ),
-    "hpo-of-version-two": (
-        lambda w: w.solution(performHPO=True),
-        "InvalidInput",
-        "performHPO",
-    ),
+    "hpo-of-version-two": (lambda w: w.solution(performHPO=True), "InvalidInput", "performHPO"),
     "parameters-of-version-one": (
         lambda w: w.solution(solutionConfig={"algorithmHyperParameters": {"bptt": "29"}}),
         "InvalidInput",

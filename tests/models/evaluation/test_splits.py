@@ -62,8 +62,7 @@ def test_the_seed_decides_who_is_asked() -> None:
 
 
 @given(
-    st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=8), max_size=20),
-    st.integers(-1, 10),
+    st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=8), max_size=20), st.integers(-1, 10)
 )
 def test_the_time_split_trains_on_the_past_and_asks_each_later_user_once(
     visits: list[list[int]], moment: int

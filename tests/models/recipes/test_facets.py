@@ -61,9 +61,7 @@ def test_somebody_new_gets_what_is_popular_for_their_context(
     assert desktop < 0.3
 
 
-def test_a_facet_tells_of_groups_outside_the_catalogue_too(
-    model: UserPersonalizationModel,
-) -> None:
+def test_a_facet_tells_of_groups_outside_the_catalogue_too(model: UserPersonalizationModel) -> None:
     asked = ["1-Breed1-9-9", "2-Breed1-9-9"]
     cat, dog = model.score(arriving((DEVICE, "mobile")), asked)
     assert cat > 2 * dog > 0

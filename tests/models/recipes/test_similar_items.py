@@ -59,15 +59,8 @@ def test_without_behaviour_the_same_breed_comes_first_then_size_and_age_then_spe
 
 
 def test_what_the_same_users_chose_comes_first() -> None:
-    events = [
-        *pairs(10, ITEMS[0], ITEMS[5]),
-        *pairs(3, ITEMS[1]),
-        *pairs(3, ITEMS[4]),
-    ]
-    assert order(fit(training_data(events, ITEMS)), ITEMS[0])[:2] == [
-        ITEMS[5],
-        ITEMS[1],
-    ]
+    events = [*pairs(10, ITEMS[0], ITEMS[5]), *pairs(3, ITEMS[1]), *pairs(3, ITEMS[4])]
+    assert order(fit(training_data(events, ITEMS)), ITEMS[0])[:2] == [ITEMS[5], ITEMS[1]]
 
 
 def test_one_user_who_chose_both_does_not_outweigh_the_same_breed() -> None:

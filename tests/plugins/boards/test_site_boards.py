@@ -70,9 +70,7 @@ def answer(client: httpx.Client, page: str, picked: str = "", query: str = "") -
     return html.unescape(response.text)
 
 
-def test_the_page_after_a_tap_starts_with_animals_like_the_picked_one(
-    client: httpx.Client,
-) -> None:
+def test_the_page_after_a_tap_starts_with_animals_like_the_picked_one(client: httpx.Client) -> None:
     page = client.get("/").text
     assert QUESTION in page
     assert names(page), "the animals follow below"

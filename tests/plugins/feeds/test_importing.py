@@ -23,11 +23,7 @@ def feed(*names: str) -> bytes:
 
 
 def take(
-    animals: Animals,
-    content: bytes,
-    how: FeedImport = DELTA,
-    at: int = T0,
-    name: str = "csv",
+    animals: Animals, content: bytes, how: FeedImport = DELTA, at: int = T0, name: str = "csv"
 ) -> FeedReport:
     rows, _ = read_feed([content], FeedForm(name))
     return import_feed(animals, rows, how, at, at)
@@ -272,9 +268,7 @@ def test_of_many_bad_rows_the_first_hundred_are_kept_and_all_are_counted(animals
     assert (len(whole.rejected), len(whole.bad_rows().splitlines())) == (300, 300)
 
 
-def test_a_file_of_which_hardly_a_row_brings_an_animal_is_read_no_further(
-    animals: Animals,
-) -> None:
+def test_a_file_of_which_hardly_a_row_brings_an_animal_is_read_no_further(animals: Animals) -> None:
     take(animals, feed(*"abcdefgh"))
     hopeless = b"\n,cat,".join([feed("a"), *[b""] * 6_000]) + b"\nz,cat,manx"
     report = take(animals, hopeless, COMPLETE)

@@ -34,9 +34,7 @@ def take(animals: Animals, how: FeedImport) -> FeedReport:
     return import_feed(animals, rows, how, T0, T0)
 
 
-def test_a_report_names_every_value_that_was_not_recognised_with_its_rows(
-    animals: Animals,
-) -> None:
+def test_a_report_names_every_value_that_was_not_recognised_with_its_rows(animals: Animals) -> None:
     report = take(animals, FeedImport())
     assert report.unrecognised == {
         "breed": {"ZYX QQQ": 1, "zyx qqq": 1},

@@ -178,9 +178,7 @@ def test_exploration_and_capacity_are_the_remote_campaigns(live: Driving) -> Non
     assert config["explorationWeight"] == "0.3"
 
 
-def test_the_other_engine_refuses_what_it_cannot_ask_and_counts_answer(
-    live: Driving,
-) -> None:
+def test_the_other_engine_refuses_what_it_cannot_ask_and_counts_answer(live: Driving) -> None:
     own = Settings(data_dir=live.settings.data_dir, log_level="error")
     with opened(own) as adapters:
         other = adapters.live_models()[RECOMMENDER]

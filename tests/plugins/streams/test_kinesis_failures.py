@@ -9,12 +9,7 @@ from botocore.exceptions import (
 )
 
 from pawsonalize.core.errors import InvalidInput, StreamUnavailable
-from pawsonalize_streams.kinesis_client import (
-    FailureKind,
-    KinesisFailure,
-    refused,
-    unanswered,
-)
+from pawsonalize_streams.kinesis_client import FailureKind, KinesisFailure, refused, unanswered
 
 
 def judged(code: str, status: int = 400, call: str = "get_records") -> KinesisFailure:

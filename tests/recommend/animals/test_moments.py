@@ -50,11 +50,7 @@ histories = st.lists(
 )
 # Animals by number with their history, and moments that are asked for in between; None is now.
 steps = st.lists(
-    st.one_of(
-        st.tuples(st.integers(0, 9), st.sampled_from(GROUPS), histories),
-        st.none(),
-        moments,
-    ),
+    st.one_of(st.tuples(st.integers(0, 9), st.sampled_from(GROUPS), histories), st.none(), moments),
     max_size=20,
 )
 
@@ -146,9 +142,7 @@ def test_whenever_it_is_asked_for_everybody_shown_was_available(
     table.remove(known, T0)
 
 
-def test_a_moment_that_is_asked_for_again_knows_what_changed_in_between(
-    database: Database,
-) -> None:
+def test_a_moment_that_is_asked_for_again_knows_what_changed_in_between(database: Database) -> None:
     table, impressions = Animals(database), ImpressionLog(Impressions(database))
     answers, at = animal_recommender(database, impressions), T0 + DAY
     for place in range(100):

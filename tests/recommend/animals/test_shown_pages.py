@@ -66,10 +66,7 @@ def test_any_of_those_who_share_a_place_is_at_that_place() -> None:
 
 @pytest.mark.parametrize(
     "unseen",
-    [
-        page("R1", "rex", question=ANIMAL_RANKING),
-        page("R1", "rex", as_of=T0 - 5),
-    ],
+    [page("R1", "rex", question=ANIMAL_RANKING), page("R1", "rex", as_of=T0 - 5)],
     ids=["a ranking", "a replay"],
 )
 def test_a_ranking_and_a_replay_count_as_seen_once_an_event_names_one(unseen: Impression) -> None:

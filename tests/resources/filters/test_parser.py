@@ -102,9 +102,7 @@ GOLDENS = [
             (
                 (
                     Condition(
-                        Attribute(Source.ACTION_INTERACTIONS, "EVENT_TYPE"),
-                        Operator.IN,
-                        ("TAKEN",),
+                        Attribute(Source.ACTION_INTERACTIONS, "EVENT_TYPE"), Operator.IN, ("TAKEN",)
                     ),
                 ),
             ),

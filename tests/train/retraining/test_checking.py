@@ -111,11 +111,7 @@ def test_every_solution_that_a_campaign_serves_is_retrained_in_whatever_dataset_
 def test_a_dataset_group_with_too_little_data_costs_the_others_nothing(adapters: Adapters) -> None:
     put_events(adapters, 3)
     record = check(adapters)
-    assert fates(record) == {
-        RECOMMENDER: Fate.OPEN,
-        RERANKER: Fate.OPEN,
-        "cats": Fate.FAILED,
-    }
+    assert fates(record) == {RECOMMENDER: Fate.OPEN, RERANKER: Fate.OPEN, "cats": Fate.FAILED}
     assert record.step is Step.CREATE_VERSIONS
     blocking = [one for one in record.findings if one["severity"] == "blocking"]
     assert {one["dataset_group"] for one in blocking} == {SHELTER}
@@ -138,11 +134,7 @@ def test_where_the_default_dataset_group_is_empty_the_others_are_retrained(tmp_p
         make_solution(adapters, "cats")
         put_events(adapters, 40)
         record = check(adapters)
-    assert fates(record) == {
-        RECOMMENDER: Fate.SKIPPED,
-        RERANKER: Fate.SKIPPED,
-        "cats": Fate.OPEN,
-    }
+    assert fates(record) == {RECOMMENDER: Fate.SKIPPED, RERANKER: Fate.SKIPPED, "cats": Fate.OPEN}
 
 
 @pytest.mark.parametrize(
@@ -162,11 +154,7 @@ def test_new_events_of_one_dataset_group_are_nothing_new_for_another(adapters: A
     serve(adapters, "cats", T0 + HOUR)
     put_events(adapters, 5, at=2 * HOUR, group="pawsonalize")
     record = check(adapters)
-    assert fates(record) == {
-        RECOMMENDER: Fate.OPEN,
-        RERANKER: Fate.OPEN,
-        "cats": Fate.SKIPPED,
-    }
+    assert fates(record) == {RECOMMENDER: Fate.OPEN, RERANKER: Fate.OPEN, "cats": Fate.SKIPPED}
     assert "no event has come" in reason_of(record, "cats")
 
 

@@ -84,9 +84,7 @@ def test_a_clock_that_jumps_back_begins_no_tick_twice_and_misses_none(
     assert names(runs)[0] == "retrain-20260519T030000000Z"
 
 
-def test_a_server_that_began_with_a_clock_far_ahead_goes_on_with_the_right_one(
-    runs: Runs,
-) -> None:
+def test_a_server_that_began_with_a_clock_far_ahead_goes_on_with_the_right_one(runs: Runs) -> None:
     server = timer(runs, NOON + 700 * DAY)
     server.look(NOON + 700 * DAY)
     server.look(NOON)

@@ -86,11 +86,7 @@ def worker(rows: WorkTable, leases: Leases, steps: Steps, clock: SteppedClock) -
 
 
 def run_worker(
-    name: str,
-    rows: WorkTable,
-    leases: Leases,
-    table: Mapping[Step, StepWork],
-    clock: SteppedClock,
+    name: str, rows: WorkTable, leases: Leases, table: Mapping[Step, StepWork], clock: SteppedClock
 ) -> RunWorker:
     return RunWorker(
         name,

@@ -28,12 +28,7 @@ from pawsonalize.recommend.live_model import ServingSettings
 from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize_remote_amazon.calls import Calls
 from pawsonalize_remote_amazon.forwarding import AmazonFeeding
-from pawsonalize_remote_amazon.groups import (
-    AmazonGroup,
-    AmazonNames,
-    AmazonVersions,
-    is_arn,
-)
+from pawsonalize_remote_amazon.groups import AmazonGroup, AmazonNames, AmazonVersions, is_arn
 
 MOST = 500
 """Number of items that one query gets, or gives, at most."""

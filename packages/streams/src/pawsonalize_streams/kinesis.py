@@ -17,12 +17,7 @@ import msgspec
 from pawsonalize.core.errors import InvalidInput, PawsonalizeError, needing
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.times import iso
-from pawsonalize_streams.kinesis_client import (
-    FailureKind,
-    KinesisClient,
-    KinesisFailure,
-    ShardList,
-)
+from pawsonalize_streams.kinesis_client import FailureKind, KinesisClient, KinesisFailure, ShardList
 from pawsonalize_streams.stream import Record, StreamAddress
 from pawsonalize_streams.stream_shards import ShardLag, ShardLeases
 

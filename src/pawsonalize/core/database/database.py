@@ -14,15 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
-from sqlalchemy import (
-    Connection,
-    Engine,
-    TextClause,
-    create_engine,
-    event,
-    select,
-    text,
-)
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, select, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -202,11 +194,7 @@ class Database:
     """A migrated database. Reads see what is committed; a write is durable when it returns."""
 
     def __init__(
-        self,
-        url: str,
-        *,
-        must_exist: bool = False,
-        connections: int = CONNECTIONS,
+        self, url: str, *, must_exist: bool = False, connections: int = CONNECTIONS
     ) -> None:
         """Open `sqlite:///path` or `postgresql://…`, and bring its tables up to date.
 
@@ -241,10 +229,7 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs. Each of them sees the newest committed state."""
         of_snapshot = None if self._snapshot is None else nullcontext(self._snapshot)
-        with (
-            self._storage_errors(),
-            of_snapshot or self._connected(reads=True) as connection,
-        ):
+        with self._storage_errors(), of_snapshot or self._connected(reads=True) as connection:
             yield connection
 
     @contextmanager

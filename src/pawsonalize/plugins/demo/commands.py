@@ -115,7 +115,4 @@ def _form(event: "Event") -> dict[str, object]:
     return {name: value for name, value in form.items() if value is not None}
 
 
-COMMANDS = (
-    Command("demo", demo, "Start here", after="init"),
-    Command("events sample", sample),
-)
+COMMANDS = (Command("demo", demo, "Start here", after="init"), Command("events sample", sample))

@@ -70,8 +70,7 @@ Map = Annotated[
 ]
 Name = Annotated[str, typer.Argument(help="The feed's name in the feeds file.")]
 AllowKnown = Annotated[
-    bool,
-    typer.Option("--allow-known", help="Even if most animals are known from another source."),
+    bool, typer.Option("--allow-known", help="Even if most animals are known from another source.")
 ]
 AllowShrink = Annotated[
     bool, typer.Option("--allow-shrink", help="Even if more than 30% of the animals are gone.")

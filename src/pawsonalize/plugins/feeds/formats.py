@@ -263,10 +263,7 @@ def read_feed(
 
 
 def decoded(
-    content: bytes,
-    encoding: str | None,
-    most: int = MAX_FEED_BYTES,
-    notes: list[str] | None = None,
+    content: bytes, encoding: str | None, most: int = MAX_FEED_BYTES, notes: list[str] | None = None
 ) -> tuple[bytes, str]:
     """Return the text of a file, unpacked and in UTF-8, and its encoding; of a workbook, as CSV.
 

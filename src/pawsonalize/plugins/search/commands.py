@@ -72,10 +72,7 @@ def search(
 
 def _print_reading(found: "SearchResult") -> None:
     """Print how the words were read."""
-    for title, readings in (
-        ("rules", found.rules),
-        ("evidence", found.understood),
-    ):
+    for title, readings in (("rules", found.rules), ("evidence", found.understood)):
         if readings:
             print(f"{title}: {', '.join(f'{one.label} ({one.id})' for one in readings)}")
     if found.rest:

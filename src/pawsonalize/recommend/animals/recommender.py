@@ -51,13 +51,7 @@ from pawsonalize.recommend.animals.scoring import (
 )
 from pawsonalize.recommend.animals.settings import PARTS, AnimalSettings
 from pawsonalize.recommend.exploration import Explored, ImpressionLog, UnseenAnswers, explore
-from pawsonalize.recommend.groups import (
-    MAX_RESULTS,
-    Arms,
-    GroupRecommender,
-    GroupScores,
-    check_ids,
-)
+from pawsonalize.recommend.groups import MAX_RESULTS, Arms, GroupRecommender, GroupScores, check_ids
 from pawsonalize.recommend.live_model import UNTRAINED, LoadedModel
 from pawsonalize.recommend.live_tests import AS_SENT, mark, team_draft
 from pawsonalize.recommend.query import (

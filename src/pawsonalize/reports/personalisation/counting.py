@@ -98,8 +98,7 @@ class Counted(msgspec.Struct, frozen=True):
             changes_a_day=stock.changes_a_day,
             longest_still_hours=stock.longest_still_hours,
             clocks=_mostly(
-                _sent_alone(new),
-                lambda one: not -_AHEAD <= one.received_at - one.sent_at <= _LATE,
+                _sent_alone(new), lambda one: not -_AHEAD <= one.received_at - one.sent_at <= _LATE
             ),
             bots=self._bots(new),
             top_clicks=self._top_clicks(new),

@@ -100,13 +100,7 @@ def run_worker(adapters: "Adapters", name: str) -> "RunWorker":
     from pawsonalize.app.ports import ASK_VISITORS
     from pawsonalize.resources.defaults import RERANKER
     from pawsonalize.train.retraining.checking import Checking
-    from pawsonalize.train.retraining.steps import (
-        Judging,
-        News,
-        PromotionSteps,
-        Training,
-        steps,
-    )
+    from pawsonalize.train.retraining.steps import Judging, News, PromotionSteps, Training, steps
     from pawsonalize.train.retraining.worker import RunWorker
 
     settings, live = adapters.settings, adapters.live_models()

@@ -35,11 +35,7 @@ def test_who_passes_every_rule_goes_live_and_the_reason_has_the_numbers() -> Non
 
 def test_one_broken_rule_keeps_the_live_version_and_is_named(subtests: pytest.Subtests) -> None:
     cases: list[tuple[dict[str, object], str, str]] = [
-        (
-            {"ndcg_at_5": Interval(0.01, 0, 0.02)},
-            "threshold",
-            "NDCG@5 0.0100 is not above 0.01",
-        ),
+        ({"ndcg_at_5": Interval(0.01, 0, 0.02)}, "threshold", "NDCG@5 0.0100 is not above 0.01"),
         (
             {"baselines": {"popularity": compared(0.005)}},
             "baselines",
@@ -78,11 +74,7 @@ def test_one_broken_rule_keeps_the_live_version_and_is_named(subtests: pytest.Su
             "slices",
             "worse than the live version for species 3 (-0.0400 NDCG@5, -0.0514 to -0.0286)",
         ),
-        (
-            {"not_finite": 1},
-            "scores",
-            "of 500 answers 1 have a score that is no finite number",
-        ),
+        ({"not_finite": 1}, "scores", "of 500 answers 1 have a score that is no finite number"),
         ({"constant": 26}, "scores", "and 26 one score for all items"),
     ]
     for changes, rule, told in cases:

@@ -10,15 +10,7 @@ from pawsonalize.models.recipes.choices.effects import FACTORS, TRAITS, ShownPla
 from pawsonalize.models.recipes.choices.model import CodedNames
 from pawsonalize.models.recipes.data import Floats
 
-VALUES = {
-    "species": 2,
-    "breed": 12,
-    "family": 4,
-    "size": 3,
-    "age": 4,
-    "colour": 3,
-    "shelter": 5,
-}
+VALUES = {"species": 2, "breed": 12, "family": 4, "size": 3, "age": 4, "colour": 3, "shelter": 5}
 """How many values each trait has."""
 
 PLACES = 12

@@ -123,9 +123,7 @@ def test_an_animals_effect_has_the_sign_of_its_surprise_and_grows_with_what_is_k
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_how_much_visitors_differ_is_recovered_by_moments_within_a_third(
-    seed: int,
-) -> None:
+def test_how_much_visitors_differ_is_recovered_by_moments_within_a_third(seed: int) -> None:
     spreads = {"size": 0.9, "family": 0.7}
     world = World(
         pages=20_000, visitors=4_000, intercept=-2.5, appeal={}, likings=spreads, fades=0.3

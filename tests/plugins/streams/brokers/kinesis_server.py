@@ -72,16 +72,8 @@ class KinesisServer:
         self._command = command
         self._folder = tempfile.TemporaryDirectory(prefix="kinesis-")
         self.port, tls_port = free_ports(2)
-        ports = {
-            "KINESIS_MOCK_PLAIN_PORT": str(self.port),
-            "KINESIS_MOCK_TLS_PORT": str(tls_port),
-        }
-        self._environment = {
-            **os.environ,
-            **_SETTINGS,
-            **ports,
-            "PERSIST_PATH": self._folder.name,
-        }
+        ports = {"KINESIS_MOCK_PLAIN_PORT": str(self.port), "KINESIS_MOCK_TLS_PORT": str(tls_port)}
+        self._environment = {**os.environ, **_SETTINGS, **ports, "PERSIST_PATH": self._folder.name}
         self._process = self._start()
         self.proxy = KinesisProxy(self.port)
 

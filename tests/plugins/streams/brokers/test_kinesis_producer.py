@@ -73,9 +73,7 @@ def test_records_that_a_call_leaves_out_are_put_again_in_each_keys_order(
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [Answer.error("ProvisionedThroughputExceededException"), Answer()],
-    ids=str,
+    "answer", [Answer.error("ProvisionedThroughputExceededException"), Answer()], ids=str
 )
 def test_a_put_that_fails_as_a_whole_is_made_again(
     broker: KinesisBroker, database: Database, answer: Answer

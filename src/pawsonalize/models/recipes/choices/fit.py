@@ -383,12 +383,7 @@ class _Fit:
         return total
 
     def _add(
-        self,
-        total: _Sums,
-        rows: slice,
-        at: _Point,
-        appeal: Floats,
-        attention: Floats,
+        self, total: _Sums, rows: slice, at: _Point, appeal: Floats, attention: Floats
     ) -> None:
         shown, chosen = self._shown, self._chosen[rows]
         animal, place = shown.animal[rows], shown.place[rows]
