@@ -176,12 +176,6 @@ def check(name: str, measured: list[tuple[float, float]]) -> None:
     assert outage < _OUTAGE_SECONDS
 
 
-def test_the_others_store_events_while_a_server_is_stopped_in_a_write(
-    start: Start, tmp_path: Path, postgres: PostgresServer
-) -> None:
-    check("stopped", trial(start, tmp_path, postgres, stopped, 1))
-
-
 @pytest.mark.nightly
 def test_the_others_store_events_however_often_a_server_is_stopped_or_cut_off(
     start: Start, tmp_path: Path, postgres: PostgresServer

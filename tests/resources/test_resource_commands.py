@@ -13,7 +13,7 @@ from pawsonalize.app.databases import root_key_source
 from pawsonalize.app.settings import Settings
 from pawsonalize.core import clock
 from pawsonalize.core.config import Secret
-from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.core.errors import Conflict, InvalidInput
 from pawsonalize.core.scopes import Scope
 from pawsonalize.core.times import DAY, MINUTE
 from pawsonalize.recommend.live_model import LiveModel, Loader, ServingSettings
@@ -52,28 +52,6 @@ def serve(settings: Settings) -> str:
         return live.current.version.name
 
 
-def test_solutions_are_listed_and_shown(settings: Settings) -> None:
-    assert {each["name"] for each in decoded(settings, "solutions", "ls")} == {
-        "recommender",
-        "reranker",
-    }
-    assert "personalized-ranking" in command(settings, "solutions", "ls")
-    assert "user-personalization" in command(settings, "solutions", "show", "recommender")
-    with pytest.raises(NotFound, match="no solution named nobody"):
-        command(settings, "solutions", "show", "nobody")
-
-
-def test_versions_are_listed_newest_first_and_shown(settings: Settings) -> None:
-    names = [each["name"] for each in decoded(settings, "solution-versions", "ls")]
-    assert names == ["two", "one"]
-    assert decoded(settings, "solution-versions", "ls", "--solution", "reranker") == []
-    shown = command(settings, "solution-versions", "show", "two")
-    assert "popularity-count" in shown
-    assert "ACTIVE" in shown
-    with pytest.raises(NotFound, match="no solution version named three"):
-        command(settings, "solution-versions", "stop", "three")
-
-
 def test_a_campaign_is_updated_served_and_rolled_back(settings: Settings) -> None:
     for name in ("one", "two"):
         asked = decoded(settings, "campaigns", "update", "recommender", name)
@@ -88,20 +66,6 @@ def test_a_campaign_is_updated_served_and_rolled_back(settings: Settings) -> Non
     assert "previous version" in listed
     with pytest.raises(Conflict, match="look again"):
         command(settings, "campaigns", "update", "recommender", "two", "--revision", "1")
-
-
-def test_filters_are_created_listed_shown_and_deleted(settings: Settings) -> None:
-    dogs = 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")'
-    assert decoded(settings, "filters", "create", "dogs", dogs)["expression"] == dogs
-    assert [each["name"] for each in decoded(settings, "filters", "ls")] == ["dogs"]
-    assert dogs in command(settings, "filters", "ls")
-    assert dogs in command(settings, "filters", "show", "dogs")
-    with pytest.raises(InvalidInput, match="column 22, at Cats"):
-        command(settings, "filters", "create", "cats", "INCLUDE ItemID WHERE Cats.A = 1")
-    command(settings, "filters", "delete", "dogs")
-    assert decoded(settings, "filters", "ls") == []
-    with pytest.raises(NotFound, match="no filter named dogs"):
-        command(settings, "filters", "delete", "dogs")
 
 
 def test_an_access_key_is_created_listed_and_taken_back(tmp_path: Path) -> None:

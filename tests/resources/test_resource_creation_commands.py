@@ -102,23 +102,6 @@ def test_a_campaign_has_settings_of_its_own_that_are_changed_apart(settings: Set
     assert changed["latest_update"]["solution_version"] == "one"
 
 
-def test_a_batch_job_answers_a_file_and_is_forgotten(settings: Settings) -> None:
-    with opened(settings) as adapters:
-        train(adapters, T0, name="one")
-    source = settings.data_dir / "imports" / "users.jsonl"
-    source.parent.mkdir(exist_ok=True)
-    source.write_text('{"userId": "seed 0"}\n')
-    target = settings.data_dir / "exports"
-    places = (f"file://{source}", f"file://{target}/")
-    job = made(settings, "batch-jobs", "create", "mail", "one", *places, "--results", "3")
-    assert (job["status"], job["answered"]) == ("ACTIVE", 1)
-    assert json.loads((target / "users.jsonl.out").read_text())["error"] is None
-    assert "mail" in run(settings, "batch-jobs", "ls")
-    run(settings, "batch-jobs", "delete", "mail")
-    with pytest.raises(NotFound):
-        run(settings, "batch-jobs", "show", "mail")
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -46,13 +46,6 @@ def serve(client: TestClient, version: str) -> None:
         pass
 
 
-def test_solutions_are_listed_with_their_recipes(client: TestClient) -> None:
-    solutions = {each["name"]: each for each in listed(client, "solutions")}
-    assert solutions["recommender"]["recipe"] == "user-personalization"
-    assert solutions["reranker"]["recipe"] == "personalized-ranking"
-    assert solutions["reranker"]["status"] == "ACTIVE"
-
-
 def test_versions_are_listed_newest_first_of_all_solutions_or_of_one(client: TestClient) -> None:
     names = [each["name"] for each in listed(client, "solution-versions")]
     assert names[:2] == ["ranker", "second"]
