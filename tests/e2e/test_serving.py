@@ -73,14 +73,6 @@ def test_every_answer_says_when_it_was_given(server: Server) -> None:
     assert b"\r\ndate: " in answer
 
 
-def test_a_schedule_that_nobody_can_read_is_one_line(tmp_path: Path) -> None:
-    for command in (["serve", "--port", "0"], ["retrain"], ["runs", "ls"]):
-        done = run(*command, "--data-dir", str(tmp_path / "data"), retrain_schedule="bad cron")
-        assert done.returncode == 2
-        assert done.stderr.startswith("error: bad cron is no schedule")
-        assert "Traceback" not in done.stderr + done.stdout
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_sigterm_answers_what_is_in_flight_and_keeps_what_was_acknowledged(
     start: Start, tmp_path: Path, workers: str
@@ -222,16 +214,6 @@ def test_an_id_with_any_sign_is_found_by_its_percent_encoding(server: Server) ->
             client.post("/v1/events", json={**form("x-1"), "userId": user, "eventId": f"of {user}"})
             events = client.get(f"/v1/users/{path}/history").json()["events"]
             assert [event["userId"] for event in events] == [user]
-
-
-@pytest.mark.parametrize(("name", "value"), [("port", "eighty"), ("exploration_weight", "1.5")])
-def test_settings_come_from_the_environment_and_a_wrong_one_is_named(
-    tmp_path: Path, name: str, value: str
-) -> None:
-    wrong = run("serve", "--data-dir", str(tmp_path), **{name: value})
-    assert wrong.returncode == 2
-    assert name in wrong.stderr
-    assert "Traceback" not in wrong.stderr
 
 
 def test_a_network_is_not_let_in_by_mistake(tmp_path: Path) -> None:

@@ -31,10 +31,10 @@ HEAVY = {
 
 
 @pytest.fixture
-def server(start: Start, tmp_path: Path, database_url: str) -> Server:
-    """A server of two dataset groups that both serve a model, on each database."""
+def server(start: Start, tmp_path: Path) -> Server:
+    """A server of two dataset groups that both serve a model."""
     folder = tmp_path / "data"
-    settings = make_service(folder, database_url=database_url)
+    settings = make_service(folder)
     with opened(settings) as adapters:
         now = clock.now()
         DatasetGroups(adapters.registry).create(CALM, now)
@@ -51,7 +51,7 @@ def server(start: Start, tmp_path: Path, database_url: str) -> Server:
         adapters.trainer.train(version.name)
         adapters.registry.create(Campaign(name=CALM, solution=CALM), now)
         adapters.campaigns.update(CALM, version.name, now)
-    return start(folder, "--workers", "1", database_url=database_url)
+    return start(folder, "--workers", "1")
 
 
 class Load:
