@@ -132,7 +132,7 @@ def benchmarks() -> dict[str, Benchmark]:
         ),
         "disk": Benchmark(
             "Bytes on disk",
-            (("--requests", "50", "--groups", "50", "--animals", "100", "--archived", "300"),),
+            (("--requests", "20", "--groups", "20", "--animals", "40", "--archived", "30"),),
             (("--requests", "1000", "--archived", "5000"),),
         ),
         "streams": Benchmark(

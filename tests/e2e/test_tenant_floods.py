@@ -21,7 +21,7 @@ from tests.service_data import CATS, DOGS, make_service, metadata, view
 
 FLOODING, CALM = "pawsonalize", "modest"
 FLOOD = 40  # requests at the same time
-ANSWERS = 30
+ANSWERS = 12
 HEAVY = {
     "userId": "ann",
     "itemMetadataList": [
