@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,91 +23,78 @@ from pawsonalize.resources.filters import (
 )
 from tests.filter_expressions import EVENT_TYPE, expressions
 
-PRICE = Attribute(Source.ITEMS, "PRICE")
 BREED = Attribute(Source.ITEMS, "BREED")
+AGE = Attribute(Source.CURRENT_USER, "AGE")
+TAKEN = Attribute(Source.ACTION_INTERACTIONS, "EVENT_TYPE")
 
 
 def included(*conditions: Condition, only_if: tuple[Condition, ...] = ()) -> Clause:
     return Clause(Action.INCLUDE, Subject.ITEM, (conditions,), only_if)
 
 
+def excluded(subject: Subject, *condition: Any) -> Clause:
+    return Clause(Action.EXCLUDE, subject, ((where(*condition),),))
+
+
+def where(attribute: Attribute, operator: Operator, *operands: Any) -> Condition:
+    return Condition(attribute, operator, operands)
+
+
+def price(operator: Operator, operand: Any) -> Condition:
+    return where(Attribute(Source.ITEMS, "PRICE"), operator, operand)
+
+
 GOLDENS = [
     (
         'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("adopted", "applied")',
-        Clause(
-            Action.EXCLUDE,
-            Subject.ITEM,
-            ((Condition(EVENT_TYPE, Operator.IN, ("adopted", "applied")),),),
-        ),
+        excluded(Subject.ITEM, EVENT_TYPE, Operator.IN, "adopted", "applied"),
     ),
     (
         'INCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")',
-        included(Condition(EVENT_TYPE, Operator.IN, ("*",))),
+        included(where(EVENT_TYPE, Operator.IN, "*")),
     ),
     (
         'exclude itemId where INTERACTIONS.event_type in ("Purchase")',
-        Clause(
-            Action.EXCLUDE, Subject.ITEM, ((Condition(EVENT_TYPE, Operator.IN, ("Purchase",)),),)
-        ),
+        excluded(Subject.ITEM, EVENT_TYPE, Operator.IN, "Purchase"),
     ),
     (
         "INCLUDE ItemID WHERE Items.PRICE <= $FEE",
-        included(Condition(PRICE, Operator.AT_MOST, (Parameter("FEE"),))),
+        included(price(Operator.AT_MOST, Parameter("FEE"))),
     ),
     (
         "INCLUDE ItemID WHERE Items.PRICE > ($FEE) AND Items.PRICE != (3)",
-        included(
-            Condition(PRICE, Operator.GREATER, (Parameter("FEE"),)),
-            Condition(PRICE, Operator.NOT_EQUAL, (3.0,)),
-        ),
+        included(price(Operator.GREATER, Parameter("FEE")), price(Operator.NOT_EQUAL, 3.0)),
     ),
     (
         'INCLUDE ItemID WHERE Items.BREED IN ("Pug", $more) AND Items.price != -2.50',
         included(
-            Condition(BREED, Operator.IN, ("Pug", Parameter("more"))),
-            Condition(PRICE, Operator.NOT_EQUAL, (-2.5,)),
+            where(BREED, Operator.IN, "Pug", Parameter("more")), price(Operator.NOT_EQUAL, -2.5)
         ),
     ),
     (
         "INCLUDE ItemID WHERE Items.PRICE < CurrentItem.PRICE AND Items.BREED IN CurrentItem.BREED",
         included(
-            Condition(PRICE, Operator.LESS, (Attribute(Source.CURRENT_ITEM, "PRICE"),)),
-            Condition(BREED, Operator.IN, (Attribute(Source.CURRENT_ITEM, "BREED"),)),
+            price(Operator.LESS, Attribute(Source.CURRENT_ITEM, "PRICE")),
+            where(BREED, Operator.IN, Attribute(Source.CURRENT_ITEM, "BREED")),
         ),
     ),
     (
         "INCLUDE ItemID WHERE Items.PRICE > 30 IF CurrentUser.AGE >= 18 AND CurrentUser.AGE < $MAX",
         included(
-            Condition(PRICE, Operator.GREATER, (30.0,)),
+            price(Operator.GREATER, 30.0),
             only_if=(
-                Condition(Attribute(Source.CURRENT_USER, "AGE"), Operator.AT_LEAST, (18.0,)),
-                Condition(
-                    Attribute(Source.CURRENT_USER, "AGE"), Operator.LESS, (Parameter("MAX"),)
-                ),
+                where(AGE, Operator.AT_LEAST, 18.0),
+                where(AGE, Operator.LESS, Parameter("MAX")),
             ),
         ),
     ),
     (
         "EXCLUDE UserID WHERE Users.AGE < $AGE",
-        Clause(
-            Action.EXCLUDE,
-            Subject.USER,
-            ((Condition(Attribute(Source.USERS, "AGE"), Operator.LESS, (Parameter("AGE"),)),),),
-        ),
+        excluded(Subject.USER, Attribute(Source.USERS, "AGE"), Operator.LESS, Parameter("AGE")),
     ),
     (
         'EXCLUDE ActionID WHERE Action_Interactions.EVENT_TYPE IN ("TAKEN")',
-        Clause(
-            Action.EXCLUDE,
-            Subject.ACTION,
-            (
-                (
-                    Condition(
-                        Attribute(Source.ACTION_INTERACTIONS, "EVENT_TYPE"), Operator.IN, ("TAKEN",)
-                    ),
-                ),
-            ),
-        ),
+        excluded(Subject.ACTION, TAKEN, Operator.IN, "TAKEN"),
     ),
 ]
 
