@@ -31,7 +31,7 @@ from tests.e2e.fleet import (
     lose_holder,
     skewed,
 )
-from tests.e2e.retraining import MOMENTS, WORLD_END, Seen, assert_done_once, make_world
+from tests.e2e.retraining import MOMENTS, WORLD_END, assert_done_once, make_world
 from tests.e2e.test_campaign_updates import VERSIONS, Askers, content, everywhere, update
 from tests.e2e.writers import Writers, form
 from tests.event_data import T0, event
@@ -39,7 +39,7 @@ from tests.service_data import CATS, fill
 from tests.training import train, train_and_serve
 
 Postgres = Callable[..., AbstractContextManager[str]]
-_IN_THE_SUITE = {"after-effect-training"}
+_UNSEEN = {"after-effect-saving"}  # a half-written upload
 _ATTEMPTS = 6
 _ANSWERED_SECONDS = 60  # on a busy machine
 
@@ -72,16 +72,10 @@ def fleet(
             server.kill()
 
 
-@pytest.mark.parametrize(
-    "moment",
-    [
-        pytest.param(moment, id=name, marks=() if name in _IN_THE_SUITE else (pytest.mark.nightly,))
-        for name, moment in MOMENTS.items()
-        if name != "after-effect-saving"  # a half-written upload is not to be seen
-    ],
-)
+@pytest.mark.nightly  # as an import whose machine is lost, and test_retraining_crash.py
+@pytest.mark.parametrize("name", sorted(MOMENTS.keys() - _UNSEEN))
 def test_a_retraining_whose_machine_is_lost_is_finished_by_another_once(
-    tmp_path: Path, postgres: Postgres, world: str, bucket: Bucket, moment: Callable[[Seen], bool]
+    tmp_path: Path, postgres: Postgres, world: str, bucket: Bucket, name: str
 ) -> None:
     for attempt in range(_ATTEMPTS):
         with (
@@ -92,7 +86,7 @@ def test_a_retraining_whose_machine_is_lost_is_finished_by_another_once(
             fleet.up()
             run = Runs(fleet.view.adapters.work, {}).begin(Trigger.COMMAND, WORLD_END)
             lease = run_lease(run.run_id)
-            if lose_holder(fleet, lease, partial(moment, fleet.view)) is not None:
+            if lose_holder(fleet, lease, partial(MOMENTS[name], fleet.view)) is not None:
                 fleet.view.ended()
                 assert_done_once(fleet.view)
                 return

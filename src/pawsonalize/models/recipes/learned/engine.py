@@ -373,30 +373,21 @@ def _ranker(arrays: Arrays, numbers: Mapping[str, Any], usual: tuple[str, ...]) 
 
 
 _PARTS = {
-    "newest": "transitions",
-    "fast": "transitions",
-    "slow": "transitions",
-    "backward": "transitions",
-    "flat": "neighbours",
-    "near": "neighbours",
-    "factor": "factors",
-    "mix_own": "own history",
-    "mix_transitions": "transitions",
-    "mix_covisits": "co-visits",
-    "mix_related": "related items",
-    "mix_popularity": "popularity",
-    "mixture": "blend",
-    "ease": "co-visits",
-    "blend": "blend",
-    "like": "related items",
-    "related": "related items",
-    "affinity": "related items",
-    "popularity": "popularity",
-    "rate": "popularity",
-    "trend": "trend",
-    "seen": "own history",
-    "availability": "availability",
-    "facet": "context",
+    feature: part
+    for part, features in {
+        "transitions": "newest fast slow backward mix_transitions",
+        "neighbours": "flat near",
+        "factors": "factor",
+        "own history": "mix_own seen",
+        "co-visits": "mix_covisits ease",
+        "related items": "mix_related like related affinity",
+        "popularity": "mix_popularity popularity rate",
+        "blend": "mixture blend",
+        "trend": "trend",
+        "availability": "availability",
+        "context": "facet",
+    }.items()
+    for feature in features.split()
 }
 
 
