@@ -228,7 +228,7 @@ class Native(msgspec.Struct, frozen=True, kw_only=True):
     examples: Values = {}
     change_examples: Values = {}
     status: int = 201  # of a creation: 202 if it is done in the background
-    tag: str = "Data"  # the group of operations in the docs: see `TAGS` in `app/http/openapi.py`
+    tag: str = "Data"  # the group of operations in the docs: see `app/http/tags.toml`
     noun: str = ""  # the kind in the description of its name, if it is another one
     # True if a campaign may stand for its dataset group, and both may be in the query.
     by_address: bool = False

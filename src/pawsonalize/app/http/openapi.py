@@ -1,8 +1,10 @@
 """GET /openapi.json, made from the operations, the types of Python and their docstrings."""
 
+import tomllib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from http import HTTPStatus
+from importlib.resources import files
 from typing import Any
 
 import msgspec
@@ -113,69 +115,20 @@ class Tag(msgspec.Struct, frozen=True):
     paths: tuple[str, ...]
 
 
-def _paths(tag: str) -> tuple[str, ...]:
-    """Return the paths of the kinds of resources that stand below the tag."""
+def _read_tags() -> tuple[Tag, ...]:
+    """Read `tags.toml`; the kinds of resources of a tag stand below it, too."""
+    text = files(__package__).joinpath("tags.toml").read_text("utf-8")
+    below: dict[str, list[str]] = {}
+    for kind in KINDS.values():
+        if kind.native is not None:
+            below.setdefault(kind.native.tag, []).append(f"/v1/{kind.path}s")
+    read = msgspec.convert(tomllib.loads(text)["tag"], tuple[Tag, ...])
     return tuple(
-        f"/v1/{kind.path}s"
-        for kind in KINDS.values()
-        if kind.native is not None and kind.native.tag == tag
+        msgspec.structs.replace(tag, paths=(*tag.paths, *below.get(tag.name, ()))) for tag in read
     )
 
 
-# The first that fits counts.
-TAGS = (
-    Tag(
-        "Answers",
-        "What a page asks while a visitor waits: which animals, and in which order.",
-        (
-            *("/v1/recommendations", "/v1/rerankings", "/v1/animals/{animalId}/similar"),
-            "/v1/boards",
-            "/v1/searches",
-        ),
-    ),
-    Tag(
-        "Events",
-        "What visitors did. The very next answer follows them.",
-        ("/v1/events", "/v1/inquiries"),
-    ),
-    Tag("Animals", "The inventory: who waits, who was adopted, who is seen.", ("/v1/animals",)),
-    Tag(
-        "Visitors",
-        "What is known of a user or a session, and how to forget them.",
-        ("/v1/users", "/v1/sessions", "/v1/erasures"),
-    ),
-    Tag("Filters", "Which items answers may hold.", _paths("Filters")),
-    Tag(
-        "Models",
-        "What is trained, how it did, and what is served.",
-        ("/v1/runs", *_paths("Models"), "/v1/outcomes"),
-    ),
-    Tag(
-        "Data",
-        "Dataset groups with their schemas, datasets and event trackers, and files of questions.",
-        _paths("Data"),
-    ),
-    # A page of the reference stays light: what the console looks up stands on its own.
-    Tag(
-        "Inspection",
-        "What the console finds and compares, and shows of an animal, visitors and uploads.",
-        (
-            *("/v1/console/find", "/v1/console/happenings", "/v1/console/animals/"),
-            "/v1/console/comparison",
-            *("/v1/console/visitors/", "/v1/console/inquiries", "/v1/console/uploads"),
-        ),
-    ),
-    Tag("Console", "What the pages of the console show, as JSON.", ("/v1/console",)),
-    Tag(
-        "Operation",
-        "Is it well? Who did what, what could not be taken, and who serves.",
-        (
-            *("/v1/dead-letters", "/v1/audit", "/v1/servers", "/v1/streams", "/v1/tenants"),
-            *("/healthz", "/readyz", "/metrics"),
-        ),
-    ),
-)
-
+TAGS = _read_tags()
 _OF_PLUGINS = Tag("Plugins", "Operations that installed plugins add.", ("/",))
 
 _INTRODUCTION = f"""\
