@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ import yaml
 from tests.deploy import dockerfile
 from tests.forked import COMMAND, Forked
 from tests.free_ports import free_port
+from tests.waiting import wait_until
 
 FOLDER = dockerfile.ROOT / "deploy/container"
 FILE = FOLDER / "compose.yaml"
@@ -117,13 +117,6 @@ def nats(folder: Path, authorization: str) -> Iterator[int]:
     finally:
         server.kill()
         server.wait()
-
-
-def wait_until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def is_200(url: str) -> bool:

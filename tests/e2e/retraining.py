@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,11 +24,11 @@ from pawsonalize.train.retraining.runs import RETRAINING, RunRecord, Step, read_
 from tests.e2e.conftest import PATIENCE_SECONDS
 from tests.event_data import T0
 from tests.forked import running
+from tests.waiting import wait_until
 
 WORLD_END = T0
 SEED = 7
 SMALL = WorldSettings(animals=150, adopters=800, events=16_000, days=90)
-_PAUSE_SECONDS = 0.02
 _QUICK_SECONDS = 0.001  # some moments last milliseconds
 _STEPS = [
     Step.CHECK_DATA,
@@ -84,7 +83,7 @@ class Seen:
 
     def ended(self) -> RunRecord:
         """The newest run, once it has ended."""
-        wait_until(self.is_over, told=self._where)
+        wait_until(self.is_over, PATIENCE_SECONDS, told=self._where)
         return self.newest()
 
     def _where(self) -> str:
@@ -124,24 +123,12 @@ def seen(folder: Path, database_url: str = "") -> Iterator[Seen]:
         yield Seen(folder, adapters)
 
 
-def wait_until(
-    reached: Callable[[], bool],
-    pause_seconds: float = _PAUSE_SECONDS,
-    told: Callable[[], str] = str,
-) -> None:
-    """Wait, but not for ever; `told` says what there is instead."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not reached():
-        assert time.monotonic() < deadline, f"it never came so far: {told()}"
-        time.sleep(pause_seconds)
-
-
 def cut_power(view: Seen, reached: Callable[[], bool]) -> bool:
     """Kill every process of the folder while `reached` holds; False if that moment was missed.
 
     While they die nothing can be written, so they get no further than they are.
     """
-    wait_until(lambda: reached() or view.is_over(), _QUICK_SECONDS)
+    wait_until(lambda: reached() or view.is_over(), PATIENCE_SECONDS, pause=_QUICK_SECONDS)
     with view.adapters.database.writing():
         holds = reached()
         kill_all(view.folder)

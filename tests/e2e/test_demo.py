@@ -1,6 +1,5 @@
 """`pawsonalize demo`, used only from outside."""
 
-import time
 from pathlib import Path
 
 import httpx
@@ -15,6 +14,7 @@ from pawsonalize.plugins.demo.settings import WorldSettings
 from tests.e2e.conftest import Server, Start
 from tests.e2e.retraining import SMALL, make_world
 from tests.service_data import view
+from tests.waiting import wait_until
 
 _TRAINING_SECONDS = 900
 
@@ -30,10 +30,11 @@ def detailed(client: httpx.Client, session: str) -> list[dict[str, object]]:
 
 def wait_for_the_first_model(client: httpx.Client) -> None:
     """It trains behind the server, after all other work of the machine."""
-    deadline = time.monotonic() + _TRAINING_SECONDS
-    while client.get("/learning").status_code != 204:
-        assert time.monotonic() < deadline, client.get("/learning").text
-        time.sleep(0.5)
+    wait_until(
+        lambda: client.get("/learning").status_code == 204,
+        pause=0.5,
+        told=lambda: client.get("/learning").text,
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,6 +36,7 @@ from tests.forked import COMMAND, Forked
 from tests.free_ports import free_port
 from tests.service_data import CATS, DOGS, make_service, metadata
 from tests.training import train_and_serve
+from tests.waiting import wait_until
 
 ITEMS = "ITEM_ID,CREATION_TIMESTAMP,ANIMAL_TYPE\n2-Beagle-2-3,1779019200,2\n"
 EVENTS = "USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE\nbob,2-Beagle-2-3,1779019200,view\n"
@@ -296,13 +296,6 @@ def running(command: str) -> Iterator[Forked]:
     finally:
         process.kill()
         process.wait()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("words", ["serve", "demo"])

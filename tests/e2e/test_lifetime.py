@@ -10,7 +10,8 @@ import pytest
 from pawsonalize.app.cli import serve
 from pawsonalize.core.work.leases import held
 from tests.e2e.conftest import Start
-from tests.e2e.retraining import processes, wait_until
+from tests.e2e.retraining import processes
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize("times", [3, pytest.param(15, marks=pytest.mark.nightly)])

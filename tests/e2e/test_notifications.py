@@ -11,8 +11,8 @@ from pawsonalize.core import clock
 from pawsonalize.core.work.problems import Outbox
 from pawsonalize.plugins.notifications.delivery import open_notifiers
 from tests.e2e.conftest import Start, run
-from tests.e2e.test_serving import wait_until
 from tests.plugins.notifications.receivers import NEWS, SECRET, WebServer, mail_server, web_server
+from tests.waiting import wait_until
 
 NOBODY = "http://127.0.0.1:1/hidden"
 

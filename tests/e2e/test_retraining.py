@@ -23,7 +23,7 @@ from pawsonalize.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.resources.kind import Status
 from pawsonalize.resources.solutions import SolutionVersion
 from pawsonalize.train.retraining.runs import RETRAINING, Fate, RunOutcome, RunRecord
-from tests.e2e.conftest import Start, run
+from tests.e2e.conftest import PATIENCE_SECONDS, Start, run
 from tests.e2e.retraining import (
     WORLD_END,
     Seen,
@@ -32,8 +32,8 @@ from tests.e2e.retraining import (
     make_world,
     processes,
     seen,
-    wait_until,
 )
+from tests.waiting import wait_until
 
 AT = ("--at", iso(WORLD_END))
 
@@ -86,7 +86,7 @@ def test_a_better_version_goes_live_over_a_sabotaged_one(
     sabotaged = serve_older(
         folder, RECOMMENDER, "--recipe", "popularity-count", "--set", "smoothing=0.1"
     )
-    wait_until(lambda: view.campaign(RECOMMENDER).solution_version == sabotaged)
+    wait_until(lambda: view.campaign(RECOMMENDER).solution_version == sabotaged, PATIENCE_SECONDS)
     record = retrain(folder)
     assert fates(record) == {RECOMMENDER: Fate.PROMOTED, RERANKER: Fate.PROMOTED}, record.reason
     promoted = record.halves[0].solution_version
@@ -97,7 +97,7 @@ def test_a_better_version_goes_live_over_a_sabotaged_one(
         with server.client() as client:
             return bool(client.get("/readyz").json()["solutionVersion"] == promoted)
 
-    wait_until(serves_it)
+    wait_until(serves_it, PATIENCE_SECONDS)
 
 
 def test_data_that_nothing_can_be_learned_from_fail_with_the_fix(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_data_that_nothing_can_be_learned_from_fail_with_the_fix(tmp_path: Path)
 @contextmanager
 def held_up(folder: Path) -> Iterator[list[int]]:
     """Trainings that stand still while the block runs."""
-    wait_until(lambda: len(processes(folder, "train-version")) == 2)
+    wait_until(lambda: len(processes(folder, "train-version")) == 2, PATIENCE_SECONDS)
     trainings = processes(folder, "train-version")
     assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in trainings} == {10}
     for pid in trainings:

@@ -12,7 +12,7 @@ import pytest
 
 from pawsonalize.core.times import iso
 from pawsonalize.resources.defaults import RECOMMENDER
-from tests.e2e.conftest import Start, run
+from tests.e2e.conftest import PATIENCE_SECONDS, Start, run
 from tests.e2e.retraining import (
     MOMENTS,
     WORLD_END,
@@ -22,8 +22,8 @@ from tests.e2e.retraining import (
     cut_power,
     make_world,
     seen,
-    wait_until,
 )
+from tests.waiting import wait_until
 
 _ATTEMPTS = 12
 _IN_THE_SUITE = {"after-effect-training"}
@@ -77,7 +77,7 @@ def test_a_power_cut_at_any_moment_costs_nothing_but_time(
         with server.client() as client:
             return bool(client.get("/readyz").json().get("solutionVersion") == live)
 
-    wait_until(serves_it)
+    wait_until(serves_it, PATIENCE_SECONDS)
 
 
 def cut_off(world: Path, place: Path, moment: Callable[[Seen], bool]) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 import trustme
 
 from tests.e2e.conftest import Server, Start
-from tests.e2e.retraining import wait_until
 from tests.service_data import make_service
+from tests.waiting import wait_until
 
 AUTHORITY = trustme.CA()
 

@@ -3,8 +3,7 @@
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,15 +21,9 @@ from pawsonalize.train.trainings import TrainingProcesses
 from tests.e2e.conftest import environment, run
 from tests.event_data import T0
 from tests.service_data import changed, make_service
+from tests.waiting import wait_until
 
 SLOW = str(Path(__file__).parents[1] / "slow_training.py")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import httpx
 from tests.e2e.conftest import PATIENCE_SECONDS, Server, environment
 from tests.free_ports import free_port
 from tests.house.test_code_blocks import ROOT, Block, blocks_of
+from tests.waiting import wait_until
 
 Checks = Mapping[str, "Callable[[Walk], None] | str"]
 """What shows each promise of a page: a function, or the test that shows it, or "" if it is none."""
@@ -202,7 +202,4 @@ def _title(block: Block) -> str | None:
 
 
 def wait(until: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not until():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(until, PATIENCE_SECONDS, pause=0.1)

@@ -1,6 +1,5 @@
 """Before the first training the inventory answers: eligibility, waiting, and what visitors do."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.app.settings import Settings
 from tests.http_fixtures import error_of
 from tests.service_data import client_of
+from tests.waiting import wait_until
 
 DOG = {"species": "dog", "breed": "Beagle", "size": "medium", "age": "adult"}
 CAT = {"species": "cat", "breed": "Siamese", "size": "small", "age": "young"}
@@ -96,10 +96,11 @@ def test_what_others_look_at_comes_first_among_equals(client: TestClient) -> Non
     for place in range(20):
         event = {"sessionId": f"s{place}", "eventType": "view", "animal_id": "looked"}
         client.post("/v1/events", json=event)
-    deadline = time.monotonic() + 120
-    while [place["id"] for place in ask(client, of="animals")] != ["looked", "first"]:
-        assert time.monotonic() < deadline, "the events are counted within seconds"
-        time.sleep(0.1)
+    wait_until(
+        lambda: [place["id"] for place in ask(client, of="animals")] == ["looked", "first"],
+        pause=0.1,
+        told=lambda: "the events are counted within seconds",
+    )
 
 
 def test_groups_are_those_of_which_somebody_is_available(client: TestClient) -> None:

@@ -1,8 +1,7 @@
 """Impressions are kept, and never in anybody's way."""
 
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,6 +9,7 @@ from pawsonalize.core.errors import PawsonalizeError, StorageUnavailable
 from pawsonalize.recommend import exploration as module
 from pawsonalize.recommend.exploration import ImpressionLog
 from pawsonalize.recommend.tables import Impression, Impressions
+from tests.waiting import wait_until
 
 
 def shown(name: str) -> Impression:
@@ -35,13 +35,6 @@ class Table(Impressions):
     @property
     def kept(self) -> list[str]:
         return [name for batch in self.batches for name in batch]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_impressions_are_written_in_the_background_many_at_a_time() -> None:

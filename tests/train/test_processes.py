@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from pawsonalize.train.trainings import TrainingProcesses
 from pawsonalize.train.versions import SolutionVersions
 from tests.event_data import T0
 from tests.train.conftest import SLEEP, Make
+from tests.waiting import wait_until
 
 END = "pass"
 
@@ -28,10 +28,7 @@ def version(versions: SolutionVersions) -> SolutionVersion:
 
 def ended(trainings: TrainingProcesses) -> SolutionVersion:
     """The version, once its process is gone."""
-    deadline = time.monotonic() + 120
-    while trainings.alive("v1"):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not trainings.alive("v1"))
     return trainings.look("v1", T0 + 9)
 
 

@@ -13,6 +13,7 @@ from tests.aws.wire import made
 from tests.aws.wire.server import Wire, served
 from tests.aws.wire.test_life import GENRES, NOW, SCHEMAS, interactions, write
 from tests.aws_shapes import ACCOUNT, REGION
+from tests.waiting import wait_until
 
 TEAS, COFFEES = GENRES["tea"], GENRES["coffee"]
 ARN = f"arn:aws:personalize:{REGION}:{ACCOUNT}"
@@ -179,10 +180,7 @@ def test_a_user_is_erased_from_the_group_that_is_named(drinks: Drinks) -> None:
     drinks.api.post("/v1/events", json=event, params=named)
     erased = drinks.api.delete("/v1/users/zoe", params=named)
     assert (erased.status_code, erased.json()["datasetGroup"]) == (202, "drinks")
-    deadline = time.monotonic() + 120
-    while drinks.api.get("/v1/users/zoe/history", params=named).json()["events"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not drinks.api.get("/v1/users/zoe/history", params=named).json()["events"])
 
 
 @pytest.mark.parametrize(

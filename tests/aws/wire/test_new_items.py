@@ -1,7 +1,6 @@
 """Items that nobody has touched: how long it takes until answers have them."""
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 
 from tests.aws.wire import made
 from tests.aws.wire.server import Wire, served
+from tests.waiting import wait_until
 
 EXPLORING = {"explorationWeight": "0.5", "explorationItemAgeCutOff": "30"}
 USERS = [f"u{number}" for number in range(8)]
@@ -68,9 +68,6 @@ def test_a_new_item_is_explored_without_an_event_and_not_where_nothing_is(wire: 
     assert answers(wire, exploring, filterArn=green) == set(), "the items' metadata are read now"
     new = {"itemId": "fresh", "properties": json.dumps({"colour": "green"})}
     wire.events.put_items(datasetArn=datasets["Items"], items=[new])
-    deadline = time.monotonic() + 300
-    while "fresh" not in answers(wire, exploring):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: "fresh" in answers(wire, exploring))
     assert answers(wire, exploring, filterArn=green) == {"fresh"}
     assert "fresh" not in answers(wire, popular)

@@ -13,6 +13,7 @@ import pytest
 from tests import forked
 from tests.aws.wire.server import Wire, served
 from tests.aws.wire.waiting import settled
+from tests.waiting import wait_until
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TEA, COFFEE = ([f"{drink} {n}" for n in range(6)] for drink in ("tea", "coffee"))
@@ -64,10 +65,10 @@ def retrain(folder: Path, *more: str) -> "subprocess.CompletedProcess[str]":
 
 def serves(wire: Wire, campaign: str, version: str) -> None:
     """Wait until the servers say that the campaign serves the version."""
-    deadline = time.monotonic() + 120
-    while native(wire, "GET", f"campaigns/{campaign}")["solutionVersion"] != version:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(
+        lambda: native(wire, "GET", f"campaigns/{campaign}")["solutionVersion"] == version,
+        pause=0.1,
+    )
 
 
 def test_what_boto3_made_is_retrained_judged_and_served(wire: Wire, folder: Path) -> None:

@@ -15,6 +15,7 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.work.leases import Leases, holder
 from pawsonalize.core.work.processes import ChildProcesses, SideProcess, lengthen_pause
 from pawsonalize.core.work.tables import WorkTable
+from tests.waiting import wait_until
 
 SECOND = 1000
 Make = Callable[..., SideProcess]
@@ -68,10 +69,7 @@ def start_when_free(process: SideProcess) -> None:
 
 
 def wait_until_due(process: SideProcess) -> None:
-    deadline = time.monotonic() + 120
-    while not process.is_due(now() + SECOND):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: process.is_due(now() + SECOND))
 
 
 def test_a_server_that_was_just_started_begins_after_the_pause(make: Make) -> None:

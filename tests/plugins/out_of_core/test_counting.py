@@ -18,8 +18,8 @@ from pawsonalize.resources.solutions import SolutionVersion, TrainingMode
 from pawsonalize.train.evaluator import EvaluationOrder, evaluate
 from pawsonalize_out_of_core.files import FOLDER, SCRATCH
 from pawsonalize_out_of_core.training_table import visitor_number
-from tests.e2e.retraining import wait_until
 from tests.event_data import T0, event
+from tests.waiting import wait_until
 
 Open = Callable[[str], Adapters]
 

@@ -1,8 +1,7 @@
 """A service that stands for Amazon Personalize, a proxy before it, and a service that drives it."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,16 +26,7 @@ from tests.aws_shapes import REGION
 from tests.event_data import event
 from tests.faulty_proxy import FaultyProxy, faulty_proxy
 from tests.service_data import SETTINGS, fill
-
-_PATIENCE_SECONDS = 120
-
-
-def eventually(is_so: Callable[[], bool]) -> None:
-    """Wait until it is so."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+from tests.waiting import wait_until
 
 
 @dataclass
@@ -83,7 +73,7 @@ class Driving:
         """Ask for a version, and wait until it is live."""
         campaign = version.solution
         self.adapters.campaigns.update(campaign, version.name, clock.now())
-        eventually(lambda: self.look(campaign) == version.name)
+        wait_until(lambda: self.look(campaign) == version.name)
 
     def look(self, campaign: str = RECOMMENDER) -> str | None:
         """What serves after one more look."""

@@ -13,8 +13,9 @@ from pawsonalize.recommend.query import Query
 from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize.resources.kind import Status
 from tests.faulty_proxy import Answer
-from tests.plugins.remote_amazon.conftest import Driving, eventually
+from tests.plugins.remote_amazon.conftest import Driving
 from tests.service_data import CATS, DOGS
+from tests.waiting import wait_until
 
 
 def rerank(driving: Driving, *groups: str) -> tuple[str, ...]:
@@ -170,7 +171,7 @@ def test_exploration_and_capacity_are_the_remote_campaigns(live: Driving) -> Non
         live.look()
         return campaigns.get(RECOMMENDER).pending is None
 
-    eventually(is_settled)
+    wait_until(is_settled)
     there = live.remote.personalize.campaigns.described(RECOMMENDER, RECOMMENDER)
     assert there is not None
     assert there["minProvisionedTPS"] == 2

@@ -2,8 +2,7 @@
 
 import gzip
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -16,6 +15,7 @@ from pawsonalize.app.settings import Settings
 from pawsonalize.plugins.search import SearchSettings
 from tests.http_fixtures import error_of
 from tests.service_data import client_of, make_service
+from tests.waiting import wait_until
 
 ANIMALS: list[dict[str, Any]] = [
     {"id": "rex", "name": "Rex", "species": "dog", "breed": "Beagle", "size": "small",
@@ -257,13 +257,6 @@ def test_an_erasure_takes_the_words_of_a_visitor_from_everywhere(
     wait_until(lambda: client.get(f"/v1/erasures/{erasure}").json()["status"] == "done")
     assert words not in client.get(page).text
     assert _places_of(words, settings) == []
-
-
-def wait_until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def _places_of(words: str, settings: Settings) -> list[str]:
