@@ -204,7 +204,7 @@ def benchmarks() -> dict[str, Benchmark]:
         ),
         "first_pages": Benchmark(
             "What a first page is worth to somebody whom the service never saw",
-            (("--worlds", "town", "--seeds", "1", "--share", "0.01", "--every", "180"),),
+            (("--worlds", "town", "--seeds", "1", "--share", "0.005", "--every", "180"),),
             (("--worlds", "town", "--seeds", "1", "--share", "0.1", "--every", "30"),),
             (("--seeds", "1", "--every", "15", "--recipe", "popularity-count"),),
             shown=("results",),
@@ -264,16 +264,8 @@ def benchmarks() -> dict[str, Benchmark]:
             "One to three servers over one PostgreSQL and one bucket",
             (
                 (
-                    "--servers",
-                    "1",
-                    "--world",
-                    "1000",
-                    "--requests",
-                    "20",
-                    "--events",
-                    "100",
-                    "--swaps",
-                    "1",
+                    *("--servers", "1", "--world", "300", "--requests", "10"),
+                    *("--events", "50", "--swaps", "1"),
                 ),
             ),
             (("--world", "10000", "--requests", "500", "--events", "10000"),),
@@ -285,7 +277,7 @@ def benchmarks() -> dict[str, Benchmark]:
         ),
         "out_of_core": Benchmark(
             "Training time and memory, in memory and out of core",
-            (("--events", "600"),),
+            (("--events", "200"),),
             (("--events", "1000000"),),
             (("--events", "10000000"), ("--events", "100000000", "--engines", "out-of-core")),
         ),
@@ -297,7 +289,7 @@ def benchmarks() -> dict[str, Benchmark]:
         ),
         "refresh": Benchmark(
             "An incremental update beside a training",
-            (("--events", "1500", "--new", "50", "--size", "20"),),
+            (("--events", "300", "--new", "20", "--size", "10"),),
             (("--events", "20000", "--size", "100"),),
         ),
         "erase": Benchmark(

@@ -63,32 +63,16 @@ def test_a_cat_is_never_taken_for_one_of_another_coat(text: str) -> None:
     assert family_of(CAT, read_breeds(CAT, text).primary) is None
 
 
+NO_BREED = (
+    "UNKNOWN, BLACK, grey, Brindle, white/brown, male, stray, see notes, dangerous "
+    "dog, community, feral, litter of 5, dead on arrival, wildlife, large, not "
+    "specified, n/a, Bella, Max, Luna, raccoon, bat"
+)
+
+
 def test_words_that_name_no_breed_stay_unknown(subtests: pytest.Subtests) -> None:
     for species in [CAT, DOG]:
-        for text in [
-            "UNKNOWN",
-            "BLACK",
-            "grey",
-            "Brindle",
-            "white/brown",
-            "male",
-            "stray",
-            "see notes",
-            "dangerous dog",
-            "community",
-            "feral",
-            "litter of 5",
-            "dead on arrival",
-            "wildlife",
-            "large",
-            "not specified",
-            "n/a",
-            "Bella",
-            "Max",
-            "Luna",
-            "raccoon",
-            "bat",
-        ]:
+        for text in NO_BREED.split(", "):
             with subtests.test(species=species, text=text):
                 assert find_breed(species, text) is None
                 assert family_of(species, read_breeds(species, text).primary) is None

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.e2e.conftest import Server, Start, run
 from tests.e2e.test_crash import assert_exactly_once
 from tests.e2e.writers import Writers, form
 from tests.service_data import make_service
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -275,8 +277,6 @@ def remount(disk: Path, mode: str) -> None:
 
 def await_model(server: Server) -> None:
     """Until it answers by a trained model."""
-    deadline = time.monotonic() + 60
     with server.client() as client:
-        while client.post("/v1/recommendations", json={"userId": "ann"}).status_code != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        asked = partial(client.post, "/v1/recommendations", json={"userId": "ann"})
+        wait_until(lambda: asked().status_code == 200, pause=0.1)

@@ -1,12 +1,10 @@
 """A server fetches the feeds that its settings list."""
 
-import time
 from pathlib import Path
 
 from tests.e2e.conftest import Start
 from tests.feed_server import Answer, feed_server
-
-PATIENCE_SECONDS = 120
+from tests.waiting import wait_until
 
 
 def test_a_feed_on_a_schedule_is_fetched_by_one_of_the_workers(
@@ -19,9 +17,9 @@ def test_a_feed_on_a_schedule_is_fetched_by_one_of_the_workers(
         when = 'schedule: "0 0 1 1 *"'  # an hour may begin meanwhile, hardly a year
         feeds_file.write_text(f'north: {{url: "{feeds.url}/cats", {when}, {header}}}\n')
         server = start(tmp_path / "data", "--workers", "2", feeds_file=str(feeds_file))
-        deadline = time.monotonic() + PATIENCE_SECONDS
         with server.client() as client:
-            while client.get("/v1/animals/a").status_code != 200:
-                assert time.monotonic() < deadline, server.output.read_text()
-                time.sleep(0.1)
+            wait_until(
+                lambda: client.get("/v1/animals/a").status_code == 200,
+                told=server.output.read_text,
+            )
         assert [headers["x-key"] for _, headers in feeds.asked] == [str(feeds_file)]

@@ -37,6 +37,7 @@ from tests.e2e.writers import Writers, form
 from tests.event_data import T0, event
 from tests.service_data import CATS, fill
 from tests.training import train, train_and_serve
+from tests.waiting import wait_until
 
 Postgres = Callable[..., AbstractContextManager[str]]
 _UNSEEN = {"after-effect-saving"}  # a half-written upload
@@ -118,7 +119,7 @@ def test_clocks_that_are_minutes_apart_neither_take_nor_keep_a_retraining(
             assert abs(ahead(fleet.servers[name]) - seconds) < _ANSWERED_SECONDS
         run = Runs(fleet.view.adapters.work, {}).begin(Trigger.COMMAND, WORLD_END)
         lease = run_lease(run.run_id)
-        assert wait_for(lambda: fleet.holder_of(lease))
+        wait_until(lambda: fleet.holder_of(lease))
         kept_still = fleet.silences_at_claims(lease, until=fleet.view.is_over)
         assert_done_once(fleet.view)
         # On a busy machine a holder may be kept from beating; nobody takes it from one who beats.
@@ -153,7 +154,7 @@ def test_a_machine_that_was_frozen_until_another_did_its_import_writes_nothing_m
     with frozen_holder(fleet, lease_of(job), lambda: 0 < adapters.log.head() < rows) as frozen:
         done = settled(fleet, DatasetImportJob, "events")
     assert fleet.servers[frozen].comes_up()
-    assert wait_for(lambda: "another process goes on" in fleet.servers[frozen].output.read_text())
+    wait_until(lambda: "another process goes on" in fleet.servers[frozen].output.read_text())
     assert adapters.registry.get(DatasetImportJob, "events") == done
     assert (done.status, done.accepted + done.duplicates) == (Status.ACTIVE, rows)
     assert stored(adapters) == rows
@@ -200,7 +201,7 @@ def test_the_refresh_goes_on_when_the_machine_that_does_it_is_lost(fleet: Fleet)
 
     for number in range(2):
         adapters.log.append([event(f"new {number}", at=T0 + 2000 + number)])
-        assert wait_for(partial(is_counted, adapters.log.head()))
+        wait_until(partial(is_counted, adapters.log.head()))
         if number == 0:
             adapters.log.append([event("while it dies", at=T0 + 3000)])
             assert lose_holder(fleet, "refresh", lambda: fleet.holder_of("refresh") is not None)
@@ -257,7 +258,7 @@ def test_answers_and_events_go_on_while_the_bucket_is_out_of_reach(
     assert acknowledged > 0
     assert [one.failures for one in askers] == [[], []]
     assert not writers.refused
-    assert wait_for(lambda: not adapters.problems.standing(clock.now()))
+    wait_until(lambda: not adapters.problems.standing(clock.now()))
     adapters.archiver.archive_once()
     assert adapters.ledger.planned_through() == adapters.log.head()
 
@@ -308,14 +309,5 @@ def in_progress(adapters: Adapters, kind: type[Resource], name: str) -> bool:
 def settled(fleet: Fleet, kind: type[ResourceT], name: str) -> ResourceT:
     """The job, once it has ended."""
     registry = fleet.view.adapters.registry
-    assert wait_for(lambda: registry.get(kind, name).status.is_settled)
+    wait_until(lambda: registry.get(kind, name).status.is_settled)
     return registry.get(kind, name)
-
-
-def wait_for(reached: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + 300
-    while not reached():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True

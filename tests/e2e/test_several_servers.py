@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.e2e.conftest import Server, Start, run, starting
 from tests.event_data import T0
 from tests.service_data import CATS, DOGS, make_key, make_service, metadata, view
 from tests.training import train
+from tests.waiting import wait_until
 
 _ROOT = "5f" * 32
 _CAMPAIGN = "arn:aws:personalize:us-east-1:000000000000:campaign/recommender"
@@ -129,11 +131,10 @@ def test_a_key_that_is_taken_back_at_one_machine_is_refused_by_every_server(
     folder, url = str(settings.data_dir), settings.database
     gone = run("keys", "delete", token.partition(".")[0], "--data-dir", folder, database_url=url)
     assert gone.returncode == 0, gone.stderr
-    deadline = time.monotonic() + _SECONDS
     for server in servers:
         with server.client() as client:
-            while client.post("/v1/recommendations", **asked).status_code != 401:
-                assert time.monotonic() < deadline
+            ask = partial(client.post, "/v1/recommendations", **asked)
+            wait_until(lambda ask=ask: ask().status_code == 401)  # type: ignore[misc]
 
 
 def test_an_event_at_one_server_is_joined_to_the_answer_of_another(
@@ -147,11 +148,9 @@ def test_an_event_at_one_server_is_joined_to_the_answer_of_another(
     came_from = answer.headers["X-Recommendation-Id"]
     event = view(None, shown, sessionId="joined", animal_id=shown, recommendationId=came_from)
     post(other, "/v1/events", event)
-    deadline = time.monotonic() + _SECONDS
     with opened(settings) as adapters:
-        while not joined_events(adapters.impressions, adapters.log, clock.now()).joined:
-            assert time.monotonic() < deadline, "answers are written a moment later"
-            time.sleep(0.05)
+        # Answers are written a moment later.
+        wait_until(lambda: joined_events(adapters.impressions, adapters.log, clock.now()).joined)
         assert adapters.impressions.get(came_from) is not None
 
 
@@ -252,22 +251,14 @@ def test_one_server_answers_and_another_works(
 
         made = post(answering, "/v1/solution-versions", {"solution": "recommender"})
         with answering.client() as client:
-            deadline = time.monotonic() + 2 * _SECONDS
             path = f"/v1/solution-versions/{made['name']}"
-            while client.get(path).json()["status"] != "ACTIVE":
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            wait_until(lambda: client.get(path).json()["status"] == "ACTIVE", pause=0.1)
 
         assert "nobody works" not in problems(answering)
         working.kill()
-        deadline = time.monotonic() + _SECONDS
-        while "nobody works" not in problems(answering):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_until(lambda: "nobody works" in problems(answering), pause=0.2)
         assert "start one whose setting roles has `work`" in problems(answering)["nobody works"]
         doctor = run("doctor", "--json", "--data-dir", str(folder), database_url=url)
         assert "no living server has the role work" in doctor.stdout
         start(folder, roles="work,consume", database_url=url)
-        while "nobody works" in problems(answering):
-            assert time.monotonic() < deadline + _SECONDS
-            time.sleep(0.2)
+        wait_until(lambda: "nobody works" not in problems(answering), pause=0.2)

@@ -27,6 +27,7 @@ from tests.plugins.streams.brokers.kafka_broker import KafkaBroker, kafka_cluste
 from tests.plugins.streams.brokers.kinesis_broker import KinesisBroker
 from tests.plugins.streams.brokers.kinesis_server import LOGIN
 from tests.plugins.streams.brokers.nats_broker import NatsCluster, nats_cluster
+from tests.waiting import wait_until
 
 USERS = 12
 
@@ -137,10 +138,10 @@ class Consumers:
             return Forked(self._command, env=environment(), stdout=log, stderr=subprocess.STDOUT)
 
     def wait_until_they_read(self) -> None:
-        ends = time.monotonic() + 120
-        while self._log.read_text().count("reading ") < len(self.running):
-            assert time.monotonic() < ends, self._log.read_text()
-            time.sleep(0.05)
+        wait_until(
+            lambda: self._log.read_text().count("reading ") >= len(self.running),
+            told=self._log.read_text,
+        )
 
     def kill_one(self) -> None:
         victim = self.running.pop(random.randrange(len(self.running)))

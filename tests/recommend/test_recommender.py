@@ -161,6 +161,14 @@ def test_every_limit_gives_the_head_of_the_full_order(weights: list[float]) -> N
         assert _best(scores, limit).tolist() == full[:limit]
 
 
+@pytest.mark.parametrize("limit", [-1, 0, 501, 2**62])
+def test_a_limit_outside_1_to_500_is_refused(ask: Question, limit: int) -> None:
+    ask.serve({"a": 1})
+    with pytest.raises(InvalidInput, match="1 to 500") as refusal:
+        ask.recommend(limit)
+    assert refusal.value.field == "limit"
+
+
 def test_a_ranking_has_every_place_once_with_scores_that_sum_to_1(ask: Question) -> None:
     ask.serve({"a": 0.1, "b": 0.3})
     ranked = ask.rerank("a", "b", "b", "a")

@@ -14,6 +14,7 @@ from tests.aws.wire.waiting import settled
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.event_data import T0
 from tests.service_data import make_service
+from tests.waiting import wait_until
 
 POPULARITY = "arn:aws:personalize:::recipe/aws-popularity-count"
 EVERY_DAY = {"schedulingExpression": "rate(1 day)"}
@@ -45,11 +46,8 @@ def solution(wire: Wire) -> str:
 @pytest.fixture(scope="module")
 def first(wire: Wire, solution: str) -> str:
     """The ARN of the version that nobody asked for."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not (made := listed(wire, solution)):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    arn: str = made[0]["solutionVersionArn"]
+    wait_until(lambda: listed(wire, solution), pause=0.2)
+    arn: str = listed(wire, solution)[0]["solutionVersionArn"]
     version = settled(wire.personalize.describe_solution_version, solutionVersionArn=arn)
     assert (version["status"], version["trainingType"]) == ("ACTIVE", "AUTOMATIC")
     return arn
@@ -152,10 +150,9 @@ def test_a_server_that_starts_asks_the_gate_about_what_is_not_judged_yet(tmp_pat
     lenient = {"gate_profile": "reference", "promotion_threshold": 0.0}
     arn = f"arn:aws:personalize:{REGION}:{ACCOUNT}:campaign/recommender"
     with served(tmp_path, campaign_sync_gated=True, **lenient) as wire:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while "v1" not in str(campaign := wire.personalize.describe_campaign(campaignArn=arn)):
-            assert time.monotonic() < deadline, campaign
-            time.sleep(0.2)
+        wait_until(
+            lambda: "v1" in str(wire.personalize.describe_campaign(campaignArn=arn)), pause=0.2
+        )
 
 
 def test_the_latest_version_of_an_untrained_solution_cannot_be_served(wire: Wire) -> None:
