@@ -25,13 +25,15 @@ def parsed(path: Path) -> ast.Module:
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def functions(tree: ast.AST) -> Iterator[Function]:
-    yield from (node for node in ast.walk(tree) if isinstance(node, Function))
+@cache
+def functions(tree: ast.AST) -> list[Function]:
+    return [node for node in ast.walk(tree) if isinstance(node, Function)]
 
 
 def is_check(node: ast.AST) -> bool:
     """True of an assert and of `pytest.raises`, wherever it stands."""
-    return isinstance(node, ast.Assert) or ast.unparse(node) == "pytest.raises"
+    is_raises = isinstance(node, ast.Attribute) and node.attr == "raises"
+    return isinstance(node, ast.Assert) or is_raises
 
 
 def called(node: ast.AST) -> set[str]:
