@@ -20,7 +20,7 @@ from pawsonalize.plugins.live_tests import ask_visitors, needed_versions
 from pawsonalize.plugins.live_tests.rounds import begin, look, read_now
 from pawsonalize.plugins.live_tests.statistics import Verdict
 from pawsonalize.plugins.live_tests.stored import Arm, LiveTest, LiveTests, new_test
-from pawsonalize.recommend.live_tests import Design
+from pawsonalize.recommend.live_tests import ArmAnswers, Design
 from pawsonalize.recommend.tables import ANIMALS, Impression
 from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize.resources.kind import new_recommendation_id
@@ -189,6 +189,40 @@ def test_inquiries_that_clicks_speak_against_decide_nothing(adapters: Adapters) 
     reading = read_now(adapters, test, NOW)
     assert reading.verdict is Verdict.NOT_KNOWN
     assert reading.notes == ("by inquiry arm 1 is better, by clicks worse",)
+
+
+@pytest.mark.parametrize(
+    ("second", "note"),
+    [
+        (ArmAnswers(988, 12, 4_000, 20_000), "arm 1 failed at 12 of 1,000 answers, and arm 0 at 0"),
+        (ArmAnswers(1_000, 0, 60_000, 3_700_000), "arm 1 takes 60 ms, and one of arm 0 4 ms"),
+        (ArmAnswers(999, 1, 8_000, 70_000), ""),  # one failure, 8 ms
+    ],
+)
+def test_a_version_that_fails_or_is_slow_does_not_win(
+    adapters: Adapters, second: ArmAnswers, note: str
+) -> None:
+    test = begun(adapters, Design.AB)
+    for number in range(400):
+        arm = number % 2
+        visit(adapters, f"v{number}", str(arm), ["a0"] if number % 20 < 10 * arm else [])
+    table = LiveTests(adapters.database)
+    table.put_answers(test, "a", (ArmAnswers(1_000, 0, 4_000, 20_000), second))
+    reading = read_now(adapters, test, NOW)
+    assert reading.answers[1] == second
+    assert reading.verdict is (Verdict.NOT_KNOWN if note else Verdict.BETTER)
+    assert note in " ".join(reading.notes)
+
+
+def test_an_interleaving_compares_failures_alone(adapters: Adapters) -> None:
+    test = begun(adapters)
+    visits(adapters, 60, 12)
+    table = LiveTests(adapters.database)
+    slow, quick = ArmAnswers(999, 1, 60_000, 3_700_000), ArmAnswers(1_000, 0, 4_000, 20_000)
+    table.put_answers(test, "a", (quick, slow))
+    assert read_now(adapters, test, NOW).verdict is Verdict.BETTER
+    table.put_answers(test, "b", (quick, ArmAnswers(1_000, 30, 4_000, 20_000)))
+    assert "arm 1 failed at 31 of 2,030" in read_now(adapters, test, NOW).notes[0]
 
 
 def test_an_ab_test_counts_visitors_and_says_when_they_are_no_halves(adapters: Adapters) -> None:

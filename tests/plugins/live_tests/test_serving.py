@@ -13,7 +13,8 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.app import App
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.settings import Settings
-from pawsonalize.recommend.live_tests import read_mark
+from pawsonalize.plugins.live_tests.stored import LiveTests
+from pawsonalize.recommend.live_tests import no_answers, read_mark
 from pawsonalize.recommend.tables import Impression
 from pawsonalize.resources.defaults import RECOMMENDER
 from tests.animal_data import animal
@@ -203,6 +204,60 @@ def test_nobody_is_in_a_test_that_is_paused_or_whom_nobody_knows(client: TestCli
     assert logged(client, ask(client)[0]).live_test is None
     again = client.post("/v1/live-tests/spring/pause")
     assert again.status_code == 409
+
+
+class BrokenModel:
+    """A model that raises whenever it is to score."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(("score", "counted")):
+            raise RuntimeError("this model is broken")
+        return getattr(self._model, name)
+
+
+def break_arm(client: TestClient, arm: int) -> None:
+    loaded = services(client).running_tests.current[RECOMMENDER].arms[arm]
+    assert loaded is not None
+    object.__setattr__(loaded, "model", BrokenModel(loaded.model))
+
+
+@pytest.mark.parametrize("of", ["animals", "groups"])
+@pytest.mark.parametrize("design", ["ab", "interleave"])
+def test_where_an_arm_fails_the_campaign_answers_and_the_failure_is_counted(
+    client: TestClient, design: str, of: str
+) -> None:
+    live = begin(client, design=design)["arms"][0]["solutionVersion"]
+    break_arm(client, 1)
+    names = [ask(client, f"s{number}", of=of)[0] for number in range(12)]
+    answers = [logged(client, name) for name in names]
+    assert {one.solution_version for one in answers} == {live}
+    marks = [one.live_test for one in answers]
+    first, second = services(client).running_tests.current[RECOMMENDER].answers
+    assert first.failed == 0
+    assert first.milliseconds > 0
+    assert second.answered == 0
+    assert set(marks) == ({"spring:0", None} if design == "ab" else {None})
+    assert second.failed == marks.count(None)
+    assert (first.answered, 12) == (12 - second.failed * (design == "ab"), len(answers))
+
+
+def test_what_servers_count_is_stored_and_added_up(client: TestClient) -> None:
+    begin(client, design="ab")
+    for number in range(6):
+        ask(client, f"s{number}")
+    app = services(client)
+    test = LiveTests(app.database).get("spring")
+    for _ in range(2):  # a server stores its counts again and again
+        for server in ("one", "two"):
+            counts = app.running_tests.current[RECOMMENDER].answers
+            LiveTests(app.database).put_answers(test, server, counts)
+    first, second = LiveTests(app.database).answers("spring")
+    assert first.answered + second.answered == 12
+    client.post("/v1/live-tests/spring/stop")
+    assert LiveTests(app.database).answers("spring") == no_answers()
 
 
 def test_the_console_shows_a_test_and_asks_before_it_is_stopped(client: TestClient) -> None:

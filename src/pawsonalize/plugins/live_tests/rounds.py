@@ -68,7 +68,8 @@ def begin(adapters: "Adapters", test: LiveTest) -> LiveTest:
 def read_now(adapters: "Adapters", test: LiveTest, now: int) -> StoredReading:
     """Read a test at that moment."""
     tables = _tables(adapters, test)
-    return read_test(test, tables.visits(test, now), now)
+    answers = LiveTests(adapters.database).answers(test.name)
+    return read_test(test, tables.visits(test, now), now, answers)
 
 
 def _tables(adapters: "Adapters", test: LiveTest) -> TestedTables:
@@ -137,8 +138,10 @@ def end(adapters: "Adapters", test: LiveTest, reason: str, now: int) -> LiveTest
     told = Notification(f"live-test:{test.name}", kind, f"Live test {test.name} ended", reason, now)
     adapters.outbox.enqueue(told)
     log.info("live test ended", name=test.name, reason=reason)
-    ended = partial(replace, state=ENDED, reason=reason)
-    return LiveTests(adapters.database).change(test.name, ended, now)
+    table, ended = LiveTests(adapters.database), partial(replace, state=ENDED, reason=reason)
+    test = table.change(test.name, ended, now)
+    table.forget_answers(test.name)
+    return test
 
 
 def ask(

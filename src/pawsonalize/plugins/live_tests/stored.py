@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 from msgspec.structs import asdict, replace
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from pawsonalize.core.database.statements import insert_new
 from pawsonalize.core.database.table_access import TableAccess
@@ -17,9 +17,10 @@ from pawsonalize.core.limits import check_between
 from pawsonalize.core.times import DAY
 from pawsonalize.core.work.tables import Work
 from pawsonalize.plugins.live_tests.statistics import Verdict
-from pawsonalize.recommend.live_tests import AS_SENT, Design
+from pawsonalize.recommend.live_tests import AS_SENT, ArmAnswers, Design, no_answers
 
 KIND = "live-test"
+ANSWERS = "live-test-answers"
 Metric = Literal["view", "favorite", "inquiry", "application", "adoption"]
 RUNNING, PAUSED, ENDED = "running", "paused", "ended"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
@@ -57,6 +58,8 @@ class StoredReading(msgspec.Struct, frozen=True, rename="camel"):
     """Visitors who preferred arm 0 and arm 1, or the visitors or days of each arm."""
     notes: tuple[str, ...] = ()
     """What speaks against the verdict, or beside it, in words."""
+    answers: tuple[ArmAnswers, ...] = ()
+    """How often each arm answered and failed, and how long that took."""
 
 
 class LiveTest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -140,6 +143,10 @@ def new_test(
     return test
 
 
+def _answers_to(name: str) -> tuple[ColumnElement[bool], ...]:
+    return _ROW.kind == ANSWERS, _ROW.queue == name
+
+
 class LiveTests(TableAccess):
     """The live tests of all campaigns."""
 
@@ -192,6 +199,29 @@ class LiveTests(TableAccess):
             if self._execute(update(work).where(*mine).values(values)):
                 return new
         raise Conflict(f"the live test {name} was changed by others meanwhile: try again")
+
+    def put_answers(self, test: LiveTest, server: str, counts: tuple[ArmAnswers, ...]) -> None:
+        """Store what a process counted since it began, in place of what it stored before."""
+        row = Work(f"{ANSWERS}.{test.name}.{server}", ANSWERS, test.name, created_at=test.began_at)
+        row = replace(row, payload=msgspec.json.encode(counts).decode())
+        with self._database.writing() as connection:
+            if not insert_new(connection, work, [asdict(row)]):
+                mine = update(work).where(_ROW.name == row.name)
+                connection.execute(mine.values(payload=row.payload))
+
+    def answers(self, name: str) -> tuple[ArmAnswers, ArmAnswers]:
+        """Add up what all processes counted of a test."""
+        total = no_answers()
+        for row in self._scalars(select(_ROW.payload).where(*_answers_to(name))):
+            for arm, counts in zip(
+                total, msgspec.json.decode(row, type=list[ArmAnswers]), strict=True
+            ):
+                arm.add(counts)
+        return total
+
+    def forget_answers(self, name: str) -> None:
+        """Delete the counts of a test that ended; its readings have them."""
+        self._execute(delete(work).where(*_answers_to(name)))
 
     def _find(self, *where: ColumnElement[bool]) -> list[LiveTest]:
         newest = (_ROW.created_at.desc(), _ROW.name)
