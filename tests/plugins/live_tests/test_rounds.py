@@ -24,6 +24,7 @@ from pawsonalize.recommend.live_tests import ArmAnswers, Design
 from pawsonalize.recommend.tables import ANIMALS, Impression
 from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize.resources.kind import new_recommendation_id
+from pawsonalize.resources.solutions import Solution
 from pawsonalize.train.retraining.runs import Half, RunOutcome, RunRecord, Step, Trigger
 from pawsonalize.train.retraining.runs import begun as begun_run
 from pawsonalize.train.retraining.steps import PromotionSteps
@@ -101,6 +102,30 @@ def test_a_version_that_visitors_prefer_goes_live_and_people_are_told(adapters: 
     assert test.newest is not None
     assert (test.newest.verdict, test.newest.units) == (Verdict.BETTER, (12, 60))
     assert adapters.campaigns.get(RECOMMENDER).target_version == "new"
+
+
+def test_a_winner_goes_live_with_its_settings(adapters: Adapters) -> None:
+    test = new_test(
+        "t", RECOMMENDER, (Arm("new"), Arm("new", 0.3)), BEGAN, design=Design.AB, promotes=True
+    )
+    adapters.campaigns.update(RECOMMENDER, "new", BEGAN)
+    begin(adapters, test)
+    for number in range(400):
+        arm = number % 2
+        visit(adapters, f"v{number}", str(arm), ["a0"] if number % 20 < 10 * arm else [])
+    look(adapters, NOW)
+    reason = LiveTests(adapters.database).get("t").reason
+    assert reason == "arm 1 is better: new (exploration weight 0.3) goes live"
+    assert adapters.campaigns.get(RECOMMENDER).exploration_weight == 0.3
+
+
+def test_a_version_that_answers_other_questions_is_refused(adapters: Adapters) -> None:
+    adapters.registry.create(
+        Solution(name="like", dataset_group="pawsonalize", recipe="similar-items"), NOW
+    )
+    like = train(adapters, NOW, solution="like", name="alike")
+    with pytest.raises(InvalidInput, match="cannot answer for recommender"):
+        begin(adapters, new_test("t", RECOMMENDER, (Arm("new"), Arm(like.name)), BEGAN))
 
 
 def test_a_campaign_that_was_pointed_elsewhere_meanwhile_stays_there(adapters: Adapters) -> None:

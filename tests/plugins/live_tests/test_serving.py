@@ -16,6 +16,7 @@ from pawsonalize.app.settings import Settings
 from pawsonalize.plugins.live_tests.stored import LiveTests
 from pawsonalize.recommend.live_tests import no_answers, read_mark
 from pawsonalize.recommend.tables import Impression
+from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import RECOMMENDER
 from tests.animal_data import animal
 from tests.event_data import T0, event
@@ -300,6 +301,44 @@ def test_what_cannot_be_compared_is_refused(
     assert answer.status_code in {400, 404}
     assert error in answer.json()["error"]["message"]
     assert client.get("/v1/live-tests").json() == {"liveTests": []}
+
+
+def test_an_arm_may_be_another_campaign_with_its_settings(
+    client: TestClient, settings: Settings
+) -> None:
+    with opened(settings) as adapters:
+        wild = Campaign(name="wild", solution=RECOMMENDER, exploration_weight=0.9)
+        adapters.campaigns.create(wild, "plain", T0)
+        refused = client.post("/v1/live-tests", json={"name": "spring", "second": "wild"})
+        assert "use the design ab" in refused.json()["error"]["message"]
+        arms = begin(client, second="wild", design="ab")["arms"]
+        assert arms[1] == {"solutionVersion": "plain", "explorationWeight": 0.9}
+        first, second = services(client).running_tests.current[RECOMMENDER].arms
+        assert first is not None
+        assert first.settings.exploration_weight != 0.9
+        assert second.settings.exploration_weight == 0.9
+        explored = {
+            one.live_test: min(one.propensities or ())
+            for one in (logged(client, ask(client, f"s{number}")[0]) for number in range(12))
+        }
+        assert explored["spring:1"] < 0.9 <= explored["spring:0"]
+        client.post("/v1/live-tests/spring/promote")
+        promoted = adapters.campaigns.get(RECOMMENDER)
+        assert (promoted.target_version, promoted.exploration_weight) == ("plain", 0.9)
+
+
+def test_settings_of_one_version_are_compared_and_named(client: TestClient) -> None:
+    live = services(client).group_recommender.served.version.name
+    begin(client, second=live, firstExploration=0.0, secondExploration=0.5, design="ab")
+    first, second = services(client).running_tests.current[RECOMMENDER].arms
+    assert first is not None
+    assert [one.settings.exploration_weight for one in (first, second)] == [0.0, 0.5]
+    assert first.model is second.model
+    assert "exploration weight 0.5" in second_title(client)
+
+
+def second_title(client: TestClient) -> str:
+    return LiveTests(services(client).database).get("spring").arms[1].title
 
 
 def test_a_campaign_has_one_test_at_a_time_and_names_are_given_once(client: TestClient) -> None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 app = command_group("Live tests: visitors judge which of two versions is better.")
 _Name = Annotated[str, typer.Argument(help="The live test.")]
+_Weight = Annotated[
+    float | None,
+    typer.Option(help="Share of its places that are explored.", show_default="the campaign's"),
+]
 
 
 @app.command("advise")
@@ -71,10 +75,12 @@ def create(
     adapters: "Adapters",
     name: _Name,
     *,
-    second: Annotated[str, typer.Option(help="Version of arm 1, which is to be better.")],
+    second: Annotated[str, typer.Option(help="Version or campaign of arm 1, to be better.")],
     first: Annotated[
-        str, typer.Option(help="Of arm 0, or as-sent.", show_default="the served one")
+        str, typer.Option(help="That of arm 0, or as-sent.", show_default="the served one")
     ] = "",
+    first_exploration: _Weight = None,
+    second_exploration: _Weight = None,
     campaign: Annotated[str, typer.Option(help="Whose answers.")] = "recommender",
     design: Annotated[str, typer.Option(help="interleave, ab or switchback.")] = "interleave",
     share: Annotated[float, typer.Option(help="Share of visitors in it.")] = 1.0,
@@ -98,6 +104,8 @@ def create(
         "name": name,
         "second": second,
         "first": first,
+        "firstExploration": first_exploration,
+        "secondExploration": second_exploration,
         "campaign": campaign,
         "design": design,
         "share": share,

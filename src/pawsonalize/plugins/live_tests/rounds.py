@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from pawsonalize.core.errors import Conflict, InvalidInput, PawsonalizeError
+from pawsonalize.core.errors import Conflict, InvalidInput, NotReady, PawsonalizeError
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.notifications import Notification, NotificationKind
 from pawsonalize.core.roles import SERVE, WORK
 from pawsonalize.core.times import DAY, HOUR
 from pawsonalize.core.work.tasks import Task, at_the_moment
+from pawsonalize.models.recipes import NEXT_BEST_ACTION
+from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.plugins.live_tests.reading import TestedTables, read_test
 from pawsonalize.plugins.live_tests.serving import FollowedTests
 from pawsonalize.plugins.live_tests.statistics import Verdict
@@ -26,8 +28,9 @@ from pawsonalize.plugins.live_tests.stored import (
     new_test,
 )
 from pawsonalize.recommend.live_tests import AS_SENT
+from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.kind import Status
-from pawsonalize.resources.solutions import Solution
+from pawsonalize.resources.solutions import Solution, SolutionVersion
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
@@ -50,19 +53,55 @@ def begin(adapters: "Adapters", test: LiveTest) -> LiveTest:
                 field="days",
             )
     campaign = adapters.campaigns.get(test.campaign)
-    group = adapters.registry.get(Solution, campaign.solution).data_group
+    solution = adapters.registry.get(Solution, campaign.solution)
+    group, recipe = solution.data_group, recipe_named(solution.recipe)
     for arm in test.arms:
         if arm.solution_version == AS_SENT:
             continue
         version = adapters.versions.get(arm.solution_version)
         if adapters.registry.get(Solution, version.solution).data_group != group:
             raise InvalidInput(f"{version.name} is of another dataset group than {campaign.name}")
+        is_of_actions = NEXT_BEST_ACTION in {version.recipe, recipe.name}
+        if is_of_actions or recipe_named(version.recipe).needs_item != recipe.needs_item:
+            raise InvalidInput(
+                f"{version.name} is of {version.recipe}, which cannot answer for {campaign.name}, a"
+                f" campaign of {recipe.name}: choose another"
+            )
         if version.status is not Status.ACTIVE or version.remote is not None:
             raise Conflict(
                 f"{version.name} is {version.status}, or trained elsewhere: choose another"
             )
     LiveTests(adapters.database).begin(test)
     return test
+
+
+def named_arm(
+    adapters: "Adapters", name: str, own: Campaign, exploration_weight: float | None
+) -> Arm:
+    """Return the arm of a solution version, or of a campaign: its version, and its settings.
+
+    `own` is the campaign of the test; what is set there alike is left to it. Both are read once,
+    now. NotReady if that campaign serves nothing.
+    """
+    other = adapters.campaigns.find(name)
+    if other is None or adapters.registry.find(SolutionVersion, name) is not None:
+        return Arm(name, exploration_weight)
+    if other.target_version is None:
+        raise NotReady(f"campaign {name} serves no version yet: update it to one")
+    usual = adapters.serving_settings.of(own)
+    set_there = adapters.serving_settings.of(other)
+    more = {}
+    for field in Arm.__struct_fields__[1:]:
+        value = getattr(set_there, field)
+        if value != getattr(usual, field):
+            more[field] = value
+    if None in more.values():
+        raise InvalidInput(
+            f"{own.name} has a setting that {name} has not, {more}: set it there, too"
+        )
+    if exploration_weight is not None:
+        more["exploration_weight"] = exploration_weight
+    return Arm(other.target_version, **more)
 
 
 def read_now(adapters: "Adapters", test: LiveTest, now: int) -> StoredReading:
@@ -125,8 +164,8 @@ def conclude(adapters: "Adapters", test: LiveTest, now: int) -> LiveTest:
     if goes_live and target not in {first, second} and first != AS_SENT:
         reason += f"; you pointed {test.campaign} at {target} meanwhile, and so it stays"
     elif goes_live:
-        adapters.campaigns.update(test.campaign, second, now)
-        reason += f": {second} goes live"
+        _serve_second(adapters, test, now)
+        reason += f": {test.arms[1].title} goes live"
     elif test.promotes:
         reason += f": {second} does not go live"
     return end(adapters, test, reason, now)
@@ -170,14 +209,15 @@ def ask(
 def promote(adapters: "Adapters", name: str, now: int) -> LiveTest:
     """Let arm 1 of a test go live now, whatever is known, and end the test."""
     test = LiveTests(adapters.database).get(name)
-    second = test.arms[1]
     if test.state == ENDED:
         raise Conflict(f"the live test {name} has ended: {test.reason}")
-    update = partial(adapters.campaigns.update, test.campaign, second.solution_version, now)
-    if second.exploration_weight is not None:
-        update = partial(update, exploration_weight=second.exploration_weight)
-    update()
-    return end(adapters, test, f"{second.solution_version} goes live, as you said", now)
+    _serve_second(adapters, test, now)
+    return end(adapters, test, f"{test.arms[1].title} goes live, as you said", now)
+
+
+def _serve_second(adapters: "Adapters", test: LiveTest, now: int) -> None:
+    second = test.arms[1]
+    adapters.campaigns.update(test.campaign, second.solution_version, now, **second.settings)
 
 
 ACTIONS = ("pause", "resume", "stop", "promote")

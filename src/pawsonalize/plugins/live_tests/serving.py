@@ -82,9 +82,13 @@ class FollowedTests:
         lives = (*self.app.live.values(), *self.app.campaign_models.live_models())
         served = [one.current for one in lives if one.is_ready]
         for one in (*served, *([] if other is None else [other])):
-            same = one.version.name == loaded.version.name
-            if same and (one.exposed is not None or loaded.exposed is None):
-                return dataclasses.replace(one, settings=loaded.settings)
+            weight = loaded.settings.exploration_weight
+            settings = replace(one.settings, exploration_weight=weight)  # no part of the model
+            same = one.version.artefact == loaded.version.artefact and settings == loaded.settings
+            if same:
+                return dataclasses.replace(
+                    loaded, model=one.model, choices=one.choices, counts=one.counts
+                )
         return loaded
 
     def _model(
@@ -94,9 +98,7 @@ class FollowedTests:
         # After an erasure a version has another artefact, without the visitor.
         if loaded is None or loaded.version.artefact != stored.artefact:
             settings = live.settings.of(self.app.campaigns.get(test.campaign))
-            if arm.exploration_weight is not None:
-                settings = replace(settings, exploration_weight=arm.exploration_weight)
-            return live.loader.newest(arm.solution_version, settings, now)
+            return live.loader.newest(arm.solution_version, replace(settings, **arm.settings), now)
         if (counts := live.loader.newer_counts(loaded)) is not None:
             return live.loader.refreshed(loaded, counts, now)
         return live.loader.weighed(loaded, now)

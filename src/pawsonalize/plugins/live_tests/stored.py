@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import asdict, replace
@@ -35,7 +35,32 @@ class Arm(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     solution_version: str = AS_SENT
     """The version that answers; `as-sent`: lists to be ranked stay as the site sent them."""
     exploration_weight: float | None = None
-    """Its share of explored places; None: that of the campaign."""
+    """Its share of explored places; this and the other settings are the campaign's if None."""
+    exploration_item_age_cut_off: int | None = None
+    popularity_influence: float | None = None
+    freshness_influence: float | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of a campaign that are its own."""
+        names = self.__struct_fields__[1:]
+        own = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in own.items() if value is not None}
+
+    @property
+    def title(self) -> str:
+        """Its version, and its own settings."""
+        own = (f"{name.replace('_', ' ')} {value:g}" for name, value in self.settings.items())
+        return (
+            f"{self.solution_version} ({', '.join(own)})"
+            if self.settings
+            else self.solution_version
+        )
+
+    @property
+    def exploration(self) -> tuple[float | None, int | None]:
+        """What two arms of one page must have in common."""
+        return self.exploration_weight, self.exploration_item_age_cut_off
 
 
 class StoredReading(msgspec.Struct, frozen=True, rename="camel"):
@@ -124,7 +149,7 @@ def new_test(
         raise InvalidInput("one arm at least must be a solution version", field="second")
     if arms[1].solution_version == AS_SENT:
         raise InvalidInput("as-sent can be the first arm alone: swap the two", field="second")
-    if design is Design.INTERLEAVE and arms[0].exploration_weight != arms[1].exploration_weight:
+    if design is Design.INTERLEAVE and arms[0].exploration != arms[1].exploration:
         raise InvalidInput(
             "arms that explore differently cannot draft one page: use the design ab", field="design"
         )
