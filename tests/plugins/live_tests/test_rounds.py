@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pawsonalize.plugins.live_tests.statistics import Verdict
 from pawsonalize.plugins.live_tests.stored import Arm, LiveTest, LiveTests, new_test
 from pawsonalize.recommend.live_tests import ArmAnswers, Design
 from pawsonalize.recommend.tables import ANIMALS, Impression
+from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize.resources.kind import new_recommendation_id
 from pawsonalize.resources.solutions import Solution
@@ -63,12 +65,13 @@ def visit(
     kind: str = "inquiry",
     named: bool = True,
     every: int = MINUTE,
+    test: str = "t",
 ) -> None:
     """Log a page of a test for the session, and what it did with animals of it."""
     name = new_recommendation_id(at)
     page = Impression(
         name, ANIMALS, None, session, at, at, "x", (CATS[0],) * 4, None,
-        animal_ids=tuple((one,) for one in SHOWN), live_test=f"t:{teams}",
+        animal_ids=tuple((one,) for one in SHOWN), live_test=f"{test}:{teams}",
     )  # fmt: skip
     adapters.impressions.append([page])
     events = [
@@ -274,6 +277,37 @@ def test_a_switchback_counts_days(adapters: Adapters) -> None:
     reading = read_now(adapters, test, NOW)
     assert reading.units == (5, 4)
     assert (reading.verdict, reading.low) == (Verdict.NOT_KNOWN, None)  # of so few days
+
+
+def test_switchbacks_of_a_pool_have_one_verdict_by_the_days_of_each(adapters: Adapters) -> None:
+    adapters.campaigns.create(Campaign(name="elm", solution=RECOMMENDER), "new", BEGAN)
+    pooled: dict[str, Any] = {
+        "design": Design.SWITCHBACK,
+        "metric": "adoption",
+        "pool": "saving",
+        "margin": 0.5,
+    }
+    arms, began = (Arm("new"), Arm("new", 0.5)), NOW - 27 * DAY
+    begin(adapters, new_test("t", RECOMMENDER, arms, began, **pooled))
+    with pytest.raises(InvalidInput, match="t of the pool saving is decided by adoption"):
+        begin(adapters, new_test("u", "elm", arms, began, **{**pooled, "margin": 0.1}))
+    begin(adapters, new_test("u", "elm", arms, began, **pooled))
+    for number, test in product(range(26), "tu"):
+        arm = (number + (test == "u")) % 2
+        did = SHOWN[: 3 * arm + number // 2 % 2]
+        at = began + number * DAY
+        visit(adapters, f"{test}{number}", str(arm), did, at=at, kind="adoption", test=test)
+    look(adapters, NOW)
+    first, second = LiveTests(adapters.database).all()
+    assert first.newest == second.newest is not None
+    assert first.newest is not None
+    assert (first.newest.verdict, first.newest.units) == (Verdict.BETTER, (26, 26))
+    assert (first.state, second.state) == ("ended", "ended")
+
+
+def test_a_pool_is_of_switchbacks() -> None:
+    with pytest.raises(InvalidInput, match="use the design switchback"):
+        new_test("t", RECOMMENDER, (Arm("a"), Arm("b")), BEGAN, design=Design.AB, pool="saving")
 
 
 def test_a_version_that_passed_the_gate_waits_for_visitors_where_the_setting_says_so(

@@ -87,6 +87,7 @@ def create(
     days: Annotated[int, typer.Option(help="Whole weeks.")] = 28,
     metric: Annotated[str, typer.Option(help="The event that decides.")] = "inquiry",
     margin: Annotated[float, typer.Option(help="What is equal enough.")] = 0.02,
+    pool: Annotated[str, typer.Option(help="Switchbacks that are read together.")] = "",
     promotes: Annotated[
         bool, typer.Option("--promotes", help="Arm 1 goes live if it wins.")
     ] = False,
@@ -113,6 +114,7 @@ def create(
         "metric": metric,
         "margin": margin,
         "promotes": promotes,
+        "pool": pool,
     }
     try:
         form = msgspec.convert(given, LiveTestRequest)

@@ -61,6 +61,8 @@ class LiveTestRequest(Form, frozen=True, rename="camel", kw_only=True):
     """The event that decides."""
     margin: Annotated[float, Meta(ge=0, le=0.5)] = 0.02
     """Differences up to this are equal enough: of a share of visitors, or of events of each."""
+    pool: str = ""
+    """Of switchbacks: tests of one pool are read together, by the days of each campaign."""
     promotes: bool = False
     """True: arm 1 goes live by itself once it is better or equal enough."""
 
@@ -70,7 +72,7 @@ class LiveTestRequest(Form, frozen=True, rename="camel", kw_only=True):
         first = self.first or own.target_version or AS_SENT
         given = ((first, self.first_exploration), (self.second, self.second_exploration))
         first_arm, second_arm = (named_arm(adapters, name, own, weight) for name, weight in given)
-        names = ("design", "days", "share", "metric", "margin", "promotes")
+        names = ("design", "days", "share", "metric", "margin", "promotes", "pool")
         more = {name: getattr(self, name) for name in names}
         return new_test(self.name, self.campaign, (first_arm, second_arm), now, **more)
 
@@ -88,6 +90,7 @@ class LiveTestReport(msgspec.Struct, frozen=True, rename="camel"):
     began_at: str
     last_day: str
     promotes: bool
+    pool: str
     state: str
     reason: str
     readings: tuple[StoredReading, ...]

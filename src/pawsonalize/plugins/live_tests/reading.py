@@ -70,6 +70,16 @@ class TestedVisits(msgspec.Struct, frozen=True):
     """Those of them given to the fifth of the shown animals that has waited longest."""
 
 
+def pool_visits(visits: Sequence[TestedVisits]) -> TestedVisits:
+    """Put the visits of several tests together; none of them has units of another."""
+    units = {unit: arms for one in visits for unit, arms in one.units.items()}
+    places, hard_places = Counter[int](), Counter[int]()
+    for one in visits:
+        places.update(one.places)
+        hard_places.update(one.hard_places)
+    return TestedVisits(units, [deed for one in visits for deed in one.deeds], places, hard_places)
+
+
 def read_test(
     test: LiveTest,
     visits: TestedVisits,
@@ -254,6 +264,8 @@ def _places(test: LiveTest, answer: Impression) -> Iterator[tuple[str, SeenPlace
     _, arms = read_mark(answer.live_test or "")
     visitor = Visitor(answer.user_id, answer.session_id)
     unit = unit_of(test.design, visitor, answer.answered_at) or ""
+    if test.design is Design.SWITCHBACK:
+        unit = f"{test.name} {unit}"  # a campaign's day, where several are read together
     for place in range(len(answer.item_ids)):
         arm = arms[place] if test.design is Design.INTERLEAVE else arms[0]
         for name in held_at(answer, place):

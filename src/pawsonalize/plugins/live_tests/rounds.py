@@ -14,7 +14,7 @@ from pawsonalize.core.times import DAY, HOUR
 from pawsonalize.core.work.tasks import Task, at_the_moment
 from pawsonalize.models.recipes import NEXT_BEST_ACTION
 from pawsonalize.models.recipes.catalogue import recipe_named
-from pawsonalize.plugins.live_tests.reading import TestedTables, read_test
+from pawsonalize.plugins.live_tests.reading import TestedTables, pool_visits, read_test
 from pawsonalize.plugins.live_tests.serving import FollowedTests
 from pawsonalize.plugins.live_tests.statistics import Verdict
 from pawsonalize.plugins.live_tests.stored import (
@@ -27,7 +27,7 @@ from pawsonalize.plugins.live_tests.stored import (
     StoredReading,
     new_test,
 )
-from pawsonalize.recommend.live_tests import AS_SENT
+from pawsonalize.recommend.live_tests import AS_SENT, no_answers
 from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.kind import Status
 from pawsonalize.resources.solutions import Solution, SolutionVersion
@@ -71,6 +71,13 @@ def begin(adapters: "Adapters", test: LiveTest) -> LiveTest:
             raise Conflict(
                 f"{version.name} is {version.status}, or trained elsewhere: choose another"
             )
+    for other in LiveTests(adapters.database).pooled(test)[1:]:
+        if (other.metric, other.margin) != (test.metric, test.margin):
+            raise InvalidInput(
+                f"{other.name} of the pool {test.pool} is decided by {other.metric} with a margin"
+                f" of {other.margin}: give this test the same",
+                field="pool",
+            )
     LiveTests(adapters.database).begin(test)
     return test
 
@@ -105,10 +112,14 @@ def named_arm(
 
 
 def read_now(adapters: "Adapters", test: LiveTest, now: int) -> StoredReading:
-    """Read a test at that moment."""
-    tables = _tables(adapters, test)
-    answers = LiveTests(adapters.database).answers(test.name)
-    return read_test(test, tables.visits(test, now), now, answers)
+    """Read a test at that moment, together with the others of its pool."""
+    table, answers = LiveTests(adapters.database), no_answers()
+    together = table.pooled(test)
+    for one in together:
+        for arm, counts in zip(answers, table.answers(one.name), strict=True):
+            arm.add(counts)
+    visits = pool_visits([_tables(adapters, one).visits(one, now) for one in together])
+    return read_test(test, visits, now, answers)
 
 
 def _tables(adapters: "Adapters", test: LiveTest) -> TestedTables:
@@ -124,21 +135,28 @@ def look(adapters: "Adapters", now: int) -> None:
     Raises why one cannot be read, after all others were.
     """
     error: PawsonalizeError | None = None
-    for test in LiveTests(adapters.database).going_on():
+    done: set[str] = set()
+    running = [one for one in LiveTests(adapters.database).going_on() if one.state == RUNNING]
+    for test in running:
         newest = test.newest
         is_due = newest is None or now - newest.at >= _EVERY or now >= test.last_day
-        if test.state != RUNNING or not is_due:
+        if not is_due or test.name in done:
             continue
+        # A verdict is final at its first appearance, for all that it was read of.
+        together = [one for one in running if one == test or one.pool == test.pool != ""]
+        done |= {one.name for one in together}
         try:
-            _look_at(adapters, test, now)
+            reading = read_now(adapters, test, now)
+            for one in together:
+                _note(adapters, one, reading, now)
         except PawsonalizeError as why:
             error = type(why)(f"live test {test.name} cannot be read: {why.message}")
     if error is not None:
         raise error
 
 
-def _look_at(adapters: "Adapters", test: LiveTest, now: int) -> None:
-    reading = read_now(adapters, test, now)
+def _note(adapters: "Adapters", test: LiveTest, reading: StoredReading, now: int) -> None:
+    """Store a reading of a test, which ends it if it is decided or over."""
     change = partial(_with_reading, reading=reading)
     read = LiveTests(adapters.database).change(test.name, change)
     if reading.verdict is not Verdict.NOT_KNOWN or now >= read.last_day:

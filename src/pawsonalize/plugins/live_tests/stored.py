@@ -110,6 +110,8 @@ class LiveTest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """True if arm 1 goes live by itself once it is better or equal enough."""
     undecided_promotes: bool = False
     """True if it goes live on the last day, too, if nothing is known by then."""
+    pool: str = ""
+    """Tests of one pool are read together, such as those of the shelters' campaigns."""
     state: str = RUNNING
     """`running`, `paused` or `ended`."""
     reason: str = ""
@@ -152,6 +154,10 @@ def new_test(
     if design is Design.INTERLEAVE and arms[0].exploration != arms[1].exploration:
         raise InvalidInput(
             "arms that explore differently cannot draft one page: use the design ab", field="design"
+        )
+    if more.get("pool") and design is not Design.SWITCHBACK:
+        raise InvalidInput(
+            "a pool is of campaigns and days: use the design switchback", field="pool"
         )
     test = LiveTest(
         name=name,
@@ -197,6 +203,11 @@ class LiveTests(TableAccess):
     def going_on(self) -> list[LiveTest]:
         """Return those that run or are paused."""
         return self._find(_ROW.ended_at.is_(None))
+
+    def pooled(self, test: LiveTest) -> list[LiveTest]:
+        """Return the tests that are read together with this one, it included."""
+        others = self.all() if test.pool else []
+        return [test, *(one for one in others if one.pool == test.pool and one.name != test.name)]
 
     def get(self, name: str) -> LiveTest:
         """Return one test; NotFound lists those there are."""
