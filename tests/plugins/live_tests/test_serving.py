@@ -266,6 +266,7 @@ def test_the_console_shows_a_test_and_asks_before_it_is_stopped(client: TestClie
     page = client.get("/console/models/live-tests").text
     assert "Nothing is known yet: it is read once an hour." in page
     assert "Pause" in page
+    assert "against=plain&amp;datasetGroup=pawsonalize" in page
     asked = {"name": "spring", "action": "stop"}
     assert "It ends for good" in client.get("/console/models/live-tests/act", params=asked).text
     form = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
