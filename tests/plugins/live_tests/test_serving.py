@@ -13,6 +13,9 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.app import App
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.settings import Settings
+from pawsonalize.core import clock
+from pawsonalize.plugins.live_tests.rounds import read_now
+from pawsonalize.plugins.live_tests.statistics import Verdict
 from pawsonalize.plugins.live_tests.stored import LiveTests
 from pawsonalize.recommend.live_tests import no_answers, read_mark
 from pawsonalize.recommend.tables import Impression
@@ -352,3 +355,36 @@ def test_a_campaign_has_one_test_at_a_time_and_names_are_given_once(client: Test
     again = client.post("/v1/live-tests", json={**given, "name": "spring"})
     assert "there was a live test spring" in again.json()["error"]["message"]
     assert client.post("/v1/live-tests", json=given).status_code == 201
+
+
+def test_a_version_against_itself_is_through_the_whole_service_neither_better_nor_worse(
+    client: TestClient,
+) -> None:
+    live = services(client).group_recommender.served.version.name
+    begin(client, first=live, second=live, design="ab", metric="view")
+    names = {}
+    for number in range(80):
+        session = f"visitor {number}"
+        names[session], ids = ask(client, session)
+        if number % 4:  # three of four look at the first animal
+            seen = {
+                "sessionId": session,
+                "eventType": "view",
+                "animal_id": ids[0],
+                "recommendationId": names[session],
+            }
+            took = client.post("/v1/events", json=seen)
+            assert took.status_code == 202, took.text
+    for name in names.values():
+        logged(client, name)
+    with opened(services(client).settings) as adapters:
+        reading = read_now(adapters, LiveTests(adapters.database).get("spring"), clock.now())
+    assert reading.verdict in {Verdict.NOT_KNOWN, Verdict.EQUAL_ENOUGH}
+    assert reading.notes == ()
+    assert reading.low is not None
+    assert reading.high is not None
+    assert reading.low < 0 < reading.high
+    assert sum(reading.units) == 80
+    assert 22 <= reading.units[0] <= 58  # less likely than once in 10,000 if arms are halves
+    counts = services(client).running_tests.current[RECOMMENDER].answers
+    assert tuple(one.answered for one in counts) == reading.units
