@@ -1,19 +1,21 @@
 """Recommends groups and actions for a visitor, and orders lists."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import repeat
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pawsonalize.core.errors import InvalidInput
+from pawsonalize.core.errors import InvalidInput, PawsonalizeError
 from pawsonalize.core.event import DEFAULT_EVENT_TYPE
 from pawsonalize.core.limits import check_between
+from pawsonalize.core.logs import get_logger
 from pawsonalize.core.times import DAY, SECOND
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.models.recipes.contract import Context, ContextEvent, Model, counted_model
@@ -42,7 +44,10 @@ from pawsonalize.resources.kind import new_recommendation_id
 
 MAX_RESULTS = 500
 A = TypeVar("A", bound="Answer")
+P = ParamSpec("P")
+T = TypeVar("T")
 Odds = tuple[float, ...]
+log = get_logger()
 
 
 class Scored(NamedTuple):
@@ -146,16 +151,18 @@ class GroupRecommender:
         """
         check_between("limit", query.limit, 1, MAX_RESULTS)
         arms = self.arms(query)
-        if arms is not None and arms.rival is None:
-            return arms.first.recommend(query)
+        answer = arms and arms.attempt(arms.number, arms.first._recommended, query, arms)
+        return answer or self._recommended(query)
+
+    def _recommended(self, query: Query, arms: "Arms | None" = None) -> Answer:
         query = query.with_user(self.filtering.catalogue)
         # Read once: in a moment another version may be served.
-        found = (arms.first if arms else self)._scored_catalogue(query)
+        found = self._scored_catalogue(query)
         served, scores = found.served, found.scores
         model, item_ids = served.model, served.model.item_ids
         rival = None
         if arms is not None and arms.rival is not None:
-            rival = arms.rival.best_items(query, arms.test.positions)
+            rival = arms.attempt(1, arms.rival.best_items, query, arms.test.positions)
         name = query.recommendation_id or new_recommendation_id(query.now)
         draft, promotions = self._chosen(found, name, query, rival)
         chosen = draft.explored
@@ -166,9 +173,10 @@ class GroupRecommender:
             reasons = group_reasons(model.contributions(found.context, ids), found.context.events)
         shown = scores[places].tolist()
         items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
-        version = arms.version if arms else served.answered_by(found.context)
+        version, marked = served.answered_by(found.context), self.mark
+        if arms is not None and rival is not None:
+            version, marked = arms.version, mark(arms.test.name, draft.teams)
         known = odds if served.version.remote is None else None  # it explores by itself
-        marked = mark(arms.test.name, draft.teams) if arms else self.mark
         return self._logged(
             Answer(name, version, items), served, RECOMMENDATION, query, known, marked
         )
@@ -183,8 +191,8 @@ class GroupRecommender:
         if test is None or arm is None or (test.arms[0] is None and not ranking):
             return None
         if test.design is not Design.INTERLEAVE:
-            return Arms(test, self._arm(test, arm, mark(test.name, (arm,))))
-        return Arms(test, self._arm(test, 0), self._arm(test, 1))
+            return Arms(test, arm, self._arm(test, arm, mark(test.name, (arm,))))
+        return Arms(test, 0, self._arm(test, 0), self._arm(test, 1))
 
     def _arm(self, test: RunningTest, arm: int, marked: str | None = None) -> "GroupRecommender":
         loaded = test.arms[arm]
@@ -237,22 +245,26 @@ class GroupRecommender:
         """
         check_ids([candidate.item_id for candidate in candidates])
         arms = self.arms(query, ranking=True)
-        if arms is not None and arms.rival is None:
-            return arms.first.rerank(query, candidates)
+        answer = arms and arms.attempt(arms.number, arms.first._reranked, query, candidates, arms)
+        return answer or self._reranked(query, candidates)
+
+    def _reranked(
+        self, query: Query, candidates: Sequence[Candidate], arms: "Arms | None" = None
+    ) -> RankingAnswer:
         query = query.with_user(self.filtering.catalogue)
         passed = self.passing_groups([each.group_id for each in candidates], query)
         candidates = [each for each in candidates if each.group_id in passed]
-        first = arms.first if arms else self
         groups = list(dict.fromkeys(candidate.group_id for candidate in candidates))
-        served, context, scores = first._score_list(query, groups)
+        served, context, scores = self._score_list(query, groups)
         reasons = known_reasons(served.model, context, groups) if query.explain else {}
         name, marked = new_recommendation_id(query.now), self.mark
-        order, shares = first._order_list(scores, groups, candidates)
+        order, shares = self._order_list(scores, groups, candidates)
         version = AS_SENT if self.keeps_order else served.answered_by(context)
+        rival = None
         if arms is not None and arms.rival is not None:
-            _, _, others = arms.rival._score_list(query, groups)
-            other, _ = arms.rival._order_list(others, groups, candidates)
-            draft = team_draft(order, other, len(order), name)
+            rival = arms.attempt(1, arms.rival._best_places, query, groups, candidates)
+        if arms is not None and rival is not None:
+            draft = team_draft(order, rival, len(order), name)
             share_of = dict(zip(order, shares, strict=True))
             order = list(draft.explored.positions)
             shares = [share_of[place] for place in order]
@@ -278,6 +290,13 @@ class GroupRecommender:
         context = self._context(served, query, None, np.ones(len(served.model.item_ids), np.int64))
         scores = subtract_dislikes(served.model.score(context, groups), context, groups)
         return served, context, self._favoured(served, scores, groups, query)
+
+    def _best_places(
+        self, query: Query, groups: Sequence[str], candidates: Sequence[Candidate]
+    ) -> list[int]:
+        """Places of the candidates, best first."""
+        _, _, scores = self._score_list(query, groups)
+        return self._order_list(scores, groups, candidates)[0]
 
     def _order_list(
         self, scores: Scores, groups: Sequence[str], candidates: Sequence[Candidate]
@@ -413,6 +432,8 @@ class Arms(NamedTuple):
     """What answers a visitor in a live test: one arm, or two that draft a page in turns."""
 
     test: RunningTest
+    number: int
+    """That of the arm which answers, 0 or 1; of two, 0."""
     first: GroupRecommender
     rival: GroupRecommender | None = None
 
@@ -421,6 +442,29 @@ class Arms(NamedTuple):
         """Names of the versions that answer, joined by `+` where there are two."""
         both = (self.first,) if self.rival is None else (self.first, self.rival)
         return "+".join(AS_SENT if one.keeps_order else one.served.version.name for one in both)
+
+    def attempt(
+        self, arm: int, answer: Callable[P, T], *given: P.args, **more: P.kwargs
+    ) -> T | None:
+        """Return what an arm answers, and count it; None if it fails, and the reason is logged.
+
+        A test must cost no visitor an answer: without the arm's, the campaign answers alone. What
+        is wrong with the request, or with the storage, is raised.
+        """
+        counts, begun = self.test.answers[arm], time.perf_counter()
+        try:
+            found = answer(*given, **more)
+        except PawsonalizeError:
+            raise
+        except Exception as error:  # a model may throw anything
+            counts.failed += 1
+            log.error("an arm failed", live_test=self.test.name, arm=arm, exc_info=error)
+            return None
+        took = 1000 * (time.perf_counter() - begun)
+        counts.answered += 1
+        counts.milliseconds += took
+        counts.squares += took**2
+        return found
 
 
 class _ScoredCatalogue(NamedTuple):

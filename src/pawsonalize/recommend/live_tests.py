@@ -12,6 +12,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from random import Random
 
+import msgspec
+
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.times import DAY
 from pawsonalize.recommend.exploration import Explored, Novelty, draw
@@ -55,6 +57,28 @@ def unit_of(design: Design, visitor: Visitor, at: int) -> str | None:
     return visitor.session_id or visitor.user_id
 
 
+class ArmAnswers(msgspec.Struct, rename="camel"):
+    """Counts of what an arm of a test answered; a process counts its own."""
+
+    answered: int = 0
+    failed: int = 0
+    """Answers that the campaign gave in its place, because the model raised."""
+    milliseconds: float = 0.0
+    """Sum of what the answers took."""
+    squares: float = 0.0
+    """Sum of the squares of those milliseconds."""
+
+    def add(self, other: "ArmAnswers") -> None:
+        """Count what another process counted, too."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+def no_answers() -> tuple[ArmAnswers, ArmAnswers]:
+    """Return counts of both arms before the first answer."""
+    return ArmAnswers(), ArmAnswers()
+
+
 @dataclass(frozen=True, slots=True)
 class RunningTest:
     """A live test with the models of its arms in memory."""
@@ -65,6 +89,8 @@ class RunningTest:
     share: float
     arms: tuple[LoadedModel | None, LoadedModel]
     """Arm 0 and arm 1; None for the order in which a site sends a list to be ranked."""
+    answers: tuple[ArmAnswers, ArmAnswers] = field(default_factory=no_answers)
+    """What each arm answered in this process."""
     positions: Mapping[str, int] = field(init=False, repr=False)
     """Positions of the items in the catalogue of arm 0."""
 

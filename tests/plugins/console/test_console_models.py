@@ -363,7 +363,11 @@ def test_two_versions_stand_side_by_side_for_somebody_new_and_for_a_visitor(
     for place in other["places"]:
         there = here.index(place["id"]) + 1 if place["id"] in here else None
         assert place["otherPlace"] == there
-    page = words(app.get("/console/models/compare"))
+    shown = app.get("/console/models/compare")
+    pictures = list(map(html.unescape, re.findall(r'class="thumbnail" src="([^"]+)"', shown.text)))
+    assert pictures == [one["picture"] for one in (*live["places"], *other["places"])]
+    assert app.get(pictures[0]).headers["Content-Type"] == "image/svg+xml"
+    page = words(shown)
     assert "For somebody new, now." in page
     assert {live["solutionVersion"], other["solutionVersion"]} <= set(page.split())
     assert "For user 3 , now." in words(app.get("/console/models/compare?userId=user+3"))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from pawsonalize.plugins.live_tests import ask_visitors, needed_versions
 from pawsonalize.plugins.live_tests.rounds import begin, look, read_now
 from pawsonalize.plugins.live_tests.statistics import Verdict
 from pawsonalize.plugins.live_tests.stored import Arm, LiveTest, LiveTests, new_test
-from pawsonalize.recommend.live_tests import Design
+from pawsonalize.recommend.live_tests import ArmAnswers, Design
 from pawsonalize.recommend.tables import ANIMALS, Impression
+from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import RECOMMENDER
 from pawsonalize.resources.kind import new_recommendation_id
+from pawsonalize.resources.solutions import Solution
 from pawsonalize.train.retraining.runs import Half, RunOutcome, RunRecord, Step, Trigger
 from pawsonalize.train.retraining.runs import begun as begun_run
 from pawsonalize.train.retraining.steps import PromotionSteps
@@ -62,12 +65,13 @@ def visit(
     kind: str = "inquiry",
     named: bool = True,
     every: int = MINUTE,
+    test: str = "t",
 ) -> None:
     """Log a page of a test for the session, and what it did with animals of it."""
     name = new_recommendation_id(at)
     page = Impression(
         name, ANIMALS, None, session, at, at, "x", (CATS[0],) * 4, None,
-        animal_ids=tuple((one,) for one in SHOWN), live_test=f"t:{teams}",
+        animal_ids=tuple((one,) for one in SHOWN), live_test=f"{test}:{teams}",
     )  # fmt: skip
     adapters.impressions.append([page])
     events = [
@@ -101,6 +105,30 @@ def test_a_version_that_visitors_prefer_goes_live_and_people_are_told(adapters: 
     assert test.newest is not None
     assert (test.newest.verdict, test.newest.units) == (Verdict.BETTER, (12, 60))
     assert adapters.campaigns.get(RECOMMENDER).target_version == "new"
+
+
+def test_a_winner_goes_live_with_its_settings(adapters: Adapters) -> None:
+    test = new_test(
+        "t", RECOMMENDER, (Arm("new"), Arm("new", 0.3)), BEGAN, design=Design.AB, promotes=True
+    )
+    adapters.campaigns.update(RECOMMENDER, "new", BEGAN)
+    begin(adapters, test)
+    for number in range(400):
+        arm = number % 2
+        visit(adapters, f"v{number}", str(arm), ["a0"] if number % 20 < 10 * arm else [])
+    look(adapters, NOW)
+    reason = LiveTests(adapters.database).get("t").reason
+    assert reason == "arm 1 is better: new (exploration weight 0.3) goes live"
+    assert adapters.campaigns.get(RECOMMENDER).exploration_weight == 0.3
+
+
+def test_a_version_that_answers_other_questions_is_refused(adapters: Adapters) -> None:
+    adapters.registry.create(
+        Solution(name="like", dataset_group="pawsonalize", recipe="similar-items"), NOW
+    )
+    like = train(adapters, NOW, solution="like", name="alike")
+    with pytest.raises(InvalidInput, match="cannot answer for recommender"):
+        begin(adapters, new_test("t", RECOMMENDER, (Arm("new"), Arm(like.name)), BEGAN))
 
 
 def test_a_campaign_that_was_pointed_elsewhere_meanwhile_stays_there(adapters: Adapters) -> None:
@@ -191,6 +219,40 @@ def test_inquiries_that_clicks_speak_against_decide_nothing(adapters: Adapters) 
     assert reading.notes == ("by inquiry arm 1 is better, by clicks worse",)
 
 
+@pytest.mark.parametrize(
+    ("second", "note"),
+    [
+        (ArmAnswers(988, 12, 4_000, 20_000), "arm 1 failed at 12 of 1,000 answers, and arm 0 at 0"),
+        (ArmAnswers(1_000, 0, 60_000, 3_700_000), "arm 1 takes 60 ms, and one of arm 0 4 ms"),
+        (ArmAnswers(999, 1, 8_000, 70_000), ""),  # one failure, 8 ms
+    ],
+)
+def test_a_version_that_fails_or_is_slow_does_not_win(
+    adapters: Adapters, second: ArmAnswers, note: str
+) -> None:
+    test = begun(adapters, Design.AB)
+    for number in range(400):
+        arm = number % 2
+        visit(adapters, f"v{number}", str(arm), ["a0"] if number % 20 < 10 * arm else [])
+    table = LiveTests(adapters.database)
+    table.put_answers(test, "a", (ArmAnswers(1_000, 0, 4_000, 20_000), second))
+    reading = read_now(adapters, test, NOW)
+    assert reading.answers[1] == second
+    assert reading.verdict is (Verdict.NOT_KNOWN if note else Verdict.BETTER)
+    assert note in " ".join(reading.notes)
+
+
+def test_an_interleaving_compares_failures_alone(adapters: Adapters) -> None:
+    test = begun(adapters)
+    visits(adapters, 60, 12)
+    table = LiveTests(adapters.database)
+    slow, quick = ArmAnswers(999, 1, 60_000, 3_700_000), ArmAnswers(1_000, 0, 4_000, 20_000)
+    table.put_answers(test, "a", (quick, slow))
+    assert read_now(adapters, test, NOW).verdict is Verdict.BETTER
+    table.put_answers(test, "b", (quick, ArmAnswers(1_000, 30, 4_000, 20_000)))
+    assert "arm 1 failed at 31 of 2,030" in read_now(adapters, test, NOW).notes[0]
+
+
 def test_an_ab_test_counts_visitors_and_says_when_they_are_no_halves(adapters: Adapters) -> None:
     test = begun(adapters, Design.AB)
     for number in range(400):
@@ -215,6 +277,37 @@ def test_a_switchback_counts_days(adapters: Adapters) -> None:
     reading = read_now(adapters, test, NOW)
     assert reading.units == (5, 4)
     assert (reading.verdict, reading.low) == (Verdict.NOT_KNOWN, None)  # of so few days
+
+
+def test_switchbacks_of_a_pool_have_one_verdict_by_the_days_of_each(adapters: Adapters) -> None:
+    adapters.campaigns.create(Campaign(name="elm", solution=RECOMMENDER), "new", BEGAN)
+    pooled: dict[str, Any] = {
+        "design": Design.SWITCHBACK,
+        "metric": "adoption",
+        "pool": "saving",
+        "margin": 0.5,
+    }
+    arms, began = (Arm("new"), Arm("new", 0.5)), NOW - 27 * DAY
+    begin(adapters, new_test("t", RECOMMENDER, arms, began, **pooled))
+    with pytest.raises(InvalidInput, match="t of the pool saving is decided by adoption"):
+        begin(adapters, new_test("u", "elm", arms, began, **{**pooled, "margin": 0.1}))
+    begin(adapters, new_test("u", "elm", arms, began, **pooled))
+    for number, test in product(range(26), "tu"):
+        arm = (number + (test == "u")) % 2
+        did = SHOWN[: 3 * arm + number // 2 % 2]
+        at = began + number * DAY
+        visit(adapters, f"{test}{number}", str(arm), did, at=at, kind="adoption", test=test)
+    look(adapters, NOW)
+    first, second = LiveTests(adapters.database).all()
+    assert first.newest == second.newest is not None
+    assert first.newest is not None
+    assert (first.newest.verdict, first.newest.units) == (Verdict.BETTER, (26, 26))
+    assert (first.state, second.state) == ("ended", "ended")
+
+
+def test_a_pool_is_of_switchbacks() -> None:
+    with pytest.raises(InvalidInput, match="use the design switchback"):
+        new_test("t", RECOMMENDER, (Arm("a"), Arm("b")), BEGAN, design=Design.AB, pool="saving")
 
 
 def test_a_version_that_passed_the_gate_waits_for_visitors_where_the_setting_says_so(

@@ -13,8 +13,13 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.app import App
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.settings import Settings
-from pawsonalize.recommend.live_tests import read_mark
+from pawsonalize.core import clock
+from pawsonalize.plugins.live_tests.rounds import read_now
+from pawsonalize.plugins.live_tests.statistics import Verdict
+from pawsonalize.plugins.live_tests.stored import LiveTests
+from pawsonalize.recommend.live_tests import no_answers, read_mark
 from pawsonalize.recommend.tables import Impression
+from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.defaults import RECOMMENDER
 from tests.animal_data import animal
 from tests.event_data import T0, event
@@ -205,11 +210,66 @@ def test_nobody_is_in_a_test_that_is_paused_or_whom_nobody_knows(client: TestCli
     assert again.status_code == 409
 
 
+class BrokenModel:
+    """A model that raises whenever it is to score."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(("score", "counted")):
+            raise RuntimeError("this model is broken")
+        return getattr(self._model, name)
+
+
+def break_arm(client: TestClient, arm: int) -> None:
+    loaded = services(client).running_tests.current[RECOMMENDER].arms[arm]
+    assert loaded is not None
+    object.__setattr__(loaded, "model", BrokenModel(loaded.model))
+
+
+@pytest.mark.parametrize("of", ["animals", "groups"])
+@pytest.mark.parametrize("design", ["ab", "interleave"])
+def test_where_an_arm_fails_the_campaign_answers_and_the_failure_is_counted(
+    client: TestClient, design: str, of: str
+) -> None:
+    live = begin(client, design=design)["arms"][0]["solutionVersion"]
+    break_arm(client, 1)
+    names = [ask(client, f"s{number}", of=of)[0] for number in range(12)]
+    answers = [logged(client, name) for name in names]
+    assert {one.solution_version for one in answers} == {live}
+    marks = [one.live_test for one in answers]
+    first, second = services(client).running_tests.current[RECOMMENDER].answers
+    assert first.failed == 0
+    assert first.milliseconds > 0
+    assert second.answered == 0
+    assert set(marks) == ({"spring:0", None} if design == "ab" else {None})
+    assert second.failed == marks.count(None)
+    assert (first.answered, 12) == (12 - second.failed * (design == "ab"), len(answers))
+
+
+def test_what_servers_count_is_stored_and_added_up(client: TestClient) -> None:
+    begin(client, design="ab")
+    for number in range(6):
+        ask(client, f"s{number}")
+    app = services(client)
+    test = LiveTests(app.database).get("spring")
+    for _ in range(2):  # a server stores its counts again and again
+        for server in ("one", "two"):
+            counts = app.running_tests.current[RECOMMENDER].answers
+            LiveTests(app.database).put_answers(test, server, counts)
+    first, second = LiveTests(app.database).answers("spring")
+    assert first.answered + second.answered == 12
+    client.post("/v1/live-tests/spring/stop")
+    assert LiveTests(app.database).answers("spring") == no_answers()
+
+
 def test_the_console_shows_a_test_and_asks_before_it_is_stopped(client: TestClient) -> None:
     begin(client)
     page = client.get("/console/models/live-tests").text
     assert "Nothing is known yet: it is read once an hour." in page
     assert "Pause" in page
+    assert "against=plain&amp;datasetGroup=pawsonalize" in page
     asked = {"name": "spring", "action": "stop"}
     assert "It ends for good" in client.get("/console/models/live-tests/act", params=asked).text
     form = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
@@ -247,6 +307,44 @@ def test_what_cannot_be_compared_is_refused(
     assert client.get("/v1/live-tests").json() == {"liveTests": []}
 
 
+def test_an_arm_may_be_another_campaign_with_its_settings(
+    client: TestClient, settings: Settings
+) -> None:
+    with opened(settings) as adapters:
+        wild = Campaign(name="wild", solution=RECOMMENDER, exploration_weight=0.9)
+        adapters.campaigns.create(wild, "plain", T0)
+        refused = client.post("/v1/live-tests", json={"name": "spring", "second": "wild"})
+        assert "use the design ab" in refused.json()["error"]["message"]
+        arms = begin(client, second="wild", design="ab")["arms"]
+        assert arms[1] == {"solutionVersion": "plain", "explorationWeight": 0.9}
+        first, second = services(client).running_tests.current[RECOMMENDER].arms
+        assert first is not None
+        assert first.settings.exploration_weight != 0.9
+        assert second.settings.exploration_weight == 0.9
+        explored = {
+            one.live_test: min(one.propensities or ())
+            for one in (logged(client, ask(client, f"s{number}")[0]) for number in range(12))
+        }
+        assert explored["spring:1"] < 0.9 <= explored["spring:0"]
+        client.post("/v1/live-tests/spring/promote")
+        promoted = adapters.campaigns.get(RECOMMENDER)
+        assert (promoted.target_version, promoted.exploration_weight) == ("plain", 0.9)
+
+
+def test_settings_of_one_version_are_compared_and_named(client: TestClient) -> None:
+    live = services(client).group_recommender.served.version.name
+    begin(client, second=live, firstExploration=0.0, secondExploration=0.5, design="ab")
+    first, second = services(client).running_tests.current[RECOMMENDER].arms
+    assert first is not None
+    assert [one.settings.exploration_weight for one in (first, second)] == [0.0, 0.5]
+    assert first.model is second.model
+    assert "exploration weight 0.5" in second_title(client)
+
+
+def second_title(client: TestClient) -> str:
+    return LiveTests(services(client).database).get("spring").arms[1].title
+
+
 def test_a_campaign_has_one_test_at_a_time_and_names_are_given_once(client: TestClient) -> None:
     begin(client)
     given = {"name": "summer", "second": "plain"}
@@ -257,3 +355,36 @@ def test_a_campaign_has_one_test_at_a_time_and_names_are_given_once(client: Test
     again = client.post("/v1/live-tests", json={**given, "name": "spring"})
     assert "there was a live test spring" in again.json()["error"]["message"]
     assert client.post("/v1/live-tests", json=given).status_code == 201
+
+
+def test_a_version_against_itself_is_through_the_whole_service_neither_better_nor_worse(
+    client: TestClient,
+) -> None:
+    live = services(client).group_recommender.served.version.name
+    begin(client, first=live, second=live, design="ab", metric="view")
+    names = {}
+    for number in range(80):
+        session = f"visitor {number}"
+        names[session], ids = ask(client, session)
+        if number % 4:  # three of four look at the first animal
+            seen = {
+                "sessionId": session,
+                "eventType": "view",
+                "animal_id": ids[0],
+                "recommendationId": names[session],
+            }
+            took = client.post("/v1/events", json=seen)
+            assert took.status_code == 202, took.text
+    for name in names.values():
+        logged(client, name)
+    with opened(services(client).settings) as adapters:
+        reading = read_now(adapters, LiveTests(adapters.database).get("spring"), clock.now())
+    assert reading.verdict in {Verdict.NOT_KNOWN, Verdict.EQUAL_ENOUGH}
+    assert reading.notes == ()
+    assert reading.low is not None
+    assert reading.high is not None
+    assert reading.low < 0 < reading.high
+    assert sum(reading.units) == 80
+    assert 22 <= reading.units[0] <= 58  # less likely than once in 10,000 if arms are halves
+    counts = services(client).running_tests.current[RECOMMENDER].answers
+    assert tuple(one.answered for one in counts) == reading.units

@@ -18,6 +18,7 @@ from pawsonalize.plugins.live_tests.statistics import (
     Reading,
     Verdict,
     difference_radius,
+    fails_more,
     first_day,
     judge,
     read_difference,
@@ -165,6 +166,22 @@ def test_days_left_are_those_after_which_the_same_again_decides() -> None:
     )
     assert first_day(lambda _: False) is None
     assert first_day(lambda days: days >= LONGEST - 0.2) == pytest.approx(LONGEST - 0.2, abs=0.1)
+
+
+def test_failures_of_one_arm_are_told_from_luck() -> None:
+    assert fails_more((0, 8), (500, 500))
+    assert not fails_more((0, 4), (500, 500))
+    assert not fails_more((8, 0), (500, 500))
+    assert not fails_more((90, 10), (9_000, 1_000))  # arms of different sizes
+    assert not fails_more((0, 0), (0, 0))
+    dice = np.random.default_rng(6)
+    of_second = np.cumsum(dice.random((500, 300)) < 0.5, axis=1)
+    looks = range(4, 300, 5)
+    called = [
+        any(fails_more((k + 1 - int(one[k]), int(one[k])), (9_000, 9_000)) for k in looks)
+        for one in of_second
+    ]
+    assert np.mean(called) <= 0.05
 
 
 def test_nothing_is_equal_because_nothing_happened_yet() -> None:

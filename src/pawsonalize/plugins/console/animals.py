@@ -124,6 +124,12 @@ def animal_listing(stock: StockList, given: Mapping[str, str], now: int) -> Anim
     )
 
 
+def picture_path(animal: Animal, now: int) -> str:
+    """Return the address of an animal's first photo, small, or else of a drawing."""
+    drawing = Portrait.of(animal, animal.group_at(now)).path
+    return next(map(small_photo, web_photos(animal)), drawing)
+
+
 def listed_animal(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedAnimal:
     """Return an animal in words; `shown_a_day` is the mean of available animals, 0 if unknown."""
     group, days = animal.group_at(now), animal.waiting_days(now)
@@ -131,7 +137,7 @@ def listed_animal(animal: Animal, shown: int, shown_a_day: float, now: int) -> L
         ListedAnimal,
         animal,
         id=animal.animal_id,
-        picture=next(map(small_photo, web_photos(animal)), Portrait.of(animal, group).path),
+        picture=picture_path(animal, now),
         species=SPECIES_NAMES.get(animal.species, animal.species),
         breed=animal.breed.replace("_", " "),
         size=SIZE_NAMES.get(animal.size, animal.size),

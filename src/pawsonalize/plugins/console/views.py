@@ -127,6 +127,7 @@ _VIEWS = (
         page="/console/models/compare",
         template="console/compare.html",
         read=lambda query: _console(query).visitors.compare(query),
+        has_photos=True,
         operation="comparison",
         summary="What two versions would show the same visitor, or somebody new.",
         about=About.GROUP,

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from pawsonalize.animals.animal import Animal
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.pages.views import ViewQuery
 from pawsonalize.core.database.database import Database
@@ -23,6 +24,7 @@ from pawsonalize.events.tables.event_reads import GroupEvents, HistoryQuery, Tai
 from pawsonalize.models.recipes import NEXT_BEST_ACTION
 from pawsonalize.models.recipes.catalogue import recipe_named
 from pawsonalize.operations.services import Services
+from pawsonalize.plugins.console.animals import picture_path
 from pawsonalize.recommend.animals.settings import PARTS
 from pawsonalize.recommend.campaigns import Purpose
 from pawsonalize.recommend.filtering import Filtering
@@ -132,14 +134,16 @@ class ShownAnswer(msgspec.Struct, frozen=True, rename="camel"):
 class ExpectedPlace(msgspec.Struct, frozen=True, rename="camel"):
     """A place of the next answer, and its reasons.
 
-    Of an animal, `factors` are the parts of its score, which add up to `utility`. `explored` says
-    that exploration put it there. `otherPlace` is its place, from 1, in the other list if two
-    versions are compared; null if it is not in that.
+    Of an animal, `factors` are the parts of its score, which add up to `utility`, and `picture` is
+    the address of its picture, empty for a group. `explored` says that exploration put it there.
+    `otherPlace` is its place, from 1, in the other list if two versions are compared; null if it is
+    not in that.
     """
 
     id: str
     item_id: str
     name: str
+    picture: str
     score: float
     explored: bool
     utility: float | None
@@ -358,20 +362,21 @@ class VisitorViews(msgspec.Struct, frozen=True):
         if group == DEFAULT_DATASET_GROUP and animal_recommender.can_order(now):
             found = animal_recommender.recommend(animal_recommender.with_profile(query)).places
             animals = self._adapters.animals
-            names = animals.get_many([one for place in found for one in place.animal_ids[:1]])
+            known = animals.get_many([one for place in found for one in place.animal_ids[:1]])
             places = [
                 _place(
                     place,
                     (first := place.animal_ids[0]),
                     place.group_id,
-                    names[first].name if first in names else "",
+                    known.get(first),
+                    now,
                     factors=dict(zip(PARTS, place.parts, strict=True)),
                 )
                 for place in found
             ]
         else:
             places = [
-                _place(one, one.item_id, one.item_id, "", utility=None, factors={})
+                _place(one, one.item_id, one.item_id, None, now, utility=None, factors={})
                 for one in group_recommender.recommend(query).items
             ]
         name = served.version.name
@@ -383,8 +388,12 @@ def _read_visitor(given: Mapping[str, str]) -> Visitor:
     return Visitor(read_text(given, "userId"), read_text(given, "sessionId"))
 
 
-def _place(source: Any, id_: str, item_id: str, name: str, **more: object) -> ExpectedPlace:
-    more |= {"id": id_, "item_id": item_id, "name": name, "other_place": None}
+def _place(
+    source: Any, id_: str, item_id: str, animal: Animal | None, now: int, **more: object
+) -> ExpectedPlace:
+    more |= {"id": id_, "item_id": item_id, "other_place": None}
+    more["name"] = "" if animal is None else animal.name
+    more["picture"] = "" if animal is None else picture_path(animal, now)
     more["reasons"] = list(map(str, source.reasons))
     return report_of(ExpectedPlace, source, **more)
 

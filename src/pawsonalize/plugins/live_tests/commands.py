@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 app = command_group("Live tests: visitors judge which of two versions is better.")
 _Name = Annotated[str, typer.Argument(help="The live test.")]
+_Weight = Annotated[
+    float | None,
+    typer.Option(help="Share of its places that are explored.", show_default="the campaign's"),
+]
 
 
 @app.command("advise")
@@ -71,16 +75,19 @@ def create(
     adapters: "Adapters",
     name: _Name,
     *,
-    second: Annotated[str, typer.Option(help="Version of arm 1, which is to be better.")],
+    second: Annotated[str, typer.Option(help="Version or campaign of arm 1, to be better.")],
     first: Annotated[
-        str, typer.Option(help="Of arm 0, or as-sent.", show_default="the served one")
+        str, typer.Option(help="That of arm 0, or as-sent.", show_default="the served one")
     ] = "",
+    first_exploration: _Weight = None,
+    second_exploration: _Weight = None,
     campaign: Annotated[str, typer.Option(help="Whose answers.")] = "recommender",
     design: Annotated[str, typer.Option(help="interleave, ab or switchback.")] = "interleave",
     share: Annotated[float, typer.Option(help="Share of visitors in it.")] = 1.0,
     days: Annotated[int, typer.Option(help="Whole weeks.")] = 28,
     metric: Annotated[str, typer.Option(help="The event that decides.")] = "inquiry",
     margin: Annotated[float, typer.Option(help="What is equal enough.")] = 0.02,
+    pool: Annotated[str, typer.Option(help="Switchbacks that are read together.")] = "",
     promotes: Annotated[
         bool, typer.Option("--promotes", help="Arm 1 goes live if it wins.")
     ] = False,
@@ -98,6 +105,8 @@ def create(
         "name": name,
         "second": second,
         "first": first,
+        "firstExploration": first_exploration,
+        "secondExploration": second_exploration,
         "campaign": campaign,
         "design": design,
         "share": share,
@@ -105,6 +114,7 @@ def create(
         "metric": metric,
         "margin": margin,
         "promotes": promotes,
+        "pool": pool,
     }
     try:
         form = msgspec.convert(given, LiveTestRequest)

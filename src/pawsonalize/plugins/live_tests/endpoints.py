@@ -12,7 +12,7 @@ from pawsonalize.core.http.json import read_form, report_of
 from pawsonalize.core.http.operation import Operations, RequestParameter
 from pawsonalize.core.scopes import CONTROL_PLANE
 from pawsonalize.operations.services import services_of
-from pawsonalize.plugins.live_tests.rounds import act, begin
+from pawsonalize.plugins.live_tests.rounds import act, begin, named_arm
 from pawsonalize.plugins.live_tests.stored import (
     Arm,
     LiveTest,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 OPERATIONS = Operations(CONTROL_PLANE)
 _NAME = RequestParameter("name", "The live test.", where="path", required=True)
 _SHARE = Annotated[float, Meta(gt=0, le=1)]
+_WEIGHT = Annotated[float, Meta(ge=0, le=1)]
 
 
 class LiveTestRequest(Form, frozen=True, rename="camel", kw_only=True):
@@ -38,18 +39,19 @@ class LiveTestRequest(Form, frozen=True, rename="camel", kw_only=True):
     name: str
     """1 to 63 letters, digits, - and _; no other live test ever had it."""
     second: str
-    """The solution version of arm 1, which is to be better."""
+    """The solution version of arm 1, which is to be better; or a campaign: its version, with the
+    exploration and the influences that are set there now."""
     first: str = ""
-    """That of arm 0; left out, the one that the campaign serves. `as-sent`: lists to be ranked stay
-    as they are sent."""
+    """The same of arm 0; left out, the version that the campaign serves. `as-sent`: lists to be
+    ranked stay as they are sent."""
     campaign: str = RECOMMENDER
     """The campaign whose answers it is about."""
     design: Design = Design.INTERLEAVE
     """`interleave`: both arms draft each page. `ab`: each visitor has one arm. `switchback`: each
     day has one. `pawsonalize live-tests advise` says which fits."""
-    first_exploration: _SHARE | None = None
+    first_exploration: _WEIGHT | None = None
     """Exploration weight of arm 0; left out, the campaign's."""
-    second_exploration: _SHARE | None = None
+    second_exploration: _WEIGHT | None = None
     """Exploration weight of arm 1; left out, the campaign's."""
     share: _SHARE = 1.0
     """Share of the visitors, or days, that are in it."""
@@ -59,16 +61,20 @@ class LiveTestRequest(Form, frozen=True, rename="camel", kw_only=True):
     """The event that decides."""
     margin: Annotated[float, Meta(ge=0, le=0.5)] = 0.02
     """Differences up to this are equal enough: of a share of visitors, or of events of each."""
+    pool: str = ""
+    """Of switchbacks: tests of one pool are read together, by the days of each campaign."""
     promotes: bool = False
     """True: arm 1 goes live by itself once it is better or equal enough."""
 
     def test(self, adapters: "Adapters", now: int) -> LiveTest:
         """Return the test that it asks for; InvalidInput for what cannot be compared."""
-        first = self.first or adapters.campaigns.get(self.campaign).target_version or AS_SENT
-        arms = (Arm(first, self.first_exploration), Arm(self.second, self.second_exploration))
-        names = ("design", "days", "share", "metric", "margin", "promotes")
+        own = adapters.campaigns.get(self.campaign)
+        first = self.first or own.target_version or AS_SENT
+        given = ((first, self.first_exploration), (self.second, self.second_exploration))
+        first_arm, second_arm = (named_arm(adapters, name, own, weight) for name, weight in given)
+        names = ("design", "days", "share", "metric", "margin", "promotes", "pool")
         more = {name: getattr(self, name) for name in names}
-        return new_test(self.name, self.campaign, arms, now, **more)
+        return new_test(self.name, self.campaign, (first_arm, second_arm), now, **more)
 
 
 class LiveTestReport(msgspec.Struct, frozen=True, rename="camel"):
@@ -84,6 +90,7 @@ class LiveTestReport(msgspec.Struct, frozen=True, rename="camel"):
     began_at: str
     last_day: str
     promotes: bool
+    pool: str
     state: str
     reason: str
     readings: tuple[StoredReading, ...]

@@ -31,6 +31,8 @@ class ShownTest(msgspec.Struct, frozen=True):
     """A live test as the page shows it."""
 
     test: LiveTest
+    dataset_group: str
+    """That of its campaign; empty if the campaign is gone."""
     began: str
     """The moment of its start, in ISO 8601; `last` is that of its end without a verdict."""
     last: str
@@ -49,7 +51,7 @@ def _adapters(query: ViewQuery) -> "Adapters":
     return adapters
 
 
-def _shown_test(test: LiveTest) -> ShownTest:
+def _shown_test(test: LiveTest, adapters: "Adapters") -> ShownTest:
     even = 0.5 if test.design is Design.INTERLEAVE else 0.0
     rows = [one for one in test.readings if one.low is not None and one.high is not None]
     known = [(one.at, one.low or 0.0, one.estimate, one.high or 0.0) for one in rows]
@@ -62,8 +64,10 @@ def _shown_test(test: LiveTest) -> ShownTest:
         return [f"{x:.1f},{y:.1f}" for x, y in zip(spans, heights, strict=True)]
 
     may = {"resume" if test.state == PAUSED else "pause", "stop", "promote"}
+    campaign = adapters.campaigns.find(test.campaign)
     return ShownTest(
         test,
+        (adapters.registry.group_of(campaign) or "") if campaign else "",
         iso(test.began_at),
         iso(test.last_day),
         list(sentences(test)),
@@ -75,7 +79,8 @@ def _shown_test(test: LiveTest) -> ShownTest:
 
 
 def _read(query: ViewQuery) -> list[ShownTest]:
-    return [_shown_test(one) for one in LiveTests(_adapters(query).database).all()]
+    adapters = _adapters(query)
+    return [_shown_test(one, adapters) for one in LiveTests(adapters.database).all()]
 
 
 def _content(_query: ViewQuery, _report: Any) -> Mapping[str, object]:

@@ -18,12 +18,13 @@ from pawsonalize.plugins.live_tests.statistics import (
     Moments,
     Reading,
     Verdict,
+    fails_more,
     read_difference,
     read_preferences,
     sample_ratio_is_off,
 )
 from pawsonalize.plugins.live_tests.stored import LiveTest, Metric, StoredReading
-from pawsonalize.recommend.live_tests import Design, read_mark, unit_of
+from pawsonalize.recommend.live_tests import ArmAnswers, Design, no_answers, read_mark, unit_of
 from pawsonalize.recommend.tables import Impression, Impressions
 from pawsonalize.reports.outcomes import held_at
 from pawsonalize.train.retraining.checking import bots_among
@@ -34,6 +35,8 @@ _WITHIN = 14 * DAY  # an outcome so long after an answer is still of it
 _HARDEST = 0.2
 _PLACES = 2_000  # of each arm: with fewer, chance alone moves shares of places
 _LESS = 0.8  # of the places that the other arm gives to those who wait longest
+_SLOWER = 1.5  # times what the other arm takes, and
+_MILLISECONDS = 20.0  # more than that: no visitor notices less
 _AGAINST = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
 
 
@@ -67,13 +70,29 @@ class TestedVisits(msgspec.Struct, frozen=True):
     """Those of them given to the fifth of the shown animals that has waited longest."""
 
 
-def read_test(test: LiveTest, visits: TestedVisits, now: int) -> StoredReading:
+def pool_visits(visits: Sequence[TestedVisits]) -> TestedVisits:
+    """Put the visits of several tests together; none of them has units of another."""
+    units = {unit: arms for one in visits for unit, arms in one.units.items()}
+    places, hard_places = Counter[int](), Counter[int]()
+    for one in visits:
+        places.update(one.places)
+        hard_places.update(one.hard_places)
+    return TestedVisits(units, [deed for one in visits for deed in one.deeds], places, hard_places)
+
+
+def read_test(
+    test: LiveTest,
+    visits: TestedVisits,
+    now: int,
+    answers: tuple[ArmAnswers, ArmAnswers] | None = None,
+) -> StoredReading:
     """Judge a test by its visits up to that moment.
 
     What speaks against a verdict makes it *not known*; *worse* stays, whatever else is wrong.
     """
     reading, units = _read(test, visits, test.metric, now)
-    notes, verdict = list(_warnings(test, visits, units)), reading.verdict
+    answers, verdict = answers or no_answers(), reading.verdict
+    notes = [*_warnings(test, visits, units), *_troubles(test, *answers)]
     for name, meaning in (("clicks", VIEW), ("adoptions", ADOPTION)):
         other = verdict if meaning == test.metric else _read(test, visits, meaning, now)[0].verdict
         if other is _AGAINST.get(verdict):
@@ -88,6 +107,7 @@ def read_test(test: LiveTest, visits: TestedVisits, now: int) -> StoredReading:
         reading.days_left,
         units,
         tuple(notes),
+        answers,
     )
 
 
@@ -140,6 +160,24 @@ def _warnings(test: LiveTest, visits: TestedVisits, units: tuple[int, int]) -> I
             f"those who have waited longest get {hard[1]:.1%} of the places of arm 1, and"
             f" {hard[0]:.1%} of arm 0"
         )
+
+
+def _troubles(test: LiveTest, first: ArmAnswers, second: ArmAnswers) -> Iterator[str]:
+    """Say where arm 1 fails more often, or is clearly slower, than arm 0."""
+    failed = first.failed, second.failed
+    asked = first.answered + first.failed, second.answered + second.failed
+    if fails_more(failed, asked):
+        yield (
+            f"arm 1 failed at {failed[1]:,} of {asked[1]:,} answers, and arm 0 at {failed[0]:,} of"
+            f" {asked[0]:,}: the server's log says why"
+        )
+    if test.design is Design.INTERLEAVE:  # both work for each answer, and it has one time
+        return
+    arms = (Moments(one.answered, one.milliseconds, one.squares) for one in (first, second))
+    more = read_difference(*arms, margin=0, days=0)
+    usual, new = (one.milliseconds / max(one.answered, 1) for one in (first, second))
+    if more.low > max(_MILLISECONDS, (_SLOWER - 1) * usual):
+        yield f"an answer of arm 1 takes {new:,.0f} ms, and one of arm 0 {usual:,.0f} ms"
 
 
 class TestedTables(msgspec.Struct, frozen=True):
@@ -226,6 +264,8 @@ def _places(test: LiveTest, answer: Impression) -> Iterator[tuple[str, SeenPlace
     _, arms = read_mark(answer.live_test or "")
     visitor = Visitor(answer.user_id, answer.session_id)
     unit = unit_of(test.design, visitor, answer.answered_at) or ""
+    if test.design is Design.SWITCHBACK:
+        unit = f"{test.name} {unit}"  # a campaign's day, where several are read together
     for place in range(len(answer.item_ids)):
         arm = arms[place] if test.design is Design.INTERLEAVE else arms[0]
         for name in held_at(answer, place):

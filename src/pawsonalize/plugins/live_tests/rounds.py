@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from pawsonalize.core.errors import Conflict, InvalidInput, PawsonalizeError
+from pawsonalize.core.errors import Conflict, InvalidInput, NotReady, PawsonalizeError
 from pawsonalize.core.logs import get_logger
 from pawsonalize.core.notifications import Notification, NotificationKind
 from pawsonalize.core.roles import SERVE, WORK
 from pawsonalize.core.times import DAY, HOUR
 from pawsonalize.core.work.tasks import Task, at_the_moment
-from pawsonalize.plugins.live_tests.reading import TestedTables, read_test
+from pawsonalize.models.recipes import NEXT_BEST_ACTION
+from pawsonalize.models.recipes.catalogue import recipe_named
+from pawsonalize.plugins.live_tests.reading import TestedTables, pool_visits, read_test
 from pawsonalize.plugins.live_tests.serving import FollowedTests
 from pawsonalize.plugins.live_tests.statistics import Verdict
 from pawsonalize.plugins.live_tests.stored import (
@@ -25,9 +27,10 @@ from pawsonalize.plugins.live_tests.stored import (
     StoredReading,
     new_test,
 )
-from pawsonalize.recommend.live_tests import AS_SENT
+from pawsonalize.recommend.live_tests import AS_SENT, no_answers
+from pawsonalize.resources.campaigns import Campaign
 from pawsonalize.resources.kind import Status
-from pawsonalize.resources.solutions import Solution
+from pawsonalize.resources.solutions import Solution, SolutionVersion
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
@@ -50,25 +53,73 @@ def begin(adapters: "Adapters", test: LiveTest) -> LiveTest:
                 field="days",
             )
     campaign = adapters.campaigns.get(test.campaign)
-    group = adapters.registry.get(Solution, campaign.solution).data_group
+    solution = adapters.registry.get(Solution, campaign.solution)
+    group, recipe = solution.data_group, recipe_named(solution.recipe)
     for arm in test.arms:
         if arm.solution_version == AS_SENT:
             continue
         version = adapters.versions.get(arm.solution_version)
         if adapters.registry.get(Solution, version.solution).data_group != group:
             raise InvalidInput(f"{version.name} is of another dataset group than {campaign.name}")
+        is_of_actions = NEXT_BEST_ACTION in {version.recipe, recipe.name}
+        if is_of_actions or recipe_named(version.recipe).needs_item != recipe.needs_item:
+            raise InvalidInput(
+                f"{version.name} is of {version.recipe}, which cannot answer for {campaign.name}, a"
+                f" campaign of {recipe.name}: choose another"
+            )
         if version.status is not Status.ACTIVE or version.remote is not None:
             raise Conflict(
                 f"{version.name} is {version.status}, or trained elsewhere: choose another"
+            )
+    for other in LiveTests(adapters.database).pooled(test)[1:]:
+        if (other.metric, other.margin) != (test.metric, test.margin):
+            raise InvalidInput(
+                f"{other.name} of the pool {test.pool} is decided by {other.metric} with a margin"
+                f" of {other.margin}: give this test the same",
+                field="pool",
             )
     LiveTests(adapters.database).begin(test)
     return test
 
 
+def named_arm(
+    adapters: "Adapters", name: str, own: Campaign, exploration_weight: float | None
+) -> Arm:
+    """Return the arm of a solution version, or of a campaign: its version, and its settings.
+
+    `own` is the campaign of the test; what is set there alike is left to it. Both are read once,
+    now. NotReady if that campaign serves nothing.
+    """
+    other = adapters.campaigns.find(name)
+    if other is None or adapters.registry.find(SolutionVersion, name) is not None:
+        return Arm(name, exploration_weight)
+    if other.target_version is None:
+        raise NotReady(f"campaign {name} serves no version yet: update it to one")
+    usual = adapters.serving_settings.of(own)
+    set_there = adapters.serving_settings.of(other)
+    more = {}
+    for field in Arm.__struct_fields__[1:]:
+        value = getattr(set_there, field)
+        if value != getattr(usual, field):
+            more[field] = value
+    if None in more.values():
+        raise InvalidInput(
+            f"{own.name} has a setting that {name} has not, {more}: set it there, too"
+        )
+    if exploration_weight is not None:
+        more["exploration_weight"] = exploration_weight
+    return Arm(other.target_version, **more)
+
+
 def read_now(adapters: "Adapters", test: LiveTest, now: int) -> StoredReading:
-    """Read a test at that moment."""
-    tables = _tables(adapters, test)
-    return read_test(test, tables.visits(test, now), now)
+    """Read a test at that moment, together with the others of its pool."""
+    table, answers = LiveTests(adapters.database), no_answers()
+    together = table.pooled(test)
+    for one in together:
+        for arm, counts in zip(answers, table.answers(one.name), strict=True):
+            arm.add(counts)
+    visits = pool_visits([_tables(adapters, one).visits(one, now) for one in together])
+    return read_test(test, visits, now, answers)
 
 
 def _tables(adapters: "Adapters", test: LiveTest) -> TestedTables:
@@ -84,21 +135,28 @@ def look(adapters: "Adapters", now: int) -> None:
     Raises why one cannot be read, after all others were.
     """
     error: PawsonalizeError | None = None
-    for test in LiveTests(adapters.database).going_on():
+    done: set[str] = set()
+    running = [one for one in LiveTests(adapters.database).going_on() if one.state == RUNNING]
+    for test in running:
         newest = test.newest
         is_due = newest is None or now - newest.at >= _EVERY or now >= test.last_day
-        if test.state != RUNNING or not is_due:
+        if not is_due or test.name in done:
             continue
+        # A verdict is final at its first appearance, for all that it was read of.
+        together = [one for one in running if one == test or one.pool == test.pool != ""]
+        done |= {one.name for one in together}
         try:
-            _look_at(adapters, test, now)
+            reading = read_now(adapters, test, now)
+            for one in together:
+                _note(adapters, one, reading, now)
         except PawsonalizeError as why:
             error = type(why)(f"live test {test.name} cannot be read: {why.message}")
     if error is not None:
         raise error
 
 
-def _look_at(adapters: "Adapters", test: LiveTest, now: int) -> None:
-    reading = read_now(adapters, test, now)
+def _note(adapters: "Adapters", test: LiveTest, reading: StoredReading, now: int) -> None:
+    """Store a reading of a test, which ends it if it is decided or over."""
     change = partial(_with_reading, reading=reading)
     read = LiveTests(adapters.database).change(test.name, change)
     if reading.verdict is not Verdict.NOT_KNOWN or now >= read.last_day:
@@ -124,8 +182,8 @@ def conclude(adapters: "Adapters", test: LiveTest, now: int) -> LiveTest:
     if goes_live and target not in {first, second} and first != AS_SENT:
         reason += f"; you pointed {test.campaign} at {target} meanwhile, and so it stays"
     elif goes_live:
-        adapters.campaigns.update(test.campaign, second, now)
-        reason += f": {second} goes live"
+        _serve_second(adapters, test, now)
+        reason += f": {test.arms[1].title} goes live"
     elif test.promotes:
         reason += f": {second} does not go live"
     return end(adapters, test, reason, now)
@@ -137,8 +195,10 @@ def end(adapters: "Adapters", test: LiveTest, reason: str, now: int) -> LiveTest
     told = Notification(f"live-test:{test.name}", kind, f"Live test {test.name} ended", reason, now)
     adapters.outbox.enqueue(told)
     log.info("live test ended", name=test.name, reason=reason)
-    ended = partial(replace, state=ENDED, reason=reason)
-    return LiveTests(adapters.database).change(test.name, ended, now)
+    table, ended = LiveTests(adapters.database), partial(replace, state=ENDED, reason=reason)
+    test = table.change(test.name, ended, now)
+    table.forget_answers(test.name)
+    return test
 
 
 def ask(
@@ -167,14 +227,15 @@ def ask(
 def promote(adapters: "Adapters", name: str, now: int) -> LiveTest:
     """Let arm 1 of a test go live now, whatever is known, and end the test."""
     test = LiveTests(adapters.database).get(name)
-    second = test.arms[1]
     if test.state == ENDED:
         raise Conflict(f"the live test {name} has ended: {test.reason}")
-    update = partial(adapters.campaigns.update, test.campaign, second.solution_version, now)
-    if second.exploration_weight is not None:
-        update = partial(update, exploration_weight=second.exploration_weight)
-    update()
-    return end(adapters, test, f"{second.solution_version} goes live, as you said", now)
+    _serve_second(adapters, test, now)
+    return end(adapters, test, f"{test.arms[1].title} goes live, as you said", now)
+
+
+def _serve_second(adapters: "Adapters", test: LiveTest, now: int) -> None:
+    second = test.arms[1]
+    adapters.campaigns.update(test.campaign, second.solution_version, now, **second.settings)
 
 
 ACTIONS = ("pause", "resume", "stop", "promote")

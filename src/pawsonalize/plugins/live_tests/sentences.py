@@ -17,7 +17,7 @@ _EVENTS: dict[Metric, str] = {
 
 def sentences(test: LiveTest) -> Iterator[str]:
     """Yield what is known, how sure that is, and how long it will take."""
-    first, second = (arm.solution_version for arm in test.arms)
+    first, second = (arm.title for arm in test.arms)
     reading = test.newest
     if test.state == ENDED:
         yield f"It ended: {test.reason}."

@@ -1,6 +1,8 @@
 """Keeps the arms of running live tests in memory, for the answers of this process."""
 
 import dataclasses
+import secrets
+from collections import defaultdict
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ from pawsonalize.core import clock
 from pawsonalize.core.errors import PawsonalizeError
 from pawsonalize.core.times import SECOND
 from pawsonalize.plugins.live_tests.stored import RUNNING, Arm, LiveTest, LiveTests
-from pawsonalize.recommend.live_tests import AS_SENT, RunningTest
+from pawsonalize.recommend.live_tests import AS_SENT, ArmAnswers, RunningTest, no_answers
 
 if TYPE_CHECKING:
     from pawsonalize.app.app import App
@@ -26,7 +28,12 @@ class FollowedTests:
 
     app: "App"
     _loaded: dict[str, tuple[RunningTest, int]] = field(default_factory=dict)
-    """By name and salt, with the moment of the last look for newer counts."""
+    """By name, with the moment of the last look for newer counts."""
+    _answers: defaultdict[str, tuple[ArmAnswers, ArmAnswers]] = field(
+        default_factory=lambda: defaultdict(no_answers)
+    )
+    """By name, what the arms answered since this process began; stored at each such look."""
+    _server: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def look(self) -> None:
         """Answer by the tests that run now; raises why a test cannot, after all others do."""
@@ -51,6 +58,9 @@ class FollowedTests:
         before = self._loaded.get(test.name)
         if before is not None and now - before[1] < _FRESH:
             return before
+        answers = self._answers[test.name]
+        if before is not None:
+            LiveTests(self.app.database).put_answers(test, self._server, answers)
         live = self.app.live_model(test.campaign)
         arms = (None, None) if before is None else before[0].arms
         with live.turn() if before is None else nullcontext(True) as is_mine:
@@ -63,7 +73,8 @@ class FollowedTests:
         assert second is not None, "only the first arm may be as sent"
         first = None if first is None else self._shared(first)
         second = self._shared(second, first)
-        return RunningTest(test.name, test.design, test.salt, test.share, (first, second)), now
+        fixed = (test.name, test.design, test.salt, test.share)
+        return RunningTest(*fixed, (first, second), answers), now
 
     def _shared(self, loaded: "LoadedModel", other: "LoadedModel | None" = None) -> "LoadedModel":
         """The version with the model that `other` or a campaign has of it in memory, if any has."""
@@ -71,9 +82,13 @@ class FollowedTests:
         lives = (*self.app.live.values(), *self.app.campaign_models.live_models())
         served = [one.current for one in lives if one.is_ready]
         for one in (*served, *([] if other is None else [other])):
-            same = one.version.name == loaded.version.name
-            if same and (one.exposed is not None or loaded.exposed is None):
-                return dataclasses.replace(one, settings=loaded.settings)
+            weight = loaded.settings.exploration_weight
+            settings = replace(one.settings, exploration_weight=weight)  # no part of the model
+            same = one.version.artefact == loaded.version.artefact and settings == loaded.settings
+            if same:
+                return dataclasses.replace(
+                    loaded, model=one.model, choices=one.choices, counts=one.counts
+                )
         return loaded
 
     def _model(
@@ -83,9 +98,7 @@ class FollowedTests:
         # After an erasure a version has another artefact, without the visitor.
         if loaded is None or loaded.version.artefact != stored.artefact:
             settings = live.settings.of(self.app.campaigns.get(test.campaign))
-            if arm.exploration_weight is not None:
-                settings = replace(settings, exploration_weight=arm.exploration_weight)
-            return live.loader.newest(arm.solution_version, settings, now)
+            return live.loader.newest(arm.solution_version, replace(settings, **arm.settings), now)
         if (counts := live.loader.newer_counts(loaded)) is not None:
             return live.loader.refreshed(loaded, counts, now)
         return live.loader.weighed(loaded, now)

@@ -133,6 +133,14 @@ def sample_ratio_is_off(first: int, second: int) -> bool:
     return _log_evidence(first, second, 0.5, _RATIO_PRIOR) >= -math.log(_RATIO_ALPHA)
 
 
+def fails_more(failed: tuple[int, int], asked: tuple[int, int], alpha: float = 0.05) -> bool:
+    """True if arm 1 fails more often than arm 0, at all looks together; `asked` has all tries."""
+    if failed[1] * asked[0] <= failed[0] * asked[1]:
+        return False
+    share = min(asked[1] / max(sum(asked), 1), 1 - _EDGE)  # of the failures, if both fail alike
+    return _log_evidence(failed[1], failed[0], share, 1.0) >= -math.log(alpha)
+
+
 def first_day(is_decided: Callable[[float], bool]) -> float | None:
     """Return the days until something is decided, to a tenth; None beyond `LONGEST`."""
     if is_decided(0.0):

@@ -3,11 +3,11 @@
 import re
 import secrets
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec.structs import asdict, replace
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from pawsonalize.core.database.statements import insert_new
 from pawsonalize.core.database.table_access import TableAccess
@@ -17,9 +17,10 @@ from pawsonalize.core.limits import check_between
 from pawsonalize.core.times import DAY
 from pawsonalize.core.work.tables import Work
 from pawsonalize.plugins.live_tests.statistics import Verdict
-from pawsonalize.recommend.live_tests import AS_SENT, Design
+from pawsonalize.recommend.live_tests import AS_SENT, ArmAnswers, Design, no_answers
 
 KIND = "live-test"
+ANSWERS = "live-test-answers"
 Metric = Literal["view", "favorite", "inquiry", "application", "adoption"]
 RUNNING, PAUSED, ENDED = "running", "paused", "ended"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
@@ -34,7 +35,32 @@ class Arm(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     solution_version: str = AS_SENT
     """The version that answers; `as-sent`: lists to be ranked stay as the site sent them."""
     exploration_weight: float | None = None
-    """Its share of explored places; None: that of the campaign."""
+    """Its share of explored places; this and the other settings are the campaign's if None."""
+    exploration_item_age_cut_off: int | None = None
+    popularity_influence: float | None = None
+    freshness_influence: float | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of a campaign that are its own."""
+        names = self.__struct_fields__[1:]
+        own = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in own.items() if value is not None}
+
+    @property
+    def title(self) -> str:
+        """Its version, and its own settings."""
+        own = (f"{name.replace('_', ' ')} {value:g}" for name, value in self.settings.items())
+        return (
+            f"{self.solution_version} ({', '.join(own)})"
+            if self.settings
+            else self.solution_version
+        )
+
+    @property
+    def exploration(self) -> tuple[float | None, int | None]:
+        """What two arms of one page must have in common."""
+        return self.exploration_weight, self.exploration_item_age_cut_off
 
 
 class StoredReading(msgspec.Struct, frozen=True, rename="camel"):
@@ -57,6 +83,8 @@ class StoredReading(msgspec.Struct, frozen=True, rename="camel"):
     """Visitors who preferred arm 0 and arm 1, or the visitors or days of each arm."""
     notes: tuple[str, ...] = ()
     """What speaks against the verdict, or beside it, in words."""
+    answers: tuple[ArmAnswers, ...] = ()
+    """How often each arm answered and failed, and how long that took."""
 
 
 class LiveTest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -82,6 +110,8 @@ class LiveTest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """True if arm 1 goes live by itself once it is better or equal enough."""
     undecided_promotes: bool = False
     """True if it goes live on the last day, too, if nothing is known by then."""
+    pool: str = ""
+    """Tests of one pool are read together, such as those of the shelters' campaigns."""
     state: str = RUNNING
     """`running`, `paused` or `ended`."""
     reason: str = ""
@@ -121,9 +151,13 @@ def new_test(
         raise InvalidInput("one arm at least must be a solution version", field="second")
     if arms[1].solution_version == AS_SENT:
         raise InvalidInput("as-sent can be the first arm alone: swap the two", field="second")
-    if design is Design.INTERLEAVE and arms[0].exploration_weight != arms[1].exploration_weight:
+    if design is Design.INTERLEAVE and arms[0].exploration != arms[1].exploration:
         raise InvalidInput(
             "arms that explore differently cannot draft one page: use the design ab", field="design"
+        )
+    if more.get("pool") and design is not Design.SWITCHBACK:
+        raise InvalidInput(
+            "a pool is of campaigns and days: use the design switchback", field="pool"
         )
     test = LiveTest(
         name=name,
@@ -138,6 +172,10 @@ def new_test(
     check_between("share", test.share, 0.01, 1)
     check_between("margin", test.margin, 0, 0.5)
     return test
+
+
+def _answers_to(name: str) -> tuple[ColumnElement[bool], ...]:
+    return _ROW.kind == ANSWERS, _ROW.queue == name
 
 
 class LiveTests(TableAccess):
@@ -166,6 +204,11 @@ class LiveTests(TableAccess):
         """Return those that run or are paused."""
         return self._find(_ROW.ended_at.is_(None))
 
+    def pooled(self, test: LiveTest) -> list[LiveTest]:
+        """Return the tests that are read together with this one, it included."""
+        others = self.all() if test.pool else []
+        return [test, *(one for one in others if one.pool == test.pool and one.name != test.name)]
+
     def get(self, name: str) -> LiveTest:
         """Return one test; NotFound lists those there are."""
         found = self._find(_ROW.name == f"{KIND}.{name}")
@@ -192,6 +235,29 @@ class LiveTests(TableAccess):
             if self._execute(update(work).where(*mine).values(values)):
                 return new
         raise Conflict(f"the live test {name} was changed by others meanwhile: try again")
+
+    def put_answers(self, test: LiveTest, server: str, counts: tuple[ArmAnswers, ...]) -> None:
+        """Store what a process counted since it began, in place of what it stored before."""
+        row = Work(f"{ANSWERS}.{test.name}.{server}", ANSWERS, test.name, created_at=test.began_at)
+        row = replace(row, payload=msgspec.json.encode(counts).decode())
+        with self._database.writing() as connection:
+            if not insert_new(connection, work, [asdict(row)]):
+                mine = update(work).where(_ROW.name == row.name)
+                connection.execute(mine.values(payload=row.payload))
+
+    def answers(self, name: str) -> tuple[ArmAnswers, ArmAnswers]:
+        """Add up what all processes counted of a test."""
+        total = no_answers()
+        for row in self._scalars(select(_ROW.payload).where(*_answers_to(name))):
+            for arm, counts in zip(
+                total, msgspec.json.decode(row, type=list[ArmAnswers]), strict=True
+            ):
+                arm.add(counts)
+        return total
+
+    def forget_answers(self, name: str) -> None:
+        """Delete the counts of a test that ended; its readings have them."""
+        self._execute(delete(work).where(*_answers_to(name)))
 
     def _find(self, *where: ColumnElement[bool]) -> list[LiveTest]:
         newest = (_ROW.created_at.desc(), _ROW.name)

@@ -252,17 +252,29 @@ class AnimalRecommender:
         arms = self.group_recommender.arms(query)
         if arms is not None and arms.rival is not None and query.search is not None:
             arms = None  # words decide there, and chance between equals alone
-        own = self if arms is None else self.with_group_recommender(arms.first)
+        return self._by_arms(arms, lambda own, arms: own._page(query, question, arms))
+
+    def _by_arms(
+        self,
+        arms: Arms | None,
+        answer: Callable[["AnimalRecommender", Arms | None], AnimalsAnswer],
+    ) -> AnimalsAnswer:
+        """Return the answer of the visitor's arms; without any, or if they fail, the campaign's."""
+        own = None if arms is None else self.with_group_recommender(arms.first)
+        found = arms and own and arms.attempt(arms.number, answer, own, arms)
+        return found or answer(self, None)
+
+    def _page(self, query: Query, question: str, arms: Arms | None) -> AnimalsAnswer:
         version = arms.version if arms else self.group_recommender.served.version.name
-        query = own.open_pages.read(query, question, version)
-        answer = own._recommended(query, None, arms)
+        query = self.open_pages.read(query, question, version)
+        answer = self._recommended(query, None, arms)
         # A page that is repeated goes on up to the limit, where it had fewer places.
         if not query.page or query.continues:
             return answer
         left = query.limit - sum(len(shown.item_ids) for shown in query.page)
         if left <= 0:
             return answer
-        rest = own._recommended(rest_of(replace(query, limit=left)), None, arms)
+        rest = self._recommended(rest_of(replace(query, limit=left)), None, arms)
         places = (replace(one, recommendation_id=rest.recommendation_id) for one in rest.places)
         return replace(answer, places=(*answer.places, *places))
 
@@ -282,8 +294,9 @@ class AnimalRecommender:
             )
         query = replace(query, eligibility=query.eligibility.without({animal_id}))
         arms = self.group_recommender.arms(query)
-        own = self if not arms or arms.rival else self.with_group_recommender(arms.first)
-        return own._recommended(query, animal.group_at(query.at).id)
+        group = animal.group_at(query.at).id
+        alone = arms if arms and not arms.rival else None  # two draft no page about an animal
+        return self._by_arms(alone, lambda own, _: own._recommended(query, group))
 
     def rerank(self, animal_ids: Sequence[str], query: Query) -> AnimalsAnswer:
         """The animals among these that are available and may be shown, best first; scores sum to 1.
@@ -293,8 +306,7 @@ class AnimalRecommender:
         """
         check_ids(animal_ids)
         arms = self.group_recommender.arms(query, ranking=True)
-        own = self if arms is None else self.with_group_recommender(arms.first)
-        return own._ranked(animal_ids, query, arms)
+        return self._by_arms(arms, lambda own, arms: own._ranked(animal_ids, query, arms))
 
     def _ranked(self, animal_ids: Sequence[str], query: Query, arms: Arms | None) -> AnimalsAnswer:
         query = query.with_user(self.group_recommender.filtering.catalogue)
@@ -306,7 +318,8 @@ class AnimalRecommender:
         place_in_page = {ids[0]: place for place, (ids, *_) in enumerate(places_of(query.page))}
         rival = None
         if arms is not None and arms.rival is not None:
-            rival = self.with_group_recommender(arms.rival)._ranked_ids(animal_ids, query)
+            other = self.with_group_recommender(arms.rival)
+            rival = arms.attempt(1, other._ranked_ids, animal_ids, query)
         teams: tuple[int | None, ...] = ()
         with self.inputs(query, groups, self.settings.group_affinity) as inputs:
             available, end = inputs.available, len(place_in_page)
@@ -316,8 +329,8 @@ class AnimalRecommender:
             order = self._ranked_places(inputs, slots, before)
             if rival is not None and not query.page:
                 place_of = {one: place for place, one in enumerate(names)}
-                other = [place_of[one] for one in rival if one in place_of]
-                draft = team_draft(order.tolist(), other, len(order), name)
+                others = [place_of[one] for one in rival if one in place_of]
+                draft = team_draft(order.tolist(), others, len(order), name)
                 order, teams = np.array(draft.explored.positions, np.intp), draft.teams
             scored = inputs.score(slots[order])
             shares = np.exp(scored.utilities - scored.utilities.max(initial=-np.inf))
@@ -387,7 +400,8 @@ class AnimalRecommender:
         rival, pages, drafted = None, None, None
         if arms is not None and arms.rival is not None and not is_repeated:
             pages = self._read_pages(query, groups)
-            rival = self.with_group_recommender(arms.rival)._best_ids(query, pages)
+            other = self.with_group_recommender(arms.rival)
+            rival = arms.attempt(1, other._best_ids, query, pages)
         with self.inputs(query, groups, share, pages) as inputs:
             available = inputs.available
             if is_repeated:
@@ -400,8 +414,8 @@ class AnimalRecommender:
                 due = novelty.of(inputs, estimates) if weight > 0 else None
                 kept, alike = certain_places(inputs)
                 if arms is not None and rival is not None:
-                    other = available.rank[inputs.fitting(available.slots(rival))].tolist()
-                    orders = (best.tolist(), other)
+                    others = available.rank[inputs.fitting(available.slots(rival))].tolist()
+                    orders = (best.tolist(), others)
                     draft = team_draft(*orders, len(best), name, due, weight, kept=kept)
                     chosen = draft.explored
                     drafted = (arms.version, mark(arms.test.name, draft.teams))
