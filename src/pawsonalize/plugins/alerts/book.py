@@ -8,27 +8,36 @@ each write of any server waits for the one before.
 import secrets
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 from msgspec.structs import asdict
-from sqlalchemy import ColumnElement, Connection, Delete, Select, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Delete, Select, delete, func, or_, select, true
 
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.database.statements import in_parts, insert_new, upsert
 from pawsonalize.core.database.table_access import TableAccess
 from pawsonalize.core.database.tables import agreements, users, work
 from pawsonalize.core.errors import Conflict
-from pawsonalize.core.event import DEFAULT_DATASET_GROUP, USER, visitor_digest
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP, SESSION, USER, visitor_digest
 from pawsonalize.core.notifications import Notification
 from pawsonalize.core.times import DAY
 from pawsonalize.core.work.problems import Delivery, as_work
 from pawsonalize.core.work.tables import OPEN, Work
 from pawsonalize.events.erasure.tables import ErasedNames, Erasure
 from pawsonalize.plugins.alerts import AlertSettings
+from pawsonalize.plugins.alerts.addresses import (
+    ADDRESS,
+    begins_with,
+    confirmed_mail,
+    delete_deliveries,
+    row_prefix,
+    wish_of,
+)
 from pawsonalize.plugins.alerts.matching import NO, YES, has_word
-from pawsonalize.plugins.alerts.messages import Alert, news_id
+from pawsonalize.plugins.alerts.messages import AddressWish, Alert
 from pawsonalize.recommend.tables import Impressions
 
 ALERT, SEARCH, SENT = "alert", "saved-search", "sent"
@@ -37,6 +46,7 @@ MOST_SEARCHES = 5
 """Saved searches of one user."""
 _KEY, _FOUND = "key of alerts", "animals of alerts"
 _ROW = work.c
+_IN_GROUP = users.c.dataset_group == DEFAULT_DATASET_GROUP
 
 
 class SavedSearch(msgspec.Struct, frozen=True, rename="camel"):
@@ -65,14 +75,6 @@ class _Payload(msgspec.Struct, frozen=True):
     details: _Details
 
 
-def _prefix(kind: str, user_id: str) -> str:
-    return f"{kind}.{visitor_digest(USER, user_id)}."
-
-
-def _begins(prefix: str) -> ColumnElement[bool]:
-    return func.substr(_ROW.name, 1, len(prefix)) == prefix
-
-
 class AlertBook(TableAccess):
     """Stores alerts within their bounds, and saved searches."""
 
@@ -84,7 +86,7 @@ class AlertBook(TableAccess):
 
     def add(self, alert: Alert, now: int) -> bool:
         """Store an alert to be delivered; False if it may not be, or was stored before."""
-        name = f"{_prefix(ALERT, alert.user_id)}{alert.animal_id}"
+        name = f"{row_prefix(ALERT, alert.user_id)}{alert.animal_id}"
         payload = msgspec.json.encode(alert.news).decode()
         row = Work(name, ALERT, alert.animal_id, SENT, payload, created_at=now, ended_at=now)
         with self._database.writing() as connection:
@@ -101,8 +103,10 @@ class AlertBook(TableAccess):
 
         Whoever saved a search is told, however many others are told of the same animal.
         """
+        if not self._channels and not confirmed_mail(connection, alert.user_id):
+            return False
         lately, bounds = _count_lately(now), self._settings
-        of_user = lately.where(_begins(_prefix(ALERT, alert.user_id)))
+        of_user = lately.where(begins_with(row_prefix(ALERT, alert.user_id)))
         if (connection.scalar(of_user) or 0) >= bounds.alerts_per_visitor_week:
             return False
         mine = select(users.c.user_id).where(users.c.user_id == alert.user_id)
@@ -116,20 +120,25 @@ class AlertBook(TableAccess):
         return connection.scalar(mine.where(has_word(YES))) is not None
 
     def _deliver(self, connection: Connection, news: Notification) -> None:
-        rows = [asdict(as_work(Delivery(news, one))) for one in self._channels]
+        # Whoever confirmed an address is a user of this site alone: the webhook knows them not.
+        if mail := confirmed_mail(connection, str(news.details["userId"])):
+            stop = str(news.details["stopUrl"])
+            news = replace(news, recipient=mail, mail=f"{news.text}\n", unsubscribe=stop)
+        channels = ("email",) if mail else self._channels
+        rows = [asdict(as_work(Delivery(news, one))) for one in channels]
         if rows:
             insert_new(connection, work, rows)
 
     def sent(self, user_id: str) -> frozenset[str]:
         """The animals that the user was told of, as far as it is kept."""
-        mine = select(_ROW.queue).where(_ROW.kind == ALERT, _begins(_prefix(ALERT, user_id)))
+        mine = select(_ROW.queue).where(_ROW.kind == ALERT, begins_with(row_prefix(ALERT, user_id)))
         return frozenset(self._scalars(mine))
 
     def newest(self, limit: int, user_id: str | None = None) -> list[SentAlert]:
         """Alerts that are kept, the newest first: of a user, or of all."""
         wanted = select(_ROW.payload, _ROW.created_at).where(_ROW.kind == ALERT)
         if user_id is not None:
-            wanted = wanted.where(_begins(_prefix(ALERT, user_id)))
+            wanted = wanted.where(begins_with(row_prefix(ALERT, user_id)))
         rows = self._rows(wanted.order_by(_ROW.created_at.desc(), _ROW.name).limit(limit))
         found = [(msgspec.json.decode(payload), at) for payload, at in rows]
         return [
@@ -240,11 +249,11 @@ def _count_lately(now: int) -> Select[Any]:
 
 
 def _name_of(user_id: str, search: str) -> str:
-    return f"{_prefix(SEARCH, user_id)}{sha256(search.encode()).hexdigest()[:32]}"
+    return f"{row_prefix(SEARCH, user_id)}{sha256(search.encode()).hexdigest()[:32]}"
 
 
 class VisitorAlerts(TableAccess):
-    """The alerts, their deliveries and the saved searches of visitors."""
+    """The alerts, their deliveries, the saved searches and the addresses of visitors."""
 
     def deletions(
         self, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
@@ -252,28 +261,41 @@ class VisitorAlerts(TableAccess):
         """See `RowsOfPlugin.deletions`. An alert that was on its way meanwhile goes as well."""
         if DEFAULT_DATASET_GROUP not in groups:
             return
-        for part in in_parts(names.users):
-            for kind in (ALERT, SEARCH):
-                prefixes = [_prefix(kind, one) for one in part]
+        asked = [
+            one.user_id
+            for one in self._wishes(_ROW.created_at <= erasure.noted_at)
+            if one.session_id in names.sessions
+        ]
+        for part in in_parts((*names.users, *asked)):
+            yield from delete_deliveries(part)
+            # The address last: by it the others are found again where this breaks off.
+            for kind in (ALERT, SEARCH, ADDRESS):
+                prefixes = [row_prefix(kind, one) for one in part]
                 begin = func.substr(_ROW.name, 1, len(prefixes[0]))
                 mine = (_ROW.kind == kind) & begin.in_(prefixes)
-                if kind == SEARCH:
+                if kind != ALERT:
                     mine &= _ROW.created_at <= erasure.noted_at
+                if kind == ADDRESS:
+                    theirs = users.c.user_id.in_([one for one in part if one in asked])
+                    yield delete(users).where(_IN_GROUP, theirs)
                 yield delete(work).where(mine)
-            prefixes = [f"delivery.{news_id(one, '')}" for one in part]
-            begin = func.substr(_ROW.name, 1, len(prefixes[0]))
-            yield delete(work).where(begin.in_(prefixes))
 
     def find(self, groups: Sequence[str], visitors: Collection[str]) -> set[tuple[str, str, str]]:
         """See `RowsOfPlugin.find`."""
         if DEFAULT_DATASET_GROUP not in groups:
             return set()
-        ours = or_(_ROW.kind.in_((ALERT, SEARCH)), _begins("delivery.alert-"))
+        ours = or_(_ROW.kind.in_((ALERT, SEARCH, ADDRESS)), begins_with("delivery.alert-"))
         payloads = self._scalars(select(_ROW.payload).where(ours))
         decode = msgspec.json.Decoder(_Payload).decode
         users_named = {decode(one).details.user_id for one in payloads}
-        found = ((USER, one, visitor_digest(USER, one)) for one in users_named)
+        named = {(USER, one) for one in users_named}
+        named |= {(SESSION, one.session_id) for one in self._wishes(true())}
+        found = ((kind, name, visitor_digest(kind, name)) for kind, name in named)
         return {one for one in found if one[2] in visitors}
+
+    def _wishes(self, which: ColumnElement[bool]) -> list[AddressWish]:
+        found = self._scalars(select(_ROW.payload).where(_ROW.kind == ADDRESS, which))
+        return [wish_of(payload) for payload in found]
 
 
 VISITOR_ROWS = (VisitorAlerts,)
