@@ -1,13 +1,16 @@
-"""Alerts and saved searches as rows of the work table, and the key of links.
+"""Alerts, saved searches and addresses as rows of the work table, and the key of links.
 
 An alert is one transaction: the row that remembers it, its deliveries, and its impression. So it is
 sent once, however often servers die or two of them are at it, and the bounds hold for all of them:
 each write of any server waits for the one before.
+
+Nothing but the mail with the link is sent to an address before its owner confirms it. Whoever
+confirms is a user from then on, whose id is made from the address and does not show it.
 """
 
 import secrets
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -20,27 +23,25 @@ from pawsonalize.core.database.database import Database
 from pawsonalize.core.database.statements import in_parts, insert_new, upsert
 from pawsonalize.core.database.table_access import TableAccess
 from pawsonalize.core.database.tables import agreements, users, work
-from pawsonalize.core.errors import Conflict
+from pawsonalize.core.errors import Conflict, TooManyRequests
 from pawsonalize.core.event import DEFAULT_DATASET_GROUP, SESSION, USER, visitor_digest
 from pawsonalize.core.notifications import Notification
-from pawsonalize.core.times import DAY
+from pawsonalize.core.times import DAY, SECOND
 from pawsonalize.core.work.problems import Delivery, as_work
 from pawsonalize.core.work.tables import OPEN, Work
 from pawsonalize.events.erasure.tables import ErasedNames, Erasure
 from pawsonalize.plugins.alerts import AlertSettings
-from pawsonalize.plugins.alerts.addresses import (
-    ADDRESS,
-    begins_with,
-    confirmed_mail,
-    delete_deliveries,
-    row_prefix,
-    wish_of,
-)
 from pawsonalize.plugins.alerts.matching import NO, YES, has_word
-from pawsonalize.plugins.alerts.messages import AddressWish, Alert
+from pawsonalize.plugins.alerts.messages import AddressWish, Alert, news_id
 from pawsonalize.recommend.tables import Impressions
 
 ALERT, SEARCH, SENT = "alert", "saved-search", "sent"
+ADDRESS = "alert-address"
+LINK_DAYS = 3
+"""A link that confirms an address is good for so many days."""
+MOST_ASKED = 3
+"""Mails with such a link to one address within a day."""
+_CONFIRMED = "confirmed"
 WEEK = 7 * DAY
 MOST_SEARCHES = 5
 """Saved searches of one user."""
@@ -75,6 +76,32 @@ class _Payload(msgspec.Struct, frozen=True):
     details: _Details
 
 
+class _WishPayload(msgspec.Struct, frozen=True):
+    details: AddressWish
+
+
+def _wish_of(payload: str) -> AddressWish:
+    """Read the payload of a row."""
+    return msgspec.json.decode(payload, type=_WishPayload).details
+
+
+def _prefix(kind: str, user_id: str) -> str:
+    """Prefix of the names of a user's rows of a kind."""
+    return f"{kind}.{visitor_digest(USER, user_id)}."
+
+
+def _begins(prefix: str) -> ColumnElement[bool]:
+    """True if the name of a row begins so."""
+    return func.substr(_ROW.name, 1, len(prefix)) == prefix
+
+
+def _delete_deliveries(user_ids: Sequence[str], rest: str = "") -> Iterator[Delete]:
+    """Yield what deletes the messages about users, sent or not; they hold the address as well."""
+    for part in in_parts(user_ids):
+        prefixes = [f"delivery.{news_id(one, rest)}" for one in part]
+        yield delete(work).where(func.substr(_ROW.name, 1, len(prefixes[0])).in_(prefixes))
+
+
 class AlertBook(TableAccess):
     """Stores alerts within their bounds, and saved searches."""
 
@@ -86,7 +113,7 @@ class AlertBook(TableAccess):
 
     def add(self, alert: Alert, now: int) -> bool:
         """Store an alert to be delivered; False if it may not be, or was stored before."""
-        name = f"{row_prefix(ALERT, alert.user_id)}{alert.animal_id}"
+        name = f"{_prefix(ALERT, alert.user_id)}{alert.animal_id}"
         payload = msgspec.json.encode(alert.news).decode()
         row = Work(name, ALERT, alert.animal_id, SENT, payload, created_at=now, ended_at=now)
         with self._database.writing() as connection:
@@ -103,10 +130,10 @@ class AlertBook(TableAccess):
 
         Whoever saved a search is told, however many others are told of the same animal.
         """
-        if not self._channels and not confirmed_mail(connection, alert.user_id):
+        if not self._channels and not _confirmed_mail(connection, alert.user_id):
             return False
         lately, bounds = _count_lately(now), self._settings
-        of_user = lately.where(begins_with(row_prefix(ALERT, alert.user_id)))
+        of_user = lately.where(_begins(_prefix(ALERT, alert.user_id)))
         if (connection.scalar(of_user) or 0) >= bounds.alerts_per_visitor_week:
             return False
         mine = select(users.c.user_id).where(users.c.user_id == alert.user_id)
@@ -121,7 +148,7 @@ class AlertBook(TableAccess):
 
     def _deliver(self, connection: Connection, news: Notification) -> None:
         # Whoever confirmed an address is a user of this site alone: the webhook knows them not.
-        if mail := confirmed_mail(connection, str(news.details["userId"])):
+        if mail := _confirmed_mail(connection, str(news.details["userId"])):
             stop = str(news.details["stopUrl"])
             news = replace(news, recipient=mail, mail=f"{news.text}\n", unsubscribe=stop)
         channels = ("email",) if mail else self._channels
@@ -131,14 +158,14 @@ class AlertBook(TableAccess):
 
     def sent(self, user_id: str) -> frozenset[str]:
         """The animals that the user was told of, as far as it is kept."""
-        mine = select(_ROW.queue).where(_ROW.kind == ALERT, begins_with(row_prefix(ALERT, user_id)))
+        mine = select(_ROW.queue).where(_ROW.kind == ALERT, _begins(_prefix(ALERT, user_id)))
         return frozenset(self._scalars(mine))
 
     def newest(self, limit: int, user_id: str | None = None) -> list[SentAlert]:
         """Alerts that are kept, the newest first: of a user, or of all."""
         wanted = select(_ROW.payload, _ROW.created_at).where(_ROW.kind == ALERT)
         if user_id is not None:
-            wanted = wanted.where(begins_with(row_prefix(ALERT, user_id)))
+            wanted = wanted.where(_begins(_prefix(ALERT, user_id)))
         rows = self._rows(wanted.order_by(_ROW.created_at.desc(), _ROW.name).limit(limit))
         found = [(msgspec.json.decode(payload), at) for payload, at in rows]
         return [
@@ -249,7 +276,82 @@ def _count_lately(now: int) -> Select[Any]:
 
 
 def _name_of(user_id: str, search: str) -> str:
-    return f"{row_prefix(SEARCH, user_id)}{sha256(search.encode()).hexdigest()[:32]}"
+    return f"{_prefix(SEARCH, user_id)}{sha256(search.encode()).hexdigest()[:32]}"
+
+
+class AddressBook(TableAccess):
+    """Stores addresses and the wishes that wait to be confirmed."""
+
+    def ask(self, wish: AddressWish, write: Callable[[str], Notification], now: int) -> None:
+        """Store a wish with the mail that `write` makes for its token.
+
+        The same wish again within a day sends no second mail. TooManyRequests if the address was
+        written to `MOST_ASKED` times within a day.
+        """
+        token = secrets.token_hex(16)
+        mail = as_work(Delivery(write(token), "email"))
+        row = _row(wish, token, OPEN, now)
+        lately = self._mine(wish.user_id, OPEN) & (_ROW.created_at > now - DAY)
+        with self._database.writing() as connection:
+            payloads = list(connection.scalars(select(_ROW.payload).where(lately)))
+            if row["payload"] in payloads:
+                return
+            if len(payloads) >= MOST_ASKED:
+                raise TooManyRequests(
+                    f"{MOST_ASKED} mails went to this address within a day",
+                    retry_after=DAY // SECOND,
+                )
+            insert_new(connection, work, [row, asdict(mail)])
+
+    def waiting(self, user_id: str, token: str, now: int) -> AddressWish | None:
+        """Return the wish of a link; None if the link is unknown or too old."""
+        named = _ROW.name == f"{_prefix(ADDRESS, user_id)}{token}"
+        fresh = _ROW.created_at > now - LINK_DAYS * DAY
+        found = self._scalar(select(_ROW.payload).where(named, fresh, _ROW.state == OPEN))
+        return None if found is None else _wish_of(found)
+
+    def confirm(self, wish: AddressWish, now: int) -> None:
+        """Write to the address of a wish from now on."""
+        with self._database.writing() as connection:
+            connection.execute(delete(work).where(self._mine(wish.user_id, _CONFIRMED)))
+            insert_new(connection, work, [_row(wish, _CONFIRMED, _CONFIRMED, now)])
+
+    def mails(self, user_ids: Collection[str]) -> dict[str, str]:
+        """Return the confirmed address of each user who has one."""
+        with self._database.reading() as connection:
+            found = {one: _confirmed_mail(connection, one) for one in set(user_ids)}
+        return {user_id: mail for user_id, mail in found.items() if mail}
+
+    def remove(self, user_id: str) -> None:
+        """Forget the address of a user, and the messages to it, sent or not."""
+        for deletion in (*_delete_deliveries([user_id]), delete(work).where(self._mine(user_id))):
+            self._execute(deletion)
+
+    def forget(self, now: int) -> None:
+        """Forget addresses that nobody confirmed in time, and the mails to them."""
+        old = (_ROW.kind == ADDRESS) & (_ROW.state == OPEN)
+        old &= _ROW.created_at <= now - LINK_DAYS * DAY
+        for name, user_id in self._rows(select(_ROW.name, _ROW.queue).where(old)):
+            for deletion in _delete_deliveries([user_id], f"ask-{name.rsplit('.', 1)[1]}"):
+                self._execute(deletion)
+        self._execute(delete(work).where(old))
+
+    def _mine(self, user_id: str, *states: str) -> ColumnElement[bool]:
+        mine = (_ROW.kind == ADDRESS) & (_ROW.queue == user_id)
+        return mine & _ROW.state.in_(states) if states else mine
+
+
+def _confirmed_mail(connection: Connection, user_id: str) -> str:
+    """Return the confirmed address of a user, within a transaction; empty without any."""
+    wanted = select(_ROW.payload).where(_ROW.name == f"{_prefix(ADDRESS, user_id)}{_CONFIRMED}")
+    found = connection.scalar(wanted)
+    return "" if found is None else _wish_of(found).mail
+
+
+def _row(wish: AddressWish, token: str, state: str, now: int) -> dict[str, Any]:
+    name = f"{_prefix(ADDRESS, wish.user_id)}{token}"
+    payload = msgspec.json.encode(_WishPayload(wish)).decode()
+    return asdict(Work(name, ADDRESS, wish.user_id, state, payload, created_at=now))
 
 
 class VisitorAlerts(TableAccess):
@@ -267,10 +369,10 @@ class VisitorAlerts(TableAccess):
             if one.session_id in names.sessions
         ]
         for part in in_parts((*names.users, *asked)):
-            yield from delete_deliveries(part)
+            yield from _delete_deliveries(part)
             # The address last: by it the others are found again where this breaks off.
             for kind in (ALERT, SEARCH, ADDRESS):
-                prefixes = [row_prefix(kind, one) for one in part]
+                prefixes = [_prefix(kind, one) for one in part]
                 begin = func.substr(_ROW.name, 1, len(prefixes[0]))
                 mine = (_ROW.kind == kind) & begin.in_(prefixes)
                 if kind != ALERT:
@@ -284,7 +386,7 @@ class VisitorAlerts(TableAccess):
         """See `RowsOfPlugin.find`."""
         if DEFAULT_DATASET_GROUP not in groups:
             return set()
-        ours = or_(_ROW.kind.in_((ALERT, SEARCH, ADDRESS)), begins_with("delivery.alert-"))
+        ours = or_(_ROW.kind.in_((ALERT, SEARCH, ADDRESS)), _begins("delivery.alert-"))
         payloads = self._scalars(select(_ROW.payload).where(ours))
         decode = msgspec.json.Decoder(_Payload).decode
         users_named = {decode(one).details.user_id for one in payloads}
@@ -295,7 +397,7 @@ class VisitorAlerts(TableAccess):
 
     def _wishes(self, which: ColumnElement[bool]) -> list[AddressWish]:
         found = self._scalars(select(_ROW.payload).where(_ROW.kind == ADDRESS, which))
-        return [wish_of(payload) for payload in found]
+        return [_wish_of(payload) for payload in found]
 
 
 VISITOR_ROWS = (VisitorAlerts,)

@@ -37,8 +37,7 @@ from pawsonalize.models.recipes.data import Floats
 from pawsonalize.operations.limits import AddressRate
 from pawsonalize.operations.services import Services
 from pawsonalize.plugins.alerts import AlertSettings, address_of, channels_of, mails_visitors
-from pawsonalize.plugins.alerts.addresses import AddressBook
-from pawsonalize.plugins.alerts.book import AlertBook, Room, SavedSearch
+from pawsonalize.plugins.alerts.book import AddressBook, AlertBook, Room, SavedSearch
 from pawsonalize.plugins.alerts.matching import (
     CONSENT,
     LANGUAGE,

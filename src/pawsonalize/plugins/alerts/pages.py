@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from markupsafe import Markup
@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.app.pages.shell import Link
 from pawsonalize.app.pages.views import Confirmation, Done, PageAction, View, ViewQuery
 from pawsonalize.core.errors import Conflict, InvalidInput, TooManyRequests
@@ -23,8 +22,7 @@ from pawsonalize.core.notifications import mail_header
 from pawsonalize.core.scopes import DESK, SITE
 from pawsonalize.operations.services import services_of
 from pawsonalize.plugins.alerts import AlertSettings, mails_visitors
-from pawsonalize.plugins.alerts.addresses import LINK_DAYS, MOST_ASKED
-from pawsonalize.plugins.alerts.book import MOST_SEARCHES, AlertBook
+from pawsonalize.plugins.alerts.book import LINK_DAYS, MOST_ASKED, MOST_SEARCHES, AlertBook
 from pawsonalize.plugins.alerts.composition import Alerts, book_of
 from pawsonalize.plugins.alerts.matching import CONSENT, YES, Matches
 from pawsonalize.plugins.alerts.messages import CONFIRM, STOP
@@ -163,14 +161,8 @@ def _read_alerts(query: ViewQuery) -> AlertsReport:
         for one in saved
     ]
     sent = [report_of(ListedAlert, one, is_for_search=one.search is not None) for one in written]
-    return AlertsReport(
-        user_id,
-        word,
-        searches,
-        sent,
-        alerts.matching.audience.count(),
-        alerts.addresses.mails(named),
-    )
+    willing, mails = alerts.matching.audience.count(), alerts.addresses.mails(named)
+    return AlertsReport(user_id, word, searches, sent, willing, mails)
 
 
 def _ask_consent(query: ViewQuery) -> Confirmation:
@@ -242,45 +234,32 @@ def _link_page(title: str, body: Markup, status: int = 200, **form: object) -> R
     return page("alerts/link.html", status, **{**shown, **form})
 
 
-def _unsigned() -> Response:
-    return _link_page("unsigned", text("alerts.unsigned_more"), 403)
-
-
 def _saved(book: AlertBook, user_id: str) -> list[tuple[str, str]]:
     """Return the saved searches of a user, as queries and in words."""
     found = book.searches(MOST_SEARCHES, user_id)
     return [(one.search, SearchRules.of(one.search).in_words) for one in found]
 
 
-async def get_stop(request: Request) -> Response:
-    """Show a button: programs that look at links of a mail stop nothing."""
-    speak_to(request)
-    user_id, signature = (request.query_params.get(name, "") for name in ("user", "signature"))
-    alerts = _alerts(request)
-    if not alerts.messages.is_signed(user_id, signature):
-        return _unsigned()
-    return _link_page(
-        "stop_title",
-        text("alerts.stop_effect"),
-        searches=await run_in_threadpool(_saved, alerts.book, user_id),
-        button=text("alerts.stop_now"),
-        action=STOP,
-        fields={"user": user_id, "signature": signature},
-    )
+# A program that looks at the links of a mail stops and confirms nothing: only buttons do.
+async def stop(request: Request) -> Response:
+    """Ask whether to stop the alerts of the user of a signed link; by POST, stop all or a search.
 
-
-async def post_stop(request: Request) -> Response:
-    """Stop all alerts of the user of a signed link, or one search; mail programs do it too."""
+    Programs for mail post as well (RFC 8058).
+    """
     speak_to(request)
     given = {**request.query_params, **await fields_of(request)}
-    alerts, user_id, search = _alerts(request), given.get("user", ""), given.get("search")
-    if not alerts.messages.is_signed(user_id, given.get("signature", "")):
-        return _unsigned()
-    if search:
-        await run_in_threadpool(alerts.book.remove, user_id, search)
-        return see(alerts.messages.stop_url(user_id).removeprefix(alerts.messages.url))
-    await run_in_threadpool(alerts.stop, user_id, alerts.now())
-    return _link_page("stopped", text("alerts.stopped_more"))
+    alerts, user_id, signature = _alerts(request), given.get("user", ""), given.get("signature", "")
+    if not alerts.messages.is_signed(user_id, signature):
+        return _link_page("unsigned", text("alerts.unsigned_more"), 403)
+    if request.method == "POST" and not given.get("search"):
+        await run_in_threadpool(alerts.stop, user_id, alerts.now())
+        return _link_page("stopped", text("alerts.stopped_more"))
+    if request.method == "POST":
+        await run_in_threadpool(_remove, alerts, user_id, given)
+    searches = await run_in_threadpool(_saved, alerts.book, user_id)
+    fields = {"user": user_id, "signature": signature}
+    button: dict[str, Any] = {"button": text("alerts.stop_now"), "action": STOP, "fields": fields}
+    return _link_page("stop_title", text("alerts.stop_effect"), searches=searches, **button)
 
 
 async def _post_mail(request: Request, visitor: Visitor, fields: Fields) -> Response:
@@ -308,38 +287,32 @@ def _get_asked(_request: Request, _visitor: Visitor) -> Response:
     return _link_page("look_title", text("alerts.look", LINK_DAYS))
 
 
-async def _confirm(request: Request, given: Fields, *, is_done: bool) -> Response:
+async def confirm(request: Request) -> Response:
+    """Ask whether to write to the address of a link; by POST, do so from now on."""
     speak_to(request)
+    given = {**request.query_params, **await fields_of(request)}
     alerts, user_id, token = _alerts(request), given.get("user", ""), given.get("token", "")
     wish = await run_in_threadpool(alerts.addresses.waiting, user_id, token, alerts.now())
     if wish is None:
         return _link_page("too_old", text("alerts.too_old_more"), 404)
-    if is_done:
+    if request.method == "POST":
         try:
             await run_in_threadpool(alerts.confirm, wish)
         except Conflict:
             most = text("alerts.most_by_mail", n=MOST_SEARCHES)
             return _link_page("confirm_title", most, 409)
         return _link_page("confirmed", text("alerts.confirmed_more"))
-    words = SearchRules.of(wish.search).in_words
-    what = text("alerts.confirm", mail=wish.mail, words=words)
-    return _link_page(
-        "confirm_title",
-        what if wish.search else text("alerts.confirm_any", mail=wish.mail),
-        button=text("alerts.confirm_now"),
-        action=CONFIRM,
-        fields={"user": user_id, "token": token},
-    )
-
-
-async def get_confirm(request: Request) -> Response:
-    """Show a button: programs that look at links of a mail confirm nothing."""
-    return await _confirm(request, request.query_params, is_done=False)
-
-
-async def post_confirm(request: Request) -> Response:
-    """Write to the address of a wish from now on."""
-    return await _confirm(request, await fields_of(request), is_done=True)
+    what = text("alerts.confirm_any", mail=wish.mail)
+    if wish.search:
+        words = SearchRules.of(wish.search).in_words
+        what = text("alerts.confirm", mail=wish.mail, words=words)
+    fields = {"user": user_id, "token": token}
+    button: dict[str, Any] = {
+        "button": text("alerts.confirm_now"),
+        "action": CONFIRM,
+        "fields": fields,
+    }
+    return _link_page("confirm_title", what, **button)
 
 
 _Act = Callable[[Alerts, str, Fields], object]
@@ -390,10 +363,8 @@ def _remove(alerts: Alerts, user_id: str, fields: Fields) -> None:
 def routes() -> list[BaseRoute]:
     """Return the routes of visitors."""
     return [
-        Route(STOP, get_stop),
-        Route(STOP, post_stop, methods=["POST"]),
-        Route(CONFIRM, get_confirm),
-        Route(CONFIRM, post_confirm, methods=["POST"]),
+        Route(STOP, stop, methods=["GET", "POST"]),
+        Route(CONFIRM, confirm, methods=["GET", "POST"]),
         Route("/alerts/mail", posted_form(_post_mail), methods=["POST"]),
         Route(_ASKED, shown(_get_asked)),
         *(
@@ -409,33 +380,20 @@ if TYPE_CHECKING:
 
 def site_alerts(adapters: "Adapters") -> ReadAlerts:
     """Return what reads the alerts of a visitor for pages."""
-    settings = adapters.settings
-    most = settings.part(AlertSettings).alerts_per_visitor_week
-    book = book_of(settings, adapters)
-    by_mail = mails_visitors(settings)
-    return partial(_alerts_of, adapters.catalogue, book, most, by_mail)
+    settings, catalogue = adapters.settings, adapters.catalogue
+    book, by_mail = book_of(settings, adapters), mails_visitors(settings)
 
+    def read(visitor: Visitor, search: str = "") -> SiteAlerts:
+        user_id = visitor.user_id
+        user = None if user_id is None else catalogue.user(user_id)
+        return SiteAlerts(
+            is_known=user_id is not None,
+            consented=user is not None and user.attributes.get(CONSENT) == YES,
+            searches=() if user_id is None else tuple(_saved(book, user_id)),
+            search=search,
+            words=SearchRules.of(search).in_words if search else "",
+            most=settings.part(AlertSettings).alerts_per_visitor_week,
+            by_mail=by_mail,
+        )
 
-def _alerts_of(
-    catalogue: Catalogue,
-    book: AlertBook,
-    most: int,
-    by_mail: bool,
-    visitor: Visitor,
-    search: str = "",
-) -> SiteAlerts:
-    user_id, consented = visitor.user_id, False
-    saved: list[tuple[str, str]] = []
-    if user_id is not None:
-        saved = _saved(book, user_id)
-        user = catalogue.user(user_id)
-        consented = user is not None and user.attributes.get(CONSENT) == YES
-    return SiteAlerts(
-        is_known=user_id is not None,
-        consented=consented,
-        searches=tuple(saved),
-        search=search,
-        words=SearchRules.of(search).in_words if search else "",
-        most=most,
-        by_mail=by_mail,
-    )
+    return read

@@ -4,7 +4,6 @@ Nothing is imported but what the page has shown: if choices change with the butt
 page comes again.
 """
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -50,20 +49,6 @@ _SHOWN, _LONGEST, _EXAMPLES, _LOOKED_AT = 20, 80, 3, 1_000
 _ORDERS = {DateOrder.US: "month first", DateOrder.EU: "day first", DateOrder.ISO: "year first"}
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _MEANING = "meaning."
-_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
-_LABELS = {
-    "source": "Where the file is from",
-    "delta": "some of the animals",
-    "complete": "all animals",
-    "format": "Format",
-    "encoding": "Encoding",
-    "separator": "Separator",
-    "dates": "Order of dates",
-    "columns": "Columns",
-    "allow-shrink": "even if more than 30% are gone",
-    "allow-known": "even if most came from elsewhere before",
-    "map": "Values that nobody knows",
-}
 _FATES = ("warnings", "visible", "on_hold", "gone", "leaving")
 _ENCODINGS = ("utf-8", "cp1252", "cp1250", "iso8859-1", "utf-16")
 
@@ -193,17 +178,11 @@ def _values(upload: FeedUpload, unrecognised: Unrecognised) -> Iterator[pages.Un
         yield pages.UnrecognisedValue(field, value, rows, None)
 
 
-def in_labels(text: str) -> str:
-    """Return a message of an import with fields of the page in place of a command's options."""
-    return _OPTION.sub(lambda found: f"“{_LABELS.get(found[1], found[1])}”", text)
-
-
 def _content(query: ViewQuery, report: UploadReport | None) -> dict[str, object]:
     """Return the upload with its choices, and all that may be chosen."""
     meanings = pages.meaning_choices(has_breeds=report is not None and bool(report.unrecognised))
     sources = query.services.inventory.animals.sources()
     content = {"most": MAX_UPLOAD_BYTES, "shown": _SHOWN, "sources": sources, **meanings}
-    content["in_labels"] = in_labels
     if report is None:
         return content
     upload = uploads_of(query.services).get(query.text("upload"))
