@@ -55,7 +55,7 @@ def test_a_file_with_wrong_columns_is_mended_and_imported(
     page.get_by_role("button", name="Look at it").click()
     page.get_by_role("alert").filter(has_text="No column is taken for species").wait_for()
     check(page, width, has_scripts)
-    for column, field in (("KIND", "species"), ("RACE", "breed"), ("CAME IN", "intakeAt")):
+    for column, field in (("KIND", "species"), ("RACE", "breed"), ("CAME IN", "came in")):
         page.get_by_label(f"What does the column {column} hold?").select_option(field)
     page.get_by_role("button", name="Look again").first.click()
     page.get_by_text("3 new, 0 left, 1 row refused").wait_for()

@@ -78,9 +78,9 @@ def confirm(client: TestClient, settings: Settings, mails: MailServer) -> str:
     deliver(settings)
     link = link_in(mails, "/alerts/confirm")
     page = client.get(link)
-    assert f"We write to {ANN} when somebody new comes: dogs, for a home" in page.text
+    assert f"We will write to {ANN} when somebody new comes: dogs, for a home" in page.text
     done = send(client, "/alerts/confirm", **dict(parse_qsl(urlsplit(link).query)))
-    assert "We write to you" in done.text
+    assert "Done: we will write to you" in done.text
     return link
 
 
