@@ -193,6 +193,21 @@ def test_an_address_is_erased_with_its_user_and_with_the_browsers_session(
     assert not held(settings, ANN)
 
 
+def test_whoever_typed_somebody_elses_address_erases_the_wish_alone(
+    client: TestClient, settings: Settings, mails: MailServer
+) -> None:
+    confirm(client, settings, mails)
+    client.cookies.clear()
+    ask(client, search="species=1")
+    send(client, "/you/forget")
+    for _ in range(5):
+        client.app.state.services.erasing.work()  # type: ignore[attr-defined]
+    user_id = alerts_of(client).messages.user_of(ANN)
+    assert alerts_of(client).addresses.mails([user_id]) == {user_id: ANN}
+    assert len(alerts_of(client).book.searches(9, user_id)) == 1
+    assert not held(settings, "species=1")
+
+
 def test_the_desk_sees_the_address_and_a_log_never_does(
     client: TestClient, settings: Settings, mails: MailServer
 ) -> None:

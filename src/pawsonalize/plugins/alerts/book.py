@@ -102,6 +102,12 @@ def _delete_deliveries(user_ids: Sequence[str], rest: str = "") -> Iterator[Dele
         yield delete(work).where(func.substr(_ROW.name, 1, len(prefixes[0])).in_(prefixes))
 
 
+def _delete_wish(name: str, user_id: str) -> Iterator[Delete]:
+    """Yield what deletes a wish that waits, by the name of its row, and the mail about it."""
+    yield from _delete_deliveries([user_id], f"ask-{name.rsplit('.', 1)[1]}")
+    yield delete(work).where(_ROW.name == name)
+
+
 class AlertBook(TableAccess):
     """Stores alerts within their bounds, and saved searches."""
 
@@ -297,10 +303,7 @@ class AddressBook(TableAccess):
             if row["payload"] in payloads:
                 return
             if len(payloads) >= MOST_ASKED:
-                raise TooManyRequests(
-                    f"{MOST_ASKED} mails went to this address within a day",
-                    retry_after=DAY // SECOND,
-                )
+                raise TooManyRequests("this address had its mails today", retry_after=DAY // SECOND)
             insert_new(connection, work, [row, asdict(mail)])
 
     def waiting(self, user_id: str, token: str, now: int) -> AddressWish | None:
@@ -311,9 +314,8 @@ class AddressBook(TableAccess):
         return None if found is None else _wish_of(found)
 
     def confirm(self, wish: AddressWish, now: int) -> None:
-        """Write to the address of a wish from now on."""
+        """Write to the address of a wish from now on; one that is known stays as it is."""
         with self._database.writing() as connection:
-            connection.execute(delete(work).where(self._mine(wish.user_id, _CONFIRMED)))
             insert_new(connection, work, [_row(wish, _CONFIRMED, _CONFIRMED, now)])
 
     def mails(self, user_ids: Collection[str]) -> dict[str, str]:
@@ -332,9 +334,8 @@ class AddressBook(TableAccess):
         old = (_ROW.kind == ADDRESS) & (_ROW.state == OPEN)
         old &= _ROW.created_at <= now - LINK_DAYS * DAY
         for name, user_id in self._rows(select(_ROW.name, _ROW.queue).where(old)):
-            for deletion in _delete_deliveries([user_id], f"ask-{name.rsplit('.', 1)[1]}"):
+            for deletion in _delete_wish(name, user_id):
                 self._execute(deletion)
-        self._execute(delete(work).where(old))
 
     def _mine(self, user_id: str, *states: str) -> ColumnElement[bool]:
         mine = (_ROW.kind == ADDRESS) & (_ROW.queue == user_id)
@@ -363,11 +364,13 @@ class VisitorAlerts(TableAccess):
         """See `RowsOfPlugin.deletions`. An alert that was on its way meanwhile goes as well."""
         if DEFAULT_DATASET_GROUP not in groups:
             return
-        asked = [
-            one.user_id
-            for one in self._wishes(_ROW.created_at <= erasure.noted_at)
-            if one.session_id in names.sessions
-        ]
+        asked = []
+        for name, state, wish in self._wishes(_ROW.created_at <= erasure.noted_at):
+            # Whoever typed somebody else's address erases nothing of theirs: only the wish.
+            if wish.session_id in names.sessions and state == OPEN:
+                yield from _delete_wish(name, wish.user_id)
+            elif wish.session_id in names.sessions:
+                asked.append(wish.user_id)
         for part in in_parts((*names.users, *asked)):
             yield from _delete_deliveries(part)
             # The address last: by it the others are found again where this breaks off.
@@ -391,13 +394,13 @@ class VisitorAlerts(TableAccess):
         decode = msgspec.json.Decoder(_Payload).decode
         users_named = {decode(one).details.user_id for one in payloads}
         named = {(USER, one) for one in users_named}
-        named |= {(SESSION, one.session_id) for one in self._wishes(true())}
+        named |= {(SESSION, wish.session_id) for _, _, wish in self._wishes(true())}
         found = ((kind, name, visitor_digest(kind, name)) for kind, name in named)
         return {one for one in found if one[2] in visitors}
 
-    def _wishes(self, which: ColumnElement[bool]) -> list[AddressWish]:
-        found = self._scalars(select(_ROW.payload).where(_ROW.kind == ADDRESS, which))
-        return [_wish_of(payload) for payload in found]
+    def _wishes(self, which: ColumnElement[bool]) -> list[tuple[str, str, AddressWish]]:
+        wanted = select(_ROW.name, _ROW.state, _ROW.payload).where(_ROW.kind == ADDRESS, which)
+        return [(name, state, _wish_of(payload)) for name, state, payload in self._rows(wanted)]
 
 
 VISITOR_ROWS = (VisitorAlerts,)

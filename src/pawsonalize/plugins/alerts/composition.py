@@ -268,8 +268,7 @@ class Alerts(msgspec.Struct, frozen=True):
         with speaking(language):
             words = SearchRules.of(search).in_words if search else ""
         now = self.now()
-        write = partial(self.messages.confirmation, wish, words, now=now)
-        self.addresses.ask(wish, write, now)
+        self.addresses.ask(wish, partial(self.messages.confirmation, wish, words, now=now), now)
 
     def confirm(self, wish: AddressWish) -> None:
         """Write to the address of a wish from now on; Conflict if it has too many searches."""

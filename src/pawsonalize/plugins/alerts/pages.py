@@ -273,9 +273,10 @@ async def _post_mail(request: Request, visitor: Visitor, fields: Fields) -> Resp
         rules = SearchRules.of(given)
         search = as_search(rules.choices, rules.answers)
     if not fields.get("website"):  # people cannot see this field; programs fill it in
-        session_id = visitor.session_id or ""
         try:
-            await run_in_threadpool(alerts.ask, session_id, mail, search, spoken().tag)
+            await run_in_threadpool(
+                alerts.ask, visitor.session_id or "", mail, search, spoken().tag
+            )
         except TooManyRequests as error:
             raise Conflict(text("alerts.mailed_enough", n=MOST_ASKED)) from error
     response = see(_ASKED)
@@ -299,8 +300,7 @@ async def confirm(request: Request) -> Response:
         try:
             await run_in_threadpool(alerts.confirm, wish)
         except Conflict:
-            most = text("alerts.most_by_mail", n=MOST_SEARCHES)
-            return _link_page("confirm_title", most, 409)
+            return _link_page("confirm_title", text("alerts.most_by_mail", n=MOST_SEARCHES), 409)
         return _link_page("confirmed", text("alerts.confirmed_more"))
     what = text("alerts.confirm_any", mail=wish.mail)
     if wish.search:
