@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -18,6 +19,16 @@ _MAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
 def is_mail_address(text: str) -> bool:
     """True if it looks like an address of e-mail."""
     return _MAIL.fullmatch(text) is not None
+
+
+def mail_header(address: str) -> str:
+    """Return an address of e-mail as a header holds it, in ASCII; empty if it has no such form."""
+    name, _, domain = address.partition("@")
+    # Only the domain has another form in it.
+    with suppress(UnicodeError):
+        written = f"{name}@{domain.encode('idna').decode()}"
+        return written if is_mail_address(written) and written.isascii() else ""
+    return ""
 
 
 class NotificationTopic(StrEnum):
@@ -46,6 +57,7 @@ class NotificationKind(StrEnum):
     PROBLEM_ENDED = "problem-ended"
     ALERT = "alert"
     ALERTS_STOPPED = "alerts-stopped"
+    ALERTS_ASKED = "alerts-asked"
     INQUIRY = "inquiry"
     LETTER = "letter"
     INQUIRY_RECEIVED = "inquiry-received"
@@ -96,6 +108,8 @@ class Notification:
     """Address of its one reader, who gets it by e-mail alone; empty: whom the settings name."""
     reply_to: str = ""
     """Address that answers to an e-mail go to; empty: the sender's."""
+    unsubscribe: str = ""
+    """Link that ends mails of this kind by one POST (RFC 8058); empty: there is none."""
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.notification_id):

@@ -82,6 +82,8 @@ class SiteAlerts(msgspec.Struct, frozen=True):
     """The same in words."""
     most: int
     """Alerts in a week."""
+    by_mail: bool
+    """True if whoever is no user can be told at an address of e-mail."""
 
     @property
     def is_saved(self) -> bool:
@@ -134,10 +136,11 @@ class Storefront(msgspec.Struct, frozen=True):
         return storefront
 
     def alerts_of(self, visitor: Visitor, search: str = "") -> SiteAlerts | None:
-        """Return the visitor's wishes; None where the pages cannot know who that is."""
-        if self.alerts is None or not (self.is_open or visitor.user_id):
+        """Return the visitor's wishes; None where nobody could be told."""
+        if self.alerts is None:
             return None
-        return self.alerts(visitor, search)
+        alerts = self.alerts(visitor, search)
+        return alerts if alerts.is_known or alerts.by_mail or self.is_open else None
 
     @property
     def is_open(self) -> bool:

@@ -64,3 +64,16 @@ def test_a_single_hit_is_opened_at_once_and_several_are_listed(app: TestClient) 
 def test_every_page_of_the_console_has_the_box(app: TestClient) -> None:
     for path in ("/console", "/console/settings/audit", "/tenants"):
         assert 'action="/console/find"' in app.get(path).text
+
+
+def test_a_volunteer_finds_an_animal_by_its_name_with_a_wrong_letter(app: TestClient) -> None:
+    olga = {"id": "a-olga", "name": "Miss Olga", "species": "dog"}
+    assert app.put("/v1/animals", json=[olga]).json()["rejected"] == []
+    assert 'action="/console/animals/find"' in app.get("/console/today").text
+    for typed in ("Olga", "olag", "Ogla", "a-olga", "Miss Olga"):
+        found = app.get("/console/animals/find", params={"q": typed}, follow_redirects=False)
+        assert found.headers.get("location") == "/console/animals/id/a-olga", typed
+    several = app.get("/console/animals/find", params={"q": "cat "}).text
+    assert several.count('<span class="health idle">animal</span>') == 5
+    assert "No animal is called" in app.get("/console/animals/find?q=Olgierd").text
+    assert "one letter may be wrong" in app.get("/console/animals/find").text

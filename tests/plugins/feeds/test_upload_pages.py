@@ -55,6 +55,24 @@ def choose(browser: TestClient, page: httpx.Response, **changes: str) -> httpx.R
     return answer
 
 
+def test_the_pages_name_their_own_fields_and_no_option_of_a_command(browser: TestClient) -> None:
+    rows = [b"id;name;species;born", *(b"w%d;Kim %d;dog;2020-05-06" % (n, n) for n in range(12))]
+    twelve, unsure = b"\n".join(rows), b"id;name;species;born\n1;Kim;dog;03/04/2024\n"
+    first = send(browser, twelve, source="words-a", holds="complete")
+    choose(browser, first, do="import")
+    said = {
+        "an empty form": words(browser.get(_UPLOAD)),
+        "a first file": words(first),
+        "animals of another system": words(send(browser, twelve, source="words-b")),
+        "dates that may be either": words(send(browser, unsure, source="words-c")),
+    }
+    assert "“Where the file is from”" in said["animals of another system"]
+    assert "“Order of dates”" in said["dates that may be either"]
+    assert not {
+        place: re.findall(r"--[a-z-]+", text) for place, text in said.items() if "--" in text
+    }
+
+
 def test_a_file_is_shown_mended_and_imported_after_its_page_said_what_that_does(
     browser: TestClient, service: Settings
 ) -> None:

@@ -102,6 +102,7 @@ def test_alerts_and_what_is_for_one_visitor_are_for_none(destinations: Destinati
     assert without == {
         NotificationKind.ALERT,
         NotificationKind.ALERTS_STOPPED,
+        NotificationKind.ALERTS_ASKED,
         NotificationKind.INQUIRY_RECEIVED,
         NotificationKind.TEST,
     }

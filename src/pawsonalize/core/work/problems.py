@@ -18,7 +18,7 @@ _WARNINGS = {
 # A log keeps what it is told, so no name and no message of a person may get there.
 _PERSONAL = {
     *(NotificationKind.INQUIRY, NotificationKind.INQUIRY_RECEIVED, NotificationKind.LETTER),
-    *(NotificationKind.ALERT, NotificationKind.ALERTS_STOPPED),
+    *(NotificationKind.ALERT, NotificationKind.ALERTS_STOPPED, NotificationKind.ALERTS_ASKED),
 }
 _RENEW_AFTER = MINUTE  # a problem that is reported all the time is written no more often
 _LONGEST_MESSAGE = 2000

@@ -18,7 +18,8 @@ class AlertSettings(msgspec.Struct, frozen=True):
     """Alerts: messages to visitors who wish to be told of animals."""
 
     alerts: bool = False
-    """Once a day, tell visitors who wish it of animals that they would love."""
+    """Once a day, tell visitors who wish it of animals that they would love: by the site's webhook,
+    and where e-mail is set up by mail to addresses that visitors confirmed."""
     alerts_url: str = ""
     """Address by which visitors reach this service, such as `https://pets.example.org`: each alert
     has a link there that stops all further ones. Empty: `public_url`."""
@@ -32,9 +33,9 @@ class AlertSettings(msgspec.Struct, frozen=True):
 
 
 def channels_of(settings: "Settings") -> tuple[str, ...]:
-    """Return the notifiers that take alerts: the site's webhook, and in the demo its e-mail too.
+    """Return the notifiers that take alerts to users without an address of their own here.
 
-    E-mail goes to the operator's addresses, so elsewhere it would reach no visitor.
+    The site's webhook; in the demo the operator's e-mail too, which elsewhere reaches no visitor.
     """
     wanted = ("webhook", "email") if settings.is_demo else ("webhook",)
     known = NOTIFIERS(settings) or ()
@@ -44,6 +45,12 @@ def channels_of(settings: "Settings") -> tuple[str, ...]:
 def address_of(settings: "Settings") -> str:
     """Return the address by which visitors reach this service, without a slash at its end."""
     return (settings.part(AlertSettings).alerts_url or settings.public_url).rstrip("/")
+
+
+def mails_visitors(settings: "Settings") -> bool:
+    """True if visitors of the adoption site can have alerts sent to an address of e-mail."""
+    is_wished = settings.part(AlertSettings).alerts and settings.serves_site
+    return is_wished and "email" in (NOTIFIERS(settings) or ())
 
 
 def check_alerts(settings: "Settings") -> None:
@@ -57,10 +64,12 @@ def check_alerts(settings: "Settings") -> None:
             " https://pets.example.org, or alerts_url if visitors reach it elsewhere",
             field="alerts_url" if own.alerts_url else "public_url",
         )
-    if not channels_of(settings):
+    if not channels_of(settings) and not mails_visitors(settings):
         raise InvalidInput(
-            "alerts go to your site, which knows how to reach its users: set notify_webhook_url"
-            " and notify_webhook_secret (docs/how-to/get-notified.md)",
+            "alerts need a way to visitors: by e-mail from the adoption site (set site,"
+            " notify_smtp_url, notify_email_from and notify_email_to), or by your own site, which"
+            " knows how to reach its users (set notify_webhook_url and notify_webhook_secret;"
+            " docs/how-to/tell-visitors.md)",
             field="alerts",
         )
 

@@ -1,42 +1,53 @@
-"""Alerts and saved searches as rows of the work table, and the key of links.
+"""Alerts, saved searches and addresses as rows of the work table, and the key of links.
 
 An alert is one transaction: the row that remembers it, its deliveries, and its impression. So it is
 sent once, however often servers die or two of them are at it, and the bounds hold for all of them:
 each write of any server waits for the one before.
+
+Nothing but the mail with the link is sent to an address before its owner confirms it. Whoever
+confirms is a user from then on, whose id is made from the address and does not show it.
 """
 
 import secrets
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 import msgspec
 from msgspec.structs import asdict
-from sqlalchemy import ColumnElement, Connection, Delete, Select, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Delete, Select, delete, func, or_, select, true
 
 from pawsonalize.core.database.database import Database
 from pawsonalize.core.database.statements import in_parts, insert_new, upsert
 from pawsonalize.core.database.table_access import TableAccess
 from pawsonalize.core.database.tables import agreements, users, work
-from pawsonalize.core.errors import Conflict
-from pawsonalize.core.event import DEFAULT_DATASET_GROUP, USER, visitor_digest
+from pawsonalize.core.errors import Conflict, TooManyRequests
+from pawsonalize.core.event import DEFAULT_DATASET_GROUP, SESSION, USER, visitor_digest
 from pawsonalize.core.notifications import Notification
-from pawsonalize.core.times import DAY
+from pawsonalize.core.times import DAY, SECOND
 from pawsonalize.core.work.problems import Delivery, as_work
 from pawsonalize.core.work.tables import OPEN, Work
 from pawsonalize.events.erasure.tables import ErasedNames, Erasure
 from pawsonalize.plugins.alerts import AlertSettings
 from pawsonalize.plugins.alerts.matching import NO, YES, has_word
-from pawsonalize.plugins.alerts.messages import Alert, news_id
+from pawsonalize.plugins.alerts.messages import AddressWish, Alert, news_id
 from pawsonalize.recommend.tables import Impressions
 
 ALERT, SEARCH, SENT = "alert", "saved-search", "sent"
+ADDRESS = "alert-address"
+LINK_DAYS = 3
+"""A link that confirms an address is good for so many days."""
+MOST_ASKED = 3
+"""Mails with such a link to one address within a day."""
+_CONFIRMED = "confirmed"
 WEEK = 7 * DAY
 MOST_SEARCHES = 5
 """Saved searches of one user."""
 _KEY, _FOUND = "key of alerts", "animals of alerts"
 _ROW = work.c
+_IN_GROUP = users.c.dataset_group == DEFAULT_DATASET_GROUP
 
 
 class SavedSearch(msgspec.Struct, frozen=True, rename="camel"):
@@ -65,12 +76,36 @@ class _Payload(msgspec.Struct, frozen=True):
     details: _Details
 
 
+class _WishPayload(msgspec.Struct, frozen=True):
+    details: AddressWish
+
+
+def _wish_of(payload: str) -> AddressWish:
+    """Read the payload of a row."""
+    return msgspec.json.decode(payload, type=_WishPayload).details
+
+
 def _prefix(kind: str, user_id: str) -> str:
+    """Prefix of the names of a user's rows of a kind."""
     return f"{kind}.{visitor_digest(USER, user_id)}."
 
 
 def _begins(prefix: str) -> ColumnElement[bool]:
+    """True if the name of a row begins so."""
     return func.substr(_ROW.name, 1, len(prefix)) == prefix
+
+
+def _delete_deliveries(user_ids: Sequence[str], rest: str = "") -> Iterator[Delete]:
+    """Yield what deletes the messages about users, sent or not; they hold the address as well."""
+    for part in in_parts(user_ids):
+        prefixes = [f"delivery.{news_id(one, rest)}" for one in part]
+        yield delete(work).where(func.substr(_ROW.name, 1, len(prefixes[0])).in_(prefixes))
+
+
+def _delete_wish(name: str, user_id: str) -> Iterator[Delete]:
+    """Yield what deletes a wish that waits, by the name of its row, and the mail about it."""
+    yield from _delete_deliveries([user_id], f"ask-{name.rsplit('.', 1)[1]}")
+    yield delete(work).where(_ROW.name == name)
 
 
 class AlertBook(TableAccess):
@@ -101,6 +136,8 @@ class AlertBook(TableAccess):
 
         Whoever saved a search is told, however many others are told of the same animal.
         """
+        if not self._channels and not _confirmed_mail(connection, alert.user_id):
+            return False
         lately, bounds = _count_lately(now), self._settings
         of_user = lately.where(_begins(_prefix(ALERT, alert.user_id)))
         if (connection.scalar(of_user) or 0) >= bounds.alerts_per_visitor_week:
@@ -116,7 +153,12 @@ class AlertBook(TableAccess):
         return connection.scalar(mine.where(has_word(YES))) is not None
 
     def _deliver(self, connection: Connection, news: Notification) -> None:
-        rows = [asdict(as_work(Delivery(news, one))) for one in self._channels]
+        # Whoever confirmed an address is a user of this site alone: the webhook knows them not.
+        if mail := _confirmed_mail(connection, str(news.details["userId"])):
+            stop = str(news.details["stopUrl"])
+            news = replace(news, recipient=mail, mail=f"{news.text}\n", unsubscribe=stop)
+        channels = ("email",) if mail else self._channels
+        rows = [asdict(as_work(Delivery(news, one))) for one in channels]
         if rows:
             insert_new(connection, work, rows)
 
@@ -243,8 +285,78 @@ def _name_of(user_id: str, search: str) -> str:
     return f"{_prefix(SEARCH, user_id)}{sha256(search.encode()).hexdigest()[:32]}"
 
 
+class AddressBook(TableAccess):
+    """Stores addresses and the wishes that wait to be confirmed."""
+
+    def ask(self, wish: AddressWish, write: Callable[[str], Notification], now: int) -> None:
+        """Store a wish with the mail that `write` makes for its token.
+
+        The same wish again within a day sends no second mail. TooManyRequests if the address was
+        written to `MOST_ASKED` times within a day.
+        """
+        token = secrets.token_hex(16)
+        mail = as_work(Delivery(write(token), "email"))
+        row = _row(wish, token, OPEN, now)
+        lately = self._mine(wish.user_id, OPEN) & (_ROW.created_at > now - DAY)
+        with self._database.writing() as connection:
+            payloads = list(connection.scalars(select(_ROW.payload).where(lately)))
+            if row["payload"] in payloads:
+                return
+            if len(payloads) >= MOST_ASKED:
+                raise TooManyRequests("this address had its mails today", retry_after=DAY // SECOND)
+            insert_new(connection, work, [row, asdict(mail)])
+
+    def waiting(self, user_id: str, token: str, now: int) -> AddressWish | None:
+        """Return the wish of a link; None if the link is unknown or too old."""
+        named = _ROW.name == f"{_prefix(ADDRESS, user_id)}{token}"
+        fresh = _ROW.created_at > now - LINK_DAYS * DAY
+        found = self._scalar(select(_ROW.payload).where(named, fresh, _ROW.state == OPEN))
+        return None if found is None else _wish_of(found)
+
+    def confirm(self, wish: AddressWish, now: int) -> None:
+        """Write to the address of a wish from now on; one that is known stays as it is."""
+        with self._database.writing() as connection:
+            insert_new(connection, work, [_row(wish, _CONFIRMED, _CONFIRMED, now)])
+
+    def mails(self, user_ids: Collection[str]) -> dict[str, str]:
+        """Return the confirmed address of each user who has one."""
+        with self._database.reading() as connection:
+            found = {one: _confirmed_mail(connection, one) for one in set(user_ids)}
+        return {user_id: mail for user_id, mail in found.items() if mail}
+
+    def remove(self, user_id: str) -> None:
+        """Forget the address of a user, and the messages to it, sent or not."""
+        for deletion in (*_delete_deliveries([user_id]), delete(work).where(self._mine(user_id))):
+            self._execute(deletion)
+
+    def forget(self, now: int) -> None:
+        """Forget addresses that nobody confirmed in time, and the mails to them."""
+        old = (_ROW.kind == ADDRESS) & (_ROW.state == OPEN)
+        old &= _ROW.created_at <= now - LINK_DAYS * DAY
+        for name, user_id in self._rows(select(_ROW.name, _ROW.queue).where(old)):
+            for deletion in _delete_wish(name, user_id):
+                self._execute(deletion)
+
+    def _mine(self, user_id: str, *states: str) -> ColumnElement[bool]:
+        mine = (_ROW.kind == ADDRESS) & (_ROW.queue == user_id)
+        return mine & _ROW.state.in_(states) if states else mine
+
+
+def _confirmed_mail(connection: Connection, user_id: str) -> str:
+    """Return the confirmed address of a user, within a transaction; empty without any."""
+    wanted = select(_ROW.payload).where(_ROW.name == f"{_prefix(ADDRESS, user_id)}{_CONFIRMED}")
+    found = connection.scalar(wanted)
+    return "" if found is None else _wish_of(found).mail
+
+
+def _row(wish: AddressWish, token: str, state: str, now: int) -> dict[str, Any]:
+    name = f"{_prefix(ADDRESS, wish.user_id)}{token}"
+    payload = msgspec.json.encode(_WishPayload(wish)).decode()
+    return asdict(Work(name, ADDRESS, wish.user_id, state, payload, created_at=now))
+
+
 class VisitorAlerts(TableAccess):
-    """The alerts, their deliveries and the saved searches of visitors."""
+    """The alerts, their deliveries, the saved searches and the addresses of visitors."""
 
     def deletions(
         self, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
@@ -252,28 +364,43 @@ class VisitorAlerts(TableAccess):
         """See `RowsOfPlugin.deletions`. An alert that was on its way meanwhile goes as well."""
         if DEFAULT_DATASET_GROUP not in groups:
             return
-        for part in in_parts(names.users):
-            for kind in (ALERT, SEARCH):
+        asked = []
+        for name, state, wish in self._wishes(_ROW.created_at <= erasure.noted_at):
+            # Whoever typed somebody else's address erases nothing of theirs: only the wish.
+            if wish.session_id in names.sessions and state == OPEN:
+                yield from _delete_wish(name, wish.user_id)
+            elif wish.session_id in names.sessions:
+                asked.append(wish.user_id)
+        for part in in_parts((*names.users, *asked)):
+            yield from _delete_deliveries(part)
+            # The address last: by it the others are found again where this breaks off.
+            for kind in (ALERT, SEARCH, ADDRESS):
                 prefixes = [_prefix(kind, one) for one in part]
                 begin = func.substr(_ROW.name, 1, len(prefixes[0]))
                 mine = (_ROW.kind == kind) & begin.in_(prefixes)
-                if kind == SEARCH:
+                if kind != ALERT:
                     mine &= _ROW.created_at <= erasure.noted_at
+                if kind == ADDRESS:
+                    theirs = users.c.user_id.in_([one for one in part if one in asked])
+                    yield delete(users).where(_IN_GROUP, theirs)
                 yield delete(work).where(mine)
-            prefixes = [f"delivery.{news_id(one, '')}" for one in part]
-            begin = func.substr(_ROW.name, 1, len(prefixes[0]))
-            yield delete(work).where(begin.in_(prefixes))
 
     def find(self, groups: Sequence[str], visitors: Collection[str]) -> set[tuple[str, str, str]]:
         """See `RowsOfPlugin.find`."""
         if DEFAULT_DATASET_GROUP not in groups:
             return set()
-        ours = or_(_ROW.kind.in_((ALERT, SEARCH)), _begins("delivery.alert-"))
+        ours = or_(_ROW.kind.in_((ALERT, SEARCH, ADDRESS)), _begins("delivery.alert-"))
         payloads = self._scalars(select(_ROW.payload).where(ours))
         decode = msgspec.json.Decoder(_Payload).decode
         users_named = {decode(one).details.user_id for one in payloads}
-        found = ((USER, one, visitor_digest(USER, one)) for one in users_named)
+        named = {(USER, one) for one in users_named}
+        named |= {(SESSION, wish.session_id) for _, _, wish in self._wishes(true())}
+        found = ((kind, name, visitor_digest(kind, name)) for kind, name in named)
         return {one for one in found if one[2] in visitors}
+
+    def _wishes(self, which: ColumnElement[bool]) -> list[tuple[str, str, AddressWish]]:
+        wanted = select(_ROW.name, _ROW.state, _ROW.payload).where(_ROW.kind == ADDRESS, which)
+        return [(name, state, _wish_of(payload)) for name, state, payload in self._rows(wanted)]
 
 
 VISITOR_ROWS = (VisitorAlerts,)

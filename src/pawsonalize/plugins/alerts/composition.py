@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from operator import itemgetter
 
@@ -34,9 +34,10 @@ from pawsonalize.core.times import DAY
 from pawsonalize.core.work.tables import Turns
 from pawsonalize.core.work.tasks import Task, at_the_moment
 from pawsonalize.models.recipes.data import Floats
+from pawsonalize.operations.limits import AddressRate
 from pawsonalize.operations.services import Services
-from pawsonalize.plugins.alerts import AlertSettings, address_of, channels_of
-from pawsonalize.plugins.alerts.book import AlertBook, Room, SavedSearch
+from pawsonalize.plugins.alerts import AlertSettings, address_of, channels_of, mails_visitors
+from pawsonalize.plugins.alerts.book import AddressBook, AlertBook, Room, SavedSearch
 from pawsonalize.plugins.alerts.matching import (
     CONSENT,
     LANGUAGE,
@@ -48,10 +49,11 @@ from pawsonalize.plugins.alerts.matching import (
     Matching,
     Outlook,
 )
-from pawsonalize.plugins.alerts.messages import Messages
+from pawsonalize.plugins.alerts.messages import MAIL_USER, AddressWish, Messages
 from pawsonalize.plugins.alerts.searches import SearchRules
 from pawsonalize.recommend.animals.settings import COMMON
 from pawsonalize.recommend.query import Query
+from pawsonalize.site.languages import speaking
 
 MOST_ANIMALS = 500
 """Animals that one round looks at."""
@@ -239,6 +241,7 @@ def drawn(surplus: Floats, count: int, seed: str) -> Iterator[tuple[int, float]]
 
 
 _SECONDS = 60.0
+_RATE = "10/hour"
 
 
 class Alerts(msgspec.Struct, frozen=True):
@@ -246,11 +249,35 @@ class Alerts(msgspec.Struct, frozen=True):
 
     matching: Matching
     book: AlertBook
+    addresses: AddressBook
     messages: Messages
     daily: DailyAlerts
     catalogue: Catalogue
+    rate: AddressRate
+    """Rate at which one client may have mails sent to addresses."""
+    mails_visitors: bool
     threads: ThreadPoolExecutor
     now: Callable[[], int]
+
+    def ask(self, session_id: str, address: str, search: str, language: str) -> None:
+        """Send a mail whose link confirms the address; TooManyRequests if it got several today."""
+        if not self.mails_visitors:
+            raise NotFound("no alerts go by mail here: set alerts, site and notify_smtp_url")
+        user_id = self.messages.user_of(address)
+        wish = AddressWish(user_id, session_id, address, search, language)
+        with speaking(language):
+            words = SearchRules.of(search).in_words if search else ""
+        now = self.now()
+        self.addresses.ask(wish, partial(self.messages.confirmation, wish, words, now=now), now)
+
+    def confirm(self, wish: AddressWish) -> None:
+        """Write to the address of a wish from now on; Conflict if it has too many searches."""
+        if wish.search:
+            self.save(wish.user_id, wish.search, self.now())
+        else:
+            self.consent(wish.user_id)
+        self.note_language(wish.user_id, wish.language)
+        self.addresses.confirm(wish, self.now())
 
     def consent(self, user_id: str) -> None:
         """Note that the user wishes to be told."""
@@ -282,10 +309,14 @@ class Alerts(msgspec.Struct, frozen=True):
     def stop(self, user_id: str, now: int) -> None:
         """Tell the user of no animal any more, and the site that it is so."""
         self.book.remove(user_id)
+        is_by_mail = user_id.startswith(MAIL_USER)  # a user of this site alone
+        if is_by_mail:
+            self.addresses.remove(user_id)
         # The link of somebody who was erased since must bring nothing of them back.
         if self.catalogue.user(user_id) is not None:
             self.catalogue.set_attributes(user_id, {CONSENT: NO})
-            self.book.report_stop(self.messages.stopped(user_id, now))
+            if not is_by_mail:
+                self.book.report_stop(self.messages.stopped(user_id, now))
 
 
 def book_of(settings: Settings, adapters: Adapters) -> AlertBook:
@@ -307,7 +338,18 @@ def started(adapters: Adapters, services: Services) -> Iterator[Alerts]:
     messages = Messages(cache(book.key), url, settings.serves_site, settings.language)
     daily = DailyAlerts(matching, book, messages, Turns(adapters.database, WORK))
     with ThreadPoolExecutor(1, thread_name_prefix="alerts") as threads:
-        yield Alerts(matching, book, messages, daily, adapters.catalogue, threads, clock.now)
+        yield Alerts(
+            matching,
+            book,
+            AddressBook(adapters.database),
+            messages,
+            daily,
+            adapters.catalogue,
+            AddressRate(_RATE, clock.real_now),
+            mails_visitors(settings),
+            threads,
+            clock.now,
+        )
 
 
 def tasks(adapters: Adapters, _services: Services, alerts: Alerts) -> Iterator[Task]:
@@ -322,5 +364,6 @@ def tasks(adapters: Adapters, _services: Services, alerts: Alerts) -> Iterator[T
 def upkeep(
     adapters: Adapters, _stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
-    """Yield what forgets old alerts."""
+    """Yield what forgets old alerts, and addresses that nobody confirmed."""
     yield "forget old alerts", book_of(adapters.settings, adapters).forget
+    yield "forget unconfirmed addresses", AddressBook(adapters.database).forget

@@ -16,9 +16,26 @@ from pawsonalize.recommend.tables import ALERT, Impression
 from pawsonalize.resources.kind import new_recommendation_id
 from pawsonalize.site import words
 from pawsonalize.site.languages import ENGLISH, Language, choose, reason, speaking
+from pawsonalize.site.languages import language as language_of
 from pawsonalize.site.rendering import path_of, with_query
 
 STOP = "/alerts/stop"
+CONFIRM = "/alerts/confirm"
+MAIL_USER = "mail-"
+"""Begin of the ids of users whom their address of e-mail made one."""
+
+
+class AddressWish(msgspec.Struct, frozen=True, rename="camel"):
+    """A visitor's wish to be written to at an address, as the site's form has it."""
+
+    user_id: str
+    """The user that the address makes them."""
+    session_id: str
+    """The browser's session, with which the address is erased too."""
+    mail: str
+    search: str
+    """The search to be told of; empty: of any animal that they would love."""
+    language: str
 
 
 class Alert(msgspec.Struct, frozen=True):
@@ -105,6 +122,28 @@ class Messages(msgspec.Struct, frozen=True):
             now,
             details={"userId": user_id},
         )
+
+    def confirmation(self, wish: AddressWish, words: str, token: str, now: int) -> Notification:
+        """Write the mail whose link confirms an address; `words` are the search."""
+        plain = language_of(choose(wish.language, self.language)).plain
+        link = with_query(f"{self.url}{CONFIRM}", {"user": wish.user_id, "token": token})
+        what = plain("alert.asked_search", words=words) if words else plain("alert.asked")
+        text = f"{what}\n\n{plain('alert.confirm')}\n{link}\n\n{plain('alert.not_you')}\n"
+        return Notification(
+            news_id(wish.user_id, f"ask-{token}"),
+            NotificationKind.ALERTS_ASKED,
+            plain("alert.confirm_subject"),
+            text,
+            now,
+            details={"userId": wish.user_id},
+            mail=text,
+            recipient=wish.mail,
+        )
+
+    def user_of(self, mail: str) -> str:
+        """Return the id of the user that an address makes a visitor; it does not show it."""
+        signed = hmac.digest(self.key(), f"address {mail.lower()}".encode(), "sha256")
+        return f"{MAIL_USER}{signed.hex()[:24]}"
 
     def stop_url(self, user_id: str) -> str:
         """The link that stops all alerts of a user."""

@@ -2,32 +2,42 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.animals.tables.catalogue import Catalogue
 from pawsonalize.app.pages.shell import Link
 from pawsonalize.app.pages.views import Confirmation, Done, PageAction, View, ViewQuery
-from pawsonalize.core.errors import Conflict, InvalidInput
+from pawsonalize.core.errors import Conflict, InvalidInput, TooManyRequests
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.http.json import read_count, report_of
 from pawsonalize.core.http.operation import About, Operations, RequestParameter
 from pawsonalize.core.limits import parse_id
+from pawsonalize.core.notifications import mail_header
 from pawsonalize.core.scopes import DESK, SITE
 from pawsonalize.operations.services import services_of
-from pawsonalize.plugins.alerts import AlertSettings
-from pawsonalize.plugins.alerts.book import MOST_SEARCHES, AlertBook
+from pawsonalize.plugins.alerts import AlertSettings, mails_visitors
+from pawsonalize.plugins.alerts.book import LINK_DAYS, MOST_ASKED, MOST_SEARCHES, AlertBook
 from pawsonalize.plugins.alerts.composition import Alerts, book_of
 from pawsonalize.plugins.alerts.matching import CONSENT, YES, Matches
-from pawsonalize.plugins.alerts.messages import STOP
+from pawsonalize.plugins.alerts.messages import CONFIRM, STOP
 from pawsonalize.plugins.alerts.searches import SearchRules
 from pawsonalize.site.choices import as_search
-from pawsonalize.site.forms import Endpoint, Fields, fields_of, posted_form, remember, see, speak_to
+from pawsonalize.site.forms import (
+    Endpoint,
+    Fields,
+    fields_of,
+    posted_form,
+    remember,
+    see,
+    shown,
+    speak_to,
+)
 from pawsonalize.site.languages import spoken, text
 from pawsonalize.site.rendering import page, with_query
 from pawsonalize.site.storefront import ReadAlerts, SiteAlerts
@@ -92,6 +102,8 @@ async def get_matches(request: Request) -> MatchesAnswer:
 _ANIMALS = "/console/animals"
 _ALERTS = f"{_ANIMALS}/alerts"
 _YOURS = "/you#alerts"
+_ASKED = "/alerts/asked"
+_LONGEST_MAIL = 200
 _SHOWN = 100
 
 
@@ -133,21 +145,24 @@ class AlertsReport(msgspec.Struct, frozen=True):
     searches: list[ListedSearch]
     sent: list[ListedAlert]
     willing: int
+    mails: dict[str, str]
+    """Confirmed addresses of e-mail, by their users."""
 
 
 def _read_alerts(query: ViewQuery) -> AlertsReport:
     alerts: Alerts = query.plugins["alerts"]
     user_id = query.text("userId")
     word = alerts.word_of(parse_id(user_id, "userId")) if user_id else None
+    saved = alerts.book.searches(_SHOWN, user_id or None)
+    written = alerts.book.newest(_SHOWN, user_id or None)
+    named = {user_id, *(one.user_id for one in saved), *(one.user_id for one in written)}
     searches = [
         report_of(ListedSearch, one, words=SearchRules.of(one.search).in_words, link=one.search)
-        for one in alerts.book.searches(_SHOWN, user_id or None)
+        for one in saved
     ]
-    sent = [
-        report_of(ListedAlert, one, is_for_search=one.search is not None)
-        for one in alerts.book.newest(_SHOWN, user_id or None)
-    ]
-    return AlertsReport(user_id, word, searches, sent, alerts.matching.audience.count())
+    sent = [report_of(ListedAlert, one, is_for_search=one.search is not None) for one in written]
+    willing, mails = alerts.matching.audience.count(), alerts.addresses.mails(named)
+    return AlertsReport(user_id, word, searches, sent, willing, mails)
 
 
 def _ask_consent(query: ViewQuery) -> Confirmation:
@@ -214,27 +229,90 @@ def _alerts(request: Request) -> Alerts:
     return alerts
 
 
-def _stop_page(request: Request, given: Fields, *, is_done: bool) -> Response:
+def _link_page(title: str, body: Markup, status: int = 200, **form: object) -> Response:
+    shown = {"title": text(f"alerts.{title}"), "text": body, "button": "", "searches": ()}
+    return page("alerts/link.html", status, **{**shown, **form})
+
+
+def _saved(book: AlertBook, user_id: str) -> list[tuple[str, str]]:
+    """Return the saved searches of a user, as queries and in words."""
+    found = book.searches(MOST_SEARCHES, user_id)
+    return [(one.search, SearchRules.of(one.search).in_words) for one in found]
+
+
+# A program that looks at the links of a mail stops and confirms nothing: only buttons do.
+async def stop(request: Request) -> Response:
+    """Ask whether to stop the alerts of the user of a signed link; by POST, stop all or a search.
+
+    Programs for mail post as well (RFC 8058).
+    """
     speak_to(request)
-    user_id, signature = given.get("user", ""), given.get("signature", "")
-    if not _alerts(request).messages.is_signed(user_id, signature):
-        return page("alerts/stop.html", 403, user_id="", signature="", state="unsigned")
-    state = "done" if is_done else "open"
-    return page("alerts/stop.html", user_id=user_id, signature=signature, state=state)
-
-
-async def get_stop(request: Request) -> Response:
-    """Show a button: programs that look at links of a mail stop nothing."""
-    return _stop_page(request, dict(request.query_params), is_done=False)
-
-
-async def post_stop(request: Request) -> Response:
-    """Stop all alerts of the user of a signed link."""
     given = {**request.query_params, **await fields_of(request)}
-    alerts, user_id = _alerts(request), given.get("user", "")
-    if alerts.messages.is_signed(user_id, given.get("signature", "")):
+    alerts, user_id, signature = _alerts(request), given.get("user", ""), given.get("signature", "")
+    if not alerts.messages.is_signed(user_id, signature):
+        return _link_page("unsigned", text("alerts.unsigned_more"), 403)
+    if request.method == "POST" and not given.get("search"):
         await run_in_threadpool(alerts.stop, user_id, alerts.now())
-    return _stop_page(request, given, is_done=True)
+        return _link_page("stopped", text("alerts.stopped_more"))
+    if request.method == "POST":
+        await run_in_threadpool(_remove, alerts, user_id, given)
+    searches = await run_in_threadpool(_saved, alerts.book, user_id)
+    fields = {"user": user_id, "signature": signature}
+    button: dict[str, Any] = {"button": text("alerts.stop_now"), "action": STOP, "fields": fields}
+    return _link_page("stop_title", text("alerts.stop_effect"), searches=searches, **button)
+
+
+async def _post_mail(request: Request, visitor: Visitor, fields: Fields) -> Response:
+    """Send the mail that asks whether its reader wishes alerts."""
+    alerts, typed = _alerts(request), fields.get("mail", "").strip()
+    alerts.rate.check("" if request.client is None else request.client.host)
+    mail, search = mail_header(typed) if len(typed) <= _LONGEST_MAIL else "", ""
+    if not mail:
+        raise InvalidInput(text("alerts.no_mail", mail=f"“{typed[:_LONGEST_MAIL]}”"), field="mail")
+    if given := fields.get("search"):
+        rules = SearchRules.of(given)
+        search = as_search(rules.choices, rules.answers)
+    if not fields.get("website"):  # people cannot see this field; programs fill it in
+        try:
+            await run_in_threadpool(
+                alerts.ask, visitor.session_id or "", mail, search, spoken().tag
+            )
+        except TooManyRequests as error:
+            raise Conflict(text("alerts.mailed_enough", n=MOST_ASKED)) from error
+    response = see(_ASKED)
+    remember(request, response, visitor)
+    return response
+
+
+def _get_asked(_request: Request, _visitor: Visitor) -> Response:
+    return _link_page("look_title", text("alerts.look", LINK_DAYS))
+
+
+async def confirm(request: Request) -> Response:
+    """Ask whether to write to the address of a link; by POST, do so from now on."""
+    speak_to(request)
+    given = {**request.query_params, **await fields_of(request)}
+    alerts, user_id, token = _alerts(request), given.get("user", ""), given.get("token", "")
+    wish = await run_in_threadpool(alerts.addresses.waiting, user_id, token, alerts.now())
+    if wish is None:
+        return _link_page("too_old", text("alerts.too_old_more"), 404)
+    if request.method == "POST":
+        try:
+            await run_in_threadpool(alerts.confirm, wish)
+        except Conflict:
+            return _link_page("confirm_title", text("alerts.most_by_mail", n=MOST_SEARCHES), 409)
+        return _link_page("confirmed", text("alerts.confirmed_more"))
+    what = text("alerts.confirm_any", mail=wish.mail)
+    if wish.search:
+        words = SearchRules.of(wish.search).in_words
+        what = text("alerts.confirm", mail=wish.mail, words=words)
+    fields = {"user": user_id, "token": token}
+    button: dict[str, Any] = {
+        "button": text("alerts.confirm_now"),
+        "action": CONFIRM,
+        "fields": fields,
+    }
+    return _link_page("confirm_title", what, **button)
 
 
 _Act = Callable[[Alerts, str, Fields], object]
@@ -285,8 +363,10 @@ def _remove(alerts: Alerts, user_id: str, fields: Fields) -> None:
 def routes() -> list[BaseRoute]:
     """Return the routes of visitors."""
     return [
-        Route(STOP, get_stop),
-        Route(STOP, post_stop, methods=["POST"]),
+        Route(STOP, stop, methods=["GET", "POST"]),
+        Route(CONFIRM, confirm, methods=["GET", "POST"]),
+        Route("/alerts/mail", posted_form(_post_mail), methods=["POST"]),
+        Route(_ASKED, shown(_get_asked)),
         *(
             Route(f"/alerts/{name}", _form(act), methods=["POST"])
             for name, act in (("consent", _consent), ("save", _save), ("remove", _remove))
@@ -300,25 +380,20 @@ if TYPE_CHECKING:
 
 def site_alerts(adapters: "Adapters") -> ReadAlerts:
     """Return what reads the alerts of a visitor for pages."""
-    settings = adapters.settings
-    most = settings.part(AlertSettings).alerts_per_visitor_week
-    book = book_of(settings, adapters)
-    return partial(_alerts_of, adapters.catalogue, book, most)
+    settings, catalogue = adapters.settings, adapters.catalogue
+    book, by_mail = book_of(settings, adapters), mails_visitors(settings)
 
+    def read(visitor: Visitor, search: str = "") -> SiteAlerts:
+        user_id = visitor.user_id
+        user = None if user_id is None else catalogue.user(user_id)
+        return SiteAlerts(
+            is_known=user_id is not None,
+            consented=user is not None and user.attributes.get(CONSENT) == YES,
+            searches=() if user_id is None else tuple(_saved(book, user_id)),
+            search=search,
+            words=SearchRules.of(search).in_words if search else "",
+            most=settings.part(AlertSettings).alerts_per_visitor_week,
+            by_mail=by_mail,
+        )
 
-def _alerts_of(
-    catalogue: Catalogue, book: AlertBook, most: int, visitor: Visitor, search: str = ""
-) -> SiteAlerts:
-    user_id, saved, consented = visitor.user_id, [], False
-    if user_id is not None:
-        saved = [one.search for one in book.searches(MOST_SEARCHES, user_id)]
-        user = catalogue.user(user_id)
-        consented = user is not None and user.attributes.get(CONSENT) == YES
-    return SiteAlerts(
-        is_known=user_id is not None,
-        consented=consented,
-        searches=tuple((one, SearchRules.of(one).in_words) for one in saved),
-        search=search,
-        words=SearchRules.of(search).in_words if search else "",
-        most=most,
-    )
+    return read

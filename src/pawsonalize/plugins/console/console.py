@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +18,7 @@ from pawsonalize.core import clock
 from pawsonalize.core.cached_lookup import CachedLookup
 from pawsonalize.core.errors import NotFound
 from pawsonalize.core.event import Visitor
+from pawsonalize.core.late import late
 from pawsonalize.core.notifications import NotificationKind
 from pawsonalize.core.roles import SERVE
 from pawsonalize.core.times import MINUTE, iso
@@ -38,7 +41,13 @@ from pawsonalize.site.rendering import console_path_of, with_query
 from pawsonalize.site.words import moment
 from pawsonalize.train.retraining.runs import RunOutcome, Runs
 
+if TYPE_CHECKING:
+    from rapidfuzz.distance import OSA
+else:
+    OSA = late("rapidfuzz.distance.OSA")
+
 _ANIMALS = 20
+_FEWEST_LETTERS = 4  # shorter names are too like others: Max, Mia
 _RUNS, _NOTIFICATIONS = 60, 200
 _TROUBLE = (RunOutcome.FAILED, RunOutcome.TIMED_OUT)
 _NOTIFIED = {
@@ -100,7 +109,7 @@ class ConsoleFinder(msgspec.Struct, frozen=True):
 
     def find(self, text: str, group: str, now: int) -> Iterator[Hit]:
         """Yield hits; ids as a whole, animals by a part of their name too."""
-        yield from self._animals(text, now)
+        yield from self.animals(text, now)
         yield from self._visitors(text, group)
         yield from self._resources(text)
         with suppress(NotFound):
@@ -109,12 +118,16 @@ class ConsoleFinder(msgspec.Struct, frozen=True):
             yield Hit("retraining", text, f"/console/models/runs/{text}", note)
         yield from self._logged(text, group)
 
-    def _animals(self, text: str, now: int) -> Iterator[Hit]:
+    def animals(self, text: str, now: int, *, mended: bool = False) -> Iterator[Hit]:
+        """Yield animals by id or name; `mended`, else those whose name is a typing error away."""
         exact = self.adapters.animals.get_many([text]).values()
         # An id is one animal, whatever other names and ids have it in them.
         found: list[Animal] = list(exact) or [
             animal for animal, _ in self.stock.page(AnimalSearch(_ANIMALS, text=text), now)
         ]
+        if not found and mended and len(text) >= _FEWEST_LETTERS:
+            every = self.adapters.inventory.all()
+            found = list(islice((one for one in every if _is_near(text, one.name)), _ANIMALS))
         for one in found:
             path = console_path_of(one.animal_id)
             yield Hit("animal", one.name or one.animal_id, path, f"{one.animal_id}, {one.status}")
@@ -156,6 +169,12 @@ class ConsoleFinder(msgspec.Struct, frozen=True):
             fields = {"userId": answer.user_id or "", "sessionId": answer.session_id or ""}
             path = with_query("/console/visitors", {**fields, "datasetGroup": group})
             yield Hit("answer", text, f"{path}#shown", moment(iso(answer.answered_at)))
+
+
+def _is_near(text: str, name: str) -> bool:
+    """True if a name, or a word of it, is one typing error away."""
+    words = {name, *name.split()}
+    return any(OSA.distance(text.casefold(), one.casefold(), score_cutoff=1) < 2 for one in words)
 
 
 def happenings_of(adapters: Adapters, runs: Runs, now: int) -> Iterator[Happening]:

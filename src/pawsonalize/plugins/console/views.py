@@ -37,6 +37,11 @@ def _console(query: ViewQuery) -> Console:
     return Console.of(query.plugins)
 
 
+def _find_animals(query: ViewQuery) -> FoundHits:
+    text, console = parse_id(query.text("q"), "q"), _console(query)
+    return FoundHits([*console.finder.animals(text, query.now, mended=True)])
+
+
 def _service_report(query: ViewQuery) -> ServiceReport:
     return _console(query).service(clock.real_now())  # by which keys end
 
@@ -81,6 +86,14 @@ _VIEWS = (
             RequestParameter("q", "An id, or a part of an animal's name.", required=True),
             RequestParameter(GROUP_PARAMETER, "The dataset group; the default one if left out."),
         ),
+        needs=("q",),
+        leads=lambda found: found.only_page,
+    ),
+    View(
+        page=f"{ANIMALS}/find",
+        allowed=DESK,
+        template="console/find.html",
+        read=_find_animals,
         needs=("q",),
         leads=lambda found: found.only_page,
     ),

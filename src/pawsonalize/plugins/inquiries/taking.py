@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -17,7 +17,12 @@ from pawsonalize.core.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.core.event import INQUIRY as INQUIRY_EVENT
 from pawsonalize.core.event import Visitor
 from pawsonalize.core.limits import parse_id
-from pawsonalize.core.notifications import Notification, NotificationKind, is_mail_address
+from pawsonalize.core.notifications import (
+    Notification,
+    NotificationKind,
+    is_mail_address,
+    mail_header,
+)
 from pawsonalize.core.times import DAY
 from pawsonalize.core.work.problems import Delivery, Outbox
 from pawsonalize.events.event_form import unpack
@@ -70,12 +75,7 @@ class InquiryDraft(msgspec.Struct, frozen=True):
     @property
     def mail(self) -> str:
         """The address to write to; empty if the visitor wants to be called, or if no mail can."""
-        name, _, domain = self.contact.partition("@")
-        # A header has ASCII alone. Only the domain has another form in it.
-        with suppress(UnicodeError):
-            written = f"{name}@{domain.encode('idna').decode()}"
-            return written if is_mail_address(written) and written.isascii() else ""
-        return ""
+        return mail_header(self.contact)
 
 
 def written(given: str) -> str:

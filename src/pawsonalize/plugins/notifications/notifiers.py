@@ -145,8 +145,12 @@ class SmtpNotifier:
             with self._connect() as server:
                 refused = server.send_message(self._message(notification))
         except OSError as error:  # smtplib's own errors are of this kind
+            # The reason is kept and logged, so it must not name a visitor's address.
+            reason, reader = str(error), re.escape(notification.recipient)
+            if reader:
+                reason = re.sub(reader, "the reader", reason, flags=re.IGNORECASE)
             raise NotDelivered(
-                f"the mail server {self._host}:{self._port} did not take it ({error})"
+                f"the mail server {self._host}:{self._port} did not take it ({reason})"
             ) from error
         if refused:  # the others have it, and would have it again with each attempt
             log.warning("recipients refused", refused=len(refused), of=len(self._recipients))
@@ -176,6 +180,9 @@ class SmtpNotifier:
         message["To"] = notification.recipient or ", ".join(self._recipients)
         if notification.reply_to:
             message["Reply-To"] = notification.reply_to
+        if notification.unsubscribe:
+            message["List-Unsubscribe"] = f"<{notification.unsubscribe}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message["Date"] = formatdate(notification.happened_at / SECOND)
         # The same for each attempt, so that a mail reader may drop the second; no colon in it.
         name = notification.notification_id.replace(":", ".")
