@@ -120,7 +120,12 @@ def test_a_household_is_told_from_the_animal_that_is_wished(subtests: pytest.Sub
     cases = {
         "we have a cat and want a dog": "cats=yes species=2",
         "our daughter keeps asking for a dog": "kids=yes species=2",
-        "companion for my 2 year old neutered male tabby": "cats=yes",
+        "companion for my 2 year old neutered male tabby": "cats=yes species=1",
+        "a friend for our husky": "dogs=yes species=2",
+        "Spielgefährte für unseren Kater": "cats=yes species=1",
+        "cat that does not like other cats, but dogs": "dogs=yes species=1",
+        "big dog that doesn't need a yard": "-fenced_yard=yes size=3/4 species=2",
+        "cat negative for FIV and FeLV": "-felv=yes -fiv=yes species=1",
         "we have kids, a dog and a cat": "cats=yes dogs=yes kids=yes",
         "our old dog died": "species=2",
         "a kitten for our dog": "age=1 dogs=yes species=1",
