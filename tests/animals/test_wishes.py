@@ -7,8 +7,8 @@ import pytest
 
 from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.wishes import Rule, Wish, read_wish
+from pawsonalize.animals.wishes.bounds import read_bound
 from pawsonalize.animals.wishes.lexicon import Vocabulary, phrases_in, words_of_text
-from pawsonalize.animals.wishes.reading import read_bound
 from pawsonalize.core.attributes import GoodWith
 from tests.animal_data import animal
 from tests.event_data import T0

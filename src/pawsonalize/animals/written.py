@@ -108,6 +108,8 @@ _PAUSES = frozenset(",():/\u2013\u2014;")
 _RELATIONS = ("good", "loves", "lives", "bad", "verb", "with")
 _STATED = ("yes", "no", "trait", "condition")
 _MOST_UNREAD = 2  # words without a meaning between what is said and the member
+_ENDS = _PAUSES | frozenset(".!?=-")
+_ONES = frozenset({"one", "ones"})
 _WOULD = frozenset({"would", "may", "might", "could", "can", "should", "is"})
 _DENIALS = frozenset({"not", "never", "wont", "cannot", "cant", "nicht", "nie", "no", "nunca"})
 _NEAR = 7  # phrases between what is said of a member and the member
@@ -439,32 +441,17 @@ class _Sentence:
 
     def _state(self, place: int, phrase: Phrase) -> None:  # noqa: C901 - one arm a case
         moods = _MOODS.intersection(phrase.values("yes")) or phrase.values("trait")
-        after = self._at(place + 1)
-        is_of_home = after.does("homes") or (moods and bool(after.values("member")))
-        is_of_home = is_of_home or (self._at(place - 1).does("homes") and not self.has_verb)
-        is_of_others = after.does("partial") or after.text in {"one", "ones"}
-        if self.relation in {"good", "lives", "bad"}:  # `fine with a mellow male cat`
-            is_of_others |= any(one.values("single") for one in self.phrases[place + 1 : place + 3])
-        elif place <= 1 and not self.has_verb:  # `A calm dog would be alright`
-            is_of_others |= bool(after.values("single")) and self._at(place + 2).text in _WOULD
         is_silent = self.is_other or self.relation == "unknown" or (moods and self.is_past)
-        if is_silent or (moods and (is_of_home or is_of_others)):
+        if is_silent or (moods and self._is_mood_of_others(place)):
             return
         is_partly = is_before = self._at(place - 1).does("partly")
-        is_disliked = phrase.values("trait") or "cuddly" in phrase.values("yes")
-        is_denial = not _DENIALS.isdisjoint(phrase.text.split())  # `we will not split them`
-        negated = self.negated and not is_denial
-        negated |= self.relation == "bad" and bool(is_disliked)
-        rest = [*takewhile(lambda one: one.text[:1].isalnum(), self.phrases[place + 1 :])]
-        negated |= bool(rest) and len(rest) <= _NEAR and rest[-1].does("unfit", "not")
+        negated = self._is_denied(place, phrase)
         if self._at(place + 1).text in {":", "-", "?", "="}:
             negated |= self._at(place + 2).does("not")
             if self._at(place + 2).does("hedge"):
                 return
             if self._at(place + 2).does("post", "pre"):
                 is_partly = True
-        if after.does("not") and self._at(place + 2).text in {"", *_PAUSES}:
-            negated = True  # `House trained no`
         if any(one.does("hedge") for one in self.phrases[place + 1 : place + 4]):
             return
         near = self.phrases[max(0, place - 4) : place + 3]
@@ -484,6 +471,28 @@ class _Sentence:
             if not negated or trait == "bonded":
                 self.found.append((trait, YES if negated else NO, ""))
         self.is_spent |= self.negated
+
+    def _is_mood_of_others(self, place: int) -> bool:
+        """True for the calm home that is wanted, and for `fine with a mellow cat`."""
+        after = self._at(place + 1)
+        if after.does("homes", "partial") or after.values("member") or after.text in _ONES:
+            return True
+        if self._at(place - 1).does("homes") and not self.has_verb:
+            return True
+        if self.relation in {"good", "lives", "bad"}:
+            return any(one.values("single") for one in self.phrases[place + 1 : place + 3])
+        is_first = place <= 1 and not self.has_verb  # `A calm dog would be alright`
+        return is_first and bool(after.values("single")) and self._at(place + 2).text in _WOULD
+
+    def _is_denied(self, place: int, phrase: Phrase) -> bool:
+        """True after a negation, and if one ends the part: `stubenrein ist er nicht`."""
+        is_disliked = phrase.values("trait") or "cuddly" in phrase.values("yes")
+        if self.relation == "bad" and is_disliked:
+            return True
+        if self.negated and _DENIALS.isdisjoint(phrase.text.split()):  # `will not split them`
+            return True
+        rest = [*takewhile(lambda one: one.text not in _ENDS, self.phrases[place + 1 :])]
+        return bool(rest) and len(rest) <= _NEAR and rest[-1].does("unfit", "not")
 
     def _value(self, phrase: Phrase) -> None:
         if not (self.is_other or self.negated or self.relation in {"lives", "unknown", "bad"}):
