@@ -61,7 +61,7 @@ def rows_of_sentences() -> Sequence[Row]:
     tables = tomllib.loads(OWN_SET.with_name("stated.toml").read_text("utf-8"))
     for language, by_species in tables.items():
         for species, sentences in by_species.items():
-            code = {"dog": attributes.DOG, "cat": attributes.CAT}[species]
+            code = attributes.species_id(species)
             for sentence, stated in sentences.items():
                 truth = dict(one.rsplit(" ", 1) for one in stated.split(", ") if one)
                 read = {one.trait: one.answer for one in read_written(sentence, code).values()}

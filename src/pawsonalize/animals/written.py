@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import takewhile
 
 from pawsonalize.animals.written_phrases import (
     Phrase,
@@ -56,6 +57,7 @@ _LABEL = re.compile(  # `Cats? She loves them.`
     r"((?:(?:[^\W\d_]+ ){1,2}(?:with|con|mit) )?[^\W\d_]+(?:[ -][^\W\d_]+)?)\?\s+(?=\w)",
     re.IGNORECASE,
 )
+_TICK = re.compile("([✔✅✓☑👍❌✗✘✖🚫])\ufe0f?")
 _NEXT_LABEL = re.compile(  # `Dogs: yes, cats: no`
     r"[,;/]\s+(?=(?!(?:and|or|und|oder|y|o)\b)"
     r"(?:[^\W\d_]+[ -]){0,2}[^\W\d_]+\s?(?::|\s[-\u2013=])\s)",
@@ -106,6 +108,10 @@ _PAUSES = frozenset(",():/\u2013\u2014;")
 _RELATIONS = ("good", "loves", "lives", "bad", "verb", "with")
 _STATED = ("yes", "no", "trait", "condition")
 _MOST_UNREAD = 2  # words without a meaning between what is said and the member
+_ENDS = _PAUSES | frozenset(".!?=-")
+_ONES = frozenset({"one", "ones"})
+_WOULD = frozenset({"would", "may", "might", "could", "can", "should", "is"})
+_DENIALS = frozenset({"not", "never", "wont", "cannot", "cant", "nicht", "nie", "no", "nunca"})
 _NEAR = 7  # phrases between what is said of a member and the member
 
 
@@ -189,8 +195,11 @@ class _Sentence:
             self._state(place, phrase)
         elif any(phrase.values(part) for part in _VALUED):
             self._value(phrase)
+        elif phrase.does("same") and len(self.mentions) > len(self.part):
+            self._resolve(self.mentions[-len(self.part) - 1].answer)  # `with cats neither`
         elif phrase.does("not"):
-            said = self.part[-1].answer if self.part else self.relation.replace("bad", NO)
+            kinds = {"good": YES, "loves": YES, "bad": NO}
+            said = self.part[-1].answer if self.part else kinds.get(self.relation, "")
             if not (phrase.does("joint") and said in {YES, NO}):  # `no problems with dogs nor cats`
                 self.negated, self.is_spent = True, False
         elif self.is_spent and phrase.meanings and not phrase.does("joint", "pre", "fit"):
@@ -432,27 +441,20 @@ class _Sentence:
 
     def _state(self, place: int, phrase: Phrase) -> None:  # noqa: C901 - one arm a case
         moods = _MOODS.intersection(phrase.values("yes")) or phrase.values("trait")
-        after = self._at(place + 1)
-        is_of_home = after.does("homes") or (moods and bool(after.values("member")))
-        is_of_home = is_of_home or (self._at(place - 1).does("homes") and not self.has_verb)
-        is_of_others = self.relation in {"good", "lives", "bad"} and after.values("single")
         is_silent = self.is_other or self.relation == "unknown" or (moods and self.is_past)
-        if is_silent or (moods and (is_of_home or is_of_others)):
+        if is_silent or (moods and self._is_mood_of_others(place)):
             return
         is_partly = is_before = self._at(place - 1).does("partly")
-        is_disliked = phrase.values("trait") or "cuddly" in phrase.values("yes")
-        negated = self.negated or (self.relation == "bad" and bool(is_disliked))
+        negated = self._is_denied(place, phrase)
         if self._at(place + 1).text in {":", "-", "?", "="}:
             negated |= self._at(place + 2).does("not")
             if self._at(place + 2).does("hedge"):
                 return
             if self._at(place + 2).does("post", "pre"):
                 is_partly = True
-        if after.does("not") and self._at(place + 2).text in {"", *_PAUSES}:
-            negated = True  # `House trained no`
         if any(one.does("hedge") for one in self.phrases[place + 1 : place + 4]):
             return
-        near = self.phrases[max(0, place - 4) : place]
+        near = self.phrases[max(0, place - 4) : place + 3]
         is_negative = any("negative" in one.values("result") for one in near)
         if is_negative and "special_needs" in phrase.values("yes"):
             return  # `negative for heartworm and leishmania`
@@ -470,10 +472,34 @@ class _Sentence:
                 self.found.append((trait, YES if negated else NO, ""))
         self.is_spent |= self.negated
 
+    def _is_mood_of_others(self, place: int) -> bool:
+        """True for the calm home that is wanted, and for `fine with a mellow cat`."""
+        after = self._at(place + 1)
+        if after.does("homes", "partial") or after.values("member") or after.text in _ONES:
+            return True
+        if self._at(place - 1).does("homes") and not self.has_verb:
+            return True
+        if self.relation in {"good", "lives", "bad"}:
+            return any(one.values("single") for one in self.phrases[place + 1 : place + 3])
+        is_first = place <= 1 and not self.has_verb  # `A calm dog would be alright`
+        return is_first and bool(after.values("single")) and self._at(place + 2).text in _WOULD
+
+    def _is_denied(self, place: int, phrase: Phrase) -> bool:
+        """True after a negation, and if one ends the part: `stubenrein ist er nicht`."""
+        is_disliked = phrase.values("trait") or "cuddly" in phrase.values("yes")
+        if self.relation == "bad" and is_disliked:
+            return True
+        if self.negated and _DENIALS.isdisjoint(phrase.text.split()):  # `will not split them`
+            return True
+        rest = [*takewhile(lambda one: one.text not in _ENDS, self.phrases[place + 1 :])]
+        return bool(rest) and len(rest) <= _NEAR and rest[-1].does("unfit", "not")
+
     def _value(self, phrase: Phrase) -> None:
         if not (self.is_other or self.negated or self.relation in {"lives", "unknown", "bad"}):
             for part in _VALUED:
-                self.found += [(part, value, "") for value in phrase.values(part)]
+                for value in phrase.values(part):
+                    is_striped = value == "tabby" and self.species == attributes.DOG
+                    self.found.append((part, "brindle" if is_striped else value, ""))
 
     def _read_tests(self) -> None:
         """Read what tests of illnesses said: `FIV/FeLV negative`, `positive for heartworm`."""
@@ -517,6 +543,7 @@ class _Sentence:
 def read_written(description: str, species: str = "") -> WrittenFacts:
     """Read the statements of a description, by trait; of its first 8,000 letters."""
     text = _MARKUP.sub(" ", description[:_MOST_LETTERS])
+    text = "\n".join(map(_label_ticks, text.splitlines()))
     text = _NEXT_LABEL.sub("\n", _LABEL.sub(r"\1: ", text))
     usual = recognise_language(split_words(text))
     found: dict[str, Statement] = {}
@@ -535,6 +562,20 @@ def read_written(description: str, species: str = "") -> WrittenFacts:
             elif found[trait].answer != answer:
                 found[trait] = _safer(trait, found[trait], statement)
     return {trait: one for trait, one in found.items() if one.answer}
+
+
+def _label_ticks(line: str) -> str:
+    """Write a row of ticks as labels, a line each: `✔ kids ✔ dogs ❌ cats`, `Kids ✅ Cats ❌`."""
+    first, *parts = _TICK.split(line)
+    ticks, words = parts[::2], parts[1::2]
+    if len(ticks) < 2:
+        return line
+    lines = [first]
+    if not any(map(str.isalnum, words[-1])):  # each stands behind its words
+        lines, words = [], [first, *words[:-1]]
+    for tick, label in zip(ticks, words, strict=True):
+        lines.append(f"{label.strip(' .,;:')}: {'❌' if tick in '❌✗✘✖🚫' else '✅'}")
+    return "\n".join(lines)
 
 
 def _with_care(found: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:

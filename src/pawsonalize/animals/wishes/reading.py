@@ -6,204 +6,33 @@ and dogs are members of a household. Children always are.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from pawsonalize.animals.wishes.lexicon import (
-    SENTENCE_ENDS,
-    Phrase,
-    breed_facts,
-    phrases_in,
-    singulars,
-    words_of_text,
-)
+from pawsonalize.animals.wishes.bounds import FACTORS, number_in, read_bound
+from pawsonalize.animals.wishes.lexicon import SENTENCE_ENDS, Phrase, phrases_in, words_of_text
 from pawsonalize.animals.wishes.rules import Rule, is_hard
 from pawsonalize.core import attributes
-from pawsonalize.core.attributes import BABY, EXTRA_LARGE, LARGE, POUNDS_A_KILO, SIZE_NAMES, YOUNG
+from pawsonalize.core.attributes import BABY, EXTRA_LARGE, LARGE, YOUNG
 from pawsonalize.core.breed_spelling import plain_letters
-
-_MONEY = frozenset("$€£")
-_UNDER, _OVER = "<≤", ">≥"
-_MONTHS = {"year": 12.0, "month": 1.0, "week": 0.23}
-_FACTORS = {**_MONTHS, "kg": POUNDS_A_KILO, "mile": 1.609}
-_RULES = dict.fromkeys(_MONTHS, "months") | {"kg": "pounds", "lb": "pounds", "money": "fee"}
-_OLDEST = 15  # "under 3" is about years
-_DASHES = ("-", "\u2013")
-_MOST_WORDS_BEFORE = 8  # "no more than about at most" is six
-# "2 years old" is not to the day, nor is "10 kg".
-_MONTHS_AROUND, _SHARE_AROUND = 12.0, 0.25
-
-
-@dataclass
-class WishedBound:
-    """A bound, the name of its rule, and the place of the phrase after it."""
-
-    end: int
-    numbers: list[float]
-    units: list[str] = field(default_factory=list)
-    """The unit of each number, empty if it has none of its own."""
-    unit: str = ""
-    under: bool = False
-    over: bool = False
-    is_range: bool = False
-    is_strict: bool = False
-    about: str = ""
-    sizes: frozenset[str] = frozenset()
-
-    @property
-    def name(self) -> str:
-        """Name of the rule."""
-        return "size" if self.sizes else _RULES.get(self.unit, "place")
-
-    def limits(self) -> tuple[float | None, float | None]:
-        """The least and the most, in the rule's unit."""
-        low, *_, high = [
-            number * _FACTORS.get(unit or self.unit, 1.0)
-            for number, unit in zip(self.numbers, self.units, strict=True)
-        ] * 2
-        if len(self.numbers) > 1:
-            return min(low, high), max(low, high)
-        if self.under or (self.name in {"fee", "place"} and not self.over):
-            return None, high
-        if self.over:
-            return low, None
-        room = low * _SHARE_AROUND
-        if self.unit == "year":
-            room = max(room, _MONTHS_AROUND)
-        return max(0.0, low - room), high + room
-
-    def chosen_sizes(self) -> frozenset[str]:
-        """The sizes within the bound."""
-        order = list(SIZE_NAMES)
-        named = [order.index(one) for one in self.sizes]
-        if self.under:
-            return frozenset(order[: min(named) + (not self.is_strict)])
-        return frozenset(order[max(named) + self.is_strict :])
-
-
-def read_bound(phrases: Sequence[Phrase], place: int) -> WishedBound | None:
-    """Read a bound that begins at a place; None if there is none."""
-    bound = WishedBound(place, [])
-    _read_words_before(phrases, bound)
-    if bound.sizes:
-        return bound
-    _read_numbers(phrases, bound)
-    if not bound.numbers:
-        return None
-    _read_words_after(phrases, bound)
-    is_span = bound.is_range and bound.numbers[0] < bound.numbers[-1]
-    if bound.under or bound.over or is_span:
-        is_age = bound.about or max(bound.numbers) <= _OLDEST
-        bound.unit = bound.unit or bound.about or ("year" if is_age else "")
-    return bound if bound.unit else None
-
-
-def number_in(phrase: Phrase) -> float | None:
-    """The number that a phrase is; None of any other."""
-    if found := phrase.values("number"):
-        return float(min(found))
-    plain = phrase.text.replace(",", ".")
-    return float(plain) if plain.replace(".", "", 1).isdigit() else None
-
-
-def _read_words_before(phrases: Sequence[Phrase], bound: WishedBound) -> None:
-    # Each place of `<<<<…` begins one: without an end their time would grow with its square.
-    for one in phrases[bound.end : bound.end + _MOST_WORDS_BEFORE]:
-        under = one.does("under") or one.text in _UNDER
-        over = one.does("over") or one.text in _OVER
-        sizes = one.values("size") or (one.values("breed") and _sizes_of(one))
-        if (bound.under or bound.over) and sizes:
-            bound.sizes, bound.end = sizes, bound.end + 1
-            return
-        if one.text in _MONEY:
-            bound.unit = "money"
-        about = one.values("about")
-        fills = bound.under or bound.over or bound.about
-        is_word = under or over or one.does("between") or about or one.text in _MONEY
-        if not is_word and not (fills and one.does("filler") and not one.values("unit")):
-            return
-        bound.is_strict |= one.does("strict")
-        bound.under, bound.over = bound.under or under, bound.over or over
-        bound.is_range |= one.does("between")
-        bound.about = min(about, default=bound.about)
-        bound.end += 1
-
-
-def _sizes_of(breed: Phrase) -> frozenset[str]:
-    return breed_facts("size", (word for text in breed.text.split() for word in singulars(text)))
-
-
-def _read_numbers(phrases: Sequence[Phrase], bound: WishedBound) -> None:
-    """Read one number or two, each with its unit: `6 months to 2 years`, `under a year`."""
-    here, place = phrases[bound.end : bound.end + 1], bound.end
-    if (bound.under or bound.over) and here and here[0].values("unit"):
-        bound.numbers, bound.units = [1.0], [_read_unit(phrases, bound)]
-    while place < len(phrases) and (number := number_in(phrases[place])) is not None:
-        end, bound.end = bound.end, place + 1
-        unit = _read_unit(phrases, bound)
-        if bound.units == ["year"] and unit == "month" and place == end:  # `1 year 6 months`
-            bound.numbers[0] += number / 12
-        elif len(bound.numbers) + len({_RULES.get(o) for o in (*bound.units, unit) if o}) > 2:
-            bound.end = end
-            break
-        else:
-            bound.numbers.append(number)
-            bound.units.append(unit)
-        place = bound.end + _is_joint(phrases, bound)
-    bound.unit = next(filter(None, [bound.unit, *bound.units]), "")
-
-
-def _is_joint(phrases: Sequence[Phrase], bound: WishedBound) -> bool:
-    one = phrases[bound.end] if bound.end < len(phrases) else None
-    return one is not None and (
-        one.text in _DASHES or one.does("to") or (bound.is_range and one.does("and"))
-    )
-
-
-def _read_unit(phrases: Sequence[Phrase], bound: WishedBound) -> str:
-    unit = ""
-    signs = [one.text for one in phrases[bound.end : bound.end + 1]]
-    if signs and signs[0] in _MONEY:
-        unit, bound.end = "money", bound.end + 1
-    elif signs == ["+"] and any(
-        one.values("unit") for one in phrases[bound.end + 1 : bound.end + 2]
-    ):
-        bound.over, bound.end = True, bound.end + 1  # `50+ lb`
-    while bound.end < len(phrases):
-        one = phrases[bound.end]
-        if (units := one.values("unit")) and not (unit or bound.unit):
-            unit = min(units)
-        elif unit not in _MONTHS or not (
-            one.values("age") == {attributes.SENIOR} or one.does("of_age")
-        ):
-            break
-        bound.end += 1
-    return unit
-
-
-def _read_words_after(phrases: Sequence[Phrase], bound: WishedBound) -> None:
-    if bound.end == len(phrases) or bound.under or bound.over:
-        return
-    one = phrases[bound.end]
-    bound.under, bound.over = one.does("tail_under"), one.does("tail_over") or one.text == "+"
-    bound.end += bound.under or bound.over
-
 
 UNITED = ("species", "breed", "size", "age", "sex")
 """Attributes of which any of several values fits."""
 _ATTRIBUTES = (*UNITED, "colour", "coat", "flag", "trait")
 _OPPOSITES = {"purebred": "mixed", "sheds": "sheds_little", "healthy": "special_needs"}
 _OPPOSITES |= {f"no_{one}": one for one in ("fiv", "felv", "heartworm")}
-_LISTED = ("species", "breed", "size", "colour")  # lists that `and` and commas go on
+_LISTED = ("species", "breed", "size", "colour", "health")  # lists that `and` and commas go on
 _OPTIONAL = ("size", "age", "sex", "colour", "coat", "mixed", "altered", "bonded", "returned")
 _HEALTH = ("deaf", "blind", "three_legs", "fiv", "felv", "heartworm", "special_needs")
 _MEMBERS_APART = ("size", "age", "sex", "colour", "number", "coat", "trait", "unit", "flag")
 _SAYING_MORE = ("colour", "size", "age", "coat", "trait")  # of an animal, after its species
 _MEMBER = "member"
-_MODES = frozenset({"with", "have", "lost"})
-_PETS = frozenset({attributes.CAT, attributes.DOG})
+_MODES = frozenset({"with", "have", "lost", "friend_for"})
+_SPECIES = {"cats": attributes.CAT, "dogs": attributes.DOG}
+_PETS = frozenset(_SPECIES.values())
 _HOMES = frozenset({"garden", "apartment"})
+_GARDEN = frozenset({"garden"})
 _ANY = frozenset({"any", "every", "all"})
 _ARTICLE = 3  # letters of words that a list may have between its members
 _AHEAD = 7  # phrases in which a member of the household may follow
@@ -238,6 +67,10 @@ class WishReading:
     """A comma or a conjunction came last."""
     has_child: bool = False
     """The last member was a child."""
+    companions: frozenset[str] = frozenset()
+    """Species of the household of which one more is wanted: `a friend for our cat`."""
+    is_for_companion: bool = False
+    """The members that follow want one of their own species."""
 
     def read(self) -> None:
         """Read the text."""
@@ -245,6 +78,8 @@ class WishReading:
         place = 0
         while place < len(self.phrases):
             place += self._bound(place) or self._place(place) or self._phrase(place)
+        if self.companions and not any(one.name in {"species", "breed"} for one in self.rules):
+            self.rules.append(Rule("species", self.companions, words="friend"))
         if self.youngest < inf:
             kids = {"kids": self.youngest}
             self.rules = [replace(o, most=kids.get(o.name, o.most)) for o in self.rules]
@@ -339,7 +174,8 @@ class WishReading:
             self.negated, self.begun, self.listed = True, phrase.start, ""
             self.is_of_words = phrase.does("adverb")
         elif (mode := phrase.values("function") & _MODES) and not phrase.values("trait"):
-            self.mode = min(mode)
+            self.is_for_companion |= phrase.does("friend_for")
+            self.mode = "have" if self.is_for_companion else min(mode)
         elif phrase.does("for") and any(one.name in {"species", "breed"} for one in self.rules):
             self.mode = "have"  # `a kitten for our dog`, but not `looking for a dog`
         else:
@@ -430,6 +266,9 @@ class WishReading:
         }
         self.listed = _MEMBER if self.negated else ""
         self.has_child = "kids" in names
+        if self.is_for_companion:
+            self.companions = frozenset(_SPECIES[one] for one in names if one in _SPECIES)
+            self.is_for_companion = False
         if not self.negated:  # `no kids` asks for nothing
             ages = [12 * float(one) for one in phrase.values("kids_age")]
             self.youngest = min([self.youngest, *ages])
@@ -455,7 +294,7 @@ class WishReading:
 
     def _add_attributes(self, phrase: Phrase, place: int) -> None:
         parts = self._parts_of(phrase)
-        if self._is_limited(parts, phrase, place):
+        if self._is_limited(parts, phrase, place) or self._is_of_household(parts, phrase):
             return
         if not phrase.values("trait") & _HOMES:  # `we have a yard, two kids and a cat`
             self.mode = ""
@@ -463,16 +302,28 @@ class WishReading:
         for part in parts:
             is_kind = part == "species" and {"trait", "flag"} & {*parts}  # `no lap cat`
             self.negated = was_negated and not is_kind
-            self.negated |= part == self.listed and part in _LISTED
+            kind = "health" if phrase.values(part) <= {*_HEALTH} else part
+            self.negated |= kind == self.listed and kind in _LISTED
             self._add_values(part, phrase, is_or)
             if self.negated:
-                self.listed = part
+                self.listed = kind
         if not (was_negated or self.negated):
             self.listed = ""
         self.negated, self.begun, self.is_or, self.is_joined = False, None, False, False
 
+    def _is_of_household(self, parts: list[str], phrase: Phrase) -> bool:
+        """True for the second in `a cat that likes no cats`; it asks for nothing."""
+        wanted = {one for rule in self.rules if rule.name == "species" for one in rule.values}
+        if not self.negated or parts != ["species"] or not phrase.values("species") <= wanted:
+            return False
+        self.negated, self.listed = False, _MEMBER
+        return True
+
     def _add_values(self, part: str, phrase: Phrase, is_or: bool) -> None:
         values = phrase.values(part)
+        if part == "trait" and values == _GARDEN and self.negated:
+            self._add("rules", Rule("fenced_yard"), phrase)  # who has none
+            return
         if part == "trait" and not any(is_hard(one, self.negated) for one in values):
             self._add("evidence", Rule("trait", values), phrase)
             return
@@ -533,7 +384,7 @@ class WishReading:
         words = self._words(place, bound.end - 1)
         if bound.name == "months" and self._is_of_member(place, bound.end):
             listed = [*bound.numbers, *self._numbers_before(place)]  # `5 and 8 years`
-            self.youngest = min(self.youngest, min(listed) * _FACTORS.get(bound.unit, 1.0))
+            self.youngest = min(self.youngest, min(listed) * FACTORS.get(bound.unit, 1.0))
             return bound.end - place
         if bound.name == "place" and not (bound.under or bound.over):
             return bound.end - place  # `runs 10 miles`

@@ -201,6 +201,8 @@ def _stated(facts: WrittenFacts) -> frozenset[str]:
             found.add(f"{yes}{name}")
             if name in _OPPOSITES:
                 found.add(f"{no}{_OPPOSITES[name]}")
+            if (name, statement.answer) == ("fenced_yard", YES):
+                found |= {"garden", "-apartment"}
     return frozenset(found)
 
 
@@ -240,6 +242,10 @@ def _kids(animal: Animal, _at: int) -> Facts:
 
 def _written(trait: str) -> Callable[[Animal, int], Facts]:
     return lambda animal, _at: _answer(animal.answer(trait))
+
+
+def _is_bonded(animal: Animal) -> bool | GoodWith | None:
+    return bool(animal.bonded_unit) or animal.answer("bonded")
 
 
 def _pattern(animal: Animal) -> frozenset[str]:
@@ -317,7 +323,7 @@ _SPANS: Mapping[str, Callable[[Animal, int], Span]] = {
     ),
     "fee": lambda animal, _at: None if animal.fee is None else (animal.fee, animal.fee),
 }
-_READ_ELSEWHERE = frozenset({*HOUSEHOLD, "bonded", "sheds_little", "pattern", "coat"})
+_READ_ELSEWHERE = frozenset({*HOUSEHOLD, "bonded", "only_pet", "sheds_little", "pattern", "coat"})
 FACTS: Mapping[str, Callable[[Animal, int], Facts]] = {
     "species": lambda animal, _at: _known(animal.species),
     "breed": _breeds,
@@ -329,7 +335,8 @@ FACTS: Mapping[str, Callable[[Animal, int], Facts]] = {
     "kids": _kids,
     **{name: _good_with(name) for name in ("dogs", "cats")},
     **{trait: _written(trait) for trait in TRAITS if trait not in _READ_ELSEWHERE},
-    "bonded": lambda animal, _at: _answer(bool(animal.bonded_unit) or animal.answer("bonded")),
+    "bonded": lambda animal, _at: _answer(_is_bonded(animal)),
+    "only_pet": lambda animal, _at: _answer(not _is_bonded(animal) and animal.answer("only_pet")),
     "mixed": lambda animal, _at: _answer(animal.mixed or bool(animal.secondary_breed) or None),
     "sheds_little": _shedding,
     "place": _place,
