@@ -457,13 +457,10 @@ class Arms(NamedTuple):
         except PawsonalizeError:
             raise
         except Exception as error:  # a model may throw anything
-            counts.failed += 1
+            counts.count(None)
             log.error("an arm failed", live_test=self.test.name, arm=arm, exc_info=error)
             return None
-        took = 1000 * (time.perf_counter() - begun)
-        counts.answered += 1
-        counts.milliseconds += took
-        counts.squares += took**2
+        counts.count(1000 * (time.perf_counter() - begun))
         return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
 from random import Random
+from threading import Lock
 
 import msgspec
 
@@ -22,6 +23,7 @@ from pawsonalize.recommend.live_model import LoadedModel
 AS_SENT = "as-sent"
 """Stands for the version in an arm that leaves a list in the order in which the site sent it."""
 _UNITS = 2**64
+_COUNTING = Lock()
 
 
 class Design(StrEnum):
@@ -67,6 +69,16 @@ class ArmAnswers(msgspec.Struct, rename="camel"):
     """Sum of what the answers took."""
     squares: float = 0.0
     """Sum of the squares of those milliseconds."""
+
+    def count(self, milliseconds: float | None) -> None:
+        """Count an answer that took so long; None: it failed."""
+        with _COUNTING:  # many threads answer
+            if milliseconds is None:
+                self.failed += 1
+                return
+            self.answered += 1
+            self.milliseconds += milliseconds
+            self.squares += milliseconds**2
 
     def add(self, other: "ArmAnswers") -> None:
         """Count what another process counted, too."""
