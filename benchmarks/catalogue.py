@@ -246,6 +246,7 @@ def benchmarks() -> dict[str, Benchmark]:
                 (),
                 ("--set", "tests/animals/described_by_others.json"),
                 ("--set", "tests/animals/described_by_rescues.json"),
+                ("--set", "tests/animals/described_by_volunteers.json"),
             ),
             shown=("results",),
         ),

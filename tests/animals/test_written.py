@@ -86,7 +86,8 @@ def test_sentences_as_volunteers_write_them_are_read_as_people_read_them() -> No
 # Floors: a little below what is reached. Written without the lexicon, but some rules were changed
 # after their errors were seen.
 @pytest.mark.parametrize(
-    ("name", "precision", "recall"), [("others", 0.90, 0.73), ("rescues", 0.89, 0.69)]
+    ("name", "precision", "recall"),
+    [("others", 0.93, 0.77), ("rescues", 0.93, 0.76), ("volunteers", 0.98, 0.88)],
 )
 def test_what_others_described_is_read_no_worse_than_before(
     name: str, precision: float, recall: float
@@ -94,7 +95,7 @@ def test_what_others_described_is_read_no_worse_than_before(
     reached = rates(rows_of(OWN_SET.with_name(f"described_by_{name}.json")))
     assert reached["precision"] >= precision
     assert reached["recall"] >= recall
-    assert reached["false_good_with"] <= 1
+    assert reached["false_good_with"] == 0
 
 
 def test_only_the_first_letters_of_an_endless_text_are_read() -> None:
