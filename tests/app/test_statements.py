@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -41,16 +42,19 @@ def parts(tmp_path: Path) -> Iterator[App]:
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """Every statement that runs, with its values."""
+    """Every statement of this thread, with its values: background jobs may read whole tables."""
     found: dict[str, Any] = {}
+    thread = get_ident()
 
     def keep(*told: Any) -> None:
-        found[told[2]] = told[3]
+        if get_ident() == thread:
+            found[told[2]] = told[3]
 
     read = PreparedReads.rows
 
     def rows(reads: PreparedReads, wanted: PreparedSelect, given: dict[str, object]) -> list[Any]:
-        found[wanted.text] = wanted.values(given)
+        if get_ident() == thread:
+            found[wanted.text] = wanted.values(given)
         return read(reads, wanted, given)
 
     monkeypatch.setattr(PreparedReads, "rows", rows)
