@@ -16,6 +16,7 @@ from itertools import takewhile
 from pawsonalize.animals.written_phrases import (
     Phrase,
     cut_phrases,
+    label_ticks,
     load_lexicon,
     recognise_language,
     split_words,
@@ -57,7 +58,6 @@ _LABEL = re.compile(  # `Cats? She loves them.`
     r"((?:(?:[^\W\d_]+ ){1,2}(?:with|con|mit) )?[^\W\d_]+(?:[ -][^\W\d_]+)?)\?\s+(?=\w)",
     re.IGNORECASE,
 )
-_TICK = re.compile("([✔✅✓☑👍❌✗✘✖🚫])\ufe0f?")
 _NEXT_LABEL = re.compile(  # `Dogs: yes, cats: no`
     r"[,;/]\s+(?=(?!(?:and|or|und|oder|y|o)\b)"
     r"(?:[^\W\d_]+[ -]){0,2}[^\W\d_]+\s?(?::|\s[-\u2013=])\s)",
@@ -110,7 +110,7 @@ _STATED = ("yes", "no", "trait", "condition")
 _MOST_UNREAD = 2  # words without a meaning between what is said and the member
 _ENDS = _PAUSES | frozenset(".!?=-")
 _ONES = frozenset({"one", "ones"})
-_WOULD = frozenset({"would", "may", "might", "could", "can", "should", "is"})
+_WOULD = frozenset({"would", "may", "might", "could", "should"})
 _DENIALS = frozenset({"not", "never", "wont", "cannot", "cant", "nicht", "nie", "no", "nunca"})
 _NEAR = 7  # phrases between what is said of a member and the member
 
@@ -454,7 +454,7 @@ class _Sentence:
                 is_partly = True
         if any(one.does("hedge") for one in self.phrases[place + 1 : place + 4]):
             return
-        near = self.phrases[max(0, place - 4) : place + 3]
+        near = [*self.phrases[max(0, place - 4) : place], *self._rest_of_part(place)[:2]]
         is_negative = any("negative" in one.values("result") for one in near)
         if is_negative and "special_needs" in phrase.values("yes"):
             return  # `negative for heartworm and leishmania`
@@ -491,8 +491,18 @@ class _Sentence:
             return True
         if self.negated and _DENIALS.isdisjoint(phrase.text.split()):  # `will not split them`
             return True
-        rest = [*takewhile(lambda one: one.text not in _ENDS, self.phrases[place + 1 :])]
-        return bool(rest) and len(rest) <= _NEAR and rest[-1].does("unfit", "not")
+        rest = self._rest_of_part(place)
+        return bool(rest) and rest[-1].does("unfit", "not")
+
+    def _rest_of_part(self, place: int) -> list[Phrase]:
+        """The phrases up to the next pause, conjunction or member, `_NEAR` at most."""
+        near = self.phrases[place + 1 : place + 2 + _NEAR]
+        rest = [*takewhile(lambda one: not self._is_end_of_part(one), near)]
+        return rest if len(rest) <= _NEAR else []
+
+    def _is_end_of_part(self, phrase: Phrase) -> bool:
+        said = any(phrase.values(part) for part in ("member", "mention", *_STATED))
+        return said or phrase.text in _ENDS or phrase.does("but", "joint")
 
     def _value(self, phrase: Phrase) -> None:
         if not (self.is_other or self.negated or self.relation in {"lives", "unknown", "bad"}):
@@ -543,7 +553,7 @@ class _Sentence:
 def read_written(description: str, species: str = "") -> WrittenFacts:
     """Read the statements of a description, by trait; of its first 8,000 letters."""
     text = _MARKUP.sub(" ", description[:_MOST_LETTERS])
-    text = "\n".join(map(_label_ticks, text.splitlines()))
+    text = "\n".join(map(label_ticks, text.splitlines()))
     text = _NEXT_LABEL.sub("\n", _LABEL.sub(r"\1: ", text))
     usual = recognise_language(split_words(text))
     found: dict[str, Statement] = {}
@@ -562,20 +572,6 @@ def read_written(description: str, species: str = "") -> WrittenFacts:
             elif found[trait].answer != answer:
                 found[trait] = _safer(trait, found[trait], statement)
     return {trait: one for trait, one in found.items() if one.answer}
-
-
-def _label_ticks(line: str) -> str:
-    """Write a row of ticks as labels, a line each: `✔ kids ✔ dogs ❌ cats`, `Kids ✅ Cats ❌`."""
-    first, *parts = _TICK.split(line)
-    ticks, words = parts[::2], parts[1::2]
-    if len(ticks) < 2:
-        return line
-    lines = [first]
-    if not any(map(str.isalnum, words[-1])):  # each stands behind its words
-        lines, words = [], [first, *words[:-1]]
-    for tick, label in zip(ticks, words, strict=True):
-        lines.append(f"{label.strip(' .,;:')}: {'❌' if tick in '❌✗✘✖🚫' else '✅'}")
-    return "\n".join(lines)
 
 
 def _with_care(found: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:

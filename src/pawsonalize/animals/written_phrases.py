@@ -11,6 +11,7 @@ from pawsonalize.core.breed_spelling import plain_letters
 
 _LANGUAGES = ("english", "spanish", "german", "french", "portuguese", "italian", "dutch")
 _LEXICONS = Path(__file__).parent
+_TICK = re.compile("([✔✅✓☑👍❌✗✘✖🚫])\ufe0f?")
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s]")
 
 
@@ -111,6 +112,20 @@ def _common_words() -> Mapping[str, frozenset[str]]:
         )
         for name in _LANGUAGES
     }
+
+
+def label_ticks(line: str) -> str:
+    """Write a row of ticks as labels, a line each: `✔ kids ✔ dogs ❌ cats`, `Kids ✅ Cats ❌`."""
+    first, *parts = _TICK.split(line)
+    ticks, words = parts[::2], parts[1::2]
+    if len(ticks) < 2:
+        return line
+    lines = [first]
+    if not any(map(str.isalnum, words[-1])):  # each stands behind its words
+        lines, words = [], [first, *words[:-1]]
+    for tick, label in zip(ticks, words, strict=True):
+        lines.append(f"{label.strip(' .,;:')}: {'❌' if tick in '❌✗✘✖🚫' else '✅'}")
+    return "\n".join(lines)
 
 
 def split_words(sentence: str) -> list[tuple[str, int, int]]:

@@ -42,7 +42,10 @@ class WishedBound:
         return "size" if self.sizes else _RULES.get(self.unit, "place")
 
     def limits(self) -> tuple[float | None, float | None]:
-        """The least and the most, in the rule's unit."""
+        """The lowest and highest value that fit, in months, pounds, money or kilometres.
+
+        None where that side is open.
+        """
         low, *_, high = [
             number * FACTORS.get(unit or self.unit, 1.0)
             for number, unit in zip(self.numbers, self.units, strict=True)
@@ -68,7 +71,7 @@ class WishedBound:
 
 
 def read_bound(phrases: Sequence[Phrase], place: int) -> WishedBound | None:
-    """Read a bound that begins at a place; None if there is none."""
+    """Read a bound such as `under 3 years`, at the phrase `place`; None if none begins."""
     bound = WishedBound(place, [])
     _read_words_before(phrases, bound)
     if bound.sizes:

@@ -70,7 +70,7 @@ class WishReading:
     companions: frozenset[str] = frozenset()
     """Species of the household of which one more is wanted: `a friend for our cat`."""
     is_for_companion: bool = False
-    """The members that follow want one of their own species."""
+    """The members that follow, up to a comma, want one of their own species."""
 
     def read(self) -> None:
         """Read the text."""
@@ -161,7 +161,7 @@ class WishReading:
         elif phrase.does("optional"):
             self._withdraw(place)
         elif phrase.text == ",":
-            self.negated, self.is_joined = False, True
+            self.negated, self.is_joined, self.is_for_companion = False, True, False
             is_list = self._is_list(place)
             if is_list and self.listed == _MEMBER:
                 self.mode = "have"  # `no kids, two cats`
@@ -174,7 +174,8 @@ class WishReading:
             self.negated, self.begun, self.listed = True, phrase.start, ""
             self.is_of_words = phrase.does("adverb")
         elif (mode := phrase.values("function") & _MODES) and not phrase.values("trait"):
-            self.is_for_companion |= phrase.does("friend_for")
+            goes_on = self.is_for_companion and "have" in mode  # `a friend for our cat`
+            self.is_for_companion = goes_on or phrase.does("friend_for")
             self.mode = "have" if self.is_for_companion else min(mode)
         elif phrase.does("for") and any(one.name in {"species", "breed"} for one in self.rules):
             self.mode = "have"  # `a kitten for our dog`, but not `looking for a dog`
@@ -197,7 +198,7 @@ class WishReading:
             self.mode = "have"  # `no kids but two cats`
         elif not (phrase.does("but") and is_of_member and self._next_does(place, "not")):
             self.mode = ""  # else `good with cats but not dogs`
-        self.negated, self.listed, self.is_or = False, "", False
+        self.negated, self.listed, self.is_or, self.is_for_companion = False, "", False, False
 
     def _next_does(self, place: int, function: str) -> bool:
         rest = [one for one in self.phrases[place + 1 : place + 3] if one.text != "-"]
@@ -313,7 +314,8 @@ class WishReading:
 
     def _is_of_household(self, parts: list[str], phrase: Phrase) -> bool:
         """True for the second in `a cat that likes no cats`; it asks for nothing."""
-        wanted = {one for rule in self.rules if rule.name == "species" for one in rule.values}
+        kinds = [one.values for one in self.rules if one.name == "species" and not one.negated]
+        wanted = frozenset[str]().union(*kinds)
         if not self.negated or parts != ["species"] or not phrase.values("species") <= wanted:
             return False
         self.negated, self.listed = False, _MEMBER

@@ -244,7 +244,7 @@ def _written(trait: str) -> Callable[[Animal, int], Facts]:
     return lambda animal, _at: _answer(animal.answer(trait))
 
 
-def _is_bonded(animal: Animal) -> bool | GoodWith | None:
+def _is_bonded(animal: Animal) -> bool | None:
     return bool(animal.bonded_unit) or animal.answer("bonded")
 
 
