@@ -43,6 +43,7 @@ TRAITS = (
 """What is read. `pattern` and `coat` have values, the others an answer."""
 _NEEDS_CARE = ("deaf", "blind", "three_legs", "fiv", "felv", "heartworm")
 _VALUED = ("pattern", "coat")
+_TRAINED = frozenset({"house_trained", "crate_trained"})
 _MOODS = frozenset({"calm", "energetic", "cuddly", "shy"})
 _MOST_LETTERS = 8_000  # of a description; hardly any is longer
 _LONGEST_SENTENCE = 240  # letters that are shown
@@ -127,6 +128,8 @@ class _Sentence:
     relation: str = ""
     """What holds for the members that follow: good, loves, lives, bad, unknown."""
     related_at: int = 0
+    is_history: bool = False
+    """It holds for what was: `was good with`."""
     has_verb: bool = False
     negated: bool = False
     is_spent: bool = False
@@ -213,7 +216,7 @@ class _Sentence:
             is_subject = place - self.began_at <= 3 and not self.part
             if is_subject and not self._members(self._at(place + 1)):
                 self.is_other = True
-        self.is_past |= phrase.does("past")
+        self.is_past = phrase.does("past") or (self.is_past and not phrase.does("now"))
         self.is_outgrown |= phrase.does("first", "leash")
         self.is_under |= phrase.does("fore")
         if phrase.does("them") and self.relation in {"good", "loves", "bad"} and self.last:
@@ -303,8 +306,8 @@ class _Sentence:
             self._end_clause(place)
         elif is_list:
             for mention in self.part:
-                mention.is_carried = True
-            self.part = []
+                mention.is_carried = bool(mention.answer)
+            self.part = [mention for mention in self.part if not mention.answer]
 
     def _negate_before(self, place: int) -> None:
         """Let a negation at the end of a part hold for what stands before: `con gatos no`."""
@@ -366,6 +369,7 @@ class _Sentence:
         if not name or self.relation == "unknown" or (is_of_bad and not self.part):
             return  # `prefers not to share a home with`
         self.related_at = place
+        self.is_history = phrase.does("history")
         if self.negated and not self.is_spent:
             # `has not lived with cats` says nothing, nor does `does not chase cats`.
             name = "bad" if name in {"good", "loves"} else "unknown"
@@ -396,7 +400,7 @@ class _Sentence:
             # `loves long walks through the leafy park where kids play` says nothing of kids.
             is_far = len(between) > _MOST_UNREAD and self.relation != "bad"
             mention.answer = "unknown" if is_far else kinds[self.relation]
-            mention.is_history = self.relation == "lives"
+            mention.is_history = self.relation == "lives" or self.is_history
             mention.is_carried = not self.part and bool(self.mentions)
         self._add_mention(mention)
 
@@ -441,7 +445,11 @@ class _Sentence:
 
     def _state(self, place: int, phrase: Phrase) -> None:  # noqa: C901 - one arm a case
         moods = _MOODS.intersection(phrase.values("yes")) or phrase.values("trait")
-        is_silent = self.is_other or self.relation == "unknown" or (moods and self.is_past)
+        if _TRAINED.intersection(phrase.values("yes")) and self._is_in_training(place):
+            self.found += [(one, CONDITION, self.text) for one in phrase.values("yes")]
+            return
+        is_other = self.is_other and "bonded" not in phrase.values("yes")
+        is_silent = is_other or self.relation == "unknown" or (moods and self.is_past)
         if is_silent or (moods and self._is_mood_of_others(place)):
             return
         is_partly = is_before = self._at(place - 1).does("partly")
@@ -471,6 +479,11 @@ class _Sentence:
             if not negated or trait == "bonded":
                 self.found.append((trait, YES if negated else NO, ""))
         self.is_spent |= self.negated
+
+    def _is_in_training(self, place: int) -> bool:
+        """True for `mostly house-trained`, and for `crate training is going well`."""
+        near = [*self.phrases[max(0, place - 3) : place], *self.phrases[place + 1 : place + 6]]
+        return not self.negated and any(one.does("progress") for one in near)
 
     def _is_mood_of_others(self, place: int) -> bool:
         """True for the calm home that is wanted, and for `fine with a mellow cat`."""

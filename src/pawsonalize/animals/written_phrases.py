@@ -137,16 +137,24 @@ def split_words(sentence: str) -> list[tuple[str, int, int]]:
     ]
 
 
+def _numbered(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Those words as the lexicon writes them: `#` stands for any number."""
+    return tuple("#" if word.isdigit() else word for word in words)
+
+
 def cut_phrases(words: list[tuple[str, int, int]], lexicon: Lexicon) -> list[Phrase]:
     """Cut a sentence into phrases, the longest that mean something first."""
     words = [one for one in words if one[0] not in lexicon.ignored]
     texts = [one[0] for one in words]
     found, place = [], 0
     while place < len(words):
-        most = min(lexicon.longest.get(texts[place], 1), len(words) - place)
+        first = texts[place]
+        most = max(lexicon.longest.get(one, 1) for one in (first, *_numbered((first,))))
+        most = min(most, len(words) - place)
         for count in range(most, 0, -1):
             key = tuple(texts[place : place + count])
-            if (meanings := lexicon.phrases.get(key)) is not None or count == 1:
+            meanings = lexicon.phrases.get(key) or lexicon.phrases.get(_numbered(key))
+            if meanings is not None or count == 1:
                 break
         start, end = words[place][1], words[place + count - 1][2]
         found.append(Phrase(" ".join(key), start, end, meanings or frozenset()))
