@@ -582,7 +582,7 @@ def read_written(description: str, species: str = "") -> WrittenFacts:
             statement = Statement(trait, answer, shown, condition)
             if trait not in found:
                 found[trait] = statement
-            elif found[trait].answer != answer:
+            elif found[trait].answer != answer or not _AGE.search(found[trait].condition):
                 found[trait] = _safer(trait, found[trait], statement)
     return {trait: one for trait, one in found.items() if one.answer}
 
@@ -594,6 +594,7 @@ def _with_care(found: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str
             yield "special_needs", YES, ""
 
 
+_AGE = re.compile(r"\d|teen|jugend|adolesc|adult|erwachs", re.IGNORECASE)
 _SAFE_IS_NO = frozenset({*HOUSEHOLD, "house_trained", "apartment", "sheds_little", "bonded"})
 
 
@@ -601,6 +602,8 @@ def _safer(trait: str, first: Statement, second: Statement) -> Statement:
     """Of statements that contradict each other the safe one; none where neither is."""
     if trait in _VALUED or not first.answer:
         return first
+    if first.answer == second.answer:
+        return second if _AGE.search(second.condition) else first  # says more than `no toddlers`
     order = (NO, CONDITION, YES) if trait in _SAFE_IS_NO else (YES, CONDITION, NO)
     if trait in _MOODS:
         return Statement(trait, "", "")

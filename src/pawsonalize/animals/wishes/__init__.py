@@ -79,7 +79,8 @@ def _mend(text: str, vocabulary: Vocabulary) -> str | None:
         alike = {one: one in alone or one in BREED_WORDS for one in near}
         better = vocabulary.mend(word, alike) or ""
         is_alike = better in alike or better[:1] == word[0]
-        is_likely = len(word) > _SHORT or len(better) > len(word) or better[-1:] == word[-1]
+        is_turned = sorted(better) == sorted(word)
+        is_likely = len(word) > _SHORT or len(better) > len(word) or is_turned
         is_form = better == f"{word}s" or word in {f"{better}{one}" for one in _ENDINGS}
         if is_alike and is_likely and not is_form:
             parts += [text[end : phrase.start], better]

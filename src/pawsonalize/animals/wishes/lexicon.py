@@ -109,7 +109,7 @@ _TOKEN = re.compile(
 _RANGE = re.compile(r"-\s*\d")
 _DIGRAPH = re.compile("([aou])e")  # umlauts as they are written without their keys: `Huendin`
 # Words that German puts together: `Huskymix`, `Langhaarkatze`.
-_COMPOUND = re.compile(r"(\w{3,}?)s?(mischlinge?|mix|hunde?|katzen?|kater|welpen?)")
+_COMPOUND = re.compile(r"(\w{3,}?)s?(mischlinge?|mix|hunde?|hundin|ruden?|katzen?|kater|welpen?)")
 _COMMON = frozenset({("common", "words")})
 _PLAIN = frozenset({"function", "common"})
 _SHORTENED = frozenset({"max", "min", "ca", "approx", "yr", "yrs", "mo"})  # with a full stop

@@ -38,6 +38,8 @@ _ARTICLE = 3  # letters of words that a list may have between its members
 _AHEAD = 7  # phrases in which a member of the household may follow
 _YES = frozenset({"yes"})
 _NOTHING = Phrase("", 0, 0, frozenset())
+_END = Phrase(".", 0, 0, frozenset())
+_OLDEST_CHILD = 17  # years
 _POSTCODE = re.compile(r"\d{4,5}")
 
 
@@ -256,6 +258,8 @@ class WishReading:
             if phrase.values("member") or (self.mode == "have" and is_animal):
                 return here if self.mode or self._is_at_home(here) else 0
             more = any(phrase.values(part) for part in _MEMBERS_APART) or number_in(phrase)
+            if phrase.does("seek"):
+                return 0  # `we have a lab and want a dog`
             if not more and not phrase.does("filler") and not phrase.does("and"):
                 return 0
         return 0
@@ -330,6 +334,8 @@ class WishReading:
             self._add("evidence", Rule("trait", values), phrase)
             return
         if part == "size" and values == {LARGE}:
+            if not self.negated:
+                self._add("evidence", Rule("size", values), phrase)  # the giant ones come later
             values |= {EXTRA_LARGE}
         if part == "age" and values == {YOUNG} and self.negated:
             values |= {BABY}  # who is too young is a puppy first of all
@@ -382,7 +388,7 @@ class WishReading:
         """Read a number with its unit and its bounds; the count of phrases, 0 if there is none."""
         bound = read_bound(self.phrases, place)
         if bound is None:
-            return 0
+            return self._age_of_child(place)
         words = self._words(place, bound.end - 1)
         if bound.name == "months" and self._is_of_member(place, bound.end):
             listed = [*bound.numbers, *self._numbers_before(place)]  # `5 and 8 years`
@@ -402,16 +408,33 @@ class WishReading:
         start = self.phrases[first].start if begun is None else begun
         return self.text[start : self.phrases[last].end]
 
+    def _age_of_child(self, place: int) -> int:
+        """Read an age without its unit, `our kids are 3 and 5`; the count of phrases, or 0."""
+        age, after = number_in(self.phrases[place]), [*self.phrases[place + 1 : place + 2], _END][0]
+        is_last = after.does("and") or not after.text[0].isalnum()
+        if age is None or age > _OLDEST_CHILD or not is_last or not self._is_behind_child(place):
+            return 0
+        self.youngest = min(self.youngest, 12 * age)
+        return 1
+
     def _is_of_member(self, place: int, end: int) -> bool:
         """True if the age is one of the household: `kids (5 and 8 years)`, `our 4 year old son`."""
         if (self.mode and self._member(end - 1)) or any(
             "kids" in one.values("member") for one in self.phrases[end : end + 1]
         ):
             return True
+        return self._is_behind_child(place)
+
+    def _is_behind_child(self, place: int) -> bool:
+        """True if nothing but numbers and small words stand between a child and this place."""
         for one in reversed(self.phrases[:place]):
             if "kids" in one.values("member") and not one.values("age"):
                 return True
-            is_between = one.does("filler") or one.does("and") or one.text in {"(", ",", ":"}
+            is_between = any(map(one.does, ("filler", "and", "have"))) or one.text in {
+                "(",
+                ",",
+                ":",
+            }
             if not is_between and number_in(one) is None and not one.values("about"):
                 return False
         return False

@@ -50,6 +50,8 @@ _OPPOSITES = {
     "first_time": "experienced",
 }
 _OPPOSITES |= {two: one for one, two in _OPPOSITES.items()}
+_MOVING = ("energetic", "calm")
+"""Traits that say whether an animal likes to run."""
 _NAMES: Mapping[str, Mapping[str, str]] = {
     "species": attributes.SPECIES_NAMES,
     "size": attributes.SIZE_NAMES,
@@ -62,7 +64,7 @@ _RARE = frozenset(
 )
 """What hardly any animal is, and a shelter says of those who are."""
 _FROM = "from "
-_NO_CAT = frozenset({"-calico", "-tortoiseshell"})  # which only cats are
+_NO_CAT = frozenset({"-calico", "-tortoiseshell", "-tabby"})  # which only cats are
 _NOT_SMALL = re.compile(
     r"\b(?:small|little|young|older|toddler|pequeñ|mayores|klein|größer|älter)", re.IGNORECASE
 )
@@ -111,7 +113,8 @@ class Rule:
         else:
             facts = FACTS[self.name](animal, self.at)
             found = None if facts is None else self._fits_facts(facts)
-            if found is None and self.name in _RARE and not self.negated:
+            is_rare = self.name in _RARE or self.values <= {"hairless", "merle"}
+            if found is None and is_rare and self.values and not self.negated:
                 return False  # whoever is deaf is written to be
         return found if found is None else found != self.negated
 
@@ -201,6 +204,8 @@ def _stated(facts: WrittenFacts) -> frozenset[str]:
             found.add(f"{yes}{name}")
             if name in _OPPOSITES:
                 found.add(f"{no}{_OPPOSITES[name]}")
+            if name in _MOVING:
+                found.add(f"{yes if name == 'energetic' else no}running")
             if (name, statement.answer) == ("fenced_yard", YES):
                 found |= {"garden", "-apartment"}
     return frozenset(found)
@@ -267,7 +272,8 @@ def _breeds(animal: Animal, _at: int) -> frozenset[str]:
 
 def _colours(animal: Animal, _at: int) -> Facts:
     breed = animal.breed.replace("_", " ") if animal.species == attributes.CAT else ""
-    found = values_in(" ".join((*animal.colours, breed)), "colour")
+    # Apart, as a colour may be in another language than its breed.
+    found = values_in(" ".join(animal.colours), "colour") | values_in(breed, "colour")
     found |= _pattern(animal)
     if animal.species == attributes.CAT and found == {"black", "white"}:
         return found | {"tuxedo"}
