@@ -213,7 +213,7 @@ class _Sentence:
         """Take what a phrase says of those before it, and of all that follows."""
         self.has_subject |= phrase.does("self") and bool(self.part)
         if phrase.does("other"):
-            is_subject = place - self.began_at <= 3 and not self.part
+            is_subject = place - self.began_at <= 3 and not self.part and not self.relation
             if is_subject and not self._members(self._at(place + 1)):
                 self.is_other = True
         self.is_past = phrase.does("past") or (self.is_past and not phrase.does("now"))
@@ -278,7 +278,8 @@ class _Sentence:
             place -= 1
         if place and self._at(place - 1).does("another"):
             found = found or phrase.values("single")
-        if not found and self.relation in {"good", "lives", "bad", "unknown"}:
+        is_ours = self.relation == "loves" and self._at(place - 1).does("numeral")
+        if not found and (is_ours or self.relation in {"good", "lives", "bad", "unknown"}):
             found = phrase.values("single")
         if "pets" in found:
             return ["good_with_dogs", "good_with_cats"]
@@ -290,7 +291,7 @@ class _Sentence:
     def _pause(self, place: int) -> None:
         """End a part at a comma, unless a list goes on."""
         after = place + 1
-        while self._at(after).does("joint", "pre", "filler", "numeral") or (
+        while self._at(after).does("joint", "pre", "filler", "numeral", "article", "creature") or (
             self._at(after).text.isdigit()
         ):
             after += 1
@@ -298,13 +299,16 @@ class _Sentence:
         if self._at(place).text in ":/(":
             return
         is_list = bool(self._members(self._at(after))) and (
-            bool(self.part) or self._at(place + 1).text == "including"
+            bool(self.part)
+            or self._at(place + 1).text == "including"
+            or self._at(after + 1).does("included")
         )
         is_open = any(not mention.answer for mention in self.part)
         answers = self._at(after).does("fit", "yes", "not", "bad_after", "hedge")
         if not is_list and not self._at(after).does("post") and not (is_open and answers):
             self._end_clause(place)
         elif is_list:
+            self._answer_object()
             for mention in self.part:
                 mention.is_carried = bool(mention.answer)
             self.part = [mention for mention in self.part if not mention.answer]
@@ -320,11 +324,7 @@ class _Sentence:
 
     def _end_clause(self, place: int | None = None) -> None:
         self._negate_before(len(self.phrases) if place is None else place)
-        first = self.part[0] if self.part else None
-        is_object = len(self.part) == 1 and first is not None and first.place <= 1
-        if first is not None and is_object and not first.answer and self.has_subject:
-            # `Kids she adores`
-            first.answer = {"good": YES, "loves": YES, "bad": NO}.get(self.relation, "")
+        self._answer_object()
         if self.mentions:
             before = len(self.found)
             for mention in () if self.is_other else self.mentions:
@@ -334,6 +334,12 @@ class _Sentence:
         self.mentions, self.part = [], []
         self.relation, self.has_verb, self.negated, self.is_spent = "", False, False, False
         self.is_other = self.is_past = self.is_outgrown = self.has_subject = False
+
+    def _answer_object(self) -> None:
+        """Answer for a member that stands before its verb: `Kids she adores`."""
+        first = self.part[0] if len(self.part) == 1 else None
+        if first is not None and first.place <= 1 and not first.answer and self.has_subject:
+            first.answer = {"good": YES, "loves": YES, "bad": NO}.get(self.relation, "")
 
     def _emit(self, mention: _Mention) -> None:
         answer = mention.answer
@@ -546,10 +552,12 @@ class _Sentence:
             is_other = any(one.does("other") for one in clause[cut + 1 :])
             if is_other or any(one.does("hedge") for one in [*after, *before]):
                 continue
-            if any(one.does("cured") for one in self.phrases):
-                continue
-            result = next((o for o in self._results([*after[:3]])), "") or next(
-                (o for o in self._results(before)), ""
+            is_cured = any(one.does("cured") for one in self.phrases)
+            result = (
+                NO
+                if is_cured
+                else next((o for o in self._results([*after[:3]])), "")
+                or next((o for o in self._results(before)), "")
             )
             for place in run if result else ():
                 self.found += [(trait, result, "") for trait in self.phrases[place].values("test")]
