@@ -108,6 +108,7 @@ _NOTHING = Phrase("", 0, 0, frozenset())
 _PAUSES = frozenset(",():/\u2013\u2014;")
 _RELATIONS = ("good", "loves", "lives", "bad", "verb", "with")
 _STATED = ("yes", "no", "trait", "condition")
+_OF_MEMBERS = frozenset({"good", "loves", "lives", "bad"})
 _MOST_UNREAD = 2  # words without a meaning between what is said and the member
 _ENDS = _PAUSES | frozenset(".!?=-")
 _ONES = frozenset({"one", "ones"})
@@ -219,7 +220,7 @@ class _Sentence:
         self.is_past = phrase.does("past") or (self.is_past and not phrase.does("now"))
         self.is_outgrown |= phrase.does("first", "leash")
         self.is_under |= phrase.does("fore")
-        if phrase.does("them") and self.relation in {"good", "loves", "bad"} and self.last:
+        if phrase.does("them") and self.relation in _OF_MEMBERS and self.last:
             answer = NO if self.relation == "bad" else YES
             self._add_mention(
                 _Mention(self.last, place, phrase.start, phrase.end, answer, self.is_under)
@@ -274,12 +275,15 @@ class _Sentence:
 
     def _members(self, phrase: Phrase, place: int = 0) -> list[str]:
         found = phrase.values("member")
-        while place and self._at(place - 1).does("pre"):
-            place -= 1
-        if place and self._at(place - 1).does("another"):
-            found = found or phrase.values("single")
-        is_ours = self.relation == "loves" and self._at(place - 1).does("numeral")
-        if not found and (is_ours or self.relation in {"good", "lives", "bad", "unknown"}):
+        first = place
+        while first and self._at(first - 1).does("pre"):
+            first -= 1
+        before = self._at(first - 1) if first else _NOTHING
+        is_single = self.relation in {"good", "lives", "bad", "unknown"} or before.does("another")
+        is_single |= self.relation == "loves" and before.does("numeral")  # `loves our old dog`
+        # `A calm dog would be fine`
+        is_single |= before.does("article") and self._at(place + 1).text in _WOULD
+        if not found and is_single:
             found = phrase.values("single")
         if "pets" in found:
             return ["good_with_dogs", "good_with_cats"]
