@@ -32,7 +32,8 @@ from benchmarks.search import NEARLY, ours
 from benchmarks.search_world import NOW, Searched
 from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.listings import AnimalForm, read_listing
-from pawsonalize.animals.written import HOUSEHOLD, TRAITS, read_written
+from pawsonalize.animals.written import TRAITS, read_written
+from pawsonalize.animals.written_sentence import HOUSEHOLD
 
 OWN_SET = ROOT / "tests" / "animals" / "described.json"
 _TOP = 10

@@ -13,7 +13,8 @@ from pawsonalize.animals.animal import Animal
 from pawsonalize.animals.inventory import Inventory
 from pawsonalize.animals.listings import AnimalForm, Listing, read_listing
 from pawsonalize.animals.tables.animals import Animals
-from pawsonalize.animals.written import HOUSEHOLD, TRAITS, read_written
+from pawsonalize.animals.written import TRAITS, read_written
+from pawsonalize.animals.written_sentence import HOUSEHOLD
 from pawsonalize.core import attributes
 from pawsonalize.core.errors import NotFound
 from tests.event_data import T0

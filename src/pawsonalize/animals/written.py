@@ -1,31 +1,32 @@
 """What a shelter states of an animal in its description: facts, each with its sentence.
 
-Phrases of the lexicon (`statements/`) are found in each sentence, and read in one pass. Words such
-as "good with" or "chases" hold for the children, dogs and cats that follow them, through lists; a
-word of negation holds for what follows it, and at the end of a part ("con gatos no") for what
-stands before. Where a text says that nobody knows, or speaks of another animal, nothing is stated.
-Of what contradicts itself the safe reading counts: a *no* beats a condition, and that a *yes*.
+Phrases of the lexicon (`statements/`) are found in each sentence, and read in one pass
+(`written_sentence.py`). Of what contradicts itself the safe reading counts: a *no* beats a
+condition, and that a *yes*.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import takewhile
 
 from pawsonalize.animals.written_phrases import (
-    Phrase,
     cut_phrases,
     label_ticks,
     load_lexicon,
     recognise_language,
     split_words,
 )
-from pawsonalize.core import attributes
+from pawsonalize.animals.written_sentence import (
+    CONDITION,
+    HOUSEHOLD,
+    MOODS,
+    NO,
+    VALUED,
+    YES,
+    Sentence,
+)
 
-YES, NO, CONDITION = "yes", "no", "condition"
-HOUSEHOLD = ("good_with_kids", "good_with_dogs", "good_with_cats")
-"""Traits about whom an animal lives with."""
 TRAITS = (
     *HOUSEHOLD,
     *(
@@ -42,9 +43,6 @@ TRAITS = (
 )
 """What is read. `pattern` and `coat` have values, the others an answer."""
 _NEEDS_CARE = ("deaf", "blind", "three_legs", "fiv", "felv", "heartworm")
-_VALUED = ("pattern", "coat")
-_TRAINED = frozenset({"house_trained", "crate_trained"})
-_MOODS = frozenset({"calm", "energetic", "cuddly", "shy"})
 _MOST_LETTERS = 8_000  # of a description; hardly any is longer
 _LONGEST_SENTENCE = 240  # letters that are shown
 _MARKUP = re.compile(r"<[^<>]{0,400}>|&[a-z#0-9]{1,8};|[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\ufeff]")
@@ -85,495 +83,6 @@ WrittenFacts = Mapping[str, Statement]
 """Statements by trait."""
 
 
-@dataclass
-class _Mention:
-    """A member of the household, or a kind of home, and what is said of it so far."""
-
-    traits: list[str]
-    place: int
-    start: int
-    end: int
-    answer: str = ""
-    is_conditional: bool = False
-    is_limited: bool = False
-    """A condition stands behind it."""
-    is_of_infants: bool = False
-    """Of small children alone, so that a no is a condition."""
-    is_history: bool = False
-    is_carried: bool = False
-    """The answer stands before a comma."""
-
-
-_NOTHING = Phrase("", 0, 0, frozenset())
-_PAUSES = frozenset(",():/\u2013\u2014;")
-_RELATIONS = ("good", "loves", "lives", "bad", "verb", "with")
-_STATED = ("yes", "no", "trait", "condition")
-_OF_MEMBERS = frozenset({"good", "loves", "lives", "bad"})
-_MOST_UNREAD = 2  # words without a meaning between what is said and the member
-_ENDS = _PAUSES | frozenset(".!?=-")
-_ONES = frozenset({"one", "ones"})
-_WOULD = frozenset({"would", "may", "might", "could", "should"})
-_DENIALS = frozenset({"not", "never", "wont", "cannot", "cant", "nicht", "nie", "no", "nunca"})
-_NEAR = 7  # phrases between what is said of a member and the member
-
-
-@dataclass
-class _Sentence:
-    """One sentence, read phrase by phrase; its fields are what has been read so far."""
-
-    text: str
-    phrases: list[Phrase]
-    species: str
-    found: list[tuple[str, str, str]] = field(default_factory=list)
-    """Traits with their answers and conditions."""
-    relation: str = ""
-    """What holds for the members that follow: good, loves, lives, bad, unknown."""
-    related_at: int = 0
-    is_history: bool = False
-    """It holds for what was: `was good with`."""
-    has_verb: bool = False
-    negated: bool = False
-    is_spent: bool = False
-    """The word of negation has said something, and holds for a list alone."""
-    is_other: bool = False
-    is_past: bool = False
-    is_outgrown: bool = False
-    """What is bad was so `at first`, or is so on a leash alone."""
-    has_subject: bool = False
-    """It says `he` or `she`."""
-    is_under: bool = False
-    """A condition stands before what it holds for: `after a slow introduction`."""
-    last: list[str] = field(default_factory=list)
-    """Traits of the last member, for `them`."""
-    began_at: int = 0
-    """Where the clause began."""
-    said: list[int] = field(default_factory=list)
-    """Places in `found` of what the last clause with members said of them."""
-    mentions: list[_Mention] = field(default_factory=list)
-    part: list[_Mention] = field(default_factory=list)
-    """The mentions since the last comma."""
-
-    def read(self) -> None:
-        """Read the sentence; one that tells its reader what to say states nothing."""
-        if self._is_order():
-            return
-        for place, phrase in enumerate(self.phrases):
-            if not phrase.does("skip"):
-                self._take(place, phrase)
-        self._end_clause()
-        ruled_out = {trait for trait, answer, _ in self.found if answer == NO}
-        limits = {one[0]: one for one in self.found if one[1] == CONDITION and one[0] in ruled_out}
-        if limits and any(phrase.does("or") for phrase in self.phrases):
-            # `without children or with older ones`
-            self.found = [limits.get(one[0], one) for one in self.found]
-        self._read_tests()
-
-    def _is_order(self) -> bool:
-        """True if a part begins with words such as `say that`; `volunteers say that` is none."""
-        return any(
-            phrase.does("order") and (place == 0 or not self._at(place - 1).text[-1:].isalnum())
-            for place, phrase in enumerate(self.phrases)
-        )
-
-    def _at(self, place: int) -> Phrase:
-        return self.phrases[place] if 0 <= place < len(self.phrases) else _NOTHING
-
-    def _take(self, place: int, phrase: Phrase) -> None:  # noqa: C901, PLR0912 - one arm a part
-        if phrase.text in _PAUSES:
-            self._pause(place)
-        elif phrase.does("but"):
-            self._end_clause(place)
-        elif members := self._members(phrase, place):
-            self._meet(place, phrase, members)
-        elif phrase.does("hedge"):
-            self._doubt(place)
-        elif phrase.does(*_RELATIONS):
-            self._relate(place, phrase)
-            if any(phrase.values(part) for part in _STATED):
-                self._state(place, phrase)
-        elif phrase.does("pre") and self._members(self._at(place + 1)):
-            pass  # `cat-friendly dogs`
-        elif phrase.values("mention"):
-            self._add_mention(_Mention(phrase.values("mention"), place, phrase.start, phrase.end))
-        elif any(phrase.values(part) for part in _STATED):
-            self._state(place, phrase)
-        elif any(phrase.values(part) for part in _VALUED):
-            self._value(phrase)
-        elif phrase.does("same") and len(self.mentions) > len(self.part):
-            self._resolve(self.mentions[-len(self.part) - 1].answer)  # `with cats neither`
-        elif phrase.does("not"):
-            kinds = {"good": YES, "loves": YES, "bad": NO}
-            said = self.part[-1].answer if self.part else kinds.get(self.relation, "")
-            if not (phrase.does("joint") and said in {YES, NO}):  # `no problems with dogs nor cats`
-                self.negated, self.is_spent = True, False
-        elif self.is_spent and phrase.meanings and not phrase.does("joint", "pre", "fit"):
-            self.negated = False
-        self._note(place, phrase)
-
-    def _note(self, place: int, phrase: Phrase) -> None:  # noqa: C901, PLR0912 - one arm a case
-        """Take what a phrase says of those before it, and of all that follows."""
-        self.has_subject |= phrase.does("self") and bool(self.part)
-        if phrase.does("other"):
-            is_subject = place - self.began_at <= 3 and not self.part and not self.relation
-            if is_subject and not self._members(self._at(place + 1)):
-                self.is_other = True
-        self.is_past = phrase.does("past") or (self.is_past and not phrase.does("now"))
-        self.is_outgrown |= phrase.does("first", "leash")
-        self.is_under |= phrase.does("fore")
-        if phrase.does("them") and self.relation in _OF_MEMBERS and self.last:
-            answer = NO if self.relation == "bad" else YES
-            self._add_mention(
-                _Mention(self.last, place, phrase.start, phrase.end, answer, self.is_under)
-            )
-        if phrase.does("tested") and (self.negated or self.is_spent):
-            self._doubt(place)
-        if phrase.does("limit") and not self.mentions:
-            for said in self.said:  # `He is good with dogs, but needs slow introductions`
-                if self.found[said][1] == YES:
-                    self.found[said] = (self.found[said][0], CONDITION, self.text)
-        if (
-            phrase.does("post", "limit", "fore")
-            and self.part
-            and self._is_about_last(place, phrase)
-        ):
-            mention = self.part[-1]
-            words = self.text[mention.start : phrase.end + 4]
-            # `barks at cats on walks` has no condition, `hates kids under 6` has.
-            if (
-                self.relation != "bad"
-                or phrase.does("pre", "number")
-                or any(map(str.isdigit, words))
-            ):
-                mention.is_conditional = mention.is_limited = True
-                mention.end = max(mention.end, phrase.end)
-        if phrase.does("bad_after") and not phrase.does("not"):
-            if not self.part and self.last and {"los", "las", "them"} & {*phrase.text.split()}:
-                self._add_mention(_Mention(self.last, place, phrase.start, phrase.end))
-            if not self.part and self.relation != "unknown":
-                self.relation = "bad"
-            self._resolve(YES if self.negated else NO)
-        elif phrase.does("fit", "yes", "home_fit") or (
-            phrase.does("after") and not phrase.does(*_RELATIONS)
-        ):
-            answer = NO if self.negated and not self.is_spent else YES
-            if phrase.does("home_fit"):
-                self._resolve(answer, for_home=True)
-            if not phrase.does("home_fit") or phrase.does("fit", "yes"):
-                self._resolve(answer)
-
-    def _is_about_last(self, place: int, phrase: Phrase) -> bool:
-        """True if a condition is near enough to the last member to be of it."""
-        after = self._at(place + 1)
-        if phrase.does("good"):
-            return False  # `no cats, and picky about dogs`
-        if phrase.does("number") and not (after.text[:1].isdigit() or after.does("numeral")):
-            return False  # `kids climb all over him`
-        reach = _NEAR
-        if phrase.does("near"):  # `with dogs, and that`
-            reach = 0 if self._at(place - 1).does("joint") else 2
-        return place - self.part[-1].place <= reach
-
-    def _members(self, phrase: Phrase, place: int = 0) -> list[str]:
-        found = phrase.values("member")
-        first = place
-        while first and self._at(first - 1).does("pre"):
-            first -= 1
-        before = self._at(first - 1) if first else _NOTHING
-        is_single = self.relation in {"good", "lives", "bad", "unknown"} or before.does("another")
-        is_single |= self.relation == "loves" and before.does("numeral")  # `loves our old dog`
-        # `A calm dog would be fine`
-        is_single |= before.does("article") and self._at(place + 1).text in _WOULD
-        if not found and is_single:
-            found = phrase.values("single")
-        if "pets" in found:
-            return ["good_with_dogs", "good_with_cats"]
-        if "kin" in found:  # `Artgenossen`
-            of_kin = {attributes.DOG: "good_with_dogs", attributes.CAT: "good_with_cats"}
-            return [of_kin[self.species]] if self.species in of_kin else []
-        return found
-
-    def _pause(self, place: int) -> None:
-        """End a part at a comma, unless a list goes on."""
-        after = place + 1
-        while self._at(after).does("joint", "pre", "filler", "numeral", "article", "creature") or (
-            self._at(after).text.isdigit()
-        ):
-            after += 1
-        self._negate_before(place)
-        if self._at(place).text in ":/(":
-            return
-        is_list = bool(self._members(self._at(after))) and (
-            bool(self.part)
-            or self._at(place + 1).text == "including"
-            or self._at(after + 1).does("included")
-        )
-        is_open = any(not mention.answer for mention in self.part)
-        answers = self._at(after).does("fit", "yes", "not", "bad_after", "hedge")
-        if not is_list and not self._at(after).does("post") and not (is_open and answers):
-            self._end_clause(place)
-        elif is_list:
-            self._answer_object()
-            for mention in self.part:
-                mention.is_carried = bool(mention.answer)
-            self.part = [mention for mention in self.part if not mention.answer]
-
-    def _negate_before(self, place: int) -> None:
-        """Let a negation at the end of a part hold for what stands before: `con gatos no`."""
-        near = self.phrases[max(0, place - 2) : place]
-        if not (self.negated and not self.is_spent and self.part):
-            return
-        if any(phrase.does("not") for phrase in near):
-            self._resolve(NO)
-            self.is_spent = True
-
-    def _end_clause(self, place: int | None = None) -> None:
-        self._negate_before(len(self.phrases) if place is None else place)
-        self._answer_object()
-        if self.mentions:
-            before = len(self.found)
-            for mention in () if self.is_other else self.mentions:
-                self._emit(mention)
-            self.said = [*range(before, len(self.found))]
-        self.began_at = 0 if place is None else place + 1
-        self.mentions, self.part = [], []
-        self.relation, self.has_verb, self.negated, self.is_spent = "", False, False, False
-        self.is_other = self.is_past = self.is_outgrown = self.has_subject = False
-
-    def _answer_object(self) -> None:
-        """Answer for a member that stands before its verb: `Kids she adores`."""
-        first = self.part[0] if len(self.part) == 1 else None
-        if first is not None and first.place <= 1 and not first.answer and self.has_subject:
-            first.answer = {"good": YES, "loves": YES, "bad": NO}.get(self.relation, "")
-
-    def _emit(self, mention: _Mention) -> None:
-        answer = mention.answer
-        if not answer and mention.is_limited:
-            answer = YES  # `Kids: 8+`
-        if answer not in {YES, NO}:
-            return
-        mention.is_conditional |= self.is_outgrown and answer == NO
-        mention.is_conditional |= mention.is_of_infants and answer == NO
-        is_of_household = mention.traits[0] in HOUSEHOLD
-        if mention.is_conditional and is_of_household and not mention.is_history:
-            answer = CONDITION
-        words = self.text[mention.start : mention.end] if answer == CONDITION else ""
-        self.found += [(trait, answer, words) for trait in mention.traits]
-
-    def _doubt(self, place: int) -> None:
-        """Take that nobody knows: of those before it in this part, else of those that follow."""
-        is_behind = bool(self.part) and self._at(place + 1).text in {"", *_PAUSES}
-        self.relation, self.negated = "" if is_behind else "unknown", False
-        for mention in self.part:
-            mention.answer = "unknown"
-
-    def _relate(self, place: int, phrase: Phrase) -> None:
-        names = phrase.values("grammar")
-        name = next((one for one in ("bad", "good", "loves", "lives") if one in names), "")
-        self.has_verb |= "verb" in names
-        if not name and "with" in names and (self.has_verb or self.relation):
-            name = self.relation if self.relation == "bad" or not self.has_verb else "lives"
-        if not name and "with" in names and self._at(place - 1).does("fit", "yes"):
-            name = "good"
-        since = self.phrases[self.related_at : place]
-        is_of_bad = self.relation == "bad" and not any(one.does("joint") for one in since)
-        if not name or self.relation == "unknown" or (is_of_bad and not self.part):
-            return  # `prefers not to share a home with`
-        self.related_at = place
-        self.is_history = phrase.does("history")
-        if self.negated and not self.is_spent:
-            # `has not lived with cats` says nothing, nor does `does not chase cats`.
-            name = "bad" if name in {"good", "loves"} else "unknown"
-            self.is_spent = True
-        self.negated = False
-        self.relation = name
-        if name in {"bad", "good", "loves"} and phrase.does("after"):
-            self._resolve(NO if name == "bad" else YES)
-
-    def _meet(self, place: int, phrase: Phrase, members: list[str]) -> None:
-        before = place - 1
-        start, is_conditional = phrase.start, self.is_under or phrase.does("partial")
-        while self._at(before).does("pre", "joint", "filler"):
-            if self._at(before).does("pre"):
-                is_conditional, start = True, self._at(before).start
-            before -= 1
-        mention = _Mention(members, place, start, phrase.end, "", is_conditional)
-        mention.is_of_infants = phrase.does("infant")
-        if self.negated:
-            mention.answer = "unknown" if self.relation in {"bad", "unknown", "lives"} else NO
-            self.is_spent = True
-        elif is_conditional and self._at(before - self._at(before).does("article")).does("need"):
-            mention.answer = YES  # `needs a playful second dog`
-        elif self.relation:
-            kinds = {"good": YES, "loves": YES, "lives": YES, "bad": NO, "unknown": "unknown"}
-            heard = max(self.related_at, self.mentions[-1].place if self.mentions else 0)
-            between = [one for one in self.phrases[heard + 1 : place] if not one.meanings]
-            # `loves long walks through the leafy park where kids play` says nothing of kids.
-            is_far = len(between) > _MOST_UNREAD and self.relation != "bad"
-            mention.answer = "unknown" if is_far else kinds[self.relation]
-            mention.is_history = self.relation == "lives" or self.is_history
-            mention.is_carried = not self.part and bool(self.mentions)
-        self._add_mention(mention)
-
-    def _add_mention(self, mention: _Mention) -> None:
-        if mention.traits[0] not in HOUSEHOLD:
-            mention.answer = self._fit_of_home(mention)
-            self.is_spent |= self.negated
-        else:
-            self.last = mention.traits
-        self.mentions.append(mention)
-        self.part.append(mention)
-
-    def _fit_of_home(self, mention: _Mention) -> str:
-        """What stands before an apartment or a yard says of it."""
-        if self.negated:
-            return NO
-        word = "need" if "fenced_yard" in mention.traits else "fit"
-        near = self.phrases[max(0, mention.place - _NEAR) : mention.place]
-        has_word = any(one.does(word, f"home_{word}") for one in near)
-        if word == "need":
-            after = self.phrases[mention.place + 1 : mention.place + 9]
-            denied = [place for place, one in enumerate(after) if one.does("not")]
-            if denied and any(one.does("need") for one in after[denied[0] :][:4]):
-                return NO  # `would be nice, but is not required`
-            is_soft = any(one.does("soft_post") for one in after)
-            has_word |= any(one.does("need") for one in after[:4])
-            return "" if is_soft or self.relation == "unknown" else YES if has_word else ""
-        is_home = self.relation in {"good", "lives"} or self.has_verb
-        if self.relation in {"unknown", "bad"}:
-            return NO if self.relation == "bad" else ""
-        return YES if has_word or is_home else ""
-
-    def _resolve(self, answer: str, *, for_home: bool = False) -> None:
-        """Take an answer that stands behind those of whom it is."""
-        for mention in self.part:
-            is_home = mention.traits[0] not in HOUSEHOLD
-            if answer == YES and ("fenced_yard" in mention.traits or is_home != for_home):
-                continue
-            if not mention.answer or mention.is_carried or (answer == NO != mention.answer):
-                mention.answer = answer if mention.answer != "unknown" else "unknown"
-        self.is_spent |= self.negated
-
-    def _state(self, place: int, phrase: Phrase) -> None:  # noqa: C901 - one arm a case
-        moods = _MOODS.intersection(phrase.values("yes")) or phrase.values("trait")
-        if _TRAINED.intersection(phrase.values("yes")) and self._is_in_training(place):
-            self.found += [(one, CONDITION, self.text) for one in phrase.values("yes")]
-            return
-        is_other = self.is_other and "bonded" not in phrase.values("yes")
-        is_silent = is_other or self.relation == "unknown" or (moods and self.is_past)
-        if is_silent or (moods and self._is_mood_of_others(place)):
-            return
-        is_partly = is_before = self._at(place - 1).does("partly")
-        negated = self._is_denied(place, phrase)
-        if self._at(place + 1).text in {":", "-", "?", "="}:
-            negated |= self._at(place + 2).does("not")
-            if self._at(place + 2).does("hedge"):
-                return
-            if self._at(place + 2).does("post", "pre"):
-                is_partly = True
-        if any(one.does("hedge") for one in self.phrases[place + 1 : place + 4]):
-            return
-        near = [*self.phrases[max(0, place - 4) : place], *self._rest_of_part(place)[:2]]
-        is_negative = any("negative" in one.values("result") for one in near)
-        if is_negative and "special_needs" in phrase.values("yes"):
-            return  # `negative for heartworm and leishmania`
-        for trait in phrase.values("yes") + phrase.values("trait"):
-            if is_partly and trait in HOUSEHOLD:
-                first, last = self._at(place - is_before), self._at(place + 3)
-                words = self.text[first.start : phrase.end if is_before else last.end or None]
-                self.found.append((trait, CONDITION, words))
-                continue
-            self.found.append((trait, NO if negated else YES, ""))
-        for trait in phrase.values("condition"):
-            self.found.append((trait, CONDITION, self.text[phrase.start : phrase.end]))
-        for trait in phrase.values("no"):
-            if not negated or trait == "bonded":
-                self.found.append((trait, YES if negated else NO, ""))
-        self.is_spent |= self.negated
-
-    def _is_in_training(self, place: int) -> bool:
-        """True for `mostly house-trained`, and for `crate training is going well`."""
-        near = [*self.phrases[max(0, place - 3) : place], *self.phrases[place + 1 : place + 6]]
-        return not self.negated and any(one.does("progress") for one in near)
-
-    def _is_mood_of_others(self, place: int) -> bool:
-        """True for the calm home that is wanted, and for `fine with a mellow cat`."""
-        after = self._at(place + 1)
-        if after.does("homes", "partial") or after.values("member") or after.text in _ONES:
-            return True
-        if self._at(place - 1).does("homes") and not self.has_verb:
-            return True
-        if self.relation in {"good", "lives", "bad"}:
-            return any(one.values("single") for one in self.phrases[place + 1 : place + 3])
-        is_first = place <= 1 and not self.has_verb  # `A calm dog would be alright`
-        return is_first and bool(after.values("single")) and self._at(place + 2).text in _WOULD
-
-    def _is_denied(self, place: int, phrase: Phrase) -> bool:
-        """True after a negation, and if one ends the part: `stubenrein ist er nicht`."""
-        is_disliked = phrase.values("trait") or "cuddly" in phrase.values("yes")
-        if self.relation == "bad" and is_disliked:
-            return True
-        if self.negated and _DENIALS.isdisjoint(phrase.text.split()):  # `will not split them`
-            return True
-        rest = self._rest_of_part(place)
-        return bool(rest) and rest[-1].does("unfit", "not")
-
-    def _rest_of_part(self, place: int) -> list[Phrase]:
-        """The phrases up to the next pause, conjunction or member, `_NEAR` at most."""
-        near = self.phrases[place + 1 : place + 2 + _NEAR]
-        rest = [*takewhile(lambda one: not self._is_end_of_part(one), near)]
-        return rest if len(rest) <= _NEAR else []
-
-    def _is_end_of_part(self, phrase: Phrase) -> bool:
-        said = any(phrase.values(part) for part in ("member", "mention", *_STATED))
-        return said or phrase.text in _ENDS or phrase.does("but", "joint")
-
-    def _value(self, phrase: Phrase) -> None:
-        if not (self.is_other or self.negated or self.relation in {"lives", "unknown", "bad"}):
-            for part in _VALUED:
-                for value in phrase.values(part):
-                    is_striped = value == "tabby" and self.species == attributes.DOG
-                    self.found.append((part, "brindle" if is_striped else value, ""))
-
-    def _read_tests(self) -> None:
-        """Read what tests of illnesses said: `FIV/FeLV negative`, `positive for heartworm`."""
-        tests = [place for place, one in enumerate(self.phrases) if one.values("test")]
-        runs: list[list[int]] = []
-        for place in tests:
-            between = self.phrases[runs[-1][-1] + 1 : place] if runs else []
-            if any(one.text == "," for one in between) and any(
-                self._results(self.phrases[max(0, runs[-1][0] - 5) : runs[-1][0]][::-1])
-            ):
-                runs.append([place])  # `positive for FIV, FeLV negative`
-            elif runs and all(one.text in _PAUSES or one.does("joint") for one in between):
-                runs[-1].append(place)
-            else:
-                runs.append([place])
-        for run in runs:
-            after = self.phrases[run[-1] + 1 : run[-1] + 4]
-            before = self.phrases[max(0, run[0] - 5) : run[0]][::-1]
-            clause = self.phrases[: run[0]]
-            cut = max((o for o, one in enumerate(clause) if one.does("but")), default=-1)
-            is_other = any(one.does("other") for one in clause[cut + 1 :])
-            if is_other or any(one.does("hedge") for one in [*after, *before]):
-                continue
-            is_cured = any(one.does("cured") for one in self.phrases)
-            result = (
-                NO
-                if is_cured
-                else next((o for o in self._results([*after[:3]])), "")
-                or next((o for o in self._results(before)), "")
-            )
-            for place in run if result else ():
-                self.found += [(trait, result, "") for trait in self.phrases[place].values("test")]
-
-    def _results(self, phrases: Iterable[Phrase]) -> Iterator[str]:
-        for phrase in phrases:
-            if phrase.does("but") or phrase.text in {",", ";"}:
-                return
-            if found := phrase.values("result"):
-                yield NO if "negative" in found else YES
-
-
 @lru_cache(maxsize=16_384)
 def read_written(description: str, species: str = "") -> WrittenFacts:
     """Read the statements of a description, by trait; of its first 8,000 letters."""
@@ -585,7 +94,7 @@ def read_written(description: str, species: str = "") -> WrittenFacts:
     for sentence in filter(None, map(str.strip, _BREAK.split(text))):
         words = split_words(sentence)
         lexicon = load_lexicon(recognise_language(words, usual), TRAITS)
-        reading = _Sentence(sentence, cut_phrases(words, lexicon), species)
+        reading = Sentence(sentence, cut_phrases(words, lexicon), species)
         if sentence.endswith("?"):
             continue
         reading.read()
@@ -612,11 +121,11 @@ _SAFE_IS_NO = frozenset({*HOUSEHOLD, "house_trained", "apartment", "sheds_little
 
 def _safer(trait: str, first: Statement, second: Statement) -> Statement:
     """Of statements that contradict each other the safe one; none where neither is."""
-    if trait in _VALUED or not first.answer:
+    if trait in VALUED or not first.answer:
         return first
     if first.answer == second.answer:
         return second if _AGE.search(second.condition) else first  # says more than `no toddlers`
     order = (NO, CONDITION, YES) if trait in _SAFE_IS_NO else (YES, CONDITION, NO)
-    if trait in _MOODS:
+    if trait in MOODS:
         return Statement(trait, "", "")
     return min(first, second, key=lambda one: order.index(one.answer))

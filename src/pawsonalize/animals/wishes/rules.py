@@ -21,13 +21,8 @@ from pawsonalize.animals.wishes.lexicon import (
     words_in,
     words_of_text,
 )
-from pawsonalize.animals.written import (
-    HOUSEHOLD,
-    NO,
-    TRAITS,
-    YES,
-    WrittenFacts,
-)
+from pawsonalize.animals.written import TRAITS, WrittenFacts
+from pawsonalize.animals.written_sentence import HOUSEHOLD, NO, YES
 from pawsonalize.core import attributes
 from pawsonalize.core.attributes import BANDS, GoodWith
 from pawsonalize.core.times import SECOND

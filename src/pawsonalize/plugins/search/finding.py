@@ -73,8 +73,10 @@ class SearchResult(msgspec.Struct, frozen=True):
 
     @property
     def understood(self) -> list[Reading]:
-        """Evidence, which excludes nobody."""
-        return list(map(reading, self.wish.evidence))
+        """Evidence, which excludes nobody, that is not a rule as well."""
+        ruled = {(one.name, one.words) for one in self.kept}
+        evidence = (one for one in self.wish.evidence if (one.name, one.words) not in ruled)
+        return list(map(reading, evidence))
 
     def given_up(self, animal_ids: Sequence[str]) -> list[Reading]:
         """Rules that one of these animals contradicts."""
@@ -83,7 +85,8 @@ class SearchResult(msgspec.Struct, frozen=True):
         gone = [
             o for o, each in self.verdicts.items() if (each[slots[slots < len(each)]] < 0).any()
         ]
-        return list(map(reading, gone))
+        # `large` is a rule, and evidence that the giant ones come later.
+        return list(map(reading, {(one.name, one.words): one for one in gone}.values()))
 
     @property
     def rest(self) -> str:
