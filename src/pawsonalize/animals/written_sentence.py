@@ -285,14 +285,15 @@ class Sentence:
 
     def _emit(self, mention: _Mention) -> None:
         answer = mention.answer
-        if not answer and mention.is_limited:
+        is_of_household = mention.traits[0] in HOUSEHOLD
+        if not answer and mention.is_limited and is_of_household:
             answer = YES  # `Kids: 8+`
         if answer not in {YES, NO}:
             return
         mention.is_conditional |= self.is_outgrown and answer == NO
         mention.is_conditional |= mention.is_of_infants and answer == NO
-        is_of_household = mention.traits[0] in HOUSEHOLD
-        if mention.is_conditional and is_of_household and not mention.is_history:
+        has_conditions = is_of_household or "apartment" in mention.traits
+        if mention.is_conditional and has_conditions and not mention.is_history:
             answer = CONDITION
         words = self.text[mention.start : mention.end] if answer == CONDITION else ""
         self.found += [(trait, answer, words) for trait in mention.traits]
@@ -374,6 +375,7 @@ class Sentence:
             if denied and any(one.does("need") for one in after[denied[0] :][:4]):
                 return NO  # `would be nice, but is not required`
             is_soft = any(one.does("soft_post") for one in after)
+            is_soft |= any(one.does("soft_pre") for one in near)  # `either a yard or a walker`
             has_word |= any(one.does("need") for one in after[:4])
             return "" if is_soft or self.relation == "unknown" else YES if has_word else ""
         is_home = self.relation in {"good", "lives"} or self.has_verb
@@ -436,6 +438,8 @@ class Sentence:
     def _is_mood_of_others(self, place: int) -> bool:
         """True for the calm home that is wanted, and for `fine with a mellow cat`."""
         after = self._at(place + 1)
+        if self._at(1).text == ":" and self._at(0).does("homes"):
+            return True  # `Home environment: active`
         if after.does("homes", "partial") or after.values("member") or after.text in _ONES:
             return True
         if self._at(place - 1).does("homes") and not self.has_verb:
@@ -452,6 +456,9 @@ class Sentence:
             return True
         if self.negated and _DENIALS.isdisjoint(phrase.text.split()):  # `will not split them`
             return True
+        if "bonded" in phrase.values("yes"):  # `does not have to be adopted together with her`
+            before = takewhile(lambda one: one.text not in _ENDS, self.phrases[:place][::-1])
+            return any(not _DENIALS.isdisjoint(one.text.split()) for one in before)
         rest = self._rest_of_part(place)
         return bool(rest) and rest[-1].does("unfit", "not")
 
