@@ -3,15 +3,22 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from pawsonalize.core import attributes
 from pawsonalize.core.breed_spelling import plain_letters
+from pawsonalize.core.breeds import breeds_named
 
 _LANGUAGES = ("english", "spanish", "german", "french", "portuguese", "italian", "dutch")
 _LEXICONS = Path(__file__).parent
 _TICK = re.compile("([✔✅✓☑👍❌✗✘✖🚫])\ufe0f?")
+_COMPOUND = re.compile(  # `Schildpattdame`, `Windhunden`
+    r"(\w{4,}?)s?(hunde?|hunden|hundin|hundinnen|rude|ruden|katzen?|kater|katern|dame|madchen|junge)"
+)
+_PLURALS = ("s", "es", "n", "en")
+_SHORTEST_BREED = 3  # letters
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[^\w\s]")
 
 
@@ -137,15 +144,36 @@ def split_words(sentence: str) -> list[tuple[str, int, int]]:
     ]
 
 
+def _part(word: str, lexicon: Lexicon) -> str:
+    """The word, or the part of a compound that the lexicon knows."""
+    if (word,) in lexicon.phrases or (parts := _COMPOUND.fullmatch(word)) is None:
+        return word
+    first, second = parts.groups()
+    of_first = lexicon.phrases.get((first,), frozenset())
+    if of_first and not any(part == "member" for part, _ in of_first):  # no `Katzendame`
+        return first
+    return second if (second,) in lexicon.phrases else word
+
+
 def _numbered(words: tuple[str, ...]) -> tuple[str, ...]:
     """Those words as the lexicon writes them: `#` stands for any number."""
     return tuple("#" if word.isdigit() else word for word in words)
 
 
+@lru_cache(maxsize=16_384)
+def species_of_breed(word: str) -> str:
+    """The species of a breed with that one word as its name, singular or plural; "" for none."""
+    for name in (word, *(word.removesuffix(end) for end in _PLURALS if word.endswith(end))):
+        for species in breeds_named(name) if len(name) > _SHORTEST_BREED else ():
+            if species in {attributes.DOG, attributes.CAT}:
+                return species
+    return ""
+
+
 def cut_phrases(words: list[tuple[str, int, int]], lexicon: Lexicon) -> list[Phrase]:
     """Cut a sentence into phrases, the longest that mean something first."""
     words = [one for one in words if one[0] not in lexicon.ignored]
-    texts = [one[0] for one in words]
+    texts = [_part(one[0], lexicon) for one in words]
     found, place = [], 0
     while place < len(words):
         first = texts[place]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from pawsonalize.animals.written_phrases import Phrase
+from pawsonalize.animals.written_phrases import Phrase, species_of_breed
 from pawsonalize.core import attributes
 
 YES, NO, CONDITION = "yes", "no", "condition"
@@ -35,6 +35,8 @@ class _Mention:
     is_conditional: bool = False
     is_limited: bool = False
     """A condition stands behind it."""
+    is_denied: bool = False
+    """A word of negation stands before it."""
     is_of_infants: bool = False
     """Of small children alone, so that a no is a condition."""
     is_history: bool = False
@@ -42,6 +44,14 @@ class _Mention:
     """The answer stands before a comma."""
 
 
+def _breed_kept(phrase: Phrase) -> list[str]:
+    """The trait that a breed of others speaks of: `lives with two lurchers`."""
+    species = "" if phrase.meanings else species_of_breed(phrase.text)
+    return [_OF_SPECIES[species]] if species else []
+
+
+_LIMITED_BY_AGE = frozenset({"good_with_kids"})
+_OF_SPECIES = {attributes.DOG: "good_with_dogs", attributes.CAT: "good_with_cats"}
 _NOTHING = Phrase("", 0, 0, frozenset())
 _PAUSES = frozenset(",():/\u2013\u2014;")
 _RELATIONS = ("good", "loves", "lives", "bad", "verb", "with")
@@ -52,6 +62,7 @@ _ENDS = _PAUSES | frozenset(".!?=-")
 _ONES = frozenset({"one", "ones"})
 _WOULD = frozenset({"would", "may", "might", "could", "should"})
 _DENIALS = frozenset({"not", "never", "wont", "cannot", "cant", "nicht", "nie", "no", "nunca"})
+_POSSESSIVE = ("'s", "\u2019s")
 _NEAR = 7  # phrases between what is said of a member and the member
 
 
@@ -71,6 +82,7 @@ class Sentence:
     """It holds for what was: `was good with`."""
     has_verb: bool = False
     negated: bool = False
+    negated_at: int = 0
     is_spent: bool = False
     """The word of negation has said something, and holds for a list alone."""
     is_other: bool = False
@@ -85,6 +97,8 @@ class Sentence:
     """Traits of the last member, for `them`."""
     began_at: int = 0
     """Where the clause began."""
+    allowed: set[str] = field(default_factory=set)
+    """Traits that it says yes to with a condition; of children alone."""
     said: list[int] = field(default_factory=list)
     """Places in `found` of what the last clause with members said of them."""
     mentions: list[_Mention] = field(default_factory=list)
@@ -101,8 +115,8 @@ class Sentence:
         self._end_clause()
         ruled_out = {trait for trait, answer, _ in self.found if answer == NO}
         limits = {one[0]: one for one in self.found if one[1] == CONDITION and one[0] in ruled_out}
-        if limits and any(phrase.does("or") for phrase in self.phrases):
-            # `without children or with older ones`
+        if any(phrase.does("or") for phrase in self.phrases) or limits.keys() <= self.allowed:
+            # `without children or with older ones`, `no small children, those over 10 yes`
             self.found = [limits.get(one[0], one) for one in self.found]
         self._read_tests()
 
@@ -143,7 +157,7 @@ class Sentence:
             kinds = {"good": YES, "loves": YES, "bad": NO}
             said = self.part[-1].answer if self.part else kinds.get(self.relation, "")
             if not (phrase.does("joint") and said in {YES, NO}):  # `no problems with dogs nor cats`
-                self.negated, self.is_spent = True, False
+                self.negated, self.is_spent, self.negated_at = True, False, place
         elif self.is_spent and phrase.meanings and not phrase.does("joint", "pre", "fit"):
             self.negated = False
         self._note(place, phrase)
@@ -204,6 +218,9 @@ class Sentence:
         after = self._at(place + 1)
         if phrase.does("good"):
             return False  # `no cats, and picky about dogs`
+        between = self.phrases[self.part[-1].place : place]
+        if self.part[-1].traits[0] not in HOUSEHOLD and any(one.text == "," for one in between):
+            return False  # `ideal for a flat, outdoors he walks slowly`
         if phrase.does("number") and not (after.text[:1].isdigit() or after.does("numeral")):
             return False  # `kids climb all over him`
         reach = _NEAR
@@ -220,14 +237,15 @@ class Sentence:
         is_single = self.relation in {"good", "lives", "bad", "unknown"} or before.does("another")
         is_single |= self.relation == "loves" and before.does("numeral")  # `loves our old dog`
         # `A calm dog would be fine`
-        is_single |= before.does("article") and self._at(place + 1).text in _WOULD
+        is_single |= before.does("article") and self._is_would(place + 1)
+        if self.text[: phrase.end].endswith(_POSSESSIVE):
+            return []  # `my daughter's spare room`
         if not found and is_single:
-            found = phrase.values("single")
+            found = phrase.values("single") or _breed_kept(phrase)
         if "pets" in found:
             return ["good_with_dogs", "good_with_cats"]
         if "kin" in found:  # `Artgenossen`
-            of_kin = {attributes.DOG: "good_with_dogs", attributes.CAT: "good_with_cats"}
-            return [of_kin[self.species]] if self.species in of_kin else []
+            return [_OF_SPECIES[self.species]] if self.species in _OF_SPECIES else []
         return found
 
     def _pause(self, place: int) -> None:
@@ -239,6 +257,7 @@ class Sentence:
             after += 1
         self._negate_before(place)
         if self._at(place).text in ":/(":
+            self.negated &= bool(self.part) or self._at(place - 1).does("not")
             return
         is_list = bool(self._members(self._at(after))) and (
             bool(self.part)
@@ -267,6 +286,9 @@ class Sentence:
     def _end_clause(self, place: int | None = None) -> None:
         self._negate_before(len(self.phrases) if place is None else place)
         self._answer_object()
+        if any(one.is_of_infants and one.answer == YES for one in self.mentions):
+            for mention in self.mentions:  # `friendly with toddlers and teens`
+                mention.is_conditional &= mention.traits[0] not in _LIMITED_BY_AGE
         if self.mentions:
             before = len(self.found)
             for mention in () if self.is_other else self.mentions:
@@ -290,10 +312,11 @@ class Sentence:
             answer = YES  # `Kids: 8+`
         if answer not in {YES, NO}:
             return
-        mention.is_conditional |= self.is_outgrown and answer == NO
+        mention.is_conditional |= self.is_outgrown and answer == NO and not mention.is_denied
         mention.is_conditional |= mention.is_of_infants and answer == NO
         has_conditions = is_of_household or "apartment" in mention.traits
         if mention.is_conditional and has_conditions and not mention.is_history:
+            self.allowed |= {*mention.traits} & _LIMITED_BY_AGE if answer == YES else set()
             answer = CONDITION
         words = self.text[mention.start : mention.end] if answer == CONDITION else ""
         self.found += [(trait, answer, words) for trait in mention.traits]
@@ -337,9 +360,12 @@ class Sentence:
             before -= 1
         mention = _Mention(members, place, start, phrase.end, "", is_conditional)
         mention.is_of_infants = phrase.does("infant")
+        mention.is_history = self._at(before).does("own")  # `our kids of 4 and 6`
         if self.negated:
-            mention.answer = "unknown" if self.relation in {"bad", "unknown", "lives"} else NO
-            self.is_spent = True
+            is_bare = self.relation == "bad" and self.negated_at > self.related_at
+            is_unclear = self.relation in {"bad", "unknown", "lives"} and not is_bare
+            mention.answer = "unknown" if is_unclear else NO
+            self.is_spent = mention.is_denied = True
         elif is_conditional and self._at(before - self._at(before).does("article")).does("need"):
             mention.answer = YES  # `needs a playful second dog`
         elif self.relation:
@@ -349,7 +375,7 @@ class Sentence:
             # `loves long walks through the leafy park where kids play` says nothing of kids.
             is_far = len(between) > _MOST_UNREAD and self.relation != "bad"
             mention.answer = "unknown" if is_far else kinds[self.relation]
-            mention.is_history = self.relation == "lives" or self.is_history
+            mention.is_history |= self.relation == "lives" or self.is_history
             mention.is_carried = not self.part and bool(self.mentions)
         self._add_mention(mention)
 
@@ -387,6 +413,8 @@ class Sentence:
         """Take an answer that stands behind those of whom it is."""
         for mention in self.part:
             is_home = mention.traits[0] not in HOUSEHOLD
+            if is_home and answer == NO and any(one.traits[0] in HOUSEHOLD for one in self.part):
+                continue  # `cats in the flat he chased`
             if answer == YES and ("fenced_yard" in mention.traits or is_home != for_home):
                 continue
             if not mention.answer or mention.is_carried or (answer == NO != mention.answer):
@@ -405,7 +433,8 @@ class Sentence:
         is_partly = is_before = self._at(place - 1).does("partly")
         negated = self._is_denied(place, phrase)
         if self._at(place + 1).text in {":", "-", "?", "="}:
-            negated |= self._at(place + 2).does("not")
+            # `House trained: no`, but `your one and only: no dogs, no cats`
+            negated |= self._at(place + 2).does("not") and not self._members(self._at(place + 3))
             if self._at(place + 2).does("hedge"):
                 return
             if self._at(place + 2).does("post", "pre"):
@@ -433,7 +462,7 @@ class Sentence:
     def _is_in_training(self, place: int) -> bool:
         """True for `mostly house-trained`, and for `crate training is going well`."""
         near = [*self.phrases[max(0, place - 3) : place], *self.phrases[place + 1 : place + 6]]
-        return not self.negated and any(one.does("progress") for one in near)
+        return any(one.does("progress") for one in near)
 
     def _is_mood_of_others(self, place: int) -> bool:
         """True for the calm home that is wanted, and for `fine with a mellow cat`."""
@@ -444,10 +473,15 @@ class Sentence:
             return True
         if self._at(place - 1).does("homes") and not self.has_verb:
             return True
+        if place and self._members(self._at(place - 1), place - 1):
+            return True  # `un compañero perruno tranquilo`
         if self.relation in {"good", "lives", "bad"}:
             return any(one.values("single") for one in self.phrases[place + 1 : place + 3])
         is_first = place <= 1 and not self.has_verb  # `A calm dog would be alright`
-        return is_first and bool(after.values("single")) and self._at(place + 2).text in _WOULD
+        return is_first and bool(after.values("single")) and self._is_would(place + 2)
+
+    def _is_would(self, place: int) -> bool:
+        return not _WOULD.isdisjoint(self._at(place).text.split()[:1])
 
     def _is_denied(self, place: int, phrase: Phrase) -> bool:
         """True after a negation, and if one ends the part: `stubenrein ist er nicht`."""
@@ -456,6 +490,8 @@ class Sentence:
             return True
         if self.negated and _DENIALS.isdisjoint(phrase.text.split()):  # `will not split them`
             return True
+        if not _DENIALS.isdisjoint(phrase.text.split()):
+            return False
         if "bonded" in phrase.values("yes"):  # `does not have to be adopted together with her`
             before = takewhile(lambda one: one.text not in _ENDS, self.phrases[:place][::-1])
             return any(not _DENIALS.isdisjoint(one.text.split()) for one in before)
