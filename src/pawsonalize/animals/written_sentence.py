@@ -236,6 +236,10 @@ class Sentence:
         before = self._at(first - 1) if first else _NOTHING
         is_single = self.relation in {"good", "lives", "bad", "unknown"} or before.does("another")
         is_single |= self.relation == "loves" and before.does("numeral")  # `loves our old dog`
+        # `Er hat mit einem Hund gelebt`
+        is_single |= before.does("filler") and self._at(first - 2).does("with") and any(
+            one.does("fit", "after", "bad_after") for one in self._rest_of_part(place)
+        )
         # `A calm dog would be fine`
         is_single |= before.does("article") and self._is_would(place + 1)
         if self.text[: phrase.end].endswith(_POSSESSIVE):
@@ -256,11 +260,12 @@ class Sentence:
         ):
             after += 1
         self._negate_before(place)
-        if self._at(place).text in ":/(":
+        if self._at(place).text in ":/()":
             self.negated &= bool(self.part) or self._at(place - 1).does("not")
             return
         is_list = bool(self._members(self._at(after))) and (
             bool(self.part)
+            or (self._at(place - 1).does("creature") and self.relation in {"good", "loves"})
             or self._at(place + 1).text == "including"
             or self._at(after + 1).does("included")
         )
@@ -334,7 +339,7 @@ class Sentence:
         self.has_verb |= "verb" in names
         if not name and "with" in names and (self.has_verb or self.relation):
             name = self.relation if self.relation == "bad" or not self.has_verb else "lives"
-        if not name and "with" in names and self._at(place - 1).does("fit", "yes"):
+        if not name and "with" in names and self._at(place - 1).does("fit", "yes", "after"):
             name = "good"
         since = self.phrases[self.related_at : place]
         is_of_bad = self.relation == "bad" and not any(one.does("joint") for one in since)
@@ -356,6 +361,8 @@ class Sentence:
         start, is_conditional = phrase.start, self.is_under or phrase.does("partial")
         while self._at(before).does("pre", "joint", "filler"):
             if self._at(before).does("pre"):
+                if self._members(self._at(before - 1), before - 1):
+                    break  # `perros tranquilos y gatos`
                 is_conditional, start = True, self._at(before).start
             before -= 1
         mention = _Mention(members, place, start, phrase.end, "", is_conditional)
@@ -521,8 +528,11 @@ class Sentence:
         runs: list[list[int]] = []
         for place in tests:
             between = self.phrases[runs[-1][-1] + 1 : place] if runs else []
-            if any(one.text == "," for one in between) and any(
-                self._results(self.phrases[max(0, runs[-1][0] - 5) : runs[-1][0]][::-1])
+            has_own_result = any(self._results(self.phrases[place + 1 : place + 4]))
+            if (
+                has_own_result
+                and any(one.text == "," for one in between)
+                and any(self._results(self.phrases[max(0, runs[-1][0] - 5) : runs[-1][0]][::-1]))
             ):
                 runs.append([place])  # `positive for FIV, FeLV negative`
             elif runs and all(one.text in _PAUSES or one.does("joint") for one in between):
