@@ -8,7 +8,7 @@ stated.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from pawsonalize.animals.written_phrases import Phrase, species_of_breed
 from pawsonalize.core import attributes
@@ -59,6 +59,8 @@ _STATED = ("yes", "no", "trait", "condition")
 _OF_MEMBERS = frozenset({"good", "loves", "lives", "bad"})
 _MOST_UNREAD = 2  # words without a meaning between what is said and the member
 _ENDS = _PAUSES | frozenset(".!?=-")
+_ANDS = frozenset({"and", "y", "e", "und", "et"})
+_AFTER_LABEL = (_ENDS | _ANDS) - {":", "-"}
 _ONES = frozenset({"one", "ones"})
 _WOULD = frozenset({"would", "may", "might", "could", "should"})
 _DENIALS = frozenset({"not", "never", "wont", "cannot", "cant", "nicht", "nie", "no", "nunca"})
@@ -172,6 +174,9 @@ class Sentence:
         self.is_past = phrase.does("past") or (self.is_past and not phrase.does("now"))
         self.is_outgrown |= phrase.does("first", "leash")
         self.is_under |= phrase.does("fore")
+        if phrase.does("there"):  # `with the big dogs in our yard`
+            for mention in self.part:
+                mention.is_history = True
         if phrase.does("them") and self.relation in _OF_MEMBERS and self.last:
             answer = NO if self.relation == "bad" else YES
             self._add_mention(
@@ -260,6 +265,8 @@ class Sentence:
         ):
             after += 1
         self._negate_before(place)
+        if self.relation and self._at(place - 1).does("pre") and self._at(place + 1).does("pre"):
+            return  # `with a calm, cat-friendly dog`
         if self._at(place).text in ":/()":
             self.negated &= bool(self.part) or self._at(place - 1).does("not")
             return
@@ -468,8 +475,9 @@ class Sentence:
 
     def _is_in_training(self, place: int) -> bool:
         """True for `mostly house-trained`, and for `crate training is going well`."""
-        near = [*self.phrases[max(0, place - 3) : place], *self.phrases[place + 1 : place + 6]]
-        return any(one.does("progress") for one in near)
+        before = takewhile(lambda one: one.text not in _ENDS | _ANDS, self.phrases[:place][::-1])
+        after = takewhile(lambda one: one.text not in _AFTER_LABEL, self.phrases[place + 1 :])
+        return any(one.does("progress") for one in (*islice(before, 3), *islice(after, 6)))
 
     def _is_mood_of_others(self, place: int) -> bool:
         """True for the calm home that is wanted, and for `fine with a mellow cat`."""
@@ -483,7 +491,7 @@ class Sentence:
         if place and self._members(self._at(place - 1), place - 1):
             return True  # `un compañero perruno tranquilo`
         if self.relation in {"good", "lives", "bad"}:
-            return any(one.values("single") for one in self.phrases[place + 1 : place + 3])
+            return any(one.values("single") for one in self.phrases[place + 1 : place + 4])
         is_first = place <= 1 and not self.has_verb  # `A calm dog would be alright`
         return is_first and bool(after.values("single")) and self._is_would(place + 2)
 
