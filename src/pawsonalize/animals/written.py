@@ -113,6 +113,9 @@ def _with_care(found: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str
         yield trait, answer, condition
         if trait in _NEEDS_CARE and answer == YES:
             yield "special_needs", YES, ""
+        if (trait, answer) == ("only_pet", YES):  # with its own sentence, so that it is shown
+            yield "good_with_dogs", NO, ""
+            yield "good_with_cats", NO, ""
 
 
 _AGE = re.compile(r"\d|teen|jugend|adolesc|adult|erwachs", re.IGNORECASE)

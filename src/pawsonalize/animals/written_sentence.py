@@ -433,10 +433,11 @@ class Sentence:
                 continue
             if not mention.answer or mention.is_carried or (answer == NO != mention.answer):
                 mention.answer = answer if mention.answer != "unknown" else "unknown"
-        self.is_spent |= self.negated
+        self.is_spent |= self.negated and bool(self.part)
 
     def _state(self, place: int, phrase: Phrase) -> None:  # noqa: C901 - one arm a case
-        moods = MOODS.intersection(phrase.values("yes")) or phrase.values("trait")
+        said = phrase.values("yes") + phrase.values("no")
+        moods = MOODS.intersection(said) or phrase.values("trait")
         if _TRAINED.intersection(phrase.values("yes")) and self._is_in_training(place):
             self.found += [(one, CONDITION, self.text) for one in phrase.values("yes")]
             return
@@ -453,7 +454,8 @@ class Sentence:
                 return
             if self._at(place + 2).does("post", "pre"):
                 is_partly = True
-        if any(one.does("hedge") for one in self.phrases[place + 1 : place + 4]):
+        near = takewhile(lambda one: one.text not in _ANDS, self.phrases[place + 1 : place + 4])
+        if any(one.does("hedge") for one in near):
             return
         near = [*self.phrases[max(0, place - 4) : place], *self._rest_of_part(place)[:2]]
         is_negative = any("negative" in one.values("result") for one in near)
@@ -511,6 +513,8 @@ class Sentence:
             before = takewhile(lambda one: one.text not in _ENDS, self.phrases[:place][::-1])
             return any(not _DENIALS.isdisjoint(one.text.split()) for one in before)
         rest = self._rest_of_part(place)
+        if self._members(self._at(place + 1 + len(rest))):
+            return False  # `an adult home without dogs`
         return bool(rest) and rest[-1].does("unfit", "not")
 
     def _rest_of_part(self, place: int) -> list[Phrase]:
