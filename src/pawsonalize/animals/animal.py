@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from pawsonalize.animals.written import Statement, WrittenFacts, read_written
-from pawsonalize.animals.written_sentence import CONDITION, NO, YES
+from pawsonalize.animals.written_phrases import CONDITION, NO, YES
 from pawsonalize.core.attributes import GoodWith, age_at, age_band_starts
 from pawsonalize.core.breed_spelling import plain_letters
 from pawsonalize.core.errors import Conflict

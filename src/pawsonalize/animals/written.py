@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pawsonalize.animals.written_phrases import (
+    CONDITION,
+    NO,
+    YES,
     cut_phrases,
     label_ticks,
     load_lexicon,
@@ -18,12 +21,9 @@ from pawsonalize.animals.written_phrases import (
     split_words,
 )
 from pawsonalize.animals.written_sentence import (
-    CONDITION,
     HOUSEHOLD,
     MOODS,
-    NO,
     VALUED,
-    YES,
     Sentence,
 )
 

@@ -11,6 +11,8 @@ from pawsonalize.core import attributes
 from pawsonalize.core.breed_spelling import plain_letters
 from pawsonalize.core.breeds import breeds_named
 
+YES, NO, CONDITION = "yes", "no", "condition"
+PAUSES = frozenset(",():/\u2013\u2014;")
 _LANGUAGES = ("english", "spanish", "german", "french", "portuguese", "italian", "dutch")
 _LEXICONS = Path(__file__).parent
 _TICK = re.compile("([✔✅✓☑👍❌✗✘✖🚫])\ufe0f?")

@@ -6,14 +6,13 @@ what stands before. Where a sentence says that nobody knows, or speaks of anothe
 stated.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 
-from pawsonalize.animals.written_phrases import Phrase, species_of_breed
+from pawsonalize.animals.written_phrases import CONDITION, NO, PAUSES, YES, Phrase, species_of_breed
+from pawsonalize.animals.written_tests import read_tests
 from pawsonalize.core import attributes
 
-YES, NO, CONDITION = "yes", "no", "condition"
 HOUSEHOLD = ("good_with_kids", "good_with_dogs", "good_with_cats")
 """Traits about whom an animal lives with."""
 VALUED = ("pattern", "coat")
@@ -53,14 +52,16 @@ def _breed_kept(phrase: Phrase) -> list[str]:
 _LIMITED_BY_AGE = frozenset({"good_with_kids"})
 _OF_SPECIES = {attributes.DOG: "good_with_dogs", attributes.CAT: "good_with_cats"}
 _NOTHING = Phrase("", 0, 0, frozenset())
-_PAUSES = frozenset(",():/\u2013\u2014;")
 _RELATIONS = ("good", "loves", "lives", "bad", "verb", "with")
 _STATED = ("yes", "no", "trait", "condition")
 _OF_MEMBERS = frozenset({"good", "loves", "lives", "bad"})
 _MOST_UNREAD = 2  # words without a meaning between what is said and the member
-_ENDS = _PAUSES | frozenset(".!?=-")
+_ENDS = PAUSES | frozenset(".!?=-")
 _ANDS = frozenset({"and", "y", "e", "und", "et"})
 _AFTER_LABEL = (_ENDS | _ANDS) - {":", "-"}
+_NEEDING = (["needs"], ["need"], ["requires"], ["necesita"], ["braucht"])
+_DENYING = frozenset({"bad", "unknown"})
+_WITHOUT = frozenset({"without", "sin", "ohne"})
 _ONES = frozenset({"one", "ones"})
 _WOULD = frozenset({"would", "may", "might", "could", "should"})
 _DENIALS = frozenset({"not", "never", "wont", "cannot", "cant", "nicht", "nie", "no", "nunca"})
@@ -120,7 +121,7 @@ class Sentence:
         if any(phrase.does("or") for phrase in self.phrases) or limits.keys() <= self.allowed:
             # `without children or with older ones`, `no small children, those over 10 yes`
             self.found = [limits.get(one[0], one) for one in self.found]
-        self._read_tests()
+        self.found += [(trait, answer, "") for trait, answer in read_tests(self.phrases)]
 
     def _is_order(self) -> bool:
         """True if a part begins with words such as `say that`; `volunteers say that` is none."""
@@ -133,7 +134,7 @@ class Sentence:
         return self.phrases[place] if 0 <= place < len(self.phrases) else _NOTHING
 
     def _take(self, place: int, phrase: Phrase) -> None:  # noqa: C901, PLR0912 - one arm a part
-        if phrase.text in _PAUSES:
+        if phrase.text in PAUSES:
             self._pause(place)
         elif phrase.does("but"):
             self._end_clause(place)
@@ -242,8 +243,11 @@ class Sentence:
         is_single = self.relation in {"good", "lives", "bad", "unknown"} or before.does("another")
         is_single |= self.relation == "loves" and before.does("numeral")  # `loves our old dog`
         # `Er hat mit einem Hund gelebt`
-        is_single |= before.does("filler") and self._at(first - 2).does("with") and any(
-            one.does("fit", "after", "bad_after") for one in self._rest_of_part(place)
+        after = takewhile(lambda one: one.text not in _ENDS, self.phrases[place + 1 : place + 6])
+        is_single |= (
+            before.does("filler")
+            and self._at(first - 2).does("with")
+            and any(one.does("fit", "after", "bad_after") for one in after)
         )
         # `A calm dog would be fine`
         is_single |= before.does("article") and self._is_would(place + 1)
@@ -328,21 +332,27 @@ class Sentence:
         mention.is_conditional |= mention.is_of_infants and answer == NO
         has_conditions = is_of_household or "apartment" in mention.traits
         if mention.is_conditional and has_conditions and not mention.is_history:
-            self.allowed |= {*mention.traits} & _LIMITED_BY_AGE if answer == YES else set()
+            if answer == YES or any(map(str.isdigit, self.text[mention.start : mention.end])):
+                self.allowed |= {*mention.traits} & _LIMITED_BY_AGE
             answer = CONDITION
         words = self.text[mention.start : mention.end] if answer == CONDITION else ""
         self.found += [(trait, answer, words) for trait in mention.traits]
 
     def _doubt(self, place: int) -> None:
         """Take that nobody knows: of those before it in this part, else of those that follow."""
-        is_behind = bool(self.part) and self._at(place + 1).text in {"", *_PAUSES}
+        is_behind = bool(self.part) and self._at(place + 1).text in {"", *PAUSES}
         self.relation, self.negated = "" if is_behind else "unknown", False
-        for mention in self.part:
-            mention.answer = "unknown"
+        is_new = not is_behind and self._at(place - 1).text in _ANDS
+        for mention in self.part:  # `good with dogs and has not been tested with cats`
+            mention.answer = mention.answer if is_new and mention.answer else "unknown"
 
     def _relate(self, place: int, phrase: Phrase) -> None:
         names = phrase.values("grammar")
         name = next((one for one in ("bad", "good", "loves", "lives") if one in names), "")
+        is_joined = "with" in names and self._at(place - 1).text in _ANDS
+        is_without = self.phrases[self.related_at].text.split()[-1] in _WITHOUT
+        if self.relation == "bad" and is_joined and is_without:
+            name, self.relation = "good", ""  # `un hogar sin niños y con otro perro`
         self.has_verb |= "verb" in names
         if not name and "with" in names and (self.has_verb or self.relation):
             name = self.relation if self.relation == "bad" or not self.has_verb else "lives"
@@ -380,8 +390,9 @@ class Sentence:
             is_unclear = self.relation in {"bad", "unknown", "lives"} and not is_bare
             mention.answer = "unknown" if is_unclear else NO
             self.is_spent = mention.is_denied = True
-        elif is_conditional and self._at(before - self._at(before).does("article")).does("need"):
+        elif is_conditional and self._is_needed(before, place):
             mention.answer = YES  # `needs a playful second dog`
+            mention.is_conditional = not phrase.values("single")
         elif self.relation:
             kinds = {"good": YES, "loves": YES, "lives": YES, "bad": NO, "unknown": "unknown"}
             heard = max(self.related_at, self.mentions[-1].place if self.mentions else 0)
@@ -392,6 +403,12 @@ class Sentence:
             mention.is_history |= self.relation == "lives" or self.is_history
             mention.is_carried = not self.part and bool(self.mentions)
         self._add_mention(mention)
+
+    def _is_needed(self, before: int, place: int) -> bool:
+        """True for a companion that the home must have: `needs another calm dog`."""
+        is_one = bool(self.phrases[place].values("single")) and self.relation not in _DENYING
+        first = self._at(before - self._at(before).does("article"))
+        return first.does("need") or (is_one and first.text.split()[:1] in _NEEDING)
 
     def _add_mention(self, mention: _Mention) -> None:
         if mention.traits[0] not in HOUSEHOLD:
@@ -440,6 +457,7 @@ class Sentence:
         moods = MOODS.intersection(said) or phrase.values("trait")
         if _TRAINED.intersection(phrase.values("yes")) and self._is_in_training(place):
             self.found += [(one, CONDITION, self.text) for one in phrase.values("yes")]
+            self.relation = ""  # `mostly house-trained and spayed`
             return
         is_other = self.is_other and "bonded" not in phrase.values("yes")
         is_silent = is_other or self.relation == "unknown" or (moods and self.is_past)
@@ -454,11 +472,13 @@ class Sentence:
                 return
             if self._at(place + 2).does("post", "pre"):
                 is_partly = True
-        near = takewhile(lambda one: one.text not in _ANDS, self.phrases[place + 1 : place + 4])
-        if any(one.does("hedge") for one in near):
+        after = takewhile(lambda one: one.text not in _ANDS, self.phrases[place + 1 : place + 4])
+        if any(one.does("hedge") and not one.text.startswith("if ") for one in after):
             return
         near = [*self.phrases[max(0, place - 4) : place], *self._rest_of_part(place)[:2]]
-        is_negative = any("negative" in one.values("result") for one in near)
+        is_negative = any(
+            "negative" in one.values("result") and one.text not in _DENIALS for one in near
+        )
         if is_negative and "special_needs" in phrase.values("yes"):
             return  # `negative for heartworm and leishmania`
         for trait in phrase.values("yes") + phrase.values("trait"):
@@ -533,45 +553,3 @@ class Sentence:
                 for value in phrase.values(part):
                     is_striped = value == "tabby" and self.species == attributes.DOG
                     self.found.append((part, "brindle" if is_striped else value, ""))
-
-    def _read_tests(self) -> None:
-        """Read what tests of illnesses said: `FIV/FeLV negative`, `positive for heartworm`."""
-        tests = [place for place, one in enumerate(self.phrases) if one.values("test")]
-        runs: list[list[int]] = []
-        for place in tests:
-            between = self.phrases[runs[-1][-1] + 1 : place] if runs else []
-            has_own_result = any(self._results(self.phrases[place + 1 : place + 4]))
-            if (
-                has_own_result
-                and any(one.text == "," for one in between)
-                and any(self._results(self.phrases[max(0, runs[-1][0] - 5) : runs[-1][0]][::-1]))
-            ):
-                runs.append([place])  # `positive for FIV, FeLV negative`
-            elif runs and all(one.text in _PAUSES or one.does("joint") for one in between):
-                runs[-1].append(place)
-            else:
-                runs.append([place])
-        for run in runs:
-            after = self.phrases[run[-1] + 1 : run[-1] + 4]
-            before = self.phrases[max(0, run[0] - 5) : run[0]][::-1]
-            clause = self.phrases[: run[0]]
-            cut = max((o for o, one in enumerate(clause) if one.does("but")), default=-1)
-            is_other = any(one.does("other") for one in clause[cut + 1 :])
-            if is_other or any(one.does("hedge") for one in [*after, *before]):
-                continue
-            is_cured = any(one.does("cured") for one in self.phrases)
-            result = (
-                NO
-                if is_cured
-                else next((o for o in self._results([*after[:3]])), "")
-                or next((o for o in self._results(before)), "")
-            )
-            for place in run if result else ():
-                self.found += [(trait, result, "") for trait in self.phrases[place].values("test")]
-
-    def _results(self, phrases: Iterable[Phrase]) -> Iterator[str]:
-        for phrase in phrases:
-            if phrase.does("but") or phrase.text in {",", ";"}:
-                return
-            if found := phrase.values("result"):
-                yield NO if "negative" in found else YES

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from pawsonalize.animals.wishes.bounds import FACTORS, number_in, read_bound
+from pawsonalize.animals.wishes.bounds import FACTORS, WishedBound, number_in, read_bound
 from pawsonalize.animals.wishes.lexicon import SENTENCE_ENDS, Phrase, phrases_in, words_of_text
 from pawsonalize.animals.wishes.rules import Rule, is_hard
 from pawsonalize.core import attributes
@@ -390,7 +390,10 @@ class WishReading:
         if bound is None:
             return self._age_of_child(place)
         words = self._words(place, bound.end - 1)
-        if bound.name == "months" and self._is_of_member(place, bound.end):
+        is_ours = self._is_our_child(bound)
+        if is_ours:  # `we have a 2 year old`
+            self.rules.append(Rule("kids", _YES, words=words))
+        if is_ours or (bound.name == "months" and self._is_of_member(place, bound.end)):
             listed = [*bound.numbers, *self._numbers_before(place)]  # `5 and 8 years`
             self.youngest = min(self.youngest, min(listed) * FACTORS.get(bound.unit, 1.0))
             return bound.end - place
@@ -416,6 +419,13 @@ class WishReading:
             return 0
         self.youngest = min(self.youngest, 12 * age)
         return 1
+
+    def _is_our_child(self, bound: WishedBound) -> bool:
+        """True for `our 5 year old`, of which no word says that it is an animal."""
+        is_age = bound.name == "months" and self.phrases[bound.end - 1].text.endswith(" old")
+        after = self.phrases[bound.end : bound.end + 3]
+        named = any(one.values(part) for one in after for part in ("species", "breed", _MEMBER))
+        return is_age and self.mode == "have" and not named and max(bound.numbers) < _OLDEST_CHILD
 
     def _is_of_member(self, place: int, end: int) -> bool:
         """True if the age is one of the household: `kids (5 and 8 years)`, `our 4 year old son`."""

@@ -22,7 +22,8 @@ from pawsonalize.animals.wishes.lexicon import (
     words_of_text,
 )
 from pawsonalize.animals.written import TRAITS, WrittenFacts
-from pawsonalize.animals.written_sentence import HOUSEHOLD, NO, YES
+from pawsonalize.animals.written_phrases import NO, YES
+from pawsonalize.animals.written_sentence import HOUSEHOLD
 from pawsonalize.core import attributes
 from pawsonalize.core.attributes import BANDS, GoodWith
 from pawsonalize.core.times import SECOND
@@ -226,6 +227,13 @@ def _good_with(name: str) -> Callable[[Animal, int], Facts]:
     return lambda animal, _at: _answer(animal.good_with(name))
 
 
+_YEARS = re.compile(  # `over 12` is 13 and up
+    r"(?:(over|older than|above|more than|über|älter als|más de|mayores de)"
+    r"(?: the age of| age| los)? )?(\d+)",
+    re.IGNORECASE,
+)
+
+
 def _kids(animal: Animal, _at: int) -> Facts:
     """Yes or no, or the age in months from which children fit: `from 144`."""
     statement = animal.facts.get("good_with_kids")
@@ -233,11 +241,12 @@ def _kids(animal: Animal, _at: int) -> Facts:
         return _answer(animal.good_with("kids"))
     place = statement.sentence.find(statement.condition)
     end = place + len(statement.condition) + len(" 12")  # it may end before its number
-    years = re.search(r"\d+", statement.sentence[place:end] if place >= 0 else statement.condition)
+    years = _YEARS.search(statement.sentence[place:end] if place >= 0 else statement.condition)
     named = "13" if _TEENS.search(statement.condition) else ""
     named = "6" if _NOT_SMALL.search(statement.condition) else named
-    age = years[0] if years else named
-    return frozenset({f"{_FROM}{12 * int(age)}"}) if age else None
+    if years is not None:
+        return frozenset({f"{_FROM}{12 * (int(years[2]) + (years[1] is not None))}"})
+    return frozenset({f"{_FROM}{12 * int(named)}"}) if named else None
 
 
 def _written(trait: str) -> Callable[[Animal, int], Facts]:
@@ -265,6 +274,9 @@ def _breeds(animal: Animal, _at: int) -> frozenset[str]:
     return frozenset(marks) | {f"{animal.species}/*"}
 
 
+_OF_MANY_COLOURS = frozenset({"calico", "tortoiseshell"})
+
+
 def _colours(animal: Animal, _at: int) -> Facts:
     breed = animal.breed.replace("_", " ") if animal.species == attributes.CAT else ""
     # Apart, as a colour may be in another language than its breed.
@@ -272,6 +284,8 @@ def _colours(animal: Animal, _at: int) -> Facts:
     found |= _pattern(animal)
     if animal.species == attributes.CAT and found == {"black", "white"}:
         return found | {"tuxedo"}
+    if animal.species == attributes.CAT and (of_many := found & _OF_MANY_COLOURS):
+        return of_many  # a calico is no black cat
     return found or (None if animal.species == attributes.CAT else _NO_CAT)
 
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from pawsonalize.animals.animal import Animal
-from pawsonalize.animals.written_sentence import CONDITION, YES
+from pawsonalize.animals.written_phrases import CONDITION, YES
 from pawsonalize.core.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, GoodWith
 from pawsonalize.core.event import PICK, VIEW
 from pawsonalize.core.groups import AnimalGroup
