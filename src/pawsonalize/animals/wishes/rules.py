@@ -166,7 +166,9 @@ def traits_in(animal: Animal) -> frozenset[str]:
 
     `-calm` stands where it says not calm, or the opposite.
     """
-    return _stated(animal.facts) | _mentioned(animal.description)
+    found = _stated(animal.facts) | _mentioned(animal.description)
+    # Who wants a quiet dog does not mean its voice alone.
+    return found | {"quiet"} if "calm" in found and "-quiet" not in found else found
 
 
 @lru_cache(maxsize=32_768)
