@@ -88,7 +88,7 @@ def test_sentences_as_volunteers_write_them_are_read_as_people_read_them() -> No
 # after their errors were seen.
 @pytest.mark.parametrize(
     ("name", "precision", "recall"),
-    [("others", 0.93, 0.77), ("rescues", 0.93, 0.76), ("volunteers", 0.98, 0.88)],
+    [("others", 0.97, 0.89), ("rescues", 0.97, 0.92), ("volunteers", 0.975, 0.95)],
 )
 def test_what_others_described_is_read_no_worse_than_before(
     name: str, precision: float, recall: float
