@@ -247,6 +247,7 @@ def benchmarks() -> dict[str, Benchmark]:
                 ("--set", "tests/animals/described_by_others.json"),
                 ("--set", "tests/animals/described_by_rescues.json"),
                 ("--set", "tests/animals/described_by_volunteers.json"),
+                ("--set", "tests/animals/described_by_associations.json"),
             ),
             shown=("results",),
         ),

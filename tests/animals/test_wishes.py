@@ -120,6 +120,8 @@ def test_a_rule_fits_contradicts_or_does_not_know(subtests: pytest.Subtests) -> 
         ("toddler", one("2-Pug-1-3", description="Good with kids over 12."), False),
         ("teenager", one("2-Pug-1-3", description="Good with kids over 12."), True),
         ("kids", one("2-Pug-1-3", description="Good with kids over 12."), None),
+        ("4 year old child", one("2-Pug-1-3", description="Children of ten and up."), False),
+        ("11 year old child", one("2-Pug-1-3", description="Kinder ab zehn Jahren."), True),
         ("calico", one("2-Pug-1-3"), False),
         ("doodle", one("2-Goldendoodle-3-3"), True),
         ("labradoodle", one("2-Labrador_Retriever-3-3", secondary_breed="Poodle"), True),

@@ -66,6 +66,7 @@ _ONES = frozenset({"one", "ones"})
 _WOULD = frozenset({"would", "may", "might", "could", "should"})
 _DENIALS = frozenset({"not", "never", "wont", "cannot", "cant", "nicht", "nie", "no", "nunca"})
 _POSSESSIVE = ("'s", "\u2019s")
+_HOMES = (" home", " household")
 _NEAR = 7  # phrases between what is said of a member and the member
 
 
@@ -264,9 +265,9 @@ class Sentence:
     def _pause(self, place: int) -> None:
         """End a part at a comma, unless a list goes on."""
         after = place + 1
-        while self._at(after).does("joint", "pre", "filler", "numeral", "article", "creature") or (
-            self._at(after).text.isdigit()
-        ):
+        while self._at(after).does(
+            "joint", "pre", "filler", "numeral", "article", "creature", "own"
+        ) or (self._at(after).text.isdigit()):
             after += 1
         self._negate_before(place)
         if self.relation and self._at(place - 1).does("pre") and self._at(place + 1).does("pre"):
@@ -506,7 +507,8 @@ class Sentence:
         after = self._at(place + 1)
         if self._at(1).text == ":" and self._at(0).does("homes"):
             return True  # `Home environment: active`
-        if after.does("homes", "partial") or after.values("member") or after.text in _ONES:
+        is_noun = after.text in _ONES or after.text.endswith(_HOMES)  # `a quiet adult home`
+        if is_noun or after.does("homes", "partial") or after.values("member"):
             return True
         if self._at(place - 1).does("homes") and not self.has_verb:
             return True

@@ -229,9 +229,16 @@ def _good_with(name: str) -> Callable[[Animal, int], Facts]:
     return lambda animal, _at: _answer(animal.good_with(name))
 
 
+_SPELLED_YEARS = (  # smaller ones are mostly counts, and `once` is English too
+    *("four cuatro vier", "five cinco fünf", "six seis sechs", "seven siete sieben"),
+    *("eight ocho acht", "nine nueve neun", "ten diez zehn", "eleven elf", "twelve doce zwölf"),
+    *("thirteen trece dreizehn", "fourteen catorce vierzehn", "fifteen quince fünfzehn"),
+    *("sixteen dieciséis sechzehn", "seventeen diecisiete", "eighteen dieciocho achtzehn"),
+)
+_SPELLED = {word: years for years, words in enumerate(_SPELLED_YEARS, 4) for word in words.split()}
 _YEARS = re.compile(  # `over 12` is 13 and up
     r"(?:(over|older than|above|more than|über|älter als|más de|mayores de)"
-    r"(?: the age of| age| los)? )?(\d+)",
+    rf"(?: the age of| age| los)? )?(\d+|\b(?:{'|'.join(_SPELLED)})\b)",
     re.IGNORECASE,
 )
 
@@ -242,12 +249,13 @@ def _kids(animal: Animal, _at: int) -> Facts:
     if animal.good_with("kids") is not GoodWith.SELECTIVE or statement is None:
         return _answer(animal.good_with("kids"))
     place = statement.sentence.find(statement.condition)
-    end = place + len(statement.condition) + len(" 12")  # it may end before its number
+    end = place + len(statement.condition) + len(" twelve")  # it may end before its number
     years = _YEARS.search(statement.sentence[place:end] if place >= 0 else statement.condition)
     named = "13" if _TEENS.search(statement.condition) else ""
     named = "6" if _NOT_SMALL.search(statement.condition) else named
     if years is not None:
-        return frozenset({f"{_FROM}{12 * (int(years[2]) + (years[1] is not None))}"})
+        least = _SPELLED.get(years[2].lower()) or int(years[2])
+        return frozenset({f"{_FROM}{12 * (least + (years[1] is not None))}"})
     return frozenset({f"{_FROM}{12 * int(named)}"}) if named else None
 
 
