@@ -16,6 +16,8 @@ from pawsonalize.animals.wishes.lexicon import (
     breed_marks,
     designer_breeds,
     family_mark,
+    language_of,
+    lexicon,
     phrases_in,
     values_in,
     words_in,
@@ -229,18 +231,26 @@ def _good_with(name: str) -> Callable[[Animal, int], Facts]:
     return lambda animal, _at: _answer(animal.good_with(name))
 
 
-_SPELLED_YEARS = (  # smaller ones are mostly counts, and `once` is English too
-    *("four cuatro vier", "five cinco fünf", "six seis sechs", "seven siete sieben"),
-    *("eight ocho acht", "nine nueve neun", "ten diez zehn", "eleven elf", "twelve doce zwölf"),
-    *("thirteen trece dreizehn", "fourteen catorce vierzehn", "fifteen quince fünfzehn"),
-    *("sixteen dieciséis sechzehn", "seventeen diecisiete", "eighteen dieciocho achtzehn"),
-)
-_SPELLED = {word: years for years, words in enumerate(_SPELLED_YEARS, 4) for word in words.split()}
-_YEARS = re.compile(  # `over 12` is 13 and up
-    r"(?:(over|older than|above|more than|über|älter als|más de|mayores de)"
-    rf"(?: the age of| age| los)? )?(\d+|\b(?:{'|'.join(_SPELLED)})\b)",
+_ABOVE = re.compile(  # `over 12` is 13 and up
+    r"\b(?:over|older than|above|more than|über|älter als|más de|mayores de)"
+    r"(?: the age of| age| los)? $",
     re.IGNORECASE,
 )
+_FEWEST_SPELLED = 4  # years: smaller numbers in words are mostly counts, `my two children`
+
+
+def _least_age(text: str, start: int, end: int) -> int | None:
+    """The age in years that the text names between two places, or at the word after them."""
+    words = words_of_text(text)
+    known = lexicon(language_of(words))
+    for word in words:
+        years = int(word.text) if word.text.isdecimal() else 0
+        spelled = [int(value) for part, value in known.get(word.text, ()) if part == "number"]
+        years = years or max(spelled, default=0)
+        is_age = word.text.isdecimal() or years >= _FEWEST_SPELLED
+        if is_age and start <= word.start <= end + 1:
+            return years + bool(_ABOVE.search(text[: word.start]))
+    return None
 
 
 def _kids(animal: Animal, _at: int) -> Facts:
@@ -248,15 +258,14 @@ def _kids(animal: Animal, _at: int) -> Facts:
     statement = animal.facts.get("good_with_kids")
     if animal.good_with("kids") is not GoodWith.SELECTIVE or statement is None:
         return _answer(animal.good_with("kids"))
-    place = statement.sentence.find(statement.condition)
-    end = place + len(statement.condition) + len(" twelve")  # it may end before its number
-    years = _YEARS.search(statement.sentence[place:end] if place >= 0 else statement.condition)
-    named = "13" if _TEENS.search(statement.condition) else ""
-    named = "6" if _NOT_SMALL.search(statement.condition) else named
-    if years is not None:
-        least = _SPELLED.get(years[2].lower()) or int(years[2])
-        return frozenset({f"{_FROM}{12 * (least + (years[1] is not None))}"})
-    return frozenset({f"{_FROM}{12 * int(named)}"}) if named else None
+    text = statement.sentence if statement.condition in statement.sentence else statement.condition
+    start = text.index(statement.condition)
+    years = _least_age(text, start, start + len(statement.condition))
+    if years is None and _NOT_SMALL.search(statement.condition):
+        years = 6
+    elif years is None and _TEENS.search(statement.condition):
+        years = 13
+    return None if years is None else frozenset({f"{_FROM}{12 * years}"})
 
 
 def _written(trait: str) -> Callable[[Animal, int], Facts]:
