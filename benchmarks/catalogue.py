@@ -248,6 +248,8 @@ def benchmarks() -> dict[str, Benchmark]:
                 ("--set", "tests/animals/described_by_rescues.json"),
                 ("--set", "tests/animals/described_by_volunteers.json"),
                 ("--set", "tests/animals/described_by_associations.json"),
+                ("--set", "tests/animals/described_by_clinics.json"),
+                ("--set", "tests/animals/described_by_foster_homes.json"),
             ),
             shown=("results",),
         ),
