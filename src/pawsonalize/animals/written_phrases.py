@@ -140,10 +140,16 @@ def label_ticks(line: str) -> str:
 def split_words(sentence: str) -> list[tuple[str, int, int]]:
     """Split a sentence into its words in plain letters, each with its start and end."""
     return [
-        (re.sub("['\u2019]", "", plain_letters(match[0])) or match[0], match.start(), match.end())
+        (_plain_word(match[0]), match.start(), match.end())
         for match in _TOKEN.finditer(sentence)
         if match[0] not in "-\u2010\u2011" or not sentence[match.end() : match.end() + 1].isalnum()
     ]
+
+
+def _plain_word(word: str) -> str:
+    if (lower := word.lower()) == "sí":  # Spanish: yes, where `si` is if
+        return lower
+    return re.sub("['\u2019]", "", plain_letters(word)) or word
 
 
 def _part(word: str, lexicon: Lexicon) -> str:
