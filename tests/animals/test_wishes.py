@@ -122,6 +122,7 @@ def test_a_rule_fits_contradicts_or_does_not_know(subtests: pytest.Subtests) -> 
         ("kids", one("2-Pug-1-3", description="Good with kids over 12."), None),
         ("4 year old child", one("2-Pug-1-3", description="Children of ten and up."), False),
         ("11 year old child", one("2-Pug-1-3", description="Kinder ab zehn Jahren."), True),
+        ("11 year old child", one("2-Pug-1-3", description="Niños a partir de doce años."), False),
         ("calico", one("2-Pug-1-3"), False),
         ("doodle", one("2-Goldendoodle-3-3"), True),
         ("labradoodle", one("2-Labrador_Retriever-3-3", secondary_breed="Poodle"), True),

@@ -239,16 +239,18 @@ _ABOVE = re.compile(  # `over 12` is 13 and up
 _FEWEST_SPELLED = 4  # years: smaller numbers in words are mostly counts, `my two children`
 
 
+@lru_cache(maxsize=16_384)  # a search asks it of each animal
 def _least_age(text: str, start: int, end: int) -> int | None:
     """The age in years that the text names between two places, or at the word after them."""
     words = words_of_text(text)
     known = lexicon(language_of(words))
-    for word in words:
-        years = int(word.text) if word.text.isdecimal() else 0
-        spelled = [int(value) for part, value in known.get(word.text, ()) if part == "number"]
-        years = years or max(spelled, default=0)
-        is_age = word.text.isdecimal() or years >= _FEWEST_SPELLED
-        if is_age and start <= word.start <= end + 1:
+    for word in (one for one in words if start <= one.start <= end + 1):
+        if word.text.isdecimal():
+            years = int(word.text)
+        else:
+            spelled = [int(value) for part, value in known.get(word.text, ()) if part == "number"]
+            years = max(spelled, default=0)
+        if word.text.isdecimal() or years >= _FEWEST_SPELLED:
             return years + bool(_ABOVE.search(text[: word.start]))
     return None
 
